@@ -1,0 +1,195 @@
+"""Cut an article into passages: by headings, with exact character offsets into the Markdown body.
+
+Invariants: `body[chunk.start:chunk.end] == chunk.text`, chunks stand in reading order and never overlap, and every one
+is small enough that its embedding costs a bounded time. Pure: the same body gives the same chunks, so that hashes can
+be compared.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import takewhile
+
+from kb.markdown_blocks import Block, Kind, blocks
+from kb.plaintext import plain
+
+# The packaged multilingual e5 reads 512 tokens; 140 English words are about 215 of them. Smaller passages rank better,
+# larger ones cost less; a table or a listing may grow to MOST_WORDS before it is cut.
+TARGET_WORDS = 150
+MOST_WORDS = 230
+# A section this short says little by itself: it is joined with its neighbour instead of costing a vector of its own.
+FEWEST_WORDS = 45
+# Cost of an embedding grows with length and cannot be interrupted: nothing longer is ever given to a model.
+EMBEDDING_CHARACTERS = 2_000
+CHARACTERS_PER_WORD = 6.5
+# Signs that are no words (addresses, rules, empty headings) are bounded too: a passage is a thing one shows.
+MOST_CHARACTERS = 6_000
+
+_SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+|(?<=[。！？])")
+_LINE_END = re.compile(r"\n+")
+_WORD_END = re.compile(r"\s+")
+# Written without spaces, and close to one token a sign.
+_UNSPACED = re.compile("[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkText:
+    """One passage of a body; `heading_path` is its headings from the outside in, joined by " > "."""
+
+    position: int
+    heading_path: str
+    text: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """A stretch of the body on its way to becoming a chunk."""
+
+    path: tuple[str, ...]
+    start: int
+    end: int
+    words: float
+
+
+def chunk(title: str, body: str) -> list[ChunkText]:
+    """Return the passages of `body`; an empty or blank body gives none."""
+    spans = [_trimmed(body, span) for span in _packed(_measured(title, body))]
+    filled = [span for span in spans if span.end > span.start]
+    return [
+        ChunkText(position, " > ".join(span.path), body[span.start : span.end], span.start, span.end)
+        for position, span in enumerate(filled)
+    ]
+
+
+def embedding_text(title: str, chunk: ChunkText) -> str:
+    """Return the words that are embedded and hashed: title, headings and plain text, cut to what a model reads."""
+    head = "\n".join(part for part in (plain(title), chunk.heading_path) if part)
+    return f"{head}\n{plain(chunk.text)}"[:EMBEDDING_CHARACTERS]
+
+
+def content_hash(recipe_name: str, embedding_text: str) -> str:
+    """Return the hex SHA-256 under which the vector of this text is known; two recipes never share one."""
+    return hashlib.sha256(f"{recipe_name}\0{embedding_text}".encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def weight(text: str) -> float:
+    """Return the length of `text` in English words: long words and unspaced scripts count by their letters."""
+    return max(len(text.split()), len(text) / CHARACTERS_PER_WORD) + len(_UNSPACED.findall(text)) / 2
+
+
+def _measured(title: str, body: str) -> Iterator[_Span]:
+    """Yield the body's blocks with their headings, each cut to size."""
+    path: tuple[tuple[int, str], ...] = ()
+    for block in blocks(body):
+        if block.kind is Kind.HEADING:
+            path = _below(path, block)
+        names = tuple(name for _, name in path if name and name.casefold() != title.strip().casefold())
+        for start, end in _cut(body, block):
+            words = 0.0 if block.kind is Kind.HEADING else weight(plain(body[start:end]))
+            yield _Span(names, start, end, words)
+
+
+def _below(path: tuple[tuple[int, str], ...], heading: Block) -> tuple[tuple[int, str], ...]:
+    """Return the headings in force once `heading` has been read."""
+    kept = tuple(entry for entry in path if entry[0] < heading.level)
+    return (*kept, (heading.level, plain(heading.heading)[:200]))
+
+
+def _packed(spans: Iterator[_Span]) -> Iterator[_Span]:
+    """Join neighbouring spans into passages; a new heading begins a new one unless too little was said before it."""
+    current: _Span | None = None
+    for span in spans:
+        if current is None:
+            current = span
+        elif _belong_together(current, span):
+            current = _joined(current, span)
+        else:
+            yield current
+            current = span
+    if current is not None:
+        yield current
+
+
+def _belong_together(current: _Span, span: _Span) -> bool:
+    words = current.words + span.words
+    if span.end - current.start > MOST_CHARACTERS:
+        return False
+    if current.words < FEWEST_WORDS:
+        return words <= MOST_WORDS
+    return current.path == span.path and words <= TARGET_WORDS
+
+
+def _joined(current: _Span, span: _Span) -> _Span:
+    words = current.words + span.words
+    if not current.words:  # headings only so far; those in force are in the path, so the text need not repeat them
+        said = set(current.path) <= set(span.path) and span.words > 0
+        return _Span(span.path, span.start if said else current.start, span.end, words)
+    return _Span(_shared(current.path, span.path), current.start, span.end, words)
+
+
+def _shared(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the headings that are true of text from both sections."""
+    pairs = takewhile(lambda pair: pair[0] == pair[1], zip(first, second, strict=False))
+    return tuple(name for name, _ in pairs)
+
+
+def _trimmed(body: str, span: _Span) -> _Span:
+    """Leave out blank lines and spaces at both ends; indentation of a first line is kept out too."""
+    text = body[span.start : span.end]
+    start = span.start + len(text) - len(text.lstrip())
+    return replace(span, start=start, end=max(start, span.start + len(text.rstrip())))
+
+
+def _cut(body: str, block: Block) -> list[tuple[int, int]]:
+    """Return the block whole if it may stay so, else in pieces: tables and listings by lines, prose by sentences."""
+    whole = block.kind in (Kind.TABLE, Kind.CODE)
+    limit = MOST_WORDS if whole else TARGET_WORDS
+    separators = (_LINE_END, _WORD_END) if whole else (_LINE_END, _SENTENCE_END, _WORD_END)
+    return list(_pieces(body, block.start, block.end, limit, separators))
+
+
+def _pieces(
+    body: str, start: int, end: int, limit: float, separators: tuple[re.Pattern[str], ...]
+) -> Iterator[tuple[int, int]]:
+    """Yield spans of at most `limit` words, cut at the coarsest separator that is fine enough."""
+    if _weight_between(body, start, end) <= limit:
+        yield start, end
+    elif not separators:
+        step = int(limit)  # no place to cut: an endless word. Counted as if every character were a token.
+        yield from ((at, min(at + step, end)) for at in range(start, end, step))
+    else:
+        for part_start, part_end in _gathered(body, _parts(body, start, end, separators[0]), limit):
+            yield from _pieces(body, part_start, part_end, limit, separators[1:])
+
+
+def _parts(body: str, start: int, end: int, separator: re.Pattern[str]) -> Iterator[tuple[int, int]]:
+    at = start
+    for match in separator.finditer(body, start, end):
+        if match.end() > at:
+            yield at, match.end()
+            at = match.end()
+    if at < end:
+        yield at, end
+
+
+def _gathered(body: str, parts: Iterator[tuple[int, int]], limit: float) -> Iterator[tuple[int, int]]:
+    """Join neighbouring parts again up to `limit` words."""
+    start: int | None = None
+    end, words = 0, 0.0
+    for part_start, part_end in parts:
+        more = _weight_between(body, part_start, part_end)
+        if start is not None and words + more > limit:
+            yield start, end
+            start = None
+        if start is None:
+            start, words = part_start, 0.0
+        end, words = part_end, words + more
+    if start is not None:
+        yield start, end
+
+
+def _weight_between(body: str, start: int, end: int) -> float:
+    return max(weight(plain(body[start:end])), (end - start) * TARGET_WORDS / MOST_CHARACTERS)
