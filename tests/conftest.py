@@ -1,1 +1,44 @@
 """Fixtures that every part of the test tree may use."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from supportbot.accounts.models import Customer, Membership, User, Workspace
+from supportbot.accounts.scope import workspace_scope
+from supportbot.accounts.services import add_member, create_workspace
+
+
+@pytest.fixture
+def workspace(db: None) -> Iterator[Workspace]:
+    """Wrenfell; the test runs inside its scope."""
+    row = create_workspace("Wrenfell Outdoor", slug="wrenfell")
+    with workspace_scope(row.pk):
+        yield row
+
+
+@pytest.fixture
+def other_workspace(db: None) -> Workspace:
+    return create_workspace("Another Brand", slug="another")
+
+
+@pytest.fixture
+def alice(workspace: Workspace) -> Customer:
+    """A signed-in customer."""
+    return Customer.objects.create(external_id="cus_alice", name="Alice", email="alice@example.com", locale="en")
+
+
+@pytest.fixture
+def bob(workspace: Workspace) -> User:
+    """An agent of the workspace."""
+    user = User.objects.create_user("bob", first_name="Bob", password="correct horse battery")
+    add_member(workspace, user, Membership.Role.AGENT)
+    return user
+
+
+@pytest.fixture
+def mallory(other_workspace: Workspace) -> User:
+    """An admin of another workspace: a stranger here."""
+    user = User.objects.create_user("mallory", password="correct horse battery")
+    add_member(other_workspace, user, Membership.Role.ADMIN)
+    return user

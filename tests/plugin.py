@@ -45,7 +45,8 @@ class TestServers:
             DATABASE_URL=self.postgres.url(),
             DATA_DIR=str(self.data_dir),
             SECRET_KEY="tests-only-and-nowhere-else",
-            REDIS_URL="redis://127.0.0.1:1",  # nothing listens there: a test that needs Valkey asks for `valkey_url`
+            FIELD_KEYS="dGVzdHMtb25seS1hbmQtbm93aGVyZS1lbHNlLTMyYnk=",
+            REDIS_URL="",  # the layer and the cache live in the process: a test that needs Valkey asks for `valkey_url`
             CELERY_BROKER_URL="memory://",
         )
 

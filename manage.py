@@ -1,0 +1,24 @@
+#!/usr/bin/env python
+"""Door to the management commands; a user's mistake ends in one sentence, never in a traceback."""
+
+import os
+import sys
+
+
+def main() -> int:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "supportbot.settings")
+    from django.core.exceptions import ImproperlyConfigured
+    from django.core.management import execute_from_command_line
+
+    from supportbot.errors import SupportBotError
+
+    try:
+        execute_from_command_line(sys.argv)
+    except (ImproperlyConfigured, SupportBotError) as problem:
+        print(f"Error: {problem}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,88 @@
+"""How a request to the REST API says who it is.
+
+`Authorization: Bearer` carries an API key (`sk_…`), a visitor's secret (`vs_…`) or an identity token; a log-in to the
+console or desk works too. `request.auth` is the Caller.
+"""
+
+from typing import TYPE_CHECKING, Any, cast
+
+import jwt
+from django.contrib.auth.models import AnonymousUser
+from rest_framework.authentication import BaseAuthentication, SessionAuthentication
+from rest_framework.request import Request
+from rest_framework.throttling import SimpleRateThrottle
+
+from supportbot.accounts.callers import Caller, CustomerCaller, Staff
+from supportbot.accounts.errors import InvalidToken
+from supportbot.accounts.models import User
+from supportbot.accounts.selectors import (
+    customer_by_bearer_token,
+    customer_by_visitor_secret,
+    staff_by_api_key,
+    staff_of,
+)
+
+if TYPE_CHECKING:  # DRF's views import this module through the settings
+    from rest_framework.views import APIView
+
+WORKSPACE_SESSION_KEY = "workspace"
+
+
+class BearerAuthentication(BaseAuthentication):
+    """Reads `Authorization: Bearer …`; a wrong credential is refused, never treated as no credential."""
+
+    def authenticate(self, request: Request) -> tuple[Any, Caller] | None:
+        scheme, _, credential = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            return None
+        return caller_of_bearer(credential.strip())
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Bearer"
+
+
+def caller_of_bearer(credential: str) -> tuple[Any, Caller]:
+    """Return (user, caller) of a bearer credential; raises an AccountsError that names what is wrong with it."""
+    if credential.startswith("sk_"):
+        staff, user = staff_by_api_key(credential)
+        return user or AnonymousUser(), staff
+    if credential.startswith("vs_"):
+        return AnonymousUser(), customer_by_visitor_secret(credential)
+    return AnonymousUser(), customer_by_bearer_token(credential, _audience(credential))
+
+
+def _audience(token: str) -> str:
+    try:
+        claims = jwt.decode(token, options={"verify_signature": False})
+    except (jwt.PyJWTError, ValueError, RecursionError) as error:
+        raise InvalidToken("This is neither an API key, a visitor's secret nor an identity token.") from error
+    audience = claims.get("aud")
+    return audience if isinstance(audience, str) else ""
+
+
+class StaffSessionAuthentication(SessionAuthentication):
+    """The log-in of console and desk, with Django's CSRF check."""
+
+    def authenticate(self, request: Request) -> tuple[Any, Caller] | None:
+        found = super().authenticate(request)
+        if found is None:
+            return None
+        user = cast(User, found[0])
+        staff = staff_of(user, request.session.get(WORKSPACE_SESSION_KEY))
+        return (user, staff) if staff else None
+
+
+class CallerThrottle(SimpleRateThrottle):
+    """Counts per caller (person, key or customer), per address for those who are nobody yet."""
+
+    scope = "caller"
+
+    def get_cache_key(self, request: Request, view: "APIView") -> str:
+        caller = request.auth
+        if isinstance(caller, Staff):
+            ident = caller.actor
+        elif isinstance(caller, CustomerCaller):
+            ident = str(caller.customer_id)
+        else:
+            ident = self.get_ident(request)
+        return self.cache_format % {"scope": self.scope, "ident": ident}

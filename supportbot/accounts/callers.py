@@ -1,0 +1,59 @@
+"""Who is asking, decided once at the edge and handed down as a value."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+SCOPES: Final = frozenset(
+    {
+        "kb:read",
+        "kb:write",
+        "conversations:read",
+        "conversations:write",
+        "tickets:read",
+        "tickets:write",
+        "actions:read",
+        "actions:approve",
+        "customers:read",
+    }
+)
+ROLE_SCOPES: Final = {
+    "editor": frozenset({"kb:read", "kb:write"}),
+    "agent": SCOPES - {"kb:write", "actions:approve"},
+    "supervisor": SCOPES - {"kb:write"},
+    "admin": SCOPES,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Staff:
+    """A person who works in the workspace, or a program's key; a key's scopes narrow the rights of its person."""
+
+    workspace_id: UUID
+    user_id: UUID | None
+    name: str
+    role: str | None
+    scopes: frozenset[str]
+
+    def may(self, scope: str) -> bool:
+        return scope in self.scopes
+
+    @property
+    def actor(self) -> str:
+        """Name of this caller in records, stable and free of personal data."""
+        return f"user:{self.user_id}" if self.user_id else f"key:{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerCaller:
+    """A customer. Verified means the merchant's server signed for them; a visitor only holds a secret."""
+
+    workspace_id: UUID
+    customer_id: UUID
+    is_verified: bool
+    channel_id: UUID | None = None
+    expires_at: datetime | None = None
+
+
+Caller = Staff | CustomerCaller

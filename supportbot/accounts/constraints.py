@@ -1,0 +1,52 @@
+"""A database rule Django has no name for: a child lies in the workspace of its parent."""
+
+from typing import Any
+
+from django.db import models
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.models.constraints import BaseConstraint
+
+
+class SameWorkspace(BaseConstraint):
+    """Foreign key (parent, workspace) -> (id, workspace) of the parent's table, checked at commit.
+
+    The parent needs a unique constraint over (id, workspace); the Django foreign key itself is made with
+    `db_constraint=False`, since this one says more.
+    """
+
+    def __init__(self, parent: str, *, name: str) -> None:
+        super().__init__(name=name)
+        self.parent = parent
+
+    def constraint_sql(self, model: type[models.Model], schema_editor: BaseDatabaseSchemaEditor) -> None:
+        # Inside CREATE TABLE the parent may not exist yet: add it at the end of the migration.
+        schema_editor.deferred_sql.append(self.create_sql(model, schema_editor))
+
+    def create_sql(self, model: type[models.Model], schema_editor: BaseDatabaseSchemaEditor) -> str:
+        quote = schema_editor.quote_name
+        field = model._meta.get_field(self.parent)
+        assert isinstance(field, models.ForeignKey)
+        workspace = quote(model._meta.get_field("workspace").column)  # type: ignore[union-attr]  # a concrete column
+        parent_table = quote(field.remote_field.model._meta.db_table)
+        return (
+            f"ALTER TABLE {quote(model._meta.db_table)} ADD CONSTRAINT {quote(self.name)} "
+            f"FOREIGN KEY ({quote(field.column)}, {workspace}) REFERENCES {parent_table} (id, workspace_id) "
+            "DEFERRABLE INITIALLY DEFERRED"
+        )
+
+    def remove_sql(self, model: type[models.Model], schema_editor: BaseDatabaseSchemaEditor) -> str:
+        quote = schema_editor.quote_name
+        return f"ALTER TABLE {quote(model._meta.db_table)} DROP CONSTRAINT {quote(self.name)}"
+
+    def validate(self, model: type[models.Model], instance: models.Model, *args: Any, **kwargs: Any) -> None:
+        """The database decides; a service never takes the workspace from input."""
+
+    def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
+        path, _, kwargs = super().deconstruct()
+        return path, (self.parent,), kwargs
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SameWorkspace) and self.deconstruct() == other.deconstruct()
+
+    def __hash__(self) -> int:
+        return hash((self.parent, self.name))

@@ -1,0 +1,117 @@
+"""Identity tokens: what the merchant's server says of its signed-in customer.
+
+The algorithm comes from the stored key, never from the token; keys are looked up in the channel's own only; headers that
+point elsewhere (`jku`, `x5u`, `jwk`) are never followed. The token's life is capped at one hour.
+"""
+
+import unicodedata
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import jwt
+
+from supportbot.accounts.errors import InvalidToken
+from supportbot.accounts.models import Channel, IdentityKey
+from supportbot.accounts.scope import workspace_scope
+
+MAX_LIFE: Final = timedelta(hours=1)
+LEEWAY: Final = timedelta(seconds=60)
+MAX_TOKEN_CHARACTERS: Final = 8_000
+MAX_SUBJECT_CHARACTERS: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A verified customer of the merchant. `subject` is the merchant's own id."""
+
+    subject: str
+    name: str
+    email: str
+    locale: str
+    expires_at: datetime
+
+
+def verify_identity(channel: Channel, token: str) -> Identity:
+    """Return who the token speaks of; raises InvalidToken naming the cause, so that a merchant can mend it."""
+    if len(token) > MAX_TOKEN_CHARACTERS:
+        raise InvalidToken("The identity token is longer than 8,000 characters.")
+    for key in _candidate_keys(channel, token):
+        claims = _claims(token, key, channel.key)
+        if claims is not None:
+            return _identity(claims)
+    raise InvalidToken("The identity token is not signed by a key of this channel.")
+
+
+def _candidate_keys(channel: Channel, token: str) -> list[IdentityKey]:
+    try:
+        kid = jwt.get_unverified_header(token).get("kid")
+    except jwt.PyJWTError as error:
+        raise InvalidToken("The identity token is not a JWT.") from error
+    with workspace_scope(channel.workspace_id):
+        keys = list(channel.identity_keys.filter(revoked_at=None))
+    named = [key for key in keys if key.kid == kid]
+    return named or keys
+
+
+def _claims(token: str, key: IdentityKey, audience: str) -> dict[str, Any] | None:
+    """Return the claims if this key signed them, None if another may have; raises InvalidToken for a bad claim."""
+    try:
+        claims: dict[str, Any] = jwt.decode(
+            token,
+            key.verifying_key,
+            algorithms=[key.algorithm],
+            audience=audience,
+            leeway=LEEWAY,
+            options={"require": ["sub", "aud", "iat", "exp"], "strict_aud": True, "verify_sub": False},
+        )
+    except (jwt.InvalidSignatureError, jwt.InvalidAlgorithmError, jwt.InvalidKeyError):
+        return None
+    except jwt.ExpiredSignatureError as error:
+        raise InvalidToken("The identity token has expired: ask your server for a fresh one.") from error
+    except jwt.InvalidAudienceError as error:
+        raise InvalidToken("The identity token is for another audience: `aud` must be the channel's key.") from error
+    except jwt.MissingRequiredClaimError as error:
+        raise InvalidToken(f"The identity token lacks the claim `{error.claim}`.") from error
+    except jwt.PyJWTError as error:
+        raise InvalidToken("The identity token cannot be read or holds a claim of the wrong kind.") from error
+    return claims
+
+
+def _identity(claims: dict[str, Any]) -> Identity:
+    issued, expires = _moment(claims, "iat"), _moment(claims, "exp")
+    if expires - issued > MAX_LIFE:
+        raise InvalidToken("The identity token lives too long: `exp` may be at most one hour after `iat`.")
+    return Identity(
+        subject=_subject(claims["sub"]),
+        name=_text(claims, "name", 200),
+        email=_text(claims, "email", 254),
+        locale=_text(claims, "locale", 12),
+        expires_at=expires,
+    )
+
+
+def _moment(claims: dict[str, Any], name: str) -> datetime:
+    value = claims[name]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InvalidToken(f"The claim `{name}` must be a number of seconds.")
+    try:
+        return datetime.fromtimestamp(value, UTC)
+    except (OverflowError, OSError, ValueError) as error:
+        raise InvalidToken(f"The claim `{name}` is not a moment in time.") from error
+
+
+def _subject(value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise InvalidToken("The claim `sub` must be a text that is not empty.")
+    if len(value) > MAX_SUBJECT_CHARACTERS or any(unicodedata.category(char)[0] == "C" for char in value):
+        raise InvalidToken("The claim `sub` must have at most 200 characters and no control characters.")
+    return value
+
+
+def _text(claims: dict[str, Any], name: str, limit: int) -> str:
+    """Return an optional claim for display; what is no text or holds control characters is left out."""
+    value = claims.get(name)
+    if not isinstance(value, str) or any(unicodedata.category(char)[0] == "C" for char in value):
+        return ""
+    return value.strip()[:limit]

@@ -1,0 +1,171 @@
+"""Workspaces and who belongs to them: people, customers, the widget's channels and the keys of programs."""
+
+import hashlib
+from typing import ClassVar
+
+from django.contrib.auth.models import AbstractUser
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.utils.timezone import now
+
+from supportbot.accounts.constraints import SameWorkspace
+from supportbot.accounts.fields import EncryptedTextField
+from supportbot.accounts.scope import TenantManager, current_workspace_id
+from supportbot.ids import uuid7
+
+
+def hash_secret(secret: str) -> str:
+    """Return the stored form of a secret of at least 128 random bits; such a one needs no slow hash."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+class Workspace(models.Model):
+    """A company or brand. Everything a customer, an agent or an editor sees belongs to exactly one."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    slug = models.SlugField(unique=True)
+    name = models.CharField(max_length=120)
+    locale = models.CharField(max_length=12, default="en")
+    timezone = models.CharField(max_length=40, default="UTC")
+    currency = models.CharField(max_length=3, default="EUR")
+    created_at = models.DateTimeField(default=now, editable=False)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class TenantModel(models.Model):
+    """A row that belongs to one workspace: the scope's, unless named."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, default=current_workspace_id, editable=False)
+
+    objects: ClassVar[TenantManager] = TenantManager()  # type: ignore[type-arg]  # bound to each subclass by Django
+
+    class Meta:
+        abstract = True
+
+
+class User(AbstractUser):
+    """A person who works here: agent, editor, supervisor, admin. Customers are not users."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+
+    @property
+    def display_name(self) -> str:
+        return self.get_full_name() or self.username
+
+
+class Membership(models.Model):
+    """A person's role in a workspace. Queried by person at log-in, so it stands outside the scope."""
+
+    class Role(models.TextChoices):
+        EDITOR = "editor"
+        AGENT = "agent"
+        SUPERVISOR = "supervisor"
+        ADMIN = "admin"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=12, choices=Role.choices)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "user"], name="membership_once")]
+
+    def __str__(self) -> str:
+        return f"{self.user} in {self.workspace} as {self.role}"
+
+
+class Customer(TenantModel):
+    """Somebody who asks. Signed in (`external_id` is the merchant's id) or an anonymous visitor with a secret."""
+
+    external_id = models.CharField(max_length=200, null=True, blank=True)
+    name = models.CharField(max_length=200, blank=True)
+    email = models.EmailField(blank=True)
+    locale = models.CharField(max_length=12, blank=True)
+    visitor_hash = models.CharField(max_length=64, null=True, unique=True, editable=False)
+    created_at = models.DateTimeField(default=now, editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["id", "workspace"], name="customer_in_workspace"),
+            models.UniqueConstraint(fields=["workspace", "external_id"], name="customer_external_id_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.external_id or f"Visitor {str(self.id)[-6:]}"
+
+    @property
+    def is_anonymous(self) -> bool:
+        return self.external_id is None
+
+
+class Channel(TenantModel):
+    """One embedding of the widget. Its key is public: it names the workspace and grants nothing."""
+
+    key = models.CharField(max_length=40, unique=True, editable=False)
+    name = models.CharField(max_length=120)
+    allowed_origins = ArrayField(models.CharField(max_length=200), default=list, blank=True)
+    locale = models.CharField(max_length=12, default="en")
+    greeting = models.CharField(max_length=300, blank=True)
+    is_live = models.BooleanField(default=True)
+    created_at = models.DateTimeField(default=now, editable=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["id", "workspace"], name="channel_in_workspace")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class IdentityKey(TenantModel):
+    """What the merchant's server signs identities with. The algorithm is a property of the key, never of a token."""
+
+    class Algorithm(models.TextChoices):
+        HS256 = "HS256"
+        ES256 = "ES256"
+
+    channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="identity_keys", db_constraint=False)
+    kid = models.CharField(max_length=40)
+    algorithm = models.CharField(max_length=5, choices=Algorithm.choices)
+    secret = EncryptedTextField(blank=True)
+    public_key = models.TextField(blank=True)
+    created_at = models.DateTimeField(default=now, editable=False)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            SameWorkspace("channel", name="identity_key_workspace"),
+            models.UniqueConstraint(fields=["channel", "kid"], name="identity_key_kid_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kid} ({self.algorithm})"
+
+    @property
+    def verifying_key(self) -> str:
+        return self.secret if self.algorithm == self.Algorithm.HS256 else self.public_key
+
+
+class ApiKey(TenantModel):
+    """A program's key: shown once, stored hashed, limited to its scopes, acting as a named person or service."""
+
+    prefix = models.CharField(max_length=16, unique=True, editable=False)
+    key_hash = models.CharField(max_length=64, editable=False)
+    name = models.CharField(max_length=120)
+    scopes = ArrayField(models.CharField(max_length=40), default=list)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, blank=True, related_name="api_keys")
+    created_at = models.DateTimeField(default=now, editable=False)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"
+
+    @property
+    def is_live(self) -> bool:
+        return self.revoked_at is None and (self.expires_at is None or self.expires_at > now())
+
+

@@ -1,0 +1,35 @@
+"""What a caller of the REST API may do."""
+
+from typing import TYPE_CHECKING
+
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from supportbot.accounts.callers import CustomerCaller, Staff
+
+if TYPE_CHECKING:  # DRF's views import this module through the settings
+    from rest_framework.views import APIView
+
+
+class DenyUnlessNamed(BasePermission):
+    """The default: a view that names no permission is closed."""
+
+    def has_permission(self, request: Request, view: "APIView") -> bool:
+        return False
+
+
+def needs(scope: str) -> type[BasePermission]:
+    """Return the permission class for staff that have `scope`."""
+
+    class NeedsScope(BasePermission):
+        message = f"This needs the scope {scope}."
+
+        def has_permission(self, request: Request, view: "APIView") -> bool:
+            return isinstance(request.auth, Staff) and request.auth.may(scope)
+
+    return NeedsScope
+
+
+class IsCustomer(BasePermission):
+    def has_permission(self, request: Request, view: "APIView") -> bool:
+        return isinstance(request.auth, CustomerCaller)

@@ -1,0 +1,67 @@
+"""Whose rows are meant: every query of tenant data runs inside one workspace, or says why it crosses them.
+
+Invariant: a tenant model's manager never answers outside `workspace_scope` or `across_workspaces`; there is no default.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Final, Generic, TypeVar
+from uuid import UUID
+
+from django.db import models
+
+from supportbot.accounts.errors import UnscopedQuery
+
+logger = logging.getLogger(__name__)
+Row = TypeVar("Row", bound=models.Model)
+
+
+class _Across:
+    """Stands in the variable while one of the few doors looks across all workspaces."""
+
+
+_ACROSS: Final = _Across()
+_scope: ContextVar[UUID | _Across | None] = ContextVar("workspace_scope", default=None)
+
+
+@contextmanager
+def workspace_scope(workspace_id: UUID) -> Iterator[None]:
+    """Let tenant queries inside see this workspace only; new rows belong to it."""
+    token = _scope.set(workspace_id)
+    try:
+        yield
+    finally:
+        _scope.reset(token)
+
+
+@contextmanager
+def across_workspaces(reason: str) -> Iterator[None]:
+    """Let tenant queries inside see every workspace: for sweeps, the relay, the runner, look-ups by key or ticket."""
+    logger.debug("across workspaces: %s", reason)
+    token = _scope.set(_ACROSS)
+    try:
+        yield
+    finally:
+        _scope.reset(token)
+
+
+def current_workspace_id() -> UUID:
+    """Return the workspace of the scope; raises UnscopedQuery outside one and across all."""
+    scope = _scope.get()
+    if isinstance(scope, UUID):
+        return scope
+    raise UnscopedQuery("No workspace scope: wrap the call in workspace_scope(...), or name the row's workspace.")
+
+
+class TenantManager(models.Manager[Row], Generic[Row]):
+    """Answers for the scope's workspace and refuses outside one. Relations that leave a loaded row use Django's base
+    manager instead: the composite keys in the database keep those inside the workspace."""
+
+    def get_queryset(self) -> models.QuerySet[Row]:
+        scope = _scope.get()
+        if scope is None:
+            raise UnscopedQuery(f"{self.model.__name__} was queried outside any workspace_scope(...).")
+        rows = super().get_queryset()
+        return rows if isinstance(scope, _Across) else rows.filter(workspace_id=scope)

@@ -1,0 +1,178 @@
+"""Changes to workspaces, channels, keys and customers."""
+
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.text import slugify
+
+from supportbot.accounts.callers import SCOPES
+from supportbot.accounts.errors import NameTaken
+from supportbot.accounts.identity import Identity
+from supportbot.accounts.models import (
+    ApiKey,
+    Channel,
+    Customer,
+    IdentityKey,
+    Membership,
+    User,
+    Workspace,
+    hash_secret,
+)
+from supportbot.accounts.scope import workspace_scope
+from supportbot.errors import InvalidInput
+
+
+@dataclass(frozen=True, slots=True)
+class NewChannel:
+    """A channel and the secret its merchant signs identities with; the secret is shown this once."""
+
+    channel: Channel
+    identity_secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewApiKey:
+    """A key's row and its plain text, which is shown this once."""
+
+    row: ApiKey
+    plain: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewVisitor:
+    """An anonymous customer and the secret that proves it is the same one again."""
+
+    customer: Customer
+    secret: str
+
+
+def create_workspace(name: str, *, slug: str = "", locale: str = "en", currency: str = "EUR") -> Workspace:
+    """Create a workspace; raises NameTaken when its slug exists."""
+    slug = slug or slugify(name)
+    if not slug:
+        raise InvalidInput(fields={"slug": ["Give a slug of letters, digits and hyphens."]})
+    try:
+        with transaction.atomic():
+            return Workspace.objects.create(name=name, slug=slug, locale=locale, currency=currency)
+    except IntegrityError as error:
+        raise NameTaken(f"There is already a workspace {slug}.", fields={"slug": ["Already taken."]}) from error
+
+
+def add_member(workspace: Workspace, user: User, role: str) -> Membership:
+    """Give a person a role, replacing the one they had."""
+    if role not in Membership.Role.values:
+        raise InvalidInput(fields={"role": [f"Choose one of {', '.join(Membership.Role.values)}."]})
+    membership, _ = Membership.objects.update_or_create(workspace=workspace, user=user, defaults={"role": role})
+    return membership
+
+
+@transaction.atomic
+def create_channel(
+    workspace: Workspace,
+    name: str,
+    *,
+    allowed_origins: Iterable[str] = (),
+    locale: str = "",
+    greeting: str = "",
+    identity_secret: str = "",
+) -> NewChannel:
+    """Create a channel with one HS256 identity key; the secret is made here unless given (at least 32 characters)."""
+    secret = identity_secret or secrets.token_urlsafe(48)
+    if len(secret) < 32:
+        raise InvalidInput(fields={"identity_secret": ["A signing secret has at least 32 characters."]})
+    with workspace_scope(workspace.pk):
+        channel = Channel.objects.create(
+            key=f"pk_{secrets.token_hex(12)}",
+            name=name,
+            allowed_origins=[clean_origin(origin) for origin in allowed_origins],
+            locale=locale or workspace.locale,
+            greeting=greeting,
+        )
+        IdentityKey.objects.create(
+            channel=channel, kid="1", algorithm=IdentityKey.Algorithm.HS256, secret=secret, public_key=""
+        )
+    return NewChannel(channel, secret)
+
+
+def clean_origin(origin: str) -> str:
+    """Return scheme://host[:port] in lower case; raises InvalidInput for anything that is not exactly an origin."""
+    parts = urlsplit(origin.strip())
+    try:
+        port = parts.port
+    except ValueError:
+        port = -1
+    is_bare = not (parts.path.strip("/") or parts.query or parts.fragment or parts.username)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not is_bare or port == -1:
+        raise InvalidInput(fields={"allowed_origins": [f"{origin!r} is not an origin such as https://shop.example."]})
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    default = {"http": 80, "https": 443}[parts.scheme]
+    return f"{parts.scheme}://{host}" + (f":{port}" if port and port != default else "")
+
+
+def issue_api_key(
+    workspace: Workspace,
+    name: str,
+    *,
+    scopes: Sequence[str],
+    user: User | None = None,
+    expires_at: datetime | None = None,
+) -> NewApiKey:
+    """Issue a key with these scopes, acting as `user` where given; raises InvalidInput for an unknown scope."""
+    unknown = sorted(set(scopes) - SCOPES)
+    if unknown or not scopes:
+        raise InvalidInput(fields={"scopes": [f"Choose from {', '.join(sorted(SCOPES))}."]})
+    prefix = f"sk_{secrets.token_hex(4)}"
+    plain = f"{prefix}_{secrets.token_urlsafe(32)}"
+    with workspace_scope(workspace.pk):
+        row = ApiKey.objects.create(
+            prefix=prefix,
+            key_hash=hash_secret(plain),
+            name=name,
+            scopes=sorted(set(scopes)),
+            user=user,
+            expires_at=expires_at,
+        )
+    return NewApiKey(row, plain)
+
+
+def revoke_api_key(key: ApiKey) -> None:
+    """End a key at once."""
+    key.revoked_at = timezone.now()
+    key.save(update_fields=["revoked_at"])
+
+
+def customer_for_identity(channel: Channel, identity: Identity) -> Customer:
+    """Return the customer of a verified identity, created at first sight; newer name, e-mail and locale replace old."""
+    told = {"name": identity.name, "email": _mail_or_nothing(identity.email), "locale": identity.locale}
+    told = {field: value for field, value in told.items() if value}
+    with workspace_scope(channel.workspace_id):
+        customer, is_new = Customer.objects.get_or_create(external_id=identity.subject, defaults=told)
+        changed = [field for field, value in told.items() if getattr(customer, field) != value]
+        if changed and not is_new:
+            for field in changed:
+                setattr(customer, field, told[field])
+            customer.save(update_fields=changed)
+    return customer
+
+
+def _mail_or_nothing(address: str) -> str:
+    try:
+        validate_email(address)
+    except ValidationError:
+        return ""
+    return address
+
+
+def new_visitor(channel: Channel, *, locale: str = "") -> NewVisitor:
+    """Create an anonymous customer with a secret of 256 random bits, stored hashed."""
+    secret = f"vs_{secrets.token_urlsafe(32)}"
+    with workspace_scope(channel.workspace_id):
+        customer = Customer.objects.create(visitor_hash=hash_secret(secret), locale=locale)
+    return NewVisitor(customer, secret)

@@ -1,0 +1,97 @@
+"""The base of every error a caller may see, and the one place that turns one into an HTTP answer or a close code."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
+
+if TYPE_CHECKING:
+    from rest_framework.exceptions import APIException
+    from rest_framework.response import Response
+
+FieldErrors = dict[str, list[str]]
+
+
+class SupportBotError(Exception):
+    """An expected refusal. `message` is fit for the person who caused it; `fields` names what to mend."""
+
+    code: ClassVar[str] = "error"
+    status: ClassVar[int] = 400
+    close_code: ClassVar[int | None] = None
+    default_message: ClassVar[str] = "The request could not be carried out."
+
+    def __init__(self, message: str | None = None, *, fields: FieldErrors | None = None) -> None:
+        self.message = message or self.default_message
+        self.fields = fields or {}
+        super().__init__(self.message)
+
+
+class NotFound(SupportBotError):
+    """Missing, or not for this reader: both look the same on purpose."""
+
+    code = "not_found"
+    status = 404
+    default_message = "There is nothing here, or it is not for you."
+
+
+class NotAllowed(SupportBotError):
+    code = "not_allowed"
+    status = 403
+    default_message = "You may not do this."
+
+
+class InvalidInput(SupportBotError):
+    code = "invalid"
+    status = 400
+    default_message = "Some fields need mending."
+
+
+def error_body(code: str, message: str, fields: FieldErrors | None = None) -> dict[str, Any]:
+    """Return the JSON body that every failed request answers with."""
+    return {"code": code, "message": message, "fields": fields or {}}
+
+
+def exception_handler(error: Exception, context: dict[str, Any]) -> "Response | None":
+    """Answer an exception of a DRF view; None lets Django answer 500 for what nobody expected."""
+    # DRF loads our authentication classes, hence the models, when it is imported: too early for a module that they need.
+    from rest_framework.exceptions import APIException
+    from rest_framework.response import Response
+    from rest_framework.views import exception_handler as drf_exception_handler
+
+    if isinstance(error, SupportBotError):
+        return Response(error_body(error.code, error.message, error.fields), status=error.status)
+    if isinstance(error, Http404):
+        return Response(error_body(NotFound.code, NotFound.default_message), status=404)
+    if isinstance(error, PermissionDenied):
+        return Response(error_body(NotAllowed.code, NotAllowed.default_message), status=403)
+    response = drf_exception_handler(error, context)
+    if response is not None and isinstance(error, APIException):
+        response.data = _body_of(error)
+    return response
+
+
+def _body_of(error: "APIException") -> dict[str, Any]:
+    if error.status_code == 400 and isinstance(error.detail, dict | list):
+        fields = flatten_field_errors(error.detail)
+        return error_body(InvalidInput.code, InvalidInput.default_message, fields)
+    code = error.get_codes()
+    return error_body(code if isinstance(code, str) else "error", str(error.detail))
+
+
+def flatten_field_errors(detail: Any, prefix: str = "") -> FieldErrors:
+    """Return {dotted field: messages} of DRF's nested error detail; what concerns no field stands under `_`."""
+    if isinstance(detail, Mapping):
+        flat: FieldErrors = {}
+        for key, value in detail.items():
+            name = "_" if key == "non_field_errors" else str(key)
+            flat.update(flatten_field_errors(value, f"{prefix}.{name}" if prefix else name))
+        return flat
+    if isinstance(detail, list | tuple):
+        if any(isinstance(item, Mapping) for item in detail):
+            flat = {}
+            for position, item in enumerate(detail):
+                flat.update(flatten_field_errors(item, f"{prefix}.{position}" if prefix else str(position)))
+            return flat
+        return {prefix or "_": [str(item) for item in detail]}
+    return {prefix or "_": [str(detail)]}

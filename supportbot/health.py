@@ -1,0 +1,107 @@
+"""Liveness, readiness and metrics.
+
+Details and metrics tell a stranger too much: they need the token in DATA_DIR, unless the instance listens on loopback
+only, is not published, and the request came straight from this machine.
+"""
+
+import time
+from collections.abc import Callable
+from hmac import compare_digest
+
+import redis
+from asgiref.sync import async_to_sync
+from channels.layers import get_channel_layer
+from django.conf import settings
+from django.core.cache import cache
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from kombu.exceptions import OperationalError
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from supportbot.celery import app as celery_app
+from supportbot.outbox.tasks import HEARTBEAT_KEY
+
+HEARTBEAT_MAX_AGE_SECONDS = 45
+
+
+def livez(request: HttpRequest) -> HttpResponse:
+    """Answer that the process serves; touches nothing else."""
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+def readyz(request: HttpRequest) -> HttpResponse:
+    """Answer 200 when everything a turn and an action need is there, else 503; details only for whoever may see them."""
+    checks = {name: _outcome(check) for name, check in CHECKS.items()}
+    is_ready = all(outcome == "ok" for outcome in checks.values())
+    body: dict[str, object] = {"ready": is_ready}
+    if _may_see_details(request):
+        body["checks"] = checks
+    return JsonResponse(body, status=200 if is_ready else 503)
+
+
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Answer Prometheus' text format."""
+    if not _may_see_details(request):
+        return HttpResponse("This needs the metrics token.\n", status=403, content_type="text/plain")
+    return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+
+
+def _may_see_details(request: HttpRequest) -> bool:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if settings.METRICS_TOKEN and scheme.lower() == "bearer" and compare_digest(token, settings.METRICS_TOKEN):
+        return True
+    was_forwarded = any(name.lower().startswith(("x-forwarded", "forwarded")) for name in request.headers)
+    is_private = settings.HOST in {"127.0.0.1", "localhost", "::1"} and not settings.PUBLIC_URL
+    return is_private and not was_forwarded and request.META.get("REMOTE_ADDR") in {"127.0.0.1", "::1"}
+
+
+def _outcome(check: Callable[[], str]) -> str:
+    try:
+        return check()
+    except (DatabaseError, redis.RedisError, OperationalError, OSError) as error:
+        return type(error).__name__
+
+
+def _database() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    return "ok"
+
+
+def _vector_extension() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_extension WHERE extname = 'vector'")
+        return "ok" if cursor.fetchone() else "missing"
+
+
+def _migrations() -> str:
+    executor = MigrationExecutor(connection)
+    return "behind" if executor.migration_plan(executor.loader.graph.leaf_nodes()) else "ok"
+
+
+def _layer() -> str:
+    layer = get_channel_layer()
+    async_to_sync(layer.send)("readyz", {"type": "probe"})
+    return "ok"
+
+
+def _broker() -> str:
+    with celery_app.connection_for_write() as broker:
+        broker.ensure_connection(max_retries=1, timeout=2)
+    return "ok"
+
+
+def _worker() -> str:
+    seen = cache.get(HEARTBEAT_KEY)
+    return "ok" if seen and time.time() - seen < HEARTBEAT_MAX_AGE_SECONDS else "no heartbeat"
+
+
+CHECKS: dict[str, Callable[[], str]] = {
+    "database": _database,
+    "vector": _vector_extension,
+    "migrations": _migrations,
+    "layer": _layer,
+    "broker": _broker,
+    "worker": _worker,
+}

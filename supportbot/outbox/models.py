@@ -1,0 +1,28 @@
+"""Announcements to the rooms above: written with the change they tell of, delivered at least once, in order per object."""
+
+from django.db import models
+from django.db.models.functions import Now
+
+
+class Announcement(models.Model):
+    """One thing that happened to one object. It carries ids only; whoever hears it reads the truth from the rows."""
+
+    id = models.BigAutoField(primary_key=True)
+    topic = models.CharField(max_length=40)
+    object_id = models.UUIDField()
+    workspace_id = models.UUIDField()
+    created_at = models.DateTimeField(db_default=Now())
+    due_at = models.DateTimeField(db_default=Now())
+    delivered_at = models.DateTimeField(null=True)
+    attempts = models.PositiveIntegerField(default=0)
+    last_error = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["object_id", "id"], name="announcement_undelivered", condition=models.Q(delivered_at=None)
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.topic} {self.object_id}"

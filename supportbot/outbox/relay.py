@@ -1,0 +1,44 @@
+"""The relay: one thread per web and worker process that delivers announcements as they fall due.
+
+Rows are claimed with SKIP LOCKED, so any number of relays share the work. A consumer hears its announcement inside the
+workspace it happened in.
+"""
+
+import logging
+import threading
+from typing import Final
+
+from django.db import DatabaseError, close_old_connections
+
+from supportbot.outbox import doorbell
+from supportbot.outbox.services import deliver_due
+
+logger = logging.getLogger(__name__)
+POLL_SECONDS: Final = 2.0
+
+
+class Relay:
+    """Start once per process; `stop` returns when the announcement at hand is done."""
+
+    def __init__(self) -> None:
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="outbox-relay", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        doorbell.ring()
+        self._thread.join(timeout=10)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                handled = deliver_due()
+            except DatabaseError:
+                logger.warning("outbox: the database does not answer; trying again")
+                handled = 0
+            close_old_connections()
+            if not handled:
+                doorbell.wait(POLL_SECONDS)

@@ -1,0 +1,98 @@
+"""Writing an announcement and delivering what is due.
+
+Invariants: an announcement is written in the transaction of the change it tells of. It counts as delivered in the
+transaction of its consumers, so a consumer that dies is asked again. While an object's older announcement is
+undelivered, its newer ones wait.
+"""
+
+import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef
+from django.db.models.functions import Now
+from django.utils import timezone
+from django.utils.module_loading import import_string
+
+from supportbot.outbox import doorbell
+from supportbot.outbox.models import Announcement
+
+logger = logging.getLogger(__name__)
+Consumer = Callable[[Announcement], None]
+MAX_PAUSE: Final = timedelta(minutes=5)
+KEPT_AFTER_DELIVERY: Final = timedelta(days=7)
+
+
+def announce(topic: str, object_id: UUID, *, workspace_id: UUID) -> None:
+    """Tell the rooms above that something happened to an object. Call inside the transaction of the change."""
+    if topic not in settings.OUTBOX_CONSUMERS:
+        raise ValueError(f"Nobody consumes the topic {topic}: add it to OUTBOX_CONSUMERS.")
+    Announcement.objects.create(topic=topic, object_id=object_id, workspace_id=workspace_id)
+    transaction.on_commit(doorbell.ring, robust=True)
+
+
+def deliver_due(limit: int = 100) -> int:
+    """Deliver up to `limit` due announcements, oldest first; return how many were handled, successes or not."""
+    handled = 0
+    while handled < limit and _deliver_one():
+        handled += 1
+    return handled
+
+
+def _deliver_one() -> bool:
+    announcement: Announcement | None = None
+    try:
+        with transaction.atomic():
+            announcement = _claim()
+            if announcement is None:
+                return False
+            for consumer in consumers(announcement.topic):
+                with _scope_of(announcement):
+                    consumer(announcement)
+            Announcement.objects.filter(pk=announcement.pk).update(delivered_at=Now())
+    except Exception as error:
+        # The edge of a consumer's work: whatever it raised, the relay goes on and this announcement comes again.
+        if announcement is None:
+            raise
+        logger.exception("outbox: %s not delivered", announcement)
+        _postpone(announcement, error)
+    return True
+
+
+def _claim() -> Announcement | None:
+    older = Announcement.objects.filter(object_id=OuterRef("object_id"), delivered_at=None, id__lt=OuterRef("id"))
+    return (
+        Announcement.objects.select_for_update(skip_locked=True, no_key=True)
+        .filter(~Exists(older), delivered_at=None, due_at__lte=Now())
+        .order_by("id")
+        .first()
+    )
+
+
+def _postpone(announcement: Announcement, error: Exception) -> None:
+    pause = min(timedelta(seconds=2 ** min(announcement.attempts, 10)), MAX_PAUSE)
+    Announcement.objects.filter(pk=announcement.pk, delivered_at=None).update(
+        attempts=F("attempts") + 1, due_at=timezone.now() + pause, last_error=f"{type(error).__name__}: {error}"[:300]
+    )
+
+
+def _scope_of(announcement: Announcement) -> AbstractContextManager[None]:
+    # The workspace scope belongs to a room above this one: it comes in by a setting.
+    enter: Callable[[UUID], AbstractContextManager[None]] = import_string(settings.OUTBOX_SCOPE)
+    return enter(announcement.workspace_id)
+
+
+def consumers(topic: str) -> list[Consumer]:
+    """Return the functions that hear a topic, as the settings name them."""
+    return [import_string(path) for path in settings.OUTBOX_CONSUMERS.get(topic, [])]
+
+
+def purge_delivered() -> int:
+    """Delete what was delivered a week ago; return how many rows went."""
+    deleted, _ = Announcement.objects.filter(delivered_at__lt=timezone.now() - KEPT_AFTER_DELIVERY).delete()
+    return deleted

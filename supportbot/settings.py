@@ -1,0 +1,264 @@
+"""All settings, read from the environment through django-environ; a wrong or unknown value stops the start.
+
+What the environment does not name comes from the running instance of `make run` (its URLs and secrets lie in DATA_DIR).
+"""
+
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+from supportbot.embedded.runtime import load_runtime
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+
+# --- What this product may be told through SUPPORTBOT_* variables; a typing error in one must not pass in silence.
+SUPPORTBOT_VARIABLES = {
+    "SUPPORTBOT_LOG_LEVEL",
+    "SUPPORTBOT_MODEL_DEADLINE_SECONDS",
+    "SUPPORTBOT_TURNS_PER_PROCESS",
+}
+_unknown = sorted(name for name in os.environ if name.startswith("SUPPORTBOT_") and name not in SUPPORTBOT_VARIABLES)
+if _unknown:
+    raise ImproperlyConfigured(
+        f"{_unknown[0]} is not a setting of SupportBot. Known are: {', '.join(sorted(SUPPORTBOT_VARIABLES))}."
+    )
+
+DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / ".data"))).absolute()
+_runtime = load_runtime(DATA_DIR)
+
+HOST = env.str("HOST", default="127.0.0.1")
+PORT = env.int("PORT", default=8000)
+SHOP_PORT = env.int("SHOP_PORT", default=8100)
+PUBLIC_URL = env.str("PUBLIC_URL", default="").rstrip("/")
+BASE_URL = PUBLIC_URL or f"http://127.0.0.1:{PORT}"
+
+DEBUG = False
+SECRET_KEY = env.str("SECRET_KEY", default=_runtime.secrets.secret_key if _runtime else "")
+if not SECRET_KEY:
+    # Commands that need no secret (up, doctor, help) still run; nothing is ever signed with this value twice.
+    SECRET_KEY = os.urandom(32).hex()
+# Encrypts secrets in rows; the first key writes, all of them read (rotation).
+FIELD_KEYS = env.list("FIELD_KEYS", default=[_runtime.secrets.field_key] if _runtime else [])
+
+_public_host = urlsplit(PUBLIC_URL).hostname
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
+if _public_host and _public_host not in ALLOWED_HOSTS:
+    ALLOWED_HOSTS.append(_public_host)
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL else []
+
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "channels",
+    "rest_framework",
+    "drf_spectacular",
+    "guardian",
+    "django_htmx",
+    "supportbot.outbox",
+    "supportbot.accounts",
+    "kb",
+    "actions",
+    "supportbot.llm",
+    "supportbot.chat",
+    "supportbot.handoff",
+    "supportbot.assistant",
+    "supportbot.widget",
+    "supportbot.evals",
+    "supportbot.embedded",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "supportbot.web.ContentSecurityPolicy",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+
+ROOT_URLCONF = "supportbot.urls"
+ASGI_APPLICATION = "supportbot.asgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# --- Database. The pool makes a hop cost 0.3 ms instead of 7; CONN_MAX_AGE must be 0 with it.
+DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", default=16)
+DATABASE_URL = env.str("DATABASE_URL", default=_runtime.database_url if _runtime else "")
+if DATABASE_URL:
+    DATABASES = {"default": env.db_url_config(DATABASE_URL)}
+    if not DATABASES["default"]["ENGINE"].endswith("postgresql"):
+        raise ImproperlyConfigured("DATABASE_URL must name a PostgreSQL server, like postgres://user:secret@host/name.")
+    if DATABASE_POOL_SIZE:
+        DATABASES["default"]["OPTIONS"] = {
+            **DATABASES["default"].get("OPTIONS", {}),
+            "pool": {"min_size": 0, "max_size": DATABASE_POOL_SIZE + 8, "timeout": 10},
+        }
+    DATABASE_POOL_SIZE = DATABASE_POOL_SIZE or 16
+else:
+    DATABASES = {"default": {"ENGINE": "django.db.backends.dummy"}}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Broker, channel layer, cache: one Redis or Valkey, a database number each.
+REDIS_URL = env.str("REDIS_URL", default=_runtime.redis_url if _runtime else "").rstrip("/")
+CELERY_BROKER_URL = env.str(
+    "CELERY_BROKER_URL", default=_runtime.broker_url if _runtime else f"{REDIS_URL}/0" if REDIS_URL else ""
+)
+if REDIS_URL:
+    CHANNEL_LAYERS = {
+        "default": {
+            "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+            "CONFIG": {"hosts": [f"{REDIS_URL}/1"], "prefix": "supportbot"},
+        }
+    }
+    CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": f"{REDIS_URL}/2"}}
+else:
+    CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+    CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+
+# --- Celery. The threads pool has no time limits: deadlines live in connectors and leases.
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600, "socket_timeout": 5, "socket_connect_timeout": 2}
+CELERY_TASK_DEFAULT_QUEUE = "default"
+CELERY_TASK_ROUTES = {"kb.tasks.*": {"queue": "ingestion"}, "actions.tasks.*": {"queue": "actions"}}
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE = {
+    "worker-heartbeat": {"task": "supportbot.outbox.tasks.heartbeat", "schedule": 10.0, "options": {"expires": 10}},
+    "purge-delivered-announcements": {"task": "supportbot.outbox.tasks.purge", "schedule": 3600.0},
+}
+
+# --- The outbox: what a room tells those above it (topic -> consumers, each idempotent), heard inside this scope.
+OUTBOX_SCOPE = "supportbot.accounts.scope.workspace_scope"
+OUTBOX_CONSUMERS: dict[str, list[str]] = {
+    "article_changed": ["kb.tasks.on_article_changed"],
+}
+
+# --- Health details and metrics, for a scraper that is not on this machine.
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+
+# --- People.
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend", "guardian.backends.ObjectPermissionBackend"]
+ANONYMOUS_USER_NAME = None
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "admin:login"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+_is_https = PUBLIC_URL.startswith("https://")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _is_https
+SECURE_HSTS_SECONDS = 31_536_000 if _is_https else 0
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _is_https else None
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "strict-origin-when-cross-origin"
+X_FRAME_OPTIONS = "DENY"
+
+# --- REST.
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "supportbot.accounts.auth.BearerAuthentication",
+        "supportbot.accounts.auth.StaffSessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["supportbot.accounts.permissions.DenyUnlessNamed"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_PAGINATION_CLASS": "supportbot.web.NewestFirst",
+    "DEFAULT_THROTTLE_CLASSES": ["supportbot.accounts.auth.CallerThrottle"],
+    "DEFAULT_THROTTLE_RATES": {"caller": "600/min", "tickets": "60/min", "search": "120/min"},
+    "EXCEPTION_HANDLER": "supportbot.errors.exception_handler",
+    "PAGE_SIZE": 50,
+    "NUM_PROXIES": env.int("NUM_PROXIES", default=0),
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "SupportBot",
+    "DESCRIPTION": "Conversations, knowledge, people and guarded actions.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": r"/api/v1",
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+}
+DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
+
+# --- Knowledge.
+KB_EMBEDDER = env.str("KB_EMBEDDER", default="packaged")
+KB_LEXICAL_FALLBACK = env.bool("KB_LEXICAL_FALLBACK", default=True)
+
+# --- Models. No model name is built in: OPENAI_MODEL names one, or the server's only one is taken.
+OPENAI_API_KEY = env.str("OPENAI_API_KEY", default="")
+OPENAI_MODEL = env.str("OPENAI_MODEL", default="")
+OPENAI_BASE_URL = env.str("OPENAI_BASE_URL", default="")
+LLM_PRICES = env.json("LLM_PRICES", default={})
+LLM_STORE_BODIES = env.bool("LLM_STORE_BODIES", default=False)
+MODEL_DEADLINE_SECONDS = env.float("SUPPORTBOT_MODEL_DEADLINE_SECONDS", default=30.0)
+TURNS_PER_PROCESS = env.int("SUPPORTBOT_TURNS_PER_PROCESS", default=200)
+
+# --- Mail goes to files until a server is named.
+if env.str("EMAIL_URL", default=""):
+    vars().update(env.email("EMAIL_URL"))
+else:
+    EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+    EMAIL_FILE_PATH = str(DATA_DIR / "mail")
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="support@localhost")
+
+# --- Language, time, files.
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("de", "Deutsch")]
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "UTC"
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA_DIR / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+WHITENOISE_USE_FINDERS = True
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.str("SUPPORTBOT_LOG_LEVEL", default="INFO")},
+    "loggers": {
+        "httpx2": {"level": "WARNING"},
+        "httpx": {"level": "WARNING"},
+        "uvicorn.access": {"level": "WARNING"},
+    },
+}

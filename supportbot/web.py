@@ -1,0 +1,66 @@
+"""What the HTTP edge shares: the content security policy, pages of results, serializers that refuse what they do not know."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from rest_framework import serializers
+from rest_framework.pagination import CursorPagination
+from rest_framework.response import Response
+
+POLICY = "; ".join(
+    [
+        "default-src 'self'",
+        "base-uri 'none'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+        "img-src 'self' data:",
+        "object-src 'none'",
+    ]
+)
+# The console's theme evaluates its own attribute expressions and sets styles; nothing else needs that.
+CONSOLE_POLICY = f"{POLICY}; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'"
+
+
+class ContentSecurityPolicy:
+    """Adds the policy unless a view set a stricter or an embedding one."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        policy = CONSOLE_POLICY if request.path.startswith("/admin/") else POLICY
+        response.headers.setdefault("Content-Security-Policy", policy)
+        return response
+
+
+class NewestFirst(CursorPagination):
+    """Pages of `{"results", "next"}`; ids are UUIDv7, so their order is the order of creation."""
+
+    page_size = 50
+    page_size_query_param = "limit"
+    max_page_size = 200
+    ordering = "-id"
+
+    def get_paginated_response(self, data: Any) -> Response:
+        return Response({"results": data, "next": self.get_next_link()})
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "type": "object",
+            "required": ["results", "next"],
+            "properties": {"results": schema, "next": {"type": "string", "format": "uri", "nullable": True}},
+        }
+
+
+class ClosedSerializerMixin:
+    """A serializer that refuses fields it does not know, naming each: a typing error must never be ignored."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping):
+            known = self.fields  # type: ignore[attr-defined]  # provided by the serializer it is mixed into
+            unknown = [name for name in data if name not in known]
+            if unknown:
+                raise serializers.ValidationError({str(name): ["This field is not known here."] for name in unknown})
+        return super().to_internal_value(data)  # type: ignore[misc]  # the serializer's own
