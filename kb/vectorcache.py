@@ -1,0 +1,92 @@
+"""Vectors kept in a file by content hash: made once, used again by the demo's first start and by benchmarks.
+
+The file begins with one JSON line that names the recipe; then come records of equal size, 32 bytes of SHA-256 and the
+vector as little-endian halves, the precision of the index. It only grows at its end, so an interrupted writer loses at
+most the record it was writing. One writer at a time.
+"""
+
+import json
+import struct
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from kb.errors import KnowledgeError, RecipeMismatch
+from kb.ports import RecipeSpec
+
+_FORMAT = "supportbot-vectors-1"
+_HASH_BYTES = 32
+_LONGEST_HEADER = 4_096
+
+
+class VectorFileBroken(KnowledgeError):
+    code = "vector_file_broken"
+    default_message = "This is not a file of vectors. Delete it, it will be made again."
+
+
+class VectorCache:
+    """The vectors of one recipe in one file; `get` answers None for a text that was never embedded."""
+
+    def __init__(self, path: Path, recipe: RecipeSpec) -> None:
+        """Open `path`, which need not exist yet. Raises RecipeMismatch or VectorFileBroken."""
+        self.path = path
+        self._recipe = recipe
+        self._packing = struct.Struct(f"<{recipe.dimensions}e")
+        self._vectors: dict[bytes, bytes] = dict(self._records()) if path.exists() else {}
+
+    def __len__(self) -> int:
+        return len(self._vectors)
+
+    def __contains__(self, content_hash: str) -> bool:
+        return bytes.fromhex(content_hash) in self._vectors
+
+    def get(self, content_hash: str, /) -> list[float] | None:
+        packed = self._vectors.get(bytes.fromhex(content_hash))
+        return None if packed is None else list(self._packing.unpack(packed))
+
+    def add(self, vectors: Sequence[tuple[str, Sequence[float]]]) -> None:
+        """Append the vectors whose hash is not known yet."""
+        new = {bytes.fromhex(key): self._packing.pack(*vector) for key, vector in vectors if key not in self}
+        self._begin_file()
+        with self.path.open("ab") as file:
+            file.write(b"".join(key + packed for key, packed in new.items()))
+        self._vectors.update(new)
+
+    def _begin_file(self) -> None:
+        """Write the header of a new file, or cut off the half record an interrupted writer has left."""
+        if not self.path.exists():
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.write_bytes(_header(self._recipe))
+            return
+        ragged = (self.path.stat().st_size - len(_header(self._recipe))) % self._record_bytes
+        if ragged:
+            with self.path.open("ab") as file:
+                file.truncate(self.path.stat().st_size - ragged)
+
+    @property
+    def _record_bytes(self) -> int:
+        return _HASH_BYTES + self._packing.size
+
+    def _records(self) -> Iterator[tuple[bytes, bytes]]:
+        with self.path.open("rb") as file:
+            _check_header(file.readline(_LONGEST_HEADER), self._recipe, self.path)
+            while len(record := file.read(self._record_bytes)) == self._record_bytes:
+                yield record[:_HASH_BYTES], record[_HASH_BYTES:]
+
+
+def _header(recipe: RecipeSpec) -> bytes:
+    fields = {"format": _FORMAT, "recipe": recipe.name, "dimensions": recipe.dimensions}
+    return json.dumps(fields, sort_keys=True).encode() + b"\n"
+
+
+def _check_header(line: bytes, recipe: RecipeSpec, path: Path) -> None:
+    if line == _header(recipe):
+        return
+    try:
+        found = json.loads(line)
+    except ValueError as error:
+        raise VectorFileBroken(f"{path.name} is not a file of vectors. Delete it, it will be made again.") from error
+    if not isinstance(found, dict) or found.get("format") != _FORMAT:
+        raise VectorFileBroken(f"{path.name} is a file of vectors in a form unknown here. Delete it.")
+    raise RecipeMismatch(
+        f"{path.name} holds vectors of {found.get('recipe')}, those of {recipe.name} are needed. Use another file."
+    )
