@@ -1,0 +1,16 @@
+"""Start script of the demo shop: `manage.py serve`, and Django's own commands."""
+
+import os
+import sys
+
+from django.core.management import execute_from_command_line
+
+
+def main() -> None:
+    # Set, not defaulted: a supervisor that is a Django project hands its own settings module down with the environment.
+    os.environ["DJANGO_SETTINGS_MODULE"] = "shop.settings"
+    execute_from_command_line(sys.argv)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,31 @@
+"""Losing an answer on purpose: uvicorn's connection, given a way to hang up without a word.
+
+ASGI has no such thing: an application that fails still gets a 500 sent in its name. So the protocol class lends each
+request the means to end its own connection.
+"""
+
+import asyncio
+from typing import Any
+
+from django.core.handlers.asgi import ASGIRequest
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+_HANG_UP = "shop.hang_up"
+
+
+class DroppableConnection(H11Protocol):
+    # The base class annotates neither argument of the ASGI application: it calls any.
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        serve = self.app
+
+        async def serve_with_hang_up(scope: Any, receive: Any, send: Any) -> None:
+            scope["extensions"] = {_HANG_UP: lambda: self.loop.call_soon_threadsafe(transport.abort)}
+            await serve(scope, receive, send)
+
+        self.app = serve_with_hang_up
+
+
+def drop_connection(request: ASGIRequest) -> None:
+    """End the request's connection. What the view returns afterwards is written nowhere: the loop hangs up first."""
+    request.scope["extensions"][_HANG_UP]()

@@ -1,0 +1,89 @@
+"""`manage.py serve`: prepare the database, open the port on loopback, serve until told to stop."""
+
+import os
+import socket
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import uvicorn
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError, connection
+
+from shop.asgi import application
+from shop.connection import DroppableConnection
+from shop.environment import environment
+from shop.faults import injector
+from shop.seed import seed_if_empty
+
+# Never another address: the token endpoint hands out any demo identity.
+LOOPBACK = "127.0.0.1"
+
+
+class Command(BaseCommand):
+    help = "Serve the demo shop on 127.0.0.1 until SIGTERM or Ctrl-C. Settings come from SHOP_* environment variables."
+    requires_system_checks: list[str] = []  # they cost a third of the start and have nothing to check here
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        port, data_dir = checked_environment()
+        # The port first: a second start on the same address ends before it touches the data.
+        with open_port(port) as listener:
+            prepare_data(data_dir)
+            self.stdout.write(f"The demo shop answers on http://{LOOPBACK}:{port}/")
+            self.stdout.flush()
+            config = uvicorn.Config(
+                application,
+                http=DroppableConnection,
+                ws="none",
+                lifespan="off",
+                log_level="warning",
+                timeout_graceful_shutdown=5,
+                server_header=False,
+                proxy_headers=False,
+            )
+            Server(config).run(sockets=[listener])
+
+
+class Server(uvicorn.Server):
+    """Ends with code 0 when told to: uvicorn raises the signal a second time, which looks like a death."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        injector.stop()  # calls that wait out a delay go home
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
+
+def checked_environment() -> tuple[int, Path]:
+    """Return port and folder; raises CommandError if any variable is missing or wrong."""
+    try:
+        return environment().port, environment().data_dir
+    except ImproperlyConfigured as wrong:
+        raise CommandError(f"The demo shop cannot start: {wrong}") from wrong
+
+
+def open_port(port: int) -> socket.socket:
+    """Return the listening socket; raises CommandError if somebody else has the port."""
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((LOOPBACK, port))
+    except OSError as taken:
+        listener.close()
+        raise CommandError(f"Port {port} is not free ({taken.strerror}). Set SHOP_PORT to another one.") from taken
+    return listener
+
+
+def prepare_data(data_dir: Path) -> None:
+    """Bring the database to the present schema and fill it if it is new; raises CommandError if it cannot be used."""
+    os.umask(0o077)  # names and addresses, even invented ones, are for the owner of the process
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        call_command("migrate", verbosity=0)
+        seed_if_empty()
+    except (OSError, DatabaseError) as wrong:
+        message = f"{data_dir} cannot hold the shop's data ({wrong}). Set SHOP_DATA_DIR to another place."
+        raise CommandError(message) from wrong
+    finally:
+        connection.close()
