@@ -1,0 +1,182 @@
+"""The tables of knowledge.
+
+Invariants, held by the database:
+- a revision never changes and is deleted only together with its whole workspace (triggers);
+- an article's pointers (`live_revision`, `latest_revision`) lead to its own revisions, a live article has a live one;
+- every child belongs to the workspace of its parent;
+- a chunk belongs to one recipe, so that vectors of two models never mix; one recipe at most is active.
+
+By the services: an article's chunk rows describe its live revision. They are replaced in the transaction that publishes,
+with text search and the vectors of unchanged passages; `indexed_revision` follows last, once every chunk has its vector.
+"""
+
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVectorField
+from django.db import models
+from django.db.models import F, Q
+from pgvector.django import HalfVectorField
+
+from supportbot.accounts.constraints import SameWorkspace
+from supportbot.accounts.models import TenantModel
+from supportbot.ids import uuid7
+
+
+class State(models.TextChoices):
+    DRAFT = "draft", "Draft"
+    LIVE = "live", "Live"
+    ARCHIVED = "archived", "Archived"
+
+
+class Audience(models.TextChoices):
+    PUBLIC = "public", "Everyone"
+    SIGNED_IN = "signed_in", "Signed-in customers"
+    INTERNAL = "internal", "The team only"
+
+
+class Collection(TenantModel):
+    """A shelf of articles, and the thing that rights hang on."""
+
+    slug = models.SlugField(max_length=80, allow_unicode=True)
+    name = models.CharField(max_length=120)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["name", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["id", "workspace"], name="kb_collection_id_workspace"),
+            models.UniqueConstraint(fields=["workspace", "slug"], name="kb_collection_slug_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Article(TenantModel):
+    """One thing customers may ask about; its words are in its revisions."""
+
+    collection = models.ForeignKey(Collection, on_delete=models.RESTRICT, related_name="articles", db_constraint=False)
+    external_id = models.CharField(max_length=400)
+    locale = models.CharField(max_length=20)
+    audience = models.CharField(max_length=10, choices=Audience, default=Audience.PUBLIC)
+    category = models.CharField(max_length=120, blank=True)
+    # Where the article is at home on the web; empty means on its help page here.
+    url = models.CharField(max_length=2000, blank=True)
+    state = models.CharField(max_length=10, choices=State, default=State.DRAFT)
+    live_revision = models.ForeignKey(
+        "Revision", on_delete=models.RESTRICT, related_name="+", null=True, blank=True, db_constraint=False
+    )
+    latest_revision = models.ForeignKey(
+        "Revision", on_delete=models.RESTRICT, related_name="+", null=True, blank=True, db_constraint=False
+    )
+    # The number of the live revision once every chunk of it has its vector; anything else means work is left.
+    indexed_revision = models.PositiveIntegerField(null=True, blank=True)
+    published_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["external_id"]
+        constraints = [
+            models.UniqueConstraint(fields=["id", "workspace"], name="kb_article_id_workspace"),
+            models.UniqueConstraint(fields=["workspace", "external_id"], name="kb_article_external_id_once"),
+            models.CheckConstraint(condition=Q(state__in=State.values), name="kb_article_state_known"),
+            models.CheckConstraint(condition=Q(audience__in=Audience.values), name="kb_article_audience_known"),
+            models.CheckConstraint(
+                condition=~Q(state=State.LIVE) | Q(live_revision__isnull=False), name="kb_article_live_has_revision"
+            ),
+            SameWorkspace("collection", name="kb_article_same_workspace"),
+        ]
+        indexes = [models.Index(fields=["workspace", "state", "audience"], name="kb_article_readable")]
+
+    def __str__(self) -> str:
+        return self.title
+
+    @property
+    def title(self) -> str:
+        """The newest title, live or not; the external id before the first revision."""
+        return self.latest_revision.title if self.latest_revision else self.external_id
+
+    @property
+    def is_live(self) -> bool:
+        return self.state == State.LIVE
+
+
+class Revision(TenantModel):
+    """An article's words at one time; never changed, since citations point into it by character offset."""
+
+    article = models.ForeignKey(Article, on_delete=models.CASCADE, related_name="revisions", db_constraint=False)
+    number = models.PositiveIntegerField()
+    title = models.CharField(max_length=300)
+    body = models.TextField()
+    body_hash = models.CharField(max_length=64)
+    author = models.ForeignKey(
+        "accounts.User", on_delete=models.SET_NULL, related_name="+", null=True, blank=True
+    )  # none: an import or a service
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["article", "number"]
+        constraints = [
+            models.UniqueConstraint(fields=["article", "number"], name="kb_revision_number_once"),
+            models.UniqueConstraint(fields=["id", "article"], name="kb_revision_id_article"),
+            models.CheckConstraint(condition=Q(number__gte=1), name="kb_revision_counts_from_one"),
+            SameWorkspace("article", name="kb_revision_same_workspace"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.title} ({self.number})"
+
+
+class Recipe(models.Model):
+    """How vectors of an index are made, and what was fitted for it. Of the installation, not of a workspace."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    name = models.CharField(max_length=200, unique=True)
+    model = models.CharField(max_length=200)
+    dimensions = models.PositiveIntegerField()
+    normalised = models.BooleanField(default=True)
+    query_prefix = models.CharField(max_length=100, blank=True)
+    passage_prefix = models.CharField(max_length=100, blank=True)
+    is_active = models.BooleanField(default=False)
+    # What `kb.confidence` fitted on data for this recipe; empty means its defaults.
+    calibration = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(fields=["is_active"], condition=Q(is_active=True), name="kb_recipe_one_active"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Chunk(TenantModel):
+    """A passage `body[start:end]` of an article's live revision, as one recipe indexes it."""
+
+    article = models.ForeignKey(Article, on_delete=models.CASCADE, related_name="chunks", db_constraint=False)
+    recipe = models.ForeignKey(Recipe, on_delete=models.PROTECT, related_name="chunks")
+    revision_number = models.PositiveIntegerField()
+    position = models.PositiveIntegerField()
+    heading_path = models.TextField(blank=True)
+    text = models.TextField()
+    start = models.PositiveIntegerField()
+    end = models.PositiveIntegerField()
+    content_hash = models.CharField(max_length=64)
+    # Without fixed dimensions, so that two recipes can stand side by side; each dimension has its own partial index.
+    embedding = HalfVectorField(null=True, blank=True)
+    search_vector = SearchVectorField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["article", "position"]
+        constraints = [
+            models.UniqueConstraint(fields=["article", "recipe", "position"], name="kb_chunk_position_once"),
+            models.CheckConstraint(condition=Q(end__gt=F("start")), name="kb_chunk_not_empty"),
+            SameWorkspace("article", name="kb_chunk_same_workspace"),
+        ]
+        indexes = [
+            GinIndex(fields=["search_vector"], name="kb_chunk_search_vector"),
+            # The index task and the nightly check look for what still needs a vector.
+            models.Index(fields=["article"], condition=Q(embedding__isnull=True), name="kb_chunk_without_vector"),
+        ]

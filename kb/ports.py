@@ -1,0 +1,57 @@
+"""What the knowledge room needs from outside: something that turns text into vectors.
+
+The setting `KB_EMBEDDER` names it, so that this room knows no model provider.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Protocol
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+SHORT_NAMES = {
+    "packaged": "kb.embedders.packaged.PackagedEmbedder",
+    "openai": "supportbot.llm.embedding.GatewayEmbedder",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RecipeSpec:
+    """All that decides what a vector means. Two recipes that differ in anything never share an index.
+
+    `name` is unique for the whole recipe (model, version, dimensions, prefixes), since hashes of content include it.
+    """
+
+    name: str
+    model: str
+    dimensions: int
+    is_normalised: bool = True
+    query_prefix: str = ""
+    passage_prefix: str = ""
+
+
+class Embedder(Protocol):
+    """Turns text into vectors of one recipe. Both methods raise EmbeddingUnavailable if the model does not answer."""
+
+    @property
+    def recipe(self) -> RecipeSpec: ...
+
+    def query(self, text: str) -> list[float]:
+        """Return the vector of a question."""
+
+    def passages(self, texts: Sequence[str]) -> list[list[float]]:
+        """Return one vector a text, in the order given."""
+
+
+def embedder() -> Embedder:
+    """Return this process's embedder as `KB_EMBEDDER` names it; loading a model twice would cost its memory twice."""
+    return _load(settings.KB_EMBEDDER)
+
+
+@cache
+def _load(name: str) -> Embedder:
+    factory = import_string(SHORT_NAMES.get(name, name))
+    loaded: Embedder = factory()
+    return loaded
