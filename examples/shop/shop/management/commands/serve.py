@@ -20,6 +20,7 @@ from shop.seed import seed_if_empty
 
 # Never another address: the token endpoint hands out any demo identity.
 LOOPBACK = "127.0.0.1"
+BACKLOG = 128
 
 
 class Command(BaseCommand):
@@ -31,6 +32,8 @@ class Command(BaseCommand):
         # The port first: a second start on the same address ends before it touches the data.
         with open_port(port) as listener:
             prepare_data(data_dir)
+            # From here on callers wait instead of being refused: the line below is a promise to whoever reads it.
+            listener.listen(BACKLOG)
             self.stdout.write(f"The demo shop answers on http://{LOOPBACK}:{port}/")
             self.stdout.flush()
             config = uvicorn.Config(
@@ -64,7 +67,7 @@ def checked_environment() -> tuple[int, Path]:
 
 
 def open_port(port: int) -> socket.socket:
-    """Return the listening socket; raises CommandError if somebody else has the port."""
+    """Return a socket that holds the port; raises CommandError if somebody else has the port."""
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
