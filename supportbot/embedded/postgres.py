@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,6 +28,7 @@ DATABASE = "supportbot"
 PATIENCE_SECONDS = 30.0
 RECOVERY_SECONDS = 120.0
 _PASSING_CAUSES = ("shared memory block", "already exists", "Address already in use", "could not bind")
+_SYNC_OPTION = "--sync-method=syncfs" if sys.platform == "linux" else "--sync-method=fsync"
 _THROW_AWAY = ("-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
 
 
@@ -43,6 +45,9 @@ class PostgresServer:
         self._account = server_account()
         self._binaries: Binaries | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self._has_run = False
+
+    name = "postgres"
 
     @property
     def port(self) -> int:
@@ -77,6 +82,9 @@ class PostgresServer:
         self._start_patiently(self._binaries)
         self._create_database()
 
+    def ask_to_stop(self) -> None:
+        """Nothing yet: the product's processes still need it while they end."""
+
     def stop(self) -> None:
         """End it: fast, then immediate, then by force. Nothing committed is lost in any of the three."""
         if self._process is not None:
@@ -95,8 +103,8 @@ class PostgresServer:
         self._give_to_account(password_file)
         password_file.write_text(self._password)
         command = [binaries.program("initdb"), "-D", unfinished, *_initdb_options(password_file)]
-        if not self.durable:
-            command.append("--no-sync")
+        # One call for the whole file system: a thousand single ones take seconds.
+        command.append(_SYNC_OPTION if self.durable else "--no-sync")
         try:
             _run_initdb(command, self._account)
         finally:
@@ -106,8 +114,7 @@ class PostgresServer:
     def _start_patiently(self, binaries: Binaries) -> None:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
-            if is_taken(self.port):
-                self._port = free_port()
+            self._settle_port()
             log_start = self.log.stat().st_size if self.log.exists() else 0
             with self.log.open("ab") as output:
                 self._process = spawn(
@@ -118,11 +125,17 @@ class PostgresServer:
                     death_signal=signal.SIGINT,
                 )
             if self._wait_for_answer(self._process):
+                self._has_run = True
                 return
             cause = _last_error(self.log, since=log_start)
             if time.monotonic() > deadline or not any(passing in cause for passing in _PASSING_CAUSES):
                 raise StartRefused(f"PostgreSQL did not start: {cause} (the whole log is in {self.log}).")
             time.sleep(0.5)
+
+    def _settle_port(self) -> None:
+        """Choose another port if ours is taken, but only before the first start: later, others know the address."""
+        if not self._has_run and is_taken(self.port):
+            self._port = free_port()
 
     def _server_command(self, binaries: Binaries) -> list[str | Path]:
         options = () if self.durable else _THROW_AWAY
@@ -173,8 +186,8 @@ def check_cluster(cluster: Path, binaries: Binaries) -> None:
         ) from error
     if major != binaries.major:
         raise StartRefused(
-            f"The database in {cluster} was made by PostgreSQL {major}, but PostgreSQL {binaries.major} is installed: dump "
-            f"it with PostgreSQL {major} (pg_dump -Fc), start with a new DATA_DIR and load the dump with pg_restore."
+            f"The database in {cluster} was made by PostgreSQL {major}, but PostgreSQL {binaries.major} is installed: "
+            f"dump it with PostgreSQL {major} (pg_dump -Fc), start with a new DATA_DIR and load the dump with pg_restore."
         )
 
 

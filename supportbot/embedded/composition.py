@@ -1,0 +1,151 @@
+"""`make run`: everything one machine needs, in order, told in words, and taken down again.
+
+Invariant: from the lock on, every exit passes `_take_down`, so no process and no address file survives this one. What a
+`kill -9` leaves is dealt with by the parent-death signal and, at the next start, by the register.
+"""
+
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from supportbot.embedded import demo as demo_workspace
+from supportbot.embedded import external
+from supportbot.embedded.checks import check_ports_free, machine_checks, require
+from supportbot.embedded.children import ChildProcess, product_children, product_environment, shop_child
+from supportbot.embedded.datadir import DataDir
+from supportbot.embedded.demo import Demo, DemoFacts
+from supportbot.embedded.plan import Plan
+from supportbot.embedded.processes import mark
+from supportbot.embedded.register import Register
+from supportbot.embedded.runtime import Addresses, Secrets, ensure_secrets, save_runtime
+from supportbot.embedded.servers import Servers
+from supportbot.embedded.steps import CommandRunner, pending_migrations
+from supportbot.embedded.supervisor import STOP_SIGNALS, Supervisor, stop_signals
+from supportbot.embedded.waiting import wait_for_page
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Ready:
+    """What runs now; `demo` is the content of `demo.json`, None without the demo workspace."""
+
+    plan: Plan
+    demo: dict[str, Any] | None
+
+
+class Composition:
+    def __init__(self, plan: Plan, *, tell: Tell, on_ready: Callable[[Ready], None]) -> None:
+        self.plan = plan
+        self._tell = tell
+        self._on_ready = on_ready
+        self._data = DataDir(plan.data_dir)
+        self._register = Register(self._data.register)
+        self._supervisor = Supervisor(on_change=self._note_processes)
+
+    def run(self) -> None:
+        """Start everything and return after a stop signal, when nothing runs any more. Raises EmbeddedError."""
+        require(self.plan, machine_checks(self.plan))
+        self._data.prepare()
+        with self._data.held(), stop_signals():
+            try:
+                self._on_ready(self._start())
+                self._supervisor.keep_alive()
+            except KeyboardInterrupt:
+                self._tell("Stopping ...")
+            finally:
+                self._take_down()
+        self._tell("Stopped. The data is kept; `make run` starts it again.")
+
+    def _start(self) -> Ready:
+        os.umask(0o077)  # what is written from here on (logs, mail, the shop's data) is nobody else's to read
+        for name in self._register.end_leftovers():
+            self._tell(f"Ended {name}, which an earlier start had left running.")
+        check_ports_free(self.plan)
+        self._note_processes({})
+        secrets = ensure_secrets(self._data.path)
+        servers = self._start_servers(secrets)
+        runner = CommandRunner(self._data.logs, product_environment(self.plan))
+        is_migrated = self._prepare_database(servers.database_url, runner)
+        demo = Demo(self.plan, servers.database_url, secrets) if self.plan.with_demo else None
+        facts = self._prepare_demo(demo, runner, is_migrated=is_migrated) if demo else None
+        self._start_children(secrets, facts)
+        return Ready(self.plan, self._write_demo_file(demo, facts) if demo and facts else None)
+
+    def _start_servers(self, secrets: Secrets) -> Servers:
+        servers = Servers.for_plan(self.plan, self._data, secrets)
+        self._tell("Starting PostgreSQL and Valkey ..." if servers.postgres else "Using the given servers ...")
+        servers.start(self._supervisor)
+        me = mark(os.getpid())
+        assert me is not None
+        addresses = Addresses(
+            supervisor_pid=me.pid,
+            supervisor_started=me.started,
+            database_url=servers.database_url,
+            redis_url=servers.redis_url,
+            broker_url=servers.broker_url,
+            base_url=self.plan.base_url,
+            shop_url=self.plan.shop_url,
+        )
+        save_runtime(self._data.path, addresses)
+        return servers
+
+    def _prepare_database(self, database_url: str, runner: CommandRunner) -> bool:
+        """Bring the schema up to date; True when there was something to do."""
+        external.create_extensions(database_url)
+        if not pending_migrations(database_url):
+            return False
+        self._tell("Preparing the database ...")
+        runner.run("migrate", "--noinput")
+        return True
+
+    def _prepare_demo(self, demo: Demo, runner: CommandRunner, *, is_migrated: bool) -> DemoFacts | None:
+        if not demo_workspace.is_offered():
+            return None
+        facts = demo.remembered()
+        if facts is None or is_migrated:
+            if facts is None and not self.plan.is_local:
+                demo_workspace.refuse_open_demo(self.plan, ["the users to be made"])
+            self._tell("Filling the demo workspace (the first time takes a minute) ...")
+            facts = demo.seed(runner)
+        demo_workspace.refuse_open_demo(self.plan, demo.users_with_first_password(facts))
+        return facts
+
+    def _start_children(self, secrets: Secrets, facts: DemoFacts | None) -> None:
+        self._tell(
+            "Starting web server, worker, beat and demo shop ..."
+            if facts
+            else "Starting web server, worker and beat ..."
+        )
+        children = product_children(self.plan, self._data.logs)
+        shop = self._shop(secrets, facts) if facts else None
+        everyone = [*children, shop] if shop else children
+        self._supervisor.start(everyone)
+        wait_for_page(f"{self.plan.local_url}/livez", children[0], others=everyone)
+        if shop:
+            wait_for_page(f"{self.plan.shop_url}/api/customers", shop)
+
+    def _shop(self, secrets: Secrets, facts: DemoFacts) -> ChildProcess:
+        return shop_child(
+            self.plan,
+            self._data.logs,
+            channel=facts["channel"],
+            identity_secret=facts.get("identity_secret", secrets.identity_secret),
+            webhook_secret=facts.get("webhook_secret", secrets.webhook_secret),
+        )
+
+    def _write_demo_file(self, demo: Demo, facts: DemoFacts) -> dict[str, Any]:
+        names = demo.users_with_first_password(facts)
+        return demo_workspace.write_demo_file(self.plan, facts, open_names=names, pids=self._supervisor.pids)
+
+    def _note_processes(self, pids: dict[str, int]) -> None:
+        self._register.save({"supervisor": os.getpid(), **pids})
+
+    def _take_down(self) -> None:
+        for number in STOP_SIGNALS:  # a second Ctrl-C must not leave half of it running
+            signal.signal(number, signal.SIG_IGN)
+        self._supervisor.stop()
+        (self._data.path / "runtime.json").unlink(missing_ok=True)
+        self._register.path.unlink(missing_ok=True)

@@ -1,0 +1,134 @@
+"""The demo workspace as a start sees it: seeded once, its first passwords never offered to a network."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NotRequired, TypedDict
+from urllib.error import URLError
+from urllib.request import ProxyHandler, build_opener
+
+import psycopg
+from django.contrib.auth import get_user_model
+from django.contrib.auth.hashers import check_password
+from django.core.management import get_commands
+from psycopg import sql
+
+from supportbot.embedded.errors import StartRefused
+from supportbot.embedded.plan import Plan
+from supportbot.embedded.runtime import Secrets, read_json, write_private
+from supportbot.embedded.steps import CommandRunner
+
+
+class DemoUser(TypedDict):
+    role: str
+    username: str
+    password: str | None
+
+
+class DemoFacts(TypedDict):
+    """What `demo_seed --json` prints."""
+
+    workspace: str
+    channel: str
+    api_key: str
+    users: list[DemoUser]
+    identity_secret: NotRequired[str]
+    webhook_secret: NotRequired[str]
+
+
+@dataclass(frozen=True)
+class Demo:
+    plan: Plan
+    database_url: str
+    secrets: Secrets
+
+    @property
+    def _memory(self) -> Path:
+        return self.plan.data_dir / "seed.json"
+
+    def seed(self, runner: CommandRunner) -> DemoFacts:
+        """Return the demo's facts, seeding what is not there yet. Raises StartRefused."""
+        facts: DemoFacts = json.loads(runner.run("demo_seed", "--json"))
+        write_private(self._memory, json.dumps({"for": self._fingerprint(), "facts": facts}, indent=2))
+        return facts
+
+    def remembered(self) -> DemoFacts | None:
+        """Return the facts of an earlier start with the same database and addresses."""
+        content = read_json(self._memory)
+        if content is None or content["for"] != self._fingerprint():
+            return None
+        facts: DemoFacts = content["facts"]
+        return facts
+
+    def _fingerprint(self) -> str:
+        # The channel's allowed origins and the shop's address are rows of the demo: with other ports they change too.
+        told = [self.plan.base_url, self.plan.local_url, self.plan.shop_url, self.plan.database_url or ""]
+        return hashlib.sha256("\n".join(told).encode()).hexdigest()
+
+    def users_with_first_password(self, facts: DemoFacts) -> list[str]:
+        """Return the demo users who can still log in with the password that was generated for them."""
+        table = sql.Identifier(get_user_model()._meta.db_table)
+        query = sql.SQL("SELECT username, password FROM {} WHERE username = ANY(%s) AND is_active").format(table)
+        names = [user["username"] for user in facts["users"]]
+        with psycopg.connect(self.database_url, connect_timeout=3) as connection:
+            rows = connection.execute(query, (names,)).fetchall()
+        return sorted(name for name, stored in rows if check_password(self.secrets.demo_password(name), stored))
+
+
+def is_offered() -> bool:
+    return "demo_seed" in get_commands()
+
+
+def refuse_open_demo(plan: Plan, names: list[str]) -> None:
+    """Raise StartRefused when HOST would offer these users' first passwords to a network."""
+    if names and not plan.is_local:
+        raise StartRefused(
+            f"HOST={plan.host} would offer the demo log-ins to the network while {', '.join(names)} still have their "
+            "first passwords: start once with HOST=127.0.0.1 and change them (`manage.py changepassword NAME`), or start "
+            "without the demo (`manage.py up --no-demo`)."
+        )
+
+
+def write_demo_file(plan: Plan, facts: DemoFacts, *, open_names: list[str], pids: dict[str, int]) -> dict[str, Any]:
+    """Write `demo.json`, with which a script can do what a person does, and return its content."""
+    # A password that its owner has changed is not ours to know.
+    users = [
+        {**user, "password": user["password"] if user["username"] in open_names else None} for user in facts["users"]
+    ]
+    content = {
+        "urls": page_urls(plan),
+        "workspace": facts["workspace"],
+        "channel": facts["channel"],
+        "api_key": facts["api_key"],
+        "users": users,
+        "customers": shop_customers(plan.shop_url),
+        "pids": pids,
+    }
+    write_private(plan.data_dir / "demo.json", json.dumps(content, indent=2))
+    return content
+
+
+def page_urls(plan: Plan) -> dict[str, str]:
+    base = plan.base_url
+    return {
+        "base": base,
+        "storefront": f"{plan.shop_url}/",
+        "console": f"{base}/admin/",
+        "desk": f"{base}/desk/",
+        "docs": f"{base}/api/v1/docs/",
+        "shop": plan.shop_url,
+    }
+
+
+def shop_customers(shop_url: str) -> list[dict[str, str]]:
+    """Return the shop's customers by id and name, its ten people with a refundable order first."""
+    opener = build_opener(ProxyHandler({}))  # never through a proxy: the shop is on this machine
+    try:
+        with opener.open(f"{shop_url}/api/customers", timeout=10) as answer:
+            customers = json.load(answer)["customers"]
+    except (URLError, ValueError, KeyError) as error:
+        raise StartRefused(
+            f"The demo shop does not list its customers ({error}): see shop.log in DATA_DIR/logs."
+        ) from error
+    return [{"id": customer["id"], "name": customer["name"]} for customer in customers]

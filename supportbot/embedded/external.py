@@ -1,0 +1,120 @@
+"""Servers that the operator named: probed with plain connections, which tell the cause at once (a pool would not)."""
+
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import redis
+from kombu import Connection
+from kombu.exceptions import KombuError
+from psycopg import sql
+
+from supportbot.embedded.errors import StartRefused
+
+CONNECT_SECONDS = 3
+OLDEST_POSTGRES = 16
+OLDEST_PGVECTOR = (0, 8)
+OLDEST_REDIS = 7
+EXTENSIONS = ("vector", "pg_trgm", "unaccent", "btree_gin")
+
+
+def probe_database(url: str) -> str:
+    """Return the server's version in words. Raises StartRefused naming cause and way out; changes nothing."""
+    with _connect(url) as connection:
+        version = connection.info.server_version // 10000
+        if version < OLDEST_POSTGRES:
+            raise StartRefused(
+                f"DATABASE_URL leads to PostgreSQL {version}, but {OLDEST_POSTGRES} is the oldest that works: upgrade "
+                "the server, or unset DATABASE_URL to use the embedded one."
+            )
+        if connection.info.parameter_status("server_encoding") != "UTF8":
+            raise StartRefused("The database of DATABASE_URL is not in UTF8: create one with ENCODING 'UTF8'.")
+        pgvector = _require_extensions(connection)
+    return f"PostgreSQL {version} with pgvector {pgvector}"
+
+
+def create_extensions(url: str) -> None:
+    """Create what is missing. Raises StartRefused with the SQL for the administrator when the role may not."""
+    with _connect(url) as connection:
+        rows = connection.execute("SELECT extname FROM pg_extension").fetchall()
+        missing = [name for name in EXTENSIONS if (name,) not in rows]
+        try:
+            for name in missing:
+                connection.execute(sql.SQL("CREATE EXTENSION IF NOT EXISTS {}").format(sql.Identifier(name)))
+        except psycopg.errors.InsufficientPrivilege as error:
+            line = " ".join(f"CREATE EXTENSION IF NOT EXISTS {name};" for name in missing)
+            raise StartRefused(
+                f"The role of DATABASE_URL may not create extensions: let an administrator run, in the database "
+                f"{connection.info.dbname}: {line}"
+            ) from error
+
+
+def probe_redis(url: str) -> str:
+    """Return the server's version in words. Raises StartRefused."""
+    try:
+        with redis.Redis.from_url(
+            url, socket_connect_timeout=CONNECT_SECONDS, socket_timeout=CONNECT_SECONDS
+        ) as client:
+            version = str(client.info("server")["redis_version"])
+    except (redis.RedisError, ValueError, OSError) as error:
+        raise StartRefused(f"REDIS_URL {without_password(url)} does not answer: {_one_line(error)}.") from error
+    if int(version.partition(".")[0]) < OLDEST_REDIS:
+        raise StartRefused(
+            f"REDIS_URL leads to version {version}, but Redis or Valkey {OLDEST_REDIS} is the oldest that works."
+        )
+    return f"version {version}"
+
+
+def probe_broker(url: str) -> str:
+    """Return "it answers". Raises StartRefused."""
+    try:
+        with Connection(url, connect_timeout=CONNECT_SECONDS) as connection:
+            connection.ensure_connection(max_retries=1, interval_start=0, timeout=CONNECT_SECONDS)
+    except (KombuError, OSError, ValueError, KeyError, ImportError) as error:
+        raise StartRefused(f"CELERY_BROKER_URL {without_password(url)} does not answer: {_one_line(error)}.") from error
+    return "it answers"
+
+
+def without_password(url: str) -> str:
+    """Return the URL fit for a terminal."""
+    parts = urlsplit(url)
+    if "@" not in parts.netloc:
+        return url
+    login, _, host = parts.netloc.rpartition("@")
+    return urlunsplit(parts._replace(netloc=f"{login.partition(':')[0]}:…@{host}"))
+
+
+def _connect(url: str) -> "psycopg.Connection[tuple[object, ...]]":
+    if urlsplit(url).scheme not in ("postgres", "postgresql", "psql", "pgsql"):
+        raise StartRefused("DATABASE_URL must look like postgres://user:password@host:5432/name.")
+    try:
+        return psycopg.connect(_libpq_url(url), connect_timeout=CONNECT_SECONDS, autocommit=True)
+    except psycopg.Error as error:
+        raise StartRefused(
+            f"DATABASE_URL {without_password(url)} does not lead to a database: {_one_line(error)}; mend it, or unset it "
+            "to use the embedded PostgreSQL."
+        ) from error
+
+
+def _libpq_url(url: str) -> str:
+    return urlunsplit(urlsplit(url)._replace(scheme="postgresql"))
+
+
+def _require_extensions(connection: "psycopg.Connection[tuple[object, ...]]") -> str:
+    rows = connection.execute("SELECT name, default_version FROM pg_available_extensions").fetchall()
+    offered = {str(name): str(version) for name, version in rows}
+    lacking = [name for name in EXTENSIONS if name not in offered]
+    if lacking:
+        raise StartRefused(
+            f"The server of DATABASE_URL does not have the extension {lacking[0]}: install it there (on Debian "
+            "postgresql-NN-pgvector and postgresql-contrib), or unset DATABASE_URL to use the embedded PostgreSQL."
+        )
+    version = offered["vector"]
+    if tuple(int(part) for part in version.split(".")[:2]) < OLDEST_PGVECTOR:
+        raise StartRefused(f"The server of DATABASE_URL has pgvector {version}: install 0.8 or newer there.")
+    return version
+
+
+def _one_line(error: BaseException) -> str:
+    """Return the last line of an error's text: libpq lists every address it tried, the reason comes last."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines or [type(error).__name__])[-1].rstrip(".")

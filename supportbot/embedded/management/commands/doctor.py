@@ -1,0 +1,39 @@
+"""`manage.py doctor`: says whether this machine can run SupportBot, and what to do where it cannot."""
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from supportbot.embedded.checks import check_ports_free, examine, extra_findings, machine_checks
+from supportbot.embedded.datadir import DataDir
+from supportbot.embedded.plan import Plan, plan_from_environment
+from supportbot.embedded.register import Register
+
+
+class Command(BaseCommand):
+    help = "Check ports, disk, data directory, packages, processor, database, broker and model."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--json", action="store_true", help="print the findings as JSON")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        plan = plan_from_environment()
+        checks = machine_checks(plan)
+        if not runs_here(plan):
+            checks["ports free"] = check_ports_free
+        findings = [*examine(plan, checks), *extra_findings()]
+        if options["json"]:
+            self.stdout.write(json.dumps([asdict(finding) for finding in findings]))
+        else:
+            for finding in findings:
+                self.stdout.write(f"{'ok   ' if finding.is_well else 'WRONG'} {finding.name}: {finding.message}")
+        wrong = [finding.name for finding in findings if not finding.is_well]
+        if wrong:
+            raise CommandError(f"Not well: {', '.join(wrong)}.")
+
+
+def runs_here(plan: Plan) -> bool:
+    return "supervisor" in Register(DataDir(plan.data_dir).register).running()

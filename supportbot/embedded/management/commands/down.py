@@ -1,0 +1,64 @@
+"""`manage.py down [--purge]`: end what runs on this DATA_DIR, from any terminal."""
+
+import json
+import shutil
+import signal
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from supportbot.embedded.datadir import DataDir
+from supportbot.embedded.errors import EmbeddedError
+from supportbot.embedded.processes import end_leftover
+from supportbot.embedded.register import Register
+
+# Running turns are drained, then every process has its own patience.
+STOP_SECONDS = 60.0
+
+
+class Command(BaseCommand):
+    help = "Stop what `up` started on this DATA_DIR; with --purge also delete its data for good."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--purge", action="store_true", help="delete DATA_DIR and the database that belongs to it")
+        parser.add_argument("--json", action="store_true", help="print what was done as JSON")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        data = DataDir(settings.DATA_DIR)
+        try:
+            data.check()
+            has_stopped = stop_instance(data)
+        except EmbeddedError as refusal:
+            raise CommandError(str(refusal)) from refusal
+        has_purged = options["purge"] and purge(data)
+        if options["json"]:
+            self.stdout.write(json.dumps({"stopped": has_stopped, "purged": has_purged}))
+        else:
+            self.stdout.write("Stopped." if has_stopped else f"Nothing runs on {data.path}.")
+            self.stdout.write("Deleted the data.\n" if has_purged else "", ending="")
+
+
+def stop_instance(data: DataDir) -> bool:
+    """End the supervisor, which ends the rest, then whatever a killed one left. True if something ran."""
+    register = Register(data.register)
+    running = register.running()
+    supervisor = running.get("supervisor")
+    if supervisor is not None and not end_leftover(supervisor, seconds=STOP_SECONDS, first=signal.SIGTERM):
+        raise EmbeddedError(
+            f"Process {supervisor.pid} cannot be ended by this user: run the command as the one who started it."
+        )
+    register.end_leftovers()
+    return bool(running)
+
+
+def purge(data: DataDir) -> bool:
+    """Delete the directory and a database kept outside it; False when there was none. `check` has said it is ours."""
+    if not data.is_ours:
+        return False
+    home = data.known_postgres_home()
+    if home is not None and not home.is_relative_to(data.path):
+        shutil.rmtree(home)
+    shutil.rmtree(data.path)
+    return True

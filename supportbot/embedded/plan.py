@@ -1,0 +1,73 @@
+"""What this start was told by its environment."""
+
+import os
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+
+from django.conf import settings
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Addresses to serve on, and which servers were given instead of the embedded ones."""
+
+    data_dir: Path
+    host: str
+    port: int
+    shop_port: int
+    public_url: str
+    database_url: str | None
+    redis_url: str | None
+    broker_url: str | None
+    embedder: str
+    with_demo: bool
+
+    @property
+    def is_local(self) -> bool:
+        return is_loopback(self.host)
+
+    @property
+    def base_url(self) -> str:
+        # A server that listens everywhere is still opened from this machine by its loopback address.
+        host = self.host if self.host not in ("0.0.0.0", "::") else "127.0.0.1"
+        return self.public_url or f"http://{_bracketed(host)}:{self.port}"
+
+    @property
+    def local_url(self) -> str:
+        """Where the supervisor itself asks whether the pages are there."""
+        host = self.host if self.host not in ("0.0.0.0", "::") else "127.0.0.1"
+        return f"http://{_bracketed(host)}:{self.port}"
+
+    @property
+    def shop_url(self) -> str:
+        return f"http://127.0.0.1:{self.shop_port}"
+
+
+def plan_from_environment(*, with_demo: bool = True) -> Plan:
+    return Plan(
+        data_dir=Path(settings.DATA_DIR),
+        host=settings.HOST,
+        port=settings.PORT,
+        shop_port=settings.SHOP_PORT,
+        public_url=settings.PUBLIC_URL,
+        # Not from the settings: there a running instance fills in its own servers.
+        database_url=os.environ.get("DATABASE_URL") or None,
+        redis_url=os.environ.get("REDIS_URL") or None,
+        broker_url=os.environ.get("CELERY_BROKER_URL") or None,
+        embedder=settings.KB_EMBEDDER,
+        with_demo=with_demo,
+    )
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
