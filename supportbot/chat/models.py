@@ -1,0 +1,212 @@
+"""The record of what was said and done.
+
+Invariants:
+- the event log is the truth: per conversation `seq` counts from 1 without a gap, taken under the conversation's row lock;
+- `prev_seq` chains the events that customers see, so a reader of that view can tell a gap from a hidden event;
+- a customer's `client_id` is stored once per conversation;
+- a conversation has at most one pending and one running turn; a turn's writes carry its attempt, so a runner that lost
+  its lease cannot write any more.
+"""
+
+from django.db import models
+from django.db.models import Q
+from django.utils.timezone import now
+
+from supportbot.accounts.constraints import SameWorkspace
+from supportbot.accounts.models import Channel, Customer, TenantModel, User
+from supportbot.ids import uuid7
+
+
+class Audience(models.TextChoices):
+    EVERYONE = "everyone"
+    STAFF = "staff"
+
+
+class Source(models.TextChoices):
+    CUSTOMER = "customer"
+    ASSISTANT = "assistant"
+    AGENT = "agent"
+    SYSTEM = "system"
+
+
+class Conversation(TenantModel):
+    """One customer's thread, over days and episodes."""
+
+    class Mode(models.TextChoices):
+        """Who answers."""
+
+        ASSISTANT = "assistant"
+        WAITING = "waiting"
+        PERSON = "person"
+
+    customer = models.ForeignKey(
+        Customer, on_delete=models.CASCADE, related_name="conversations", db_constraint=False
+    )
+    channel = models.ForeignKey(Channel, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    locale = models.CharField(max_length=12, default="en")
+    mode = models.CharField(max_length=10, choices=Mode.choices, default=Mode.ASSISTANT)
+    agent = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    last_seq = models.PositiveBigIntegerField(default=0)
+    last_public_seq = models.PositiveBigIntegerField(default=0)
+    # The assistant's context begins after this event: what a person settled is not argued again.
+    episode_start_seq = models.PositiveBigIntegerField(default=0)
+    handoff_note = models.TextField(blank=True)
+    created_at = models.DateTimeField(default=now, editable=False)
+    last_event_at = models.DateTimeField(default=now, editable=False)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["id", "workspace"], name="conversation_in_workspace"),
+            SameWorkspace("customer", name="conversation_customer_workspace"),
+            models.CheckConstraint(condition=Q(mode__in=["assistant", "waiting", "person"]), name="conversation_mode"),
+        ]
+        indexes = [models.Index(fields=["workspace", "-last_event_at"], name="conversation_newest")]
+
+    def __str__(self) -> str:
+        return f"Conversation {self.id}"
+
+
+class ConversationEvent(TenantModel):
+    """One thing that happened, as every reader of its audience sees it."""
+
+    conversation = models.ForeignKey(
+        Conversation, on_delete=models.CASCADE, related_name="events", db_constraint=False
+    )
+    seq = models.PositiveBigIntegerField()
+    prev_seq = models.PositiveBigIntegerField(null=True)  # none: customers do not see this event
+    event = models.CharField(max_length=40)
+    payload = models.JSONField()
+    audience = models.CharField(max_length=10, choices=Audience.choices, default=Audience.EVERYONE)
+    created_at = models.DateTimeField(default=now, editable=False)
+
+    class Meta:
+        ordering = ["seq"]
+        constraints = [
+            models.UniqueConstraint(fields=["conversation", "seq"], name="event_seq_once"),
+            models.CheckConstraint(condition=Q(seq__gt=0), name="event_seq_counts_from_one"),
+            models.CheckConstraint(
+                condition=Q(audience="staff", prev_seq=None) | Q(audience="everyone", prev_seq__isnull=False),
+                name="event_prev_seq_is_public",
+            ),
+            SameWorkspace("conversation", name="event_workspace"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.seq} {self.event}"
+
+
+class Message(TenantModel):
+    """One thing somebody said."""
+
+    conversation = models.ForeignKey(
+        Conversation, on_delete=models.CASCADE, related_name="messages", db_constraint=False
+    )
+    seq = models.PositiveBigIntegerField()
+    source = models.CharField(max_length=10, choices=Source.choices)
+    author = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    author_name = models.CharField(max_length=150, blank=True)
+    text = models.TextField()
+    client_id = models.CharField(max_length=64, null=True, blank=True)
+    audience = models.CharField(max_length=10, choices=Audience.choices, default=Audience.EVERYONE)
+    by = models.CharField(max_length=10, blank=True)  # of the assistant's: model or builtin
+    is_abstention = models.BooleanField(default=False)
+    created_at = models.DateTimeField(default=now, editable=False)
+
+    class Meta:
+        ordering = ["seq"]
+        constraints = [
+            models.UniqueConstraint(fields=["id", "workspace"], name="message_in_workspace"),
+            models.UniqueConstraint(fields=["conversation", "source", "client_id"], name="message_client_id_once"),
+            models.UniqueConstraint(fields=["conversation", "seq"], name="message_seq_once"),
+            models.CheckConstraint(condition=Q(source__in=Source.values), name="message_source_known"),
+            SameWorkspace("conversation", name="message_workspace"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.source} {self.seq}"
+
+
+class Citation(TenantModel):
+    """Where a sentence of the assistant's comes from: characters start..end of one revision's body. Plain values, so that
+    it still says what was shown when the article has gone."""
+
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="citations", db_constraint=False)
+    position = models.PositiveSmallIntegerField()
+    article_id = models.UUIDField()
+    external_id = models.CharField(max_length=400)
+    title = models.CharField(max_length=300)
+    url = models.CharField(max_length=2000, blank=True)
+    revision = models.PositiveIntegerField()
+    start = models.PositiveIntegerField()
+    end = models.PositiveIntegerField()
+    quote = models.TextField()
+
+    class Meta:
+        ordering = ["position"]
+        constraints = [
+            models.UniqueConstraint(fields=["message", "position"], name="citation_position_once"),
+            SameWorkspace("message", name="citation_workspace"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.title} [{self.start}:{self.end}]"
+
+
+class Turn(TenantModel):
+    """The assistant's duty to answer what stands in the log. Claimed by one runner at a time, under a lease."""
+
+    class Kind(models.TextChoices):
+        REPLY = "reply"
+        EXPLAIN = "explain"
+
+    class State(models.TextChoices):
+        PENDING = "pending"
+        RUNNING = "running"
+        DONE = "done"
+        FAILED = "failed"
+        STOPPED = "stopped"
+        SUPERSEDED = "superseded"
+
+    conversation = models.ForeignKey(
+        Conversation, on_delete=models.CASCADE, related_name="turns", db_constraint=False
+    )
+    kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.REPLY)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
+    attempt = models.PositiveIntegerField(default=0)
+    losses = models.PositiveSmallIntegerField(default=0)  # leases that ran out: at the second the turn fails openly
+    runner = models.CharField(max_length=64, blank=True)
+    lease_until = models.DateTimeField(null=True)
+    stop_requested = models.BooleanField(default=False)
+    message_id = models.UUIDField(default=uuid7, unique=True)  # of the assistant's message to come
+    partial_text = models.TextField(blank=True)
+    partial_index = models.PositiveIntegerField(default=0)
+    failure_code = models.CharField(max_length=40, blank=True)
+    created_at = models.DateTimeField(default=now, editable=False)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["conversation"], condition=Q(state="pending"), name="turn_one_pending_per_conversation"
+            ),
+            models.UniqueConstraint(
+                fields=["conversation"], condition=Q(state="running"), name="turn_one_running_per_conversation"
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=["pending", "running", "done", "failed", "stopped", "superseded"]),
+                name="turn_state_known",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="running") | Q(lease_until__isnull=False), name="turn_running_has_lease"
+            ),
+            SameWorkspace("conversation", name="turn_workspace"),
+        ]
+        indexes = [
+            models.Index(fields=["created_at"], condition=Q(state="pending"), name="turn_waiting"),
+            models.Index(fields=["lease_until"], condition=Q(state="running"), name="turn_lease"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.state} turn of {self.conversation_id}"
