@@ -5,6 +5,7 @@ What the environment does not name comes from the running instance of `make run`
 
 import os
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import environ
@@ -13,7 +14,20 @@ from django.core.exceptions import ImproperlyConfigured
 from supportbot.embedded.runtime import load_runtime
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.Env()
+
+
+class Env(environ.Env):
+    """django-environ with a sentence, instead of a traceback, for a value of the wrong type."""
+
+    def get_value(self, var: str, cast: Any = None, **kwargs: Any) -> Any:  # Any: the cast decides the type
+        try:
+            return super().get_value(var, cast=cast, **kwargs)
+        except ValueError as error:
+            kind = {int: "a whole number", float: "a number"}.get(cast, "readable")
+            raise ImproperlyConfigured(f"{var}={os.environ.get(var)} is not {kind}.") from error
+
+
+env = Env()
 
 # --- What this product may be told through SUPPORTBOT_* variables; a typing error in one must not pass in silence.
 SUPPORTBOT_VARIABLES = {
@@ -113,9 +127,9 @@ TEMPLATES = [
 DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", default=16)
 DATABASE_URL = env.str("DATABASE_URL", default=_runtime.database_url if _runtime else "")
 if DATABASE_URL:
-    DATABASES = {"default": env.db_url_config(DATABASE_URL)}
-    if not DATABASES["default"]["ENGINE"].endswith("postgresql"):
+    if urlsplit(DATABASE_URL).scheme not in ("postgres", "postgresql"):
         raise ImproperlyConfigured("DATABASE_URL must name a PostgreSQL server, like postgres://user:secret@host/name.")
+    DATABASES = {"default": env.db_url_config(DATABASE_URL)}
     if DATABASE_POOL_SIZE:
         DATABASES["default"]["OPTIONS"] = {
             **DATABASES["default"].get("OPTIONS", {}),
@@ -123,7 +137,7 @@ if DATABASE_URL:
         }
     DATABASE_POOL_SIZE = DATABASE_POOL_SIZE or 16
 else:
-    DATABASES = {"default": {"ENGINE": "django.db.backends.dummy"}}
+    DATABASES = {"default": {"ENGINE": "supportbot.embedded.nothing_runs"}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Broker, channel layer, cache: one Redis or Valkey, a database number each.

@@ -104,8 +104,8 @@ class DataDir:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 raise AlreadyRunning(
-                    f"SupportBot already runs on DATA_DIR {self.path} (process {file.read().strip() or 'unknown'}): stop "
-                    "it with Ctrl-C or `manage.py down`, or start a second one with another DATA_DIR, PORT and SHOP_PORT."
+                    f"SupportBot already runs on DATA_DIR {self.path} (process {file.read().strip() or 'unknown'}): "
+                    "stop it with Ctrl-C or `manage.py down`, or start a second one with another DATA_DIR, PORT, SHOP_PORT."
                 ) from error
             file.truncate()
             file.write(str(os.getpid()))

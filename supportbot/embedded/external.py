@@ -84,14 +84,14 @@ def without_password(url: str) -> str:
 
 
 def _connect(url: str) -> "psycopg.Connection[tuple[object, ...]]":
-    if urlsplit(url).scheme not in ("postgres", "postgresql", "psql", "pgsql"):
+    if urlsplit(url).scheme not in ("postgres", "postgresql"):
         raise StartRefused("DATABASE_URL must look like postgres://user:password@host:5432/name.")
     try:
         return psycopg.connect(_libpq_url(url), connect_timeout=CONNECT_SECONDS, autocommit=True)
     except psycopg.Error as error:
         raise StartRefused(
-            f"DATABASE_URL {without_password(url)} does not lead to a database: {_one_line(error)}; mend it, or unset it "
-            "to use the embedded PostgreSQL."
+            f"DATABASE_URL {without_password(url)} does not lead to a database: {_one_line(error)}; mend it, or unset "
+            "it to use the embedded PostgreSQL."
         ) from error
 
 
@@ -115,6 +115,7 @@ def _require_extensions(connection: "psycopg.Connection[tuple[object, ...]]") ->
 
 
 def _one_line(error: BaseException) -> str:
-    """Return the last line of an error's text: libpq lists every address it tried, the reason comes last."""
+    """Return the reason without libpq's repetition of the address and without its questions on the next lines."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines or [type(error).__name__])[-1].rstrip(".")
+    reason = (lines or [type(error).__name__])[0].rpartition(" failed: ")[2]
+    return reason.removeprefix("FATAL:").strip().rstrip(".")

@@ -187,7 +187,7 @@ def check_cluster(cluster: Path, binaries: Binaries) -> None:
     if major != binaries.major:
         raise StartRefused(
             f"The database in {cluster} was made by PostgreSQL {major}, but PostgreSQL {binaries.major} is installed: "
-            f"dump it with PostgreSQL {major} (pg_dump -Fc), start with a new DATA_DIR and load the dump with pg_restore."
+            f"dump it with PostgreSQL {major} (pg_dump -Fc), start with a new DATA_DIR and load it with pg_restore."
         )
 
 

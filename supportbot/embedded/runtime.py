@@ -158,9 +158,11 @@ def read_json(path: Path) -> dict[str, Any] | None:
     """Return the object in a file, None when there is none. Raises StartRefused for a broken one."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise StartRefused(f"{path} cannot be read: {error.strerror}; choose another DATA_DIR.") from error
+    except ValueError as error:
         raise StartRefused(
             f"{path} cannot be read as JSON: bring back a whole one or choose another DATA_DIR."
         ) from error
