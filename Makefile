@@ -1,0 +1,43 @@
+# The two commands: `make run` starts everything on this machine, `make test` checks everything.
+# No target is a file and no path is absolute, so a checkout in a folder with spaces works.
+PYTHON ?=
+export PYTHON
+
+.PHONY: run stop doctor test lint database-tests browser-tests lock
+
+run:
+	@sh scripts/environment.sh requirements.lock
+	@exec .venv/bin/python manage.py up
+
+stop:
+	@.venv/bin/python manage.py down
+
+doctor:
+	@sh scripts/environment.sh requirements.lock
+	@.venv/bin/python manage.py doctor
+
+test: lint database-tests browser-tests
+
+lint:
+	@sh scripts/environment.sh requirements-dev.lock
+	.venv/bin/python -m ruff check .
+	.venv/bin/python -m ruff format --check .
+	.venv/bin/python -m mypy
+	.venv/bin/python -c "from importlinter.cli import lint_imports_command; lint_imports_command()"
+
+database-tests:
+	@sh scripts/environment.sh requirements-dev.lock
+	.venv/bin/python -m pytest tests --ignore tests/browser
+
+# A run of their own: the browser's fixtures leave an event loop behind that no async test survives.
+browser-tests:
+	@sh scripts/environment.sh requirements-dev.lock
+	@if sh scripts/chromium.sh; then \
+	  .venv/bin/python -m pytest tests/browser -p no:asyncio; \
+	elif [ -n "$$CI" ]; then exit 1; fi
+
+# Needs uv; run it after a change of the .txt files.
+lock:
+	uv pip compile --generate-hashes --universal --python-version 3.11 requirements.txt -o requirements.lock
+	uv pip compile --generate-hashes --universal --python-version 3.11 -c requirements.lock \
+	  requirements-dev.txt -o requirements-dev.lock

@@ -1,0 +1,61 @@
+#!/bin/sh
+# Makes .venv from a lock file, or does nothing when it already holds that lock's packages.
+# Usage: environment.sh LOCK   (PYTHON names the interpreter to use; else one of 3.11 to 3.13 is found by name)
+set -eu
+
+lock=$1
+stamp=.venv/installed.sha256
+
+fits() {
+    "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null
+}
+
+find_python() {
+    for name in ${PYTHON:+"$PYTHON"} python3 python3.13 python3.12 python3.11; do
+        if fits "$name"; then
+            printf '%s\n' "$name"
+            return
+        fi
+        if [ "$name" = "${PYTHON:-}" ]; then
+            echo "PYTHON=$PYTHON is not a Python 3.11, 3.12 or 3.13: name another one." >&2
+            return 1
+        fi
+    done
+    echo "No Python 3.11, 3.12 or 3.13 was found: install one (Debian, Ubuntu: python3 and python3-venv)," \
+        "or name it: make run PYTHON=/path/to/python3.11" >&2
+    return 1
+}
+
+make_environment() {
+    python=$(find_python)
+    if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+        version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+        echo "$python cannot make virtual environments: install its venv package" \
+            "(Debian, Ubuntu: python$version-venv) and try again." >&2
+        return 1
+    fi
+    echo "Making the environment in .venv ..." >&2
+    "$python" -m venv --clear .venv
+}
+
+# Of a lock, only its content counts: a fresh clone has new file times.
+hash_of() {
+    .venv/bin/python -c 'import hashlib, sys; print(hashlib.sha256(open(sys.argv[1], "rb").read()).hexdigest())' "$1"
+}
+
+fits .venv/bin/python || make_environment
+
+if grep -qs "$(hash_of "$lock")" "$stamp"; then
+    exit 0
+fi
+echo "Installing packages (the first time takes a minute) ..." >&2
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input --progress-bar off \
+    --require-hashes --only-binary :all: -r "$lock" || {
+    echo "The packages of $lock could not be installed: see pip's words above; a package index must be reachable." >&2
+    exit 1
+}
+# The development lock holds the product's lock as well.
+hash_of "$lock" >"$stamp"
+if [ "$lock" = requirements-dev.lock ]; then
+    hash_of requirements.lock >>"$stamp"
+fi
