@@ -7,6 +7,7 @@ from uuid import UUID
 
 SCOPES: Final = frozenset(
     {
+        "channels:write",
         "kb:read",
         "kb:write",
         "conversations:read",
@@ -20,8 +21,8 @@ SCOPES: Final = frozenset(
 )
 ROLE_SCOPES: Final = {
     "editor": frozenset({"kb:read", "kb:write"}),
-    "agent": SCOPES - {"kb:write", "actions:approve"},
-    "supervisor": SCOPES - {"kb:write"},
+    "agent": SCOPES - {"channels:write", "kb:write", "actions:approve"},
+    "supervisor": SCOPES - {"channels:write", "kb:write"},
     "admin": SCOPES,
 }
 

@@ -27,4 +27,6 @@ class EncryptedTextField(models.TextField):  # type: ignore[type-arg]  # Django'
         try:
             return _cipher().decrypt(value.encode()).decode()
         except InvalidToken as error:
-            raise ImproperlyConfigured("None of FIELD_KEYS opens a stored secret: add the key that wrote it.") from error
+            raise ImproperlyConfigured(
+                "None of FIELD_KEYS opens a stored secret: add the key that wrote it."
+            ) from error

@@ -167,5 +167,3 @@ class ApiKey(TenantModel):
     @property
     def is_live(self) -> bool:
         return self.revoked_at is None and (self.expires_at is None or self.expires_at > now())
-
-

@@ -60,9 +60,7 @@ def staff_of(user: User, workspace_id: UUID | None = None) -> Staff | None:
     membership = memberships.first()
     if membership is None:
         return None
-    return Staff(
-        membership.workspace_id, user.pk, user.display_name, membership.role, ROLE_SCOPES[membership.role]
-    )
+    return Staff(membership.workspace_id, user.pk, user.display_name, membership.role, ROLE_SCOPES[membership.role])
 
 
 def customer_by_visitor_secret(secret: str) -> CustomerCaller:

@@ -39,10 +39,10 @@ class Conversation(TenantModel):
         WAITING = "waiting"
         PERSON = "person"
 
-    customer = models.ForeignKey(
-        Customer, on_delete=models.CASCADE, related_name="conversations", db_constraint=False
+    customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="conversations", db_constraint=False)
+    channel = models.ForeignKey(
+        Channel, on_delete=models.SET_NULL, null=True, blank=True, related_name="+", db_constraint=False
     )
-    channel = models.ForeignKey(Channel, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     locale = models.CharField(max_length=12, default="en")
     mode = models.CharField(max_length=10, choices=Mode.choices, default=Mode.ASSISTANT)
     agent = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
@@ -59,6 +59,7 @@ class Conversation(TenantModel):
         constraints = [
             models.UniqueConstraint(fields=["id", "workspace"], name="conversation_in_workspace"),
             SameWorkspace("customer", name="conversation_customer_workspace"),
+            SameWorkspace("channel", name="conversation_channel_workspace"),
             models.CheckConstraint(condition=Q(mode__in=["assistant", "waiting", "person"]), name="conversation_mode"),
         ]
         indexes = [models.Index(fields=["workspace", "-last_event_at"], name="conversation_newest")]
@@ -70,9 +71,7 @@ class Conversation(TenantModel):
 class ConversationEvent(TenantModel):
     """One thing that happened, as every reader of its audience sees it."""
 
-    conversation = models.ForeignKey(
-        Conversation, on_delete=models.CASCADE, related_name="events", db_constraint=False
-    )
+    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="events", db_constraint=False)
     seq = models.PositiveBigIntegerField()
     prev_seq = models.PositiveBigIntegerField(null=True)  # none: customers do not see this event
     event = models.CharField(max_length=40)
@@ -107,7 +106,7 @@ class Message(TenantModel):
     author = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     author_name = models.CharField(max_length=150, blank=True)
     text = models.TextField()
-    client_id = models.CharField(max_length=64, null=True, blank=True)
+    client_id = models.CharField(max_length=128, null=True, blank=True)
     audience = models.CharField(max_length=10, choices=Audience.choices, default=Audience.EVERYONE)
     by = models.CharField(max_length=10, blank=True)  # of the assistant's: model or builtin
     is_abstention = models.BooleanField(default=False)
@@ -168,9 +167,7 @@ class Turn(TenantModel):
         STOPPED = "stopped"
         SUPERSEDED = "superseded"
 
-    conversation = models.ForeignKey(
-        Conversation, on_delete=models.CASCADE, related_name="turns", db_constraint=False
-    )
+    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="turns", db_constraint=False)
     kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.REPLY)
     state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
     attempt = models.PositiveIntegerField(default=0)

@@ -1,0 +1,157 @@
+"""REST views of channels, customers and the caller's own self."""
+
+from typing import Any, cast
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+from django.urls import path
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.generics import ListAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from supportbot.accounts.callers import Caller, CustomerCaller
+from supportbot.accounts.channels import change_channel, channel_with_id
+from supportbot.accounts.models import Channel, Customer, Workspace
+from supportbot.accounts.permissions import IsCustomer, needs
+from supportbot.accounts.serializers import (
+    ChannelChangeInput,
+    ChannelInput,
+    ChannelSerializer,
+    CustomerSerializer,
+    MeSerializer,
+    NewChannelSerializer,
+)
+from supportbot.accounts.services import create_channel
+from supportbot.accounts.views import ScopedAPIView
+from supportbot.errors import NotFound
+from supportbot.web import NewestFirst
+
+
+class ChannelList(ScopedAPIView, ListAPIView[Channel]):
+    """The workspace's channels."""
+
+    permission_classes = [needs("channels:write")]
+    serializer_class = ChannelSerializer
+    pagination_class = NewestFirst
+
+    def get_queryset(self) -> QuerySet[Channel]:
+        return Channel.objects.all()
+
+    @extend_schema(request=ChannelInput, responses={201: NewChannelSerializer})
+    def post(self, request: Request) -> Response:
+        """Make a channel. The answer holds the secret that signs identities, this once."""
+        data = ChannelInput(data=request.data)
+        data.is_valid(raise_exception=True)
+        workspace = Workspace.objects.get(pk=caller_of(request).workspace_id)
+        new = create_channel(workspace, **data.validated_data)
+        shown = ChannelSerializer(new.channel).data
+        return Response({**shown, "identity_secret": new.identity_secret}, status=201)
+
+
+class ChannelDetail(ScopedAPIView):
+    permission_classes = [needs("channels:write")]
+
+    @extend_schema(responses=ChannelSerializer)
+    def get(self, request: Request, channel_id: UUID) -> Response:
+        return Response(ChannelSerializer(channel_with_id(channel_id)).data)
+
+    @extend_schema(request=ChannelChangeInput, responses=ChannelSerializer)
+    def patch(self, request: Request, channel_id: UUID) -> Response:
+        """Change what is named; the key and the identity keys stay."""
+        data = ChannelChangeInput(data=request.data, partial=True)
+        data.is_valid(raise_exception=True)
+        return Response(ChannelSerializer(change_channel(channel_id, **data.validated_data)).data)
+
+
+class CustomerList(ScopedAPIView, ListAPIView[Customer]):
+    """The workspace's customers, newest first."""
+
+    permission_classes = [needs("customers:read")]
+    serializer_class = CustomerSerializer
+    pagination_class = NewestFirst
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter(
+                "search", str, description="Part of the name or e-mail address, or the merchant's whole id."
+            ),
+            OpenApiParameter("external_id", str, description="The merchant's id."),
+        ]
+    )
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)
+
+    def get_queryset(self) -> QuerySet[Customer]:
+        customers = Customer.objects.all()
+        asked = self.request.query_params
+        # NUL cannot be stored, so no row can match it; PostgreSQL would refuse the query.
+        search, external_id = asked.get("search", "").replace("\0", "�"), asked.get("external_id", "")
+        if search:
+            by_name = Q(name__icontains=search) | Q(email__icontains=search) | Q(external_id=search)
+            customers = customers.filter(by_name)
+        if external_id:
+            customers = customers.filter(external_id=external_id.replace("\0", "�"))
+        return customers
+
+
+class CustomerDetail(ScopedAPIView):
+    permission_classes = [needs("customers:read")]
+
+    @extend_schema(responses=CustomerSerializer)
+    def get(self, request: Request, customer_id: UUID) -> Response:
+        customer = Customer.objects.filter(pk=customer_id).first()
+        if customer is None:
+            raise NotFound()
+        return Response(CustomerSerializer(customer).data)
+
+
+class AnyCaller(IsCustomer):
+    """Whoever has a valid credential."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return request.auth is not None
+
+
+class Me(ScopedAPIView):
+    permission_classes = [AnyCaller]
+
+    @extend_schema(responses=MeSerializer)
+    def get(self, request: Request) -> Response:
+        """Say who the credential speaks for."""
+        return Response(MeSerializer(_described(caller_of(request))).data)
+
+
+def caller_of(request: Request) -> Caller:
+    """Return who asks; a view whose permission needs somebody has one."""
+    return cast(Caller, request.auth)
+
+
+def _described(caller: Caller) -> dict[str, Any]:
+    workspace = Workspace.objects.get(pk=caller.workspace_id).slug
+    if isinstance(caller, CustomerCaller):
+        customer = Customer.objects.get(pk=caller.customer_id)
+        return {
+            "kind": "customer",
+            "id": customer.pk,
+            "name": str(customer),
+            "workspace": workspace,
+            "is_verified": caller.is_verified,
+        }
+    return {
+        "kind": "staff",
+        "id": caller.user_id,
+        "name": caller.name,
+        "workspace": workspace,
+        "role": caller.role,
+        "scopes": sorted(caller.scopes),
+    }
+
+
+urls = [
+    path("channels", ChannelList.as_view()),
+    path("channels/<uuid:channel_id>", ChannelDetail.as_view()),
+    path("customers", CustomerList.as_view()),
+    path("customers/<uuid:customer_id>", CustomerDetail.as_view()),
+    path("me", Me.as_view()),
+]

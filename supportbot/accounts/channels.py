@@ -1,0 +1,32 @@
+"""Reading and changing the channels there are."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from supportbot.accounts.models import Channel
+from supportbot.accounts.services import clean_origin
+from supportbot.errors import NotFound
+
+
+def channel_with_id(channel_id: UUID) -> Channel:
+    """Return a channel of the scope's workspace; raises NotFound."""
+    channel: Channel | None = Channel.objects.filter(pk=channel_id).first()
+    if channel is None:
+        raise NotFound()
+    return channel
+
+
+@transaction.atomic
+def change_channel(channel_id: UUID, **changes: Any) -> Channel:
+    """Store checked changes of name, allowed_origins, locale, greeting, is_live; raises InvalidInput for an origin."""
+    channel: Channel | None = Channel.objects.select_for_update(no_key=True).filter(pk=channel_id).first()
+    if channel is None:
+        raise NotFound()
+    if "allowed_origins" in changes:
+        changes["allowed_origins"] = list(dict.fromkeys(clean_origin(origin) for origin in changes["allowed_origins"]))
+    for field, value in changes.items():
+        setattr(channel, field, value)
+    channel.save(update_fields=list(changes))
+    return channel

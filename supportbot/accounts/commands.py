@@ -1,0 +1,79 @@
+"""The base of management commands that work in one workspace: `--json`, `--workspace`, one sentence for a mistake."""
+
+import json
+from abc import abstractmethod
+from typing import Any, Final
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from supportbot.accounts.models import Workspace
+from supportbot.accounts.scope import workspace_scope
+from supportbot.errors import SupportBotError
+
+
+class ProductCommand(BaseCommand):
+    """A command that prints facts for people, or as one JSON object with `--json`; what it refuses is one sentence."""
+
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--json", action="store_true", help="print one JSON object instead of words")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            self.show(self.facts(options), as_json=options["json"])
+        except SupportBotError as refusal:
+            raise CommandError(one_sentence(refusal)) from refusal
+
+    def show(self, facts: dict[str, Any], *, as_json: bool) -> None:
+        self.stdout.write(json.dumps(facts, ensure_ascii=False) if as_json else self.words(facts))
+
+    @abstractmethod
+    def facts(self, options: dict[str, Any]) -> dict[str, Any]:
+        """Do the work and return what there is to say."""
+
+    def words(self, facts: dict[str, Any]) -> str:
+        """Return the facts for a person to read."""
+        width = max(len(name) for name in facts)
+        return "\n".join(f"{name:<{width}}  {value}" for name, value in facts.items())
+
+
+class WorkspaceCommand(ProductCommand):
+    """A command that runs inside the workspace that `--workspace` names, or the only one there is."""
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("--workspace", metavar="SLUG", default="", help="needed when there are several")
+
+    def facts(self, options: dict[str, Any]) -> dict[str, Any]:
+        workspace = workspace_named(options["workspace"])
+        with workspace_scope(workspace.pk):
+            return self.facts_in(workspace, options)
+
+    @abstractmethod
+    def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
+        """Do the work inside the workspace's scope and return what there is to say."""
+
+
+SHOWN_SLUGS: Final = 10
+
+
+def workspace_named(slug: str) -> Workspace:
+    """Return the workspace of a slug, or the only one for an empty slug; raises CommandError that says which there are."""
+    known = {workspace.slug: workspace for workspace in Workspace.objects.order_by("slug")[: SHOWN_SLUGS + 1]}
+    if not slug and len(known) == 1:
+        return next(iter(known.values()))
+    found = Workspace.objects.filter(slug=slug).first() if slug else None
+    if found is not None:
+        return found
+    if not known:
+        raise CommandError("There is no workspace yet: make one with `manage.py workspace_create NAME`.")
+    names = ", ".join(list(known)[:SHOWN_SLUGS])
+    problem = f"There is no workspace {slug!r}." if slug else "There are several workspaces."
+    raise CommandError(f"{problem} Name one with --workspace: {names}.")
+
+
+def one_sentence(refusal: SupportBotError) -> str:
+    """Return what an error says, with the fields it concerns."""
+    told = [f"{name}: {' '.join(messages)}" for name, messages in refusal.fields.items()]
+    return f"{refusal.message} {' '.join(told)}".strip()

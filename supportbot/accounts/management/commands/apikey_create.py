@@ -1,0 +1,34 @@
+"""`manage.py apikey_create NAME --scope S`: a key for a program, shown once."""
+
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+
+from supportbot.accounts.callers import SCOPES
+from supportbot.accounts.commands import WorkspaceCommand
+from supportbot.accounts.models import User, Workspace
+from supportbot.accounts.services import issue_api_key
+
+
+class Command(WorkspaceCommand):
+    help = "Create an API key; it is printed once and stored hashed."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("name", help="what the key is for")
+        parser.add_argument(
+            "--scope", action="append", default=[], help=f"may be repeated; one of {', '.join(sorted(SCOPES))}"
+        )
+        parser.add_argument("--user", default="", metavar="USERNAME", help="the person the key acts as; else a service")
+
+    def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
+        user = _member(workspace, options["user"]) if options["user"] else None
+        new = issue_api_key(workspace, options["name"], scopes=options["scope"], user=user)
+        return {"workspace": workspace.slug, "name": new.row.name, "scopes": new.row.scopes, "api_key": new.plain}
+
+
+def _member(workspace: Workspace, username: str) -> User:
+    user = User.objects.filter(username=username, memberships__workspace=workspace).first()
+    if user is None:
+        raise CommandError(f"{username} does not work in {workspace.slug}: add them with `manage.py user_create`.")
+    return user

@@ -1,0 +1,42 @@
+"""`manage.py channel_create NAME`: a new place to embed the chat, with the line to paste."""
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from supportbot.accounts.commands import WorkspaceCommand
+from supportbot.accounts.embedding import snippet
+from supportbot.accounts.models import Workspace
+from supportbot.accounts.services import create_channel
+
+
+class Command(WorkspaceCommand):
+    help = "Create a channel; prints its public key, the secret that signs identities (once) and the line to embed."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("name")
+        parser.add_argument(
+            "--origin",
+            action="append",
+            default=[],
+            metavar="URL",
+            help="a site that embeds the widget; may be repeated",
+        )
+        parser.add_argument("--locale", default="")
+        parser.add_argument("--greeting", default="")
+
+    def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
+        new = create_channel(
+            workspace,
+            options["name"],
+            allowed_origins=options["origin"],
+            locale=options["locale"],
+            greeting=options["greeting"],
+        )
+        return {
+            "workspace": workspace.slug,
+            "channel": new.channel.key,
+            "identity_secret": new.identity_secret,
+            "snippet": snippet(new.channel.key),
+        }

@@ -1,0 +1,38 @@
+"""`manage.py user_create USERNAME --role ROLE`: a person of the team, with a password to change at the first log-in."""
+
+import secrets
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from supportbot.accounts.commands import WorkspaceCommand
+from supportbot.accounts.models import Membership, Workspace
+from supportbot.accounts.people import create_person
+
+
+class Command(WorkspaceCommand):
+    help = "Create a person who works in the workspace; prints the password that was made for them."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("username")
+        parser.add_argument("--role", required=True, choices=Membership.Role.values)
+        parser.add_argument("--name", default="", help="how customers and colleagues see them")
+        parser.add_argument("--email", default="")
+
+    def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
+        password = secrets.token_urlsafe(12)
+        create_person(
+            workspace,
+            options["username"],
+            role=options["role"],
+            password=password,
+            name=options["name"],
+            email=options["email"],
+        )
+        return {
+            "workspace": workspace.slug,
+            "username": options["username"],
+            "role": options["role"],
+            "password": password,
+        }

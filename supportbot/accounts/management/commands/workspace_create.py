@@ -1,0 +1,27 @@
+"""`manage.py workspace_create NAME`: a new company or brand on this installation."""
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from supportbot.accounts.commands import ProductCommand
+from supportbot.accounts.services import create_workspace
+
+
+class Command(ProductCommand):
+    help = "Create a workspace."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("name")
+        parser.add_argument(
+            "--slug", default="", help="short name in addresses and commands; made from the name if left out"
+        )
+        parser.add_argument("--locale", default="en")
+        parser.add_argument("--currency", default="EUR")
+
+    def facts(self, options: dict[str, Any]) -> dict[str, Any]:
+        workspace = create_workspace(
+            options["name"], slug=options["slug"], locale=options["locale"], currency=options["currency"]
+        )
+        return {"workspace": workspace.slug, "name": workspace.name, "id": str(workspace.pk)}

@@ -1,0 +1,26 @@
+"""The only way to get a conversation on behalf of somebody."""
+
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from supportbot.accounts.callers import Caller, CustomerCaller
+from supportbot.chat.models import Conversation
+from supportbot.errors import NotFound
+
+
+def conversations_of(caller: Caller) -> QuerySet[Conversation]:
+    """Return the conversations a caller may read: a customer's own, all of the workspace for staff with the scope."""
+    if isinstance(caller, CustomerCaller):
+        return Conversation.objects.filter(workspace_id=caller.workspace_id, customer_id=caller.customer_id)
+    if caller.may("conversations:read"):
+        return Conversation.objects.filter(workspace_id=caller.workspace_id)
+    return Conversation.objects.none()
+
+
+def conversation_for(caller: Caller, conversation_id: UUID) -> Conversation:
+    """Return the conversation; raises NotFound for a foreign one exactly as for a missing one."""
+    conversation = conversations_of(caller).filter(pk=conversation_id).first()
+    if conversation is None:
+        raise NotFound()
+    return conversation

@@ -1,0 +1,72 @@
+from supportbot.errors import SupportBotError
+
+
+class ChatError(SupportBotError):
+    code = "chat_error"
+
+
+class EmptyMessage(ChatError):
+    code = "empty_message"
+    default_message = "The message is empty: write something first."
+
+    def __init__(self) -> None:
+        super().__init__(fields={"text": [self.default_message]})
+
+
+class MessageTooLong(ChatError):
+    code = "message_too_long"
+
+    def __init__(self, length: int, limit: int) -> None:
+        message = f"The message has {length:,} characters; at most {limit:,} can be sent at once."
+        super().__init__(message, fields={"text": [message]})
+
+
+class UnreadableText(ChatError):
+    code = "unreadable_text"
+    default_message = "The message holds characters that cannot be stored (NUL or half of a pair): remove them."
+
+    def __init__(self) -> None:
+        super().__init__(fields={"text": [self.default_message]})
+
+
+class InvalidClientId(ChatError):
+    code = "invalid_client_id"
+    default_message = "`client_id` must be 1 to 128 visible ASCII characters."
+
+    def __init__(self) -> None:
+        super().__init__(fields={"client_id": [self.default_message]})
+
+
+class ClientIdReused(ChatError):
+    code = "client_id_reused"
+    status = 409
+    default_message = "This `client_id` was used for another text: give each message its own."
+
+    def __init__(self) -> None:
+        super().__init__(fields={"client_id": [self.default_message]})
+
+
+class ConversationEnded(ChatError):
+    code = "conversation_ended"
+    status = 409
+    default_message = "This conversation has ended: start a new one."
+
+
+class NotYours(ChatError):
+    code = "not_yours"
+    status = 409
+    default_message = "Claim this conversation's ticket before you reply."
+
+
+class NothingToRetry(ChatError):
+    code = "nothing_to_retry"
+    status = 409
+    default_message = "There is no failed answer with this id that could be tried again."
+
+
+class LeaseLost(ChatError):
+    """The turn belongs to somebody else now, or to nobody: what this runner still wanted to write is void."""
+
+    code = "lease_lost"
+    status = 409
+    default_message = "This turn is no longer yours."

@@ -1,0 +1,78 @@
+"""The channel layer, wrapped: it is a doorbell, so nothing here may fail a caller.
+
+A layer that is down would otherwise raise inside the sender and kill its socket. What is lost is healed from the log.
+"""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Coroutine
+from typing import Any, Final
+
+import redis
+from channels.layers import BaseChannelLayer, get_channel_layer
+from prometheus_client import Counter
+
+logger = logging.getLogger(__name__)
+LOST = Counter("supportbot_layer_lost_total", "Messages the channel layer did not take", ["operation"])
+LAYER_ERRORS: Final = (redis.RedisError, OSError, asyncio.TimeoutError)
+RECEIVE_PAUSE_SECONDS: Final = 1.0
+
+_outside: asyncio.AbstractEventLoop | None = None
+_outside_lock = threading.Lock()
+
+
+def _layer() -> BaseChannelLayer:
+    layer = get_channel_layer()
+    assert layer is not None  # settings always name one
+    return layer
+
+
+async def send(group: str, message: dict[str, Any]) -> None:
+    try:
+        await _layer().group_send(group, message)
+    except LAYER_ERRORS:
+        LOST.labels("send").inc()
+
+
+async def join(group: str, channel: str) -> None:
+    try:
+        await _layer().group_add(group, channel)
+    except LAYER_ERRORS:
+        LOST.labels("join").inc()
+
+
+async def leave(group: str, channel: str) -> None:
+    try:
+        await _layer().group_discard(group, channel)
+    except LAYER_ERRORS:
+        LOST.labels("leave").inc()
+
+
+async def new_channel() -> str:
+    return await _layer().new_channel()
+
+
+async def receive(channel: str) -> dict[str, Any]:
+    """Return the next message, however long the layer is away meanwhile."""
+    while True:
+        try:
+            message: dict[str, Any] = await _layer().receive(channel)
+            return message
+        except LAYER_ERRORS:
+            LOST.labels("receive").inc()
+            await asyncio.sleep(RECEIVE_PAUSE_SECONDS)
+
+
+def send_from_outside(group: str, message: dict[str, Any]) -> None:
+    """Send from a thread of a process that has no event loop of its own (worker, command); returns at once."""
+    _spawn(send(group, message))
+
+
+def _spawn(coroutine: Coroutine[Any, Any, None]) -> None:
+    global _outside
+    with _outside_lock:
+        if _outside is None:
+            _outside = asyncio.new_event_loop()
+            threading.Thread(target=_outside.run_forever, name="layer-sender", daemon=True).start()
+    asyncio.run_coroutine_threadsafe(coroutine, _outside)

@@ -1,0 +1,66 @@
+"""Appending to a conversation's log.
+
+Invariant: whoever appends holds the conversation's row lock, so that `seq` is gap-free and readers hear of an event only
+after the commit that made it.
+"""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.utils.timezone import now
+
+from supportbot.chat import stream
+from supportbot.chat.models import Audience, Conversation, ConversationEvent
+from supportbot.chat.selectors import event_view
+from supportbot.chat.signals import NewEvent, Signal
+from supportbot.errors import NotFound
+
+
+def lock_conversation(conversation_id: UUID) -> Conversation:
+    """Return the conversation under its row lock; raises NotFound. The first lock of every transaction that takes it."""
+    conversation: Conversation | None = (
+        Conversation.objects.select_for_update(no_key=True).filter(pk=conversation_id).first()
+    )
+    if conversation is None:
+        raise NotFound()
+    return conversation
+
+
+def append_event(
+    conversation: Conversation, event: str, payload: dict[str, Any], *, audience: str = Audience.EVERYONE
+) -> ConversationEvent:
+    """Append to the log of a locked conversation and ring its readers after the commit."""
+    is_public = audience == Audience.EVERYONE
+    row = ConversationEvent(
+        conversation=conversation,
+        seq=conversation.last_seq + 1,
+        prev_seq=conversation.last_public_seq if is_public else None,
+        event=event,
+        payload=payload,
+        audience=audience,
+    )
+    row.save(force_insert=True)
+    conversation.last_seq = row.seq
+    conversation.last_public_seq = row.seq if is_public else conversation.last_public_seq
+    conversation.last_event_at = row.created_at
+    conversation.save(update_fields=["last_seq", "last_public_seq", "last_event_at"])
+    tell_after_commit(conversation.pk, lambda: NewEvent(row.seq, event_view(row)))
+    return row
+
+
+def tell_after_commit(conversation_id: UUID, signal: Callable[[], Signal]) -> None:
+    """Publish a signal once the transaction has committed; a layer that is down fails nobody."""
+    transaction.on_commit(lambda: stream.tell(conversation_id, [signal()]), robust=True)
+
+
+def touch(conversation: Conversation, **changes: Any) -> None:
+    """Store changed fields of a locked conversation."""
+    for field, value in changes.items():
+        setattr(conversation, field, value)
+    conversation.save(update_fields=list(changes))
+
+
+def is_open(conversation: Conversation) -> bool:
+    return conversation.ended_at is None or conversation.ended_at > now()

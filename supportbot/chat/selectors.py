@@ -1,0 +1,65 @@
+"""Reading the record."""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.utils.timezone import now
+
+from supportbot.accounts.scope import across_workspaces
+from supportbot.chat.models import Audience, Conversation, ConversationEvent, Message, Turn
+from supportbot.chat.signals import EventView, TurnView
+
+MAX_EVENTS = 500
+
+
+def events_after(
+    conversation_id: UUID, after: int, *, is_staff: bool = False, limit: int = MAX_EVENTS
+) -> list[EventView]:
+    """Return up to `limit` events with seq > after, oldest first, chained by `prev_seq` of the reader's view."""
+    events = ConversationEvent.objects.filter(conversation_id=conversation_id, seq__gt=after).order_by("seq")
+    if not is_staff:
+        events = events.filter(audience=Audience.EVERYONE)
+    return [event_view(event, is_staff=is_staff) for event in events[:limit]]
+
+
+def event_view(event: ConversationEvent, *, is_staff: bool = False) -> EventView:
+    """Return the event as customers (or staff, who see every one) read it."""
+    return EventView(
+        seq=event.seq,
+        prev_seq=event.seq - 1 if is_staff else event.prev_seq,
+        event=event.event,
+        payload=event.payload,
+        is_public=event.audience == Audience.EVERYONE,
+        created_at=event.created_at,
+    )
+
+
+def head_of(conversation_id: UUID) -> int:
+    """Return the newest seq a customer may see, 0 before the first."""
+    head: int = Conversation.objects.values_list("last_public_seq", flat=True).get(pk=conversation_id)
+    return head
+
+
+def heads_of(conversation_ids: Iterable[UUID]) -> dict[UUID, int]:
+    """Return the newest seq of each conversation."""
+    with across_workspaces("switchboard compares heads"):
+        return dict(Conversation.objects.filter(pk__in=list(conversation_ids)).values_list("pk", "last_seq"))
+
+
+def live_turn(conversation_id: UUID) -> TurnView | None:
+    """Return the answer being written, as far as it was saved; None when none is or its runner was lost."""
+    turn = Turn.objects.filter(
+        conversation_id=conversation_id, state=Turn.State.RUNNING, lease_until__gt=now(), stop_requested=False
+    ).first()
+    if turn is None:
+        return None
+    return TurnView(turn.pk, str(turn.message_id), turn.attempt, turn.partial_index, turn.partial_text, turn.runner)
+
+
+def history(conversation: Conversation, *, limit: int = 20) -> list[Message]:
+    """Return the newest messages of the current episode that customers see, oldest first."""
+    messages: QuerySet[Message] = Message.objects.filter(
+        conversation=conversation, audience=Audience.EVERYONE, seq__gt=conversation.episode_start_seq
+    )
+    return list(reversed(messages.order_by("-seq")[:limit]))

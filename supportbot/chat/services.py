@@ -1,0 +1,130 @@
+"""Every change that people make to a conversation. The assistant's own writes are in `turns`."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db import transaction
+
+from supportbot.accounts.models import User
+from supportbot.chat.errors import ClientIdReused, ConversationEnded, NotYours
+from supportbot.chat.log import append_event, is_open, lock_conversation, touch
+from supportbot.chat.models import Audience, Conversation, Message, Source
+from supportbot.chat.texts import clean_client_id, clean_text
+from supportbot.chat.turns import start_turn
+from supportbot.ids import uuid7
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Where a message stands in the log. `is_new` is false when the same message had arrived before."""
+
+    seq: int
+    message_id: UUID
+    is_new: bool
+
+
+def start_conversation(customer_id: UUID, *, channel_id: UUID | None = None, locale: str = "en") -> Conversation:
+    """Open a conversation for a customer of the scope's workspace."""
+    return Conversation.objects.create(customer_id=customer_id, channel_id=channel_id, locale=locale)
+
+
+@transaction.atomic
+def add_customer_message(conversation_id: UUID, *, text: str, client_id: str) -> Receipt:
+    """Store what the customer wrote and let the assistant know, unless a person has the conversation.
+
+    The same `client_id` with the same text returns the first receipt; with another text it raises ClientIdReused.
+    Raises EmptyMessage, MessageTooLong, UnreadableText or InvalidClientId for what cannot be stored.
+    """
+    text, client_id = clean_text(text), clean_client_id(client_id)
+    conversation = lock_conversation(conversation_id)
+    earlier = _earlier(conversation, Source.CUSTOMER, client_id, text)
+    if earlier is not None:
+        return earlier
+    if not is_open(conversation):
+        raise ConversationEnded()
+    receipt = _add_message(conversation, Source.CUSTOMER, text, client_id=client_id)
+    if conversation.mode == Conversation.Mode.ASSISTANT:
+        start_turn(conversation)
+    return receipt
+
+
+@transaction.atomic
+def add_agent_message(conversation_id: UUID, *, text: str, author: User, client_id: str) -> Receipt:
+    """Store an agent's reply; raises NotYours unless the conversation is in this person's hands."""
+    text, client_id = clean_text(text), clean_client_id(client_id)
+    conversation = lock_conversation(conversation_id)
+    earlier = _earlier(conversation, Source.AGENT, client_id, text)
+    if earlier is not None:
+        return earlier
+    if conversation.mode != Conversation.Mode.PERSON or conversation.agent_id != author.pk:
+        raise NotYours()
+    return _add_message(conversation, Source.AGENT, text, client_id=client_id, author=author)
+
+
+@transaction.atomic
+def add_note(conversation_id: UUID, *, text: str, author: User, client_id: str) -> Receipt:
+    """Store a note that only the team sees."""
+    text, client_id = clean_text(text), clean_client_id(client_id)
+    conversation = lock_conversation(conversation_id)
+    earlier = _earlier(conversation, Source.AGENT, client_id, text)
+    if earlier is not None:
+        return earlier
+    return _add_message(conversation, Source.AGENT, text, client_id=client_id, author=author, audience=Audience.STAFF)
+
+
+def add_system_message(conversation: Conversation, text: str) -> Receipt:
+    """Add a line of the system's own to a locked conversation."""
+    return _add_message(conversation, Source.SYSTEM, text)
+
+
+def hand_over(conversation: Conversation, *, mode: str, agent: User | None = None) -> None:
+    """Say who answers a locked conversation from now on."""
+    touch(conversation, mode=mode, agent=agent)
+
+
+def give_back(conversation: Conversation, *, note: str) -> None:
+    """Let the assistant answer a locked conversation again; a new episode begins, with the person's note."""
+    touch(
+        conversation,
+        mode=Conversation.Mode.ASSISTANT,
+        agent=None,
+        handoff_note=note,
+        episode_start_seq=conversation.last_seq,
+    )
+
+
+def _earlier(conversation: Conversation, source: str, client_id: str, text: str) -> Receipt | None:
+    message = Message.objects.filter(conversation=conversation, source=source, client_id=client_id).first()
+    if message is None:
+        return None
+    if message.text != text:
+        raise ClientIdReused()
+    return Receipt(message.seq, message.pk, is_new=False)
+
+
+def _add_message(
+    conversation: Conversation,
+    source: str,
+    text: str,
+    *,
+    client_id: str | None = None,
+    author: User | None = None,
+    audience: str = Audience.EVERYONE,
+) -> Receipt:
+    message_id = uuid7()
+    payload = {"message": str(message_id), "source": str(source), "text": text}
+    payload |= {"author": author.display_name} if author else {}
+    payload |= {"client_id": client_id} if client_id else {}
+    event = append_event(conversation, "message", payload, audience=audience)
+    Message.objects.create(
+        id=message_id,
+        conversation=conversation,
+        seq=event.seq,
+        source=source,
+        author=author,
+        author_name=author.display_name if author else "",
+        text=text,
+        client_id=client_id,
+        audience=audience,
+    )
+    return Receipt(event.seq, message_id, is_new=True)

@@ -1,0 +1,108 @@
+"""What a switchboard carries (these are no Django signals): values, and their form between processes."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class EventView:
+    """One event of the log as a reader gets it. `prev_seq` is the previous event of the same reader's view."""
+
+    seq: int
+    prev_seq: int | None
+    event: str
+    payload: dict[str, Any]
+    is_public: bool
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """The log reaches `seq` now. The event itself comes along where it happened in this process; else read the log."""
+
+    seq: int
+    event: EventView | None
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """The next piece of an answer being written; `index` counts the pieces of this attempt from 0."""
+
+    message: str
+    attempt: int
+    index: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What the assistant is doing, in words."""
+
+    message: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Typing:
+    """A person is writing: `who` is a name fit for the reader. `source` tells the reader's own side apart."""
+
+    who: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class StopRequested:
+    """The customer wants no more of this answer."""
+
+    turn: str
+
+
+@dataclass(frozen=True, slots=True)
+class TurnsSuperseded:
+    """Whatever turn was running may not say another word."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnWaiting:
+    """A turn waits for a runner."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A process without the turn has readers of it."""
+
+
+Signal = NewEvent | Delta | Status | Typing | StopRequested | TurnsSuperseded | TurnWaiting | Watched
+_KINDS: Final[dict[str, type[Any]]] = {
+    kind.__name__: kind for kind in (Delta, Status, Typing, StopRequested, TurnsSuperseded, TurnWaiting, Watched)
+}
+
+
+def signal_to_wire(signal: Signal) -> dict[str, Any]:
+    """Return the form that crosses processes: ids and short texts; an event's payload stays in the log."""
+    if isinstance(signal, NewEvent):
+        return {"kind": "NewEvent", "seq": signal.seq}
+    return {"kind": type(signal).__name__, **asdict(signal)}
+
+
+def signal_from_wire(wire: dict[str, Any]) -> Signal:
+    """Return the signal another process sent."""
+    fields = {name: value for name, value in wire.items() if name != "kind"}
+    if wire["kind"] == "NewEvent":
+        return NewEvent(fields["seq"], None)
+    signal: Signal = _KINDS[wire["kind"]](**fields)
+    return signal
+
+
+@dataclass(frozen=True, slots=True)
+class TurnView:
+    """The answer being written right now, for a reader who comes late."""
+
+    turn_id: UUID
+    message: str
+    attempt: int
+    index: int
+    text: str
+    runner: str

@@ -1,0 +1,238 @@
+"""Live news of conversations, within the process and between processes.
+
+The log is the truth; this only says that there is more of it, and carries what is never logged: deltas, what the assistant
+is doing, who types. Inside a process a signal is handed over directly. Other processes hear of it through the channel
+layer, and only if they joined the conversation's group because a reader sits there. Deltas leave the process only while
+another one has asked for them. Every few seconds a switchboard compares the heads of the conversations watched here with
+the database, which heals every signal that was lost.
+"""
+
+import asyncio
+import threading
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+from django.db import DatabaseError
+
+from supportbot.asyncdb import db
+from supportbot.chat import layer
+from supportbot.chat.selectors import heads_of
+from supportbot.chat.signals import (
+    Delta,
+    NewEvent,
+    Signal,
+    StopRequested,
+    TurnsSuperseded,
+    TurnWaiting,
+    Watched,
+    signal_from_wire,
+    signal_to_wire,
+)
+
+PROCESS: Final = uuid4().hex
+TURNS_GROUP: Final = "turns"
+HEAD_POLL_SECONDS: Final = 5.0
+WATCH_SECONDS: Final = 60.0
+Listener = Callable[[Signal], None]
+
+_live: "dict[asyncio.AbstractEventLoop, Switchboard]" = {}
+_live_lock = threading.Lock()
+
+
+def _group(conversation_id: UUID) -> str:
+    return f"conversation.{conversation_id.hex}"
+
+
+class Switchboard:
+    """One per event loop: who here listens to which conversation. Use it from its loop only."""
+
+    def __init__(self) -> None:
+        self._listeners: defaultdict[UUID, set[Listener]] = defaultdict(set)
+        self._turn_listeners: set[Callable[[], None]] = set()
+        self._watched_elsewhere: dict[UUID, float] = {}
+        self._heads: dict[UUID, int] = {}
+        self._channel = ""
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._starting = asyncio.Lock()
+
+    async def listen(self, conversation_id: UUID, listener: Listener) -> None:
+        """Call `listener` with every signal of the conversation from now on."""
+        await self._ensure_started()
+        is_first = not self._listeners[conversation_id]
+        self._listeners[conversation_id].add(listener)
+        if is_first:
+            await layer.join(_group(conversation_id), self._channel)
+
+    def unlisten(self, conversation_id: UUID, listener: Listener) -> None:
+        listeners = self._listeners.get(conversation_id)
+        if listeners is None:
+            return
+        listeners.discard(listener)
+        if not listeners:
+            del self._listeners[conversation_id]
+            self._heads.pop(conversation_id, None)
+            self._spawn(layer.leave(_group(conversation_id), self._channel))
+
+    async def listen_for_turns(self, listener: Callable[[], None]) -> None:
+        """Call `listener` whenever a turn waits for a runner, inserted here or elsewhere."""
+        await self._ensure_started()
+        self._turn_listeners.add(listener)
+
+    def unlisten_for_turns(self, listener: Callable[[], None]) -> None:
+        self._turn_listeners.discard(listener)
+
+    def publish(self, conversation_id: UUID, signal: Signal) -> None:
+        """Hand a signal to the listeners here, and to other processes where it concerns them."""
+        if isinstance(signal, TurnWaiting):
+            self._wake_runner()  # a runner sits in this very process: others need not know
+            return
+        self._deliver(conversation_id, signal)
+        if not isinstance(signal, Delta) or self._is_watched_elsewhere(conversation_id):
+            self._send(_group(conversation_id), conversation_id, signal)
+
+    def watch_elsewhere(self, conversation_id: UUID) -> None:
+        """Ask whichever process runs the conversation's turn to send its deltas here for a while."""
+        self._send(TURNS_GROUP, conversation_id, Watched())
+
+    async def close(self) -> None:
+        tasks, self._tasks = self._tasks, set()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        with _live_lock:
+            _live.pop(asyncio.get_running_loop(), None)
+
+    def _wake_runner(self) -> None:
+        for listener in list(self._turn_listeners):
+            listener()
+
+    def _deliver(self, conversation_id: UUID, signal: Signal) -> None:
+        if isinstance(signal, NewEvent):
+            self._heads[conversation_id] = max(signal.seq, self._heads.get(conversation_id, 0))
+        for listener in list(self._listeners.get(conversation_id, ())):
+            listener(signal)
+
+    def _send(self, group: str, conversation_id: UUID, signal: Signal) -> None:
+        self._spawn(layer.send(group, _message(conversation_id, signal)))
+
+    def _is_watched_elsewhere(self, conversation_id: UUID) -> bool:
+        return self._watched_elsewhere.get(conversation_id, 0.0) > time.monotonic()
+
+    async def _ensure_started(self) -> None:
+        async with self._starting:
+            if self._channel:
+                return
+            self._channel = await layer.new_channel()
+            await layer.join(TURNS_GROUP, self._channel)
+            self._spawn(self._receive())
+            self._spawn(self._poll_heads())
+
+    def _spawn(self, coroutine: Any) -> None:
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _receive(self) -> None:
+        while True:
+            message = await layer.receive(self._channel)
+            if message.get("process") == PROCESS:
+                continue
+            conversation_id, signal = UUID(message["conversation"]), signal_from_wire(message["signal"])
+            if isinstance(signal, Watched):
+                self._watched_elsewhere[conversation_id] = time.monotonic() + WATCH_SECONDS
+            elif isinstance(signal, TurnWaiting):
+                self._wake_runner()
+            else:
+                self._deliver(conversation_id, signal)
+
+    async def _poll_heads(self) -> None:
+        while True:
+            await asyncio.sleep(HEAD_POLL_SECONDS)
+            self._forget_watchers()
+            with suppress(DatabaseError):  # the next round asks again
+                for conversation_id, seq in (await db(heads_of, list(self._listeners))).items():
+                    if seq > self._heads.get(conversation_id, 0):
+                        self._deliver(conversation_id, NewEvent(seq, None))
+
+    def _forget_watchers(self) -> None:
+        now = time.monotonic()
+        self._watched_elsewhere = {key: until for key, until in self._watched_elsewhere.items() if until > now}
+
+
+def switchboard() -> Switchboard:
+    """Return the running loop's switchboard."""
+    loop = asyncio.get_running_loop()
+    with _live_lock:
+        if loop not in _live:
+            for dead in [other for other in _live if other.is_closed()]:
+                del _live[dead]
+            _live[loop] = Switchboard()
+        return _live[loop]
+
+
+def tell(conversation_id: UUID, signals: Iterable[Signal]) -> None:
+    """Publish from any thread, after a commit; returns at once."""
+    boards = _running_boards()
+    for signal in signals:
+        for board, loop in boards:
+            with suppress(RuntimeError):  # the loop has closed meanwhile, and its readers with it
+                loop.call_soon_threadsafe(board.publish, conversation_id, signal)
+        if not boards:
+            group = TURNS_GROUP if isinstance(signal, TurnWaiting) else _group(conversation_id)
+            layer.send_from_outside(group, _message(conversation_id, signal))
+
+
+def _running_boards() -> list[tuple[Switchboard, asyncio.AbstractEventLoop]]:
+    with _live_lock:
+        return [(board, loop) for loop, board in _live.items() if loop.is_running()]
+
+
+def _message(conversation_id: UUID, signal: Signal) -> dict[str, Any]:
+    return {
+        "type": "signal",
+        "process": PROCESS,
+        "conversation": conversation_id.hex,
+        "signal": signal_to_wire(signal),
+    }
+
+
+class Subscription:
+    """A reader's queue of signals. A slow reader loses the oldest and is told to read the log up to the newest."""
+
+    CAPACITY: Final = 256
+
+    def __init__(self, conversation_id: UUID) -> None:
+        self.conversation_id = conversation_id
+        self._waiting: deque[Signal] = deque()
+        self._arrived = asyncio.Event()
+
+    async def open(self) -> None:
+        await switchboard().listen(self.conversation_id, self._put)
+
+    def close(self) -> None:
+        switchboard().unlisten(self.conversation_id, self._put)
+
+    async def next(self) -> Signal:
+        """Return the next signal in order, waiting for it."""
+        while not self._waiting:
+            self._arrived.clear()
+            await self._arrived.wait()
+        return self._waiting.popleft()
+
+    def next_nowait(self) -> Signal | None:
+        """Return the next signal if there is one."""
+        return self._waiting.popleft() if self._waiting else None
+
+    def _put(self, signal: Signal) -> None:
+        if isinstance(signal, StopRequested | TurnsSuperseded):  # the runner's concern
+            return
+        self._waiting.append(signal)
+        if len(self._waiting) > self.CAPACITY:
+            head = max((lost.seq for lost in self._waiting if isinstance(lost, NewEvent)), default=0)
+            self._waiting.clear()
+            self._waiting.append(NewEvent(head, None))
+        self._arrived.set()

@@ -1,0 +1,278 @@
+"""The life of a turn: waiting, claimed under a lease, written to, ended once.
+
+Every write of a runner names its claim (turn, attempt, runner). If the row says otherwise, the write does not happen and
+LeaseLost is raised: a zombie can neither speak nor end a turn. A turn whose lease ran out is claimed again with the next
+attempt; at the second loss it fails openly. Times are the database's.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
+from django.db.models.functions import Now
+
+from supportbot.accounts.scope import across_workspaces, workspace_scope
+from supportbot.chat.errors import LeaseLost, NothingToRetry
+from supportbot.chat.log import append_event, lock_conversation, tell_after_commit
+from supportbot.chat.models import Citation, Conversation, Message, Source, Turn
+from supportbot.chat.signals import StopRequested, TurnsSuperseded, TurnWaiting
+
+LEASE: Final = timedelta(seconds=8)
+MAX_LOSSES: Final = 1
+OPEN: Final = (Turn.State.PENDING, Turn.State.RUNNING)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A runner's right to carry out one attempt of a turn."""
+
+    turn_id: UUID
+    workspace_id: UUID
+    conversation_id: UUID
+    message_id: UUID
+    kind: str
+    attempt: int
+    runner: str
+
+
+@dataclass(frozen=True, slots=True)
+class CitedSpan:
+    """A place in a revision that an answer rests on; characters of its body."""
+
+    article_id: UUID
+    external_id: str
+    title: str
+    url: str
+    revision: int
+    start: int
+    end: int
+    quote: str
+
+    def as_payload(self) -> dict[str, Any]:
+        return {
+            "article": str(self.article_id),
+            "external_id": self.external_id,
+            "title": self.title,
+            "url": self.url,
+            "revision": self.revision,
+            "start": self.start,
+            "end": self.end,
+            "quote": self.quote,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a turn ends with."""
+
+    text: str
+    citations: tuple[CitedSpan, ...]
+    by: str  # model or builtin
+    is_abstention: bool = False
+    offers_human: bool = False
+    is_stopped: bool = False
+
+
+def start_turn(conversation: Conversation, *, kind: str = Turn.Kind.REPLY) -> None:
+    """Let a locked conversation have a pending turn; the one it has already covers what was added since."""
+    is_waiting = Turn.objects.filter(conversation=conversation, state=Turn.State.PENDING).exists()
+    if not is_waiting:
+        Turn.objects.create(conversation=conversation, kind=kind)
+    tell_after_commit(conversation.pk, TurnWaiting)
+
+
+def claim_turn(runner: str) -> Claim | None:
+    """Claim the oldest turn that waits, or whose runner was lost; None if there is none. Appends `assistant.started`."""
+    with across_workspaces("runner claims a turn"):
+        candidates = list(_claimable().values_list("conversation_id", "workspace_id")[:20])
+    for conversation_id, workspace_id in candidates:
+        with workspace_scope(workspace_id):
+            claim = _claim_in(conversation_id, runner)
+        if claim is not None:
+            return claim
+    return None
+
+
+def _claimable() -> Any:
+    running = Turn.objects.filter(conversation_id=OuterRef("conversation_id"), state=Turn.State.RUNNING)
+    waits = Q(state=Turn.State.PENDING) & ~Exists(running)
+    is_lost = Q(state=Turn.State.RUNNING, lease_until__lt=Now())
+    return Turn.objects.filter(waits | is_lost).order_by("created_at")
+
+
+@transaction.atomic
+def _claim_in(conversation_id: UUID, runner: str) -> Claim | None:
+    conversation = (
+        Conversation.objects.select_for_update(no_key=True, skip_locked=True).filter(pk=conversation_id).first()
+    )
+    if conversation is None:  # somebody writes to it at this moment: the next round sees it again
+        return None
+    turn = _claimable().filter(conversation=conversation).first()
+    if turn is None:
+        return None
+    # A runner that gave its turn up has left no name behind: that is no loss.
+    was_lost = turn.state == Turn.State.RUNNING and turn.runner != ""
+    if was_lost and turn.losses >= MAX_LOSSES:
+        _fail(conversation, turn, "runner_lost")
+        return None
+    Turn.objects.filter(pk=turn.pk).update(
+        state=Turn.State.RUNNING,
+        attempt=turn.attempt + 1,
+        runner=runner,
+        lease_until=Now() + LEASE,
+        started_at=Now(),
+        partial_text="",
+        partial_index=0,
+        losses=turn.losses + was_lost,
+    )
+    claim = Claim(turn.pk, turn.workspace_id, conversation_id, turn.message_id, turn.kind, turn.attempt + 1, runner)
+    append_event(conversation, "assistant.started", {"message": str(turn.message_id), "attempt": claim.attempt})
+    return claim
+
+
+def _held(claim: Claim) -> Any:
+    return Turn.objects.filter(pk=claim.turn_id, state=Turn.State.RUNNING, attempt=claim.attempt, runner=claim.runner)
+
+
+def extend_lease(claim: Claim, *, text: str, index: int) -> bool:
+    """Keep the claim and save what was said so far; return whether the customer asked to stop. Raises LeaseLost."""
+    with transaction.atomic():
+        if not _held(claim).update(lease_until=Now() + LEASE, partial_text=text, partial_index=index):
+            raise LeaseLost()
+        is_stopped: bool = Turn.objects.values_list("stop_requested", flat=True).get(pk=claim.turn_id)
+    return is_stopped
+
+
+@transaction.atomic
+def restart_attempt(claim: Claim) -> Claim:
+    """Begin the next attempt under the same lease (another route answers): readers empty what they show."""
+    conversation = lock_conversation(claim.conversation_id)
+    attempt = claim.attempt + 1
+    if not _held(claim).update(attempt=attempt, lease_until=Now() + LEASE, partial_text="", partial_index=0):
+        raise LeaseLost()
+    append_event(conversation, "assistant.started", {"message": str(claim.message_id), "attempt": attempt})
+    return Claim(
+        claim.turn_id,
+        claim.workspace_id,
+        claim.conversation_id,
+        claim.message_id,
+        claim.kind,
+        attempt,
+        claim.runner,
+    )
+
+
+@transaction.atomic
+def finish_turn(claim: Claim, answer: Answer) -> int:
+    """End the turn with its answer; return the seq of `assistant.final`. Raises LeaseLost: then nothing was written."""
+    conversation = lock_conversation(claim.conversation_id)
+    state = Turn.State.STOPPED if answer.is_stopped else Turn.State.DONE
+    if not _held(claim).update(state=state, finished_at=Now(), partial_text=""):
+        raise LeaseLost()
+    event = append_event(conversation, "assistant.final", _final_payload(claim.message_id, answer))
+    message = Message.objects.create(
+        id=claim.message_id,
+        conversation=conversation,
+        seq=event.seq,
+        source=Source.ASSISTANT,
+        text=answer.text,
+        by=answer.by,
+        is_abstention=answer.is_abstention,
+    )
+    if answer.citations:
+        Citation.objects.bulk_create(_citation_rows(message, answer))
+    return event.seq
+
+
+def _citation_rows(message: Message, answer: Answer) -> list[Citation]:
+    return [
+        Citation(
+            message=message,
+            position=position,
+            article_id=span.article_id,
+            external_id=span.external_id,
+            title=span.title,
+            url=span.url,
+            revision=span.revision,
+            start=span.start,
+            end=span.end,
+            quote=span.quote,
+        )
+        for position, span in enumerate(answer.citations, start=1)
+    ]
+
+
+def _final_payload(message_id: UUID, answer: Answer) -> dict[str, Any]:
+    payload = {
+        "message": str(message_id),
+        "text": answer.text,
+        "citations": [span.as_payload() for span in answer.citations],
+        "abstained": answer.is_abstention,
+        "offers_human": answer.offers_human,
+        "by": answer.by,
+    }
+    return payload | ({"stopped": True} if answer.is_stopped else {})
+
+
+@transaction.atomic
+def fail_turn(claim: Claim, code: str) -> None:
+    """End the turn openly without an answer; raises LeaseLost."""
+    conversation = lock_conversation(claim.conversation_id)
+    turn = _held(claim).first()
+    if turn is None:
+        raise LeaseLost()
+    _fail(conversation, turn, code)
+
+
+def _fail(conversation: Conversation, turn: Turn, code: str) -> None:
+    Turn.objects.filter(pk=turn.pk).update(
+        state=Turn.State.FAILED, failure_code=code, finished_at=Now(), partial_text=""
+    )
+    append_event(conversation, "assistant.failed", {"message": str(turn.message_id), "code": code, "retry": True})
+
+
+@transaction.atomic
+def release_turn(claim: Claim) -> None:
+    """Give the turn up for another runner to claim at once (this process shuts down)."""
+    _held(claim).update(lease_until=Now() - LEASE, runner="")
+    tell_after_commit(claim.conversation_id, TurnWaiting)
+
+
+@transaction.atomic
+def request_stop(conversation_id: UUID) -> None:
+    """Stop the answer being written, and the one that waits; without either nothing happens."""
+    conversation = lock_conversation(conversation_id)
+    for turn in Turn.objects.filter(conversation=conversation, state=Turn.State.RUNNING, stop_requested=False):
+        Turn.objects.filter(pk=turn.pk).update(stop_requested=True)
+        turn_id = str(turn.pk)
+        tell_after_commit(conversation_id, lambda: StopRequested(turn_id))
+    for turn in Turn.objects.filter(conversation=conversation, state=Turn.State.PENDING):
+        Turn.objects.filter(pk=turn.pk).update(state=Turn.State.STOPPED, finished_at=Now())
+        stopped = Answer(text="", citations=(), by="builtin", is_stopped=True)
+        append_event(conversation, "assistant.final", _final_payload(turn.message_id, stopped))
+
+
+@transaction.atomic
+def retry_turn(conversation_id: UUID, message_id: UUID) -> None:
+    """Try a failed or stopped answer again as a new turn; raises NothingToRetry."""
+    conversation = lock_conversation(conversation_id)
+    may_retry = Turn.objects.filter(
+        conversation=conversation, message_id=message_id, state__in=[Turn.State.FAILED, Turn.State.STOPPED]
+    ).exists()
+    is_open = Turn.objects.filter(conversation=conversation, state__in=OPEN).exists()
+    if not may_retry or is_open or conversation.mode != Conversation.Mode.ASSISTANT:
+        raise NothingToRetry()
+    start_turn(conversation)
+
+
+def supersede_turns(conversation: Conversation) -> None:
+    """Void every open turn of a locked conversation (a person takes over): raising the attempt fences its runner."""
+    turns = Turn.objects.filter(conversation=conversation, state__in=OPEN)
+    for turn in turns:
+        Turn.objects.filter(pk=turn.pk).update(
+            state=Turn.State.SUPERSEDED, attempt=turn.attempt + 1, finished_at=Now(), partial_text=""
+        )
+    tell_after_commit(conversation.pk, TurnsSuperseded)

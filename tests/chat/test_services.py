@@ -1,0 +1,152 @@
+"""What people write is stored once, in order, or refused with nothing moved."""
+
+import threading
+
+import pytest
+from django.db import connection
+
+from supportbot.accounts.models import Customer, User, Workspace
+from supportbot.accounts.scope import workspace_scope
+from supportbot.chat import errors
+from supportbot.chat.log import lock_conversation
+from supportbot.chat.models import Conversation, ConversationEvent, Message, Turn
+from supportbot.chat.selectors import events_after, history
+from supportbot.chat.services import (
+    add_agent_message,
+    add_customer_message,
+    add_note,
+    give_back,
+    hand_over,
+    start_conversation,
+)
+from supportbot.errors import NotFound, SupportBotError
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_message_is_logged_once_and_waits_for_an_answer(conversation: Conversation) -> None:
+    receipt = add_customer_message(conversation.pk, text="  Where is my parcel?  ", client_id="c1")
+
+    assert receipt.seq == 1
+    assert receipt.is_new
+    [event] = events_after(conversation.pk, 0)
+    assert event.event == "message"
+    assert event.payload == {
+        "message": str(receipt.message_id),
+        "source": "customer",
+        "text": "Where is my parcel?",
+        "client_id": "c1",
+    }
+    assert Turn.objects.get().state == Turn.State.PENDING
+
+
+def test_the_same_message_again_changes_nothing(conversation: Conversation) -> None:
+    first = add_customer_message(conversation.pk, text="Hello", client_id="c1")
+    again = add_customer_message(conversation.pk, text="Hello", client_id="c1")
+
+    assert (again.seq, again.message_id, again.is_new) == (first.seq, first.message_id, False)
+    assert Message.objects.count() == ConversationEvent.objects.count() == Turn.objects.count() == 1
+
+
+def test_a_client_id_with_another_text_is_refused(conversation: Conversation) -> None:
+    add_customer_message(conversation.pk, text="Hello", client_id="c1")
+    with pytest.raises(errors.ClientIdReused):
+        add_customer_message(conversation.pk, text="Other", client_id="c1")
+    assert Message.objects.get().text == "Hello"
+
+
+@pytest.mark.parametrize(
+    ("text", "client_id", "error"),
+    [
+        ("", "c", errors.EmptyMessage),
+        (" \n\t", "c", errors.EmptyMessage),
+        ("\u200b\ufeff", "c", errors.EmptyMessage),
+        ("x" * 4_001, "c", errors.MessageTooLong),
+        ("a\0b", "c", errors.UnreadableText),
+        ("a\ud800b", "c", errors.UnreadableText),
+        ("hello", "", errors.InvalidClientId),
+        ("hello", "with space", errors.InvalidClientId),
+        ("hello", "x" * 129, errors.InvalidClientId),
+    ],
+)
+def test_what_cannot_be_stored_is_refused_by_name(
+    conversation: Conversation, text: str, client_id: str, error: type[SupportBotError]
+) -> None:
+    with pytest.raises(error) as refusal:
+        add_customer_message(conversation.pk, text=text, client_id=client_id)
+    assert set(refusal.value.fields) <= {"text", "client_id"} and refusal.value.fields
+    assert not Message.objects.exists()
+    assert not ConversationEvent.objects.exists()
+
+
+def test_messages_sent_while_one_waits_share_a_turn(conversation: Conversation) -> None:
+    for number in range(3):
+        add_customer_message(conversation.pk, text=f"Part {number}", client_id=f"c{number}")
+    assert Turn.objects.count() == 1
+    assert [message.text for message in history(conversation)] == ["Part 0", "Part 1", "Part 2"]
+
+
+def test_a_person_has_the_conversation_so_no_turn_starts(conversation: Conversation, bob: User) -> None:
+    hand_over(lock_conversation(conversation.pk), mode=Conversation.Mode.PERSON, agent=bob)
+    add_customer_message(conversation.pk, text="Hello", client_id="c1")
+    assert not Turn.objects.exists()
+
+
+def test_an_agent_replies_only_in_a_conversation_of_their_own(conversation: Conversation, bob: User) -> None:
+    with pytest.raises(errors.NotYours):
+        add_agent_message(conversation.pk, text="Hi", author=bob, client_id="a1")
+    assert not Message.objects.exists()
+
+    hand_over(lock_conversation(conversation.pk), mode=Conversation.Mode.PERSON, agent=bob)
+    add_agent_message(conversation.pk, text="Hi", author=bob, client_id="a1")
+    [event] = events_after(conversation.pk, 0)
+    assert (event.payload["source"], event.payload["author"]) == ("agent", "Bob")
+
+
+def test_customers_do_not_see_notes_and_their_view_has_no_gap(conversation: Conversation, bob: User) -> None:
+    add_customer_message(conversation.pk, text="One", client_id="c1")
+    add_note(conversation.pk, text="Careful", author=bob, client_id="n1")
+    add_customer_message(conversation.pk, text="Two", client_id="c2")
+
+    customers = events_after(conversation.pk, 0)
+    staff = events_after(conversation.pk, 0, is_staff=True)
+    assert [(event.seq, event.prev_seq) for event in customers] == [(1, 0), (3, 1)]
+    assert [(event.seq, event.prev_seq) for event in staff] == [(1, 0), (2, 1), (3, 2)]
+    assert [message.text for message in history(conversation)] == ["One", "Two"]
+
+
+def test_what_a_person_settled_is_not_part_of_the_next_episode(conversation: Conversation, bob: User) -> None:
+    add_customer_message(conversation.pk, text="Old trouble", client_id="c1")
+    give_back(lock_conversation(conversation.pk), note="Promised a call on Friday.")
+    add_customer_message(conversation.pk, text="New question", client_id="c2")
+
+    conversation.refresh_from_db()
+    assert [message.text for message in history(conversation)] == ["New question"]
+    assert conversation.handoff_note == "Promised a call on Friday."
+
+
+def test_another_workspace_cannot_write_here(conversation: Conversation, other_workspace: Workspace) -> None:
+    with workspace_scope(other_workspace.pk), pytest.raises(NotFound):
+        add_customer_message(conversation.pk, text="Hello", client_id="c1")
+    assert not Message.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_forty_writers_leave_one_gapless_log(workspace: Workspace, alice: Customer) -> None:
+    conversation = start_conversation(alice.pk)
+
+    def write(number: int) -> None:
+        with workspace_scope(workspace.pk):
+            add_customer_message(conversation.pk, text=f"Message {number}", client_id=f"c{number % 30}-{number // 30}")
+        connection.close()
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(40)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    events = events_after(conversation.pk, 0)
+    assert [event.seq for event in events] == list(range(1, 41))
+    assert [event.prev_seq for event in events] == list(range(40))
+    assert Turn.objects.count() == 1

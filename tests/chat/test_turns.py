@@ -1,0 +1,156 @@
+"""A turn is answered by one runner, once; who lost the lease writes nothing more."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils.timezone import now
+
+from supportbot.accounts.models import User
+from supportbot.chat.errors import LeaseLost, NothingToRetry
+from supportbot.chat.log import lock_conversation
+from supportbot.chat.models import Conversation, Message, Turn
+from supportbot.chat.selectors import events_after, live_turn
+from supportbot.chat.services import add_customer_message, hand_over
+from supportbot.chat.turns import (
+    Answer,
+    Claim,
+    claim_turn,
+    extend_lease,
+    fail_turn,
+    finish_turn,
+    release_turn,
+    request_stop,
+    restart_attempt,
+    retry_turn,
+    supersede_turns,
+)
+
+pytestmark = pytest.mark.django_db
+ANSWER = Answer(text="It arrives on Thursday.", citations=(), by="builtin")
+
+
+@pytest.fixture
+def claim(conversation: Conversation) -> Claim:
+    add_customer_message(conversation.pk, text="When?", client_id="c1")
+    claimed = claim_turn("runner-1")
+    assert claimed is not None
+    return claimed
+
+
+def names(conversation: Conversation) -> list[str]:
+    return [event.event for event in events_after(conversation.pk, 0)]
+
+
+def expire_lease() -> None:
+    Turn.objects.filter(state=Turn.State.RUNNING).update(lease_until=now() - timedelta(seconds=1))
+
+
+def test_a_claimed_turn_is_announced_with_its_attempt(claim: Claim, conversation: Conversation) -> None:
+    started = events_after(conversation.pk, 0)[-1]
+    assert started.event == "assistant.started"
+    assert started.payload == {"message": str(claim.message_id), "attempt": 1}
+    assert claim_turn("runner-2") is None
+
+
+def test_an_answer_ends_the_turn_once(claim: Claim, conversation: Conversation) -> None:
+    finish_turn(claim, ANSWER)
+    with pytest.raises(LeaseLost):
+        finish_turn(claim, ANSWER)
+    assert names(conversation) == ["message", "assistant.started", "assistant.final"]
+    assert Message.objects.get(source="assistant").text == ANSWER.text
+
+
+def test_a_message_sent_meanwhile_waits_for_the_next_turn(claim: Claim, conversation: Conversation) -> None:
+    add_customer_message(conversation.pk, text="And where?", client_id="c2")
+    assert claim_turn("runner-2") is None
+    finish_turn(claim, ANSWER)
+    following = claim_turn("runner-2")
+    assert following is not None
+    assert following.turn_id != claim.turn_id
+
+
+def test_a_lost_turn_starts_again_and_its_zombie_is_fenced(claim: Claim, conversation: Conversation) -> None:
+    extend_lease(claim, text="It arri", index=2)
+    expire_lease()
+    second = claim_turn("runner-2")
+
+    assert second is not None
+    assert (second.turn_id, second.attempt) == (claim.turn_id, 2)
+    for zombie_write in (
+        lambda: finish_turn(claim, ANSWER),
+        lambda: fail_turn(claim, "late"),
+        lambda: extend_lease(claim, text="It arrives", index=3),
+        lambda: restart_attempt(claim),
+    ):
+        with pytest.raises(LeaseLost):
+            zombie_write()
+    view = live_turn(conversation.pk)
+    assert view is not None
+    assert (view.text, view.attempt) == ("", 2)
+    finish_turn(second, ANSWER)
+    assert names(conversation).count("assistant.final") == 1
+
+
+def test_the_second_loss_fails_openly(claim: Claim, conversation: Conversation) -> None:
+    expire_lease()
+    claim_turn("runner-2")
+    expire_lease()
+    assert claim_turn("runner-3") is None
+    failed = events_after(conversation.pk, 0)[-1]
+    assert failed.event == "assistant.failed"
+    assert failed.payload == {"message": str(claim.message_id), "code": "runner_lost", "retry": True}
+
+
+def test_a_failed_answer_can_be_tried_again(claim: Claim, conversation: Conversation) -> None:
+    fail_turn(claim, "model_unavailable")
+    retry_turn(conversation.pk, claim.message_id)
+    again = claim_turn("runner-1")
+    assert again is not None
+    with pytest.raises(NothingToRetry):
+        retry_turn(conversation.pk, claim.message_id)
+
+
+def test_nothing_is_tried_again_after_an_answer(claim: Claim, conversation: Conversation) -> None:
+    finish_turn(claim, ANSWER)
+    with pytest.raises(NothingToRetry):
+        retry_turn(conversation.pk, claim.message_id)
+    assert Turn.objects.count() == 1
+
+
+def test_a_takeover_leaves_the_runner_nothing_to_write(claim: Claim, conversation: Conversation, bob: User) -> None:
+    locked = lock_conversation(conversation.pk)
+    supersede_turns(locked)
+    hand_over(locked, mode=Conversation.Mode.PERSON, agent=bob)
+    with pytest.raises(LeaseLost):
+        finish_turn(claim, ANSWER)
+    assert names(conversation) == ["message", "assistant.started"]
+    assert not Message.objects.filter(source="assistant").exists()
+
+
+def test_stop_reaches_the_runner_with_its_next_sign_of_life(claim: Claim, conversation: Conversation) -> None:
+    assert extend_lease(claim, text="It", index=1) is False
+    request_stop(conversation.pk)
+    assert extend_lease(claim, text="It arrives", index=2) is True
+    finish_turn(claim, Answer(text="It arrives", citations=(), by="model", is_stopped=True))
+    assert events_after(conversation.pk, 0)[-1].payload["stopped"] is True
+
+
+def test_stop_before_the_first_word_ends_the_turn(conversation: Conversation) -> None:
+    add_customer_message(conversation.pk, text="When?", client_id="c1")
+    request_stop(conversation.pk)
+    assert claim_turn("runner-1") is None
+    assert events_after(conversation.pk, 0)[-1].payload["stopped"] is True
+
+
+def test_a_released_turn_is_claimed_at_once(claim: Claim) -> None:
+    release_turn(claim)
+    again = claim_turn("runner-2")
+    assert again is not None
+    assert again.attempt == 2
+
+
+def test_a_restart_raises_the_attempt(claim: Claim, conversation: Conversation) -> None:
+    second = restart_attempt(claim)
+    assert second.attempt == 2
+    assert events_after(conversation.pk, 0)[-1].payload["attempt"] == 2
+    finish_turn(second, ANSWER)
