@@ -7,7 +7,8 @@ from tests.shop.process import ShopProcess, free_port
 
 
 @pytest.fixture(scope="session")
-def running_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShopProcess]:
+def any_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShopProcess]:
+    """A shop without faults, whatever happened in it before: for questions, and for calls that must change nothing."""
     shop = ShopProcess(tmp_path_factory.mktemp("shop") / "data", free_port())
     shop.start()
     yield shop
@@ -15,10 +16,11 @@ def running_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShopProce
 
 
 @pytest.fixture
-def shop(running_shop: ShopProcess) -> ShopProcess:
-    """The shop as it was seeded, faults off."""
-    assert running_shop.post("/api/reset", {}).status == 200
-    return running_shop
+def shop(any_shop: ShopProcess) -> Iterator[ShopProcess]:
+    """The shop as it was seeded."""
+    assert any_shop.post("/api/reset", {}).status == 200
+    yield any_shop
+    assert any_shop.post("/api/faults", {}).status == 200
 
 
 @pytest.fixture

@@ -7,12 +7,12 @@ from types import FrameType
 from typing import Any
 
 import uvicorn
+from django.core.asgi import get_asgi_application
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connection
 
-from shop.asgi import application
 from shop.connection import DroppableConnection
 from shop.environment import environment
 from shop.faults import injector
@@ -37,7 +37,7 @@ class Command(BaseCommand):
             self.stdout.write(f"The demo shop answers on http://{LOOPBACK}:{port}/")
             self.stdout.flush()
             config = uvicorn.Config(
-                application,
+                get_asgi_application(),
                 http=DroppableConnection,
                 ws="none",
                 lifespan="off",

@@ -1,0 +1,135 @@
+"""Starting, stopping, dying and coming back."""
+
+import signal
+import socket
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPException
+from pathlib import Path
+
+import pytest
+
+from tests.shop.process import STOP_SECONDS, ShopProcess, free_port, start_manage
+
+REFUND = {
+    "order": "WF-20404",
+    "customer": "cus_1001",
+    "amount": "54.00",
+    "currency": "EUR",
+    "reason": "Arrived damaged",
+    "key": "k1",
+}
+
+
+def refused_start(shop: ShopProcess, **changes: str) -> str:
+    """Return the one sentence with which it ends."""
+    variables = {name: value for name, value in (shop.variables() | changes).items() if value}
+    process = start_manage("serve", variables)
+    output, errors = process.communicate(timeout=STOP_SECONDS)
+    assert process.returncode != 0
+    assert output == ""
+    assert "Traceback" not in errors
+    assert len(errors.splitlines()) == 1, errors
+    return errors
+
+
+@pytest.fixture
+def stopped_shop(tmp_path: Path) -> ShopProcess:
+    return ShopProcess(tmp_path / "data", free_port())
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_a_clean_stop_keeps_the_data(own_shop: ShopProcess, how: signal.Signals) -> None:
+    own_shop.signed_post("/merchant/v1/refunds", REFUND)
+    assert own_shop.stop(how) == 0
+    own_shop.start()
+    assert [entry["key"] for entry in own_shop.ledger()["refunds"]] == ["k1"]
+    assert own_shop.order("WF-20404")["refunded"] == "54.00"
+
+
+def test_what_was_answered_survives_a_kill(own_shop: ShopProcess) -> None:
+    receipt = own_shop.signed_post("/merchant/v1/refunds", REFUND).json
+    own_shop.stop(signal.SIGKILL)
+    own_shop.start()
+    again = own_shop.signed_post("/merchant/v1/refunds", REFUND)
+    assert (again.json, again.headers["idempotent-replay"]) == (receipt, "true")
+    assert len(own_shop.ledger()["refunds"]) == 1
+
+
+def test_a_restart_turns_faults_off(own_shop: ShopProcess) -> None:
+    own_shop.post("/api/faults", {"fail_next": 9})
+    own_shop.stop()
+    own_shop.start()
+    assert own_shop.signed_get("/merchant/v1/orders/WF-20404").status == 200
+
+
+def test_a_stop_does_not_wait_for_a_slow_call(own_shop: ShopProcess) -> None:
+    """Whether the call had begun to wait or not, it is over at once and has done nothing."""
+    own_shop.post("/api/faults", {"delay_seconds": 60})
+
+    def ask() -> int | str:
+        try:
+            return own_shop.signed_post("/merchant/v1/refunds", REFUND).status
+        except (HTTPException, OSError):
+            return "hung up"
+
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(ask)
+        assert own_shop.stop() == 0
+        assert asked.result(timeout=STOP_SECONDS) in {503, "hung up"}
+    own_shop.start()
+    assert own_shop.signed_get("/merchant/v1/operations/k1").status == 404
+    assert own_shop.ledger()["refunds"] == []
+
+
+def test_nobody_else_can_read_the_data(own_shop: ShopProcess) -> None:
+    database = own_shop.data_dir / "shop.sqlite3"
+    assert stat.S_IMODE(database.stat().st_mode) == 0o600
+    assert stat.S_IMODE(own_shop.data_dir.stat().st_mode) == 0o700
+
+
+def test_it_listens_on_loopback_only(own_shop: ShopProcess) -> None:
+    """Another loopback address stands for every other address of the machine."""
+    with socket.socket() as caller:
+        assert caller.connect_ex(("127.0.0.1", own_shop.port)) == 0
+    with socket.socket() as caller:
+        assert caller.connect_ex(("127.0.0.2", own_shop.port)) != 0
+
+
+def test_a_taken_port_is_said_so_and_the_data_stay(stopped_shop: ShopProcess) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", stopped_shop.port))
+        other.listen()
+        message = refused_start(stopped_shop)
+    assert str(stopped_shop.port) in message
+    assert "SHOP_PORT" in message
+    assert not stopped_shop.data_dir.exists()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        *((name, "") for name in ("SHOP_PORT", "SHOP_DATA_DIR", "SHOP_CHANNEL_KEY")),
+        *((name, "") for name in ("SHOP_IDENTITY_SECRET", "SHOP_WEBHOOK_SECRET")),
+        *(("SHOP_PORT", value) for value in ("0", "65536", "eighty", "-1", "１００")),
+        ("SHOP_CHANNEL_KEY", "sk_secret"),
+        ("SHOP_IDENTITY_SECRET", "too short"),
+        *(("SHOP_WEBHOOK_SECRET", value) for value in ("whsec_AAAA", "whsec_$$$", "no-prefix" * 5, "whsec_é")),
+    ],
+)
+def test_a_wrong_setting_is_named(stopped_shop: ShopProcess, variable: str, value: str) -> None:
+    assert variable in refused_start(stopped_shop, **{variable: value})
+    assert not stopped_shop.data_dir.exists()
+
+
+def test_a_folder_that_holds_something_else(stopped_shop: ShopProcess) -> None:
+    stopped_shop.data_dir.mkdir()
+    (stopped_shop.data_dir / "shop.sqlite3").write_text("this is no database " * 100)
+    message = refused_start(stopped_shop)
+    assert "SHOP_DATA_DIR" in message
+    assert (stopped_shop.data_dir / "shop.sqlite3").read_text().startswith("this is no database")
+
+
+def test_a_folder_that_cannot_be_made(stopped_shop: ShopProcess) -> None:
+    stopped_shop.data_dir.write_text("a file in the way")
+    assert "SHOP_DATA_DIR" in refused_start(stopped_shop)
