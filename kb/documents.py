@@ -5,7 +5,7 @@ Every check raises InvalidDocument with one sentence (cause and way out) and the
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NoReturn
 from urllib.parse import urlsplit
 
@@ -17,6 +17,7 @@ MOST_TITLE_CHARACTERS = 300
 MOST_EXTERNAL_ID_CHARACTERS = 400
 MOST_CATEGORY_CHARACTERS = 120
 MOST_URL_CHARACTERS = 2_000
+MOST_NAME_CHARACTERS = 120
 
 _LOCALE = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8}){0,2}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -40,11 +41,15 @@ class Document:
 
     external_id: str
     wording: Wording
-    origin: str
+    origin: str = ""
     url: str | None = None
     locale: str | None = None
     audience: str | None = None
     category: str | None = None
+
+    def at(self, origin: str) -> "Document":
+        """Return the document with the place it was read from."""
+        return replace(self, origin=origin)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +71,9 @@ def check_wording(title: str, body: str) -> Wording:
     if not body.strip():
         _refuse("body", "The text is empty. Write the article's text, or leave the article out.")
     if len(body) > MOST_BODY_CHARACTERS:
-        _refuse("body", f"The text has {len(body):,} characters, at most {MOST_BODY_CHARACTERS:,} fit. Split the article.")
+        _refuse(
+            "body", f"The text has {len(body):,} characters, at most {MOST_BODY_CHARACTERS:,} fit. Split the article."
+        )
     return Wording(title, body)
 
 
@@ -102,11 +109,23 @@ def check_category(value: str) -> str:
     return category
 
 
+def check_name(value: str) -> str:
+    """Return the name of a collection as it will be stored."""
+    name = " ".join(_storable("name", value).split())
+    if not name:
+        _refuse("name", "The name is empty. Give the collection a name.")
+    if len(name) > MOST_NAME_CHARACTERS:
+        _refuse("name", f"The name is longer than {MOST_NAME_CHARACTERS} characters. Shorten it.")
+    return name
+
+
 def check_url(value: str) -> str:
     """Return an address readers may be sent to: http, https, or a path on this host; empty means the help page."""
     url = _storable("url", value).strip()
     if url and not _is_safe_address(url):
-        _refuse("url", f"The url {_shown(value)} is not a web address. Use http://, https://, or a path that begins with /.")
+        _refuse(
+            "url", f"The url {_shown(value)} is not a web address. Use http://, https://, or a path that begins with /."
+        )
     if len(url) > MOST_URL_CHARACTERS:
         _refuse("url", f"The url is longer than {MOST_URL_CHARACTERS} characters. Use a shorter one.")
     return url
@@ -132,7 +151,9 @@ def _storable(field: str, text: str) -> str:
         text.encode()
     except UnicodeEncodeError as error:
         where = _place(text, error.start)
-        _refuse(field, f"The {field} holds half of a surrogate pair ({where}). Replace it by the character that was meant.")
+        _refuse(
+            field, f"The {field} holds half of a surrogate pair ({where}). Replace it by the character that was meant."
+        )
     return text.removeprefix("\ufeff")
 
 

@@ -6,8 +6,9 @@ Invariants, held by the database:
 - every child belongs to the workspace of its parent;
 - a chunk belongs to one recipe, so that vectors of two models never mix; one recipe at most is active.
 
-By the services: an article's chunk rows describe its live revision. They are replaced in the transaction that publishes,
-with text search and the vectors of unchanged passages; `indexed_revision` follows last, once every chunk has its vector.
+By the services: an article's chunk rows describe its live revision. They are replaced in the transaction that
+publishes, with text search and the vectors of unchanged passages; `indexed_revision` follows last, once every chunk has
+its vector.
 """
 
 from django.contrib.postgres.indexes import GinIndex

@@ -1,7 +1,7 @@
 """Which recipe the index is built with. At most one is active; search reads its chunks only.
 
-Whoever writes chunk rows holds the recipe lock shared until commit, whoever flips holds it alone: rows are never written
-for a recipe that has just gone out of use.
+Whoever writes chunk rows holds the recipe lock shared until commit, whoever flips holds it alone: rows are never
+written for a recipe that has just gone out of use.
 """
 
 from django.db import IntegrityError, connection, transaction
@@ -41,7 +41,9 @@ def recipe_for(spec: RecipeSpec) -> Recipe:
         },
     )
     if spec_of(recipe) != spec:
-        raise RecipeMismatch(f"The name {spec.name} already stands for another embedding recipe. Give the new one its own.")
+        raise RecipeMismatch(
+            f"The name {spec.name} already stands for another embedding recipe. Give the new one its own."
+        )
     return recipe
 
 

@@ -14,8 +14,8 @@ _WORD = re.compile(r"\w+")
 class HashEmbedder:
     """Vectors from hashed words: texts that share words are near, equal texts are equal, everywhere and for ever.
 
-    `embedded` lists every passage in order. `fail_after(n)` lets n more passages through and then fails, as a model that
-    dies in mid-work would.
+    `embedded` lists every passage in order. `fail_after(n)` lets n more passages through and then fails, as a model
+    that dies in mid-work would.
     """
 
     recipe = RecipeSpec(name="hash-384", model="hash", dimensions=384)

@@ -1,0 +1,105 @@
+"""Markdown with front matter, and plain text."""
+
+import re
+from pathlib import PurePosixPath
+
+import yaml
+
+from kb.documents import (
+    MOST_TITLE_CHARACTERS,
+    Document,
+    check_audience,
+    check_category,
+    check_external_id,
+    check_locale,
+    check_url,
+    check_wording,
+)
+from kb.errors import InvalidDocument
+
+# Enough for every key an article could sensibly have; a YAML parser is not shown more.
+MOST_FRONT_MATTER_CHARACTERS = 20_000
+KEYS = ("id", "title", "url", "locale", "audience", "category")
+
+_FENCE = re.compile(r"---[ \t]*\n")
+_END = re.compile(r"^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.MULTILINE)
+_HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+(.+?)[ \t]*#*[ \t]*$", re.MULTILINE)
+_HEADING_ID = re.compile(r"[ \t]*\{#[^{}]*\}$")
+
+
+def read_markdown(text: str, path: str) -> Document:
+    """Return the document of a Markdown file; `path` is its external id unless the front matter names one.
+
+    Raises InvalidDocument with one sentence on what to mend.
+    """
+    front, body = split_front_matter(text.replace("\r\n", "\n"))
+    return document_of(front, body, path)
+
+
+def read_text(text: str, path: str) -> Document:
+    return document_of({}, text, path)
+
+
+def document_of(facts: dict[str, str], body: str, path: str) -> Document:
+    """Check and assemble a document; the title falls back to the first heading, then to the file's name."""
+    external_id = check_external_id(facts.get("id") or path)
+    title = facts.get("title") or first_heading(body) or PurePosixPath(external_id).stem
+    return Document(
+        external_id=external_id,
+        wording=check_wording(title, body),
+        url=check_url(facts["url"]) if "url" in facts else None,
+        locale=check_locale(facts["locale"]) if "locale" in facts else None,
+        audience=check_audience(facts["audience"]) if "audience" in facts else None,
+        category=check_category(facts["category"]) if "category" in facts else None,
+    )
+
+
+def split_front_matter(text: str) -> tuple[dict[str, str], str]:
+    """Return the known keys of the front matter and the body after it; without front matter, the whole text."""
+    opening = _FENCE.match(text)
+    if opening is None:
+        return {}, text
+    closing = _END.search(text, opening.end())
+    if closing is None:
+        raise InvalidDocument("The front matter does not end. Close it with a line of three hyphens (---).")
+    block = text[opening.end() : closing.start()]
+    if len(block) > MOST_FRONT_MATTER_CHARACTERS:
+        raise InvalidDocument(
+            "The front matter is too long. Close it with a line of three hyphens (---) after its keys."
+        )
+    return _known_keys(_parsed(block)), text[closing.end() :]
+
+
+def _parsed(block: str) -> object:
+    try:
+        # The base loader makes text of every value: an id of digits stays as it was written, "no" stays a word.
+        return yaml.load(block, Loader=yaml.BaseLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = f" (line {mark.line + 2})" if mark else ""  # the opening hyphens are line one
+        problem = error.problem or "it is not YAML"
+        raise InvalidDocument(
+            f"The front matter cannot be read{line}: {problem}. Put the value in quotes, or mend the line."
+        ) from error
+    except (yaml.YAMLError, RecursionError) as error:
+        raise InvalidDocument("The front matter cannot be read. Write one `key: value` a line.") from error
+
+
+def _known_keys(front: object) -> dict[str, str]:
+    if front in ("", None):
+        return {}
+    if not isinstance(front, dict):
+        raise InvalidDocument("The front matter is not a list of keys. Write one `key: value` a line.")
+    known = {key: front[key] for key in KEYS if key in front}
+    for key, value in known.items():
+        if not isinstance(value, str):
+            raise InvalidDocument(f"The front matter's {key} is not a single value. Write `{key}: value`.")
+    return {key: value.strip() for key, value in known.items() if value.strip()}
+
+
+def first_heading(body: str) -> str:
+    """Return the text of the first heading, cut to what a title may hold; empty if there is none."""
+    found = _HEADING.search(body)
+    if found is None:
+        return ""
+    return _HEADING_ID.sub("", found.group(1)).replace("*", "").replace("`", "")[:MOST_TITLE_CHARACTERS].strip()

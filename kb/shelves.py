@@ -1,0 +1,26 @@
+"""Finding or making a collection by the name a person gives it."""
+
+import hashlib
+
+from django.utils.text import slugify
+
+from kb.documents import check_name
+from kb.models import Collection
+
+DEFAULT_NAME = "General"
+
+
+def collection_named(name: str) -> Collection:
+    """Return the collection of that name, made if there is none. Raises InvalidDocument for an unusable name."""
+    name = check_name(name)
+    found = Collection.objects.filter(name__iexact=name).order_by("id").first()
+    return found or _make(name)
+
+
+def _make(name: str) -> Collection:
+    slug = slugify(name, allow_unicode=True)[:70] or "collection"
+    if Collection.objects.filter(slug=slug).exclude(name=name).exists():
+        # "C" and "C++" have the same slug; the second gets one of its own, the same each time.
+        slug = f"{slug}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    collection, _ = Collection.objects.get_or_create(slug=slug, defaults={"name": name})
+    return collection

@@ -1,0 +1,166 @@
+"""Giving vectors to chunk rows that have none: outside any transaction, a few at a time, shared between processes."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.db.models import Count, Exists, OuterRef, QuerySet, Subquery
+from pgvector import HalfVector
+
+from kb.chunking import ChunkText, embedding_text
+from kb.locks import article_locked, free_articles
+from kb.models import Article, Chunk, Recipe, Revision, State
+from kb.recipes import embedder_of
+
+# What a killed process has to embed again; also how long (about ten seconds with the packaged model) others may wait.
+CHUNKS_PER_COMMIT = 32
+
+
+class Progress(Protocol):
+    def __call__(self, done: int, total: int, /) -> None: ...
+
+
+class KnownVectors(Protocol):
+    """Vectors by content hash, made earlier and kept for later: `kb.vectorcache.VectorCache` is one."""
+
+    def get(self, content_hash: str, /) -> Sequence[float] | None: ...
+
+    def add(self, vectors: Sequence[tuple[str, Sequence[float]]], /) -> None: ...
+
+
+class NoVectors:
+    """Knows nothing and keeps nothing."""
+
+    def get(self, content_hash: str, /) -> None:
+        return None
+
+    def add(self, vectors: Sequence[tuple[str, Sequence[float]]], /) -> None:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOnlyVectors:
+    """Known vectors that are never added to, for a file that belongs to the product."""
+
+    known: KnownVectors
+
+    def get(self, content_hash: str, /) -> Sequence[float] | None:
+        return self.known.get(content_hash)
+
+    def add(self, vectors: Sequence[tuple[str, Sequence[float]]], /) -> None:
+        return None
+
+
+def silent(done: int, total: int, /) -> None:
+    """The progress of those who do not look."""
+
+
+@dataclass(slots=True)
+class SyncReport:
+    """`embedded` chunks went to the model, `reused` ones had a known vector."""
+
+    embedded: int = 0
+    reused: int = 0
+
+    @property
+    def chunks(self) -> int:
+        return self.embedded + self.reused
+
+
+def embed_missing(
+    article_ids: Sequence[UUID], recipe: Recipe, *, known: KnownVectors | None = None, progress: Progress = silent
+) -> SyncReport:
+    """Give a vector to every chunk of these articles that has none for `recipe`; returns when none is left.
+
+    Articles that another process embeds right now are left to it and looked at again at the end.
+    """
+    work = _Work(recipe, known or NoVectors(), progress, total=_without_vector(article_ids, recipe).count())
+    busy: list[UUID] = []
+    for group in _groups(article_ids, recipe):
+        with free_articles(group) as held:
+            work.embed(held)
+        busy.extend(set(group) - set(held))
+    for article_id in busy:
+        with article_locked(article_id):
+            work.embed([article_id])
+    return work.report
+
+
+def settle(article_ids: Sequence[UUID], recipe: Recipe) -> None:
+    """Mark the live articles that lack nothing as indexed; does nothing for a recipe that is not in use."""
+    if not Recipe.objects.filter(pk=recipe.pk, is_active=True).exists():
+        return
+    live_number = Revision.objects.filter(pk=OuterRef("live_revision")).values("number")[:1]
+    missing = Chunk.objects.filter(article=OuterRef("pk"), recipe=recipe, embedding=None)
+    done = Article.objects.filter(pk__in=article_ids, state=State.LIVE).exclude(Exists(missing))
+    done.update(indexed_revision=Subquery(live_number))
+
+
+@dataclass(slots=True)
+class _Work:
+    recipe: Recipe
+    known: KnownVectors
+    progress: Progress
+    total: int
+    report: SyncReport = field(default_factory=SyncReport)
+
+    def embed(self, article_ids: Sequence[UUID]) -> None:
+        """Embed and store in small commits. Rows that a publish replaced meanwhile are simply not there any more."""
+        while rows := list(_with_title(_without_vector(article_ids, self.recipe))[:CHUNKS_PER_COMMIT]):
+            vectors = self._vectors(rows)
+            touched = sorted({row.article_id for row in rows})
+            with transaction.atomic():
+                # Locked before looking: a publish in between would make the marks below speak of the wrong revision.
+                list(Article.objects.filter(pk__in=touched).select_for_update(no_key=True).order_by("id").values("id"))
+                _store(rows, vectors)
+                settle(touched, self.recipe)
+            self.progress(min(self.report.chunks, self.total), self.total)
+
+    def _vectors(self, rows: Sequence[Chunk]) -> list[Sequence[float]]:
+        found = {row.content_hash: self.known.get(row.content_hash) for row in rows}
+        asked = {row.content_hash: _text_of(row) for row in rows if found[row.content_hash] is None}
+        if asked:
+            made = list(zip(asked, embedder_of(self.recipe).passages(list(asked.values())), strict=True))
+            self.known.add(made)
+            found.update(made)
+        self.report.embedded += sum(row.content_hash in asked for row in rows)
+        self.report.reused += sum(row.content_hash not in asked for row in rows)
+        return [vector for row in rows if (vector := found[row.content_hash]) is not None]
+
+
+def _without_vector(article_ids: Sequence[UUID], recipe: Recipe) -> QuerySet[Chunk]:
+    return Chunk.objects.filter(article__in=article_ids, recipe=recipe, embedding=None)
+
+
+def _with_title(rows: QuerySet[Chunk]) -> QuerySet[Chunk]:
+    fields = ("position", "heading_path", "text", "start", "end", "content_hash", "article__live_revision__title")
+    return rows.select_related("article__live_revision").only(*fields).order_by("article", "position")
+
+
+def _text_of(row: Chunk) -> str:
+    revision = row.article.live_revision
+    assert revision is not None, "chunk rows describe a live revision"
+    return embedding_text(revision.title, ChunkText(row.position, row.heading_path, row.text, row.start, row.end))
+
+
+def _store(rows: Sequence[Chunk], vectors: Sequence[Sequence[float]]) -> None:
+    pairs = [(HalfVector(list(vector)).to_text(), row.pk) for row, vector in zip(rows, vectors, strict=True)]
+    with connection.cursor() as cursor:  # bulk_update would send every vector inside one CASE of hundreds of kilobytes
+        cursor.executemany("UPDATE kb_chunk SET embedding = %s::halfvec WHERE id = %s", pairs)
+
+
+def _groups(article_ids: Sequence[UUID], recipe: Recipe) -> Iterator[list[UUID]]:
+    """Yield articles that have work, together about one commit's worth."""
+    counts = _without_vector(article_ids, recipe).values("article").annotate(left=Count("id")).order_by("article")
+    group: list[UUID] = []
+    size = 0
+    for article_id, left in counts.values_list("article", "left"):
+        group.append(article_id)
+        size += left
+        if size >= CHUNKS_PER_COMMIT:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
