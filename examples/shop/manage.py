@@ -9,7 +9,10 @@ from django.core.management import execute_from_command_line
 def main() -> None:
     # Set, not defaulted: a supervisor that is a Django project hands its own settings module down with the environment.
     os.environ["DJANGO_SETTINGS_MODULE"] = "shop.settings"
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except KeyboardInterrupt:  # Ctrl-C before the server took over the signal
+        sys.exit(130)
 
 
 if __name__ == "__main__":

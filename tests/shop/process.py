@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -97,6 +98,12 @@ class ShopProcess:
     def signed_post(self, path: str, body: Json) -> Answer:
         raw = json.dumps(body).encode()
         return self.request("POST", path, raw, {"Content-Type": "application/json", **sign(raw)})
+
+    def until_waiting(self, calls: int) -> None:
+        """Return once so many calls wait out their delay in the shop."""
+        deadline = time.monotonic() + STOP_SECONDS
+        while self.get("/api/faults").json["waiting"] != calls:
+            assert time.monotonic() < deadline, "the call never arrived"
 
     def order(self, order_id: str) -> Json:
         return self.signed_get(f"/merchant/v1/orders/{order_id}").json

@@ -65,6 +65,25 @@ def test_a_body_that_cannot_be_read_loses_no_reply(shop: ShopProcess) -> None:
         shop.signed_post(REFUNDS, REFUND)
 
 
+def test_what_is_left_of_the_faults(shop: ShopProcess) -> None:
+    shop.post("/api/faults", {"fail_next": 2, "drop_reply": 5})
+    shop.signed_post(REFUNDS, REFUND)
+    assert shop.get("/api/faults").json == {"delay_seconds": 0, "fail_next": 1, "drop_reply": 5, "waiting": 0}
+
+
+def test_a_reset_sends_waiting_calls_home(shop: ShopProcess) -> None:
+    shop.post("/api/faults", {"delay_seconds": 60})
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(shop.signed_post, REFUNDS, REFUND)
+        shop.until_waiting(1)
+        assert shop.post("/api/reset", {}).status == 200
+        answer = asked.result(timeout=10)
+    assert (answer.status, answer.code) == (503, "interrupted")
+    assert shop.ledger()["refunds"] == []
+    assert shop.get("/api/faults").json["waiting"] == 0
+    assert shop.signed_post(REFUNDS, REFUND).status == 200
+
+
 def test_a_slow_shop(shop: ShopProcess) -> None:
     shop.post("/api/faults", {"delay_seconds": 0.4})
     began = time.monotonic()
@@ -81,7 +100,7 @@ def test_the_storefront_meets_no_faults(shop: ShopProcess) -> None:
 def test_new_faults_replace_the_old(shop: ShopProcess) -> None:
     shop.post("/api/faults", {"fail_next": 3, "drop_reply": 3})
     answer = shop.post("/api/faults", {"delay_seconds": 0})
-    assert answer.json == {"delay_seconds": 0, "fail_next": 0, "drop_reply": 0}
+    assert answer.json == {"delay_seconds": 0, "fail_next": 0, "drop_reply": 0, "waiting": 0}
     assert shop.signed_post(REFUNDS, REFUND).status == 200
 
 

@@ -101,6 +101,8 @@ class OutOfOrder(ShopError):
     status = 500
 
 
-class Stopping(ShopError):
-    code = "stopping"
+class Interrupted(ShopError):
+    """The shop was reset or stopped while the call waited for its turn."""
+
+    code = "interrupted"
     status = 503

@@ -5,10 +5,10 @@ Faults touch the platform's signed calls only and live in this process: a restar
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from shop.body import Fields
-from shop.errors import OutOfOrder, Stopping
+from shop.errors import Interrupted, OutOfOrder
 
 MAX_DELAY_SECONDS = 120
 MAX_CALLS = 1000
@@ -51,18 +51,28 @@ class FaultInjector:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._faults = Faults()
-        self._stopping = threading.Event()
+        self._waiting = 0
+        self._interrupt = threading.Event()
 
     def set(self, faults: Faults) -> None:
         with self._lock:
             self._faults = faults
 
-    def before_call(self) -> None:
-        """Wait and fail as ordered. Raises OutOfOrder, or Stopping when the shop ends during the wait."""
+    def state(self) -> dict[str, float]:
+        """Return what is left of the faults, and how many calls are waiting out their delay at this moment."""
         with self._lock:
-            delay_seconds = self._faults.delay_seconds
-        if self._stopping.wait(delay_seconds):
-            raise Stopping("The shop is closing; nothing was done.")
+            return {**asdict(self._faults), "waiting": self._waiting}
+
+    def before_call(self) -> None:
+        """Wait and fail as ordered. Raises OutOfOrder, or Interrupted when `reset` or `stop` came during the wait."""
+        with self._lock:
+            delay_seconds, interrupt = self._faults.delay_seconds, self._interrupt
+            self._waiting += 1
+        was_interrupted = interrupt.wait(delay_seconds)
+        with self._lock:
+            self._waiting -= 1
+        if was_interrupted:
+            raise Interrupted("The shop was reset or is closing; nothing was done.")
         if self._take("fail_next"):
             raise OutOfOrder("The shop is out of order; nothing was done.")
 
@@ -70,8 +80,16 @@ class FaultInjector:
         """Say whether the reply of the call that has just been done is to get lost."""
         return self._take("drop_reply")
 
+    def reset(self) -> None:
+        """Turn all faults off and send waiting calls home: none of them may act on the shop that comes after."""
+        with self._lock:
+            self._faults = Faults()
+            interrupted, self._interrupt = self._interrupt, threading.Event()
+        interrupted.set()
+
     def stop(self) -> None:
-        self._stopping.set()
+        """Send home the calls that wait, and those that still come."""
+        self._interrupt.set()
 
     def _take(self, name: str) -> bool:
         with self._lock:

@@ -75,7 +75,7 @@ def _open(command: Command) -> Operation:
     return Operation.objects.create(
         key=command.key,
         kind=command.kind,
-        order=command.order,
+        order=command.order[:40],  # one that does not exist may have a name of any length
         digest=command.digest(),
         status=500,  # never seen outside: the outcome is written before the commit
         answer={},

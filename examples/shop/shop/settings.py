@@ -29,6 +29,14 @@ DATABASES = {
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+# Django keeps the traceback of a failed request to itself when DEBUG is off.
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "level": "ERROR"}},
+    "loggers": {"django": {"handlers": ["stderr"], "propagate": False}},
+}
+
 USE_TZ = True
 TIME_ZONE = "UTC"
 USE_I18N = False

@@ -9,7 +9,7 @@ from shop import selectors
 from shop.body import Fields, read_object
 from shop.environment import environment
 from shop.errors import InvalidInput
-from shop.faults import Faults, injector, parse_faults
+from shop.faults import injector, parse_faults
 from shop.identity import sign_identity
 from shop.seed import reset_to_seed
 from shop.views.doors import only
@@ -50,18 +50,16 @@ def ledger(request: HttpRequest) -> HttpResponse:
     return JsonResponse(selectors.ledger())
 
 
-@only("POST")
+@only("GET", "POST")
 def faults(request: HttpRequest) -> HttpResponse:
-    wanted = parse_faults(read_object(request))
-    injector.set(wanted)
-    return JsonResponse(
-        {"delay_seconds": wanted.delay_seconds, "fail_next": wanted.fail_next, "drop_reply": wanted.drop_reply}
-    )
+    if request.method == "POST":
+        injector.set(parse_faults(read_object(request)))
+    return JsonResponse(injector.state())
 
 
 @only("POST")
 def reset(request: HttpRequest) -> HttpResponse:
     Fields(read_object(request)).check()
-    injector.set(Faults())
+    injector.reset()
     reset_to_seed()
     return JsonResponse({"reset": True})
