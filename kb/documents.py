@@ -62,8 +62,8 @@ class Failure:
 
 def check_wording(title: str, body: str) -> Wording:
     """Return the wording as it will be stored: one-line title, lines ended by "\\n"."""
-    title = " ".join(_storable("title", title).split())
-    body = _storable("body", body).replace("\r\n", "\n").replace("\r", "\n")
+    title = " ".join(check_storable("title", title).split())
+    body = check_storable("body", body).replace("\r\n", "\n").replace("\r", "\n")
     if not title:
         _refuse("title", "The title is empty. Give the article a title.")
     if len(title) > MOST_TITLE_CHARACTERS:
@@ -77,8 +77,22 @@ def check_wording(title: str, body: str) -> Wording:
     return Wording(title, body)
 
 
+def check_storable(field: str, text: str) -> str:
+    """Return `text` without a byte order mark; PostgreSQL takes neither NUL nor half a surrogate pair."""
+    if "\x00" in text:
+        _refuse(field, f"The {field} holds a NUL character ({_place(text, text.index(chr(0)))}). Remove it.")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        where = _place(text, error.start)
+        _refuse(
+            field, f"The {field} holds half of a surrogate pair ({where}). Replace it by the character that was meant."
+        )
+    return text.removeprefix("\ufeff")
+
+
 def check_external_id(value: str) -> str:
-    value = _storable("external_id", value).strip()
+    value = check_storable("external_id", value).strip()
     if not value:
         _refuse("external_id", "The id is empty. Name one, or leave it out and the file's path is taken.")
     if len(value) > MOST_EXTERNAL_ID_CHARACTERS:
@@ -103,7 +117,7 @@ def check_audience(value: str) -> str:
 
 
 def check_category(value: str) -> str:
-    category = " ".join(_storable("category", value).split())
+    category = " ".join(check_storable("category", value).split())
     if len(category) > MOST_CATEGORY_CHARACTERS:
         _refuse("category", f"The category is longer than {MOST_CATEGORY_CHARACTERS} characters. Shorten it.")
     return category
@@ -111,7 +125,7 @@ def check_category(value: str) -> str:
 
 def check_name(value: str) -> str:
     """Return the name of a collection as it will be stored."""
-    name = " ".join(_storable("name", value).split())
+    name = " ".join(check_storable("name", value).split())
     if not name:
         _refuse("name", "The name is empty. Give the collection a name.")
     if len(name) > MOST_NAME_CHARACTERS:
@@ -121,7 +135,7 @@ def check_name(value: str) -> str:
 
 def check_url(value: str) -> str:
     """Return an address readers may be sent to: http, https, or a path on this host; empty means the help page."""
-    url = _storable("url", value).strip()
+    url = check_storable("url", value).strip()
     if url and not _is_safe_address(url):
         _refuse(
             "url", f"The url {_shown(value)} is not a web address. Use http://, https://, or a path that begins with /."
@@ -141,20 +155,6 @@ def _is_safe_address(url: str) -> bool:
     except ValueError:
         return False
     return parts.scheme in ("http", "https") and bool(parts.hostname)
-
-
-def _storable(field: str, text: str) -> str:
-    """Return `text` without a byte order mark; PostgreSQL takes neither NUL nor half a surrogate pair."""
-    if "\x00" in text:
-        _refuse(field, f"The {field} holds a NUL character ({_place(text, text.index(chr(0)))}). Remove it.")
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        where = _place(text, error.start)
-        _refuse(
-            field, f"The {field} holds half of a surrogate pair ({where}). Replace it by the character that was meant."
-        )
-    return text.removeprefix("\ufeff")
 
 
 def _place(text: str, index: int) -> str:

@@ -11,7 +11,6 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
-from pgvector import HalfVector
 
 from kb.chunking import chunk, content_hash, embedding_text
 from kb.lexical import fill_search_vectors
@@ -79,7 +78,7 @@ def replace_chunks(articles: Sequence[Article], recipe: Recipe) -> None:
     fill_search_vectors(ids)
 
 
-def _chunk_rows(article: Article, recipe: Recipe, kept: Mapping[str, HalfVector]) -> Iterator[Chunk]:
+def _chunk_rows(article: Article, recipe: Recipe, kept: Mapping[str, list[float]]) -> Iterator[Chunk]:
     revision = article.live_revision
     assert revision is not None, "the database lets no article be live without a revision"
     for piece in chunk(revision.title, revision.body):

@@ -33,13 +33,13 @@ def on_article_changed(announcement: Announcement) -> None:
     publisher.put(task)
 
 
-@shared_task(queue="ingestion")
+@shared_task
 def index_article(workspace_id: str, article_id: str) -> None:
     with workspace_scope(UUID(workspace_id)):
         sync_article(UUID(article_id))
 
 
-@shared_task(queue="ingestion")
+@shared_task
 def sweep() -> None:
     """Index what is behind in every workspace."""
     for workspace in _each_workspace():
@@ -49,7 +49,7 @@ def sweep() -> None:
             logger.info("kb: swept %s, %d articles, %d embedded", workspace.slug, len(behind), report.embedded)
 
 
-@shared_task(queue="ingestion")
+@shared_task
 def repair() -> None:
     """Find and mend drift in every workspace; one that cannot be mended now does not hold up the others."""
     for workspace in _each_workspace():

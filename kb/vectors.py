@@ -76,7 +76,8 @@ def embed_missing(
 
     Articles that another process embeds right now are left to it and looked at again at the end.
     """
-    work = _Work(recipe, known or NoVectors(), progress, total=_without_vector(article_ids, recipe).count())
+    book = NoVectors() if known is None else known  # an empty one is false, and still wants to be filled
+    work = _Work(recipe, book, progress, total=_without_vector(article_ids, recipe).count())
     busy: list[UUID] = []
     for group in _groups(article_ids, recipe):
         with free_articles(group) as held:

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from kb.documents import MOST_TITLE_CHARACTERS, Document
-from kb.errors import InvalidDocument
+from kb.documents import MOST_TITLE_CHARACTERS, Document, check_storable
 from kb.loaders.markdown import document_of
 from kb.loaders.tables import markdown_table
 
@@ -42,13 +41,8 @@ def read_html(text: str, path: str) -> Document:
 
 
 def markdown_of_html(text: str) -> tuple[str, str]:
-    """Return (title, Markdown) of a page or fragment; the title is empty if the page names none."""
-    if "\x00" in text:
-        raise InvalidDocument("The text holds a NUL character. Remove it.")
-    try:
-        tree = LexborHTMLParser(text)
-    except UnicodeEncodeError as error:
-        raise InvalidDocument("The text holds half of a surrogate pair. Replace it by the character meant.") from error
+    """Return (title, Markdown) of a page; the title is empty if the page names none. Raises InvalidDocument."""
+    tree = LexborHTMLParser(check_storable("html", text))
     title = _title(tree)
     tree.strip_tags(_LEFT_OUT, recursive=False)
     root = tree.css_first("main") or tree.css_first("article") or tree.body

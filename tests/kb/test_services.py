@@ -3,7 +3,7 @@
 import threading
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from kb.errors import ArticleChanged, ArticleExists, ArticleMissing, InvalidDocument
 from kb.models import Article, Chunk, Collection, Revision, State
@@ -202,14 +202,14 @@ def test_two_publishes_at_once_leave_one_live_revision(workspace: Workspace) -> 
     row = article()
     save_draft(row.pk, Change(body="Delivery is free."))
     start = threading.Barrier(2)
-    failed: list[BaseException] = []
+    failed: list[DatabaseError] = []
 
     def publisher() -> None:
         try:
             with workspace_scope(workspace.pk):
                 start.wait(timeout=10)
                 publish(row.pk)
-        except BaseException as error:
+        except DatabaseError as error:
             failed.append(error)
         finally:
             connection.close()

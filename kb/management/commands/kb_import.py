@@ -1,0 +1,83 @@
+"""`manage.py kb_import PATH...`: bring files and folders into the knowledge base."""
+
+import time
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandError
+
+from kb.documents import check_name
+from kb.importing import ImportReport
+from kb.index import sync_articles
+from kb.loaders import load
+from kb.ports import embedder
+from kb.progress import ProgressLine
+from kb.services import import_documents, import_drafts, preview_import
+from kb.vectorcache import VectorCache
+from kb.vectors import KnownVectors, NoVectors
+from supportbot.accounts.commands import WorkspaceCommand
+from supportbot.accounts.models import Workspace
+
+
+class Command(WorkspaceCommand):
+    help = (
+        "Import Markdown (with front matter id, title, url, locale, audience, category), HTML, text and JSON lines. "
+        "Publishes, and returns when every passage has its vector. Importing again updates by external id."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("paths", nargs="+", metavar="PATH", help="a file or a folder")
+        parser.add_argument("--collection", metavar="NAME", default="", help="where the articles go")
+        parser.add_argument("--vectors", metavar="FILE", type=Path, help="take vectors from this file and add new ones")
+        mode = parser.add_mutually_exclusive_group()
+        mode.add_argument("--dry-run", action="store_true", help="say what would happen and store nothing")
+        mode.add_argument("--draft", action="store_true", help="store drafts; what customers read does not change")
+        mode.add_argument("--no-wait", action="store_true", help="leave the vectors to the worker")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        self.failed = 0
+        super().handle(*args, **options)
+        if self.failed:
+            raise CommandError(f"{self.failed} items were not imported; the others were.")
+
+    def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
+        started = time.monotonic()
+        known = _vectors(options["vectors"])
+        report = self._import(options)
+        self.failed = report.count("failed")
+        facts: dict[str, Any] = _facts(report)
+        if not (options["dry_run"] or options["draft"] or options["no_wait"]):
+            with ProgressLine(self.stderr, "embedding passages") as progress:
+                indexed = sync_articles(report.article_ids, known=known, progress=progress)
+            facts |= {"embedded": indexed.embedded, "reused": indexed.reused}
+        return facts | {"took_ms": round((time.monotonic() - started) * 1000)}
+
+    def _import(self, options: dict[str, Any]) -> ImportReport:
+        collection = check_name(options["collection"]) if options["collection"] else ""
+        items = load(options["paths"])
+        if options["dry_run"]:
+            return preview_import(items, collection=collection)
+        if options["draft"]:
+            return import_drafts(items, collection=collection)
+        return import_documents(items, collection=collection)
+
+    def words(self, facts: dict[str, Any]) -> str:
+        counts = {name: value for name, value in facts.items() if name != "items"}
+        failures = [item for item in facts["items"] if item["outcome"] == "failed"]
+        return "\n".join([super().words(counts), *(f"{item['origin']}: {item['message']}" for item in failures)])
+
+
+def _vectors(path: Path | None) -> KnownVectors:
+    return NoVectors() if path is None else VectorCache(path, embedder().recipe)
+
+
+def _facts(report: ImportReport) -> dict[str, Any]:
+    outcomes = ("new", "updated", "unchanged", "failed")
+    counts: dict[str, Any] = {outcome: report.count(outcome) for outcome in outcomes}
+    items = [
+        {"outcome": item.outcome, "origin": item.origin, "external_id": item.external_id, "message": item.message}
+        for item in report.items
+    ]
+    return counts | {"items": items}

@@ -1,0 +1,33 @@
+"""`manage.py kb_reindex`: build the index anew, for another embedding model or after an update of the product."""
+
+import time
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from kb.ports import embedder
+from kb.progress import ProgressLine
+from kb.reindex import reindex
+from kb.vectorcache import VectorCache
+from kb.vectors import NoVectors
+from supportbot.accounts.commands import ProductCommand
+
+
+class Command(ProductCommand):
+    help = (
+        "Index every workspace with the model that KB_EMBEDDER names. Search goes on with the old index until the new "
+        "one is complete; an interrupted run goes on where it stopped."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("--vectors", metavar="FILE", type=Path, help="take vectors from this file and add new ones")
+
+    def facts(self, options: dict[str, Any]) -> dict[str, Any]:
+        started = time.monotonic()
+        recipe = embedder().recipe
+        known = VectorCache(options["vectors"], recipe) if options["vectors"] else NoVectors()
+        with ProgressLine(self.stderr, "embedding passages") as progress:
+            report = reindex(known=known, progress=progress)
+        took = round((time.monotonic() - started) * 1000)
+        return {"recipe": recipe.name, "embedded": report.embedded, "reused": report.reused, "took_ms": took}

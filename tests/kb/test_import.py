@@ -1,0 +1,301 @@
+"""`kb_import` and `kb_export`, as an operator uses them."""
+
+import gzip
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from kb.models import Article, Chunk, Collection, Revision, State
+from kb.services import Change, archive, publish, save_draft
+from kb.testing import HashEmbedder
+from supportbot.accounts.models import Workspace
+
+pytestmark = pytest.mark.django_db
+
+
+def run(*arguments: object, **options: object) -> dict[str, Any]:
+    """Run the command and return its report, also when items failed."""
+    out, errors = io.StringIO(), io.StringIO()
+    try:
+        call_command("kb_import", *map(str, arguments), "--json", stdout=out, stderr=errors, **options)
+    except CommandError as error:
+        assert "not imported" in str(error)
+    report: dict[str, Any] = json.loads(out.getvalue())
+    return report
+
+
+def counts(report: dict[str, Any]) -> tuple[int, int, int, int]:
+    return report["new"], report["updated"], report["unchanged"], report["failed"]
+
+
+def failures(report: dict[str, Any]) -> dict[str, str]:
+    return {Path(item["origin"]).name: item["message"] for item in report["items"] if item["outcome"] == "failed"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, workspace: Workspace) -> Path:
+    (tmp_path / "delivery").mkdir()
+    (tmp_path / "delivery" / "costs.md").write_text(
+        '---\nid: 0042\ntitle: "Costs: what you pay"\nurl: https://shop.example/costs\nlocale: de_DE\n'
+        "audience: signed_in\ncategory: Delivery\ntranslation_of: other\n---\n\n## Costs\n\nDelivery costs 4.90 euros.\n"
+    )
+    (tmp_path / "times.md").write_text("# Delivery *times* {#top}\n\nA parcel takes two days.\n")
+    (tmp_path / "plain-words.txt").write_text("Ring us up.\n")
+    (tmp_path / "page.html").write_text("<title>Page</title><script>no()</script><p>A page about <b>tents</b>.</p>")
+    (tmp_path / "picture.png").write_bytes(b"\x89PNG")
+    return tmp_path
+
+
+def test_a_folder_becomes_live_indexed_articles(folder: Path) -> None:
+    report = run(folder)
+    assert counts(report) == (4, 0, 0, 0)
+    assert report["embedded"] == Chunk.objects.count() == Chunk.objects.exclude(embedding=None).count() == 4
+    costs = Article.objects.get(external_id="0042")
+    assert (costs.title, costs.url, costs.locale) == ("Costs: what you pay", "https://shop.example/costs", "de-de")
+    assert (costs.audience, costs.category, costs.state) == ("signed_in", "Delivery", State.LIVE)
+    assert costs.indexed_revision == 1
+    titles = dict(Article.objects.values_list("external_id", "live_revision__title"))
+    assert titles == {
+        "0042": "Costs: what you pay",
+        "times.md": "Delivery times",
+        "plain-words.txt": "plain-words",
+        "page.html": "Page",
+    }
+
+
+def test_a_second_import_changes_nothing(folder: Path, embedder: HashEmbedder) -> None:
+    run(folder)
+    embedder.embedded.clear()
+    assert counts(run(folder)) == (0, 0, 4, 0)
+    assert Revision.objects.count() == 4
+    assert embedder.embedded == []
+
+
+def test_an_import_updates_what_changed_and_only_that(folder: Path) -> None:
+    run(folder)
+    (folder / "times.md").write_text("# Delivery times\n\nA parcel takes three days.\n")
+    assert counts(run(folder)) == (0, 1, 3, 0)
+    assert Article.objects.get(external_id="times.md").live_revision.number == 2
+    assert Chunk.objects.filter(text__contains="three days").exclude(embedding=None).exists()
+
+
+def test_what_a_file_does_not_say_stays_as_an_editor_set_it(folder: Path) -> None:
+    run(folder)
+    save_draft(Article.objects.get(external_id="times.md").pk, Change(audience="internal", locale="de"))
+    assert counts(run(folder)) == (0, 0, 4, 0)
+    times = Article.objects.get(external_id="times.md")
+    assert (times.audience, times.locale) == ("internal", "de")
+
+
+def test_a_changed_fact_makes_no_revision(folder: Path) -> None:
+    run(folder)
+    file = folder / "delivery" / "costs.md"
+    file.write_text(file.read_text().replace("signed_in", "internal"))
+    assert counts(run(folder)) == (0, 1, 3, 0)
+    costs = Article.objects.get(external_id="0042")
+    assert (costs.audience, Revision.objects.filter(article=costs).count()) == ("internal", 1)
+
+
+def test_an_archived_article_that_is_imported_again_is_published_again(folder: Path) -> None:
+    run(folder)
+    archive(Article.objects.get(external_id="times.md").pk)
+    assert counts(run(folder)) == (0, 1, 3, 0)
+    assert Article.objects.get(external_id="times.md").state == State.LIVE
+
+
+def test_a_dry_run_tells_and_stores_nothing(folder: Path) -> None:
+    assert counts(run(folder, "--dry-run")) == (4, 0, 0, 0)
+    assert not Article.objects.exists()
+    run(folder)
+    (folder / "times.md").write_text("Other words.")
+    assert counts(run(folder, "--dry-run")) == (0, 1, 3, 0)
+    assert counts(run(folder, "--dry-run", "--collection", "New shelf")) == (0, 4, 0, 0)
+    assert not Collection.objects.filter(name="New shelf").exists()
+
+
+def test_drafts_do_not_change_what_customers_read(folder: Path) -> None:
+    run(folder, "--draft")
+    assert set(Article.objects.values_list("state", flat=True)) == {State.DRAFT}
+    run(folder)
+    (folder / "times.md").write_text("# Delivery times\n\nA parcel takes three days.\n")
+    assert counts(run(folder, "--draft")) == (0, 1, 3, 0)
+    assert not Chunk.objects.filter(text__contains="three days").exists()
+    assert counts(run(folder, "--draft")) == (0, 0, 4, 0)
+    publish(Article.objects.get(external_id="times.md").pk)
+    assert Chunk.objects.filter(text__contains="three days").exists()
+
+
+def test_no_wait_leaves_the_vectors_to_the_worker(folder: Path, embedder: HashEmbedder) -> None:
+    run(folder, "--no-wait")
+    assert embedder.embedded == []
+    assert Chunk.objects.filter(embedding=None).count() == 4
+    run(folder)
+    assert Chunk.objects.filter(embedding=None).count() == 0
+
+
+def test_the_collection_is_where_the_articles_go(folder: Path) -> None:
+    run(folder)
+    assert set(Article.objects.values_list("collection__name", flat=True)) == {"General"}
+    run(folder, "--collection", "Help")
+    assert set(Article.objects.values_list("collection__name", flat=True)) == {"Help"}
+
+
+def test_vectors_are_taken_from_the_file_and_added_to_it(folder: Path, embedder: HashEmbedder, tmp_path: Path) -> None:
+    file = tmp_path / "vectors.bin"
+    assert run(folder, "--vectors", file)["embedded"] == 4
+    Chunk.objects.update(embedding=None)
+    embedder.embedded.clear()
+    report = run(folder, "--vectors", file)
+    assert (report["embedded"], report["reused"], embedder.embedded) == (0, 4, [])
+
+
+BROKEN = {
+    "unclosed.md": (b"---\ntitle: x\n\nText", "does not end"),
+    "not-yaml.md": (b"---\ntitle: a: b: c\n---\nText", "line 2"),
+    "list.md": (b"---\n- a\n- b\n---\nText", "not a list of keys"),
+    "nested.md": (b"---\ntitle: [a, b]\n---\nText", "not a single value"),
+    "deep.md": (b"---\nx: " + b"[" * 5_000 + b"\n---\nText", "cannot be read"),
+    "latin.md": ("Gr\u00fc\u00dfe".encode("latin-1"), "not UTF-8"),
+    "nul.md": (b"a\n\x00b", "NUL"),
+    "empty.md": (b"", "empty"),
+    "only-front.md": (b"---\ntitle: x\n---\n", "empty"),
+    "huge.md": (b"x " * 1_000_001, "2,000,000"),
+    "enormous.md": (b"x " * 4_000_001, "larger than"),
+    "audience.md": (b"---\naudience: friends\n---\nText", "public, signed_in, internal"),
+    "locale.md": (b"---\nlocale: klingon please\n---\nText", "language code"),
+    "url.md": (b"---\nurl: javascript:alert(1)\n---\nText", "web address"),
+    "long-title.md": (b"---\ntitle: " + b"x" * 301 + b"\n---\nText", "301"),
+    "scripts-only.html": (b"<script>alert(1)</script>", "empty"),
+    "nul.html": (b"<p>a\x00b</p>", "NUL"),
+}
+
+
+def test_every_broken_file_gets_one_sentence_and_holds_up_no_other(workspace: Workspace, tmp_path: Path) -> None:
+    for name, (content, _) in BROKEN.items():
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "good.md").write_text("# Good\n\nFine.")
+    report = run(tmp_path)
+    told = failures(report)
+    assert set(told) == set(BROKEN)
+    for name, (_, expected) in BROKEN.items():
+        assert expected in told[name], (name, told[name])
+        assert "\n" not in told[name]
+    assert counts(report) == (1, 0, 0, len(BROKEN))
+    assert list(Article.objects.values_list("external_id", flat=True)) == ["good.md"]
+
+
+def test_a_broken_file_leaves_the_stored_article_as_it_was(folder: Path) -> None:
+    run(folder)
+    (folder / "times.md").write_bytes(b"---\ntitle: [\n---\nx")
+    assert counts(run(folder)) == (0, 0, 3, 1)
+    assert Article.objects.get(external_id="times.md").live_revision.number == 1
+
+
+LINES = [
+    ('{"id": 7, "title": "Seven", "text": "Lucky."}', ""),
+    ('{"id": "h", "html": "<h1>Head</h1><p>Words &amp; more</p>"}', ""),
+    ('{"id": "m", "title": "M", "markdown": "**bold**", "audience": "internal", "extra": [1]}', ""),
+    ("", ""),
+    ("{nonsense", "not JSON"),
+    ("[1, 2]", "not a JSON object"),
+    ('{"title": "no id", "text": "x"}', "no id"),
+    ('{"id": "n"}', "exactly one of"),
+    ('{"id": "two", "text": "x", "html": "y"}', "exactly one of"),
+    ('{"id": "list", "text": ["x"]}', "not text"),
+    ('{"id": true, "text": "x"}', "id is not text"),
+    ('{"id": "t", "title": 5, "text": "x"}', "title is not text"),
+    ('{"id": "s", "title": "S", "text": "half \\ud800 pair"}', "surrogate"),
+    ('{"id": "s2", "title": "S", "html": "half \\ud800 pair"}', "surrogate"),
+    ('{"id": "z", "title": "Z", "text": "a\\u0000b"}', "NUL"),
+    ('{"id": "7", "title": "Seven again", "text": "Twice."}', "already used"),
+    ("[" * 100_000, "not JSON"),
+]
+
+
+@pytest.mark.parametrize("ending", [".jsonl", ".jsonl.gz"])
+def test_lines_are_items_of_their_own(workspace: Workspace, tmp_path: Path, ending: str) -> None:
+    file = tmp_path / f"docs{ending}"
+    content = "\n".join(line for line, _ in LINES).encode()
+    file.write_bytes(gzip.compress(content) if ending.endswith(".gz") else content)
+    report = run(file)
+    told = failures(report)
+    for number, (_, expected) in enumerate(LINES, start=1):
+        if expected:
+            assert expected in told[f"docs{ending}:{number}"]
+    assert counts(report) == (3, 0, 0, sum(bool(expected) for _, expected in LINES))
+    assert Article.objects.get(external_id="h").title == "Head"
+    assert Article.objects.get(external_id="m").audience == "internal"
+
+
+def test_a_gzip_bomb_is_not_read_to_its_end(workspace: Workspace, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr("kb.loaders.jsonl.MOST_FILE_BYTES", 1_000_000)
+    bomb = tmp_path / "bomb.jsonl.gz"
+    bomb.write_bytes(gzip.compress((b'{"id": "a", "text": "' + b"x" * 1_000 + b'"}\n') * 20_000))
+    assert "more than" in failures(run(bomb))["bomb.jsonl.gz"]
+    monkeypatch.setattr("kb.loaders.jsonl.MOST_LINE_BYTES", 100_000)
+    one_line = tmp_path / "line.jsonl.gz"
+    one_line.write_bytes(gzip.compress(b"x" * 10_000_000))
+    assert "too long" in failures(run(one_line))["line.jsonl.gz:1"]
+
+
+def test_damaged_and_false_gzip_files_are_told_apart(workspace: Workspace, tmp_path: Path) -> None:
+    whole = gzip.compress(b'{"id": "a", "title": "A", "text": "x"}\n' + b" " * 100_000)
+    (tmp_path / "cut.jsonl.gz").write_bytes(whole[:-20])
+    (tmp_path / "false.jsonl.gz").write_bytes(b'{"id": "b", "text": "x"}\n')
+    report = run(tmp_path)
+    assert "damaged" in failures(report)["cut.jsonl.gz"]
+    assert "not gzip" in failures(report)["false.jsonl.gz"]
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [("nowhere", "no such file"), ("https://help.example/", "Web addresses"), ("program.exe", "cannot be read")],
+)
+def test_a_path_that_cannot_be_imported_says_why(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, expected: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "program.exe").write_bytes(b"MZ")
+    report = run(path)
+    assert report["failed"] == 1
+    assert expected in report["items"][0]["message"]
+
+
+def test_a_failure_ends_with_an_error_and_words_name_it(workspace: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "bad.md").write_bytes(b"")
+    out = io.StringIO()
+    with pytest.raises(CommandError, match="1 "):
+        call_command("kb_import", str(tmp_path), stdout=out)
+    assert "bad.md: The text is empty." in out.getvalue()
+
+
+def test_the_workspace_must_be_named_when_there_are_several(folder: Path, other_workspace: Workspace) -> None:
+    with pytest.raises(CommandError, match="--workspace"):
+        call_command("kb_import", str(folder))
+    assert not Article.objects.exists()
+    assert counts(run(folder, "--workspace", "wrenfell")) == (4, 0, 0, 0)
+
+
+def test_a_hundred_articles_cost_few_statements(workspace: Workspace, tmp_path: Path) -> None:
+    lines = [json.dumps({"id": str(n), "title": f"T{n}", "text": f"Text {n}."}) for n in range(100)]
+    (tmp_path / "docs.jsonl").write_text("\n".join(lines))
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
+        run(tmp_path, "--no-wait")
+    announcements = sum("outbox_announcement" in query["sql"] for query in queries)
+    assert announcements == 100
+    assert len(queries) - announcements < 80
+
+
+def test_an_export_reads_back_unchanged(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    run(folder)
+    target = tmp_path_factory.mktemp("export")
+    call_command("kb_export", str(target), stdout=io.StringIO())
+    assert counts(run(target)) == (0, 0, 4, 0)

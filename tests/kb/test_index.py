@@ -1,0 +1,245 @@
+"""The index keeps up with the articles, whatever dies on the way."""
+
+from uuid import UUID
+
+import pytest
+from django.db import connection
+
+from kb import ports
+from kb.drift import articles_behind, repair_drift
+from kb.errors import EmbeddingUnavailable, RecipeMismatch
+from kb.index import sync_article, sync_articles
+from kb.locks import free_articles
+from kb.models import Article, Chunk, Recipe
+from kb.ports import RecipeSpec
+from kb.reindex import reindex
+from kb.services import Change, archive, create_article, publish, save_draft
+from kb.tasks import index_article, repair, sweep
+from kb.testing import HashEmbedder
+from supportbot.accounts.models import Workspace
+from supportbot.accounts.scope import workspace_scope
+
+pytestmark = pytest.mark.django_db
+
+FILLER = " ".join(f"word{number} explains something about parcels" for number in range(30))
+TWO_SECTIONS = f"## Costs\n\nDelivery costs 4.90 euros. {FILLER}\n\n## Times\n\nA parcel takes two days. {FILLER}"
+
+
+def published(body: str = TWO_SECTIONS, title: str = "Delivery") -> Article:
+    return publish(create_article(Change(title=title, body=body)).pk)
+
+
+def without_vector() -> int:
+    return Chunk.objects.filter(embedding=None).count()
+
+
+def indexed(pk: UUID) -> int | None:
+    return Article.objects.get(pk=pk).indexed_revision
+
+
+def test_a_sync_gives_every_passage_a_vector_and_marks_the_article(workspace: Workspace) -> None:
+    row = published()
+    report = sync_article(row.pk)
+    assert report.embedded == Chunk.objects.count() >= 2
+    assert without_vector() == 0
+    assert indexed(row.pk) == 1
+
+
+def test_a_second_sync_asks_the_model_nothing(workspace: Workspace, embedder: HashEmbedder) -> None:
+    row = published()
+    sync_article(row.pk)
+    asked = len(embedder.embedded)
+    assert sync_article(row.pk).chunks == 0
+    assert len(embedder.embedded) == asked
+
+
+def test_an_edit_embeds_only_the_passage_that_changed(workspace: Workspace, embedder: HashEmbedder) -> None:
+    row = published()
+    sync_article(row.pk)
+    embedder.embedded.clear()
+    save_draft(row.pk, Change(body=TWO_SECTIONS.replace("two days", "three days")))
+    publish(row.pk)
+    assert without_vector() == 1
+    sync_article(row.pk)
+    assert ["three days" in text for text in embedder.embedded] == [True]
+    assert indexed(row.pk) == 2
+
+
+def test_a_model_that_dies_leaves_old_vectors_and_is_made_up_for(workspace: Workspace, embedder: HashEmbedder) -> None:
+    row = published()
+    sync_article(row.pk)
+    save_draft(row.pk, Change(body=TWO_SECTIONS.replace("two days", "three days")))
+    publish(row.pk)
+    embedder.fail_after(0)
+    with pytest.raises(EmbeddingUnavailable):
+        sync_article(row.pk)
+    assert Chunk.objects.exclude(embedding=None).exists()
+    assert Chunk.objects.filter(search_vector=None).count() == 0
+    assert (indexed(row.pk), articles_behind()) == (None, [row.pk])
+    embedder.recover()
+    assert repair_drift().articles == 1
+    assert (without_vector(), indexed(row.pk), articles_behind()) == (0, 2, [])
+
+
+def test_what_was_embedded_before_a_failure_stays(workspace: Workspace, embedder: HashEmbedder) -> None:
+    rows = [published(title=f"Delivery {number}") for number in range(30)]
+    total = without_vector()
+    embedder.fail_after(40)
+    with pytest.raises(EmbeddingUnavailable):
+        sync_articles([row.pk for row in rows])
+    assert 0 < total - without_vector() <= 40
+
+
+def test_known_vectors_spare_the_model(workspace: Workspace, embedder: HashEmbedder) -> None:
+    class Book:
+        def __init__(self) -> None:
+            self.vectors: dict[str, list[float]] = {}
+
+        def get(self, content_hash: str, /) -> list[float] | None:
+            return self.vectors.get(content_hash)
+
+        def add(self, vectors: list[tuple[str, list[float]]], /) -> None:
+            self.vectors.update(vectors)
+
+    book, row = Book(), published()
+    sync_articles([row.pk], known=book)
+    Chunk.objects.update(embedding=None)
+    embedder.embedded.clear()
+    report = sync_articles([row.pk], known=book)
+    assert (report.embedded, report.reused, embedder.embedded) == (0, len(book.vectors), [])
+
+
+def test_a_publish_during_embedding_is_not_marked_as_indexed(
+    workspace: Workspace, embedder: HashEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = published()
+    passages = embedder.passages
+
+    def publishing(texts: list[str]) -> list[list[float]]:
+        monkeypatch.setattr(embedder, "passages", passages)
+        save_draft(row.pk, Change(body=f"Another text altogether. {FILLER}"))
+        publish(row.pk)
+        embedder.fail_after(len(texts))
+        return passages(texts)
+
+    monkeypatch.setattr(embedder, "passages", publishing)
+    with pytest.raises(EmbeddingUnavailable):
+        sync_article(row.pk)
+    assert indexed(row.pk) is None
+    assert set(Chunk.objects.values_list("revision_number", flat=True)) == {2}
+
+
+def test_the_nightly_repair_finds_every_kind_of_drift(workspace: Workspace) -> None:
+    unmarked, vectorless, rowless, archived = (published(title=name) for name in ("A", "B", "C", "D"))
+    sync_articles([row.pk for row in (unmarked, vectorless, rowless, archived)])
+    Article.objects.filter(pk=unmarked.pk).update(indexed_revision=None)
+    Chunk.objects.filter(article=vectorless).update(embedding=None)
+    Chunk.objects.filter(article=rowless).delete()
+    Article.objects.filter(pk=archived.pk).update(state="archived")
+    assert set(articles_behind()) == {unmarked.pk, vectorless.pk, rowless.pk}
+    repair()
+    assert articles_behind() == []
+    assert without_vector() == 0
+    assert set(Chunk.objects.values_list("article", flat=True)) == {unmarked.pk, vectorless.pk, rowless.pk}
+
+
+def test_the_sweep_indexes_what_a_lost_message_left_behind(workspace: Workspace, other_workspace: Workspace) -> None:
+    here = published()
+    with workspace_scope(other_workspace.pk):
+        there = published()
+    sweep()
+    assert indexed(here.pk) == 1
+    with workspace_scope(other_workspace.pk):
+        assert indexed(there.pk) == 1
+
+
+def test_the_task_indexes_one_article_and_an_archived_one_is_nothing_to_do(workspace: Workspace) -> None:
+    row = published()
+    index_article(str(workspace.pk), str(row.pk))
+    assert indexed(row.pk) == 1
+    archive(row.pk)
+    index_article(str(workspace.pk), str(row.pk))
+    assert not Chunk.objects.exists()
+
+
+def test_an_article_in_hand_elsewhere_is_left_to_the_other(workspace: Workspace, embedder: HashEmbedder) -> None:
+    rows = [published(title=name) for name in ("A", "B")]
+    other = connection.copy()
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(hashtextextended(%s::text, 27490))", [str(rows[0].pk)])
+        with free_articles([row.pk for row in rows]) as held:
+            assert held == [rows[1].pk]
+        with other.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_unlock_all()")
+    finally:
+        other.close()
+    with free_articles([row.pk for row in rows]) as held:
+        assert len(held) == 2
+
+
+class SecondEmbedder(HashEmbedder):
+    recipe = RecipeSpec(name="hash-64", model="hash", dimensions=64)
+
+
+@pytest.fixture
+def second_model(settings: object) -> str:
+    return f"{__name__}.SecondEmbedder"
+
+
+def test_another_model_never_mixes_its_vectors_in(workspace: Workspace, settings: object, second_model: str) -> None:
+    row = published()
+    settings.KB_EMBEDDER = second_model  # type: ignore[attr-defined]  # pytest-django's
+    with pytest.raises(RecipeMismatch, match="kb_reindex"):
+        sync_article(row.pk)
+    assert without_vector() == Chunk.objects.count()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_reindex_builds_the_new_index_and_flips(workspace: Workspace, settings: object, second_model: str) -> None:
+    row = published()
+    sync_article(row.pk)
+    settings.KB_EMBEDDER = second_model  # type: ignore[attr-defined]  # pytest-django's
+    reindex()
+    assert Recipe.objects.get(is_active=True).name == "hash-64"
+    assert set(Chunk.objects.values_list("recipe__name", flat=True)) == {"hash-64"}
+    assert {len(chunk.embedding) for chunk in Chunk.objects.all()} == {64}
+    assert indexed(row.pk) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_interrupted_reindex_leaves_the_old_index_in_use(
+    workspace: Workspace, settings: object, second_model: str
+) -> None:
+    row = published()
+    sync_article(row.pk)
+    settings.KB_EMBEDDER = second_model  # type: ignore[attr-defined]  # pytest-django's
+    model = ports.embedder()
+    assert isinstance(model, SecondEmbedder)
+    model.fail_after(0)
+    with pytest.raises(EmbeddingUnavailable):
+        reindex()
+    old = Chunk.objects.filter(recipe__is_active=True)
+    assert old.exists()
+    assert not old.filter(embedding=None).exists()
+    assert (Recipe.objects.get(is_active=True).name, indexed(row.pk)) == ("hash-384", 1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_reindex_catches_up_with_what_was_published_meanwhile(
+    workspace: Workspace, settings: object, second_model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published()
+    settings.KB_EMBEDDER = second_model  # type: ignore[attr-defined]  # pytest-django's
+    model = ports.embedder()
+    passages, late = model.passages, []
+
+    def publishing(texts: list[str]) -> list[list[float]]:
+        if not late:
+            late.append(published("Written while the index was being built.", title="Late"))
+        return passages(texts)
+
+    monkeypatch.setattr(model, "passages", publishing)
+    reindex()
+    assert Chunk.objects.filter(article=late[0], recipe__is_active=True).exclude(embedding=None).exists()
+    assert articles_behind() == []
