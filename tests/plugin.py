@@ -18,7 +18,12 @@ import pytest
 from supportbot.embedded.accounts import server_account
 from supportbot.embedded.ports import free_port
 from supportbot.embedded.postgres import PostgresServer
+from supportbot.embedded.processes import mark
 from supportbot.embedded.valkey import ValkeyServer
+
+PREFIX = "supportbot-tests-"
+OUTSIDE_WORLD = ("OPENAI_", "KB_", "LLM_", "EMAIL_", "SUPPORTBOT_", "SHOP_")
+OUTSIDE_NAMES = {"PUBLIC_URL", "HOST", "PORT", "ALLOWED_HOSTS"}
 
 _servers: "TestServers | None" = None
 
@@ -29,7 +34,7 @@ class TestServers:
     __test__ = False
 
     def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="supportbot-tests-"))
+        self.folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
         account = server_account()
         if account is not None:  # root's temporary folder is closed to the user that runs PostgreSQL
             os.chown(self.folder, account.uid, account.gid)
@@ -41,8 +46,12 @@ class TestServers:
 
     def start(self) -> None:
         self.postgres.start()
+        for name in [name for name in os.environ if name.startswith(OUTSIDE_WORLD) or name in OUTSIDE_NAMES]:
+            del os.environ[name]  # a developer's own model or mail server is not ours to call
         os.environ.update(
+            PYTEST_DEBUG_TEMPROOT=str(self.folder),  # tests' folders go where they are removed with the rest
             DATABASE_URL=self.postgres.url(),
+            DATABASE_POOL_SIZE="0",  # with a pool, a missing server costs every test ten seconds
             DATA_DIR=str(self.data_dir),
             SECRET_KEY="tests-only-and-nowhere-else",
             FIELD_KEYS="dGVzdHMtb25seS1hbmQtbm93aGVyZS1lbHNlLTMyYnk=",
@@ -55,11 +64,20 @@ class TestServers:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+def remove_forgotten() -> None:
+    """Remove what killed runs have left; their servers died with them."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*-*"):
+        owner = folder.name.removeprefix(PREFIX).partition("-")[0]
+        if owner.isdigit() and mark(int(owner)) is None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, Any, Any]:
     """A wrapper runs ahead of pytest-django's own hook, whatever the order of registration."""
     global _servers
     if "PYTEST_XDIST_WORKER" not in os.environ:
+        remove_forgotten()
         _servers = TestServers()
         early_config.add_cleanup(_servers.stop)
         _servers.start()
