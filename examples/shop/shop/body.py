@@ -47,7 +47,7 @@ class Fields:
 
     def check(self) -> None:
         """Raise InvalidInput with all that was wrong, unknown fields included."""
-        for name in self._data.keys() - self._known:
+        for name in sorted(self._data.keys() - self._known):
             self.reject(name[:60], "This field is unknown.")
         if self._errors:
             name, messages = next(iter(self._errors.items()))
