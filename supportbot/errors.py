@@ -54,7 +54,7 @@ def error_body(code: str, message: str, fields: FieldErrors | None = None) -> di
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> "Response | None":
     """Answer an exception of a DRF view; None lets Django answer 500 for what nobody expected."""
-    # DRF loads our authentication classes, hence the models, when it is imported: too early for a module that they need.
+    # Importing DRF's views loads our authentication classes, hence the models: too early for a module that they need.
     from rest_framework.exceptions import APIException
     from rest_framework.response import Response
     from rest_framework.views import exception_handler as drf_exception_handler

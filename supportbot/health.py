@@ -31,7 +31,7 @@ def livez(request: HttpRequest) -> HttpResponse:
 
 
 def readyz(request: HttpRequest) -> HttpResponse:
-    """Answer 200 when everything a turn and an action need is there, else 503; details only for whoever may see them."""
+    """Answer 200 when all that a turn and an action need is there, else 503; details only for whoever may see them."""
     checks = {name: _outcome(check) for name, check in CHECKS.items()}
     is_ready = all(outcome == "ok" for outcome in checks.values())
     body: dict[str, object] = {"ready": is_ready}

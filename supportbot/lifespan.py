@@ -1,4 +1,4 @@
-"""Start and stop of what a web process runs beside its requests: the outbox relay, the turn runner, the model client."""
+"""Start and stop of what a web process runs beside its requests: outbox relay, turn runner, model client."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any

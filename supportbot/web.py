@@ -1,4 +1,4 @@
-"""What the HTTP edge shares: the content security policy, pages of results, serializers that refuse what they do not know."""
+"""What the HTTP edge shares: the content security policy, pages of results, serializers that know all their fields."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

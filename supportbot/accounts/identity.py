@@ -1,7 +1,7 @@
 """Identity tokens: what the merchant's server says of its signed-in customer.
 
-The algorithm comes from the stored key, never from the token; keys are looked up in the channel's own only; headers that
-point elsewhere (`jku`, `x5u`, `jwk`) are never followed. The token's life is capped at one hour.
+The algorithm comes from the stored key, never from the token; keys are looked up among the channel's own only; headers
+that point elsewhere (`jku`, `x5u`, `jwk`) are never followed. The token's life is capped at one hour.
 """
 
 import unicodedata

@@ -1,10 +1,9 @@
 """Appending to a conversation's log.
 
-Invariant: whoever appends holds the conversation's row lock, so that `seq` is gap-free and readers hear of an event only
-after the commit that made it.
+Invariant: whoever appends holds the conversation's row lock, so that `seq` is gap-free and readers hear of an event
+only after the commit that made it.
 """
 
-from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +18,7 @@ from supportbot.errors import NotFound
 
 
 def lock_conversation(conversation_id: UUID) -> Conversation:
-    """Return the conversation under its row lock; raises NotFound. The first lock of every transaction that takes it."""
+    """Return the conversation under its row lock, the first lock of every transaction; raises NotFound."""
     conversation: Conversation | None = (
         Conversation.objects.select_for_update(no_key=True).filter(pk=conversation_id).first()
     )
@@ -46,13 +45,13 @@ def append_event(
     conversation.last_public_seq = row.seq if is_public else conversation.last_public_seq
     conversation.last_event_at = row.created_at
     conversation.save(update_fields=["last_seq", "last_public_seq", "last_event_at"])
-    tell_after_commit(conversation.pk, lambda: NewEvent(row.seq, event_view(row)))
+    tell_after_commit(conversation.pk, NewEvent(row.seq, event_view(row)))
     return row
 
 
-def tell_after_commit(conversation_id: UUID, signal: Callable[[], Signal]) -> None:
+def tell_after_commit(conversation_id: UUID, signal: Signal) -> None:
     """Publish a signal once the transaction has committed; a layer that is down fails nobody."""
-    transaction.on_commit(lambda: stream.tell(conversation_id, [signal()]), robust=True)
+    transaction.on_commit(lambda: stream.tell(conversation_id, signal), robust=True)
 
 
 def touch(conversation: Conversation, **changes: Any) -> None:

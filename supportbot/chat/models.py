@@ -1,7 +1,8 @@
 """The record of what was said and done.
 
 Invariants:
-- the event log is the truth: per conversation `seq` counts from 1 without a gap, taken under the conversation's row lock;
+- the event log is the truth: per conversation `seq` counts from 1 without a gap, taken under the conversation's row
+  lock;
 - `prev_seq` chains the events that customers see, so a reader of that view can tell a gap from a hidden event;
 - a customer's `client_id` is stored once per conversation;
 - a conversation has at most one pending and one running turn; a turn's writes carry its attempt, so a runner that lost
@@ -127,8 +128,10 @@ class Message(TenantModel):
 
 
 class Citation(TenantModel):
-    """Where a sentence of the assistant's comes from: characters start..end of one revision's body. Plain values, so that
-    it still says what was shown when the article has gone."""
+    """Where a sentence of the assistant's comes from: characters start..end of one revision's body.
+
+    Plain values, so that it still says what was shown when the article has gone.
+    """
 
     message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="citations", db_constraint=False)
     position = models.PositiveSmallIntegerField()

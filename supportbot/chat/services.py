@@ -9,6 +9,7 @@ from supportbot.accounts.models import User
 from supportbot.chat.errors import ClientIdReused, ConversationEnded, NotYours
 from supportbot.chat.log import append_event, is_open, lock_conversation, touch
 from supportbot.chat.models import Audience, Conversation, Message, Source
+from supportbot.chat.notice import ai_notice
 from supportbot.chat.texts import clean_client_id, clean_text
 from supportbot.chat.turns import start_turn
 from supportbot.ids import uuid7
@@ -23,9 +24,12 @@ class Receipt:
     is_new: bool
 
 
+@transaction.atomic
 def start_conversation(customer_id: UUID, *, channel_id: UUID | None = None, locale: str = "en") -> Conversation:
-    """Open a conversation for a customer of the scope's workspace."""
-    return Conversation.objects.create(customer_id=customer_id, channel_id=channel_id, locale=locale)
+    """Open a conversation for a customer of the scope's workspace; its first event says that an AI answers."""
+    conversation = Conversation.objects.create(customer_id=customer_id, channel_id=channel_id, locale=locale)
+    add_system_message(conversation, ai_notice(locale))
+    return conversation
 
 
 @transaction.atomic

@@ -1,17 +1,17 @@
 """Live news of conversations, within the process and between processes.
 
-The log is the truth; this only says that there is more of it, and carries what is never logged: deltas, what the assistant
-is doing, who types. Inside a process a signal is handed over directly. Other processes hear of it through the channel
-layer, and only if they joined the conversation's group because a reader sits there. Deltas leave the process only while
-another one has asked for them. Every few seconds a switchboard compares the heads of the conversations watched here with
-the database, which heals every signal that was lost.
+The log is the truth; this only says that there is more of it, and carries what is never logged: deltas, what the
+assistant is doing, who types. Inside a process a signal is handed over directly. Other processes hear of it through
+the channel layer, and only if they joined the conversation's group because a reader sits there. Deltas leave the
+process only while another one has asked for them. Every few seconds a switchboard compares the heads of the
+conversations watched here with the database, which heals every signal that was lost.
 """
 
 import asyncio
 import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 from uuid import UUID, uuid4
@@ -174,16 +174,15 @@ def switchboard() -> Switchboard:
         return _live[loop]
 
 
-def tell(conversation_id: UUID, signals: Iterable[Signal]) -> None:
+def tell(conversation_id: UUID, signal: Signal) -> None:
     """Publish from any thread, after a commit; returns at once."""
     boards = _running_boards()
-    for signal in signals:
-        for board, loop in boards:
-            with suppress(RuntimeError):  # the loop has closed meanwhile, and its readers with it
-                loop.call_soon_threadsafe(board.publish, conversation_id, signal)
-        if not boards:
-            group = TURNS_GROUP if isinstance(signal, TurnWaiting) else _group(conversation_id)
-            layer.send_from_outside(group, _message(conversation_id, signal))
+    for board, loop in boards:
+        with suppress(RuntimeError):  # the loop has closed meanwhile, and its readers with it
+            loop.call_soon_threadsafe(board.publish, conversation_id, signal)
+    if not boards:
+        group = TURNS_GROUP if isinstance(signal, TurnWaiting) else _group(conversation_id)
+        layer.send_from_outside(group, _message(conversation_id, signal))
 
 
 def _running_boards() -> list[tuple[Switchboard, asyncio.AbstractEventLoop]]:

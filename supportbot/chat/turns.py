@@ -1,8 +1,8 @@
 """The life of a turn: waiting, claimed under a lease, written to, ended once.
 
-Every write of a runner names its claim (turn, attempt, runner). If the row says otherwise, the write does not happen and
-LeaseLost is raised: a zombie can neither speak nor end a turn. A turn whose lease ran out is claimed again with the next
-attempt; at the second loss it fails openly. Times are the database's.
+Every write of a runner names its claim (turn, attempt, runner). If the row says otherwise, the write does not happen
+and LeaseLost is raised: a zombie can neither speak nor end a turn. A turn whose lease ran out is claimed again with
+the next attempt; at the second loss it fails openly. Times are the database's.
 """
 
 from dataclasses import dataclass
@@ -81,13 +81,17 @@ def start_turn(conversation: Conversation, *, kind: str = Turn.Kind.REPLY) -> No
     is_waiting = Turn.objects.filter(conversation=conversation, state=Turn.State.PENDING).exists()
     if not is_waiting:
         Turn.objects.create(conversation=conversation, kind=kind)
-    tell_after_commit(conversation.pk, TurnWaiting)
+    tell_after_commit(conversation.pk, TurnWaiting())
 
 
-def claim_turn(runner: str) -> Claim | None:
-    """Claim the oldest turn that waits, or whose runner was lost; None if there is none. Appends `assistant.started`."""
+def claim_turn(runner: str, *, only: UUID | None = None) -> Claim | None:
+    """Claim the oldest turn that waits, or whose runner was lost; None if there is none. Appends `assistant.started`.
+
+    `only` limits the choice to one conversation.
+    """
     with across_workspaces("runner claims a turn"):
-        candidates = list(_claimable().values_list("conversation_id", "workspace_id")[:20])
+        claimable = _claimable() if only is None else _claimable().filter(conversation_id=only)
+        candidates = list(claimable.values_list("conversation_id", "workspace_id")[:20])
     for conversation_id, workspace_id in candidates:
         with workspace_scope(workspace_id):
             claim = _claim_in(conversation_id, runner)
@@ -238,7 +242,7 @@ def _fail(conversation: Conversation, turn: Turn, code: str) -> None:
 def release_turn(claim: Claim) -> None:
     """Give the turn up for another runner to claim at once (this process shuts down)."""
     _held(claim).update(lease_until=Now() - LEASE, runner="")
-    tell_after_commit(claim.conversation_id, TurnWaiting)
+    tell_after_commit(claim.conversation_id, TurnWaiting())
 
 
 @transaction.atomic
@@ -247,8 +251,7 @@ def request_stop(conversation_id: UUID) -> None:
     conversation = lock_conversation(conversation_id)
     for turn in Turn.objects.filter(conversation=conversation, state=Turn.State.RUNNING, stop_requested=False):
         Turn.objects.filter(pk=turn.pk).update(stop_requested=True)
-        turn_id = str(turn.pk)
-        tell_after_commit(conversation_id, lambda: StopRequested(turn_id))
+        tell_after_commit(conversation_id, StopRequested(str(turn.pk)))
     for turn in Turn.objects.filter(conversation=conversation, state=Turn.State.PENDING):
         Turn.objects.filter(pk=turn.pk).update(state=Turn.State.STOPPED, finished_at=Now())
         stopped = Answer(text="", citations=(), by="builtin", is_stopped=True)
@@ -275,4 +278,4 @@ def supersede_turns(conversation: Conversation) -> None:
         Turn.objects.filter(pk=turn.pk).update(
             state=Turn.State.SUPERSEDED, attempt=turn.attempt + 1, finished_at=Now(), partial_text=""
         )
-    tell_after_commit(conversation.pk, TurnsSuperseded)
+    tell_after_commit(conversation.pk, TurnsSuperseded())

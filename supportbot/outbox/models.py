@@ -1,4 +1,4 @@
-"""Announcements to the rooms above: written with the change they tell of, delivered at least once, in order per object."""
+"""Announcements to the rooms above: written with the change they tell of, delivered at least once, in order."""
 
 from django.db import models
 from django.db.models.functions import Now

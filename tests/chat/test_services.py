@@ -9,7 +9,7 @@ from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.chat import errors
 from supportbot.chat.log import lock_conversation
-from supportbot.chat.models import Conversation, ConversationEvent, Message, Turn
+from supportbot.chat.models import Conversation, ConversationEvent, Turn
 from supportbot.chat.selectors import events_after, history
 from supportbot.chat.services import (
     add_agent_message,
@@ -22,14 +22,28 @@ from supportbot.chat.services import (
 from supportbot.errors import NotFound, SupportBotError
 
 pytestmark = pytest.mark.django_db
+NOTICE = 1  # every log begins with it
+
+
+def said(conversation: Conversation) -> list[str]:
+    """The texts of the current episode but the system's."""
+    conversation.refresh_from_db()
+    return [message.text for message in history(conversation) if message.source != "system"]
+
+
+def test_the_first_thing_a_customer_reads_is_that_an_ai_answers(alice: Customer) -> None:
+    for locale, word in (("en", "AI assistant"), ("de-AT", "KI-Assistenten"), ("fr", "AI assistant")):
+        [notice] = events_after(start_conversation(alice.pk, locale=locale).pk, 0)
+        assert notice.payload["source"] == "system"
+        assert word in notice.payload["text"]
 
 
 def test_a_message_is_logged_once_and_waits_for_an_answer(conversation: Conversation) -> None:
     receipt = add_customer_message(conversation.pk, text="  Where is my parcel?  ", client_id="c1")
 
-    assert receipt.seq == 1
+    assert receipt.seq == 2
     assert receipt.is_new
-    [event] = events_after(conversation.pk, 0)
+    [event] = events_after(conversation.pk, NOTICE)
     assert event.event == "message"
     assert event.payload == {
         "message": str(receipt.message_id),
@@ -45,14 +59,15 @@ def test_the_same_message_again_changes_nothing(conversation: Conversation) -> N
     again = add_customer_message(conversation.pk, text="Hello", client_id="c1")
 
     assert (again.seq, again.message_id, again.is_new) == (first.seq, first.message_id, False)
-    assert Message.objects.count() == ConversationEvent.objects.count() == Turn.objects.count() == 1
+    assert said(conversation) == ["Hello"]
+    assert Turn.objects.count() == 1
 
 
 def test_a_client_id_with_another_text_is_refused(conversation: Conversation) -> None:
     add_customer_message(conversation.pk, text="Hello", client_id="c1")
     with pytest.raises(errors.ClientIdReused):
         add_customer_message(conversation.pk, text="Other", client_id="c1")
-    assert Message.objects.get().text == "Hello"
+    assert said(conversation) == ["Hello"]
 
 
 @pytest.mark.parametrize(
@@ -75,15 +90,15 @@ def test_what_cannot_be_stored_is_refused_by_name(
     with pytest.raises(error) as refusal:
         add_customer_message(conversation.pk, text=text, client_id=client_id)
     assert set(refusal.value.fields) <= {"text", "client_id"} and refusal.value.fields
-    assert not Message.objects.exists()
-    assert not ConversationEvent.objects.exists()
+    assert said(conversation) == []
+    assert ConversationEvent.objects.count() == NOTICE
 
 
 def test_messages_sent_while_one_waits_share_a_turn(conversation: Conversation) -> None:
     for number in range(3):
         add_customer_message(conversation.pk, text=f"Part {number}", client_id=f"c{number}")
     assert Turn.objects.count() == 1
-    assert [message.text for message in history(conversation)] == ["Part 0", "Part 1", "Part 2"]
+    assert said(conversation) == ["Part 0", "Part 1", "Part 2"]
 
 
 def test_a_person_has_the_conversation_so_no_turn_starts(conversation: Conversation, bob: User) -> None:
@@ -95,11 +110,11 @@ def test_a_person_has_the_conversation_so_no_turn_starts(conversation: Conversat
 def test_an_agent_replies_only_in_a_conversation_of_their_own(conversation: Conversation, bob: User) -> None:
     with pytest.raises(errors.NotYours):
         add_agent_message(conversation.pk, text="Hi", author=bob, client_id="a1")
-    assert not Message.objects.exists()
+    assert said(conversation) == []
 
     hand_over(lock_conversation(conversation.pk), mode=Conversation.Mode.PERSON, agent=bob)
     add_agent_message(conversation.pk, text="Hi", author=bob, client_id="a1")
-    [event] = events_after(conversation.pk, 0)
+    [event] = events_after(conversation.pk, NOTICE)
     assert (event.payload["source"], event.payload["author"]) == ("agent", "Bob")
 
 
@@ -110,9 +125,9 @@ def test_customers_do_not_see_notes_and_their_view_has_no_gap(conversation: Conv
 
     customers = events_after(conversation.pk, 0)
     staff = events_after(conversation.pk, 0, is_staff=True)
-    assert [(event.seq, event.prev_seq) for event in customers] == [(1, 0), (3, 1)]
-    assert [(event.seq, event.prev_seq) for event in staff] == [(1, 0), (2, 1), (3, 2)]
-    assert [message.text for message in history(conversation)] == ["One", "Two"]
+    assert [(event.seq, event.prev_seq) for event in customers] == [(1, 0), (2, 1), (4, 2)]
+    assert [(event.seq, event.prev_seq) for event in staff] == [(1, 0), (2, 1), (3, 2), (4, 3)]
+    assert said(conversation) == ["One", "Two"]
 
 
 def test_what_a_person_settled_is_not_part_of_the_next_episode(conversation: Conversation, bob: User) -> None:
@@ -120,15 +135,14 @@ def test_what_a_person_settled_is_not_part_of_the_next_episode(conversation: Con
     give_back(lock_conversation(conversation.pk), note="Promised a call on Friday.")
     add_customer_message(conversation.pk, text="New question", client_id="c2")
 
-    conversation.refresh_from_db()
-    assert [message.text for message in history(conversation)] == ["New question"]
+    assert said(conversation) == ["New question"]
     assert conversation.handoff_note == "Promised a call on Friday."
 
 
 def test_another_workspace_cannot_write_here(conversation: Conversation, other_workspace: Workspace) -> None:
     with workspace_scope(other_workspace.pk), pytest.raises(NotFound):
         add_customer_message(conversation.pk, text="Hello", client_id="c1")
-    assert not Message.objects.exists()
+    assert said(conversation) == []
 
 
 @pytest.mark.django_db(transaction=True)
@@ -147,6 +161,6 @@ def test_forty_writers_leave_one_gapless_log(workspace: Workspace, alice: Custom
         thread.join()
 
     events = events_after(conversation.pk, 0)
-    assert [event.seq for event in events] == list(range(1, 41))
-    assert [event.prev_seq for event in events] == list(range(40))
+    assert [event.seq for event in events] == list(range(1, 42))
+    assert [event.prev_seq for event in events] == list(range(41))
     assert Turn.objects.count() == 1

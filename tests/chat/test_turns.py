@@ -38,7 +38,8 @@ def claim(conversation: Conversation) -> Claim:
 
 
 def names(conversation: Conversation) -> list[str]:
-    return [event.event for event in events_after(conversation.pk, 0)]
+    """The log behind the notice that every one begins with."""
+    return [event.event for event in events_after(conversation.pk, 1)]
 
 
 def expire_lease() -> None:
