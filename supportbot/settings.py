@@ -232,6 +232,8 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 # --- Knowledge.
 KB_EMBEDDER = env.str("KB_EMBEDDER", default="packaged")
 KB_LEXICAL_FALLBACK = env.bool("KB_LEXICAL_FALLBACK", default=True)
+# Off: answers come from the model alone, without sources (for measuring; every fact is then withheld).
+KB_RETRIEVAL = env.bool("KB_RETRIEVAL", default=True)
 
 # --- Models. No model name is built in: OPENAI_MODEL names one, or the server's only one is taken.
 OPENAI_API_KEY = env.str("OPENAI_API_KEY", default="")

@@ -1,0 +1,93 @@
+"""One question asked and answered outside the web process: the same turn, waited for."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+from supportbot.accounts.models import Customer
+from supportbot.assistant.runner import carry_out
+from supportbot.asyncdb import db
+from supportbot.chat.models import Conversation
+from supportbot.chat.selectors import events_after
+from supportbot.chat.services import add_customer_message, start_conversation
+from supportbot.chat.signals import EventView
+from supportbot.chat.stream import switchboard
+from supportbot.chat.turns import claim_turn
+from supportbot.errors import NotFound, SupportBotError
+from supportbot.llm import gateway
+
+WAIT_SECONDS: Final = 60.0
+POLL_SECONDS: Final = 0.1
+_ENDINGS: Final = ("assistant.final", "assistant.failed")
+
+
+class NoAnswer(SupportBotError):
+    code = "no_answer"
+    status = 504
+    default_message = "No answer came within a minute: see the log of the web process."
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What became of a question."""
+
+    conversation_id: UUID
+    payload: dict[str, Any]
+    proposals: list[dict[str, Any]]
+    has_handoff: bool
+    took_ms: float
+
+
+def conversation_to_ask_in(customer_id: str, conversation_id: UUID | None, *, locale: str) -> Conversation:
+    """Return the named conversation, or a new one of the named customer or of a passer-by; raises NotFound."""
+    customer = Customer.objects.filter(external_id=customer_id).first() if customer_id else None
+    if customer_id and customer is None:
+        raise NotFound(f"There is no customer {customer_id} in this workspace.")
+    if conversation_id is not None:
+        found = Conversation.objects.filter(pk=conversation_id).first()
+        is_theirs = found is not None and (customer is None or found.customer_id == customer.pk)
+        if found is None or not is_theirs:
+            raise NotFound(f"There is no conversation {conversation_id} of this customer.")
+        return found
+    customer = customer or Customer.objects.create(locale=locale)
+    return start_conversation(customer.pk, locale=locale)
+
+
+async def ask(conversation: Conversation, text: str) -> Asked:
+    """Say something in a conversation and return the answer; raises NoAnswer after a minute without one.
+
+    Whoever claims the turn first runs it: a web process that listens, or this one.
+    """
+    began = time.perf_counter()
+    receipt = await db(add_customer_message, conversation.pk, text=text, client_id=uuid4().hex)
+    try:
+        claim = await db(claim_turn, f"ask-{uuid4().hex}", only=conversation.pk)
+        if claim is not None:
+            await carry_out(claim)
+        events = await _wait_for_end(conversation.pk, receipt.seq)
+    finally:
+        await gateway.close()
+        await switchboard().close()
+    return Asked(
+        conversation_id=conversation.pk,
+        payload=events[-1].payload,
+        proposals=[event.payload for event in events if event.event == "action.proposed"],
+        has_handoff=any(event.event == "handoff.requested" for event in events),
+        took_ms=round((time.perf_counter() - began) * 1000, 1),
+    )
+
+
+async def _wait_for_end(conversation_id: UUID, after: int) -> list[EventView]:
+    """Return the events from the question to the end of its answer."""
+    try:
+        async with asyncio.timeout(WAIT_SECONDS):
+            while True:
+                events = await db(events_after, conversation_id, after)
+                ends = [place for place, event in enumerate(events) if event.event in _ENDINGS]
+                if ends:
+                    return events[: ends[0] + 1]
+                await asyncio.sleep(POLL_SECONDS)
+    except TimeoutError as error:
+        raise NoAnswer() from error

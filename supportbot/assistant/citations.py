@@ -1,0 +1,140 @@
+"""Finding what a sentence rests on: the span of a passage that says it. Pure.
+
+A quotation is found word for word, whatever Markdown marks stand between the words. A paraphrase is found by the window
+that shares most of its meaningful words. The span is in characters of the revision's body.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from kb.search import Passage
+from supportbot.chat.turns import CitedSpan
+from supportbot.llm.extractive.words import STOP_WORDS, stem
+
+_WORD: Final = re.compile(r"[^\W_]+")
+_LINK_TARGET: Final = re.compile(r"(?<=\])\([^)\s]*\)")
+_CLOSING: Final = re.compile(r"""[.!?…]?["”’»)]?""")
+MIN_SUPPORT: Final = 0.35  # of a sentence's meaningful words, to accept a source the model named itself
+MIN_UNASKED_SUPPORT: Final = 0.7  # to give a source to a sentence that named none
+_STEP: Final = 4
+
+
+@dataclass(frozen=True)
+class Support:
+    """A span of a passage and the share of the sentence's meaningful words it holds; 1.0 and exact for a quotation."""
+
+    passage: Passage
+    start: int
+    end: int
+    share: float
+    is_quotation: bool
+
+    def as_span(self) -> CitedSpan:
+        passage = self.passage
+        begin, end = self.start - passage.start, self.end - passage.start
+        return CitedSpan(
+            article_id=passage.article_id,
+            external_id=passage.external_id,
+            title=passage.title,
+            url=passage.url,
+            revision=passage.revision,
+            start=self.start,
+            end=self.end,
+            quote=passage.text[begin:end],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Word:
+    text: str
+    stem: str
+    start: int
+    end: int
+
+
+class IndexedPassage:
+    """A passage whose words can be looked up with their places."""
+
+    def __init__(self, passage: Passage) -> None:
+        self.passage = passage
+
+    @cached_property
+    def _words(self) -> list[_Word]:
+        # Targets of links are no words of the text; blanks of the same length keep every place.
+        text = _LINK_TARGET.sub(lambda target: " " * len(target.group()), self.passage.text)
+        return [
+            _Word(match.group().lower(), stem(match.group().lower()), match.start(), match.end())
+            for match in _WORD.finditer(text)
+        ]
+
+    @cached_property
+    def stems(self) -> frozenset[str]:
+        return frozenset(word.stem for word in self._words)
+
+    def support(self, sentence: str) -> Support | None:
+        """Return the best span for the sentence; None if nothing in here speaks of it."""
+        asked = [match.group().lower() for match in _WORD.finditer(sentence)]
+        if not asked or not self._words:
+            return None
+        return self._quotation(asked) or self._paraphrase(asked)
+
+    def _quotation(self, asked: Sequence[str]) -> Support | None:
+        texts = [word.text for word in self._words]
+        for first in range(len(texts) - len(asked) + 1):
+            if texts[first] == asked[0] and texts[first : first + len(asked)] == list(asked):
+                return self._span(first, first + len(asked) - 1, share=1.0, is_quotation=True)
+        return None
+
+    def _paraphrase(self, asked: Sequence[str]) -> Support | None:
+        wanted = {stem(word) for word in asked if word not in STOP_WORDS}
+        if not wanted or wanted.isdisjoint(self.stems):
+            return None
+        width = max(12, len(asked) * 3 // 2)
+        stems = [word.stem for word in self._words]
+        best_first, best_share = 0, 0.0
+        for first in range(0, max(1, len(stems) - width + _STEP), _STEP):
+            share = len(wanted.intersection(stems[first : first + width])) / len(wanted)
+            if share > best_share:
+                best_first, best_share = first, share
+        hits = [place for place in range(best_first, min(best_first + width, len(stems))) if stems[place] in wanted]
+        return self._span(hits[0], hits[-1], share=best_share, is_quotation=False) if hits else None
+
+    def _span(self, first: int, last: int, *, share: float, is_quotation: bool) -> Support:
+        start, end = self._words[first].start, self._words[last].end
+        closing = _CLOSING.match(self.passage.text, end)
+        end = closing.end() if closing else end
+        offset = self.passage.start
+        return Support(self.passage, offset + start, offset + end, share, is_quotation)
+
+
+class Sources:
+    """The numbered passages of one request."""
+
+    def __init__(self, passages: Sequence[Passage]) -> None:
+        self._passages = [IndexedPassage(passage) for passage in passages]
+
+    def named(self, number: int, sentence: str, *, language: str) -> Support | None:
+        """Return the support of a source the sentence names by number; None if that one does not bear it.
+
+        An answer in another language than its source shares no words with it: there the marker itself counts, and the
+        numbers are checked elsewhere.
+        """
+        if not 1 <= number <= len(self._passages):
+            return None
+        indexed = self._passages[number - 1]
+        support = indexed.support(sentence)
+        if support is not None and support.share >= MIN_SUPPORT:
+            return support
+        if indexed.passage.locale and not indexed.passage.locale.startswith(language):
+            passage = indexed.passage
+            return Support(passage, passage.start, passage.end, share=0.0, is_quotation=False)
+        return None
+
+    def unasked(self, sentence: str) -> Support | None:
+        """Return the best support among all passages for a sentence that names none, if it is strong enough."""
+        found = [support for indexed in self._passages if (support := indexed.support(sentence)) is not None]
+        best = max(found, key=lambda support: (support.is_quotation, support.share), default=None)
+        return best if best is not None and best.share >= MIN_UNASKED_SUPPORT else None

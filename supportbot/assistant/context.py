@@ -1,0 +1,95 @@
+"""What a turn knows before it asks a model: the episode so far, the passages found, the tools it may use."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.conf import settings
+
+from kb.access import Viewer
+from kb.models import Audience
+from kb.search import Passage, Retrieval, search
+from supportbot.assistant.guardrails.input import normalised
+from supportbot.assistant.limits import HISTORY_MESSAGES, PASSAGES
+from supportbot.assistant.prompts import ANSWER_VERSION, answer_instructions
+from supportbot.assistant.tools import tools_for
+from supportbot.chat.models import Conversation, Message, Source
+from supportbot.chat.selectors import history
+from supportbot.chat.turns import Claim
+from supportbot.llm import types as llm
+from supportbot.llm.extractive.conversation import standalone
+from supportbot.llm.extractive.language import base_language, detect
+
+_ROLES = {Source.CUSTOMER: "user", Source.ASSISTANT: "assistant", Source.AGENT: "assistant"}
+
+
+@dataclass(frozen=True, slots=True)
+class TurnContext:
+    """A request to a model and what its answer will be checked against."""
+
+    request: llm.ModelRequest
+    passages: tuple[Passage, ...]
+    language: str
+    said: tuple[str, ...]  # the customer's own texts of the episode
+
+
+def build_context(claim: Claim) -> TurnContext:
+    """Read the conversation, search the knowledge base and put the request together."""
+    conversation = Conversation.objects.select_related("customer", "workspace").get(pk=claim.conversation_id)
+    messages = [message for message in history(conversation, limit=HISTORY_MESSAGES) if message.source in _ROLES]
+    question = normalised("\n".join(_unanswered(messages)))
+    language = detect(question, base_language(conversation.locale))
+    said_before = tuple(
+        llm.ChatMessage(_ROLES[Source(message.source)], normalised(message.text))  # type: ignore[arg-type]  # a Role
+        for message in messages
+    )
+    found = _retrieve(conversation, question, said_before, language)
+    instructions = answer_instructions(
+        company=conversation.workspace.name, passages=found.passages, note=conversation.handoff_note
+    )
+    request = llm.ModelRequest(
+        purpose="answer",
+        messages=(llm.ChatMessage("system", instructions), *said_before),
+        tools=tools_for(conversation),
+        sources=_numbered(found.passages),
+        question=question,
+        locale=language,
+        is_answerable=found.is_answerable,
+        prompt_version=ANSWER_VERSION,
+        conversation_id=conversation.pk,
+        turn_id=claim.turn_id,
+    )
+    said = tuple(message.text for message in messages if message.source == Source.CUSTOMER)
+    return TurnContext(request, found.passages, language, said)
+
+
+def _unanswered(messages: Sequence[Message]) -> list[str]:
+    """Return the customer's texts since anybody last answered."""
+    waiting: list[str] = []
+    for message in reversed(messages):
+        if message.source != Source.CUSTOMER:
+            break
+        waiting.append(message.text)
+    return waiting[::-1]
+
+
+def _retrieve(
+    conversation: Conversation, question: str, said_before: Sequence[llm.ChatMessage], language: str
+) -> Retrieval:
+    """Search for the question; a follow-up that finds nothing by itself is asked with what it leans on."""
+    audience = Audience.PUBLIC if conversation.customer.is_anonymous else Audience.SIGNED_IN
+    viewer = Viewer(audience=audience, locale=language)
+    if not settings.KB_RETRIEVAL:
+        return Retrieval(passages=(), confidence=0.0, is_answerable=False, took_ms=0.0)
+    found = search(question, viewer=viewer, limit=PASSAGES)
+    whole = standalone(question, said_before)
+    if found.is_answerable or whole == question:
+        return found
+    leaning = search(whole, viewer=viewer, limit=PASSAGES)
+    return leaning if leaning.confidence > found.confidence else found
+
+
+def _numbered(passages: Sequence[Passage]) -> tuple[llm.Source, ...]:
+    return tuple(
+        llm.Source(number, passage.title, passage.text, passage.locale)
+        for number, passage in enumerate(passages, start=1)
+    )

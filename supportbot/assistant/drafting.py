@@ -1,0 +1,157 @@
+"""An answer while it is written: text goes in as a model makes it, what may be shown comes out. Pure.
+
+Words are let out as they come, but from the first one that could begin a claim, an amount or a link the rest of the
+sentence waits until it is whole and has been checked. Of a sentence that fails nothing more comes out; what was shown of
+it goes with the final text, which replaces everything. Sources are numbered in the order in which they are first cited.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from kb.search import Passage
+from supportbot.assistant.citations import Sources, Support
+from supportbot.assistant.facts import says_unknown, states_a_fact
+from supportbot.assistant.guardrails.output import claims_something_done, links_in, numbers_in, safe_prefix
+from supportbot.assistant.sentences import MARKER, marked_sources, split_off, without_markers
+from supportbot.assistant.texts import say
+from supportbot.chat.turns import Answer, CitedSpan
+
+MAX_ANSWER_CHARACTERS: Final = 8_000
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One checked sentence: the text to show (markers renumbered, blanks behind it kept) or why it is withheld."""
+
+    shown: str
+    is_fact: bool
+    is_sourced: bool
+    withheld: str = ""  # unsourced, claim, number or link
+
+
+@dataclass
+class Draft:
+    """The answer of one attempt. `said` are texts whose numbers and links may be repeated (the customer's own)."""
+
+    passages: Sequence[Passage]
+    language: str
+    said: Sequence[str] = ()
+    sentences: list[Sentence] = field(default_factory=list)
+    spans: list[CitedSpan] = field(default_factory=list)
+    shown: str = ""
+    _unfinished: str = ""
+    _shown_of_unfinished: int = 0
+
+    def __post_init__(self) -> None:
+        self._sources = Sources(self.passages)
+        self._known_numbers = set().union(*(numbers_in(text) for text in self.said))
+        self._known_links = set().union(*(links_in(text) for text in self.said))
+        self._known_links |= {passage.url for passage in self.passages if passage.url}
+
+    def write(self, text: str) -> str:
+        """Take the next piece of model text; return what may be shown because of it."""
+        if len(self.shown) > MAX_ANSWER_CHARACTERS:
+            return ""
+        self._unfinished += text
+        return self._let_out("".join(self._finished()) + self._beginning())
+
+    def finish(self) -> str:
+        """Take the end of the text; return what may still be shown."""
+        last, self._unfinished = self._unfinished, ""
+        return self._let_out(self._close(last) if last.strip() else "")
+
+    def answer(self, *, by: str, is_stopped: bool = False) -> Answer:
+        """Return the answer as it stands: what is sourced or needs no source, or an honest "not found"."""
+        if is_stopped:  # exactly what was shown, half a sentence included
+            return Answer(self.shown.strip(), tuple(self._spans_in(self.shown)), by, is_stopped=True)
+        kept = [sentence for sentence in self.sentences if not sentence.withheld]
+        text = "".join(sentence.shown for sentence in kept).strip()
+        if any(sentence.is_sourced for sentence in kept):
+            return Answer(text, tuple(self.spans), by)
+        if text and len(kept) == len(self.sentences):
+            is_unknown = by == "builtin" or says_unknown(text)
+            return Answer(text, (), by, is_abstention=is_unknown, offers_human=says_unknown(text))
+        return Answer(say("not_found", self.language), (), by, is_abstention=True, offers_human=True)
+
+    def _spans_in(self, text: str) -> list[CitedSpan]:
+        cited = marked_sources(text)
+        return [span for number, span in enumerate(self.spans, start=1) if number in cited]
+
+    def _let_out(self, text: str) -> str:
+        self.shown += text
+        return text
+
+    def _finished(self) -> Iterator[str]:
+        while (cut := split_off(self._unfinished)) is not None:
+            sentence, self._unfinished = cut
+            yield self._close(sentence)
+
+    def _beginning(self) -> str:
+        safe = safe_prefix(self._unfinished)
+        fresh = safe[self._shown_of_unfinished :]
+        self._shown_of_unfinished = max(len(safe), self._shown_of_unfinished)
+        return fresh
+
+    def _close(self, raw: str) -> str:
+        """Check one whole sentence and return the rest of it that may be shown."""
+        already_shown, self._shown_of_unfinished = self._shown_of_unfinished, 0
+        sentence = self._checked(raw)
+        self.sentences.append(sentence)
+        return "" if sentence.withheld else sentence.shown[already_shown:]
+
+    def _checked(self, raw: str) -> Sentence:
+        words = without_markers(raw)
+        is_fact = states_a_fact(words)
+        supports = self._supports(raw, words) if is_fact or marked_sources(raw) else {}
+        withheld = self._objection(words, list(supports.values()), is_fact=is_fact)
+        if withheld:
+            return Sentence(raw, is_fact, is_sourced=False, withheld=withheld)
+        return Sentence(self._renumbered(raw, supports), is_fact, is_sourced=bool(supports))
+
+    def _supports(self, raw: str, words: str) -> dict[int, Support]:
+        """Return the valid sources by the number the model used; 0 is one it did not name."""
+        named = {
+            number: support
+            for number in marked_sources(raw)
+            if (support := self._sources.named(number, words, language=self.language)) is not None
+        }
+        if named:
+            return named
+        unasked = self._sources.unasked(words)
+        return {0: unasked} if unasked is not None else {}
+
+    def _objection(self, words: str, supports: list[Support], *, is_fact: bool) -> str:
+        if any(support.is_quotation for support in supports):
+            return ""
+        if claims_something_done(words):
+            return "claim"
+        texts = [support.passage.text for support in supports]
+        if not numbers_in(words) <= self._known_numbers.union(*(numbers_in(text) for text in texts)):
+            return "number"
+        if not links_in(words) <= self._known_links.union(*(links_in(text) for text in texts)):
+            return "link"
+        return "unsourced" if is_fact and not supports else ""
+
+    def _renumbered(self, raw: str, supports: dict[int, Support]) -> str:
+        """Return the sentence with its valid markers only, each with the number of its citation."""
+        if 0 in supports:
+            bare = MARKER.sub("", raw).rstrip()
+            blanks = raw[len(raw.rstrip()) :]
+            return f"{bare} [{self._number(supports[0])}]{blanks}"
+        numbers = {number: self._number(support) for number, support in supports.items()}
+        shown = raw
+        for marker in reversed(list(MARKER.finditer(raw))):
+            valid = dict.fromkeys(numbers[n] for n in marked_sources(marker.group()) if n in numbers)
+            before = raw[: marker.start()]
+            start = marker.start() if valid else len(before.rstrip())
+            shown = shown[:start] + "".join(f"[{number}]" for number in valid) + shown[marker.end() :]
+        return shown
+
+    def _number(self, support: Support) -> int:
+        span = support.as_span()
+        for number, known in enumerate(self.spans, start=1):
+            if (known.article_id, known.start, known.end) == (span.article_id, span.start, span.end):
+                return number
+        self.spans.append(span)
+        return len(self.spans)

@@ -1,0 +1,13 @@
+"""What one turn may use at the most."""
+
+from typing import Final
+
+MAX_STEPS: Final = 8  # calls of the model in one turn
+PASSAGES: Final = 6
+HISTORY_MESSAGES: Final = 20
+STATUS_AFTER_SECONDS: Final = 0.3
+STILL_WORKING_AFTER_SECONDS: Final = 8.0
+WINDOW_SECONDS: Final = 0.03  # deltas are joined into frames this far apart
+SAVE_EVERY_SECONDS: Final = 1.0  # at most: the lease's heartbeat and the partial text travel together
+DRAIN_SECONDS: Final = 10.0  # what a running turn gets at shutdown
+POLL_SECONDS: Final = 2.0

@@ -1,0 +1,56 @@
+"""`manage.py ask TEXT`: one question, as a customer would ask it."""
+
+import asyncio
+from typing import Any
+from uuid import UUID
+
+from django.core.management.base import CommandError, CommandParser
+
+from supportbot.accounts.commands import WorkspaceCommand
+from supportbot.accounts.models import Workspace
+from supportbot.assistant.asking import ask, conversation_to_ask_in
+
+
+class Command(WorkspaceCommand):
+    help = "Ask the assistant one question, as a customer would, and print the answer with its sources."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("text", help="what the customer says")
+        parser.add_argument("--customer", default="", metavar="ID", help="the merchant's id of a signed-in customer")
+        parser.add_argument("--conversation", metavar="ID", help="go on in this conversation")
+        parser.add_argument("--locale", default="", help="language of the conversation, such as en or de")
+
+    def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
+        conversation = conversation_to_ask_in(
+            options["customer"],
+            _uuid_or_none(options["conversation"]),
+            locale=options["locale"] or workspace.locale,
+        )
+        asked = asyncio.run(ask(conversation, options["text"]))
+        if "text" not in asked.payload:
+            raise CommandError(f"The answer failed: {asked.payload['code']}.")
+        return {
+            "answer": asked.payload["text"],
+            "citations": asked.payload["citations"],
+            "proposals": asked.proposals,
+            "abstained": asked.payload["abstained"],
+            "handoff": asked.has_handoff,
+            "by": asked.payload["by"],
+            "took_ms": asked.took_ms,
+            "conversation": str(asked.conversation_id),
+        }
+
+    def words(self, facts: dict[str, Any]) -> str:
+        sources = [
+            f"  [{number}] {citation['title']}: “{citation['quote']}”"
+            for number, citation in enumerate(facts["citations"], start=1)
+        ]
+        return "\n".join([facts["answer"], *sources])
+
+
+def _uuid_or_none(text: str | None) -> UUID | None:
+    try:
+        return UUID(text) if text else None
+    except ValueError as error:
+        raise CommandError(f"--conversation {text!r} is not a conversation's id.") from error

@@ -1,0 +1,199 @@
+"""One turn of the assistant, from a claimed row to its last event.
+
+Invariant: what a turn writes carries its claim. Once the claim is lost (a person took over, another runner holds the
+turn) nothing more is said or stored. "Stop" ends the turn with what had been shown.
+"""
+
+import asyncio
+import logging
+from contextlib import aclosing, suppress
+from dataclasses import replace
+
+from django.db import DatabaseError
+
+from supportbot.accounts.scope import workspace_scope
+from supportbot.assistant.context import TurnContext, build_context
+from supportbot.assistant.drafting import Draft
+from supportbot.assistant.limits import (
+    MAX_STEPS,
+    SAVE_EVERY_SECONDS,
+    STATUS_AFTER_SECONDS,
+    STILL_WORKING_AFTER_SECONDS,
+)
+from supportbot.assistant.texts import say
+from supportbot.assistant.tools import ToolResult, use_tool
+from supportbot.assistant.voice import Voice
+from supportbot.asyncdb import db
+from supportbot.chat.errors import LeaseLost
+from supportbot.chat.signals import Signal, StopRequested, TurnsSuperseded
+from supportbot.chat.stream import switchboard
+from supportbot.chat.turns import Answer, Claim, extend_lease, fail_turn, finish_turn, restart_attempt
+from supportbot.llm import gateway
+from supportbot.llm.errors import LlmError
+from supportbot.llm.types import (
+    ChatMessage,
+    Finished,
+    ModelEvent,
+    ModelRequest,
+    Restarted,
+    RouteStarted,
+    TextDelta,
+    ToolCall,
+)
+
+logger = logging.getLogger(__name__)
+
+
+class Turn:
+    """Carries out one claim. Use once."""
+
+    def __init__(self, claim: Claim) -> None:
+        self.claim = claim
+        self._voice = Voice(claim)
+        self._draft = Draft((), "en")
+        self._by = "builtin"
+        self._is_stopped = False
+        self._is_void = False
+        self._writing: asyncio.Task[Answer] | None = None
+
+    async def run(self) -> None:
+        """Answer and store the answer, or say openly that it failed."""
+        with workspace_scope(self.claim.workspace_id):
+            await switchboard().listen(self.claim.conversation_id, self._hear)
+            heartbeat = asyncio.create_task(self._keep_lease())
+            try:
+                answer = await self._write()
+                self._voice.flush()
+                await db(finish_turn, self.claim, answer)
+            except LeaseLost:
+                logger.info("turn %s: the claim was lost", self.claim.turn_id)
+            except LlmError as error:
+                logger.warning("turn %s: %s", self.claim.turn_id, error.code)
+                with suppress(LeaseLost):
+                    await db(fail_turn, self.claim, error.code)
+            finally:
+                heartbeat.cancel()
+                switchboard().unlisten(self.claim.conversation_id, self._hear)
+
+    async def _write(self) -> Answer:
+        """Return the answer, whole or as far as it was shown when it was stopped; raises LeaseLost or LlmError."""
+        self._writing = asyncio.create_task(self._compose())
+        try:
+            return await self._writing
+        except asyncio.CancelledError:
+            if self._is_void:
+                raise LeaseLost() from None
+            if not self._is_stopped:  # the process shuts down
+                raise
+            return self._draft.answer(by=self._by, is_stopped=True)
+
+    async def _compose(self) -> Answer:
+        context = await db(build_context, self.claim)
+        self._begin_draft(context)
+        timers = self._announce_work(context)
+        request = context.request
+        try:
+            for _ in range(MAX_STEPS):
+                calls = await self._ask(request, context)
+                results = [await db(use_tool, call, self.claim, language=context.language) for call in calls]
+                if not calls or any(result.closing for result in results):
+                    return self._closed(context, results)
+                request = _with_results(request, calls, results)
+        finally:
+            for timer in timers:
+                timer.cancel()
+        return self._closed(context, [])
+
+    async def _ask(self, request: ModelRequest, context: TurnContext) -> list[ToolCall]:
+        """Stream one answer of a model into the draft; return the tools it asks for."""
+        calls: list[ToolCall] = []
+        async with aclosing(gateway.stream(request)) as events:
+            async for event in events:
+                await self._take(event, context, calls)
+        return calls
+
+    async def _take(self, event: ModelEvent, context: TurnContext, calls: list[ToolCall]) -> None:
+        match event:
+            case TextDelta(text):
+                self._voice.say(self._draft.write(text))
+            case ToolCall():
+                calls.append(event)
+            case RouteStarted(provider=provider) | Finished(provider=provider):
+                self._by = "builtin" if provider == "builtin" else "model"
+            case Restarted(provider=provider):
+                self._by = "builtin" if provider == "builtin" else "model"
+                calls.clear()
+                await self._begin_again(context)
+
+    async def _begin_again(self, context: TurnContext) -> None:
+        """Another route answers from nothing: silently, unless words were shown already."""
+        self._begin_draft(context)
+        if self._voice.text:
+            self.claim = await db(restart_attempt, self.claim)
+            self._voice.begin_again(self.claim)
+
+    def _begin_draft(self, context: TurnContext) -> None:
+        self._draft = Draft(context.passages, context.language, context.said)
+
+    def _closed(self, context: TurnContext, results: list[ToolResult]) -> Answer:
+        self._voice.say(self._draft.finish())
+        closing = next((result.closing for result in results if result.closing), "")
+        if not closing:
+            return self._draft.answer(by=self._by)
+        said = self._draft.answer(by=self._by)
+        text = closing if said.is_abstention or closing in said.text else f"{said.text}\n\n{closing}".strip()
+        return replace(said, text=text, is_abstention=False, offers_human=False)
+
+    def _announce_work(self, context: TurnContext) -> list[asyncio.TimerHandle]:
+        """Say what is going on if the first words take their time."""
+        language = context.language
+        doing = say("searching", language)
+        if context.request.is_answerable and context.passages:
+            doing = say("reading", language, title=context.passages[0].title)
+        later = asyncio.get_running_loop().call_later
+        return [
+            later(STATUS_AFTER_SECONDS, self._tell_if_silent, doing),
+            later(STILL_WORKING_AFTER_SECONDS, self._tell_if_silent, say("still_working", language)),
+        ]
+
+    def _tell_if_silent(self, words: str) -> None:
+        if not self._voice.text:
+            self._voice.tell(words)
+
+    def _hear(self, signal: Signal) -> None:
+        if isinstance(signal, TurnsSuperseded):
+            self._is_void = True
+            self._cancel()
+        elif isinstance(signal, StopRequested) and signal.turn == str(self.claim.turn_id):
+            self._stop()
+
+    def _stop(self) -> None:
+        self._is_stopped = True
+        self._cancel()
+
+    def _cancel(self) -> None:
+        if self._writing is not None:
+            self._writing.cancel()
+
+    async def _keep_lease(self) -> None:
+        """Save what was shown and keep the claim, once a second; hear of a stop or a loss that no signal told."""
+        while True:
+            await asyncio.sleep(SAVE_EVERY_SECONDS)
+            try:
+                is_stopped = await db(extend_lease, self.claim, text=self._voice.text, index=self._voice.index)
+            except LeaseLost:
+                self._is_void = True
+                self._cancel()
+                return
+            except DatabaseError:
+                continue  # the next beat tries again; a lease that runs out meanwhile is found lost then
+            if is_stopped:
+                self._stop()
+
+
+def _with_results(request: ModelRequest, calls: list[ToolCall], results: list[ToolResult]) -> ModelRequest:
+    asked = ChatMessage("assistant", "", tool_calls=tuple(calls))
+    answers = [
+        ChatMessage("tool", result.for_model, tool_call_id=call.id) for call, result in zip(calls, results, strict=True)
+    ]
+    return replace(request, messages=(*request.messages, asked, *answers))

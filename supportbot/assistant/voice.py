@@ -1,0 +1,64 @@
+"""What readers see of an answer while it is written: deltas, joined into a few frames a second.
+
+The first words go out at once; then a frame gathers what came within its window. Nothing is written to the database.
+"""
+
+import asyncio
+
+from supportbot.assistant.limits import WINDOW_SECONDS
+from supportbot.chat.signals import Delta, Status
+from supportbot.chat.stream import switchboard
+from supportbot.chat.turns import Claim
+
+
+class Voice:
+    """The live text of one claim. `text` and `index` say what has been shown of the current attempt."""
+
+    def __init__(self, claim: Claim) -> None:
+        self._claim = claim
+        self._board = switchboard()
+        self._pending = ""
+        self._timer: asyncio.TimerHandle | None = None
+        self.text = ""
+        self.index = 0
+
+    def say(self, text: str) -> None:
+        """Show more text: now, or with the frame that is due."""
+        if not text:
+            return
+        self._pending += text
+        if self._timer is None:
+            self._send()
+            self._timer = asyncio.get_running_loop().call_later(WINDOW_SECONDS, self._window_over)
+
+    def flush(self) -> None:
+        """Show what is pending now."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._send()
+
+    def begin_again(self, claim: Claim) -> None:
+        """Start over under a new attempt; readers empty what they show."""
+        self._pending = ""
+        self.flush()
+        self._claim, self.text, self.index = claim, "", 0
+
+    def tell(self, words: str) -> None:
+        """Say what the assistant is doing."""
+        self._board.publish(self._claim.conversation_id, Status(str(self._claim.message_id), words))
+
+    def _window_over(self) -> None:
+        self._timer = None
+        if self._pending:
+            self._send()
+            self._timer = asyncio.get_running_loop().call_later(WINDOW_SECONDS, self._window_over)
+
+    def _send(self) -> None:
+        if not self._pending:
+            return
+        text, self._pending = self._pending, ""
+        delta = Delta(str(self._claim.message_id), self._claim.attempt, self.index, text)
+        self.text += text
+        self.index += 1
+        self._board.publish(self._claim.conversation_id, delta)
