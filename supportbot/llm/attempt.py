@@ -1,0 +1,119 @@
+"""One try at one provider: its deadlines, and the figures its call record needs.
+
+`asyncio.timeout` never spans a yield here: it would cancel whatever the reader of the stream is doing at that moment.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from supportbot.llm.conf import Limits
+from supportbot.llm.errors import ProviderError, ProviderRefused, ProviderUnclear, Reason
+from supportbot.llm.ports import Provider, ProviderEvent
+from supportbot.llm.record import CallRecord
+from supportbot.llm.tokens import CHARACTERS_PER_TOKEN, estimated_usage
+from supportbot.llm.types import Finished, ModelRequest, TextDelta, Usage
+
+
+class Outcome(StrEnum):
+    """How an attempt ended, as it is stored."""
+
+    DONE = "done"
+    REFUSED = "refused"
+    UNCLEAR = "unclear"
+    STOPPED = "stopped"
+
+
+class Attempt:
+    """Reads one provider's stream once. An attempt that is left early counts as stopped."""
+
+    def __init__(self, provider: Provider, request: ModelRequest, *, keeps_text: bool = False) -> None:
+        self.provider = provider
+        self.request = request
+        self.started_at = datetime.now(UTC)
+        self.outcome = Outcome.STOPPED
+        self.reason: Reason | None = None
+        self.first_token_seconds: float | None = None
+        self.duration_seconds = 0.0
+        self.characters = 0
+        # Text tokens, reasoning or a call's arguments: from the first sign of life on, a retry would be a second answer.
+        self.has_begun = False
+        self._texts: list[str] | None = [] if keeps_text else None
+        self._usage: Usage | None = None
+        self._started = time.monotonic()
+
+    async def events(self, limits: Limits, *, ends_at: float) -> AsyncIterator[ProviderEvent]:
+        """Yield the provider's events; `ends_at` is on the loop's clock.
+
+        Raises ProviderError, with STALLED or DEADLINE where the time was over.
+        """
+        loop = asyncio.get_running_loop()
+        due = min(ends_at, loop.time() + limits.first_token_seconds)
+        try:
+            async with aclosing(self.provider.stream(self.request)) as events:  # type: ignore[type-var]  # a generator
+                while (event := await _next(events, due, ends_at)) is not None:
+                    self._note(event)
+                    yield event
+                    due = min(ends_at, loop.time() + limits.gap_seconds)
+            if self.outcome is not Outcome.DONE:
+                raise ProviderUnclear(Reason.CUT, "the provider ended without a last event")
+        except ProviderError as error:
+            self.outcome = Outcome.REFUSED if isinstance(error, ProviderRefused) else Outcome.UNCLEAR
+            self.reason = error.reason
+            raise
+        finally:
+            self.duration_seconds = time.monotonic() - self._started
+
+    def usage(self) -> Usage:
+        """Return what the attempt used: the provider's count, or an estimate where it broke off."""
+        if self._usage is not None:
+            return self._usage
+        if self.outcome is Outcome.REFUSED or (self.reason is Reason.UNREACHABLE and not self.has_begun):
+            return Usage()
+        return estimated_usage(self.request, self.characters // CHARACTERS_PER_TOKEN)
+
+    def record(self) -> CallRecord:
+        """Return the figures to store, once the attempt has ended."""
+        request = self.request
+        said = "" if self._texts is None else "\n\n".join(f"{m.role}: {m.content}" for m in request.messages)
+        return CallRecord(
+            purpose=request.purpose,
+            provider=self.provider.name,
+            model=self.provider.model,
+            is_local=self.provider.is_local,
+            outcome=self.outcome,
+            reason=self.reason.value if self.reason else "",
+            usage=self.usage(),
+            started_at=self.started_at,
+            duration_seconds=self.duration_seconds,
+            first_token_seconds=self.first_token_seconds,
+            prompt_version=request.prompt_version,
+            conversation_id=request.conversation_id,
+            turn_id=request.turn_id,
+            said=said,
+            answered="".join(self._texts or ()),
+        )
+
+    def _note(self, event: ProviderEvent) -> None:
+        if self.first_token_seconds is None:
+            self.first_token_seconds = time.monotonic() - self._started
+        self.has_begun = True
+        if isinstance(event, TextDelta):
+            self.characters += len(event.text)
+            if self._texts is not None:
+                self._texts.append(event.text)
+        elif isinstance(event, Finished):
+            self.outcome = Outcome.DONE
+            self._usage = event.usage
+
+
+async def _next(events: AsyncIterator[ProviderEvent], due: float, ends_at: float) -> ProviderEvent | None:
+    """Return the next event, or None at the end of the stream."""
+    try:
+        async with asyncio.timeout_at(due):
+            return await anext(events, None)
+    except TimeoutError as error:
+        raise ProviderUnclear(Reason.DEADLINE if due >= ends_at else Reason.STALLED) from error

@@ -1,0 +1,94 @@
+"""What can go wrong with a model: for callers, what is left to do; inside, whether the provider did its work.
+
+Toward a provider there are three outcomes. It happened: no error. It did not: ProviderRefused. We do not know, and it may
+have been charged: ProviderUnclear.
+"""
+
+from enum import StrEnum
+
+from supportbot.errors import SupportBotError
+
+
+class LlmError(SupportBotError):
+    code = "model_error"
+    status = 503
+    default_message = "The assistant cannot answer right now."
+
+
+class ModelUnavailable(LlmError):
+    """Every route for this purpose has failed or is switched off."""
+
+    code = "model_unavailable"
+
+
+class DeadlineExceeded(LlmError):
+    """The time of the whole call is over and no other route had time left."""
+
+    code = "model_deadline"
+    status = 504
+    default_message = "The assistant took too long to answer."
+
+
+class BudgetExceeded(LlmError):
+    """The workspace's amount for today is spent, and no free route serves this purpose."""
+
+    code = "model_budget"
+    default_message = "Today's budget for the assistant is spent."
+
+
+class ModelMisconfigured(LlmError):
+    """The operator's settings do not name a usable model; the message says which setting to change."""
+
+    code = "model_misconfigured"
+    status = 500
+
+
+class Reason(StrEnum):
+    """Why an attempt ended badly: the closed list for logs, call records and `Restarted`."""
+
+    UNREACHABLE = "unreachable"
+    CUT = "cut"
+    STALLED = "stalled"
+    DEADLINE = "deadline"
+    GARBAGE = "garbage"
+    TOO_LARGE = "too_large"
+    RATE_LIMITED = "rate_limited"
+    QUOTA = "quota"
+    SERVER_ERROR = "server_error"
+    REJECTED = "rejected"
+    NOT_AUTHORISED = "not_authorised"
+    NOT_FOUND = "not_found"
+    CIRCUIT_OPEN = "circuit_open"
+    BUDGET = "budget"
+
+
+# What a second try a moment later may mend. A stall is not here: it has already used up the time of a retry.
+WORTH_A_RETRY = frozenset({Reason.UNREACHABLE, Reason.CUT, Reason.RATE_LIMITED, Reason.SERVER_ERROR, Reason.GARBAGE})
+
+
+class ProviderError(LlmError):
+    """One attempt at one provider ended badly. `detail` is for the operator and never shown to a customer."""
+
+    def __init__(
+        self, reason: Reason, detail: str = "", *, retry_after_seconds: float | None = None, status: int | None = None
+    ) -> None:
+        super().__init__()
+        self.reason = reason
+        self.detail = detail
+        self.retry_after_seconds = retry_after_seconds
+        self.http_status = status
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.detail}" if self.detail else self.reason.value
+
+
+class ProviderRefused(ProviderError):
+    """It did not happen: nothing was generated and nothing is charged."""
+
+    code = "provider_refused"
+
+
+class ProviderUnclear(ProviderError):
+    """We do not know how much was generated, nor what it will cost."""
+
+    code = "provider_unclear"

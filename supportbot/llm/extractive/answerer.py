@@ -1,0 +1,94 @@
+"""The built-in answer to one request: a quotation, a courtesy, a wish passed on, or an honest "not found". Pure.
+
+Whether there is an answer at all was decided by search (`is_answerable`). Recognising an action joins in at `reply_to`, as
+one more step before the quotation: it reads `request.tools`, which carry each action's description and schema.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import orjson
+
+from supportbot.llm.extractive import conversation
+from supportbot.llm.extractive.choice import choose
+from supportbot.llm.extractive.language import base_language, detect
+from supportbot.llm.extractive.person import accepts, wants_person
+from supportbot.llm.extractive.phrases import is_offer_of_a_person, say
+from supportbot.llm.extractive.scoring import rank
+from supportbot.llm.extractive.smalltalk import courtesy_in
+from supportbot.llm.extractive.units import Unit, units_of
+from supportbot.llm.types import ModelRequest, ToolCall
+
+HUMAN_TOOL = "request_human"
+PIECE_CHARACTERS = 32
+REASON_MOST = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    text: str
+    tool_calls: tuple[ToolCall, ...] = ()
+
+
+def reply_to(request: ModelRequest) -> Reply:
+    """Return what to answer, whatever the purpose."""
+    if request.purpose == "rewrite":
+        return Reply(conversation.standalone(request.question, request.messages))
+    if request.purpose == "summarise":
+        return Reply(conversation.summary(request.messages, base_language(request.locale)))
+    language = detect(request.question, base_language(request.locale))
+    if _asks_for_a_person(request):
+        return _to_a_person(request, language)
+    courtesy = courtesy_in(request.question)
+    if courtesy is not None:
+        return Reply(say(courtesy, language))
+    return Reply(_quotation(request, language) or say("not_found", language))
+
+
+def pieces(text: str) -> Iterator[str]:
+    """Yield `text` in small pieces that end between words."""
+    piece = ""
+    for word in text.split(" "):
+        piece = f"{piece}{word} "
+        if len(piece) >= PIECE_CHARACTERS:
+            yield piece
+            piece = ""
+    if piece.strip():
+        yield piece[:-1]
+
+
+def _asks_for_a_person(request: ModelRequest) -> bool:
+    if wants_person(request.question):
+        return True
+    answers = [message.content for message in request.messages if message.role == "assistant"]
+    return bool(answers) and is_offer_of_a_person(answers[-1]) and accepts(request.question)
+
+
+def _to_a_person(request: ModelRequest, language: str) -> Reply:
+    if HUMAN_TOOL not in {tool.name for tool in request.tools}:
+        return Reply(say("no_person", language))
+    reason = orjson.dumps({"reason": request.question[:REASON_MOST]}).decode()
+    return Reply(say("to_person", language), (ToolCall("builtin-1", HUMAN_TOOL, reason),))
+
+
+def _quotation(request: ModelRequest, language: str) -> str:
+    """Return the sentences that answer, each with the number of its source; empty if there is nothing to quote."""
+    if not request.is_answerable:
+        return ""
+    units = [unit for source in request.sources for unit in units_of(source)]
+    chosen = choose(rank(request.question, units, language=language), units)
+    return "".join(_laid_out(chosen)).strip()
+
+
+def _laid_out(chosen: list[Unit]) -> Iterator[str]:
+    """Sentences run on, lists and rows stand on lines of their own."""
+    previous: Unit | None = None
+    for unit in chosen:
+        cited = f"{unit.text} [{unit.source.number}]"
+        if unit.is_listed:
+            yield f"\n{unit.mark or '-'} {cited}"
+        elif unit.kind == "row" or (previous is not None and previous.kind != "sentence"):
+            yield f"\n{cited}"
+        else:
+            yield f" {cited}"
+        previous = unit

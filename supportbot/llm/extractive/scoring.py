@@ -1,0 +1,101 @@
+"""Which units of the retrieved passages answer the question. Pure.
+
+A unit earns by the rare words it shares with the question, its heading and title by the same at a discount. Search has
+already ranked the passages: their order breaks ties, and decides alone where question and passage share no words.
+"""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from supportbot.llm.extractive.language import base_language
+from supportbot.llm.extractive.units import Unit
+from supportbot.llm.extractive.words import likeness, terms, words
+
+HEADING_SHARE = 0.35
+RANK_WEIGHT = 0.3
+OTHER_LANGUAGE_SHARE = 0.6
+KIND_OF_ANSWER_BONUS = 0.12
+OPENING_BONUS = 0.05
+QUESTION_SHARE = 0.4
+SHORT_WORDS, SHORT_SHARE = 4, 0.6
+LONG_WORDS, LONG_SHARE = 60, 0.8
+
+_TIME = re.compile(
+    r"\d.{0,20}\b(?:minute|hour|day|week|month|year|stunde|tag|werktag|woche|monat|jahr|uhr)|\d{1,2}:\d\d", re.I
+)
+_AMOUNT = re.compile(r"[€$£¥]|\b(?:eur|euro|usd|free|kostenlos|gratis|percent|prozent)\b|\d ?%", re.I)
+_ASKS_TIME = re.compile(
+    r"\b(?:how long|how (?:many|much) (?:days|time)|when|until|deadline|wie lange|wann|bis wann|frist|dauert)\b", re.I
+)
+_ASKS_AMOUNT = re.compile(
+    r"\b(?:how much|cost|costs|price|fee|fees|charge|wie ?viel|kostet|kosten|preis|gebühr|gebühren|teuer)\b", re.I
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    unit: Unit
+    score: float
+
+
+def rank(question: str, units: Sequence[Unit], *, language: str) -> list[Scored]:
+    """Return the units with their scores, best first; only the order and the ratio to the best have a meaning."""
+    asked = list(dict.fromkeys(terms(question)))
+    found = [terms(unit.text) for unit in units]
+    weights = _weights(asked, found)
+    order = {unit.source.number: place for place, unit in reversed(list(enumerate(units)))}
+    places = {number: place for place, number in enumerate(sorted(order, key=lambda number: order[number]))}
+    scored = [
+        Scored(unit, _score(unit, unit_terms, weights, question, places[unit.source.number], language))
+        for unit, unit_terms in zip(units, found, strict=True)
+    ]
+    return sorted(scored, key=lambda entry: -entry.score)
+
+
+def _weights(asked: Sequence[str], found: Sequence[Sequence[str]]) -> dict[str, float]:
+    """Return each asked term's share of the whole: a term in few units weighs more, one in none still counts as asked."""
+    inverse = {}
+    for term in asked:
+        hits = sum(any(likeness(term, other) for other in unit_terms) for unit_terms in found)
+        inverse[term] = math.log(1 + (len(found) + 1) / (hits + 0.5))
+    total = sum(inverse.values()) or 1.0
+    return {term: weight / total for term, weight in inverse.items()}
+
+
+def _score(
+    unit: Unit, unit_terms: Sequence[str], weights: dict[str, float], question: str, place: int, language: str
+) -> float:
+    of_text = _share(weights, unit_terms)
+    of_heading = _share(weights, terms(f"{unit.source.title} {unit.heading}"))
+    score = of_text + HEADING_SHARE * of_heading + RANK_WEIGHT / (place + 1) + _bonus(unit, question)
+    if base_language(unit.source.locale) != language:
+        score *= OTHER_LANGUAGE_SHARE
+    return score * _form_share(unit)
+
+
+def _share(weights: dict[str, float], found: Sequence[str]) -> float:
+    """Return which share of the question's weight these terms cover."""
+    return sum(
+        weight * max((likeness(term, other) for other in found), default=0.0) for term, weight in weights.items()
+    )
+
+
+def _bonus(unit: Unit, question: str) -> float:
+    bonus = OPENING_BONUS if unit.position == 0 else 0.0
+    if _ASKS_TIME.search(question) and _TIME.search(unit.text):
+        bonus += KIND_OF_ANSWER_BONUS
+    if _ASKS_AMOUNT.search(question) and _AMOUNT.search(unit.text):
+        bonus += KIND_OF_ANSWER_BONUS
+    return bonus
+
+
+def _form_share(unit: Unit) -> float:
+    """Return what the form takes away: a question answers none, a fragment little, and nobody reads a wall of text."""
+    if unit.text.endswith("?"):
+        return QUESTION_SHARE
+    count = len(words(unit.text))
+    if count < SHORT_WORDS and unit.kind == "sentence":
+        return SHORT_SHARE
+    return LONG_SHARE if count > LONG_WORDS else 1.0

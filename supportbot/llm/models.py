@@ -1,0 +1,91 @@
+"""What calls to models cost and how they went, and how much a workspace may spend on them in a day."""
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils.timezone import now
+
+from supportbot.accounts.constraints import SameWorkspace
+from supportbot.accounts.models import TenantModel
+
+# Prices are per million tokens: a single call may cost a small fraction of a cent.
+MONEY = {"max_digits": 18, "decimal_places": 8}
+
+
+class LLMCall(TenantModel):
+    """One attempt at one provider. A turn that fell back has several rows.
+
+    Conversation and turn are plain values: the record of what was paid outlives the erasure of a chat.
+    """
+
+    class Outcome(models.TextChoices):
+        DONE = "done"
+        REFUSED = "refused", "refused: nothing was generated"
+        UNCLEAR = "unclear", "broke off: how much was generated is not known"
+        STOPPED = "stopped", "stopped by us"
+
+    purpose = models.CharField(max_length=20)
+    provider = models.CharField(max_length=40)
+    model = models.CharField(max_length=200)
+    prompt_version = models.CharField(max_length=60, blank=True)
+    conversation_id = models.UUIDField(null=True)
+    turn_id = models.UUIDField(null=True)
+    input_tokens = models.PositiveIntegerField(default=0)
+    output_tokens = models.PositiveIntegerField(default=0)
+    cached_tokens = models.PositiveIntegerField(default=0)
+    is_estimated = models.BooleanField(default=False, help_text="The provider did not report its tokens.")
+    cost = models.DecimalField(**MONEY, null=True, help_text="Empty while LLM_PRICES has no price for the model.")
+    currency = models.CharField(max_length=3, blank=True)
+    time_to_first_token_ms = models.PositiveIntegerField(null=True)
+    duration_ms = models.PositiveIntegerField()
+    outcome = models.CharField(max_length=8, choices=Outcome.choices)
+    reason = models.CharField(max_length=20, blank=True)
+    started_at = models.DateTimeField(default=now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["id", "workspace"], name="llm_call_in_workspace")]
+        indexes = [
+            models.Index(fields=["workspace", "started_at"], name="llm_call_by_day"),
+            models.Index(fields=["conversation_id"], name="llm_call_by_conversation"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.purpose} by {self.provider} {self.model}: {self.outcome}"
+
+
+class LLMBody(TenantModel):
+    """What was said in one call, with personal data masked. Written only with LLM_STORE_BODIES, gone after its expiry."""
+
+    call = models.OneToOneField(LLMCall, on_delete=models.CASCADE, related_name="body", db_constraint=False)
+    request = models.TextField()
+    response = models.TextField(blank=True)
+    expires_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = [SameWorkspace("call", name="llm_body_workspace")]
+
+    def __str__(self) -> str:
+        return f"Body of {self.call_id}"
+
+
+class Budget(TenantModel):
+    """What a workspace may spend on models in one UTC day, what is promised to calls under way, and what is spent."""
+
+    day = models.DateField()
+    amount = models.DecimalField(**MONEY)
+    currency = models.CharField(max_length=3)
+    reserved = models.DecimalField(**MONEY, default=0)
+    spent = models.DecimalField(**MONEY, default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "day"], name="llm_budget_once_a_day"),
+            models.CheckConstraint(condition=Q(reserved__gte=0, spent__gte=0), name="llm_budget_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day}: {self.spent} of {self.amount} {self.currency}"
+
+    @classmethod
+    def room_for(cls, amount: object) -> Q:
+        """Return the condition under which `amount` still fits; the database evaluates it on the locked row."""
+        return Q(amount__gte=F("spent") + F("reserved") + amount)

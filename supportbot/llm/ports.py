@@ -1,0 +1,47 @@
+"""What the gateway expects of a provider."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from supportbot.llm.types import Finished, ModelRequest, TextDelta, ToolCall, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Working:
+    """The model is busy with something that is not shown yet (reasoning, a tool call's arguments): a sign of life."""
+
+
+WORKING = Working()
+ProviderEvent = TextDelta | ToolCall | Finished | Working
+
+
+class Provider(Protocol):
+    """One way to reach one model. It neither retries nor watches the clock: the gateway does."""
+
+    name: str
+    model: str
+    # Runs in this process: costs nothing and cannot be unreachable, so neither breaker nor budget apply.
+    is_local: bool
+
+    def stream(self, request: ModelRequest) -> AsyncIterator[ProviderEvent]:
+        """Yield events, `Finished` last. Raises ProviderRefused or ProviderUnclear; closes upstream when closed."""
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    vectors: list[list[float]]
+    usage: Usage
+
+
+class EmbeddingProvider(Protocol):
+    name: str
+    model: str
+    is_local: bool
+
+    async def embed(self, texts: Sequence[str]) -> Embedded:
+        """Return one vector for each text, in their order. Raises ProviderRefused or ProviderUnclear."""
+
+    async def close(self) -> None: ...

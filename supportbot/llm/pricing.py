@@ -1,0 +1,80 @@
+"""What tokens cost, from the operator's table. No price and no model is built in: an unknown one has no cost, not zero.
+
+LLM_PRICES is JSON: {"currency": "EUR", "per_million_tokens": {"<model>": {"input": "0.15", "output": "0.60",
+"cached": "0.08"}}}. `cached` may be left out; cached tokens then cost as much as others.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+
+from supportbot.llm.errors import ModelMisconfigured
+from supportbot.llm.types import Usage
+
+MILLION = Decimal(1_000_000)
+_AMOUNT = re.compile(r"\d{1,9}(\.\d{1,8})?", re.ASCII)
+_CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    amount: Decimal
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """Amounts per million tokens."""
+
+    currency: str
+    input: Decimal
+    output: Decimal
+    cached: Decimal
+
+    def of(self, usage: Usage) -> Money:
+        """Return what `usage` costs; providers count cached tokens among the input tokens."""
+        cached = min(usage.cached_tokens, usage.input_tokens)
+        fresh = usage.input_tokens - cached
+        amount = fresh * self.input + cached * self.cached + usage.output_tokens * self.output
+        return Money(amount / MILLION, self.currency)
+
+
+def price_of(model: str) -> Price | None:
+    """Return the price of a model, or None if the operator gave none. Raises ModelMisconfigured for a malformed table."""
+    return parse_prices(settings.LLM_PRICES).get(model)
+
+
+def parse_prices(table: Any) -> dict[str, Price]:
+    """Return the prices by model. Raises ModelMisconfigured naming the entry that is wrong."""
+    if not table:
+        return {}
+    if not isinstance(table, Mapping) or not isinstance(table.get("per_million_tokens"), Mapping):
+        raise ModelMisconfigured(
+            'LLM_PRICES must look like {"currency": "EUR", "per_million_tokens": {"<model>": {"input": "0.15", "output": "0.6"}}}.'
+        )
+    currency = table.get("currency")
+    if not isinstance(currency, str) or not _CURRENCY.fullmatch(currency):
+        raise ModelMisconfigured("LLM_PRICES: currency must be three capital letters, like EUR.")
+    return {model: _price(currency, model, entry) for model, entry in table["per_million_tokens"].items()}
+
+
+def _price(currency: str, model: str, entry: Any) -> Price:
+    if not isinstance(entry, Mapping):
+        raise ModelMisconfigured(f"LLM_PRICES: the price of {model} must be an object with input and output.")
+    unknown = sorted(set(entry) - {"input", "output", "cached"})
+    if unknown:
+        raise ModelMisconfigured(f"LLM_PRICES: {model} has an unknown field {unknown[0]!r}.")
+    per_input = _amount(model, "input", entry.get("input"))
+    cached = _amount(model, "cached", entry["cached"]) if "cached" in entry else per_input
+    return Price(currency, per_input, _amount(model, "output", entry.get("output")), cached)
+
+
+def _amount(model: str, field: str, value: Any) -> Decimal:
+    text = str(value)
+    if isinstance(value, bool) or not _AMOUNT.fullmatch(text):
+        raise ModelMisconfigured(f'LLM_PRICES: {model}.{field} must be an amount per million tokens, like "0.15".')
+    return Decimal(text)

@@ -1,0 +1,32 @@
+"""The built-in answerer behind the same interface as any model: no network, no key, no model.
+
+It quotes and never makes up; what it says in its own words stands in `extractive.phrases`.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from supportbot.llm.extractive.answerer import pieces, reply_to
+from supportbot.llm.ports import ProviderEvent
+from supportbot.llm.types import Finished, ModelRequest, TextDelta, Usage
+
+
+class BuiltinProvider:
+    """Answers from the passages it is given."""
+
+    name = "builtin"
+    model = "extractive"
+    is_local = True
+
+    async def stream(self, request: ModelRequest) -> AsyncIterator[ProviderEvent]:
+        """Yield the answer in small pieces, then a tool call if a person is wanted."""
+        reply = reply_to(request)
+        for piece in pieces(reply.text):
+            yield TextDelta(piece)
+            await asyncio.sleep(0)  # lets "stop" in between two pieces; there is no pretended typing
+        for call in reply.tool_calls:
+            yield call
+        yield Finished("tool_calls" if reply.tool_calls else "stop", Usage(), self.name, self.model)
+
+    async def close(self) -> None:
+        """Nothing is open."""

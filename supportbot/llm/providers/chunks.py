@@ -1,0 +1,201 @@
+"""Chat Completions chunks to events. Pure, and without pydantic: building the SDK's object costs more than all the rest.
+
+Nothing here trusts the shape: a field of another type than agreed is garbage and ends the attempt, never the process.
+"""
+
+from typing import Any
+
+import orjson
+
+from supportbot.llm.ports import WORKING, ProviderEvent
+from supportbot.llm.types import TextDelta, ToolCall, Usage
+
+CALLS_MOST = 16
+ARGUMENTS_CHARACTERS_MOST = 64 * 1024
+# A token is rarely longer; a server that ignores our token limit is stopped by whichever comes first.
+CHARACTERS_PER_TOKEN_MOST = 16
+DONE = b"[DONE]"
+
+
+class Garbage(ValueError):
+    """Not a chat completion chunk."""
+
+
+class UpstreamError(ValueError):
+    """The server reports an error inside the stream, after its 200. `status` is its code where it gave a number."""
+
+    def __init__(self, message: str, status: int | None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class _Call:
+    __slots__ = ("arguments", "id", "length", "name")
+
+    def __init__(self) -> None:
+        self.id = ""
+        self.name = ""
+        self.arguments: list[str] = []
+        self.length = 0
+
+
+class Answer:
+    """One answer as it grows. `feed` takes the payloads of one read and gives its text as one delta."""
+
+    def __init__(self, *, output_tokens_most: int) -> None:
+        self.finish_reason: str | None = None
+        self.usage: Usage | None = None
+        self.is_done = False
+        self.pieces = 0
+        self.characters = 0
+        self._pieces_most = output_tokens_most + 16  # empty first and last chunks are pieces too
+        self._characters_most = output_tokens_most * CHARACTERS_PER_TOKEN_MOST
+        self._calls: list[_Call] = []
+        self._by_index: dict[int, _Call] = {}
+
+    @property
+    def is_over_limit(self) -> bool:
+        return self.pieces > self._pieces_most or self.characters > self._characters_most
+
+    def feed(self, payloads: list[bytes]) -> ProviderEvent | None:
+        """Return the new text, or WORKING for progress that is not text. Raises Garbage or UpstreamError."""
+        texts: list[str] = []
+        is_working = False
+        for payload in payloads:
+            if payload == DONE or payload.strip() == DONE:
+                self.is_done = True
+                break
+            delta = self._delta_of(payload)
+            if delta is None:
+                continue
+            text = delta.get("content") or delta.get("refusal")
+            if text:
+                texts.append(_string(text))
+            if delta.get("tool_calls"):
+                self._add_calls(delta["tool_calls"])
+                is_working = True
+            elif delta.get("reasoning_content") or delta.get("reasoning"):
+                self.pieces += 1
+                is_working = True
+        if texts:
+            return self._text_event(texts)
+        return WORKING if is_working else None
+
+    def whole(self, body: bytes) -> ProviderEvent | None:
+        """Take an answer that came in one piece, from a server that does not stream."""
+        self.is_done = True
+        message = self._part_of(_object(body), "message")
+        if not message:
+            raise Garbage("no message")
+        self._add_calls(message.get("tool_calls") or [])
+        text = message.get("content") or message.get("refusal")
+        self.finish_reason = self.finish_reason or "stop"
+        return self._text_event([_string(text)]) if text else None
+
+    def tool_calls(self) -> list[ToolCall]:
+        """Return the calls that have a name, in the order in which they began."""
+        return [ToolCall(call.id, call.name, "".join(call.arguments)) for call in self._calls if call.name]
+
+    def _text_event(self, texts: list[str]) -> TextDelta:
+        text = "".join(texts)
+        if "\0" in text:  # the database refuses it, and no reader ever wanted one
+            text = text.replace("\0", "")
+        self.pieces += len(texts)
+        self.characters += len(text)
+        return TextDelta(text)
+
+    def _delta_of(self, payload: bytes) -> dict[str, Any] | None:
+        return self._part_of(_object(payload), "delta")
+
+    def _part_of(self, chunk: dict[str, Any], name: str) -> dict[str, Any] | None:
+        """Return `delta` or `message` of the first choice, keeping usage and finish reason on the way."""
+        if chunk.get("error"):
+            raise _reported(chunk["error"])
+        if chunk.get("usage"):
+            self.usage = usage_of(chunk["usage"])
+        choices = chunk.get("choices")
+        if not choices:
+            return None
+        try:
+            choice = choices[0]
+            reason, part = choice.get("finish_reason"), choice.get(name)
+        except (TypeError, KeyError, AttributeError, IndexError) as error:
+            raise Garbage("choices") from error
+        if reason:
+            self.finish_reason = _string(reason)
+        if part is not None and not isinstance(part, dict):
+            raise Garbage(name)
+        return part
+
+    def _add_calls(self, parts: Any) -> None:
+        """Join the pieces of parallel calls by index; some servers send every call whole under index 0."""
+        if not isinstance(parts, list):
+            raise Garbage("tool_calls")
+        for position, part in enumerate(parts):
+            if not isinstance(part, dict) or not isinstance(part.get("function") or {}, dict):
+                raise Garbage("tool_calls")
+            index = part.get("index", position)
+            call = self._call_at(index if isinstance(index, int) else position, part.get("id"))
+            function = part.get("function") or {}
+            if function.get("name"):
+                call.name = _string(function["name"])[:200]
+            self._add_arguments(call, function.get("arguments"))
+
+    def _call_at(self, index: int, identifier: Any) -> _Call:
+        call = self._by_index.get(index)
+        if call is None or (identifier and call.id and identifier != call.id):
+            if len(self._calls) >= CALLS_MOST:
+                raise Garbage("too many tool calls")
+            call = self._by_index[index] = _Call()
+            self._calls.append(call)
+        if identifier:
+            call.id = _string(identifier)[:200]
+        return call
+
+    @staticmethod
+    def _add_arguments(call: _Call, arguments: Any) -> None:
+        if arguments is None or arguments == "":
+            return
+        # Some servers send the arguments as an object in place of its JSON text.
+        text = orjson.dumps(arguments).decode() if isinstance(arguments, dict) else _string(arguments)
+        call.length += len(text)
+        if call.length > ARGUMENTS_CHARACTERS_MOST:
+            raise Garbage("tool call arguments too long")
+        call.arguments.append(text)
+
+
+def usage_of(raw: Any) -> Usage:
+    """Return the provider's own count; what it does not say is zero."""
+    if not isinstance(raw, dict):
+        raise Garbage("usage")
+    details = raw.get("prompt_tokens_details")
+    cached = details.get("cached_tokens") if isinstance(details, dict) else 0
+    return Usage(_count(raw.get("prompt_tokens")), _count(raw.get("completion_tokens")), _count(cached))
+
+
+def _count(value: Any) -> int:
+    # Bounded: the number goes into a database column and into money.
+    return min(max(value, 0), 100_000_000) if isinstance(value, int) else 0
+
+
+def _object(payload: bytes) -> dict[str, Any]:
+    try:
+        value = orjson.loads(payload)
+    except orjson.JSONDecodeError as error:
+        raise Garbage("not JSON") from error
+    if not isinstance(value, dict):
+        raise Garbage("not an object")
+    return value
+
+
+def _string(value: Any) -> str:
+    if not isinstance(value, str):
+        raise Garbage("not a text")
+    return value
+
+
+def _reported(error: Any) -> UpstreamError:
+    if not isinstance(error, dict):
+        return UpstreamError(str(error)[:200], None)
+    code = error.get("code")
+    return UpstreamError(str(error.get("message", ""))[:200], code if isinstance(code, int) else None)

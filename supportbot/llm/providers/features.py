@@ -1,0 +1,78 @@
+"""What a compatible server turned out not to know, and how to ask it without. Pure.
+
+"OpenAI-compatible" covers servers that refuse `stream_options`, tools or streaming. A refused request was not carried out,
+so asking again in a simpler way is no retry; what was learnt holds for the life of the client.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from supportbot.llm.types import ChatMessage, ModelRequest, ToolSpec
+
+# The statuses with which servers answer a field they do not know.
+REFUSES_A_FIELD = frozenset({400, 405, 422, 501})
+# A complaint about what we put into the tools (a bad schema) must not switch tools off: it has to sound like "unknown".
+_UNKNOWN = re.compile(
+    r"support|unrecogni|unknown|unexpected|extra|permitted|not allowed|requires|forbidden|not implemented"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """How a request is worded. `token_field` has two names in the wild: older servers know one, newer models the other."""
+
+    streams: bool = True
+    reports_usage: bool = True
+    takes_tools: bool = True
+    token_field: str = "max_tokens"
+
+    def body(self, model: str, request: ModelRequest) -> dict[str, Any]:
+        """Return the JSON body of the request, as this server understands it."""
+        body: dict[str, Any] = {
+            "model": model,
+            "messages": [_message(message) for message in request.messages],
+            self.token_field: request.max_output_tokens,
+            "stream": self.streams,
+        }
+        if self.streams and self.reports_usage:
+            body["stream_options"] = {"include_usage": True}
+        if self.takes_tools and request.tools:
+            body["tools"] = [_tool(tool) for tool in request.tools]
+        return body
+
+
+def simpler(features: Features, complaint: str) -> Features | None:
+    """Return the next simpler way to ask after `complaint`, or None if it is about something else."""
+    said = complaint.lower()
+    if features.token_field == "max_tokens" and "max_completion_tokens" in said:
+        return replace(features, token_field="max_completion_tokens")
+    if features.reports_usage and features.streams and ("stream_options" in said or "include_usage" in said):
+        return replace(features, reports_usage=False)
+    if _UNKNOWN.search(said):
+        if features.takes_tools and "tool" in said:
+            return replace(features, takes_tools=False)
+        if features.streams and "stream" in said:
+            return replace(features, streams=False)
+    # Some servers refuse an unknown field without naming it; usage is the one nobody misses.
+    return replace(features, reports_usage=False) if features.reports_usage and features.streams else None
+
+
+def _message(message: ChatMessage) -> dict[str, Any]:
+    wire: dict[str, Any] = {"role": message.role, "content": message.content}
+    if message.tool_calls:
+        wire["tool_calls"] = [
+            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+            for call in message.tool_calls
+        ]
+    if message.tool_call_id is not None:
+        wire["tool_call_id"] = message.tool_call_id
+    return wire
+
+
+def _tool(tool: ToolSpec) -> Mapping[str, Any]:
+    return {
+        "type": "function",
+        "function": {"name": tool.name, "description": tool.description, "parameters": dict(tool.parameters)},
+    }

@@ -1,0 +1,176 @@
+"""Any OpenAI-compatible server, through the official SDK on its asyncio transport.
+
+Only the request goes through the SDK's models. The answer is read as raw bytes: parsing each chunk with pydantic costs four
+times all the rest. Importing this module imports the SDK (half a second): routing does so only when a model is configured.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack
+from typing import Any
+
+import openai
+import orjson
+from openai import AsyncAPIResponse, AsyncOpenAI, DefaultAioHttpClient
+
+from supportbot.llm.errors import ProviderUnclear, Reason
+from supportbot.llm.ports import Embedded, ProviderEvent
+from supportbot.llm.providers.chunks import Answer, Garbage, usage_of
+from supportbot.llm.providers.features import REFUSES_A_FIELD, Features, simpler
+from supportbot.llm.providers.openai_errors import TRANSPORT_ERRORS, provider_errors
+from supportbot.llm.providers.sse import STREAM_BYTES_MOST, EventReader, NotAnEventStream, TooLarge
+from supportbot.llm.tokens import estimated_usage
+from supportbot.llm.types import Finished, ModelRequest
+
+CONNECT_SECONDS = 5.0
+# A backstop only: the gateway's deadlines are shorter and cover what a time-out per read cannot.
+READ_SECONDS = 120.0
+# How long a finished answer waits for its usage figures and the end mark.
+TAIL_SECONDS = 2.0
+EMBEDDINGS_BYTES_MOST = 64 * 1024 * 1024
+
+
+def make_client(*, api_key: str, base_url: str) -> AsyncOpenAI:
+    """Return a client for the running event loop, which alone may use and close it. It never retries."""
+    return AsyncOpenAI(
+        api_key=api_key or "not-needed",  # local servers ask for none, the SDK insists on one
+        base_url=base_url or None,
+        max_retries=0,
+        timeout=openai.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
+        http_client=DefaultAioHttpClient(),
+        # A compressed stream comes late, and a few kilobytes of it may unpack to anything.
+        default_headers={"Accept-Encoding": "identity"},
+    )
+
+
+class OpenAIProvider:
+    """Chat completions of one model on one server."""
+
+    is_local = False
+
+    def __init__(self, client: AsyncOpenAI, *, model: str, name: str = "openai") -> None:
+        self.name = name
+        self.model = model
+        self.features = Features()
+        self._client = client
+
+    async def stream(self, request: ModelRequest) -> AsyncIterator[ProviderEvent]:
+        """Yield text as it comes, then whole tool calls, then Finished. Leaving early closes the connection."""
+        answer = Answer(output_tokens_most=request.max_output_tokens)
+        with provider_errors():
+            async with AsyncExitStack() as stack:
+                response = await self._ask(stack, request)
+                if response.headers.get("content-type", "").startswith("application/json"):
+                    event = answer.whole(await _body(response, STREAM_BYTES_MOST))
+                    if event is not None:
+                        yield event
+                else:
+                    async for event in _events(response, answer):
+                        yield event
+        calls = answer.tool_calls()
+        for call in calls:
+            yield call
+        yield self._finished(request, answer, has_calls=bool(calls))
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    async def _ask(self, stack: AsyncExitStack, request: ModelRequest) -> AsyncAPIResponse[Any]:
+        """Open the answer; a server that refuses a field is asked again without it, and that is remembered."""
+        features = self.features
+        while True:
+            opening = self._client.chat.completions.with_streaming_response.create(**features.body(self.model, request))
+            try:
+                response: AsyncAPIResponse[Any] = await stack.enter_async_context(opening)
+            except openai.APIStatusError as error:
+                fewer = simpler(features, error.message) if error.status_code in REFUSES_A_FIELD else None
+                if fewer is None:
+                    raise
+                features = fewer
+            else:
+                self.features = features
+                return response
+
+    def _finished(self, request: ModelRequest, answer: Answer, *, has_calls: bool) -> Finished:
+        if not answer.characters and not has_calls:
+            raise ProviderUnclear(Reason.GARBAGE, "an empty answer")
+        reason = "length" if answer.is_over_limit else answer.finish_reason or "stop"
+        usage = answer.usage or estimated_usage(request, answer.pieces)
+        return Finished(reason, usage, self.name, self.model)
+
+
+class OpenAIEmbeddings:
+    """Embeddings of one model on one server."""
+
+    is_local = False
+
+    def __init__(self, client: AsyncOpenAI, *, model: str, name: str = "openai") -> None:
+        self.name = name
+        self.model = model
+        self._client = client
+
+    async def embed(self, texts: Sequence[str]) -> Embedded:
+        with provider_errors():
+            opening = self._client.embeddings.with_streaming_response.create(
+                model=self.model, input=list(texts), encoding_format="float"
+            )
+            async with opening as response:
+                body = await _body(response, EMBEDDINGS_BYTES_MOST)
+            return _embedded(body, expected=len(texts))
+
+    async def close(self) -> None:
+        await self._client.close()
+
+
+async def _events(response: AsyncAPIResponse[Any], answer: Answer) -> AsyncIterator[ProviderEvent]:
+    """Yield one event for each read that brings news, until the answer is complete or over our limit."""
+    reader = EventReader()
+    chunks = response.iter_bytes()
+    async for chunk in chunks:
+        payloads = reader.feed(chunk)
+        if not payloads:
+            continue
+        event = answer.feed(payloads)
+        if event is not None:
+            yield event
+        if answer.is_done or answer.is_over_limit:
+            return
+        if answer.finish_reason is not None:
+            await _read_tail(chunks, reader, answer)
+            return
+    answer.feed(reader.finish())
+    if answer.finish_reason is None and not answer.is_done:
+        raise ProviderUnclear(Reason.CUT, "the stream ended in the middle")
+
+
+async def _read_tail(chunks: AsyncIterator[bytes], reader: EventReader, answer: Answer) -> None:
+    """Wait a little for usage and [DONE] after the finish reason; without them the answer is complete all the same."""
+    try:
+        async with asyncio.timeout(TAIL_SECONDS):
+            async for chunk in chunks:
+                answer.feed(reader.feed(chunk))
+                if answer.is_done:
+                    return
+    except (TimeoutError, Garbage, NotAnEventStream, TooLarge, *TRANSPORT_ERRORS):
+        return
+
+
+async def _body(response: AsyncAPIResponse[Any], bytes_most: int) -> bytes:
+    body = bytearray()
+    async for chunk in response.iter_bytes():
+        body += chunk
+        if len(body) > bytes_most:
+            raise TooLarge("The body is too long.")
+    return bytes(body)
+
+
+def _embedded(body: bytes, *, expected: int) -> Embedded:
+    try:
+        answer = orjson.loads(body)
+        rows = sorted(answer["data"], key=lambda row: row["index"])
+        vectors = [[float(x) for x in row["embedding"]] for row in rows]
+    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+        raise Garbage("not a list of embeddings") from error
+    if len(vectors) != expected or len({len(vector) for vector in vectors}) > 1:
+        raise Garbage("not one vector of one size for each text")
+    return Embedded(vectors, usage_of(answer.get("usage") or {}))

@@ -1,0 +1,76 @@
+"""Every way in which the SDK and its transport fail, mapped to ours in one place.
+
+After the first byte errors are the transport's, not the SDK's, and a refused connection looks like a time-out: the classes
+do not tell causes apart, so only "before an answer began" and "after" are told apart here.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import NoReturn
+
+import aiohttp
+import httpx2
+import openai
+
+from supportbot.llm.errors import ProviderError, ProviderRefused, ProviderUnclear, Reason
+from supportbot.llm.providers.chunks import Garbage, UpstreamError
+from supportbot.llm.providers.sse import NotAnEventStream, TooLarge
+
+TRANSPORT_ERRORS = (httpx2.HTTPError, httpx2.StreamError, aiohttp.ClientError, OSError)
+_BY_STATUS = {
+    401: Reason.NOT_AUTHORISED,
+    403: Reason.NOT_AUTHORISED,
+    404: Reason.NOT_FOUND,
+    429: Reason.RATE_LIMITED,
+}
+
+
+@contextmanager
+def provider_errors() -> Iterator[None]:
+    """Turn what the SDK, its transport and our parsers raise into ProviderRefused or ProviderUnclear."""
+    try:
+        yield
+    except openai.APIStatusError as error:
+        raise _from_status(error) from error
+    except openai.APIConnectionError as error:
+        raise ProviderUnclear(Reason.UNREACHABLE, type(error.__cause__ or error).__name__) from error
+    except openai.OpenAIError as error:
+        raise ProviderUnclear(Reason.GARBAGE, type(error).__name__) from error
+    except TRANSPORT_ERRORS as error:
+        raise ProviderUnclear(Reason.CUT, type(error).__name__) from error
+    except TooLarge as error:
+        raise ProviderUnclear(Reason.TOO_LARGE, str(error)) from error
+    except UpstreamError as error:
+        _raise_reported(error)
+    except (Garbage, NotAnEventStream) as error:
+        raise ProviderUnclear(Reason.GARBAGE, str(error)) from error
+
+
+def _from_status(error: openai.APIStatusError) -> ProviderError:
+    """A status below 500 and a 503 say that nothing was generated; any other 5xx may come after the work."""
+    status = error.status_code
+    if status == 429 and error.code == "insufficient_quota":
+        return ProviderRefused(Reason.QUOTA, error.message[:200], status=status)
+    outcome = ProviderRefused if status < 500 or status == 503 else ProviderUnclear
+    reason = _BY_STATUS.get(status, Reason.SERVER_ERROR if status >= 500 else Reason.REJECTED)
+    return outcome(reason, error.message[:200], retry_after_seconds=retry_after(error.response), status=status)
+
+
+def _raise_reported(error: UpstreamError) -> NoReturn:
+    reason = Reason.RATE_LIMITED if error.status == 429 else Reason.SERVER_ERROR
+    raise ProviderUnclear(reason, str(error), status=error.status) from error
+
+
+def retry_after(response: httpx2.Response) -> float | None:
+    """Return the seconds the server asks us to wait, from a number or a date; None if it does not say or it is nonsense."""
+    value = response.headers.get("retry-after", "")
+    if value.isascii() and value.isdigit():
+        return float(value[:9])
+    try:
+        at = parsedate_to_datetime(value)
+    except (TypeError, ValueError):
+        return None
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return max(0.0, (at - datetime.now(UTC)).total_seconds())

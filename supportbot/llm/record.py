@@ -1,0 +1,96 @@
+"""Writes what calls to models did. Every attempt is a row; bodies only if the operator asked for them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+
+from supportbot.accounts.scope import across_workspaces
+from supportbot.llm import budget
+from supportbot.llm.models import LLMBody, LLMCall
+from supportbot.llm.pricing import Money, price_of
+from supportbot.llm.redaction import redact
+from supportbot.llm.types import Usage
+
+BODY_DAYS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class CallRecord:
+    """One attempt at one provider, ended. `said` and `answered` are kept only while bodies are stored."""
+
+    purpose: str
+    provider: str
+    model: str
+    is_local: bool
+    outcome: str
+    usage: Usage
+    started_at: datetime
+    duration_seconds: float
+    first_token_seconds: float | None = None
+    reason: str = ""
+    prompt_version: str = ""
+    conversation_id: UUID | None = None
+    turn_id: UUID | None = None
+    said: str = ""
+    answered: str = ""
+
+
+@transaction.atomic
+def save_calls(records: Sequence[CallRecord], reservations: Sequence[budget.Reservation] = ()) -> None:
+    """Store the attempts of one call and settle what was reserved for it, in one commit."""
+    calls = [_row(record) for record in records]
+    LLMCall.objects.bulk_create(calls)
+    if settings.LLM_STORE_BODIES:
+        LLMBody.objects.bulk_create([_body(call, record) for call, record in zip(calls, records, strict=True)])
+    spent = sum((call.cost for call in calls if call.cost is not None), Decimal(0))
+    for position, reservation in enumerate(reservations):
+        budget.settle(reservation, spent=spent if position == 0 else Decimal(0))
+
+
+def purge_expired_bodies() -> int:
+    """Delete stored bodies past their expiry, in every workspace; return how many."""
+    with across_workspaces("expiry of stored model bodies"):
+        deleted, _ = LLMBody.objects.filter(expires_at__lt=datetime.now(UTC)).delete()
+    return deleted
+
+
+def cost_of(record: CallRecord) -> Money | None:
+    """Return what the attempt cost; None if the model has no price. What runs in this process costs nothing."""
+    if record.is_local:
+        return Money(Decimal(0), "")
+    price = price_of(record.model)
+    return None if price is None else price.of(record.usage)
+
+
+def _row(record: CallRecord) -> LLMCall:
+    cost = cost_of(record)
+    first = record.first_token_seconds
+    return LLMCall(
+        purpose=record.purpose,
+        provider=record.provider,
+        model=record.model[:200],
+        prompt_version=record.prompt_version[:60],
+        conversation_id=record.conversation_id,
+        turn_id=record.turn_id,
+        input_tokens=record.usage.input_tokens,
+        output_tokens=record.usage.output_tokens,
+        cached_tokens=record.usage.cached_tokens,
+        is_estimated=record.usage.is_estimated,
+        cost=cost.amount if cost else None,
+        currency=cost.currency if cost else "",
+        time_to_first_token_ms=None if first is None else round(first * 1000),
+        duration_ms=round(record.duration_seconds * 1000),
+        outcome=record.outcome,
+        reason=record.reason,
+        started_at=record.started_at,
+    )
+
+
+def _body(call: LLMCall, record: CallRecord) -> LLMBody:
+    expires_at = datetime.now(UTC) + timedelta(days=BODY_DAYS)
+    return LLMBody(call=call, request=redact(record.said), response=redact(record.answered), expires_at=expires_at)

@@ -1,0 +1,105 @@
+"""One call through the gateway: its attempts, what was reserved for it, and its record, written off its path."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from contextvars import copy_context
+
+from django.conf import settings
+from django.db import DatabaseError
+
+from supportbot.accounts.scope import current_workspace_id
+from supportbot.asyncdb import db
+from supportbot.llm import budget, record
+from supportbot.llm.attempt import Attempt
+from supportbot.llm.errors import BudgetExceeded, LlmError, ProviderError, Reason
+from supportbot.llm.ports import Provider
+from supportbot.llm.pricing import price_of
+from supportbot.llm.tokens import highest_usage
+from supportbot.llm.types import ModelRequest, Restarted, RouteStarted
+
+logger = logging.getLogger(__name__)
+
+
+class Call:
+    """The attempts of one call. Made inside a workspace scope, which its record will belong to."""
+
+    def __init__(self, request: ModelRequest, *, ends_at: float) -> None:
+        current_workspace_id()  # raises UnscopedQuery now, not when the record is written
+        self.context = copy_context()
+        self.request = request
+        self.ends_at = ends_at
+        self.attempts: list[Attempt] = []
+        self.reservations: list[asyncio.Task[budget.Reservation]] = []
+        self._is_announced = False
+
+    def announce(self, provider: Provider, failure: LlmError | None) -> RouteStarted | Restarted:
+        """Return the event that says who begins; only the first one is a start."""
+        if not self._is_announced:
+            self._is_announced = True
+            return RouteStarted(provider.name, provider.model)
+        reason = failure.reason if isinstance(failure, ProviderError) else Reason.BUDGET
+        return Restarted(provider.name, provider.model, reason.value)
+
+    def begin(self, provider: Provider) -> Attempt:
+        attempt = Attempt(provider, self.request, keeps_text=settings.LLM_STORE_BODIES)
+        self.attempts.append(attempt)
+        return attempt
+
+    def tries(self, provider: Provider) -> int:
+        return sum(attempt.provider is provider for attempt in self.attempts)
+
+    async def reserve(self, provider: Provider) -> None:
+        """Take the most this route can cost from the day's budget. Raises BudgetExceeded.
+
+        Shielded: when the caller stops at this very moment, the reservation is still known, and given back.
+        """
+        price = None if provider.is_local or budget.daily_allowance() is None else price_of(provider.model)
+        if price is None:
+            return
+        taking = asyncio.create_task(db(budget.reserve, price.of(highest_usage(self.request))))
+        self.reservations.append(taking)
+        await asyncio.shield(taking)
+
+
+class Recorder:
+    """Writes records in the background. A lost record is logged; it never costs a customer the answer."""
+
+    def __init__(self) -> None:
+        self._saving: set[asyncio.Task[None]] = set()
+
+    def save_soon(self, call: Call) -> None:
+        """Begin to write the record of `call`, in the scope it was made in; `drain` waits for it."""
+        if not call.attempts and not call.reservations:
+            return
+        saving = asyncio.get_running_loop().create_task(_save(call), context=call.context)
+        self._saving.add(saving)
+        saving.add_done_callback(self._saving.discard)
+
+    async def drain(self) -> None:
+        while self._saving:
+            await asyncio.gather(*self._saving)
+
+
+async def _save(call: Call) -> None:
+    taken = await _taken(call.reservations)
+    records = [attempt.record() for attempt in call.attempts]
+    await write(records, taken)
+
+
+async def write(records: Sequence[record.CallRecord], taken: Sequence[budget.Reservation] = ()) -> None:
+    """Store call records; a database that is away is logged, not raised."""
+    try:
+        await db(record.save_calls, records, taken)
+    except DatabaseError:
+        logger.exception("llm.record_lost", extra={"attempts": len(records)})
+
+
+async def _taken(reservations: Sequence[asyncio.Task[budget.Reservation]]) -> list[budget.Reservation]:
+    taken = []
+    for reservation in reservations:
+        try:
+            taken.append(await reservation)
+        except (BudgetExceeded, DatabaseError):
+            continue  # nothing was taken
+    return taken

@@ -1,0 +1,41 @@
+"""The only place that decides on a second try at the same provider; the gateway waits and tries."""
+
+import random
+from collections.abc import Callable
+
+from supportbot.llm.breaker import Breaker
+from supportbot.llm.conf import Limits
+from supportbot.llm.errors import WORTH_A_RETRY, ProviderError, Reason
+
+PAUSE_SECONDS = 0.25
+# A request that is refused for what it says tells nothing about the provider's health; being told to slow down does.
+_HEALTHY_REFUSALS = frozenset({Reason.REJECTED, Reason.TOO_LARGE})
+
+
+def pause_before_retry(
+    error: ProviderError, *, attempt: int, limits: Limits, jitter: Callable[[], float] = random.random
+) -> float | None:
+    """Return the seconds to wait before try `attempt + 1` (attempts count from 1), or None to give this provider up.
+
+    A Retry-After above the cap is a refusal for our purposes: a customer is waiting, and another route is not.
+    """
+    if attempt > limits.retries or error.reason not in WORTH_A_RETRY:
+        return None
+    if error.retry_after_seconds is None:
+        return PAUSE_SECONDS * 2 ** (attempt - 1) * (1 + jitter())
+    if error.retry_after_seconds > limits.retry_after_most_seconds:
+        return None
+    # Jitter on top, never below what was asked: all who were refused together would come back together.
+    return error.retry_after_seconds + PAUSE_SECONDS * jitter()
+
+
+def pause_after(error: ProviderError, *, tries: int, has_begun: bool, breaker: Breaker, limits: Limits) -> float | None:
+    """Tell the breaker, and return the seconds until the next try, or None for no other try at this provider."""
+    if error.reason in _HEALTHY_REFUSALS:
+        breaker.succeeded()
+    else:
+        breaker.failed()
+    # An open breaker admits one probe at a time: its failure is not tried again at once.
+    if has_begun or breaker.is_open:
+        return None
+    return pause_before_retry(error, attempt=tries, limits=limits)

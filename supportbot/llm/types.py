@@ -1,0 +1,123 @@
+"""What goes into a model call and what comes out: plain frozen values that every room above may hold."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+from uuid import UUID
+
+Role = Literal["system", "user", "assistant", "tool"]
+Purpose = Literal["answer", "summarise", "rewrite", "judge", "embed"]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A model's request to use a tool. `arguments` is its unchecked JSON text; `id` is the provider's and may repeat."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChatMessage:
+    role: Role
+    content: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """A tool the model may ask for; `parameters` is a JSON Schema, so its values are as free as JSON."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One retrieved passage, cited in text as `[number]`. `text` is Markdown, word for word from the article."""
+
+    number: int
+    title: str
+    text: str
+    locale: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRequest:
+    """One question to a model.
+
+    A remote model reads `messages`; the built-in answerer reads `question`, `sources`, `is_answerable` and `locale`, and
+    `messages` only for what was said before.
+    """
+
+    purpose: Purpose
+    messages: tuple[ChatMessage, ...]
+    tools: tuple[ToolSpec, ...] = ()
+    sources: tuple[Source, ...] = ()
+    question: str = ""
+    locale: str = "en"
+    is_answerable: bool = True
+    prompt_version: str = ""
+    conversation_id: UUID | None = None
+    turn_id: UUID | None = None
+    max_output_tokens: int = 800
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens as the provider counted them; `is_estimated` where it did not and we had to."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    is_estimated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RouteStarted:
+    """The first event of every stream: who begins to answer."""
+
+    provider: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Restarted:
+    """Another route begins from nothing: forget the text and the tool calls collected so far."""
+
+    provider: str
+    model: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The last event of a stream that came to its end. `finish_reason` is stop, length, tool_calls or content_filter."""
+
+    finish_reason: str
+    usage: Usage
+    provider: str
+    model: str
+
+
+ModelEvent = RouteStarted | TextDelta | ToolCall | Restarted | Finished
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """A whole answer, for callers that show nothing before its end."""
+
+    text: str
+    tool_calls: tuple[ToolCall, ...]
+    usage: Usage
+    provider: str
+    model: str
+    finish_reason: str = "stop"

@@ -1,0 +1,85 @@
+"""One request for embeddings, with the same breaker, retry, deadline and record as an answer."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from supportbot.llm.attempt import Outcome
+from supportbot.llm.breaker import breaker_of
+from supportbot.llm.conf import Limits
+from supportbot.llm.errors import (
+    DeadlineExceeded,
+    ModelUnavailable,
+    ProviderError,
+    ProviderRefused,
+    ProviderUnclear,
+    Reason,
+)
+from supportbot.llm.ports import Embedded, EmbeddingProvider
+from supportbot.llm.record import CallRecord
+from supportbot.llm.recorder import write
+from supportbot.llm.retry import pause_after
+from supportbot.llm.types import Usage
+
+
+async def embed(provider: EmbeddingProvider, texts: Sequence[str], purpose: str, limits: Limits) -> list[list[float]]:
+    """Return one vector for each text. Raises ModelUnavailable or DeadlineExceeded."""
+    breaker = breaker_of(provider.name, limits)
+    if not breaker.admit():
+        raise ModelUnavailable from ProviderRefused(Reason.CIRCUIT_OPEN)
+    ends_at = asyncio.get_running_loop().time() + limits.deadline_seconds
+    records: list[CallRecord] = []
+    try:
+        while True:
+            try:
+                vectors = await _try(provider, texts, purpose, ends_at, records)
+            except ProviderError as error:
+                pause = pause_after(error, tries=len(records), has_begun=False, breaker=breaker, limits=limits)
+                if error.reason is Reason.DEADLINE:
+                    raise DeadlineExceeded from error
+                if pause is None or asyncio.get_running_loop().time() + pause >= ends_at:
+                    raise ModelUnavailable from error
+                await asyncio.sleep(pause)
+            else:
+                breaker.succeeded()
+                return vectors
+    finally:
+        await write(records)
+
+
+async def _try(
+    provider: EmbeddingProvider, texts: Sequence[str], purpose: str, ends_at: float, records: list[CallRecord]
+) -> list[list[float]]:
+    started, started_at = time.monotonic(), datetime.now(UTC)
+    outcome, reason, usage = Outcome.STOPPED, "", Usage()
+    try:
+        embedded = await _in_time(provider, texts, ends_at)
+        outcome, usage = Outcome.DONE, embedded.usage
+        return embedded.vectors
+    except ProviderError as error:
+        outcome = Outcome.REFUSED if isinstance(error, ProviderRefused) else Outcome.UNCLEAR
+        reason = error.reason.value
+        raise
+    finally:
+        records.append(
+            CallRecord(
+                purpose=purpose,
+                provider=provider.name,
+                model=provider.model,
+                is_local=provider.is_local,
+                outcome=outcome,
+                reason=reason,
+                usage=usage,
+                started_at=started_at,
+                duration_seconds=time.monotonic() - started,
+            )
+        )
+
+
+async def _in_time(provider: EmbeddingProvider, texts: Sequence[str], ends_at: float) -> Embedded:
+    try:
+        async with asyncio.timeout_at(ends_at):
+            return await provider.embed(texts)
+    except TimeoutError as error:
+        raise ProviderUnclear(Reason.DEADLINE) from error
