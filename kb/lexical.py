@@ -1,8 +1,8 @@
 """Full text: how passages are indexed by their words and how a question is turned into terms.
 
 Every passage is indexed with the text search configuration of its article's locale, title above headings above text. A
-question is read with every configuration of its workspace, since it may be asked in one language and answered in another;
-its own language, guessed by its stop words, decides which of its words say nothing.
+question is read with every configuration of its workspace, since it may be asked in one language and answered in
+another; its own language, guessed by its stop words, decides which of its words say nothing.
 """
 
 import re
@@ -16,7 +16,7 @@ from django.db.models import F
 from kb.models import Chunk
 from kb.plaintext import plain
 
-# Language of a locale -> configuration; all of them come with PostgreSQL 16. Any other language is indexed word by word.
+# Language of a locale -> configuration; PostgreSQL 16 has them all. Any other language is indexed word by word.
 CONFIGURATIONS = {
     "ar": "arabic", "ca": "catalan", "da": "danish", "de": "german", "el": "greek", "en": "english", "es": "spanish",
     "eu": "basque", "fi": "finnish", "fr": "french", "ga": "irish", "hi": "hindi", "hu": "hungarian", "hy": "armenian",
@@ -88,7 +88,8 @@ def _fill(rows: Sequence[tuple[UUID, str, str, str, str]]) -> None:
                 setweight(to_tsvector(v.config::regconfig, v.title), 'A')
                 || setweight(to_tsvector(v.config::regconfig, v.heading), 'B')
                 || setweight(to_tsvector(v.config::regconfig, v.body), 'D')
-            FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[]) AS v(id, config, title, heading, body)
+            FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[])
+                AS v(id, config, title, heading, body)
             WHERE kb_chunk.id = v.id
             """,
             columns,
@@ -121,7 +122,10 @@ def _lexemes(asked: Sequence[str], known: Sequence[str]) -> dict[str, dict[str, 
     found: dict[str, dict[str, list[str]]] = {word: {} for word in asked}
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT w, c, tsvector_to_array(to_tsvector(c::regconfig, w)) FROM unnest(%s::text[]) w, unnest(%s::text[]) c",
+            """
+            SELECT w, c, tsvector_to_array(to_tsvector(c::regconfig, w))
+            FROM unnest(%s::text[]) w, unnest(%s::text[]) c
+            """,
             [list(asked), list(known)],
         )
         for word, name, array in cursor.fetchall():

@@ -1,0 +1,79 @@
+"""How sure a search may be that what it found holds an answer. Pure: evidence and fitted numbers in, a probability out.
+
+The numbers are fitted per embedding recipe by `manage.py kb_calibrate` and shipped in `calibrations/`; docs/decisions/
+says on what they were fitted and how well they carry over to knowledge they have not seen.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+_SHIPPED = Path(__file__).parent / "calibrations"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What speaks for an answer. Shares are of the question's words by rarity; a word found nowhere weighs most."""
+
+    similarity: float = 0.0  # cosine of the nearest passage
+    lead: float = 0.0  # by how much it is nearer than a far neighbour
+    best_share: float = 0.0  # found in one of the first passages
+    joint_share: float = 0.0  # found in the first passages together
+    known_share: float = 0.0  # found anywhere in what the viewer may read
+    agreement: float = 0.0  # 1 if the nearest passage is also the first by words, less the further down it stands
+    length: float = 0.0  # logarithm of the number of telling words: a share of one word says little
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Weights of a logistic model over some of the evidence, and from which probability on a question is answered."""
+
+    weights: Mapping[str, float]
+    bias: float
+    threshold: float
+
+    def confidence(self, evidence: Evidence) -> float:
+        """Return the probability, between 0 and 1, that the passages found hold an answer."""
+        values = asdict(evidence)
+        total = self.bias + sum(weight * values[name] for name, weight in self.weights.items())
+        return 1 / (1 + math.exp(-max(-50.0, min(50.0, total))))
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationSet:
+    """The calibration with vectors and the one for when the embedder does not answer."""
+
+    full: Calibration
+    words_only: Calibration
+
+
+def calibration_set(stored: Mapping[str, Any], recipe_name: str) -> CalibrationSet:
+    """Return what is stored with a recipe, else what is shipped for it.
+
+    A recipe that nobody has fitted is judged by words alone: cosines of two models cannot be compared.
+    """
+    found = stored or shipped_calibration(recipe_name)
+    if found:
+        return CalibrationSet(_parsed(found["full"]), _parsed(found["words_only"]))
+    words_only = _parsed(json.loads((_SHIPPED / "words.json").read_text())["words_only"])
+    return CalibrationSet(words_only, words_only)
+
+
+def shipped_calibration(recipe_name: str) -> dict[str, Any]:
+    """Return the calibration shipped for a recipe as stored in `Recipe.calibration`; empty if there is none."""
+    path = _SHIPPED / f"{recipe_name}.json"
+    if not recipe_name.replace("-", "").replace(".", "").isalnum() or not path.exists():
+        return {}
+    loaded: dict[str, Any] = json.loads(path.read_text())
+    return loaded
+
+
+def _parsed(stored: Mapping[str, Any]) -> Calibration:
+    known = {field.name for field in fields(Evidence)}
+    weights = {name: float(weight) for name, weight in stored["weights"].items()}
+    if unknown := set(weights) - known:
+        raise ValueError(f"the calibration weighs evidence unknown here: {', '.join(sorted(unknown))}")
+    return Calibration(weights, float(stored["bias"]), float(stored["threshold"]))

@@ -1,0 +1,103 @@
+"""Ask the search a file of questions with known answers and mark what it finds. Articles rank by their best passage."""
+
+import gzip
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kb.access import Viewer
+from kb.errors import InvalidDocument
+from kb.measures import CUTOFF, NAMES, Scores, mean, percentile, scored
+from kb.search import Mode, search
+
+# Passages fetched for ten articles: several of a long one may stand in front, and some are excluded.
+_PASSAGES_PER_ARTICLE = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """`wanted` and `excluded` are external ids; an excluded article is dropped before ranking."""
+
+    name: str
+    text: str
+    wanted: frozenset[str]
+    excluded: frozenset[str] = frozenset()
+    locale: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """The marks of a run, in the order of its questions, and how long each search took."""
+
+    scores: list[Scores]
+    took_ms: list[float]
+
+    def facts(self) -> dict[str, Any]:
+        means = {name: round(mean(self.scores, name), 4) for name in NAMES}
+        times = {f"p{share}_ms": round(percentile(self.took_ms, share / 100), 1) for share in (50, 95)}
+        return {"n": len(self.scores), **means, **times}
+
+
+def read_questions(path: Path) -> list[Question]:
+    """Return the questions of a `.jsonl` or `.jsonl.gz` file. Raises InvalidDocument naming the line and the cause."""
+    reader = gzip.open if path.suffix == ".gz" else open
+    try:
+        with reader(path, "rt", encoding="utf-8") as lines:
+            questions = [_parsed(line, f"line {number}") for number, line in enumerate(lines, start=1) if line.strip()]
+    except UnicodeDecodeError as error:
+        raise InvalidDocument(f"{path.name} is not UTF-8 text. Save it as UTF-8.") from error
+    except OSError as error:
+        raise InvalidDocument(f"{path} cannot be read: {error.strerror or error}.") from error
+    if not questions:
+        raise InvalidDocument(f"{path.name} holds no questions: one JSON object a line is expected.")
+    return questions
+
+
+def evaluate(
+    questions: Sequence[Question],
+    *,
+    mode: Mode,
+    audience: str,
+    limit: int = CUTOFF,
+    each: Callable[[int], None] = lambda done: None,
+) -> Marks:
+    """Search for every question and mark the first `limit` articles found; `each` hears how many are done."""
+    marks = Marks([], [])
+    for done, question in enumerate(questions, start=1):
+        viewer = Viewer(audience, question.locale)
+        found = search(question.text, viewer=viewer, limit=limit * _PASSAGES_PER_ARTICLE, mode=mode)
+        ranked = list(dict.fromkeys(passage.external_id for passage in found.passages))
+        kept = [article for article in ranked if article not in question.excluded]
+        marks.scores.append(scored(kept[:limit], question.wanted))
+        marks.took_ms.append(found.took_ms)
+        each(done)
+    return marks
+
+
+def _parsed(line: str, where: str) -> Question:
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        raise InvalidDocument(f"{where} is not JSON: {error}.") from error
+    if not isinstance(row, dict):
+        raise InvalidDocument(f"{where} is not a JSON object.")
+    text = row.get("question", row.get("scenario"))
+    if not isinstance(text, str) or not text.strip():
+        raise InvalidDocument(f"{where} has no question. Give it a text.", fields={"question": ["A text is needed."]})
+    wanted = frozenset(_ids(row, where, "gold", "gold_docs"))
+    if not wanted:
+        raise InvalidDocument(f"{where} names no article.", fields={"gold": ["A list of external ids is needed."]})
+    excluded = frozenset(_ids(row, where, "exclude", "exclude_docs"))
+    locale = row.get("locale")
+    return Question(str(row.get("id", where)), text, wanted, excluded, locale if isinstance(locale, str) else None)
+
+
+def _ids(row: dict[str, Any], where: str, *names: str) -> Iterator[str]:
+    """Yield the ids under the first of `names` that is there; a single one may stand without a list."""
+    found: object = next((row[name] for name in names if row.get(name) is not None), [])
+    for value in found if isinstance(found, list) else [found]:
+        if not isinstance(value, str | int):
+            raise InvalidDocument(f"{where}: {names[0]} holds {value!r}, which is not an external id.")
+        yield str(value)

@@ -1,0 +1,54 @@
+"""Gather what `kb.confidence` weighs: how near the nearest passage is, which of the question's words it holds."""
+
+import math
+from collections.abc import Sequence
+from uuid import UUID
+
+from kb.candidates import Candidate, Scope, Survey, words_found
+from kb.confidence import Evidence
+from kb.fusion import FAR_NEIGHBOUR
+from kb.lexical import Term
+from kb.wordquery import rarity
+
+# An answer is made of the first few passages; words found further down do not help it.
+FIRST_PASSAGES = 5
+
+
+def gathered(
+    scope: Scope,
+    terms: Sequence[Term],
+    survey: Survey,
+    *,
+    first: Sequence[UUID],
+    near: Sequence[Candidate],
+    worded: Sequence[Candidate],
+) -> Evidence:
+    """Return the evidence for one part of a question; `first` are its best passages, `near` and `worded` as found."""
+    weights = [rarity(survey.counts[term.word], survey.chunks) for term in terms]
+    found = words_found(scope, first[:FIRST_PASSAGES], terms)
+    known = [survey.counts[term.word] > 0 for term in terms]
+    nearest = near[0].similarity or 0.0 if near else 0.0
+    far = near[min(FAR_NEIGHBOUR, len(near)) - 1].similarity or 0.0 if near else 0.0
+    return Evidence(
+        similarity=nearest,
+        lead=nearest - far,
+        best_share=max((_share(weights, row) for row in found), default=0.0),
+        joint_share=_share(weights, [any(column) for column in zip(*found, strict=True)]),
+        known_share=_share(weights, known),
+        agreement=_agreement(near, worded),
+        length=math.log1p(len(terms)),
+    )
+
+
+def _share(weights: Sequence[float], hits: Sequence[bool]) -> float:
+    """Return the share of the weights that is hit; a question without telling words has none of them found."""
+    total = sum(weights)
+    return sum(weight for weight, hit in zip(weights, hits, strict=False) if hit) / total if total else 0.0
+
+
+def _agreement(near: Sequence[Candidate], worded: Sequence[Candidate]) -> float:
+    """Return 1 / rank that the nearest passage has by its words, 0 if it was not found by them."""
+    if not near:
+        return 0.0
+    ranks = (rank for rank, candidate in enumerate(worded, start=1) if candidate.chunk_id == near[0].chunk_id)
+    return 1 / next(ranks, math.inf)

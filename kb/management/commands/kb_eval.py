@@ -1,0 +1,78 @@
+"""`manage.py kb_eval FILE`: how well the search finds the articles that questions are known to be about."""
+
+from pathlib import Path
+from typing import Any, get_args
+
+from django.core.management.base import CommandParser
+
+from kb.evaluation import Marks, Question, evaluate, read_questions
+from kb.management.commands.kb_search import positive
+from kb.measures import CUTOFF, NAMES, difference
+from kb.models import Audience
+from kb.progress import ProgressLine
+from kb.search import Mode
+from supportbot.accounts.commands import WorkspaceCommand
+from supportbot.accounts.models import Workspace
+
+MODES: tuple[Mode, ...] = get_args(Mode)
+
+
+class Command(WorkspaceCommand):
+    help = (
+        'Search for every question of a file, one {"id", "question", "gold": [external ids], "exclude"?: [...]} a '
+        "line, and print how often the article was found and how high it stood."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("file", type=Path)
+        parser.add_argument("-k", type=positive, default=CUTOFF, metavar="N", help=f"articles looked at ({CUTOFF})")
+        parser.add_argument("--mode", choices=MODES, default="hybrid")
+        parser.add_argument("--audience", choices=Audience.values, default=Audience.PUBLIC.value)
+        parser.add_argument(
+            "--compare", action="store_true", help="run all three modes and say which differences are real"
+        )
+
+    def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
+        questions = read_questions(options["file"])
+        if not options["compare"]:
+            return self._run(questions, options["mode"], options).facts()
+        runs = {mode: self._run(questions, mode, options) for mode in MODES}
+        modes = {mode: marks.facts() for mode, marks in runs.items()}
+        return {"n": len(questions), "modes": modes, "hybrid_over": _gains(runs)}
+
+    def _run(self, questions: list[Question], mode: Mode, options: dict[str, Any]) -> Marks:
+        with ProgressLine(self.stderr, f"asking ({mode})") as progress:
+            return evaluate(
+                questions,
+                mode=mode,
+                audience=options["audience"],
+                limit=options["k"],
+                each=lambda done: progress(done, len(questions)),
+            )
+
+    def words(self, facts: dict[str, Any]) -> str:
+        if "modes" not in facts:
+            return super().words(facts)
+        lines = [f"{'':<8}" + "".join(f"{name:>10}" for name in NAMES)]
+        lines += [
+            f"{mode:<8}" + "".join(f"{marks[name]:>10.3f}" for name in NAMES) for mode, marks in facts["modes"].items()
+        ]
+        for mode, gains in facts["hybrid_over"].items():
+            lines.append(f"hybrid over {mode}, with the 95 % interval of a paired bootstrap:")
+            lines += [
+                f"  {name:<9} {mean:+.3f}  [{low:+.3f}, {high:+.3f}]" for name, (mean, low, high) in gains.items()
+            ]
+        return "\n".join(lines)
+
+
+def _gains(runs: dict[Mode, Marks]) -> dict[str, dict[str, list[float]]]:
+    """Return by how much hybrid search is better than either index alone, and between which bounds."""
+    return {
+        mode: {
+            name: [round(value, 4) for value in difference(runs["hybrid"].scores, runs[mode].scores, name)]
+            for name in NAMES
+        }
+        for mode in MODES
+        if mode != "hybrid"
+    }

@@ -1,0 +1,174 @@
+"""One question in, the passages that may answer it out, best first, and how sure one may be of them.
+
+Both indexes are asked for every part of a question: full text for its words, vectors for its meaning. What they found
+is put in order by `kb.fusion` and read once more through `kb.access`; only that makes a Candidate a Passage.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Literal
+from uuid import UUID
+
+from django.conf import settings
+
+from kb import questions
+from kb.access import Viewer, readable
+from kb.candidates import EXACT_UP_TO, Candidate, Scope, Survey, by_words, nearest_by_index, nearest_exactly, survey
+from kb.confidence import Calibration, calibration_set
+from kb.errors import EmbeddingUnavailable, RecipeMismatch
+from kb.evidence import gathered
+from kb.fusion import merged, ordered, preferring, scored
+from kb.lexical import Term, configuration, terms, words
+from kb.models import Chunk, Recipe
+from kb.passages import Passage, passages_of
+from kb.recipes import active_recipe, embedder_of
+from kb.wordquery import word_query
+from supportbot.accounts.scope import current_workspace_id
+
+__all__ = ["Mode", "Passage", "Retrieval", "search"]
+
+logger = logging.getLogger(__name__)
+
+Mode = Literal["hybrid", "lexical", "vector"]
+Vector = Sequence[float]
+# What each index hands over, for the two lists to overlap enough.
+DEPTH = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieval:
+    """What one search found and how sure we are that it holds an answer; `confidence` is a probability."""
+
+    passages: tuple[Passage, ...]
+    confidence: float
+    is_answerable: bool
+    took_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One part of a question with what both indexes found for it."""
+
+    terms: list[Term]
+    near: list[Candidate]
+    worded: list[Candidate]
+
+    def scores(self) -> dict[UUID, float]:
+        return scored(self.near, self.worded)
+
+
+def search(query: str, *, viewer: Viewer, limit: int = 8, mode: Mode = "hybrid") -> Retrieval:
+    """Return up to `limit` passages the viewer may read, best first.
+
+    Articles that are not live never appear, re-indexed or not. Without the embedding model a hybrid search goes by
+    words alone; it raises EmbeddingUnavailable or RecipeMismatch if `KB_LEXICAL_FALLBACK` is off, or for mode "vector".
+    """
+    began = perf_counter()
+    recipe = active_recipe()
+    asked = questions.parts(query)
+    vectors = _vectors(asked, recipe, mode)
+    scope = Scope(current_workspace_id(), recipe, viewer)
+    spoken, counted = _spoken(scope, query)
+    depth = max(DEPTH, limit)
+    parts = [
+        _searched(scope, text, vector, _said_in(text, spoken), counted, mode, depth)
+        for text, vector in zip(asked, vectors, strict=True)
+    ]
+    scores = _best(scope, merged(part.scores() for part in parts), limit)
+    passages = passages_of(scope, scores, _similarities(parts))
+    calibration = _calibration(recipe, has_vectors=any(vector is not None for vector in vectors))
+    confidence = max((_confidence(scope, part, counted, calibration) for part in parts), default=0.0)
+    return Retrieval(
+        passages=passages,
+        confidence=confidence if passages else 0.0,
+        is_answerable=bool(passages) and confidence >= calibration.threshold,
+        took_ms=(perf_counter() - began) * 1000,
+    )
+
+
+def _vectors(asked: Sequence[str], recipe: Recipe, mode: Mode) -> Sequence[Vector | None]:
+    if mode == "lexical":
+        return [None] * len(asked)
+    try:
+        embedder = embedder_of(recipe)
+        return [embedder.query(text) for text in asked]
+    except (EmbeddingUnavailable, RecipeMismatch) as error:
+        if mode == "vector" or not settings.KB_LEXICAL_FALLBACK:
+            raise
+        logger.warning("search goes by words alone: %s", error.code)
+        return [None] * len(asked)
+
+
+def _spoken(scope: Scope, query: str) -> tuple[list[Term], Survey]:
+    """Return the telling words of the whole question, counted in scope."""
+    locales = readable(scope.viewer).order_by().values_list("locale", flat=True).distinct()
+    preferred = [scope.viewer.locale] if scope.viewer.locale else []
+    known = list(dict.fromkeys(configuration(locale) for locale in (*preferred, *sorted(locales))))
+    spoken = terms(query[: questions.MOST_CHARACTERS], known)
+    return spoken, survey(scope, spoken)
+
+
+def _said_in(text: str, spoken: Sequence[Term]) -> list[Term]:
+    said = set(words(text))
+    return [term for term in spoken if term.word in said]
+
+
+def _searched(
+    scope: Scope,
+    text: str,
+    vector: Vector | None,
+    spoken: list[Term],
+    counted: Survey,
+    mode: Mode,
+    depth: int,
+) -> _Part:
+    near = _nearest(scope, vector, counted, depth) if vector is not None else []
+    worded = _worded(scope, spoken, counted, vector, depth) if mode != "vector" else []
+    return _Part(spoken, near, worded)
+
+
+def _nearest(scope: Scope, vector: Vector, counted: Survey, depth: int) -> list[Candidate]:
+    scan = nearest_exactly if counted.chunks <= EXACT_UP_TO else nearest_by_index
+    return scan(scope, vector, limit=depth)
+
+
+def _worded(
+    scope: Scope, spoken: Sequence[Term], counted: Survey, vector: Vector | None, depth: int
+) -> list[Candidate]:
+    plan = word_query(spoken, counted)
+    found: list[Candidate] = []
+    for query in plan.queries if plan else ():
+        found = by_words(scope, query, plan.weights if plan else (), vector, limit=depth)
+        if len(found) >= depth:
+            break
+    return found
+
+
+def _best(scope: Scope, scores: Mapping[UUID, float], limit: int) -> dict[UUID, float]:
+    """Return the `limit` best scores, those in the viewer's language raised first."""
+    if scope.viewer.locale:
+        languages = dict(Chunk.objects.filter(pk__in=list(scores)).values_list("pk", "article__locale"))
+        scores = preferring(scores, languages, scope.viewer.locale)
+    return {key: scores[key] for key in ordered(scores)[:limit]}
+
+
+def _similarities(parts: Sequence[_Part]) -> dict[UUID, float | None]:
+    """Return how near each passage is to the part of the question it is nearest to."""
+    found: dict[UUID, float | None] = {}
+    for candidate in (candidate for part in parts for candidate in (*part.worded, *part.near)):
+        if candidate.similarity is not None:
+            found[candidate.chunk_id] = max(candidate.similarity, found.get(candidate.chunk_id) or -1.0)
+    return found
+
+
+def _calibration(recipe: Recipe, *, has_vectors: bool) -> Calibration:
+    fitted = calibration_set(recipe.calibration, recipe.name)
+    return fitted.full if has_vectors else fitted.words_only
+
+
+def _confidence(scope: Scope, part: _Part, counted: Survey, calibration: Calibration) -> float:
+    first = ordered(part.scores())
+    evidence = gathered(scope, part.terms, counted, first=first, near=part.near, worded=part.worded)
+    return calibration.confidence(evidence)
