@@ -3,8 +3,7 @@
 It lives in the process. Each process finds out for itself, which costs it at most `failures` slow calls.
 """
 
-import time
-from collections.abc import Callable
+from time import monotonic
 
 from supportbot.llm.conf import Limits
 
@@ -12,9 +11,8 @@ from supportbot.llm.conf import Limits
 class Breaker:
     """Closed until `failures` calls in a row have failed; then one call each `probe_every_seconds` may try again."""
 
-    def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._clock = clock
         self._failures = 0
         self._next_probe = 0.0
 
@@ -29,7 +27,7 @@ class Breaker:
         """
         if not self.is_open:
             return True
-        now = self._clock()
+        now = monotonic()
         if now < self._next_probe:
             return False
         self._next_probe = now + self._limits.probe_every_seconds
@@ -40,7 +38,7 @@ class Breaker:
 
     def failed(self) -> None:
         self._failures += 1
-        self._next_probe = self._clock() + self._limits.probe_every_seconds
+        self._next_probe = monotonic() + self._limits.probe_every_seconds
 
 
 _breakers: dict[str, Breaker] = {}

@@ -1,0 +1,92 @@
+"""Models that keep books, for tests of every room above.
+
+with answering(ScriptedModel(Says("Within 60 days. [1]"))) as model:
+    ...
+# leaving fails if a step was left over; a call beyond the script fails at once
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from supportbot.llm import routing
+from supportbot.llm.breaker import forget_failures
+from supportbot.llm.errors import ProviderError
+from supportbot.llm.ports import Provider, ProviderEvent
+from supportbot.llm.providers.builtin import BuiltinProvider
+from supportbot.llm.types import Finished, ModelRequest, TextDelta, ToolCall, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Says:
+    """One answer: the pieces in their order, then the tool calls. `fails` ends it by that error in place of its end."""
+
+    pieces: str | tuple[str, ...] = ()
+    calls: tuple[ToolCall, ...] = ()
+    fails: ProviderError | None = None
+    finish_reason: str = "stop"
+    usage: Usage = Usage(10, 5)
+    # Waited for before the first piece: a test holds the answer back at a named point, without sleeping.
+    waits_for: asyncio.Event | None = None
+
+
+class ScriptedModel:
+    """Answers by script; `requests` is what it was asked. Called too often, or too seldom, it fails the test."""
+
+    is_local = False
+
+    def __init__(self, *steps: Says, name: str = "scripted", model: str = "scripted-1") -> None:
+        self.name = name
+        self.model = model
+        self.requests: list[ModelRequest] = []
+        self.active = 0
+        self._steps = list(steps)
+
+    def will(self, *steps: Says) -> None:
+        """Add to the script."""
+        self._steps.extend(steps)
+
+    @property
+    def left_over(self) -> int:
+        return len(self._steps)
+
+    async def stream(self, request: ModelRequest) -> AsyncIterator[ProviderEvent]:
+        self.requests.append(request)
+        if not self._steps:
+            raise AssertionError(
+                f"{self.name} was called {len(self.requests)} times, once more than its script has steps"
+            )
+        step = self._steps.pop(0)
+        self.active += 1
+        try:
+            if step.waits_for is not None:
+                await step.waits_for.wait()
+            for piece in (step.pieces,) if isinstance(step.pieces, str) else step.pieces:
+                yield TextDelta(piece)
+            if step.fails is not None:
+                raise step.fails
+            for call in step.calls:
+                yield call
+            yield Finished("tool_calls" if step.calls else step.finish_reason, step.usage, self.name, self.model)
+        finally:
+            self.active -= 1
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+@contextmanager
+def answering(model: ScriptedModel, *fallbacks: Provider, with_builtin: bool = False) -> Iterator[ScriptedModel]:
+    """Let `model` serve every purpose inside, then the fallbacks, then the built-in answerer if asked for."""
+    before = routing.override
+    routing.override = (model, *fallbacks, *((BuiltinProvider(),) if with_builtin else ()))
+    forget_failures()
+    try:
+        yield model
+    finally:
+        routing.override = before
+        forget_failures()
+    scripted = [provider for provider in (model, *fallbacks) if isinstance(provider, ScriptedModel)]
+    for provider in scripted:
+        assert not provider.left_over, f"{provider.name} has {provider.left_over} steps of its script left over"

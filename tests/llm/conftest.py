@@ -1,0 +1,72 @@
+"""A scripted model server behind the real SDK, and requests to put to it."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import aclosing
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from django.db import connections
+
+from supportbot import asyncdb
+from supportbot.accounts.models import Workspace
+from supportbot.llm import gateway
+from supportbot.llm.breaker import forget_failures
+from supportbot.llm.models import LLMCall
+from supportbot.llm.types import ChatMessage, ModelEvent, ModelRequest, Source
+from tests.modelserver import ModelServer
+
+
+@pytest.fixture(autouse=True)
+def closed_breakers() -> Iterator[None]:
+    forget_failures()
+    yield
+    forget_failures()
+
+
+@pytest_asyncio.fixture
+async def server(settings: Any) -> AsyncIterator[ModelServer]:
+    """The scripted server, set as the operator's."""
+    async with ModelServer() as running:
+        settings.OPENAI_BASE_URL = running.base_url
+        settings.OPENAI_API_KEY = "sk-test"
+        settings.OPENAI_MODEL = "scripted"
+        settings.MODEL_DEADLINE_SECONDS = 5.0
+        yield running
+        await gateway.close()
+
+
+@pytest.fixture
+def stored(transactional_db: None, workspace: Workspace) -> Iterator[Callable[[], Any]]:
+    """Return the call rows once the records under way are written; database threads give their connections back."""
+
+    async def rows() -> list[LLMCall]:
+        await gateway.close()
+        return await asyncdb.db(lambda: list(LLMCall.objects.order_by("started_at")))
+
+    yield rows
+    for _ in range(asyncdb._executor._max_workers):
+        asyncdb._executor.submit(connections.close_all).result()
+
+
+@pytest.fixture
+def ask() -> Callable[..., ModelRequest]:
+    """Make a request that any model and the built-in answerer can answer."""
+    source = Source(1, "Returns", "You can return unused items within 60 days.", "en")
+
+    def make(question: str = "How long can I return items?", **changes: Any) -> ModelRequest:
+        values: dict[str, Any] = {
+            "purpose": "answer",
+            "messages": (ChatMessage("system", "Answer."), ChatMessage("user", question)),
+            "question": question,
+            "sources": (source,),
+        }
+        return ModelRequest(**(values | changes))
+
+    return make
+
+
+async def read(request: ModelRequest, **options: Any) -> list[ModelEvent]:
+    """Return every event of one stream."""
+    async with aclosing(gateway.stream(request, **options)) as events:
+        return [event async for event in events]

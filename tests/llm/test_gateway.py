@@ -1,0 +1,381 @@
+"""The gateway through the real SDK, against a server that misbehaves in every way we know."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import aclosing
+from typing import Any
+
+import pytest
+
+from supportbot.accounts.errors import UnscopedQuery
+from supportbot.llm import gateway
+from supportbot.llm.errors import DeadlineExceeded, ModelUnavailable
+from supportbot.llm.types import (
+    Finished,
+    ModelRequest,
+    Restarted,
+    RouteStarted,
+    TextDelta,
+    ToolCall,
+    ToolSpec,
+    Usage,
+)
+from tests.llm.conftest import read
+from tests.modelserver import Behaviour, Call, ModelServer
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+Ask = Callable[..., ModelRequest]
+Stored = Callable[[], Any]
+BUILTIN_ANSWER = "You can return unused items within 60 days. [1]"
+
+
+def text_of(events: list[Any]) -> str:
+    """Return what a reader who obeys `Restarted` sees in the end."""
+    text = ""
+    for event in events:
+        if isinstance(event, Restarted):
+            text = ""
+        elif isinstance(event, TextDelta):
+            text += event.text
+    return text
+
+
+async def test_an_answer_streams_with_usage_and_a_record(server: ModelServer, ask: Ask, stored: Stored) -> None:
+    server.will(Behaviour(text="Within 60 days. [1]"))
+    events = await read(ask(prompt_version="answer-3"))
+    assert events[0] == RouteStarted("openai", "scripted")
+    assert text_of(events) == "Within 60 days. [1]"
+    assert events[-1] == Finished("stop", Usage(11, 4, 3), "openai", "scripted")
+    (row,) = await stored()
+    assert (row.outcome, row.reason, row.purpose, row.prompt_version) == ("done", "", "answer", "answer-3")
+    assert (row.input_tokens, row.output_tokens, row.cached_tokens, row.cost) == (11, 4, 3, None)
+    assert row.time_to_first_token_ms is not None
+    assert row.duration_ms >= row.time_to_first_token_ms
+
+
+async def test_what_the_server_is_asked(server: ModelServer, ask: Ask, stored: Stored) -> None:
+    tool = ToolSpec("request_human", "Hand over.", {"type": "object", "properties": {}})
+    await read(ask(tools=(tool,), max_output_tokens=77))
+    (body,) = server.chats
+    assert body["model"] == "scripted"
+    assert body["messages"][-1] == {"role": "user", "content": "How long can I return items?"}
+    assert body["max_tokens"] == 77
+    assert body["stream_options"] == {"include_usage": True}
+    assert body["tools"][0]["function"]["name"] == "request_human"
+    assert server.asked[0].headers["authorization"] == "Bearer sk-test"
+    assert server.asked[0].headers["accept-encoding"] == "identity"
+
+
+async def test_parallel_tool_calls_are_put_together_by_index(server: ModelServer, ask: Ask, stored: Stored) -> None:
+    calls = (Call("order_status", '{"order_id": "A-1"}', "c1", 3), Call("refund", '{"order_id": "A-2"}', "c2", 5))
+    server.will(Behaviour(text="", calls=calls))
+    events = await read(ask())
+    assert [event for event in events if isinstance(event, ToolCall)] == [
+        ToolCall("c1", "order_status", '{"order_id": "A-1"}'),
+        ToolCall("c2", "refund", '{"order_id": "A-2"}'),
+    ]
+    assert isinstance(events[-1], Finished)
+    assert events[-1].finish_reason == "tool_calls"
+
+
+@pytest.mark.parametrize("split", [1, 2, 3, 7, 1000])
+async def test_bytes_may_be_cut_anywhere(server: ModelServer, ask: Ask, stored: Stored, split: int) -> None:
+    server.will(Behaviour(text="Rückgabe für 12,50 € – 🏕️ 返品", split=split, newline="\r\n"))
+    assert text_of(await read(ask())) == "Rückgabe für 12,50 € – 🏕️ 返品"
+
+
+@pytest.mark.parametrize(
+    ("fault", "outcome", "reason", "tries"),
+    [
+        (Behaviour(status=500), "unclear", "server_error", 2),
+        (Behaviour(status=503), "refused", "server_error", 2),
+        (Behaviour(status=429, retry_after="0"), "refused", "rate_limited", 2),
+        (Behaviour(status=429, retry_after="3600"), "refused", "rate_limited", 1),
+        (Behaviour(status=429, error_code="insufficient_quota"), "refused", "quota", 1),
+        (Behaviour(status=401), "refused", "not_authorised", 1),
+        (Behaviour(status=404), "refused", "not_found", 1),
+        (Behaviour(cut_after=0), "unclear", "cut", 2),
+        (Behaviour(raw=b"<html><body>502 Bad Gateway</body></html>\n"), "unclear", "garbage", 2),
+        (Behaviour(raw=b"data: {not json}\n\n"), "unclear", "garbage", 2),
+        (Behaviour(raw=b'data: {"choices":[{"delta":{"content":"caf\xc3"}}]}\n\n'), "unclear", "garbage", 2),
+        (Behaviour(raw=b'data: {"choices":[{"delta":{"content":5}}]}\n\n'), "unclear", "garbage", 2),
+        (Behaviour(raw=b"data: " + b"[" * 100_000 + b"\n\n"), "unclear", "garbage", 2),
+        (Behaviour(raw=b"data: " + b"x" * 300_000), "unclear", "too_large", 1),
+        (Behaviour(raw=b""), "unclear", "cut", 2),
+        (Behaviour(text=""), "unclear", "garbage", 2),
+        (Behaviour(text="", error_inside=True), "unclear", "server_error", 2),
+        (Behaviour(content_type="application/json", raw=b"[]"), "unclear", "garbage", 2),
+    ],
+    ids=lambda value: str(value)[:40] if isinstance(value, Behaviour) else None,
+)
+async def test_a_fault_before_the_first_token_is_answered_by_the_fallback(
+    server: ModelServer, ask: Ask, stored: Stored, fault: Behaviour, outcome: str, reason: str, tries: int
+) -> None:
+    server.will(*[fault] * tries)
+    events = await read(ask())
+    assert text_of(events) == BUILTIN_ANSWER
+    assert Restarted("builtin", "extractive", reason) in events
+    rows = await stored()
+    assert [(row.provider, row.outcome, row.reason) for row in rows] == [
+        *[("openai", outcome, reason)] * tries,
+        ("builtin", "done", ""),
+    ]
+    assert server.left_over == 0
+    assert rows[-1].cost == 0
+
+
+async def test_the_second_try_may_succeed_and_nobody_notices(server: ModelServer, ask: Ask, stored: Stored) -> None:
+    server.will(Behaviour(status=500), Behaviour(text="Second try."))
+    events = await read(ask())
+    assert text_of(events) == "Second try."
+    assert not any(isinstance(event, Restarted) for event in events)
+    assert [row.outcome for row in await stored()] == ["unclear", "done"]
+
+
+async def test_a_cut_after_text_is_not_tried_again_but_falls_back(
+    server: ModelServer, ask: Ask, stored: Stored
+) -> None:
+    server.will(Behaviour(text="One two three four", cut_after=2))
+    events = await read(ask())
+    assert TextDelta("One ") in events or TextDelta("One two ") in events
+    assert text_of(events) == BUILTIN_ANSWER
+    assert len(server.chats) == 1
+    row = (await stored())[0]
+    assert (row.outcome, row.reason, row.is_estimated) == ("unclear", "cut", True)
+    assert row.output_tokens > 0
+
+
+async def test_a_turn_that_may_not_fall_back_ends_in_an_error(server: ModelServer, ask: Ask, stored: Stored) -> None:
+    server.will(Behaviour(text="One two", cut_after=1))
+    with pytest.raises(ModelUnavailable):
+        await read(ask(), may_fall_back=lambda: False)
+    assert [row.provider for row in await stored()] == ["openai"]
+
+
+async def test_no_done_and_no_end_still_finish(server: ModelServer, ask: Ask, stored: Stored, monkeypatch: Any) -> None:
+    monkeypatch.setattr("supportbot.llm.providers.openai.TAIL_SECONDS", 0.05)
+    server.will(Behaviour(text="Fine.", sends_done=False, reports_usage=False, stays_open=True))
+    events = await read(ask())
+    assert text_of(events) == "Fine."
+    assert isinstance(events[-1], Finished)
+    assert events[-1].usage.is_estimated
+    await server.until_idle()
+
+
+async def test_done_without_a_finish_reason_is_an_end(server: ModelServer, ask: Ask, stored: Stored) -> None:
+    server.will(Behaviour(text="Fine.", finish_reason=None))
+    assert (await read(ask()))[-1].finish_reason == "stop"  # type: ignore[union-attr]
+
+
+async def test_neither_done_nor_finish_reason_is_a_cut(server: ModelServer, ask: Ask, stored: Stored) -> None:
+    server.will(Behaviour(text="Half an", finish_reason=None, sends_done=False))
+    assert Restarted("builtin", "extractive", "cut") in await read(ask())
+
+
+async def test_an_endless_answer_is_stopped_at_the_token_limit(server: ModelServer, ask: Ask, stored: Stored) -> None:
+    server.will(Behaviour(text="and so on ", is_endless=True))
+    events = await read(ask(max_output_tokens=50))
+    assert isinstance(events[-1], Finished)
+    assert events[-1].finish_reason == "length"
+    assert len(text_of(events)) < 50 * 16 * 3
+    await server.until_idle()
+
+
+async def test_nul_bytes_never_reach_the_database(server: ModelServer, ask: Ask, stored: Stored) -> None:
+    server.will(Behaviour(text="a\0b"))
+    assert text_of(await read(ask())) == "ab"
+
+
+class TestDeadlines:
+    @pytest.fixture(autouse=True)
+    def short(self, settings: Any, server: ModelServer) -> None:
+        settings.LLM_FIRST_TOKEN_SECONDS = 0.3
+        settings.LLM_GAP_SECONDS = 0.2
+        settings.MODEL_DEADLINE_SECONDS = 1.0
+
+    @pytest.mark.parametrize(
+        "fault",
+        [
+            Behaviour(first_after=60),
+            Behaviour(stall_after=0),
+            Behaviour(bytes_per_second=20),
+            Behaviour(text="One two three", stall_after=2),
+            Behaviour(raw=b": keep-alive\n\n" * 10_000, bytes_per_second=500),
+        ],
+        ids=["silent", "headers only", "slow-loris", "stall after text", "keep-alives only"],
+    )
+    async def test_a_stall_is_answered_by_the_fallback_in_time(
+        self, server: ModelServer, ask: Ask, stored: Stored, fault: Behaviour
+    ) -> None:
+        server.will(fault)
+        began = time.monotonic()
+        events = await read(ask())
+        assert time.monotonic() - began < 1.0
+        assert text_of(events) == BUILTIN_ANSWER
+        assert Restarted("builtin", "extractive", "stalled") in events
+        assert len(server.chats) == 1
+        await server.until_idle()
+        row = (await stored())[0]
+        assert (row.outcome, row.reason) == ("unclear", "stalled")
+
+    async def test_the_whole_deadline_holds_although_every_gap_is_short(
+        self, server: ModelServer, ask: Ask, stored: Stored
+    ) -> None:
+        server.will(Behaviour(text="and so on ", is_endless=True, gap=0.05))
+        began = time.monotonic()
+        events = await read(ask())
+        assert time.monotonic() - began < 1.1
+        assert Restarted("builtin", "extractive", "deadline") in events
+        assert text_of(events) == BUILTIN_ANSWER
+
+    async def test_without_a_route_left_the_deadline_is_an_error(
+        self, server: ModelServer, ask: Ask, stored: Stored
+    ) -> None:
+        server.will(Behaviour(first_after=60))
+        with pytest.raises(DeadlineExceeded):
+            await read(ask(purpose="judge"))
+        await server.until_idle()
+
+    async def test_hidden_reasoning_is_a_sign_of_life(self, server: ModelServer, ask: Ask, stored: Stored) -> None:
+        server.will(Behaviour(text="Thought about it.", model_reasons=3, gap=0.15))
+        assert text_of(await read(ask())) == "Thought about it."
+
+    async def test_the_reader_may_take_longer_than_a_gap(self, server: ModelServer, ask: Ask, stored: Stored) -> None:
+        """A deadline that spans a yield would cancel the reader's own work."""
+        server.will(Behaviour(text="One two."))
+        async with aclosing(gateway.stream(ask())) as events:
+            async for event in events:
+                if isinstance(event, TextDelta):
+                    await asyncio.sleep(0.3)
+        assert isinstance(event, Finished)
+
+
+async def test_leaving_closes_the_connection_and_is_recorded(server: ModelServer, ask: Ask, stored: Stored) -> None:
+    server.will(Behaviour(text="One two three", stall_after=1))
+    async with aclosing(gateway.stream(ask())) as events:
+        async for event in events:
+            if isinstance(event, TextDelta):
+                break
+    await server.until_idle()
+    (row,) = await stored()
+    assert (row.outcome, row.reason, row.is_estimated) == ("stopped", "", True)
+
+
+async def test_cancelling_closes_the_connection_and_is_recorded(server: ModelServer, ask: Ask, stored: Stored) -> None:
+    server.will(Behaviour(text="One two three", stall_after=1))
+    seen = asyncio.Event()
+
+    async def reading() -> None:
+        async with aclosing(gateway.stream(ask())) as events:
+            async for event in events:
+                if isinstance(event, TextDelta):
+                    seen.set()
+
+    task = asyncio.create_task(reading())
+    await seen.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await server.until_idle()
+    assert [row.outcome for row in await stored()] == ["stopped"]
+
+
+async def test_an_unreachable_server_falls_back(settings: Any, ask: Ask, stored: Stored, unused_port: int) -> None:
+    settings.OPENAI_BASE_URL = f"http://127.0.0.1:{unused_port}/v1"
+    settings.OPENAI_MODEL = "scripted"
+    events = await read(ask())
+    assert text_of(events) == BUILTIN_ANSWER
+    rows = await stored()
+    assert [(row.reason, row.input_tokens) for row in rows[:-1]] == [("unreachable", 0)] * 2
+
+
+async def test_the_breaker_opens_after_five_failures_and_probes_once(
+    server: ModelServer, ask: Ask, stored: Stored, settings: Any, monkeypatch: Any
+) -> None:
+    settings.LLM_RETRIES = 0
+    server.default = Behaviour(status=500)
+    for _ in range(5):
+        await read(ask())
+    assert len(server.chats) == 5
+    events = await read(ask())
+    assert events[0] == RouteStarted("builtin", "extractive")
+    assert len(server.chats) == 5, "an open breaker asks nobody"
+
+    now = time.monotonic()
+    monkeypatch.setattr("supportbot.llm.breaker.monotonic", lambda: now + 11)
+    await asyncio.gather(*(read(ask()) for _ in range(4)))
+    assert len(server.chats) == 6, "one probe at most"
+
+    monkeypatch.setattr("supportbot.llm.breaker.monotonic", lambda: now + 22)
+    server.default = Behaviour(text="Back again.")
+    assert text_of(await read(ask())) == "Back again."
+    assert text_of(await read(ask())) == "Back again."
+
+
+async def test_a_refused_request_does_not_open_the_breaker(server: ModelServer, ask: Ask, stored: Stored) -> None:
+    server.default = Behaviour(status=400, error="context too long")
+    for _ in range(7):
+        await read(ask())
+    server.default = Behaviour(text="Still here.")
+    assert text_of(await read(ask())) == "Still here."
+
+
+async def test_complete_returns_the_last_route_only(server: ModelServer, ask: Ask, stored: Stored) -> None:
+    server.will(Behaviour(text="One two", cut_after=1))
+    completion = await gateway.complete(ask())
+    assert (completion.text, completion.provider) == (BUILTIN_ANSWER, "builtin")
+
+
+async def test_a_call_without_a_workspace_is_refused_before_anything_is_sent(server: ModelServer, ask: Ask) -> None:
+    with pytest.raises(UnscopedQuery):
+        await read(ask())
+    assert server.asked == []
+
+
+class TestPlainServers:
+    @pytest.mark.parametrize("by_name", [True, False])
+    async def test_stream_options_are_given_up(
+        self, server: ModelServer, ask: Ask, stored: Stored, by_name: bool
+    ) -> None:
+        refusal = {"refuses": "stream_options"} if by_name else {"refuses_silently": "stream_options"}
+        server.default = Behaviour(text="Fine.", **refusal)
+        assert text_of(await read(ask())) == "Fine."
+        assert text_of(await read(ask())) == "Fine."
+        assert ["stream_options" in body for body in server.chats] == [True, False, False], "learnt once"
+        assert [row.outcome for row in await stored()] == ["done", "done"]
+
+    async def test_tools_are_given_up(self, server: ModelServer, ask: Ask, stored: Stored) -> None:
+        server.default = Behaviour(text="Fine.", refuses="tools")
+        tool = ToolSpec("request_human", "Hand over.", {"type": "object"})
+        assert text_of(await read(ask(tools=(tool,)))) == "Fine."
+        assert "tools" not in server.chats[-1]
+
+    async def test_streaming_is_given_up(self, server: ModelServer, ask: Ask, stored: Stored) -> None:
+        server.default = Behaviour(text="Fine.", refuses="stream")
+        assert text_of(await read(ask())) == "Fine."
+        assert server.chats[-1]["stream"] is False
+
+    async def test_the_newer_name_of_the_token_limit(self, server: ModelServer, ask: Ask, stored: Stored) -> None:
+        server.default = Behaviour(text="Fine.", refuses="max_tokens", error="")
+        server.will(Behaviour(status=400, error="'max_tokens' is not supported, use 'max_completion_tokens'"))
+        assert text_of(await read(ask(max_output_tokens=9))) == "Fine."
+        assert server.chats[-1]["max_completion_tokens"] == 9
+
+    async def test_a_whole_answer_to_a_streaming_request(self, server: ModelServer, ask: Ask, stored: Stored) -> None:
+        server.will(Behaviour(text="Fine.", calls=(Call("refund", '{"a": 1}'),), is_whole=True))
+        events = await read(ask())
+        assert text_of(events) == "Fine."
+        assert ToolCall("call_1", "refund", '{"a": 1}') in events
+        assert events[-1].usage == Usage(11, 1, 3)  # type: ignore[union-attr]
+
+    async def test_a_complaint_about_something_else_gives_nothing_up(
+        self, server: ModelServer, ask: Ask, stored: Stored
+    ) -> None:
+        server.will(*[Behaviour(status=400, error="Invalid schema for tool refund.")] * 2)
+        tool = ToolSpec("refund", "Pay back.", {"type": "object"})
+        await read(ask(tools=(tool,)))
+        await read(ask(tools=(tool,)))
+        assert "tools" in server.chats[-1]
+        assert "stream_options" in server.chats[-1]
