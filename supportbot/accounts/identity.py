@@ -44,9 +44,11 @@ def verify_identity(channel: Channel, token: str) -> Identity:
 
 
 def _candidate_keys(channel: Channel, token: str) -> list[IdentityKey]:
+    if not token.isascii():
+        raise InvalidToken("The identity token is not a JWT.")
     try:
         kid = jwt.get_unverified_header(token).get("kid")
-    except jwt.PyJWTError as error:
+    except (jwt.PyJWTError, RecursionError) as error:  # the JSON inside may be nested for mischief
         raise InvalidToken("The identity token is not a JWT.") from error
     with workspace_scope(channel.workspace_id):
         keys = list(channel.identity_keys.filter(revoked_at=None))
@@ -73,7 +75,7 @@ def _claims(token: str, key: IdentityKey, audience: str) -> dict[str, Any] | Non
         raise InvalidToken("The identity token is for another audience: `aud` must be the channel's key.") from error
     except jwt.MissingRequiredClaimError as error:
         raise InvalidToken(f"The identity token lacks the claim `{error.claim}`.") from error
-    except jwt.PyJWTError as error:
+    except (jwt.PyJWTError, RecursionError) as error:
         raise InvalidToken("The identity token cannot be read or holds a claim of the wrong kind.") from error
     return claims
 
