@@ -1,0 +1,85 @@
+"""An announcement is heard at least once, in order per object, in its workspace; a deaf consumer loses nothing."""
+
+from uuid import UUID
+
+import pytest
+from django.db import transaction
+from pytest_django import Settings
+
+from supportbot.accounts.models import Workspace
+from supportbot.accounts.scope import current_workspace_id
+from supportbot.ids import uuid7
+from supportbot.outbox.models import Announcement
+from supportbot.outbox.services import announce, deliver_due, purge_delivered
+
+pytestmark = pytest.mark.django_db
+heard: list[tuple[str, UUID, UUID]] = []
+deaf_to: set[UUID] = set()
+
+
+def consumer(announcement: Announcement) -> None:
+    if announcement.object_id in deaf_to:
+        raise RuntimeError("not now")
+    heard.append((announcement.topic, announcement.object_id, current_workspace_id()))
+
+
+@pytest.fixture(autouse=True)
+def topics(settings: Settings) -> None:
+    heard.clear()
+    deaf_to.clear()
+    settings.OUTBOX_CONSUMERS = {"thing_changed": [f"{__name__}.consumer"], "thing_gone": [f"{__name__}.consumer"]}
+
+
+def make_due() -> None:
+    Announcement.objects.filter(delivered_at=None).update(due_at="2000-01-01T00:00:00Z")
+
+
+def test_it_is_heard_once_inside_its_workspace(workspace: Workspace) -> None:
+    thing = uuid7()
+    announce("thing_changed", thing, workspace_id=workspace.pk)
+    assert deliver_due() == 1
+    assert deliver_due() == 0
+    assert heard == [("thing_changed", thing, workspace.pk)]
+
+
+def test_what_is_rolled_back_is_never_heard(workspace: Workspace) -> None:
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        announce("thing_changed", uuid7(), workspace_id=workspace.pk)
+        raise ZeroDivisionError
+    assert deliver_due() == 0
+
+
+def test_a_failed_delivery_comes_again_and_holds_back_only_its_own_object(workspace: Workspace) -> None:
+    stuck, free = uuid7(), uuid7()
+    deaf_to.add(stuck)
+    announce("thing_changed", stuck, workspace_id=workspace.pk)
+    announce("thing_gone", stuck, workspace_id=workspace.pk)
+    announce("thing_changed", free, workspace_id=workspace.pk)
+
+    deliver_due()
+    assert [object_id for _, object_id, _ in heard] == [free]
+    row = Announcement.objects.get(topic="thing_changed", object_id=stuck)
+    assert (row.attempts, row.delivered_at) == (1, None)
+    assert "not now" in row.last_error
+
+    deaf_to.clear()
+    make_due()
+    deliver_due()
+    assert [topic for topic, object_id, _ in heard if object_id == stuck] == ["thing_changed", "thing_gone"]
+
+
+def test_a_topic_nobody_hears_is_a_mistake_of_the_caller(workspace: Workspace) -> None:
+    with pytest.raises(ValueError, match="OUTBOX_CONSUMERS"):
+        announce("unheard", uuid7(), workspace_id=workspace.pk)
+    assert not Announcement.objects.exists()
+
+
+def test_only_old_delivered_rows_are_purged(workspace: Workspace) -> None:
+    for _ in range(3):
+        announce("thing_changed", uuid7(), workspace_id=workspace.pk)
+    deliver_due(limit=2)
+    old = Announcement.objects.exclude(delivered_at=None).earliest("id")
+    Announcement.objects.filter(pk=old.pk).update(delivered_at="2000-01-01T00:00:00Z")
+
+    assert purge_delivered() == 1
+    assert Announcement.objects.count() == 2
