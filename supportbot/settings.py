@@ -166,17 +166,27 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600, "socket_timeout": 5, "socket_connect_timeout": 2}
 CELERY_TASK_DEFAULT_QUEUE = "default"
-CELERY_TASK_ROUTES = {"kb.tasks.*": {"queue": "ingestion"}, "actions.tasks.*": {"queue": "actions"}}
+CELERY_TASK_ROUTES = {
+    "kb.tasks.*": {"queue": "ingestion"},
+    "actions.tasks.*": {"queue": "actions"},
+    "supportbot.handoff.tasks.send_mail": {"queue": "mail"},
+}
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "worker-heartbeat": {"task": "supportbot.outbox.tasks.heartbeat", "schedule": 10.0, "options": {"expires": 10}},
     "purge-delivered-announcements": {"task": "supportbot.outbox.tasks.purge", "schedule": 3600.0},
+    # A tick that found no worker in time is dropped: the next one sees the same rows.
+    "sweep-tickets": {
+        "task": "supportbot.handoff.tasks.sweep_tickets", "schedule": 15.0, "options": {"expires": 15},
+    },
+    "send-mail": {"task": "supportbot.handoff.tasks.send_mail", "schedule": 10.0, "options": {"expires": 10}},
 }
 
 # --- The outbox: what a room tells those above it (topic -> consumers, each idempotent), heard inside this scope.
 OUTBOX_SCOPE = "supportbot.accounts.scope.workspace_scope"
 OUTBOX_CONSUMERS: dict[str, list[str]] = {
     "article_changed": ["kb.tasks.on_article_changed"],
+    "agent_replied": ["supportbot.handoff.mail.on_agent_replied"],
 }
 
 # --- Health details and metrics, for a scraper that is not on this machine.
@@ -239,6 +249,7 @@ KB_RETRIEVAL = env.bool("KB_RETRIEVAL", default=True)
 OPENAI_API_KEY = env.str("OPENAI_API_KEY", default="")
 OPENAI_MODEL = env.str("OPENAI_MODEL", default="")
 OPENAI_BASE_URL = env.str("OPENAI_BASE_URL", default="")
+OPENAI_EMBEDDING_MODEL = env.str("OPENAI_EMBEDDING_MODEL", default="")  # for KB_EMBEDDER=openai
 LLM_PRICES = env.json("LLM_PRICES", default={})
 LLM_STORE_BODIES = env.bool("LLM_STORE_BODIES", default=False)
 MODEL_DEADLINE_SECONDS = env.float("SUPPORTBOT_MODEL_DEADLINE_SECONDS", default=30.0)

@@ -1,13 +1,14 @@
 """Finding what a sentence rests on: the span of a passage that says it. Pure.
 
-A quotation is found word for word, whatever Markdown marks stand between the words. A paraphrase is found by the window
-that shares most of its meaningful words. The span is in characters of the revision's body.
+A quotation is found word for word, whatever Markdown marks stand between the words. A paraphrase is found by the sentences
+that share most of its meaningful words. The span is in characters of the revision's body.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Final
 
 from kb.search import Passage
@@ -19,7 +20,9 @@ _LINK_TARGET: Final = re.compile(r"(?<=\])\([^)\s]*\)")
 _CLOSING: Final = re.compile(r"""[.!?…]?["”’»)]?""")
 MIN_SUPPORT: Final = 0.35  # of a sentence's meaningful words, to accept a source the model named itself
 MIN_UNASKED_SUPPORT: Final = 0.7  # to give a source to a sentence that named none
-_STEP: Final = 4
+_BREAK: Final = re.compile(r"""\n|\||[.!?…]["”’»)*_]*\s""")
+_MAX_RUN: Final = 3
+_EXTRA_SENTENCE: Final = 0.08  # what another sentence must add to be worth showing
 
 
 @dataclass(frozen=True)
@@ -88,19 +91,34 @@ class IndexedPassage:
                 return self._span(first, first + len(asked) - 1, share=1.0, is_quotation=True)
         return None
 
+    @cached_property
+    def _sentences(self) -> list[range]:
+        """The places of the words of each sentence, line or cell."""
+        words, text = self._words, self.passage.text
+        ends = [
+            place + 1
+            for place in range(len(words) - 1)
+            if _BREAK.search(text, words[place].end, words[place + 1].start)
+        ]
+        return [range(first, last) for first, last in pairwise([0, *ends, len(words)])]
+
     def _paraphrase(self, asked: Sequence[str]) -> Support | None:
+        """Return the sentence, or the run of sentences, that shares most of the meaningful words."""
         wanted = {stem(word) for word in asked if word not in STOP_WORDS}
-        if not wanted or wanted.isdisjoint(self.stems):
+        if wanted.isdisjoint(self.stems):
             return None
-        width = max(12, len(asked) * 3 // 2)
-        stems = [word.stem for word in self._words]
-        best_first, best_share = 0, 0.0
-        for first in range(0, max(1, len(stems) - width + _STEP), _STEP):
-            share = len(wanted.intersection(stems[first : first + width])) / len(wanted)
-            if share > best_share:
-                best_first, best_share = first, share
-        hits = [place for place in range(best_first, min(best_first + width, len(stems))) if stems[place] in wanted]
-        return self._span(hits[0], hits[-1], share=best_share, is_quotation=False) if hits else None
+        best = max(self._runs(), key=lambda run: self._share(run, wanted) - _EXTRA_SENTENCE * (len(run) - 1))
+        share = self._share(best, wanted)
+        return self._span(best[0].start, best[-1].stop - 1, share=share, is_quotation=False) if share else None
+
+    def _runs(self) -> Iterator[list[range]]:
+        for first in range(len(self._sentences)):
+            for length in range(1, _MAX_RUN + 1):
+                yield self._sentences[first : first + length]
+
+    def _share(self, run: list[range], wanted: set[str]) -> float:
+        found = {self._words[place].stem for sentence in run for place in sentence}
+        return len(wanted & found) / len(wanted)
 
     def _span(self, first: int, last: int, *, share: float, is_quotation: bool) -> Support:
         start, end = self._words[first].start, self._words[last].end

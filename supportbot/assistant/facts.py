@@ -43,10 +43,10 @@ def states_a_fact(sentence: str) -> bool:
     bare = sentence.strip().lstrip("*_-•> ")
     if not any(char.isalpha() for char in bare):
         return bool(_NUMBER.search(bare))
-    if _NUMBER.search(bare):
-        return True
     if bare.endswith("?"):
         return False
+    if _NUMBER.search(bare):
+        return True
     if _COURTESY.match(bare):
         return len(bare.split()) > _MAX_COURTESY_WORDS
     return _ABOUT_ITSELF.match(bare) is None
