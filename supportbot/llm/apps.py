@@ -5,3 +5,6 @@ class LlmConfig(AppConfig):
     name = "supportbot.llm"
     label = "llm"
     verbose_name = "Language models"
+
+    def ready(self) -> None:
+        from supportbot.llm import checks  # noqa: F401  # importing it registers the checks

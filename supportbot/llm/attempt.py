@@ -5,7 +5,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -45,7 +45,7 @@ class Attempt:
         self._usage: Usage | None = None
         self._started = time.monotonic()
 
-    async def events(self, limits: Limits, *, ends_at: float) -> AsyncIterator[ProviderEvent]:
+    async def events(self, limits: Limits, *, ends_at: float) -> AsyncGenerator[ProviderEvent, None]:
         """Yield the provider's events; `ends_at` is on the loop's clock.
 
         Raises ProviderError, with STALLED or DEADLINE where the time was over.
@@ -53,7 +53,7 @@ class Attempt:
         loop = asyncio.get_running_loop()
         due = min(ends_at, loop.time() + limits.first_token_seconds)
         try:
-            async with aclosing(self.provider.stream(self.request)) as events:  # type: ignore[type-var]  # a generator
+            async with aclosing(self.provider.stream(self.request)) as events:
                 while (event := await _next(events, due, ends_at)) is not None:
                     self._note(event)
                     yield event

@@ -6,13 +6,13 @@ until the day (UTC) ends: too little is spent then, never too much.
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 
 from django.conf import settings
 from django.db.models import F
 from django.db.models.functions import Greatest
 
-from supportbot.llm.errors import BudgetExceeded
+from supportbot.llm.errors import BudgetExceeded, ModelMisconfigured
 from supportbot.llm.models import Budget
 from supportbot.llm.pricing import Money
 
@@ -24,9 +24,20 @@ class Reservation:
 
 
 def daily_allowance() -> Decimal | None:
-    """Return what each workspace may spend in a day, in the currency of LLM_PRICES; None means no limit."""
+    """Return what each workspace may spend in a day, in the currency of LLM_PRICES; None means no limit.
+
+    Raises ModelMisconfigured if the setting is no amount.
+    """
     allowance = getattr(settings, "LLM_DAILY_BUDGET", None)
-    return None if allowance in (None, "") else Decimal(str(allowance))
+    if allowance in (None, ""):
+        return None
+    try:
+        amount = Decimal(str(allowance))
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if not amount.is_finite() or amount < 0:
+        raise ModelMisconfigured(f"LLM_DAILY_BUDGET must be an amount like 12.50, not {allowance!r}.")
+    return amount
 
 
 def reserve(most: Money) -> Reservation:

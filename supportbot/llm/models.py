@@ -1,14 +1,13 @@
 """What calls to models cost and how they went, and how much a workspace may spend on them in a day."""
 
+from decimal import Decimal
+
 from django.db import models
 from django.db.models import F, Q
 from django.utils.timezone import now
 
 from supportbot.accounts.constraints import SameWorkspace
 from supportbot.accounts.models import TenantModel
-
-# Prices are per million tokens: a single call may cost a small fraction of a cent.
-MONEY = {"max_digits": 18, "decimal_places": 8}
 
 
 class LLMCall(TenantModel):
@@ -33,7 +32,10 @@ class LLMCall(TenantModel):
     output_tokens = models.PositiveIntegerField(default=0)
     cached_tokens = models.PositiveIntegerField(default=0)
     is_estimated = models.BooleanField(default=False, help_text="The provider did not report its tokens.")
-    cost = models.DecimalField(**MONEY, null=True, help_text="Empty while LLM_PRICES has no price for the model.")
+    # Prices are per million tokens: a single call may cost a small fraction of a cent.
+    cost = models.DecimalField(
+        max_digits=18, decimal_places=8, null=True, help_text="Empty while LLM_PRICES has no price for the model."
+    )
     currency = models.CharField(max_length=3, blank=True)
     time_to_first_token_ms = models.PositiveIntegerField(null=True)
     duration_ms = models.PositiveIntegerField()
@@ -71,10 +73,10 @@ class Budget(TenantModel):
     """What a workspace may spend on models in one UTC day, what is promised to calls under way, and what is spent."""
 
     day = models.DateField()
-    amount = models.DecimalField(**MONEY)
+    amount = models.DecimalField(max_digits=18, decimal_places=8)
     currency = models.CharField(max_length=3)
-    reserved = models.DecimalField(**MONEY, default=0)
-    spent = models.DecimalField(**MONEY, default=0)
+    reserved = models.DecimalField(max_digits=18, decimal_places=8, default=0)
+    spent = models.DecimalField(max_digits=18, decimal_places=8, default=0)
 
     class Meta:
         constraints = [
@@ -86,6 +88,6 @@ class Budget(TenantModel):
         return f"{self.day}: {self.spent} of {self.amount} {self.currency}"
 
     @classmethod
-    def room_for(cls, amount: object) -> Q:
+    def room_for(cls, amount: Decimal) -> Q:
         """Return the condition under which `amount` still fits; the database evaluates it on the locked row."""
         return Q(amount__gte=F("spent") + F("reserved") + amount)

@@ -1,6 +1,6 @@
 """What the gateway expects of a provider."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -24,7 +24,7 @@ class Provider(Protocol):
     # Runs in this process: costs nothing and cannot be unreachable, so neither breaker nor budget apply.
     is_local: bool
 
-    def stream(self, request: ModelRequest) -> AsyncIterator[ProviderEvent]:
+    def stream(self, request: ModelRequest) -> AsyncGenerator[ProviderEvent, None]:
         """Yield events, `Finished` last. Raises ProviderRefused or ProviderUnclear; closes upstream when closed."""
 
     async def close(self) -> None: ...

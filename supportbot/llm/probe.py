@@ -1,5 +1,6 @@
 """What the operator's server is and can do: its models, streaming, tool calls. For start-up and `doctor`."""
 
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -102,7 +103,7 @@ async def _ask(model: str) -> Seen:
     )
 
 
-def _came_whole(events: list[object]) -> bool:
+def _came_whole(events: Sequence[object]) -> bool:
     return isinstance(events[-1], Finished) and len(events) == 1
 
 

@@ -8,6 +8,7 @@ from contextvars import copy_context
 from django.conf import settings
 from django.db import DatabaseError
 
+from supportbot.accounts.errors import UnscopedQuery
 from supportbot.accounts.scope import current_workspace_id
 from supportbot.asyncdb import db
 from supportbot.llm import budget, record
@@ -88,9 +89,11 @@ async def _save(call: Call) -> None:
 
 
 async def write(records: Sequence[record.CallRecord], taken: Sequence[budget.Reservation] = ()) -> None:
-    """Store call records; a database that is away is logged, not raised."""
+    """Store call records. A database that is away is logged, not raised; so is a call that belongs to no workspace."""
     try:
         await db(record.save_calls, records, taken)
+    except UnscopedQuery:
+        logger.info("llm.call_outside_workspace", extra={"attempts": len(records)})
     except DatabaseError:
         logger.exception("llm.record_lost", extra={"attempts": len(records)})
 

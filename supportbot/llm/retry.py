@@ -22,7 +22,7 @@ def pause_before_retry(
     if attempt > limits.retries or error.reason not in WORTH_A_RETRY:
         return None
     if error.retry_after_seconds is None:
-        return PAUSE_SECONDS * 2 ** (attempt - 1) * (1 + jitter())
+        return PAUSE_SECONDS * attempt * (1 + jitter())
     if error.retry_after_seconds > limits.retry_after_most_seconds:
         return None
     # Jitter on top, never below what was asked: all who were refused together would come back together.

@@ -6,7 +6,7 @@ with answering(ScriptedModel(Says("Within 60 days. [1]"))) as model:
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -51,7 +51,7 @@ class ScriptedModel:
     def left_over(self) -> int:
         return len(self._steps)
 
-    async def stream(self, request: ModelRequest) -> AsyncIterator[ProviderEvent]:
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[ProviderEvent, None]:
         self.requests.append(request)
         if not self._steps:
             raise AssertionError(

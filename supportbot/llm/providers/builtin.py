@@ -4,7 +4,7 @@ It quotes and never makes up; what it says in its own words stands in `extractiv
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from supportbot.llm.extractive.answerer import pieces, reply_to
 from supportbot.llm.ports import ProviderEvent
@@ -18,7 +18,7 @@ class BuiltinProvider:
     model = "extractive"
     is_local = True
 
-    async def stream(self, request: ModelRequest) -> AsyncIterator[ProviderEvent]:
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[ProviderEvent, None]:
         """Yield the answer in small pieces, then a tool call if a person is wanted."""
         reply = reply_to(request)
         for piece in pieces(reply.text):

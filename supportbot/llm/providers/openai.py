@@ -5,7 +5,7 @@ times all the rest. Importing this module imports the SDK (half a second): routi
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -54,7 +54,7 @@ class OpenAIProvider:
         self.features = Features()
         self._client = client
 
-    async def stream(self, request: ModelRequest) -> AsyncIterator[ProviderEvent]:
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[ProviderEvent, None]:
         """Yield text as it comes, then whole tool calls, then Finished. Leaving early closes the connection."""
         answer = Answer(output_tokens_most=request.max_output_tokens)
         with provider_errors():
@@ -122,7 +122,7 @@ class OpenAIEmbeddings:
         await self._client.close()
 
 
-async def _events(response: AsyncAPIResponse[Any], answer: Answer) -> AsyncIterator[ProviderEvent]:
+async def _events(response: AsyncAPIResponse[Any], answer: Answer) -> AsyncGenerator[ProviderEvent, None]:
     """Yield one event for each read that brings news, until the answer is complete or over our limit."""
     reader = EventReader()
     chunks = response.iter_bytes()

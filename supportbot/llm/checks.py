@@ -1,0 +1,27 @@
+"""Settings that would fail at the first call are refused at the start."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning, register
+
+from supportbot.llm.budget import daily_allowance
+from supportbot.llm.errors import ModelMisconfigured
+from supportbot.llm.pricing import parse_prices
+
+
+@register("llm")
+def model_settings(**_: Any) -> list[CheckMessage]:
+    """Prices, budget and deadline are well-formed, and a budget can be enforced."""
+    try:
+        prices = parse_prices(settings.LLM_PRICES)
+        allowance = daily_allowance()
+    except ModelMisconfigured as error:
+        return [Error(error.message, id="llm.E001")]
+    found: list[CheckMessage] = []
+    if settings.MODEL_DEADLINE_SECONDS <= 0:
+        found.append(Error("SUPPORTBOT_MODEL_DEADLINE_SECONDS must be above 0.", id="llm.E002"))
+    if allowance is not None and settings.OPENAI_MODEL and settings.OPENAI_MODEL not in prices:
+        hint = f"Give LLM_PRICES a price for {settings.OPENAI_MODEL}."
+        found.append(Warning("LLM_DAILY_BUDGET holds nothing back: the model has no price.", hint=hint, id="llm.W001"))
+    return found

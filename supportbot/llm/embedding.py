@@ -1,0 +1,51 @@
+"""kb's embedder over any OpenAI-compatible `/embeddings`, through the gateway (KB_EMBEDDER=openai)."""
+
+import math
+from collections.abc import Sequence
+from functools import cached_property
+
+from django.conf import settings
+
+from kb.errors import EmbeddingUnavailable
+from kb.ports import RecipeSpec
+from supportbot.llm import gateway, loop_thread
+from supportbot.llm.errors import LlmError
+
+TEXTS_PER_CALL = 64
+
+
+class GatewayEmbedder:
+    """Synchronous, as kb's services are; the calls themselves run on the gateway's own loop thread."""
+
+    @cached_property
+    def recipe(self) -> RecipeSpec:
+        """Asks the server once for the size of its vectors, unless OPENAI_EMBEDDING_DIMENSIONS says it."""
+        model = settings.OPENAI_EMBEDDING_MODEL
+        size = settings.OPENAI_EMBEDDING_DIMENSIONS or len(self._vectors(["size"])[0])
+        return RecipeSpec(name=f"openai:{model}:{size}", model=model, dimensions=size, is_normalised=True)
+
+    def query(self, text: str) -> list[float]:
+        return self.passages([text])[0]
+
+    def passages(self, texts: Sequence[str]) -> list[list[float]]:
+        vectors: list[list[float]] = []
+        for start in range(0, len(texts), TEXTS_PER_CALL):
+            vectors += self._vectors(texts[start : start + TEXTS_PER_CALL])
+        if any(len(vector) != self.recipe.dimensions for vector in vectors):
+            raise EmbeddingUnavailable("The embedding model gave vectors of another size: run `manage.py kb_reindex`.")
+        return vectors
+
+    @staticmethod
+    def _vectors(texts: Sequence[str]) -> list[list[float]]:
+        try:
+            vectors = loop_thread.run(gateway.embed(texts))
+        except LlmError as error:
+            raise EmbeddingUnavailable from error
+        return [_normalised(vector) for vector in vectors]
+
+
+def _normalised(vector: list[float]) -> list[float]:
+    length = math.hypot(*vector)
+    if not length or not math.isfinite(length):
+        raise EmbeddingUnavailable("The embedding model gave a vector without a direction.")
+    return [value / length for value in vector]

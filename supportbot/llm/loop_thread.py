@@ -1,0 +1,32 @@
+"""The gateway for synchronous callers: one event loop on a thread of its own, for the life of the process.
+
+A loop per call would open a new connection per call, and clients belong to their loop.
+"""
+
+import asyncio
+import threading
+from collections.abc import Coroutine
+from functools import cache
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+@cache
+def _loop() -> asyncio.AbstractEventLoop:
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, name="llm-loop", daemon=True).start()
+    return loop
+
+
+_starting = threading.Lock()
+
+
+def run(call: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine there and return what it returns; context variables, so the workspace scope, travel along.
+
+    Never to be called from a coroutine: it would stop the caller's own loop.
+    """
+    with _starting:  # `cache` alone could start two
+        loop = _loop()
+    return asyncio.run_coroutine_threadsafe(call, loop).result()

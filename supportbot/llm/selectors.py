@@ -1,0 +1,63 @@
+"""What was spent, added up."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+
+from django.db.models import Count, Q, Sum
+from django.db.models.functions import TruncDate
+
+from supportbot.llm.models import LLMCall
+
+
+@dataclass(frozen=True, slots=True)
+class DailyCost:
+    """The calls of one purpose on one UTC day, by model. `cost` leaves out `unpriced` calls, which have no price."""
+
+    day: date
+    purpose: str
+    provider: str
+    model: str
+    calls: int
+    failed: int
+    input_tokens: int
+    output_tokens: int
+    cost: Decimal
+    currency: str
+    unpriced: int
+
+
+def daily_costs(*, days: int, today: date | None = None) -> list[DailyCost]:
+    """Return the scope's costs of the last `days` days, today included, newest day first."""
+    today = today or datetime.now(UTC).date()
+    since = datetime.combine(today - timedelta(days=days - 1), time.min, tzinfo=UTC)
+    rows = (
+        LLMCall.objects.filter(started_at__gte=since)
+        .annotate(day=TruncDate("started_at", tzinfo=UTC))
+        .values("day", "purpose", "provider", "model", "currency")
+        .annotate(
+            calls=Count("id"),
+            failed=Count("id", filter=Q(outcome__in=[LLMCall.Outcome.REFUSED, LLMCall.Outcome.UNCLEAR])),
+            tokens_in=Sum("input_tokens"),
+            tokens_out=Sum("output_tokens"),
+            total=Sum("cost", default=Decimal(0)),
+            unpriced=Count("id", filter=Q(cost=None)),
+        )
+        .order_by("-day", "purpose", "provider", "model", "currency")
+    )
+    return [
+        DailyCost(
+            day=row["day"],
+            purpose=row["purpose"],
+            provider=row["provider"],
+            model=row["model"],
+            calls=row["calls"],
+            failed=row["failed"],
+            input_tokens=row["tokens_in"],
+            output_tokens=row["tokens_out"],
+            cost=row["total"],
+            currency=row["currency"],
+            unpriced=row["unpriced"],
+        )
+        for row in rows
+    ]
