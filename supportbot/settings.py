@@ -250,7 +250,9 @@ OPENAI_API_KEY = env.str("OPENAI_API_KEY", default="")
 OPENAI_MODEL = env.str("OPENAI_MODEL", default="")
 OPENAI_BASE_URL = env.str("OPENAI_BASE_URL", default="")
 OPENAI_EMBEDDING_MODEL = env.str("OPENAI_EMBEDDING_MODEL", default="")  # for KB_EMBEDDER=openai
+OPENAI_EMBEDDING_DIMENSIONS = env.int("OPENAI_EMBEDDING_DIMENSIONS", default=0)  # 0: the server is asked once
 LLM_PRICES = env.json("LLM_PRICES", default={})
+LLM_DAILY_BUDGET = env.str("LLM_DAILY_BUDGET", default="")  # per workspace and UTC day, in the prices' currency
 LLM_STORE_BODIES = env.bool("LLM_STORE_BODIES", default=False)
 MODEL_DEADLINE_SECONDS = env.float("SUPPORTBOT_MODEL_DEADLINE_SECONDS", default=30.0)
 TURNS_PER_PROCESS = env.int("SUPPORTBOT_TURNS_PER_PROCESS", default=200)
