@@ -60,7 +60,7 @@ def product_children(plan: Plan, logs: Path) -> list[ChildProcess]:
         "web": _web_command(plan),
         "worker": [*celery, "worker", "-P", "threads", "-c", str(WORKER_THREADS), "-Q", _queues(), "-l", "WARNING"],
         # Its own process: inside the worker it would outlive a kill -9 and go on publishing.
-        "beat": [*celery, "beat", "-s", str(plan.data_dir / "beat-schedule"), "--pidfile=", "-l", "WARNING"],
+        "beat": [*celery, "beat", "-s", str(plan.data_dir / "beat" / "schedule"), "--pidfile=", "-l", "WARNING"],
     }
     environment = product_environment(plan)
     return [

@@ -105,7 +105,7 @@ class DataDir:
             except BlockingIOError as error:
                 raise AlreadyRunning(
                     f"SupportBot already runs on DATA_DIR {self.path} (process {file.read().strip() or 'unknown'}): "
-                    "stop it with Ctrl-C or `manage.py down`, or start a second one with another DATA_DIR, PORT, SHOP_PORT."
+                    "stop it with Ctrl-C or `manage.py down`, or start a second one with its own DATA_DIR and ports."
                 ) from error
             file.truncate()
             file.write(str(os.getpid()))

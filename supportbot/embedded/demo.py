@@ -85,8 +85,8 @@ def refuse_open_demo(plan: Plan, names: list[str]) -> None:
     if names and not plan.is_local:
         raise StartRefused(
             f"HOST={plan.host} would offer the demo log-ins to the network while {', '.join(names)} still have "
-            "their first passwords: start once with HOST=127.0.0.1 and change them (`manage.py changepassword NAME`), or "
-            "start without the demo (`manage.py up --no-demo`)."
+            "their first passwords: start once with HOST=127.0.0.1 and change them (`manage.py changepassword NAME`), "
+            "or start without the demo (`manage.py up --no-demo`)."
         )
 
 
