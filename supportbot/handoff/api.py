@@ -1,0 +1,173 @@
+"""REST views of tickets: the queue, what an agent does with one, and the address a customer leaves."""
+
+from collections.abc import Callable
+from typing import Any, cast
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.urls import path
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.generics import ListAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import Serializer
+
+from supportbot.accounts.callers import Caller, CustomerCaller, Staff
+from supportbot.accounts.permissions import IsCustomer, needs
+from supportbot.accounts.views import ScopedAPIView
+from supportbot.chat.access import conversation_for
+from supportbot.errors import InvalidInput
+from supportbot.handoff import services
+from supportbot.handoff.access import person_of, ticket_for
+from supportbot.handoff.models import Reason, Requester, State, Ticket
+from supportbot.handoff.presence import member_named, note_presence
+from supportbot.handoff.selectors import tickets_in
+from supportbot.handoff.serializers import (
+    ContactInput,
+    CustomerTicketSerializer,
+    NewTicketInput,
+    NothingInput,
+    ReturnInput,
+    SnoozeInput,
+    TicketSerializer,
+    TransferInput,
+)
+from supportbot.web import NewestFirst
+
+
+class TicketList(ScopedAPIView, ListAPIView[Ticket]):
+    """The workspace's tickets, newest first. A person who reads the queue counts as present for two minutes."""
+
+    serializer_class = TicketSerializer
+    pagination_class = NewestFirst
+
+    def get_permissions(self) -> list[Any]:
+        if self.request.method == "POST":
+            return [(IsCustomer | needs("tickets:write"))()]
+        return [needs("tickets:read")()]
+
+    @extend_schema(parameters=[OpenApiParameter("state", str, enum=State.values)])
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        staff = cast(Staff, request.auth)
+        if staff.user_id is not None:
+            note_presence(person_of(staff))
+        return super().get(request, *args, **kwargs)
+
+    def get_queryset(self) -> QuerySet[Ticket]:
+        state = self.request.query_params.get("state", "")
+        if state and state not in State.values:
+            raise InvalidInput(fields={"state": [f"Choose one of {', '.join(State.values)}."]})
+        return tickets_in(state)
+
+    @extend_schema(request=NewTicketInput, responses=CustomerTicketSerializer)
+    def post(self, request: Request) -> Response:
+        """Ask for a person. While a ticket of the conversation is open, that one is returned."""
+        data = _read(NewTicketInput, request)
+        caller = cast(Caller, request.auth)
+        conversation = conversation_for(caller, data["conversation"])
+        summary = data.get("summary", "")
+        if isinstance(caller, CustomerCaller):
+            wish = {"reason": Reason.CUSTOMER_ASKED, "by": Requester.CUSTOMER}
+        else:
+            wish = {"reason": data.get("reason", Reason.OTHER), "by": Requester.AGENT}
+        return _shown(caller, services.request(conversation.pk, summary=summary, **wish))
+
+
+class TicketDetail(ScopedAPIView):
+    permission_classes = [IsCustomer | needs("tickets:read")]
+
+    @extend_schema(responses=TicketSerializer)
+    def get(self, request: Request, ticket_id: UUID) -> Response:
+        """Show one ticket; its customer sees their own view of it."""
+        caller = cast(Caller, request.auth)
+        return _shown(caller, ticket_for(caller, ticket_id))
+
+
+class AgentsStep(ScopedAPIView):
+    """One thing an agent does with a ticket they may see; only a person can."""
+
+    permission_classes = [needs("tickets:write")]
+
+    def take(self, request: Request, ticket_id: UUID, step: Callable[..., Ticket], **data: Any) -> Response:
+        staff = cast(Staff, request.auth)
+        step(ticket_for(staff, ticket_id).pk, agent=person_of(staff), **data)
+        return _shown(staff, ticket_for(staff, ticket_id))
+
+
+class Claim(AgentsStep):
+    @extend_schema(request=NothingInput, responses=TicketSerializer)
+    def post(self, request: Request, ticket_id: UUID) -> Response:
+        """Take a waiting ticket; the first one wins."""
+        return self.take(request, ticket_id, services.claim, **_read(NothingInput, request))
+
+
+class Release(AgentsStep):
+    @extend_schema(request=NothingInput, responses=TicketSerializer)
+    def post(self, request: Request, ticket_id: UUID) -> Response:
+        """Put it back into the queue."""
+        return self.take(request, ticket_id, services.release, **_read(NothingInput, request))
+
+
+class Return(AgentsStep):
+    @extend_schema(request=ReturnInput, responses=TicketSerializer)
+    def post(self, request: Request, ticket_id: UUID) -> Response:
+        """Let the assistant answer again, with a note for it."""
+        return self.take(request, ticket_id, services.return_to_assistant, **_read(ReturnInput, request))
+
+
+class Resolve(AgentsStep):
+    @extend_schema(request=NothingInput, responses=TicketSerializer)
+    def post(self, request: Request, ticket_id: UUID) -> Response:
+        """End it as settled."""
+        return self.take(request, ticket_id, services.resolve, **_read(NothingInput, request))
+
+
+class Snooze(AgentsStep):
+    @extend_schema(request=SnoozeInput, responses=TicketSerializer)
+    def post(self, request: Request, ticket_id: UUID) -> Response:
+        """Put it aside until a moment, or until the customer writes."""
+        return self.take(request, ticket_id, services.snooze, **_read(SnoozeInput, request))
+
+
+class Transfer(AgentsStep):
+    @extend_schema(request=TransferInput, responses=TicketSerializer)
+    def post(self, request: Request, ticket_id: UUID) -> Response:
+        """Hand it to a colleague."""
+        colleague = member_named(_read(TransferInput, request)["to"])
+        return self.take(request, ticket_id, services.transfer, to=colleague)
+
+
+class Contact(ScopedAPIView):
+    permission_classes = [IsCustomer]
+
+    @extend_schema(request=ContactInput, responses=CustomerTicketSerializer)
+    def post(self, request: Request, ticket_id: UUID) -> Response:
+        """Leave the address to which the team's replies go while the chat is closed."""
+        caller = cast(CustomerCaller, request.auth)
+        ticket = ticket_for(caller, ticket_id)
+        services.leave_address(ticket.pk, email=_read(ContactInput, request)["email"])
+        return _shown(caller, ticket_for(caller, ticket_id))
+
+
+def _read(kind: type[Serializer[Any]], request: Request) -> dict[str, Any]:
+    data = kind(data=request.data)
+    data.is_valid(raise_exception=True)
+    return cast(dict[str, Any], data.validated_data)
+
+
+def _shown(caller: Caller, ticket: Ticket) -> Response:
+    serializer = CustomerTicketSerializer if isinstance(caller, CustomerCaller) else TicketSerializer
+    return Response(serializer(ticket).data)
+
+
+urls = [
+    path("tickets", TicketList.as_view()),
+    path("tickets/<uuid:ticket_id>", TicketDetail.as_view()),
+    path("tickets/<uuid:ticket_id>/claim", Claim.as_view()),
+    path("tickets/<uuid:ticket_id>/release", Release.as_view()),
+    path("tickets/<uuid:ticket_id>/return", Return.as_view()),
+    path("tickets/<uuid:ticket_id>/resolve", Resolve.as_view()),
+    path("tickets/<uuid:ticket_id>/snooze", Snooze.as_view()),
+    path("tickets/<uuid:ticket_id>/transfer", Transfer.as_view()),
+    path("tickets/<uuid:ticket_id>/contact", Contact.as_view()),
+]

@@ -1,0 +1,142 @@
+"""People's side of a conversation: who is asked for, who has it, who is there.
+
+Invariants: a conversation has at most one open ticket, by a partial unique index; a waiting ticket is in nobody's hands;
+a conversation's row is locked before its ticket's.
+"""
+
+from typing import Final
+
+from django.db import models
+from django.db.models import Q
+from django.utils.timezone import now
+
+from supportbot.accounts.constraints import SameWorkspace
+from supportbot.accounts.models import TenantModel, User
+from supportbot.chat.models import Conversation
+
+
+class Reason(models.TextChoices):
+    """Why a person is needed."""
+
+    CUSTOMER_ASKED = "customer_asked"
+    NO_ANSWER = "no_answer"
+    ACTION = "action"
+    GUARDRAIL = "guardrail"
+    MODEL_DOWN = "model_down"
+    OTHER = "other"
+
+
+class Requester(models.TextChoices):
+    CUSTOMER = "customer"
+    ASSISTANT = "assistant"
+    GUARDRAIL = "guardrail"
+    RULE = "rule"
+    AGENT = "agent"
+
+
+class State(models.TextChoices):
+    WAITING = "waiting"
+    CLAIMED = "claimed"
+    SNOOZED = "snoozed"
+    RESOLVED = "resolved"
+    RETURNED = "returned"
+    EXPIRED = "expired"
+
+
+OPEN: Final = (State.WAITING, State.CLAIMED, State.SNOOZED)
+HELD: Final = (State.CLAIMED, State.SNOOZED)
+
+
+class Priority(models.IntegerChoices):
+    NORMAL = 0
+    HIGH = 1
+    URGENT = 2
+
+
+class Ticket(TenantModel):
+    """One call for a person, from the wish to its end."""
+
+    conversation = models.ForeignKey(
+        Conversation, on_delete=models.CASCADE, related_name="tickets", db_constraint=False
+    )
+    state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
+    reason = models.CharField(max_length=20, choices=Reason.choices)
+    summary = models.CharField(max_length=1000, blank=True)
+    priority = models.PositiveSmallIntegerField(choices=Priority.choices, default=Priority.NORMAL)
+    language = models.CharField(max_length=12, blank=True)
+    requested_by = models.CharField(max_length=10, choices=Requester.choices)
+    assignee = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="tickets")
+    contact_email = models.EmailField(blank=True)
+    created_at = models.DateTimeField(default=now, editable=False)
+    waiting_since = models.DateTimeField(default=now, editable=False)  # later than created_at after a release
+    claimed_at = models.DateTimeField(null=True, blank=True)
+    snoozed_at = models.DateTimeField(null=True, blank=True)
+    snoozed_until = models.DateTimeField(null=True, blank=True)
+    escalated_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["id", "workspace"], name="ticket_in_workspace"),
+            models.UniqueConstraint(
+                fields=["conversation"],
+                condition=Q(state__in=["waiting", "claimed", "snoozed"]),
+                name="ticket_one_open_per_conversation",
+            ),
+            models.CheckConstraint(condition=Q(state__in=State.values), name="ticket_state_known"),
+            models.CheckConstraint(condition=Q(reason__in=Reason.values), name="ticket_reason_known"),
+            models.CheckConstraint(condition=~Q(state="waiting") | Q(assignee=None), name="ticket_waiting_is_nobodys"),
+            models.CheckConstraint(
+                condition=~Q(state="snoozed") | Q(snoozed_until__isnull=False), name="ticket_snoozed_until_when"
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=["waiting", "claimed", "snoozed"], ended_at=None)
+                | Q(state__in=["resolved", "returned", "expired"], ended_at__isnull=False),
+                name="ticket_ended_when",
+            ),
+            SameWorkspace("conversation", name="ticket_workspace"),
+        ]
+        indexes = [
+            models.Index(fields=["workspace", "state", "-id"], name="ticket_by_state"),
+            models.Index(
+                fields=["state", "waiting_since"], condition=Q(state__in=["waiting", "snoozed"]), name="ticket_to_sweep"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.state} ticket {self.id}"
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in OPEN
+
+
+class Presence(TenantModel):
+    """When a person of the team was last seen at work in this workspace."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    seen_at = models.DateTimeField(default=now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "user"], name="presence_once")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} seen {self.seen_at:%F %T}"
+
+
+class OutgoingMail(TenantModel):
+    """An agent's reply on its way to the address a customer left; one per message."""
+
+    ticket = models.ForeignKey(Ticket, on_delete=models.CASCADE, related_name="mails", db_constraint=False)
+    message_id = models.UUIDField(unique=True)  # chat's message; the mail's own Message-ID is made from it
+    address = models.EmailField()
+    attempts = models.PositiveSmallIntegerField(default=0)
+    due_at = models.DateTimeField(default=now)
+    sent_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [SameWorkspace("ticket", name="mail_workspace")]
+        indexes = [models.Index(fields=["due_at"], condition=Q(sent_at=None), name="mail_due")]
+
+    def __str__(self) -> str:
+        return f"mail for {self.message_id}"

@@ -1,0 +1,32 @@
+"""What the customer is told while people are sought, in the conversation's language; English where we have no other."""
+
+from typing import Final
+
+NOBODY_HERE: Final = {
+    "en": "Nobody of our team is here right now. Leave your e-mail address and we will reply there.",
+    "de": "Gerade ist niemand aus unserem Team da. Hinterlassen Sie Ihre E-Mail-Adresse, dann antworten wir dorthin.",
+}
+ADDRESS_NOTED: Final = {
+    "en": "Thank you. We will reply to the e-mail address you left.",
+    "de": "Danke. Wir antworten an die E-Mail-Adresse, die Sie hinterlassen haben.",
+}
+LONGER_THAN_USUAL: Final = {
+    "en": "This takes longer than we said. Your request has been moved up. You can also leave your e-mail address.",
+    "de": "Es dauert länger als angekündigt. Ihre Anfrage wurde vorgezogen. Sie können auch Ihre E-Mail-Adresse "
+    "hinterlassen.",
+}
+NOBODY_CAME: Final = {
+    "en": "Nobody could take over within a day. The assistant answers again; you can ask for a person at any time.",
+    "de": "Innerhalb eines Tages konnte niemand übernehmen. Der Assistent antwortet wieder; Sie können jederzeit nach "
+    "einem Menschen fragen.",
+}
+MAIL_SUBJECT: Final = {"en": "Reply from {workspace}", "de": "Antwort von {workspace}"}
+MAIL_CLOSING: Final = {
+    "en": "{agent}, {workspace}\n\nYou left this address in our chat. Go on in the chat to answer.",
+    "de": "{agent}, {workspace}\n\nSie haben diese Adresse in unserem Chat hinterlassen. Antworten Sie gern dort.",
+}
+
+
+def worded(texts: dict[str, str], locale: str) -> str:
+    """Return the text in the language of a locale such as `de-AT`."""
+    return texts.get(locale.partition("-")[0].lower(), texts["en"])

@@ -1,0 +1,57 @@
+"""Who of the team is there: whoever opened the desk or its queue within the last two minutes."""
+
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+from django.db.models import Q
+from django.utils.timezone import now
+
+from supportbot.accounts.models import Membership, User
+from supportbot.accounts.scope import current_workspace_id
+from supportbot.errors import InvalidInput
+from supportbot.handoff.models import Presence
+
+PRESENT_FOR: Final = timedelta(minutes=2)
+RESOLUTION: Final = timedelta(seconds=20)
+ANSWERING_ROLES: Final = (Membership.Role.AGENT, Membership.Role.SUPERVISOR, Membership.Role.ADMIN)
+
+
+def note_presence(user: User) -> None:
+    """Note that a person is at work now; writes at most every 20 seconds."""
+    row, is_new = Presence.objects.get_or_create(user=user)
+    if not is_new and now() - row.seen_at > RESOLUTION:
+        Presence.objects.filter(pk=row.pk).update(seen_at=now())
+
+
+def is_somebody_here() -> bool:
+    """Say whether anybody who answers customers is at work in the scope's workspace."""
+    answering = Membership.objects.filter(
+        workspace_id=current_workspace_id(), role__in=ANSWERING_ROLES, user__is_active=True
+    )
+    present = Presence.objects.filter(seen_at__gt=now() - PRESENT_FOR, user__in=answering.values("user"))
+    return bool(present.exists())
+
+
+def answers_customers(user: User) -> bool:
+    """Say whether a person may hold a ticket of the scope's workspace."""
+    return user.memberships.filter(workspace_id=current_workspace_id(), role__in=ANSWERING_ROLES).exists()
+
+
+def leads(user: User) -> bool:
+    """Say whether a person may decide about colleagues' tickets."""
+    leading = (Membership.Role.SUPERVISOR, Membership.Role.ADMIN)
+    return user.memberships.filter(workspace_id=current_workspace_id(), role__in=leading).exists()
+
+
+def member_named(name: str) -> User:
+    """Return the person of the workspace by user name or id; raises InvalidInput naming the field `to`."""
+    people = User.objects.filter(memberships__workspace_id=current_workspace_id(), is_active=True)
+    try:
+        wanted = Q(pk=UUID(name))
+    except ValueError:
+        wanted = Q(username=name)
+    user = people.filter(wanted).first()
+    if user is None:
+        raise InvalidInput(fields={"to": ["Nobody of this name works in this workspace."]})
+    return user

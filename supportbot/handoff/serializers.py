@@ -1,0 +1,92 @@
+"""What the tickets' REST views read and show."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from supportbot.handoff.models import Ticket
+from supportbot.handoff.selectors import place_in_queue
+from supportbot.web import ClosedSerializerMixin
+
+
+class TicketSerializer(serializers.ModelSerializer[Ticket]):
+    """A ticket as the team sees it."""
+
+    customer = serializers.UUIDField(source="conversation.customer_id", read_only=True)
+    customer_name = serializers.CharField(source="conversation.customer", read_only=True)
+    assignee = serializers.UUIDField(source="assignee_id", read_only=True, allow_null=True)
+    assignee_name = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Ticket
+        fields = [
+            "id",
+            "conversation",
+            "customer",
+            "customer_name",
+            "state",
+            "reason",
+            "summary",
+            "priority",
+            "language",
+            "requested_by",
+            "assignee",
+            "assignee_name",
+            "contact_email",
+            "created_at",
+            "waiting_since",
+            "claimed_at",
+            "snoozed_until",
+            "escalated_at",
+            "ended_at",
+        ]
+        read_only_fields = fields
+
+    def get_assignee_name(self, ticket: Ticket) -> str | None:
+        return ticket.assignee.display_name if ticket.assignee else None
+
+
+class CustomerTicketSerializer(serializers.ModelSerializer[Ticket]):
+    """A ticket as its customer sees it: nothing of what the team notes about them."""
+
+    place = serializers.SerializerMethodField()
+    agent = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Ticket
+        fields = ["id", "conversation", "state", "reason", "place", "agent", "contact_email", "created_at"]
+        read_only_fields = fields
+
+    def get_place(self, ticket: Ticket) -> int | None:
+        return place_in_queue(ticket)
+
+    def get_agent(self, ticket: Ticket) -> str | None:
+        return ticket.assignee.display_name if ticket.assignee else None
+
+
+class NewTicketInput(ClosedSerializerMixin, serializers.Serializer[Any]):
+    """The wish for a person. `reason` is the team's to choose; a customer's is always that they asked."""
+
+    conversation = serializers.UUIDField()
+    reason = serializers.CharField(max_length=20, required=False)
+    summary = serializers.CharField(max_length=1000, allow_blank=True, required=False)
+
+
+class NothingInput(ClosedSerializerMixin, serializers.Serializer[Any]):
+    """A request without fields."""
+
+
+class ReturnInput(ClosedSerializerMixin, serializers.Serializer[Any]):
+    note = serializers.CharField(allow_blank=True, default="", help_text="What the assistant should know; never shown.")
+
+
+class SnoozeInput(ClosedSerializerMixin, serializers.Serializer[Any]):
+    until = serializers.DateTimeField()
+
+
+class TransferInput(ClosedSerializerMixin, serializers.Serializer[Any]):
+    to = serializers.CharField(max_length=150, help_text="The colleague's user name or id.")
+
+
+class ContactInput(ClosedSerializerMixin, serializers.Serializer[Any]):
+    email = serializers.EmailField()

@@ -1,0 +1,209 @@
+"""A person is asked for, takes over, gives back. One call, one transaction; the conversation's lock, then the ticket's.
+
+Every change that the customer should know of is an event in the same transaction. A takeover voids the assistant's open
+turns before `handoff.joined` enters the log, so nothing of theirs can follow it.
+"""
+
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxLengthValidator, validate_email
+from django.db import transaction
+from django.utils.timezone import now
+
+from supportbot.accounts.models import User
+from supportbot.chat.log import append_event, lock_conversation
+from supportbot.chat.models import Conversation
+from supportbot.chat.services import add_system_message, give_back, hand_over
+from supportbot.chat.turns import supersede_turns
+from supportbot.errors import InvalidInput, NotAllowed, NotFound
+from supportbot.handoff.errors import AlreadyClaimed, NotYourTicket, TicketEnded
+from supportbot.handoff.models import HELD, Reason, Requester, State, Ticket
+from supportbot.handoff.notices import ADDRESS_NOTED, NOBODY_HERE, worded
+from supportbot.handoff.presence import answers_customers, is_somebody_here, leads, note_presence
+from supportbot.handoff.selectors import open_ticket_of, place_in_queue
+from supportbot.handoff.texts import clean_note, clean_summary
+
+MAX_EMAIL_CHARACTERS: Final = 254
+
+
+@transaction.atomic
+def request(conversation_id: UUID, *, reason: str, by: str, summary: str = "") -> Ticket:
+    """Ask for a person; while a ticket is open, that one is returned and nothing happens.
+
+    The customer sees `handoff.requested`, and is told to leave an address when nobody of the team is there. Raises
+    InvalidInput for an unknown reason or requester, NotFound.
+    """
+    _check_choice("reason", reason, Reason.values)
+    _check_choice("by", by, Requester.values)
+    conversation = lock_conversation(conversation_id)
+    open_one = open_ticket_of(conversation_id)
+    if open_one is not None:
+        return open_one
+    ticket: Ticket = Ticket.objects.create(
+        conversation=conversation,
+        reason=reason,
+        requested_by=by,
+        summary=clean_summary(summary),
+        language=conversation.locale,
+    )
+    _enter_queue(conversation, ticket)
+    return ticket
+
+
+def _enter_queue(conversation: Conversation, ticket: Ticket) -> None:
+    hand_over(conversation, mode=Conversation.Mode.WAITING)
+    payload = {"ticket": str(ticket.pk), "reason": str(ticket.reason), "place": place_in_queue(ticket)}
+    append_event(conversation, "handoff.requested", payload)
+    if not is_somebody_here() and not ticket.contact_email:
+        add_system_message(conversation, worded(NOBODY_HERE, conversation.locale))
+
+
+@transaction.atomic
+def claim(ticket_id: UUID, *, agent: User) -> Ticket:
+    """Take a waiting ticket; the first one wins, and claiming one's own again changes nothing.
+
+    Raises AlreadyClaimed naming who has it, TicketEnded, NotAllowed for one who does not answer customers here.
+    """
+    if not answers_customers(agent):
+        raise NotAllowed("Your role does not answer customers in this workspace.")
+    conversation, ticket = _lock(ticket_id)
+    taken = Ticket.objects.filter(pk=ticket_id, state=State.WAITING).update(
+        state=State.CLAIMED, assignee=agent, claimed_at=now()
+    )
+    if not taken:
+        return _own(ticket, agent)
+    note_presence(agent)
+    _join(conversation, ticket, agent)
+    ticket.refresh_from_db()
+    return ticket
+
+
+def _own(ticket: Ticket, agent: User) -> Ticket:
+    if not ticket.is_open:
+        raise TicketEnded(ticket.state)
+    if ticket.assignee_id != agent.pk:
+        raise AlreadyClaimed(ticket.assignee.display_name if ticket.assignee else "Somebody")
+    return ticket
+
+
+def _join(conversation: Conversation, ticket: Ticket, agent: User) -> None:
+    supersede_turns(conversation)
+    hand_over(conversation, mode=Conversation.Mode.PERSON, agent=agent)
+    append_event(conversation, "handoff.joined", {"ticket": str(ticket.pk), "agent": agent.display_name})
+
+
+@transaction.atomic
+def release(ticket_id: UUID, *, agent: User) -> Ticket:
+    """Put a claimed ticket back into the queue, where it keeps its age; the customer waits again."""
+    conversation, ticket = _lock_held(ticket_id, agent)
+    _store(ticket, state=State.WAITING, assignee=None, claimed_at=None, snoozed_at=None, snoozed_until=None)
+    _enter_queue(conversation, ticket)
+    return ticket
+
+
+@transaction.atomic
+def transfer(ticket_id: UUID, *, agent: User, to: User) -> Ticket:
+    """Hand a ticket to a colleague; raises InvalidInput for one who does not answer customers."""
+    conversation, ticket = _lock_held(ticket_id, agent)
+    if not answers_customers(to):
+        raise InvalidInput(fields={"to": [f"{to.username} does not answer customers in this workspace."]})
+    if ticket.assignee_id != to.pk or ticket.state != State.CLAIMED:
+        _store(ticket, state=State.CLAIMED, assignee=to, claimed_at=now(), snoozed_at=None, snoozed_until=None)
+        _join(conversation, ticket, to)
+    return ticket
+
+
+@transaction.atomic
+def snooze(ticket_id: UUID, *, agent: User, until: datetime) -> Ticket:
+    """Put a ticket aside until a moment, or until the customer writes; it stays with its person."""
+    if until <= now():
+        raise InvalidInput(fields={"until": ["Name a moment in the future."]})
+    _, ticket = _lock_held(ticket_id, agent)
+    _store(ticket, state=State.SNOOZED, snoozed_at=now(), snoozed_until=until)
+    return ticket
+
+
+@transaction.atomic
+def return_to_assistant(ticket_id: UUID, *, agent: User, note: str = "") -> Ticket:
+    """Let the assistant answer again. The note is part of what it knows in the new episode; customers never see it."""
+    note = clean_note(note)
+    conversation, ticket = _lock_held(ticket_id, agent)
+    end(conversation, ticket, State.RETURNED, note=note)
+    return ticket
+
+
+@transaction.atomic
+def resolve(ticket_id: UUID, *, agent: User) -> Ticket:
+    """End a ticket as settled; what the customer writes from now on begins anew with the assistant."""
+    conversation, ticket = _lock_held(ticket_id, agent)
+    end(conversation, ticket, State.RESOLVED)
+    return ticket
+
+
+def end(conversation: Conversation, ticket: Ticket, outcome: State, *, note: str = "") -> None:
+    """End a locked ticket and give its locked conversation back to the assistant."""
+    _store(ticket, state=outcome, ended_at=now(), snoozed_at=None, snoozed_until=None)
+    append_event(conversation, "handoff.ended", {"ticket": str(ticket.pk), "outcome": str(outcome)})
+    give_back(conversation, note=note)
+
+
+@transaction.atomic
+def leave_address(ticket_id: UUID, *, email: str) -> Ticket:
+    """Note where a customer wants the answer; leaving the same address again changes nothing. Raises TicketEnded."""
+    _check_email(email)
+    conversation, ticket = _lock(ticket_id)
+    if not ticket.is_open:
+        raise TicketEnded(ticket.state)
+    if ticket.contact_email != email:
+        _store(ticket, contact_email=email)
+        add_system_message(conversation, worded(ADDRESS_NOTED, conversation.locale))
+    return ticket
+
+
+def _lock(ticket_id: UUID) -> tuple[Conversation, Ticket]:
+    conversation_id = Ticket.objects.filter(pk=ticket_id).values_list("conversation_id", flat=True).first()
+    if conversation_id is None:
+        raise NotFound()
+    conversation = lock_conversation(conversation_id)
+    return conversation, lock_ticket(ticket_id)
+
+
+def lock_ticket(ticket_id: UUID) -> Ticket:
+    """Return the ticket under its row lock; the caller holds its conversation's."""
+    ticket: Ticket = Ticket.objects.select_for_update(no_key=True, of=("self",)).get(pk=ticket_id)
+    return ticket
+
+
+def _lock_held(ticket_id: UUID, agent: User) -> tuple[Conversation, Ticket]:
+    """Return both, locked, if the ticket is in this person's hands or the person leads the team."""
+    conversation, ticket = _lock(ticket_id)
+    if not ticket.is_open:
+        raise TicketEnded(ticket.state)
+    if ticket.state not in HELD:
+        raise NotYourTicket()
+    if ticket.assignee_id != agent.pk and not leads(agent):
+        owner = ticket.assignee.display_name if ticket.assignee else "a colleague"
+        raise NotYourTicket(f"This ticket is in the hands of {owner}.")
+    return conversation, ticket
+
+
+def _store(ticket: Ticket, **changes: object) -> None:
+    for field, value in changes.items():
+        setattr(ticket, field, value)
+    ticket.save(update_fields=list(changes))
+
+
+def _check_choice(field: str, value: str, known: list[str]) -> None:
+    if value not in known:
+        raise InvalidInput(fields={field: [f"Choose one of {', '.join(known)}."]})
+
+
+def _check_email(email: str) -> None:
+    try:
+        validate_email(email)
+        MaxLengthValidator(MAX_EMAIL_CHARACTERS)(email)
+    except ValidationError as error:
+        raise InvalidInput(fields={"email": ["This is no e-mail address such as name@example.com."]}) from error

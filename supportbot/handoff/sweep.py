@@ -1,0 +1,84 @@
+"""What time does to tickets: late ones move up, forgotten ones end, snoozed ones wake, each in its own transaction."""
+
+from collections.abc import Callable
+from typing import Final
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
+from django.utils.timezone import now
+
+from supportbot.accounts.scope import across_workspaces, workspace_scope
+from supportbot.chat.log import lock_conversation
+from supportbot.chat.models import Conversation, Message, Source
+from supportbot.chat.services import add_system_message
+from supportbot.handoff.models import Priority, State, Ticket
+from supportbot.handoff.notices import LONGER_THAN_USUAL, NOBODY_CAME, worded
+from supportbot.handoff.queue import EXPIRES_AFTER, LATE_AFTER, is_given_up, is_late
+from supportbot.handoff.services import end, lock_ticket
+
+AT_ONCE: Final = 500
+
+
+def escalate_late() -> int:
+    """Move up every ticket that has waited too long, once, and tell its customer; return how many."""
+    return _each(Q(state=State.WAITING, escalated_at=None, waiting_since__lte=now() - LATE_AFTER), _escalate)
+
+
+def expire_forgotten() -> int:
+    """End waits of a day without an address, and let the assistant answer again; return how many."""
+    forgotten = Q(state=State.WAITING, contact_email="", waiting_since__lte=now() - EXPIRES_AFTER)
+    return _each(forgotten, _expire)
+
+
+def wake_snoozed() -> int:
+    """Bring back what was put aside until now, or whose customer has written since; return how many."""
+    wrote = Message.objects.filter(
+        conversation_id=OuterRef("conversation_id"), source=Source.CUSTOMER, created_at__gt=OuterRef("snoozed_at")
+    )
+    return _each(Q(Q(snoozed_until__lte=now()) | Q(Exists(wrote)), state=State.SNOOZED), _wake)
+
+
+def _each(wanted: Q, change: Callable[[Conversation, Ticket], bool]) -> int:
+    with across_workspaces("sweep of tickets"):
+        rows = Ticket.objects.filter(wanted).order_by("id")
+        found = list(rows.values_list("id", "conversation_id", "workspace_id")[:AT_ONCE])
+    return sum(_change_one(change, *one) for one in found)
+
+
+def _change_one(
+    change: Callable[[Conversation, Ticket], bool], ticket_id: UUID, conversation_id: UUID, workspace_id: UUID
+) -> bool:
+    with workspace_scope(workspace_id), transaction.atomic():
+        conversation = lock_conversation(conversation_id)
+        return change(conversation, lock_ticket(ticket_id))
+
+
+# Each of these reads the facts again: an agent may have claimed between the look and the lock.
+
+
+def _escalate(conversation: Conversation, ticket: Ticket) -> bool:
+    is_due = ticket.state == State.WAITING and ticket.escalated_at is None and is_late(ticket.waiting_since, now())
+    if is_due:
+        ticket.priority = max(ticket.priority, Priority.HIGH)
+        ticket.escalated_at = now()
+        ticket.save(update_fields=["priority", "escalated_at"])
+        add_system_message(conversation, worded(LONGER_THAN_USUAL, conversation.locale))
+    return is_due
+
+
+def _expire(conversation: Conversation, ticket: Ticket) -> bool:
+    has_address = bool(ticket.contact_email)
+    is_due = ticket.state == State.WAITING and is_given_up(ticket.waiting_since, now(), has_address=has_address)
+    if is_due:
+        add_system_message(conversation, worded(NOBODY_CAME, conversation.locale))
+        end(conversation, ticket, State.EXPIRED)
+    return is_due
+
+
+def _wake(conversation: Conversation, ticket: Ticket) -> bool:
+    if ticket.state != State.SNOOZED:
+        return False
+    ticket.state, ticket.snoozed_at, ticket.snoozed_until = State.CLAIMED, None, None
+    ticket.save(update_fields=["state", "snoozed_at", "snoozed_until"])
+    return True

@@ -1,0 +1,18 @@
+"""Celery's doors to what time and mail need. Beat is the publisher: nobody's request waits for the broker."""
+
+from celery import shared_task
+
+from supportbot.handoff.mail import send_due
+from supportbot.handoff.sweep import escalate_late, expire_forgotten, wake_snoozed
+
+
+@shared_task
+def sweep_tickets() -> None:
+    escalate_late()
+    expire_forgotten()
+    wake_snoozed()
+
+
+@shared_task
+def send_mail() -> None:
+    send_due()

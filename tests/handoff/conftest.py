@@ -1,0 +1,51 @@
+"""People, a conversation and a ticket that waits."""
+
+import pytest
+from rest_framework.test import APIClient
+
+from supportbot.accounts.models import Customer, Membership, User, Workspace
+from supportbot.accounts.services import NewChannel, add_member, create_channel
+from supportbot.chat.models import Conversation
+from supportbot.chat.services import start_conversation
+from supportbot.handoff import services
+from supportbot.handoff.models import Ticket
+from tests.rest import person, signed_in
+
+
+@pytest.fixture
+def channel(workspace: Workspace) -> NewChannel:
+    return create_channel(workspace, "Storefront", allowed_origins=["http://shop.test"])
+
+
+@pytest.fixture
+def conversation(alice: Customer) -> Conversation:
+    return start_conversation(alice.pk)
+
+
+@pytest.fixture
+def ticket(conversation: Conversation) -> Ticket:
+    return services.request(conversation.pk, reason="customer_asked", by="customer", summary="Wants a new tent pole")
+
+
+@pytest.fixture
+def lead(workspace: Workspace) -> User:
+    user = User.objects.create_user("daniel", first_name="Daniel", last_name="Brandt")
+    add_member(workspace, user, Membership.Role.SUPERVISOR)
+    return user
+
+
+@pytest.fixture
+def noor(workspace: Workspace) -> User:
+    user = User.objects.create_user("noor", first_name="Noor", last_name="Aziz")
+    add_member(workspace, user, Membership.Role.AGENT)
+    return user
+
+
+@pytest.fixture
+def bobs(workspace: Workspace, bob: User) -> APIClient:
+    return person(workspace, bob)
+
+
+@pytest.fixture
+def alices(channel: NewChannel, alice: Customer) -> APIClient:
+    return signed_in(channel, alice)

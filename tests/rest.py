@@ -1,0 +1,37 @@
+"""Callers of the REST API, by their credential."""
+
+from typing import Any
+
+import jwt
+from django.utils.timezone import now
+from rest_framework.test import APIClient
+
+from supportbot.accounts.callers import ROLE_SCOPES
+from supportbot.accounts.models import Customer, User, Workspace
+from supportbot.accounts.services import NewChannel, issue_api_key
+
+LIFE_SECONDS = 600
+
+
+def caller(credential: str) -> APIClient:
+    """Return a client that sends this bearer credential; what the server fails at is an answer, not an exception."""
+    client = APIClient(raise_request_exception=False)
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {credential}")
+    return client
+
+
+def person(workspace: Workspace, user: User, *, role: str = "agent", **key: Any) -> APIClient:
+    """Return a client with a key that acts as this person, with the scopes of a role."""
+    return caller(issue_api_key(workspace, "test", scopes=sorted(ROLE_SCOPES[role]), user=user, **key).plain)
+
+
+def service(workspace: Workspace, *scopes: str) -> APIClient:
+    """Return a client with a key that acts as nobody."""
+    return caller(issue_api_key(workspace, "service", scopes=scopes).plain)
+
+
+def signed_in(new: NewChannel, customer: Customer, **claims: Any) -> APIClient:
+    """Return a client with the identity token that the merchant's server would sign."""
+    issued = int(now().timestamp())
+    token = {"sub": customer.external_id, "aud": new.channel.key, "iat": issued, "exp": issued + LIFE_SECONDS, **claims}
+    return caller(jwt.encode(token, new.identity_secret, algorithm="HS256"))
