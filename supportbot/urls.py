@@ -1,10 +1,15 @@
 """Every address of the installation; the views of /api/v1 live in each room's api.py."""
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
 
 from supportbot import health, pages
+from supportbot.accounts import api as accounts_api
+from supportbot.chat import api as chat_api
+from supportbot.handoff import api as handoff_api
+
+rooms = [accounts_api, chat_api, handoff_api]
 
 urlpatterns = [
     path("", pages.home, name="home"),
@@ -14,4 +19,5 @@ urlpatterns = [
     path("metrics", health.metrics),
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/v1/docs/", pages.api_docs, name="docs"),
+    *(path("api/v1/", include(room.urls)) for room in rooms),
 ]

@@ -13,6 +13,7 @@ from supportbot.chat.notice import ai_notice
 from supportbot.chat.texts import clean_client_id, clean_text
 from supportbot.chat.turns import start_turn
 from supportbot.ids import uuid7
+from supportbot.outbox.services import announce
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,9 @@ def add_agent_message(conversation_id: UUID, *, text: str, author: User, client_
         return earlier
     if conversation.mode != Conversation.Mode.PERSON or conversation.agent_id != author.pk:
         raise NotYours()
-    return _add_message(conversation, Source.AGENT, text, client_id=client_id, author=author)
+    receipt = _add_message(conversation, Source.AGENT, text, client_id=client_id, author=author)
+    announce("agent_replied", receipt.message_id, workspace_id=conversation.workspace_id)
+    return receipt
 
 
 @transaction.atomic

@@ -1,0 +1,196 @@
+"""REST views of conversations: the HTTP twin of the socket, for customers and for the team."""
+
+from collections.abc import Callable
+from typing import Any, cast
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.urls import path
+from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema
+from rest_framework.generics import ListAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+
+from supportbot.accounts.callers import Caller, CustomerCaller, Staff
+from supportbot.accounts.models import Channel, Customer, User
+from supportbot.accounts.permissions import IsCustomer, needs
+from supportbot.accounts.views import ScopedAPIView
+from supportbot.chat.access import conversation_for, conversations_of
+from supportbot.chat.models import Conversation
+from supportbot.chat.selectors import events_after
+from supportbot.chat.serializers import (
+    ConversationSerializer,
+    EventPageSerializer,
+    EventQuery,
+    EventSerializer,
+    MessageInput,
+    NewConversationInput,
+    OwnConversationSerializer,
+    ReceiptSerializer,
+)
+from supportbot.chat.services import (
+    Receipt,
+    add_agent_message,
+    add_customer_message,
+    add_note,
+    start_conversation,
+)
+from supportbot.errors import InvalidInput, NotAllowed
+from supportbot.web import NewestFirst
+
+EitherConversation = PolymorphicProxySerializer(
+    component_name="ConversationOfReader",
+    serializers=[ConversationSerializer, OwnConversationSerializer],
+    resource_type_field_name=None,
+)
+
+
+class ConversationList(ScopedAPIView, ListAPIView[Conversation]):
+    """Conversations, newest first: the workspace's for the team, their own for a customer."""
+
+    pagination_class = NewestFirst
+
+    def get_permissions(self) -> list[Any]:
+        if self.request.method == "POST":
+            return [IsCustomer()]
+        return [(IsCustomer | needs("conversations:read"))()]
+
+    def get_serializer_class(self) -> type[BaseSerializer[Conversation]]:
+        return _serializer_for(cast(Caller | None, self.request.auth))
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("mode", str, enum=Conversation.Mode.values, description="Who answers."),
+            OpenApiParameter("customer", UUID, description="Only of this customer."),
+        ],
+    )
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)
+
+    def get_queryset(self) -> QuerySet[Conversation]:
+        asked = self.request.query_params
+        conversations = conversations_of(_caller(self.request)).select_related("customer", "agent")
+        if "mode" in asked:
+            conversations = conversations.filter(mode=_mode(asked["mode"]))
+        if "customer" in asked:
+            conversations = conversations.filter(customer_id=_uuid("customer", asked["customer"]))
+        return conversations
+
+    @extend_schema(request=NewConversationInput, responses={201: OwnConversationSerializer})
+    def post(self, request: Request) -> Response:
+        """Begin a conversation, as its customer."""
+        data = NewConversationInput(data=request.data)
+        data.is_valid(raise_exception=True)
+        caller = cast(CustomerCaller, request.auth)
+        locale = data.validated_data.get("locale") or _locale_of(caller)
+        conversation = start_conversation(caller.customer_id, channel_id=caller.channel_id, locale=locale)
+        return Response(OwnConversationSerializer(conversation).data, status=201)
+
+
+class ConversationDetail(ScopedAPIView):
+    permission_classes = [IsCustomer | needs("conversations:read")]
+
+    @extend_schema(responses=EitherConversation)
+    def get(self, request: Request, conversation_id: UUID) -> Response:
+        conversation = conversation_for(_caller(request), conversation_id)
+        return Response(_serializer_for(_caller(request))(conversation).data)
+
+
+class EventList(ScopedAPIView):
+    permission_classes = [IsCustomer | needs("conversations:read")]
+
+    @extend_schema(parameters=[EventQuery], responses=EventPageSerializer)
+    def get(self, request: Request, conversation_id: UUID) -> Response:
+        """Return what happened after a seq, oldest first. The team sees every event, a customer their own view."""
+        asked = EventQuery(data=request.query_params)
+        asked.is_valid(raise_exception=True)
+        after, limit = asked.validated_data["after"], asked.validated_data["limit"]
+        caller = _caller(request)
+        conversation = conversation_for(caller, conversation_id)
+        is_staff = isinstance(caller, Staff)
+        events = events_after(conversation.pk, after, is_staff=is_staff, limit=limit)
+        head = conversation.last_seq if is_staff else conversation.last_public_seq
+        # An event may have come between the two reads: the head is never behind what is shown.
+        head = max(head, events[-1].seq) if events else head
+        has_more = bool(events) and events[-1].seq < head
+        return Response(
+            {
+                "results": EventSerializer(events, many=True).data,
+                "next": _next_page(request, events[-1].seq, limit) if has_more else None,
+                "head": head,
+            }
+        )
+
+
+class MessageList(ScopedAPIView):
+    permission_classes = [IsCustomer | needs("conversations:write")]
+
+    @extend_schema(request=MessageInput, responses={201: ReceiptSerializer, 200: ReceiptSerializer})
+    def post(self, request: Request, conversation_id: UUID) -> Response:
+        """Say something: as the customer, or as the team (`reply`, or a `note` that customers never see).
+
+        The same `client_id` with the same text answers 200 with the first receipt; with another text, 409.
+        """
+        data = MessageInput(data=request.data)
+        data.is_valid(raise_exception=True)
+        conversation = conversation_for(_caller(request), conversation_id)
+        receipt = _say(_caller(request), conversation, **data.validated_data)
+        shown = {"client_id": data.validated_data["client_id"], "seq": receipt.seq, "message": receipt.message_id}
+        return Response(ReceiptSerializer(shown).data, status=201 if receipt.is_new else 200)
+
+
+def _say(caller: Caller, conversation: Conversation, *, client_id: str, text: str, kind: str | None = None) -> Receipt:
+    if isinstance(caller, CustomerCaller):
+        if kind is not None:
+            raise InvalidInput(fields={"kind": ["Only the team chooses between reply and note: leave it out."]})
+        return add_customer_message(conversation.pk, text=text, client_id=client_id)
+    say: Callable[..., Receipt] = add_note if kind == "note" else add_agent_message
+    return say(conversation.pk, text=text, author=_author(caller), client_id=client_id)
+
+
+def _author(caller: Staff) -> User:
+    if caller.user_id is None:
+        raise NotAllowed("This key acts as a service, and only a person may write: use a key that acts as a person.")
+    return User.objects.get(pk=caller.user_id)
+
+
+def _caller(request: Request) -> Caller:
+    return cast(Caller, request.auth)
+
+
+def _serializer_for(caller: Caller | None) -> type[BaseSerializer[Conversation]]:
+    return OwnConversationSerializer if isinstance(caller, CustomerCaller) else ConversationSerializer
+
+
+def _locale_of(caller: CustomerCaller) -> str:
+    customer = Customer.objects.get(pk=caller.customer_id)
+    channel = Channel.objects.filter(pk=caller.channel_id).first()
+    locale: str = customer.locale or (channel.locale if channel else customer.workspace.locale)
+    return locale
+
+
+def _mode(value: str) -> str:
+    if value not in Conversation.Mode.values:
+        raise InvalidInput(fields={"mode": [f"Choose one of {', '.join(Conversation.Mode.values)}."]})
+    return value
+
+
+def _uuid(field: str, value: str) -> UUID:
+    try:
+        return UUID(value)
+    except ValueError as error:
+        raise InvalidInput(fields={field: ["This is no id (UUID)."]}) from error
+
+
+def _next_page(request: Request, after: int, limit: int) -> str:
+    return f"{request.build_absolute_uri(request.path)}?{urlencode({'after': after, 'limit': limit})}"
+
+
+urls = [
+    path("conversations", ConversationList.as_view()),
+    path("conversations/<uuid:conversation_id>", ConversationDetail.as_view()),
+    path("conversations/<uuid:conversation_id>/events", EventList.as_view()),
+    path("conversations/<uuid:conversation_id>/messages", MessageList.as_view()),
+]

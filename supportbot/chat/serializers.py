@@ -1,0 +1,93 @@
+"""What the conversations' REST views read and show."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from supportbot.chat.models import Conversation
+from supportbot.web import ClosedSerializerMixin
+
+
+class ConversationSerializer(serializers.ModelSerializer[Conversation]):
+    """A conversation as the team sees it."""
+
+    customer_name = serializers.CharField(source="customer", read_only=True)
+    agent_name = serializers.SerializerMethodField()
+    head = serializers.IntegerField(source="last_seq", read_only=True)
+
+    class Meta:
+        model = Conversation
+        fields = [
+            "id",
+            "customer",
+            "customer_name",
+            "channel",
+            "locale",
+            "mode",
+            "agent",
+            "agent_name",
+            "head",
+            "created_at",
+            "last_event_at",
+            "ended_at",
+        ]
+        read_only_fields = fields
+
+    def get_agent_name(self, conversation: Conversation) -> str | None:
+        return conversation.agent.display_name if conversation.agent else None
+
+
+class OwnConversationSerializer(serializers.ModelSerializer[Conversation]):
+    """A conversation as its customer sees it. The head counts only what they may read."""
+
+    agent_name = serializers.SerializerMethodField()
+    head = serializers.IntegerField(source="last_public_seq", read_only=True)
+
+    class Meta:
+        model = Conversation
+        fields = ["id", "channel", "locale", "mode", "agent_name", "head", "created_at", "ended_at"]
+        read_only_fields = fields
+
+    def get_agent_name(self, conversation: Conversation) -> str | None:
+        return conversation.agent.display_name if conversation.agent else None
+
+
+class NewConversationInput(ClosedSerializerMixin, serializers.Serializer[Any]):
+    locale = serializers.RegexField(r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})?$", max_length=12, required=False)
+
+
+class EventSerializer(serializers.Serializer[Any]):
+    """One event of the log. `prev_seq` is the previous event in this reader's view: a gap in it is a lost event."""
+
+    seq = serializers.IntegerField()
+    prev_seq = serializers.IntegerField()
+    event = serializers.CharField()
+    payload = serializers.JSONField()
+    created_at = serializers.DateTimeField()
+
+
+class EventPageSerializer(serializers.Serializer[Any]):
+    results = EventSerializer(many=True)
+    next = serializers.URLField(allow_null=True)
+    head = serializers.IntegerField(help_text="The newest seq this reader may see.")
+
+
+class EventQuery(serializers.Serializer[Any]):
+    after = serializers.IntegerField(min_value=0, max_value=2**63 - 1, default=0)
+    limit = serializers.IntegerField(min_value=1, max_value=500, default=500)
+
+
+class MessageInput(ClosedSerializerMixin, serializers.Serializer[Any]):
+    """A message. The rules of its text are the service's, so that socket and REST refuse with the same words."""
+
+    client_id = serializers.CharField(max_length=128, trim_whitespace=False)
+    text = serializers.CharField(trim_whitespace=False, allow_blank=True)
+    kind = serializers.ChoiceField(
+        choices=["reply", "note"], required=False, help_text="The team's: to the customer, or only for colleagues."
+    )
+
+
+class ReceiptSerializer(serializers.Serializer[Any]):
+    client_id = serializers.CharField()
+    seq = serializers.IntegerField()
+    message = serializers.UUIDField()
