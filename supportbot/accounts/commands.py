@@ -59,7 +59,7 @@ SHOWN_SLUGS: Final = 10
 
 
 def workspace_named(slug: str) -> Workspace:
-    """Return the workspace of a slug, or the only one for an empty slug; raises CommandError that says which there are."""
+    """Return the workspace of a slug, or the only one for an empty slug; CommandError says which there are."""
     known = {workspace.slug: workspace for workspace in Workspace.objects.order_by("slug")[: SHOWN_SLUGS + 1]}
     if not slug and len(known) == 1:
         return next(iter(known.values()))
