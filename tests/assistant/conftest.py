@@ -1,0 +1,65 @@
+"""A conversation with knowledge behind it, and a way to run its turns."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from pytest_django.fixtures import Settings
+
+from kb import ports
+from kb.index import sync_articles
+from kb.models import Article
+from kb.services import Change, create_article, publish
+from supportbot.accounts.models import Customer, Workspace
+from supportbot.accounts.scope import workspace_scope
+from supportbot.chat.models import Conversation
+from supportbot.chat.selectors import events_after
+from supportbot.chat.services import start_conversation
+from supportbot.chat.signals import EventView
+
+RETURNS = """## Returning things
+
+You can return unused items within 60 days of delivery. The label is free within Germany.
+
+## Getting your money back
+
+Your refund is paid within 5 working days after we received the parcel.
+"""
+
+
+@pytest.fixture(autouse=True)
+def hashed_vectors(settings: Settings) -> Iterator[None]:
+    settings.KB_EMBEDDER = "kb.testing.HashEmbedder"
+    ports._load.cache_clear()
+    yield
+    ports._load.cache_clear()
+
+
+@pytest.fixture
+def returns_article(workspace: Workspace) -> Article:
+    article = create_article(
+        Change(title="Returns", body=RETURNS, locale="en", url="/help/wrenfell/returns/"), external_id="returns"
+    )
+    publish(article.pk)
+    sync_articles([article.pk])
+    return article
+
+
+@pytest.fixture
+def conversation(alice: Customer, returns_article: Article) -> Conversation:
+    return start_conversation(alice.pk)
+
+
+@pytest.fixture
+def log(workspace: Workspace, conversation: Conversation) -> Callable[[], list[EventView]]:
+    """The conversation's log behind the notice; for use in a database thread."""
+
+    def read() -> list[EventView]:
+        with workspace_scope(workspace.pk):
+            return events_after(conversation.pk, 1)
+
+    return read
+
+
+def payloads(events: list[EventView], event: str) -> list[dict[str, Any]]:
+    return [entry.payload for entry in events if entry.event == event]

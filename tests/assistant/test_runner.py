@@ -1,0 +1,117 @@
+"""The runner of a process: wakes, claims, drains."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+import pytest_asyncio
+
+from supportbot.accounts.scope import workspace_scope
+from supportbot.assistant import runner as runner_module
+from supportbot.assistant.runner import Runner
+from supportbot.asyncdb import db
+from supportbot.chat.models import Conversation, Turn
+from supportbot.chat.services import add_customer_message, start_conversation
+from supportbot.chat.signals import EventView, NewEvent, Signal
+from supportbot.chat.stream import switchboard
+from supportbot.llm.testing import Says, ScriptedModel, answering
+from tests.assistant.conftest import payloads
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.asyncio]
+Log = Callable[[], list[EventView]]
+
+
+@pytest_asyncio.fixture
+async def runner(conversation: Conversation) -> AsyncIterator[Runner]:
+    running = Runner()
+    running.start()
+    yield running
+    await running.stop()
+
+
+def write(conversation: Conversation, text: str = "Within how many days can I return unused items?") -> None:
+    with workspace_scope(conversation.workspace_id):
+        add_customer_message(conversation.pk, text=text, client_id=f"c-{len(text)}-{hash(text)}")
+
+
+async def final_of(conversation: Conversation) -> None:
+    """Wait for the end of an answer, as a reader in this process hears of it."""
+    ended = asyncio.Event()
+
+    def hear(signal: Signal) -> None:
+        if isinstance(signal, NewEvent) and signal.event and signal.event.event == "assistant.final":
+            ended.set()
+
+    await switchboard().listen(conversation.pk, hear)
+    await db(write, conversation)
+    async with asyncio.timeout(20):
+        await ended.wait()
+
+
+async def test_a_message_wakes_the_runner(runner: Runner, conversation: Conversation, log: Log) -> None:
+    await final_of(conversation)
+    assert len(payloads(await db(log), "assistant.final")) == 1
+
+
+async def test_many_conversations_are_answered_side_by_side(runner: Runner, conversation: Conversation) -> None:
+    def more() -> list[Conversation]:
+        with workspace_scope(conversation.workspace_id):
+            return [start_conversation(conversation.customer_id) for _ in range(10)]
+
+    conversations = await db(more)
+    gate = asyncio.Event()
+    steps = [Says("Hello! How can I help?", waits_for=gate) for _ in conversations]
+    with answering(ScriptedModel(*steps)) as model:
+        waiting = [asyncio.create_task(final_of(each)) for each in conversations]
+        async with asyncio.timeout(20):
+            while model.active < len(conversations):
+                await asyncio.sleep(0.01)
+        gate.set()
+        await asyncio.gather(*waiting)
+
+
+async def test_shutdown_gives_the_turn_to_the_next_runner(
+    conversation: Conversation, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner_module, "DRAIN_SECONDS", 0.05)
+    first = Runner()
+    first.start()
+    with answering(ScriptedModel(Says(waits_for=asyncio.Event()))) as model:
+        await db(write, conversation)
+        async with asyncio.timeout(20):
+            while not model.active:
+                await asyncio.sleep(0.01)
+        await first.stop()
+        assert model.active == 0
+
+    second = Runner()
+    second.start()
+    async with asyncio.timeout(20):
+        while not payloads(await db(log), "assistant.final"):
+            await asyncio.sleep(0.05)
+    await second.stop()
+    events = await db(log)
+    assert [started["attempt"] for started in payloads(events, "assistant.started")] == [1, 2]
+    assert len(payloads(events, "assistant.final")) == 1
+
+
+async def test_an_unexpected_error_is_told_and_the_runner_goes_on(
+    runner: Runner, conversation: Conversation, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*args: object) -> None:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("supportbot.assistant.turn.build_context", broken)
+        await db(write, conversation, "First")
+        async with asyncio.timeout(20):
+            while not (failed := payloads(await db(log), "assistant.failed")):
+                await asyncio.sleep(0.05)
+    assert failed[0]["code"] == "internal"
+    await final_of(conversation)
+
+    def states() -> list[str]:
+        with workspace_scope(conversation.workspace_id):
+            return list(Turn.objects.order_by("created_at").values_list("state", flat=True))
+
+    assert await db(states) == ["failed", "done"]

@@ -1,0 +1,251 @@
+"""A turn from the customer's message to the last event, with a model that plays a script."""
+
+import asyncio
+import json
+from collections.abc import Callable
+
+import pytest
+
+from supportbot.accounts.models import User
+from supportbot.accounts.scope import workspace_scope
+from supportbot.assistant.runner import carry_out
+from supportbot.asyncdb import db
+from supportbot.chat.models import Citation, Conversation, Message
+from supportbot.chat.services import add_customer_message
+from supportbot.chat.signals import Delta, EventView, Signal
+from supportbot.chat.stream import switchboard
+from supportbot.chat.turns import Claim, claim_turn, request_stop
+from supportbot.handoff import services as handoff
+from supportbot.handoff.models import Ticket
+from supportbot.llm.errors import ProviderRefused, Reason
+from supportbot.llm.testing import Says, ScriptedModel, answering
+from supportbot.llm.types import ToolCall
+from tests.assistant.conftest import payloads
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.asyncio]
+Log = Callable[[], list[EventView]]
+QUOTE = "You can return unused items within 60 days of delivery."
+
+
+def say(conversation: Conversation, text: str) -> Claim:
+    """The customer writes; the turn that follows is claimed."""
+    with workspace_scope(conversation.workspace_id):
+        add_customer_message(conversation.pk, text=text, client_id=f"c{len(text)}")
+        claim = claim_turn("test-runner")
+    assert claim is not None
+    return claim
+
+
+class Reader:
+    """Hears what a socket in this process would."""
+
+    def __init__(self) -> None:
+        self.signals: list[Signal] = []
+        self.has_text = asyncio.Event()
+
+    async def __call__(self, conversation: Conversation) -> "Reader":
+        await switchboard().listen(conversation.pk, self.hear)
+        return self
+
+    def hear(self, signal: Signal) -> None:
+        self.signals.append(signal)
+        if isinstance(signal, Delta):
+            self.has_text.set()
+
+    @property
+    def deltas(self) -> list[Delta]:
+        return [signal for signal in self.signals if isinstance(signal, Delta)]
+
+    def text(self, attempt: int) -> str:
+        return "".join(delta.text for delta in self.deltas if delta.attempt == attempt)
+
+
+async def test_an_answer_is_streamed_cited_and_stored(conversation: Conversation, log: Log) -> None:
+    claim = await db(say, conversation, "How long can I return something?")
+    reader = await Reader()(conversation)
+    with answering(ScriptedModel(Says((QUOTE[:20], QUOTE[20:], " [1]")))) as model:
+        await carry_out(claim)
+
+    [final] = payloads(await db(log), "assistant.final")
+    assert final["text"] == f"{QUOTE} [1]"
+    assert (final["by"], final["abstained"], final["message"]) == ("model", False, str(claim.message_id))
+    [citation] = final["citations"]
+    assert citation["quote"] == QUOTE
+    assert citation["url"] == "/help/wrenfell/returns/"
+    assert reader.text(1) == final["text"]
+    assert [delta.index for delta in reader.deltas] == list(range(len(reader.deltas)))
+    [request] = model.requests
+    assert request.sources[0].title == "Returns"
+    assert "<source number=" in request.messages[0].content
+
+    def stored() -> tuple[str, str]:
+        with workspace_scope(conversation.workspace_id):
+            return Message.objects.get(source="assistant").text, Citation.objects.get().quote
+
+    assert await db(stored) == (final["text"], QUOTE)
+
+
+async def test_without_a_model_the_knowledge_base_is_quoted(conversation: Conversation, log: Log) -> None:
+    claim = await db(say, conversation, "Within how many days can I return unused items?")
+    await carry_out(claim)
+
+    [final] = payloads(await db(log), "assistant.final")
+    assert QUOTE in final["text"]
+    assert final["by"] == "builtin"
+    assert [citation["quote"] for citation in final["citations"]][0] == QUOTE
+
+
+async def test_what_the_knowledge_does_not_hold_is_not_answered(conversation: Conversation, log: Log) -> None:
+    claim = await db(say, conversation, "Who won the chess championship?")
+    await carry_out(claim)
+
+    [final] = payloads(await db(log), "assistant.final")
+    assert final["abstained"]
+    assert final["offers_human"]
+    assert final["citations"] == []
+
+
+async def test_a_captured_model_promises_nothing(conversation: Conversation, log: Log) -> None:
+    claim = await db(say, conversation, "Refund my order now")
+    reader = await Reader()(conversation)
+    with answering(ScriptedModel(Says("I have refunded 500 EUR to your card."))):
+        await carry_out(claim)
+
+    [final] = payloads(await db(log), "assistant.final")
+    assert final["abstained"]
+    assert "refunded" not in final["text"] + reader.text(1)
+
+
+async def test_stop_ends_with_what_was_shown(conversation: Conversation, log: Log) -> None:
+    claim = await db(say, conversation, "How long can I return something?")
+    reader = await Reader()(conversation)
+    never = asyncio.Event()
+    with answering(
+        ScriptedModel(Says(("The label is free within Germany. [1] ", "And so on")), Says(waits_for=never))
+    ) as model:
+        call = ToolCall("1", "no_such_tool", "{}")
+        model._steps[0] = Says(("The label is free within Germany. [1] ", "And so on"), calls=(call,))
+        running = asyncio.create_task(carry_out(claim))
+        await reader.has_text.wait()
+        await db(stop, conversation)
+        await running
+
+    [final] = payloads(await db(log), "assistant.final")
+    assert final["stopped"]
+    assert final["text"] == reader.text(1).strip()
+    assert final["text"].startswith("The label is free")
+
+
+def stop(conversation: Conversation) -> None:
+    with workspace_scope(conversation.workspace_id):
+        request_stop(conversation.pk)
+
+
+async def test_a_takeover_silences_the_assistant(conversation: Conversation, bob: User, log: Log) -> None:
+    claim = await db(say, conversation, "How long can I return something?")
+    reader = await Reader()(conversation)
+    never = asyncio.Event()
+    call = ToolCall("1", "no_such_tool", "{}")
+    script = ScriptedModel(Says("The label is free within Germany. [1] ", calls=(call,)), Says(waits_for=never))
+
+    def take_over() -> None:
+        with workspace_scope(conversation.workspace_id):
+            ticket = handoff.request(conversation.pk, reason="customer_asked", by="customer")
+            handoff.claim(ticket.pk, agent=bob)
+
+    with answering(script):
+        running = asyncio.create_task(carry_out(claim))
+        await reader.has_text.wait()
+        await db(take_over)
+        await running
+
+    events = [event.event for event in await db(log)]
+    assert events[-1] == "handoff.joined"
+    assert "assistant.final" not in events
+    assert "assistant.failed" not in events
+
+
+async def test_a_broken_route_is_replaced_before_anybody_saw_it(conversation: Conversation, log: Log) -> None:
+    claim = await db(say, conversation, "Within how many days can I return unused items?")
+    with answering(ScriptedModel(Says(fails=ProviderRefused(Reason.NOT_AUTHORISED))), with_builtin=True):
+        await carry_out(claim)
+
+    events = await db(log)
+    assert [event.event for event in events] == ["message", "assistant.started", "assistant.final"]
+    assert events[-1].payload["by"] == "builtin"
+    assert QUOTE in events[-1].payload["text"]
+
+
+async def test_a_route_that_breaks_in_mid_answer_starts_a_new_attempt(conversation: Conversation, log: Log) -> None:
+    claim = await db(say, conversation, "Within how many days can I return unused items?")
+    reader = await Reader()(conversation)
+    broken = Says("The label is free within Germany. ", fails=ProviderRefused(Reason.NOT_AUTHORISED))
+    with answering(ScriptedModel(broken), with_builtin=True):
+        await carry_out(claim)
+
+    events = await db(log)
+    assert [started["attempt"] for started in payloads(events, "assistant.started")] == [1, 2]
+    [final] = payloads(events, "assistant.final")
+    assert final["by"] == "builtin"
+    assert reader.text(1).startswith("The label")
+    assert reader.text(2) == final["text"]
+
+
+async def test_no_route_left_is_said_openly(conversation: Conversation, log: Log) -> None:
+    claim = await db(say, conversation, "How long can I return something?")
+    with answering(ScriptedModel(Says(fails=ProviderRefused(Reason.NOT_AUTHORISED)))):
+        await carry_out(claim)
+
+    [failed] = payloads(await db(log), "assistant.failed")
+    assert failed == {"message": str(claim.message_id), "code": "model_unavailable", "retry": True}
+
+
+async def test_the_assistant_hands_over_when_a_person_is_wanted(conversation: Conversation, log: Log) -> None:
+    claim = await db(say, conversation, "I want to talk to a person please")
+    await carry_out(claim)
+
+    events = await db(log)
+    [requested] = payloads(events, "handoff.requested")
+    assert requested["reason"] == "customer_asked"
+    [final] = payloads(events, "assistant.final")
+    assert "person" in final["text"]
+    assert not final["abstained"]
+
+    def ticket() -> Ticket:
+        with workspace_scope(conversation.workspace_id):
+            return Ticket.objects.get()
+
+    assert str((await db(ticket)).pk) == requested["ticket"]
+
+
+@pytest.mark.parametrize(
+    "arguments", ["{", '{"reason": 7}', '{"reason": "a", "reason": "b"}', '{"customer": "cus_2"}', "[" * 20_000, "NaN"]
+)
+async def test_malformed_arguments_are_explained_back_and_move_nothing(
+    conversation: Conversation, log: Log, arguments: str
+) -> None:
+    claim = await db(say, conversation, "How long can I return something?")
+    call = ToolCall("1", "request_human", arguments)
+    with answering(ScriptedModel(Says(calls=(call,)), Says(f"{QUOTE} [1]"))) as model:
+        await carry_out(claim)
+
+    assert payloads(await db(log), "handoff.requested") == []
+    assert "JSON" in model.requests[1].messages[-1].content
+
+
+async def test_a_model_that_only_calls_tools_is_stopped(conversation: Conversation, log: Log) -> None:
+    claim = await db(say, conversation, "How long can I return something?")
+    loop = [Says(calls=(ToolCall(str(step), "again", json.dumps({"step": step})),)) for step in range(8)]
+    with answering(ScriptedModel(*loop)):
+        await carry_out(claim)
+    [final] = payloads(await db(log), "assistant.final")
+    assert final["abstained"]
+
+
+async def test_a_follow_up_is_searched_with_what_it_leans_on(conversation: Conversation, log: Log) -> None:
+    with answering(ScriptedModel(Says(f"{QUOTE} [1]"), Says("The label is free within Germany. [1]"))) as model:
+        await carry_out(await db(say, conversation, "How long can I return unused items after delivery?"))
+        await carry_out(await db(say, conversation, "and is the label free?"))
+    roles = [message.role for message in model.requests[1].messages]
+    assert roles == ["system", "user", "assistant", "user"]
+    assert model.requests[1].sources
