@@ -112,6 +112,9 @@ class PostgresServer:
         unfinished.rename(self.cluster)
 
     def _start_patiently(self, binaries: Binaries) -> None:
+        # Reap a dead predecessor: while it is a zombie, its lock file counts as held and every restart is refused.
+        if self._process is not None:
+            self._process.poll()
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
             self._settle_port()

@@ -1,0 +1,91 @@
+"""A whole instance for tests: `manage.py up` on a folder and ports of its own, as `make run` starts it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import ProxyHandler, build_opener
+
+from django.conf import settings
+
+from supportbot.embedded.ports import free_port
+from supportbot.embedded.processes import ProcessMark, is_running
+
+MANAGE = str(settings.BASE_DIR / "manage.py")
+# What the test run itself lives on; an instance must find its own servers.
+OF_THE_TEST_RUN = {"DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL", "SECRET_KEY", "FIELD_KEYS", "DATABASE_POOL_SIZE"}
+
+
+@dataclass
+class Instance:
+    data_dir: Path
+    port: int = field(default_factory=free_port)
+    shop_port: int = field(default_factory=free_port)
+    process: "subprocess.Popen[str] | None" = None
+
+    def environment(self, **more: str) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if name not in OF_THE_TEST_RUN}
+        own = {"DATA_DIR": str(self.data_dir), "PORT": str(self.port), "SHOP_PORT": str(self.shop_port)}
+        return {**kept, **own, **more}
+
+    def command(self, *arguments: str, **more: str) -> "subprocess.CompletedProcess[str]":
+        """Run a management command beside the instance, within a minute."""
+        command = [sys.executable, MANAGE, *arguments]
+        return subprocess.run(
+            command, env=self.environment(**more), capture_output=True, text=True, timeout=60, check=False
+        )
+
+    def start(self, **more: str) -> dict[str, Any]:
+        """Return what `up --json` says once everything runs."""
+        log = self.data_dir.with_name(f"{self.data_dir.name}.stderr")
+        with log.open("a") as errors:
+            self.process = subprocess.Popen(
+                [sys.executable, MANAGE, "up", "--json"],
+                env=self.environment(**more),
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+            )
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line, log.read_text()
+        ready: dict[str, Any] = json.loads(line)
+        return ready
+
+    def processes(self) -> dict[str, ProcessMark]:
+        """Return everything that the instance has noted as its own, the supervisor included."""
+        noted = json.loads((self.data_dir / "processes.json").read_text())["processes"]
+        return {name: ProcessMark(**known) for name, known in noted.items()}
+
+    def status(self, path: str) -> int:
+        """Return the HTTP status of a page, 0 when nothing answers."""
+        try:
+            with build_opener(ProxyHandler({})).open(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
+                return int(answer.status)
+        except HTTPError as error:
+            return error.code
+        except OSError:
+            return 0
+
+    def stop(self) -> int:
+        """Send SIGTERM and return the exit code."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(timeout=60)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+        return code
+
+    def end(self) -> None:
+        """Leave nothing behind, whatever the test did."""
+        if self.process is not None and self.process.poll() is None:
+            self.stop()
+
+
+def still_running(marks: dict[str, ProcessMark]) -> list[str]:
+    return sorted(name for name, known in marks.items() if is_running(known))

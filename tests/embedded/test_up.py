@@ -1,0 +1,133 @@
+"""One machine's whole life, through the commands a person types."""
+
+import json
+import os
+import signal
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from supportbot.embedded.processes import wait_until
+from tests.embedded.instance import Instance, still_running
+
+pytestmark = pytest.mark.chaos
+
+
+@pytest.fixture
+def instance(home: Path) -> Iterator[Instance]:
+    made = Instance(home / "data")
+    yield made
+    made.end()
+
+
+def test_a_machines_life(instance: Instance) -> None:
+    """Start, look, be killed in part and in whole, start again, stop, and be removed."""
+    ready = instance.start()
+    assert_everything_is_there(instance, ready)
+    assert_a_second_start_is_refused(instance)
+    assert_killed_parts_come_back(instance)
+
+    before = instance.processes()
+    os.kill(before["supervisor"].pid, signal.SIGKILL)
+    assert wait_until(lambda: still_running(before) == [], seconds=20)
+    refusal = instance.command("migrate", "--check")
+    assert (refusal.returncode, "start it with `make run`" in refusal.stderr) == (1, True)
+
+    again = instance.start()
+    assert again["channel"] == ready["channel"]
+    assert instance.status("/livez") == 200
+    last = instance.processes()
+    assert instance.stop() == 0
+    assert still_running(last) == []
+    assert not (instance.data_dir / "runtime.json").exists()
+
+    purge = instance.command("down", "--purge", "--json")
+    assert json.loads(purge.stdout) == {"stopped": False, "purged": True}
+    assert not instance.data_dir.exists()
+
+
+def assert_everything_is_there(instance: Instance, ready: dict[str, object]) -> None:
+    demo_file = instance.data_dir / "demo.json"
+    assert json.loads(demo_file.read_text()) == ready
+    assert set(ready) == {"urls", "workspace", "channel", "api_key", "users", "customers", "pids"}
+    for name in ("demo.json", "secrets.json", "runtime.json"):
+        assert stat.S_IMODE((instance.data_dir / name).stat().st_mode) == 0o600
+    assert set(instance.processes()) == {"supervisor", "postgres", "valkey", "web", "worker", "beat", "shop"}
+    assert instance.status("/livez") == 200
+    assert instance.command("migrate", "--check").returncode == 0
+
+
+def assert_a_second_start_is_refused(instance: Instance) -> None:
+    second = instance.command("up")
+    assert second.returncode == 1
+    assert "already runs on DATA_DIR" in second.stderr
+    assert "Traceback" not in second.stderr
+    assert len(still_running(instance.processes())) == 7
+
+
+def assert_killed_parts_come_back(instance: Instance) -> None:
+    before = instance.processes()
+    for name in ("postgres", "valkey", "web"):
+        os.kill(before[name].pid, signal.SIGKILL)
+
+    def all_run_again() -> bool:
+        now = instance.processes()
+        changed = all(now[name] != before[name] for name in ("postgres", "valkey", "web"))
+        return changed and len(still_running(now)) == 7 and instance.status("/livez") == 200
+
+    assert wait_until(all_run_again, seconds=60, pause=0.5)
+    assert instance.command("migrate", "--check").returncode == 0
+
+
+REFUSALS = [
+    ({"SUPPORTBOT_TYPO": "1"}, "SUPPORTBOT_TYPO is not a setting"),
+    ({"PORT": "eighty"}, "PORT=eighty is not a whole number"),
+    ({"DATABASE_URL": "mysql://someone@127.0.0.1/name"}, "DATABASE_URL must name a PostgreSQL server"),
+    ({"DATABASE_URL": "postgres://someone:hidden@127.0.0.1:1/name"}, "Connection refused"),
+    ({"REDIS_URL": "redis://127.0.0.1:1"}, "REDIS_URL redis://127.0.0.1:1 does not answer"),
+    ({"CELERY_BROKER_URL": "amqp://127.0.0.1:1"}, "CELERY_BROKER_URL amqp://127.0.0.1:1 does not answer"),
+    ({"DATA_DIR": "/etc"}, "which SupportBot did not make"),
+]
+
+
+@pytest.mark.parametrize(("told", "sentence"), REFUSALS)
+def test_a_wrong_setting_ends_a_start_in_one_sentence(instance: Instance, told: dict[str, str], sentence: str) -> None:
+    answer = instance.command("up", **told)
+    assert answer.returncode == 1
+    assert sentence in answer.stderr
+    assert len(answer.stderr.strip().splitlines()) == 1
+    assert "hidden" not in answer.stderr
+    assert not instance.data_dir.exists()
+
+
+def test_doctor_reports_and_makes_nothing(instance: Instance) -> None:
+    answer = instance.command("doctor", "--json")
+    findings = {finding["name"]: finding["is_well"] for finding in json.loads(answer.stdout)}
+    assert findings["database"]
+    assert findings["redis"]
+    assert findings["ports free"]
+    assert not instance.data_dir.exists()
+
+
+def test_doctor_fails_when_something_is_wrong(instance: Instance) -> None:
+    answer = instance.command("doctor", "--json", REDIS_URL="redis://127.0.0.1:1")
+    assert answer.returncode == 1
+    wrong = [finding["name"] for finding in json.loads(answer.stdout) if not finding["is_well"]]
+    assert wrong == ["redis"]
+
+
+def test_down_where_nothing_runs_is_no_error(instance: Instance) -> None:
+    answer = instance.command("down")
+    assert (answer.returncode, "Nothing runs on" in answer.stdout) == (0, True)
+
+
+def test_down_leaves_a_strangers_folder_alone(instance: Instance) -> None:
+    instance.data_dir.mkdir()
+    letter = instance.data_dir / "letter.txt"
+    letter.write_text("mine")
+    answer = instance.command("down", "--purge")
+    assert answer.returncode == 1
+    assert "did not make" in answer.stderr
+    assert letter.read_text() == "mine"
