@@ -74,7 +74,7 @@ def assert_killed_parts_come_back(instance: Instance) -> None:
 
     def all_run_again() -> bool:
         now = instance.processes()
-        changed = all(now[name] != before[name] for name in ("postgres", "valkey", "web"))
+        changed = all(now.get(name) not in (None, before[name]) for name in ("postgres", "valkey", "web"))
         return changed and len(still_running(now)) == 7 and instance.status("/livez") == 200
 
     assert wait_until(all_run_again, seconds=60, pause=0.5)

@@ -1,0 +1,156 @@
+"""The demo workspace is made once, follows its addresses and keeps what people changed."""
+
+import json
+import time
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from kb.models import Article
+from supportbot.accounts.callers import CustomerCaller
+from supportbot.accounts.models import ApiKey, Channel, IdentityKey, Membership, User, Workspace
+from supportbot.accounts.scope import workspace_scope
+from supportbot.accounts.selectors import customer_by_bearer_token, staff_by_api_key
+from supportbot.embedded import wrenfell
+from supportbot.embedded.plan import plan_from_environment
+from supportbot.embedded.runtime import ensure_secrets
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def a_small_shelf(tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two help pages instead of all of them, and a data directory of the test's own."""
+    settings.DATA_DIR = tmp_path / "data"
+    settings.KB_EMBEDDER = "kb.testing.HashEmbedder"
+    pages = tmp_path / "pages"
+    for number in (1, 2):
+        page = pages / "orders" / f"page-{number}.md"
+        page.parent.mkdir(parents=True, exist_ok=True)
+        page.write_text(
+            f"---\nid: page-{number}\ntitle: Page {number}\ncategory: Orders & delivery\n---\nWords {number}.\n"
+        )
+    monkeypatch.setattr(wrenfell, "KNOWLEDGE", pages)
+    return pages
+
+
+def seeded() -> dict[str, Any]:
+    out = StringIO()
+    call_command("demo_seed", "--json", stdout=out)
+    facts: dict[str, Any] = json.loads(out.getvalue())
+    return facts
+
+
+def test_seeding_makes_everything_a_start_needs() -> None:
+    facts = seeded()
+    workspace = Workspace.objects.get(slug="wrenfell")
+    assert (workspace.name, workspace.currency, workspace.timezone) == ("Wrenfell Outdoor", "EUR", "Europe/Berlin")
+    roles = {member.user.username: member.role for member in Membership.objects.select_related("user")}
+    assert roles == {user["username"]: user["role"] for user in facts["users"]}
+    admin = User.objects.get(username="admin")
+    assert admin.is_superuser
+    assert admin.is_staff
+    assert all(User.objects.get(username=user["username"]).check_password(user["password"]) for user in facts["users"])
+    with workspace_scope(workspace.pk):
+        article = Article.objects.get(external_id="page-1")
+        assert (article.state, article.collection.name, article.indexed_revision) == ("live", "Orders & delivery", 1)
+
+
+def test_the_key_acts_as_the_lead_and_the_shop_can_sign() -> None:
+    from tests.rest import jwt, now  # the one place that signs like a merchant
+
+    facts = seeded()
+    staff, user = staff_by_api_key(facts["api_key"])
+    assert (staff.role, user) == ("supervisor", User.objects.get(username="daniel"))
+    issued = int(now().timestamp())
+    claims = {"sub": "cus_1", "aud": facts["channel"], "iat": issued, "exp": issued + 60}
+    token = jwt.encode(claims, facts["identity_secret"], algorithm="HS256")
+    assert isinstance(customer_by_bearer_token(token, facts["channel"]), CustomerCaller)
+
+
+def test_seeding_again_makes_nothing_and_is_quick() -> None:
+    first = seeded()
+    started = time.perf_counter()
+    assert seeded() == first
+    assert time.perf_counter() - started < 0.5
+    assert (Workspace.objects.count(), User.objects.count()) == (1, 6)
+    with workspace_scope(Workspace.objects.get().pk):
+        assert (Channel.objects.count(), ApiKey.objects.count(), Article.objects.count()) == (1, 1, 2)
+
+
+def test_other_ports_change_the_origins_and_keep_the_key(settings: Any) -> None:
+    first = seeded()
+    with workspace_scope(Workspace.objects.get().pk):
+        channel = Channel.objects.get()
+        assert set(channel.allowed_origins) == {
+            f"http://{host}:{port}" for host in ("127.0.0.1", "localhost") for port in (8000, 8100)
+        }
+        channel.allowed_origins = [*channel.allowed_origins, "https://wrenfell.example"]
+        channel.save()
+        settings.PORT, settings.SHOP_PORT = 9000, 9100
+        assert seeded()["channel"] == first["channel"]
+        channel.refresh_from_db()
+    near = {f"http://{host}:{port}" for host in ("127.0.0.1", "localhost") for port in (9000, 9100)}
+    assert set(channel.allowed_origins) == near | {"https://wrenfell.example"}
+
+
+def test_what_people_changed_stays() -> None:
+    seeded()
+    ines = User.objects.get(username="ines")
+    ines.set_password("her own, longer one")
+    ines.save()
+    with workspace_scope(Workspace.objects.get().pk):
+        Article.objects.filter(external_id="page-1").update(state="archived")
+        seeded()
+        assert Article.objects.get(external_id="page-1").state == "archived"
+    ines.refresh_from_db()
+    assert ines.check_password("her own, longer one")
+
+
+def test_a_changed_page_comes_in(a_small_shelf: Path) -> None:
+    seeded()
+    (a_small_shelf / "orders" / "page-2.md").write_text("---\nid: page-2\ntitle: Page 2\n---\nOther words.\n")
+    seeded()
+    with workspace_scope(Workspace.objects.get().pk):
+        assert Article.objects.get(external_id="page-2").indexed_revision == 2
+
+
+def test_a_revoked_key_is_replaced_and_the_file_is_private(settings: Any) -> None:
+    first = seeded()
+    with workspace_scope(Workspace.objects.get().pk):
+        ApiKey.objects.update(revoked_at="2026-01-01T00:00Z")
+    assert seeded()["api_key"] != first["api_key"]
+    assert (settings.DATA_DIR / "demo-api-key.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_another_data_directory_signs_with_its_own_secret(settings: Any, tmp_path: Path) -> None:
+    first = seeded()
+    settings.DATA_DIR = tmp_path / "other"
+    second = seeded()
+    assert (second["channel"], second["identity_secret"] != first["identity_secret"]) == (first["channel"], True)
+    with workspace_scope(Workspace.objects.get().pk):
+        assert {key.secret for key in IdentityKey.objects.all()} == {
+            first["identity_secret"],
+            second["identity_secret"],
+        }
+
+
+def test_a_strangers_user_name_is_left_alone() -> None:
+    stranger = User.objects.create_user("ines", password="correct horse battery")
+    with pytest.raises(CommandError, match="--no-demo"):
+        seeded()
+    assert (Workspace.objects.count(), Membership.objects.count()) == (0, 0)
+    stranger.refresh_from_db()
+    assert stranger.check_password("correct horse battery")
+
+
+def test_a_public_address_is_allowed_too(settings: Any) -> None:
+    settings.DATA_DIR.mkdir(parents=True)
+    plan = replace(plan_from_environment(), public_url="https://help.wrenfell.example")
+    wrenfell.seed(plan, ensure_secrets(plan.data_dir))
+    with workspace_scope(Workspace.objects.get().pk):
+        assert "https://help.wrenfell.example" in Channel.objects.get().allowed_origins
