@@ -18,23 +18,27 @@ class SameWorkspace(BaseConstraint):
         super().__init__(name=name)
         self.parent = parent
 
-    def constraint_sql(self, model: type[models.Model], schema_editor: BaseDatabaseSchemaEditor) -> None:
-        # Inside CREATE TABLE the parent may not exist yet: add it at the end of the migration.
+    def constraint_sql(self, model: type[models.Model] | None, schema_editor: BaseDatabaseSchemaEditor | None) -> str:
+        """Return nothing for CREATE TABLE, where the parent may not exist yet: it follows at the migration's end."""
+        assert schema_editor is not None
         schema_editor.deferred_sql.append(self.create_sql(model, schema_editor))
+        return ""
 
-    def create_sql(self, model: type[models.Model], schema_editor: BaseDatabaseSchemaEditor) -> str:
+    def create_sql(self, model: type[models.Model] | None, schema_editor: BaseDatabaseSchemaEditor | None) -> str:
+        assert model is not None and schema_editor is not None  # Django passes both
         quote = schema_editor.quote_name
         field = model._meta.get_field(self.parent)
         assert isinstance(field, models.ForeignKey)
-        workspace = quote(model._meta.get_field("workspace").column)  # type: ignore[union-attr]  # a concrete column
+        assert field.column is not None
         parent_table = quote(field.remote_field.model._meta.db_table)
         return (
             f"ALTER TABLE {quote(model._meta.db_table)} ADD CONSTRAINT {quote(self.name)} "
-            f"FOREIGN KEY ({quote(field.column)}, {workspace}) REFERENCES {parent_table} (id, workspace_id) "
+            f"FOREIGN KEY ({quote(field.column)}, workspace_id) REFERENCES {parent_table} (id, workspace_id) "
             "DEFERRABLE INITIALLY DEFERRED"
         )
 
-    def remove_sql(self, model: type[models.Model], schema_editor: BaseDatabaseSchemaEditor) -> str:
+    def remove_sql(self, model: type[models.Model] | None, schema_editor: BaseDatabaseSchemaEditor | None) -> str:
+        assert model is not None and schema_editor is not None
         quote = schema_editor.quote_name
         return f"ALTER TABLE {quote(model._meta.db_table)} DROP CONSTRAINT {quote(self.name)}"
 

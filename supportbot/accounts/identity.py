@@ -50,7 +50,7 @@ def _candidate_keys(channel: Channel, token: str) -> list[IdentityKey]:
         kid = jwt.get_unverified_header(token).get("kid")
     except (jwt.PyJWTError, RecursionError) as error:  # the JSON inside may be nested for mischief
         raise InvalidToken("The identity token is not a JWT.") from error
-    with workspace_scope(channel.workspace_id):
+    with workspace_scope(channel.workspace_pk):
         keys = list(channel.identity_keys.filter(revoked_at=None))
     named = [key for key in keys if key.kid == kid]
     return named or keys

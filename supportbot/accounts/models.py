@@ -1,7 +1,7 @@
 """Workspaces and who belongs to them: people, customers, the widget's channels and the keys of programs."""
 
 import hashlib
-from typing import ClassVar
+from uuid import UUID
 
 from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.fields import ArrayField
@@ -40,10 +40,16 @@ class TenantModel(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, default=current_workspace_id, editable=False)
 
-    objects: ClassVar[TenantManager] = TenantManager()  # type: ignore[type-arg]  # bound to each subclass by Django
+    objects = TenantManager()
 
     class Meta:
         abstract = True
+
+    @property
+    def workspace_pk(self) -> UUID:
+        """`workspace_id`, which the typing plugin takes for nullable because the field has a default."""
+        assert self.workspace_id is not None
+        return self.workspace_id
 
 
 class User(AbstractUser):

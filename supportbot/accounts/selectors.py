@@ -31,9 +31,9 @@ def staff_by_api_key(plain: str) -> tuple[Staff, User | None]:
         if key is None or not compare_digest(key.key_hash, hash_secret(plain)) or not key.is_live:
             raise InvalidKey()
         if key.user is None:
-            staff = Staff(key.workspace_id, None, key.name, None, frozenset(key.scopes))
+            staff = Staff(key.workspace_pk, None, key.name, None, frozenset(key.scopes))
         else:
-            staff = _narrowed(staff_of(key.user, key.workspace_id), key)
+            staff = _narrowed(staff_of(key.user, key.workspace_pk), key)
         _touch(key)
         return staff, key.user
 
@@ -69,7 +69,7 @@ def customer_by_visitor_secret(secret: str) -> CustomerCaller:
         customer = Customer.objects.filter(visitor_hash=hash_secret(secret)).first()
     if customer is None:
         raise InvalidVisitor()
-    return CustomerCaller(customer.workspace_id, customer.pk, is_verified=False)
+    return CustomerCaller(customer.workspace_pk, customer.pk, is_verified=False)
 
 
 def customer_by_token(channel: Channel, token: str) -> CustomerCaller:
@@ -77,7 +77,7 @@ def customer_by_token(channel: Channel, token: str) -> CustomerCaller:
     identity = verify_identity(channel, token)
     customer = customer_for_identity(channel, identity)
     return CustomerCaller(
-        channel.workspace_id, customer.pk, is_verified=True, channel_id=channel.pk, expires_at=identity.expires_at
+        channel.workspace_pk, customer.pk, is_verified=True, channel_id=channel.pk, expires_at=identity.expires_at
     )
 
 

@@ -152,7 +152,7 @@ def customer_for_identity(channel: Channel, identity: Identity) -> Customer:
     """Return the customer of a verified identity, created at first sight; newer name, e-mail and locale replace old."""
     told = {"name": identity.name, "email": _mail_or_nothing(identity.email), "locale": identity.locale}
     told = {field: value for field, value in told.items() if value}
-    with workspace_scope(channel.workspace_id):
+    with workspace_scope(channel.workspace_pk):
         customer, is_new = Customer.objects.get_or_create(external_id=identity.subject, defaults=told)
         changed = [field for field, value in told.items() if getattr(customer, field) != value]
         if changed and not is_new:
@@ -173,6 +173,6 @@ def _mail_or_nothing(address: str) -> str:
 def new_visitor(channel: Channel, *, locale: str = "") -> NewVisitor:
     """Create an anonymous customer with a secret of 256 random bits, stored hashed."""
     secret = f"vs_{secrets.token_urlsafe(32)}"
-    with workspace_scope(channel.workspace_id):
+    with workspace_scope(channel.workspace_pk):
         customer = Customer.objects.create(visitor_hash=hash_secret(secret), locale=locale)
     return NewVisitor(customer, secret)

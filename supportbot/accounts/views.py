@@ -7,6 +7,7 @@ from django.http.response import HttpResponseBase
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from supportbot.accounts.callers import CustomerCaller, Staff
 from supportbot.accounts.scope import workspace_scope
 
 
@@ -19,5 +20,5 @@ class ScopedAPIView(APIView):
 
     def perform_authentication(self, request: Request) -> None:
         super().perform_authentication(request)
-        if request.auth is not None:
+        if isinstance(request.auth, Staff | CustomerCaller):
             self._scopes.enter_context(workspace_scope(request.auth.workspace_id))
