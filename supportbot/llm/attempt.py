@@ -39,7 +39,8 @@ class Attempt:
         self.first_token_seconds: float | None = None
         self.duration_seconds = 0.0
         self.characters = 0
-        # Text tokens, reasoning or a call's arguments: from the first sign of life on, a retry would be a second answer.
+        # Text tokens, reasoning or a call's arguments: from the first sign of life on, a retry would be a second
+        # answer.
         self.has_begun = False
         self._texts: list[str] | None = [] if keeps_text else None
         self._usage: Usage | None = None

@@ -1,7 +1,7 @@
 """A workspace's daily amount for models: taken before a call, given back or turned into spending after it.
 
-Invariant: one conditional UPDATE decides, so parallel calls cannot overshoot. A reservation whose process dies stays taken
-until the day (UTC) ends: too little is spent then, never too much.
+Invariant: one conditional UPDATE decides, so parallel calls cannot overshoot. A reservation whose process dies stays
+taken until the day (UTC) ends: too little is spent then, never too much.
 """
 
 from dataclasses import dataclass
@@ -41,7 +41,10 @@ def daily_allowance() -> Decimal | None:
 
 
 def reserve(most: Money) -> Reservation:
-    """Take the most a call can cost from today's budget. Raises BudgetExceeded if it does not fit; nothing is taken then."""
+    """Take the most a call can cost from today's budget.
+
+    Raises BudgetExceeded if it does not fit; nothing is taken then.
+    """
     allowance = daily_allowance()
     if allowance is None:
         raise ValueError("reserve() without a daily budget")

@@ -14,7 +14,10 @@ FALLBACK_SECONDS_MOST = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """`gap_seconds` is between two signs of life; a provider's Retry-After is obeyed up to `retry_after_most_seconds`."""
+    """How long a call may take and how often it is tried.
+
+    `gap_seconds` is between two signs of life; a Retry-After is obeyed up to `retry_after_most_seconds`.
+    """
 
     deadline_seconds: float = DEADLINE_SECONDS
     first_token_seconds: float = FIRST_TOKEN_SECONDS

@@ -1,7 +1,7 @@
 """What can go wrong with a model: for callers, what is left to do; inside, whether the provider did its work.
 
-Toward a provider there are three outcomes. It happened: no error. It did not: ProviderRefused. We do not know, and it may
-have been charged: ProviderUnclear.
+Toward a provider there are three outcomes. It happened: no error. It did not: ProviderRefused. We do not know, and it
+may have been charged: ProviderUnclear.
 """
 
 from enum import StrEnum

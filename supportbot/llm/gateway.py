@@ -1,7 +1,8 @@
 """The one door to every model: deadline, retry, circuit breaker, fallback route, budget and call record.
 
-Invariants. Nothing is tried twice after its first sign of life. A stream begins with RouteStarted and ends with Finished or
-an error; after Restarted everything before it is void. A call's record is written after the stream, off its path.
+Invariants. Nothing is tried twice after its first sign of life. A stream begins with RouteStarted and ends with
+Finished or an error; after Restarted everything before it is void. A call's record is written after the stream, off
+its path.
 """
 
 import asyncio
@@ -138,8 +139,9 @@ def _current() -> Gateway:
 def stream(request: ModelRequest, *, may_fall_back: Callable[[], bool] = always) -> AsyncGenerator[ModelEvent, None]:
     """Yield one answer as it is made; read it inside `contextlib.aclosing`, which is also how to stop it.
 
-    A route that fails is replaced by the next one (`Restarted`) while `may_fall_back()` says so. Raises ModelUnavailable,
-    DeadlineExceeded or BudgetExceeded when no route is left, UnscopedQuery outside a workspace scope.
+    A route that fails is replaced by the next one (`Restarted`) while `may_fall_back()` says so. Raises
+    ModelUnavailable, DeadlineExceeded or BudgetExceeded when no route is left, UnscopedQuery outside a workspace
+    scope.
     """
     return _current().stream(request, may_fall_back)
 

@@ -55,7 +55,10 @@ class LLMCall(TenantModel):
 
 
 class LLMBody(TenantModel):
-    """What was said in one call, with personal data masked. Written only with LLM_STORE_BODIES, gone after its expiry."""
+    """What was said in one call, with personal data masked.
+
+    Written only with LLM_STORE_BODIES, gone after its expiry.
+    """
 
     call = models.OneToOneField(LLMCall, on_delete=models.CASCADE, related_name="body", db_constraint=False)
     request = models.TextField()

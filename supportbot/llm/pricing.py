@@ -44,7 +44,10 @@ class Price:
 
 
 def price_of(model: str) -> Price | None:
-    """Return the price of a model, or None if the operator gave none. Raises ModelMisconfigured for a malformed table."""
+    """Return the price of a model, or None if the operator gave none.
+
+    Raises ModelMisconfigured for a malformed table.
+    """
     return parse_prices(settings.LLM_PRICES).get(model)
 
 
@@ -54,7 +57,8 @@ def parse_prices(table: Any) -> dict[str, Price]:
         return {}
     if not isinstance(table, Mapping) or not isinstance(table.get("per_million_tokens"), Mapping):
         raise ModelMisconfigured(
-            'LLM_PRICES must look like {"currency": "EUR", "per_million_tokens": {"<model>": {"input": "0.15", "output": "0.6"}}}.'
+            'LLM_PRICES must look like {"currency": "EUR", "per_million_tokens": '
+            '{"<model>": {"input": "0.15", "output": "0.60"}}}.'
         )
     currency = table.get("currency")
     if not isinstance(currency, str) or not _CURRENCY.fullmatch(currency):

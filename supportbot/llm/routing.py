@@ -1,7 +1,7 @@
 """Which providers serve which purpose, in which order.
 
-The operator's settings alone decide; no model is named here. Objects are made per event loop, since a client is bound to
-the loop that made it.
+The operator's settings alone decide; no model is named here. Objects are made per event loop, since a client is bound
+to the loop that made it.
 """
 
 from collections.abc import Sequence

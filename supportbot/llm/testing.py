@@ -8,7 +8,7 @@ with answering(ScriptedModel(Says("Within 60 days. [1]"))) as model:
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from supportbot.llm import routing
 from supportbot.llm.breaker import forget_failures
@@ -26,7 +26,7 @@ class Says:
     calls: tuple[ToolCall, ...] = ()
     fails: ProviderError | None = None
     finish_reason: str = "stop"
-    usage: Usage = Usage(10, 5)
+    usage: Usage = field(default=Usage(10, 5))
     # Waited for before the first piece: a test holds the answer back at a named point, without sleeping.
     waits_for: asyncio.Event | None = None
 

@@ -11,7 +11,7 @@ Purpose = Literal["answer", "summarise", "rewrite", "judge", "embed"]
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A model's request to use a tool. `arguments` is its unchecked JSON text; `id` is the provider's and may repeat."""
+    """A model's wish to use a tool. `arguments` is its unchecked JSON text; `id` is the provider's and may repeat."""
 
     id: str
     name: str
@@ -49,8 +49,8 @@ class Source:
 class ModelRequest:
     """One question to a model.
 
-    A remote model reads `messages`; the built-in answerer reads `question`, `sources`, `is_answerable` and `locale`, and
-    `messages` only for what was said before.
+    A remote model reads `messages`; the built-in answerer reads `question`, `sources`, `is_answerable` and `locale`,
+    and `messages` only for what was said before.
     """
 
     purpose: Purpose
@@ -100,7 +100,10 @@ class Restarted:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The last event of a stream that came to its end. `finish_reason` is stop, length, tool_calls or content_filter."""
+    """The last event of a stream that came to its end.
+
+    `finish_reason` is stop, length, tool_calls or content_filter.
+    """
 
     finish_reason: str
     usage: Usage

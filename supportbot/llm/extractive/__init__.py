@@ -1,1 +1,1 @@
-"""The built-in answerer's craft, pure and without a model: find the sentences that answer, and quote them word for word."""
+"""The built-in answerer's craft, pure and without a model: find the sentences that answer and quote them."""

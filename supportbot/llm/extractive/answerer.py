@@ -1,7 +1,8 @@
 """The built-in answer to one request: a quotation, a courtesy, a wish passed on, or an honest "not found". Pure.
 
-Whether there is an answer at all was decided by search (`is_answerable`). Recognising an action joins in at `reply_to`, as
-one more step before the quotation: it reads `request.tools`, which carry each action's description and schema.
+Whether there is an answer at all was decided by search (`is_answerable`). Recognising an action joins in at
+`reply_to`, as one more step before the quotation: it reads `request.tools`, which carry each action's description and
+schema.
 """
 
 from collections.abc import Iterator
@@ -37,11 +38,11 @@ def reply_to(request: ModelRequest) -> Reply:
     if request.purpose == "summarise":
         return Reply(conversation.summary(request.messages, base_language(request.locale)))
     language = detect(request.question, base_language(request.locale))
-    if _asks_for_a_person(request):
-        return _to_a_person(request, language)
     courtesy = courtesy_in(request.question)
     if courtesy is not None:
         return Reply(say(courtesy, language))
+    if _asks_for_a_person(request):
+        return _to_a_person(request, language)
     return Reply(_quotation(request, language) or say("not_found", language))
 
 
@@ -87,7 +88,7 @@ def _laid_out(chosen: list[Unit]) -> Iterator[str]:
         cited = f"{unit.text} [{unit.source.number}]"
         if unit.is_listed:
             yield f"\n{unit.mark or '-'} {cited}"
-        elif unit.kind == "row" or (previous is not None and previous.kind != "sentence"):
+        elif unit.kind in ("header", "row") or (previous is not None and previous.kind != "sentence"):
             yield f"\n{cited}"
         else:
             yield f" {cited}"

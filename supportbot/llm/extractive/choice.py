@@ -8,9 +8,10 @@ from supportbot.llm.extractive.units import Unit
 SENTENCES_MOST = 3
 LIST_MOST = 8
 LIST_CHARACTERS_MOST = 700
-# A further sentence must be nearly as good as the best; one right after it may be a little less so.
-FURTHER_SHARE = 0.8
-NEIGHBOUR_SHARE = 0.55
+# A further sentence must answer nearly as well as the best; one right beside it may a little less so.
+FURTHER_SHARE = 0.85
+NEIGHBOUR_SHARE = 0.5
+NEIGHBOURS = (-1, 1, 2)
 
 
 def choose(ranked: Sequence[Scored], units: Sequence[Unit]) -> list[Unit]:
@@ -26,19 +27,29 @@ def choose(ranked: Sequence[Scored], units: Sequence[Unit]) -> list[Unit]:
     for entry in ranked[1:]:
         if len(chosen) == SENTENCES_MOST:
             break
-        if entry.score >= best.score * _needed(entry.unit, best.unit) and _adds_something(entry.unit, chosen):
+        share = _needed(entry.unit, best.unit)
+        is_good = entry.match >= best.match * share and entry.score >= best.score * share
+        if is_good and _adds_something(entry.unit, chosen):
             chosen.append(entry.unit)
+    chosen += _headers_of(chosen, units)
     return sorted(chosen, key=lambda unit: (unit.source is not best.unit.source, unit.source.number, unit.position))
 
 
 def _needed(unit: Unit, best: Unit) -> float:
-    is_next = unit.source is best.source and unit.block == best.block and unit.position - best.position in (1, 2)
+    is_next = unit.source is best.source and unit.block == best.block and unit.position - best.position in NEIGHBOURS
     return NEIGHBOUR_SHARE if is_next else FURTHER_SHARE
 
 
 def _adds_something(unit: Unit, chosen: Sequence[Unit]) -> bool:
     """A list's lead without its list says nothing, and overlapping passages hold the same sentence twice."""
-    return not unit.text.endswith((":", "?")) and all(unit.text != other.text for other in chosen)
+    is_answer = unit.kind != "header" and not unit.text.endswith((":", "?"))
+    return is_answer and all(unit.text != other.text for other in chosen)
+
+
+def _headers_of(chosen: Sequence[Unit], units: Sequence[Unit]) -> list[Unit]:
+    """Return the heads of the tables that rows were chosen from: a row without its columns' names is a riddle."""
+    tables = {(unit.source.number, unit.block) for unit in chosen if unit.kind == "row"}
+    return [unit for unit in units if unit.kind == "header" and (unit.source.number, unit.block) in tables]
 
 
 def _introduces_list(unit: Unit, units: Sequence[Unit]) -> bool:
@@ -47,7 +58,7 @@ def _introduces_list(unit: Unit, units: Sequence[Unit]) -> bool:
 
 
 def _list_around(unit: Unit, units: Sequence[Unit]) -> list[Unit]:
-    """Return the whole list with the line that leads to it; of a list too long to quote, nothing but the item itself."""
+    """Return the whole list with the line that leads to it; of one too long to quote, only the item itself."""
     inside = unit if unit.is_listed else _at(units, unit, unit.position + 1)
     if inside is None:
         return []

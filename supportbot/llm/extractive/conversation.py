@@ -8,41 +8,21 @@ from supportbot.llm.extractive.smalltalk import courtesy_in
 from supportbot.llm.extractive.words import terms, words
 from supportbot.llm.types import ChatMessage
 
-# A question with fewer meaningful words than this leans on what was said before.
-OWN_TERMS_LEAST = 3
+# How many meaningful words a question may have and still lean on what was said before: bare, after "and", with "it".
+BARE_TERMS_MOST = 1
+CONNECTED_TERMS_MOST = 3
+POINTING_TERMS_MOST = 4
 QUOTE_MOST = 300
+_CONNECTING = ("and ", "but ", "or ", "what about", "how about", "und ", "aber ", "oder ", "was ist mit", "wie ist es")
 _POINTING = frozenset(
-    [
-        "it",
-        "that",
-        "this",
-        "they",
-        "them",
-        "those",
-        "these",
-        "one",
-        "there",
-        "es",
-        "das",
-        "dies",
-        "diese",
-        "dieser",
-        "dieses",
-        "die",
-        "den",
-        "sie",
-        "ihn",
-        "dort",
-        "davon",
-    ]
+    "it that this they them those these one there es das dies diese dieser dieses die den sie ihn dort davon".split()
 )
 
 
 def standalone(question: str, messages: Sequence[ChatMessage]) -> str:
-    """Return the question with the words it leans on: a short one gets the customer's previous question in front."""
+    """Return the question with the words it leans on: one that leans gets the customer's previous question in front."""
     earlier = [text for text in _said_by_customer(messages) if text.strip() != question.strip()]
-    leans = len(set(terms(question))) < OWN_TERMS_LEAST or bool(_POINTING & set(words(question)[:4]))
-    if not earlier or not leans or courtesy_in(question):
+    if not earlier or not _leans(question) or courtesy_in(question):
         return question
     return f"{earlier[-1][:QUOTE_MOST]} {question}"
 
@@ -60,6 +40,14 @@ def summary(messages: Sequence[ChatMessage], locale: str) -> str:
     if answers:
         lines.append(f"{say('answered', language)}: {_quote(answers[-1])}")
     return "\n".join(lines)
+
+
+def _leans(question: str) -> bool:
+    own = len(set(terms(question)))
+    if question.strip().lower().startswith(_CONNECTING):
+        return own <= CONNECTED_TERMS_MOST
+    points = not _POINTING.isdisjoint(words(question)[:4])
+    return own <= (POINTING_TERMS_MOST if points else BARE_TERMS_MOST)
 
 
 def _said_by_customer(messages: Sequence[ChatMessage]) -> list[str]:

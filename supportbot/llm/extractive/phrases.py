@@ -8,10 +8,14 @@ Phrase = Literal[
 ]  # fmt: skip
 
 _ENGLISH: dict[Phrase, str] = {
-    "not_found": "I could not find this in our help pages, so I would rather not guess. Would you like to talk to a person?",
+    "not_found": (
+        "I could not find this in our help pages, so I would rather not guess. Would you like to talk to a person?"
+    ),
     "to_person": "I am passing this on to a person.",
     "no_person": 'A person can take over at any time: choose "Talk to a person".',
-    "greeting": "Hello. You are talking to an AI assistant that answers from our help pages. What would you like to know?",
+    "greeting": (
+        "Hello. You are talking to an AI assistant that answers from our help pages. What would you like to know?"
+    ),
     "thanks": "You are welcome. I am an AI assistant; ask me anything else about our help pages.",
     "goodbye": "Goodbye. This AI assistant is here whenever you need it.",
     "who": (
@@ -25,12 +29,14 @@ _ENGLISH: dict[Phrase, str] = {
 }
 _GERMAN: dict[Phrase, str] = {
     "not_found": (
-        "Dazu steht nichts in unseren Hilfeseiten, deshalb möchte ich nicht raten. Möchten Sie mit einem Menschen sprechen?"
+        "Dazu steht nichts in unseren Hilfeseiten, deshalb möchte ich nicht raten. "
+        "Möchten Sie mit einem Menschen sprechen?"
     ),
     "to_person": "Ich gebe Ihre Frage an einen Menschen weiter.",
     "no_person": "Ein Mensch kann jederzeit übernehmen: Wählen Sie „Mit einem Menschen sprechen“.",
     "greeting": (
-        "Guten Tag. Sie schreiben mit einem KI-Assistenten, der aus unseren Hilfeseiten antwortet. Was möchten Sie wissen?"
+        "Guten Tag. Sie schreiben mit einem KI-Assistenten, der aus unseren Hilfeseiten antwortet. "
+        "Was möchten Sie wissen?"
     ),
     "thanks": "Gern geschehen. Ich bin ein KI-Assistent; fragen Sie mich gern noch etwas zu unseren Hilfeseiten.",
     "goodbye": "Auf Wiedersehen. Dieser KI-Assistent ist da, wenn Sie ihn brauchen.",
@@ -38,7 +44,9 @@ _GERMAN: dict[Phrase, str] = {
         "Ich bin ein KI-Assistent. Ich antworte, indem ich unsere Hilfeseiten wörtlich zitiere. "
         "Ein Mensch kann jederzeit übernehmen."
     ),
-    "how_are_you": "Ich bin ein KI-Assistent und schlage gern etwas in unseren Hilfeseiten nach. Was möchten Sie wissen?",
+    "how_are_you": (
+        "Ich bin ein KI-Assistent und schlage gern etwas in unseren Hilfeseiten nach. Was möchten Sie wissen?"
+    ),
     "wants": "Möchte",
     "last_said": "Zuletzt gesagt",
     "answered": "Beantwortet",

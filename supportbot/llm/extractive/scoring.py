@@ -18,7 +18,7 @@ RANK_WEIGHT = 0.3
 OTHER_LANGUAGE_SHARE = 0.6
 KIND_OF_ANSWER_BONUS = 0.12
 OPENING_BONUS = 0.05
-QUESTION_SHARE = 0.4
+NO_ANSWER_SHARE = 0.4
 SHORT_WORDS, SHORT_SHARE = 4, 0.6
 LONG_WORDS, LONG_SHARE = 60, 0.8
 
@@ -26,6 +26,12 @@ _TIME = re.compile(
     r"\d.{0,20}\b(?:minute|hour|day|week|month|year|stunde|tag|werktag|woche|monat|jahr|uhr)|\d{1,2}:\d\d", re.I
 )
 _AMOUNT = re.compile(r"[€$£¥]|\b(?:eur|euro|usd|free|kostenlos|gratis|percent|prozent)\b|\d ?%", re.I)
+_ABOUT_THE_PAGE = re.compile(
+    r"\b(?:this (?:page|article|guide|section) (?:says|explains|describes|covers|shows|tells|lists|is about)|"
+    r"diese (?:seite|anleitung|übersicht) (?:sagt|erklärt|beschreibt|zeigt|nennt)|dieser artikel|auf dieser seite|"
+    r"on this page|in this article)\b",
+    re.I,
+)
 _ASKS_TIME = re.compile(
     r"\b(?:how long|how (?:many|much) (?:days|time)|when|until|deadline|wie lange|wann|bis wann|frist|dauert)\b", re.I
 )
@@ -36,8 +42,11 @@ _ASKS_AMOUNT = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Scored:
+    """`match` is what the unit's own words and headings earn; `score` adds what speaks for its place and form."""
+
     unit: Unit
     score: float
+    match: float
 
 
 def rank(question: str, units: Sequence[Unit], *, language: str) -> list[Scored]:
@@ -48,14 +57,14 @@ def rank(question: str, units: Sequence[Unit], *, language: str) -> list[Scored]
     order = {unit.source.number: place for place, unit in reversed(list(enumerate(units)))}
     places = {number: place for place, number in enumerate(sorted(order, key=lambda number: order[number]))}
     scored = [
-        Scored(unit, _score(unit, unit_terms, weights, question, places[unit.source.number], language))
+        _scored(unit, unit_terms, weights, question, places[unit.source.number], language)
         for unit, unit_terms in zip(units, found, strict=True)
     ]
     return sorted(scored, key=lambda entry: -entry.score)
 
 
 def _weights(asked: Sequence[str], found: Sequence[Sequence[str]]) -> dict[str, float]:
-    """Return each asked term's share of the whole: a term in few units weighs more, one in none still counts as asked."""
+    """Return each asked term's share of the whole: a rare one weighs more, one that is in no unit was still asked."""
     inverse = {}
     for term in asked:
         hits = sum(any(likeness(term, other) for other in unit_terms) for unit_terms in found)
@@ -64,15 +73,15 @@ def _weights(asked: Sequence[str], found: Sequence[Sequence[str]]) -> dict[str, 
     return {term: weight / total for term, weight in inverse.items()}
 
 
-def _score(
+def _scored(
     unit: Unit, unit_terms: Sequence[str], weights: dict[str, float], question: str, place: int, language: str
-) -> float:
-    of_text = _share(weights, unit_terms)
+) -> Scored:
     of_heading = _share(weights, terms(f"{unit.source.title} {unit.heading}"))
-    score = of_text + HEADING_SHARE * of_heading + RANK_WEIGHT / (place + 1) + _bonus(unit, question)
+    match = _share(weights, unit_terms) + HEADING_SHARE * of_heading + _bonus(unit, question)
+    share = _form_share(unit)
     if base_language(unit.source.locale) != language:
-        score *= OTHER_LANGUAGE_SHARE
-    return score * _form_share(unit)
+        share *= OTHER_LANGUAGE_SHARE
+    return Scored(unit, (match + RANK_WEIGHT / (place + 1)) * share, match * share)
 
 
 def _share(weights: dict[str, float], found: Sequence[str]) -> float:
@@ -92,9 +101,9 @@ def _bonus(unit: Unit, question: str) -> float:
 
 
 def _form_share(unit: Unit) -> float:
-    """Return what the form takes away: a question answers none, a fragment little, and nobody reads a wall of text."""
-    if unit.text.endswith("?"):
-        return QUESTION_SHARE
+    """Return what the form leaves: a question or a page about itself answers nothing, a wall of text is not read."""
+    if unit.kind == "header" or unit.text.endswith("?") or _ABOUT_THE_PAGE.search(unit.text):
+        return NO_ANSWER_SHARE
     count = len(words(unit.text))
     if count < SHORT_WORDS and unit.kind == "sentence":
         return SHORT_SHARE

@@ -7,11 +7,12 @@ import html
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Literal
 
 from supportbot.llm.types import Source
 
-Kind = Literal["sentence", "item", "step", "row"]
+Kind = Literal["sentence", "item", "step", "header", "row"]
 
 _HEADING = re.compile(r"#{1,6}\s+(.*?)\s*#*$")
 _ITEM = re.compile(r"(?:[-*+•]|(?P<number>\d{1,3})[.)])\s+(?P<text>.*)")
@@ -25,8 +26,8 @@ _ESCAPE = re.compile(r"\\([\\`*_{}\[\]()#+\-.!|>~])")
 _SPACE = re.compile(r"\s+")
 _SENTENCE_END = re.compile(r"""[.!?…]["”’»)\]]*\s+(?=["“„«‘(]?[A-ZÄÖÜ0-9])""")
 _NO_END = re.compile(
-    r"(?:\b(?:[A-Za-z]|e\.g|i\.e|z\. ?b|d\. ?h|u\. ?a|ca|approx|bzw|ggf|inkl|evtl|max|min|nr|no|st|str|tel|vgl|vs|mr|mrs|ms|dr|prof|etc|usw)"
-    r"|(?<!\d)\d{1,2})\.$",
+    r"(?:\b(?:[A-Za-z]|e\.g|i\.e|ca|approx|max|min|no|st|vs|mr|mrs|ms|dr|prof|etc|"
+    r"z\. ?b|d\. ?h|u\. ?a|bzw|ggf|inkl|evtl|nr|str|tel|vgl|usw)|(?<!\d)\d{1,2})\.$",
     re.IGNORECASE,
 )
 _MONTH = re.compile(
@@ -64,7 +65,8 @@ def units_of(source: Source) -> list[Unit]:
 def _block_of(units: list[Unit], kind: Kind, block: int) -> int:
     """List items and rows that follow each other share their block."""
     last = units[-1] if units else None
-    return last.block if last is not None and last.kind == kind else block
+    follows = last is not None and (last.kind == kind or (last.kind, kind) == ("header", "row"))
+    return last.block if last is not None and follows else block
 
 
 Block = tuple[Kind, str, str, str]
@@ -73,8 +75,8 @@ Block = tuple[Kind, str, str, str]
 def _blocks(text: str) -> Iterator[Block]:
     """Yield (kind, heading, text, mark) line by line; a blank line yields an empty text."""
     heading, is_code = "", False
-    for line in text.splitlines():
-        line = line.strip().removeprefix(">").strip()
+    lines = [line.strip().removeprefix(">").strip() for line in text.splitlines()]
+    for line, below in zip_longest(lines, lines[1:], fillvalue=""):
         if _FENCE.match(line):
             is_code = not is_code
             continue
@@ -89,7 +91,8 @@ def _blocks(text: str) -> Iterator[Block]:
             number = match["number"]
             yield ("step" if number else "item"), heading, plain(match["text"]), f"{number}." if number else "-"
         elif line.startswith("|") and line.count("|") >= 2:
-            yield "row", heading, " | ".join(plain(cell) for cell in line.strip("|").split("|")), ""
+            kind: Kind = "header" if _RULE.fullmatch(below) else "row"
+            yield kind, heading, " | ".join(plain(cell) for cell in line.strip("|").split("|")), ""
         else:
             yield "sentence", heading, plain(line), ""
 
@@ -99,7 +102,7 @@ def _joined(blocks: Iterator[Block]) -> Iterator[Block]:
     held: Block | None = None
     for block in blocks:
         kind, heading, text, _ = block
-        if held is not None and text and kind == "sentence" and heading == held[1] and held[0] != "row":
+        if held is not None and text and kind == "sentence" and heading == held[1] and held[0] not in ("row", "header"):
             held = (held[0], held[1], f"{held[2]} {text}", held[3])
             continue
         if held is not None:

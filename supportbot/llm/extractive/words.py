@@ -1,6 +1,7 @@
 """Words of a text, comparable across inflections of English and German. Pure.
 
-One light stemmer serves both languages: question and passage go through the same, so it need not be right, only the same.
+One light stemmer serves both languages: question and passage go through the same, so it need not be right, only the
+same.
 """
 
 import re

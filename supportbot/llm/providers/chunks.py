@@ -1,4 +1,4 @@
-"""Chat Completions chunks to events. Pure, and without pydantic: building the SDK's object costs more than all the rest.
+"""Chat Completions chunks to events. Pure, and without pydantic, which would cost more than all the rest.
 
 Nothing here trusts the shape: a field of another type than agreed is garbage and ends the attempt, never the process.
 """

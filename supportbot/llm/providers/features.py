@@ -1,7 +1,7 @@
 """What a compatible server turned out not to know, and how to ask it without. Pure.
 
-"OpenAI-compatible" covers servers that refuse `stream_options`, tools or streaming. A refused request was not carried out,
-so asking again in a simpler way is no retry; what was learnt holds for the life of the client.
+"OpenAI-compatible" covers servers that refuse `stream_options`, tools or streaming. A refused request was not carried
+out, so asking again in a simpler way is no retry; what was learnt holds for the life of the client.
 """
 
 import re
@@ -21,7 +21,10 @@ _UNKNOWN = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """How a request is worded. `token_field` has two names in the wild: older servers know one, newer models the other."""
+    """How a request is worded.
+
+    `token_field` has two names in the wild: older servers know one, newer models the other.
+    """
 
     streams: bool = True
     reports_usage: bool = True

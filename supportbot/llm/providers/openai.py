@@ -1,7 +1,8 @@
 """Any OpenAI-compatible server, through the official SDK on its asyncio transport.
 
-Only the request goes through the SDK's models. The answer is read as raw bytes: parsing each chunk with pydantic costs four
-times all the rest. Importing this module imports the SDK (half a second): routing does so only when a model is configured.
+Only the request goes through the SDK's models. The answer is read as raw bytes: parsing each chunk with pydantic
+costs four times all the rest. Importing this module imports the SDK (half a second): routing does so only when a
+model is configured.
 """
 
 import asyncio

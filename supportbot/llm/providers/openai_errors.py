@@ -1,7 +1,7 @@
 """Every way in which the SDK and its transport fail, mapped to ours in one place.
 
-After the first byte errors are the transport's, not the SDK's, and a refused connection looks like a time-out: the classes
-do not tell causes apart, so only "before an answer began" and "after" are told apart here.
+After the first byte errors are the transport's, not the SDK's, and a refused connection looks like a time-out: the
+classes do not tell causes apart, so only "before an answer began" and "after" are told apart here.
 """
 
 from collections.abc import Iterator
@@ -64,7 +64,7 @@ def _raise_reported(error: UpstreamError) -> NoReturn:
 
 
 def retry_after(response: httpx2.Response) -> float | None:
-    """Return the seconds the server asks us to wait, from a number or a date; None if it does not say or it is nonsense."""
+    """Return the seconds the server asks us to wait, from a number or a date; None if it says nothing usable."""
     value = response.headers.get("retry-after", "")
     if value.isascii() and value.isdigit():
         return float(value[:9])

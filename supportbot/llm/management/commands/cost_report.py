@@ -46,4 +46,5 @@ def _in_words(row: dict[str, Any]) -> str:
         f", {row['unpriced']} without a price" if row["unpriced"] else ""
     )
     failed = f", {row['failed']} failed" if row["failed"] else ""
-    return f"{row['day']}  {row['purpose']:<10} {row['provider']} {row['model']}: {row['calls']} calls{failed}, {tokens}, {cost}"
+    who = f"{row['purpose']:<10} {row['provider']} {row['model']}"
+    return f"{row['day']}  {who}: {row['calls']} calls{failed}, {tokens}, {cost}"

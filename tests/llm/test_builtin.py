@@ -1,0 +1,223 @@
+"""The built-in answerer on a small help centre of our own, in English and German."""
+
+import asyncio
+from typing import Any
+
+import orjson
+import pytest
+
+from supportbot.llm.extractive.answerer import Reply, reply_to
+from supportbot.llm.extractive.phrases import say
+from supportbot.llm.extractive.units import units_of
+from supportbot.llm.providers.builtin import BuiltinProvider
+from supportbot.llm.types import ChatMessage, Finished, ModelRequest, Source, TextDelta, ToolCall, ToolSpec
+
+RETURNS = Source(
+    1,
+    "Returns and refunds",
+    """This page says how to return things.
+
+## Returning
+You can return unused items within **60 days** of delivery. Worn boots can be swapped once within 30 days.
+
+To return an item:
+
+1. Open [Your orders](/orders) and choose *Return*.
+2. Print the label, or show the code at the parcel shop.
+3. Drop the parcel off within 14 days.
+
+## Refunds
+We refund within 5 working days after the parcel has arrived, e.g. to your card. Gift cards are never paid out.
+""",
+    "en",
+)
+DELIVERY = Source(
+    2,
+    "Delivery times and costs",
+    """| To | Working days | Costs |
+|---|---|---|
+| Germany | 2 to 3 | €4.90 |
+| Switzerland | 4 to 6 | €14.90 |
+
+Parcels are delivered Monday to Saturday. Is your parcel late? Write to us.
+""",
+    "en",
+)
+LIEFERUNG = Source(
+    3,
+    "Lieferzeiten und Versandkosten",
+    """Die Lieferung innerhalb Deutschlands dauert 2 bis 3 Werktage. Ab 80 € ist der Versand kostenlos, sonst kostet er
+4,90 €. Am 24. Dezember liefern wir nicht.
+
+- **Express** kostet 12,90 € und kommt am nächsten Werktag, z. B. am Dienstag.
+- Ein Paketshop bewahrt Ihr Paket 7 Tage auf.
+""",
+    "de",
+)
+SOURCES = (RETURNS, DELIVERY, LIEFERUNG)
+HUMAN = ToolSpec("request_human", "Hand over.", {"type": "object"})
+
+
+def ask(question: str, **changes: Any) -> Reply:
+    values: dict[str, Any] = {"purpose": "answer", "messages": (), "question": question, "sources": SOURCES}
+    return reply_to(ModelRequest(**(values | changes)))
+
+
+@pytest.mark.parametrize(
+    ("question", "begins"),
+    [
+        (
+            "How long do I have to return something unused?",
+            "You can return unused items within 60 days of delivery. [1]",
+        ),
+        ("Can I swap worn boots?", "Worn boots can be swapped once within 30 days. [1]"),
+        (
+            "when do I get my refund",
+            "We refund within 5 working days after the parcel has arrived, e.g. to your card. [1]",
+        ),
+        ("what are the costs to Switzerland?", "To | Working days | Costs [2]\n"),
+        ("do you deliver on Saturday", "Parcels are delivered Monday to Saturday. [2]"),
+        ("Wie lange dauert die Lieferung?", "Die Lieferung innerhalb Deutschlands dauert 2 bis 3 Werktage. [3]"),
+        ("Was kostet der Versand?", "Ab 80 € ist der Versand kostenlos, sonst kostet er 4,90 €. [3]"),
+        ("Wird am 24. Dezember geliefert?", "Am 24. Dezember liefern wir nicht. [3]"),
+        ("Was kostet Express?", "- Express kostet 12,90 € und kommt am nächsten Werktag, z. B. am Dienstag. [3]"),
+    ],
+)
+def test_the_sentence_that_answers_is_quoted_first(question: str, begins: str) -> None:
+    assert ask(question).text.startswith(begins)
+
+
+def test_steps_are_given_whole_with_the_line_that_leads_to_them() -> None:
+    assert ask("How do I print the return label?").text == (
+        "To return an item: [1]\n"
+        "1. Open Your orders and choose Return. [1]\n"
+        "2. Print the label, or show the code at the parcel shop. [1]\n"
+        "3. Drop the parcel off within 14 days. [1]"
+    )
+
+
+def test_a_table_row_comes_with_the_names_of_its_columns() -> None:
+    text = ask("what are the costs to Switzerland?").text
+    assert "Switzerland | 4 to 6 | €14.90 [2]" in text
+
+
+@pytest.mark.parametrize("question", ["How long can I return items?", "Wie lange dauert die Lieferung?", "swap boots"])
+def test_every_line_carries_its_source_and_stands_in_it(question: str) -> None:
+    for line in ask(question).text.replace("] ", "]\n").splitlines():
+        quote, _, number = line.rpartition(" [")
+        source = SOURCES[int(number.rstrip("]")) - 1]
+        bare = source.text.replace("*", "").replace("\n", " ")
+        assert quote.removeprefix("- ") in bare
+
+
+def test_the_language_of_the_question_comes_first() -> None:
+    english = Source(1, "Delivery", "Delivery within Germany takes 2 to 3 working days.", "en")
+    german = Source(2, "Lieferung", "Die Lieferung innerhalb Deutschlands dauert 2 bis 3 Werktage.", "de")
+    assert "[2]" in ask("Wie lange dauert die Lieferung in Germany?", sources=(english, german)).text
+    assert "[1]" in ask("How long does delivery take in Germany?", sources=(german, english)).text.replace("[2]", "[1]")
+
+
+def test_a_source_in_another_language_is_better_than_none() -> None:
+    assert ask("Wie lange ist die Rückgabe möglich?", sources=(RETURNS,)).text.endswith("[1]")
+
+
+@pytest.mark.parametrize(
+    ("question", "locale", "language"),
+    [
+        ("Do you sell canoes?", "en", "en"),
+        ("Verkaufen Sie auch Kanus?", "en", "de"),
+        ("Kanu?", "de-AT", "de"),
+        ("Canoe?", "fr", "en"),
+    ],
+)
+def test_not_knowing_is_said_and_a_person_offered(question: str, locale: str, language: str) -> None:
+    reply = ask(question, locale=locale, is_answerable=False)
+    assert reply == Reply(say("not_found", language))
+
+
+@pytest.mark.parametrize(
+    "sources", [(), (Source(1, "Empty", "", "en"),), (Source(1, "Head", "# Only a heading", "en"),)]
+)
+def test_nothing_to_quote_is_not_knowing(sources: tuple[Source, ...]) -> None:
+    assert ask("Anything?", sources=sources).text == say("not_found", "en")
+
+
+def test_a_wish_for_a_person_becomes_a_tool_call() -> None:
+    reply = ask("I want to talk to a person", tools=(HUMAN,))
+    (call,) = reply.tool_calls
+    assert call.name == "request_human"
+    assert orjson.loads(call.arguments) == {"reason": "I want to talk to a person"}
+
+
+def test_a_wish_without_the_tool_names_the_button() -> None:
+    assert ask("Mitarbeiter bitte") == Reply(say("no_person", "de"))
+
+
+def test_a_yes_to_our_offer_is_a_wish() -> None:
+    offered = (ChatMessage("assistant", say("not_found", "en")),)
+    assert ask("yes please", messages=offered, tools=(HUMAN,)).tool_calls
+    assert not ask("yes please", messages=(), tools=(HUMAN,)).tool_calls
+
+
+def test_courtesies_say_that_this_is_an_ai() -> None:
+    for text in ("Hello", "thanks", "who are you?", "bye"):
+        assert "AI" in ask(text).text
+    for text in ("Hallo", "Danke", "Wer bist du?", "Tschüss"):
+        assert "KI" in ask(text, locale="de").text
+
+
+def test_a_follow_up_is_rewritten_with_the_question_before() -> None:
+    said = (ChatMessage("user", "Do you ship to Switzerland?"), ChatMessage("assistant", "Yes. [1]"))
+    rewritten = ask("and how long?", purpose="rewrite", messages=said).text
+    assert rewritten == "Do you ship to Switzerland? and how long?"
+    alone = "How long does it take to return a pair of worn boots?"
+    assert ask(alone, purpose="rewrite", messages=said).text == alone
+
+
+def test_a_summary_quotes_what_was_wanted_and_answered() -> None:
+    said = (
+        ChatMessage("user", "Hello"),
+        ChatMessage("user", "Where is my parcel?"),
+        ChatMessage("assistant", "It is late. [1]"),
+        ChatMessage("user", "Then cancel the order, please."),
+    )
+    assert ask("", purpose="summarise", messages=said).text == (
+        "Wants: Where is my parcel?\nLast said: Then cancel the order, please.\nAnswered: It is late. [1]"
+    )
+
+
+def test_hostile_markdown_is_cut_to_words_and_takes_no_time() -> None:
+    wild = "![x](http://evil.example/a.png) <script>alert(1)</script> " + "**a" * 3000 + "\n" + "[" * 5000 + "|" * 5000
+    text = ask("alert", sources=(Source(1, "Wild", wild, "en"),)).text
+    assert "evil.example" not in text
+    assert "<script" not in text
+
+
+def test_units_keep_order_headings_and_words() -> None:
+    units = units_of(RETURNS)
+    assert [unit.kind for unit in units] == [*["sentence"] * 4, *["step"] * 3, *["sentence"] * 2]
+    assert units[4].text == "Open Your orders and choose Return."
+    assert units[-1].heading == "Refunds"
+
+
+async def test_the_provider_streams_small_pieces_and_can_be_stopped() -> None:
+    request = ModelRequest("answer", (), question="How long can I return items?", sources=SOURCES, tools=(HUMAN,))
+    events = [event async for event in BuiltinProvider().stream(request)]
+    pieces = [event.text for event in events if isinstance(event, TextDelta)]
+    assert len(pieces) > 1
+    assert "".join(pieces) == reply_to(request).text
+    assert isinstance(events[-1], Finished)
+
+    async def forever() -> None:
+        async for _ in BuiltinProvider().stream(request):
+            asyncio.current_task().cancel()  # type: ignore[union-attr]
+
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.create_task(forever())
+
+
+async def test_the_provider_ends_a_handover_with_its_call() -> None:
+    request = ModelRequest("answer", (), question="human please", tools=(HUMAN,))
+    events = [event async for event in BuiltinProvider().stream(request)]
+    assert isinstance(events[-2], ToolCall)
+    assert events[-1].finish_reason == "tool_calls"  # type: ignore[union-attr]
