@@ -1,7 +1,7 @@
 """Finding what a sentence rests on: the span of a passage that says it. Pure.
 
-A quotation is found word for word, whatever Markdown marks stand between the words. A paraphrase is found by the sentences
-that share most of its meaningful words. The span is in characters of the revision's body.
+A quotation is found word for word, whatever Markdown marks stand between the words. A paraphrase is found by the
+sentences that share most of its meaningful words. The span is in characters of the revision's body.
 """
 
 import re

@@ -1,8 +1,8 @@
 """An answer while it is written: text goes in as a model makes it, what may be shown comes out. Pure.
 
 Words are let out as they come, but from the first one that could begin a claim, an amount or a link the rest of the
-sentence waits until it is whole and has been checked. Of a sentence that fails nothing more comes out; what was shown of
-it goes with the final text, which replaces everything. Sources are numbered in the order in which they are first cited.
+sentence waits until it is whole and has been checked. Of a sentence that fails nothing more comes out; what was shown
+of it goes with the final text, which replaces everything. Sources are numbered in the order they are first cited in.
 """
 
 from collections.abc import Iterator, Sequence

@@ -4,8 +4,8 @@ import re
 from typing import Final
 
 _COURTESY: Final = re.compile(
-    r"""^(?:hi|hello|hey|welcome|good\ (?:morning|afternoon|evening)|thanks?|thank\ you|you'?re\ welcome|you\ are\ welcome
-    |sure|of\ course|certainly|okay|ok|goodbye|bye|sorry|i'?m\ sorry|i\ am\ sorry
+    r"""^(?:hi|hello|hey|welcome|good\ (?:morning|afternoon|evening)|thanks?|thank\ you|you'?re\ welcome
+    |you\ are\ welcome|sure|of\ course|certainly|okay|ok|goodbye|bye|sorry|i'?m\ sorry|i\ am\ sorry
     |hallo|guten\ (?:tag|morgen|abend)|danke|vielen\ dank|gern(?:\ geschehen)?|natürlich|auf\ wiedersehen
     |entschuldigung|(?:es\ )?tut\ mir\ leid)\b""",
     re.IGNORECASE | re.VERBOSE,

@@ -1,7 +1,7 @@
 """The runner of a web process: claims turns that wait and carries them out, many at a time.
 
-It is woken when a turn is inserted and looks by itself every two seconds, so that any process picks up what another lost.
-At shutdown it claims nothing more, gives running turns ten seconds and then gives their leases up.
+It is woken when a turn is inserted and looks by itself every two seconds, so that any process picks up what another
+lost. At shutdown it claims nothing more, gives running turns ten seconds and then gives their leases up.
 """
 
 import asyncio

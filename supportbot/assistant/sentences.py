@@ -12,8 +12,8 @@ _END: Final = re.compile(
     r"""(?:[.!?…]["”’»)*_]*)(?:\s*[\[【]\d{1,2}(?:\s*,\s*\d{1,2})*[\]】])*(?P<gap>\s+)(?=[^\s\[【])|\n+""", re.VERBOSE
 )
 _NO_END: Final = re.compile(
-    r"(?:\b(?:[A-Za-z]|e\.g|i\.e|z\. ?B|d\. ?h|u\. ?a|ca|approx|bzw|ggf|inkl|evtl|max|min|Nr|No|St|Str|Tel|vgl|vs|Mr|Mrs"
-    r"|Dr|Prof|usw)|(?<!\d)\d{1,2})\.$"
+    r"(?:\b(?:[A-Za-z]|e\.g|i\.e|z\. ?B|d\. ?h|u\. ?a|ca|approx|bzw|ggf|inkl|evtl|max|min|Nr|No|St|Str|Tel|vgl|vs|Mr"
+    r"|Mrs|Dr|Prof|usw)|(?<!\d)\d{1,2})\.$"
 )
 
 

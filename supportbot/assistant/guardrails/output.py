@@ -9,8 +9,8 @@ from typing import Final
 
 # Stems of words that can begin such a sentence, in English and German; text from here on waits for its sentence's end.
 _RISKY_STEMS: Final = (
-    "refund", "reimburs", "credit", "cancel", "chang", "updat", "issu", "process", "initiat", "approv", "complet", "done",
-    "arrang", "sent", "confirm", "compensat", "guarant", "promis", "voucher", "discount",
+    "refund", "reimburs", "credit", "cancel", "chang", "updat", "issu", "process", "initiat", "approv", "complet",
+    "done", "arrang", "sent", "confirm", "compensat", "guarant", "promis", "voucher", "discount",
     "erstatt", "rückerstatt", "gutschr", "gutgeschr", "stornier", "geänder", "aktualisier", "veranlass", "genehmig",
     "erledig", "bestätig", "garantier", "versproch", "verspreche", "gutschein", "rabatt", "überwies", "überwiesen",
     "http", "www", "//", "euro", "eur", "usd", "chf", "gbp", "cent", "percent", "prozent",
@@ -25,7 +25,8 @@ _DONE: Final = (
 _CLAIMS: Final = re.compile(
     rf"""
       \b(?:i|we|our\ team|i've|we've)\b[^.!?]{{0,40}}\b(?:{_DONE})\b
-    | \b(?:has|have|had|was|were|is|are|been|being|got|gets)\b(?:\s+(?:now|just|already|been|successfully|fully))*\s+(?:{_DONE})\b
+    | \b(?:has|have|had|was|were|is|are|been|being|got|gets)\b
+        (?:\s+(?:now|just|already|been|successfully|fully))*\s+(?:{_DONE})\b
     | \b(?:i|we|our\ team)(?:'ll|\s+will|\s+am\s+going\s+to|\s+are\s+going\s+to)\b[^.!?]{{0,40}}
         \b(?:refund|reimburse|credit|cancel|change|update|issue|process|compensate|send|arrange)
     | \b(?:your|the)\s+(?:refund|cancellation|change|credit|order)\b[^.!?]{{0,30}}
