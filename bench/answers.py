@@ -1,0 +1,44 @@
+"""What the model server says: a hundred tokens of one word, the same for the same request. Pure.
+
+The words have to pass the product's checks on model text, or the benchmark would measure refusals: a request without
+sources gets sentences that state no fact; one with sources gets sentences quoted from them, each with its marker.
+"""
+
+import itertools
+import re
+from typing import Final
+
+_OPENING: Final = "Thank you for asking, and let me look at that with you."
+_PLAIN: Final = (
+    "I can help you with that if you tell me a little more.",
+    "Please describe what you see on the page in front of you.",
+    "If you like, a person of our team can join us here.",
+    "Would you tell me which of the two you mean?",
+    "Let me know how you would like to go on from here.",
+)
+_SOURCE: Final = re.compile(r'<source number="(\d+)"[^>]*>\n(.*?)\n</source>', re.DOTALL)
+_SENTENCE: Final = re.compile(r"(?<![^\s])[A-Z][^.!?\n|*_`#>‹›\[\]()]{40,160}\.(?=\s)")
+_QUOTES: Final = 3
+
+
+def tokens_for(prompt: str, count: int) -> list[str]:
+    """Return an answer of `count` tokens to a prompt; every token but the first begins with its blank."""
+    sentences = itertools.chain([_OPENING], _quotations(prompt), itertools.cycle(_PLAIN))
+    words = itertools.chain.from_iterable(_words(sentence) for sentence in sentences)
+    first, *others = itertools.islice(words, count)
+    return [first, *(f" {word}" for word in others)]
+
+
+def _words(sentence: str) -> list[str]:
+    """Return the words of a sentence; a source marker stays with the word before it."""
+    return re.findall(r"\S+(?: \[\d+\]\.)?", sentence)
+
+
+def _quotations(prompt: str) -> list[str]:
+    """Return sentences of the prompt's first sources that have any, with their markers."""
+    found = [
+        f"{sentence.rstrip('.')} [{number}]."
+        for number, text in _SOURCE.findall(prompt)
+        for sentence in _SENTENCE.findall(text + "\n")
+    ]
+    return found[:_QUOTES]

@@ -1,0 +1,23 @@
+"""The pace of the model server, known to both ends: what a reader sees later than this was added on the way."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """One answer: the first token so long after the request, the others at an even rate."""
+
+    first_token_seconds: float = 0.2
+    tokens: int = 100
+    tokens_per_second: float = 50.0
+
+    def due(self, token: int) -> float:
+        """Return when a token (counted from 0) leaves the server, in seconds after the request."""
+        return self.first_token_seconds + token / self.tokens_per_second
+
+    @property
+    def seconds(self) -> float:
+        return self.due(self.tokens - 1)
+
+
+SCHEDULE = Schedule()
