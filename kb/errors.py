@@ -16,6 +16,11 @@ class ArticleMissing(KnowledgeError):
     default_message = "There is no such article here."
 
 
+class CollectionMissing(KnowledgeError):
+    code = "invalid"
+    default_message = "There is no such collection here."
+
+
 class ArticleExists(KnowledgeError):
     code = "article_exists"
     status = 409

@@ -26,6 +26,7 @@ DOCUMENTS_PER_COMMIT = 50
 FACTS = ("url", "locale", "audience", "category")
 
 Outcome = Literal["new", "updated", "unchanged", "failed"]
+OUTCOMES: tuple[Outcome, ...] = ("new", "updated", "unchanged", "failed")
 Items = Iterable[Document | Failure]
 
 

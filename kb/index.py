@@ -6,7 +6,7 @@ that stores an article's last missing vector: an interrupted sync is visible, an
 missing.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from uuid import UUID
 
 from django.db import transaction
@@ -19,6 +19,8 @@ from kb.recipes import hold_active_recipe
 from kb.vectors import KnownVectors, Progress, SyncReport, embed_missing, settle, silent
 
 ARTICLES_PER_COMMIT = 50
+
+Vectors = dict[str, list[float] | None]
 
 
 def sync_article(article_id: UUID) -> SyncReport:
@@ -71,14 +73,14 @@ def replace_chunks(articles: Sequence[Article], recipe: Recipe) -> None:
     """
     ids = [article.pk for article in articles]
     old = Chunk.objects.filter(article__in=ids, recipe=recipe)
-    kept = dict(old.filter(embedding__isnull=False).values_list("content_hash", "embedding"))
+    kept: Vectors = dict(old.filter(embedding__isnull=False).values_list("content_hash", "embedding"))
     old.delete()
     rows = [row for article in articles for row in _chunk_rows(article, recipe, kept)]
     Chunk.objects.bulk_create(rows, batch_size=500)
     fill_search_vectors(ids)
 
 
-def _chunk_rows(article: Article, recipe: Recipe, kept: Mapping[str, list[float]]) -> Iterator[Chunk]:
+def _chunk_rows(article: Article, recipe: Recipe, kept: Vectors) -> Iterator[Chunk]:
     revision = article.live_revision
     assert revision is not None, "the database lets no article be live without a revision"
     for piece in chunk(revision.title, revision.body):

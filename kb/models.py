@@ -11,6 +11,7 @@ publishes, with text search and the vectors of unchanged passages; `indexed_revi
 its vector.
 """
 
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVectorField
 from django.db import models
@@ -69,6 +70,8 @@ class Article(TenantModel):
     latest_revision = models.ForeignKey(
         "Revision", on_delete=models.RESTRICT, related_name="+", null=True, blank=True, db_constraint=False
     )
+    # Every revision that was ever live: a citation may open those, and never a draft.
+    published_revisions = ArrayField(models.PositiveIntegerField(), default=list, blank=True)
     # The number of the live revision once every chunk of it has its vector; anything else means work is left.
     indexed_revision = models.PositiveIntegerField(null=True, blank=True)
     published_at = models.DateTimeField(null=True, blank=True)

@@ -13,6 +13,7 @@ from kb.index import replace_chunks
 from kb.models import Article, Chunk, Revision, State
 from kb.recipes import hold_active_recipe
 from supportbot.accounts.models import User
+from supportbot.accounts.scope import current_workspace_id
 from supportbot.outbox.services import announce
 
 TOPIC = "article_changed"
@@ -39,7 +40,8 @@ def make_live(articles: Sequence[Article]) -> None:
     for article in articles:
         article.live_revision, article.state, article.published_at = article.latest_revision, State.LIVE, now
         article.indexed_revision = None
-    save_articles(articles, "live_revision", "state", "published_at", "indexed_revision")
+        article.published_revisions = _with_number(article.published_revisions, article.live_revision)
+    save_articles(articles, "live_revision", "state", "published_at", "indexed_revision", "published_revisions")
     replace_chunks(articles, hold_active_recipe())
     tell(articles)
 
@@ -54,8 +56,14 @@ def take_down(articles: Sequence[Article]) -> None:
 
 
 def tell(articles: Iterable[Article]) -> None:
+    """Announce each in the commit that changes it."""
     for article in articles:
-        announce(TOPIC, article.pk, workspace_id=article.workspace_id)
+        announce(TOPIC, article.pk, workspace_id=current_workspace_id())
+
+
+def _with_number(numbers: list[int], revision: Revision | None) -> list[int]:
+    assert revision is not None, "only articles with a revision are published"
+    return numbers if revision.number in numbers else [*numbers, revision.number]
 
 
 def _next_revision(article: Article, wording: Wording, author: User | None) -> Revision:

@@ -130,7 +130,8 @@ def _locked(article_id: UUID) -> Article:
 def _insert(external_id: str, facts: dict[str, str | Collection]) -> Article:
     try:
         with transaction.atomic():
-            return Article.objects.create(external_id=external_id, **facts)
+            article: Article = Article.objects.create(external_id=external_id, **facts)
+            return article
     except IntegrityError as error:
         message = f"Another article already has the external id {external_id}. Choose another, or change that article."
         raise ArticleExists(message, fields={"external_id": [message]}) from error

@@ -22,5 +22,6 @@ def _make(name: str) -> Collection:
     if Collection.objects.filter(slug=slug).exclude(name=name).exists():
         # "C" and "C++" have the same slug; the second gets one of its own, the same each time.
         slug = f"{slug}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    collection: Collection
     collection, _ = Collection.objects.get_or_create(slug=slug, defaults={"name": name})
     return collection

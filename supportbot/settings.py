@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import environ
+from celery.schedules import crontab
 from django.core.exceptions import ImproperlyConfigured
 
 from supportbot.embedded.runtime import load_runtime
@@ -179,6 +180,8 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-tickets": {
         "task": "supportbot.handoff.tasks.sweep_tickets", "schedule": 15.0, "options": {"expires": 15},
     },
+    "sweep-index": {"task": "kb.tasks.sweep", "schedule": 60.0, "options": {"expires": 60}},
+    "repair-index": {"task": "kb.tasks.repair", "schedule": crontab(hour=3, minute=20)},
     "send-mail": {"task": "supportbot.handoff.tasks.send_mail", "schedule": 10.0, "options": {"expires": 10}},
 }
 

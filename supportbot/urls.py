@@ -4,12 +4,14 @@ from django.contrib import admin
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
 
+from kb import api as kb_api
+from kb import views as kb_views
 from supportbot import health, pages
 from supportbot.accounts import api as accounts_api
 from supportbot.chat import api as chat_api
 from supportbot.handoff import api as handoff_api
 
-rooms = [accounts_api, chat_api, handoff_api]
+rooms = [accounts_api, kb_api, chat_api, handoff_api]
 
 urlpatterns = [
     path("", pages.home, name="home"),
@@ -20,4 +22,5 @@ urlpatterns = [
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/v1/docs/", pages.api_docs, name="docs"),
     *(path("api/v1/", include(room.urls)) for room in rooms),
+    *kb_views.urls,
 ]

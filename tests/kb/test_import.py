@@ -43,7 +43,8 @@ def folder(tmp_path: Path, workspace: Workspace) -> Path:
     (tmp_path / "delivery").mkdir()
     (tmp_path / "delivery" / "costs.md").write_text(
         '---\nid: 0042\ntitle: "Costs: what you pay"\nurl: https://shop.example/costs\nlocale: de_DE\n'
-        "audience: signed_in\ncategory: Delivery\ntranslation_of: other\n---\n\n## Costs\n\nDelivery costs 4.90 euros.\n"
+        "audience: signed_in\ncategory: Delivery\ntranslation_of: other\n---\n\n"
+        "## Costs\n\nDelivery costs 4.90 euros.\n"
     )
     (tmp_path / "times.md").write_text("# Delivery *times* {#top}\n\nA parcel takes two days.\n")
     (tmp_path / "plain-words.txt").write_text("Ring us up.\n")

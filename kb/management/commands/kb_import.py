@@ -1,14 +1,13 @@
 """`manage.py kb_import PATH...`: bring files and folders into the knowledge base."""
 
 import time
-from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, CommandParser
 
 from kb.documents import check_name
-from kb.importing import ImportReport
+from kb.importing import OUTCOMES, ImportReport
 from kb.index import sync_articles
 from kb.loaders import load
 from kb.ports import embedder
@@ -26,7 +25,7 @@ class Command(WorkspaceCommand):
         "Publishes, and returns when every passage has its vector. Importing again updates by external id."
     )
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("paths", nargs="+", metavar="PATH", help="a file or a folder")
         parser.add_argument("--collection", metavar="NAME", default="", help="where the articles go")
@@ -74,8 +73,7 @@ def _vectors(path: Path | None) -> KnownVectors:
 
 
 def _facts(report: ImportReport) -> dict[str, Any]:
-    outcomes = ("new", "updated", "unchanged", "failed")
-    counts: dict[str, Any] = {outcome: report.count(outcome) for outcome in outcomes}
+    counts: dict[str, Any] = {outcome: report.count(outcome) for outcome in OUTCOMES}
     items = [
         {"outcome": item.outcome, "origin": item.origin, "external_id": item.external_id, "message": item.message}
         for item in report.items

@@ -1,9 +1,10 @@
 """`manage.py kb_reindex`: build the index anew, for another embedding model or after an update of the product."""
 
 import time
-from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
+
+from django.core.management.base import CommandParser
 
 from kb.ports import embedder
 from kb.progress import ProgressLine
@@ -19,7 +20,7 @@ class Command(ProductCommand):
         "one is complete; an interrupted run goes on where it stopped."
     )
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("--vectors", metavar="FILE", type=Path, help="take vectors from this file and add new ones")
 

@@ -1,0 +1,173 @@
+"""REST views of knowledge: articles with their revisions, collections, search."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.urls import path
+from drf_spectacular.utils import extend_schema
+from rest_framework.generics import ListAPIView
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from kb.access import Viewer
+from kb.models import Article, Audience, Collection, Revision
+from kb.search import Retrieval, search
+from kb.selectors import all_articles, article_with_id
+from kb.serializers import (
+    ArticleChangeSerializer,
+    ArticleDetailSerializer,
+    ArticleQuerySerializer,
+    ArticleSerializer,
+    CollectionSerializer,
+    NewArticleSerializer,
+    NewCollectionSerializer,
+    RevisionSerializer,
+    SearchQuerySerializer,
+    SearchResultSerializer,
+)
+from kb.services import archive, collection_named, create_article, publish, save_draft
+from supportbot.accounts.auth import CallerThrottle
+from supportbot.accounts.models import User
+from supportbot.accounts.permissions import needs
+from supportbot.accounts.views import ScopedAPIView
+from supportbot.web import NewestFirst
+
+
+class SearchThrottle(CallerThrottle):
+    """A search embeds its question, which costs more than a read."""
+
+    scope = "search"
+
+
+class KnowledgeView(ScopedAPIView):
+    """Reading needs `kb:read`, everything else `kb:write`."""
+
+    def get_permissions(self) -> list[BasePermission]:
+        return [needs("kb:read" if self.request.method in ("GET", "HEAD", "OPTIONS") else "kb:write")()]
+
+
+class ArticleList(KnowledgeView, ListAPIView[Article]):
+    """The workspace's articles in every state, newest first."""
+
+    serializer_class = ArticleSerializer
+    pagination_class = NewestFirst
+
+    def get_queryset(self) -> QuerySet[Article]:
+        query = ArticleQuerySerializer(data=self.request.query_params.dict())
+        query.is_valid(raise_exception=True)
+        return all_articles().filter(**query.filters())
+
+    @extend_schema(parameters=[ArticleQuerySerializer])
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)
+
+    @extend_schema(request=NewArticleSerializer, responses={201: ArticleDetailSerializer})
+    def post(self, request: Request) -> Response:
+        """Write an article. It waits as a draft until it is published."""
+        data = NewArticleSerializer(data=request.data)
+        data.is_valid(raise_exception=True)
+        external_id = data.validated_data.get("external_id", "")
+        article = create_article(data.change(), external_id=external_id, author=_author(request))
+        return Response(_shown(article.pk), status=201)
+
+
+class ArticleDetail(KnowledgeView):
+    """One article with the text of its newest revision."""
+
+    @extend_schema(responses=ArticleDetailSerializer)
+    def get(self, request: Request, article_id: UUID) -> Response:
+        return Response(_shown(article_id))
+
+    @extend_schema(request=ArticleChangeSerializer, responses=ArticleDetailSerializer)
+    def patch(self, request: Request, article_id: UUID) -> Response:
+        """Save new words as the next revision, which waits to be published; other fields hold at once."""
+        data = ArticleChangeSerializer(data=request.data)
+        data.is_valid(raise_exception=True)
+        based_on = data.validated_data.get("based_on")
+        save_draft(article_id, data.change(), author=_author(request), based_on=based_on)
+        return Response(_shown(article_id))
+
+
+class Publish(KnowledgeView):
+    @extend_schema(request=None, responses=ArticleDetailSerializer)
+    def post(self, request: Request, article_id: UUID) -> Response:
+        """Make the newest revision the one customers read; found by its words at once, by its meaning soon after."""
+        publish(article_id)
+        return Response(_shown(article_id))
+
+
+class Archive(KnowledgeView):
+    @extend_schema(request=None, responses=ArticleDetailSerializer)
+    def post(self, request: Request, article_id: UUID) -> Response:
+        """Take the article away from everybody at once; its revisions stay."""
+        archive(article_id)
+        return Response(_shown(article_id))
+
+
+class RevisionList(KnowledgeView, ListAPIView[Revision]):
+    """An article's revisions with their texts, newest first."""
+
+    serializer_class = RevisionSerializer
+    pagination_class = NewestFirst
+
+    def get_queryset(self) -> QuerySet[Revision]:
+        if getattr(self, "swagger_fake_view", False):  # the schema is made without a request
+            return Revision._base_manager.none()
+        return Revision.objects.filter(article=article_with_id(self.kwargs["article_id"]))
+
+
+class CollectionList(KnowledgeView, ListAPIView[Collection]):
+    """The workspace's collections, newest first."""
+
+    serializer_class = CollectionSerializer
+    pagination_class = NewestFirst
+
+    def get_queryset(self) -> QuerySet[Collection]:
+        return Collection.objects.all()
+
+    @extend_schema(request=NewCollectionSerializer, responses={201: CollectionSerializer})
+    def post(self, request: Request) -> Response:
+        """Make a collection; one of that name is returned as it is."""
+        data = NewCollectionSerializer(data=request.data)
+        data.is_valid(raise_exception=True)
+        return Response(CollectionSerializer(collection_named(data.validated_data["name"])).data, status=201)
+
+
+class Search(KnowledgeView):
+    throttle_classes = [SearchThrottle]
+
+    @extend_schema(parameters=[SearchQuerySerializer], responses=SearchResultSerializer)
+    def get(self, request: Request) -> Response:
+        """Find the passages that may answer a question, best first; only the order of scores has a meaning."""
+        query = SearchQuerySerializer(data=request.query_params.dict())
+        query.is_valid(raise_exception=True)
+        asked = query.validated_data
+        viewer = Viewer(Audience.INTERNAL, asked.get("locale"))
+        found = search(asked["q"], viewer=viewer, limit=asked["limit"], mode=asked["mode"])
+        return Response(SearchResultSerializer({"query": asked["q"], **_fields(found)}).data)
+
+
+def _fields(found: Retrieval) -> dict[str, Any]:
+    names = ("took_ms", "confidence", "is_answerable", "passages")
+    return {name: getattr(found, name) for name in names}
+
+
+def _shown(article_id: UUID) -> Any:
+    return ArticleDetailSerializer(article_with_id(article_id)).data
+
+
+def _author(request: Request) -> User | None:
+    return request.user if request.user.is_authenticated else None
+
+
+urls = [
+    path("articles", ArticleList.as_view()),
+    path("articles/<uuid:article_id>", ArticleDetail.as_view()),
+    path("articles/<uuid:article_id>/publish", Publish.as_view()),
+    path("articles/<uuid:article_id>/archive", Archive.as_view()),
+    path("articles/<uuid:article_id>/revisions", RevisionList.as_view()),
+    path("collections", CollectionList.as_view()),
+    path("search", Search.as_view()),
+]

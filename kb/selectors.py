@@ -1,0 +1,65 @@
+"""Reading articles for the API and the help pages."""
+
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from kb.access import Viewer, readable
+from kb.errors import ArticleMissing, CollectionMissing
+from kb.models import Article, Collection, Revision
+
+
+def all_articles() -> QuerySet[Article]:
+    """Return the workspace's articles in every state, with what a list shows of them."""
+    rows: QuerySet[Article] = Article.objects.select_related("workspace", "live_revision", "latest_revision")
+    return rows.defer("live_revision__body", "latest_revision__body")
+
+
+def article_with_id(article_id: UUID) -> Article:
+    """Return an article with its texts; raises ArticleMissing."""
+    article = (
+        Article.objects.select_related("workspace", "live_revision", "latest_revision").filter(pk=article_id).first()
+    )
+    if article is None:
+        raise ArticleMissing
+    return article
+
+
+def collection_with_id(collection_id: UUID) -> Collection:
+    """Raises CollectionMissing, which names the field, since it comes from input."""
+    collection = Collection.objects.filter(pk=collection_id).first()
+    if collection is None:
+        raise CollectionMissing(fields={"collection": [CollectionMissing.default_message]})
+    return collection
+
+
+def help_articles(viewer: Viewer) -> QuerySet[Article]:
+    """Return what the viewer may read, as a list of titles needs it."""
+    rows = readable(viewer).select_related("workspace", "collection", "live_revision")
+    return rows.defer("live_revision__body")
+
+
+def help_article(viewer: Viewer, name: str) -> Article:
+    """Return the readable article with this external id or id, with its live text; raises ArticleMissing."""
+    rows = readable(viewer).select_related("workspace", "collection", "live_revision")
+    article = rows.filter(external_id=name).first()
+    article_id = _uuid(name)
+    if article is None and article_id is not None:
+        article = rows.filter(pk=article_id).first()
+    if article is None:
+        raise ArticleMissing
+    return article
+
+
+def published_revision(article: Article, number: int) -> Revision | None:
+    """Return a revision that is or once was live; a draft is nobody's to read by its number."""
+    if number not in article.published_revisions:
+        return None
+    return Revision.objects.filter(article=article, number=number).first()
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

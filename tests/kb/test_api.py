@@ -1,0 +1,183 @@
+"""The REST API of knowledge, as a program with a key uses it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+from openapi_spec_validator import validate
+
+from kb.models import Article, Revision, State
+from kb.tasks import sweep
+from supportbot.accounts.models import User, Workspace
+from supportbot.accounts.scope import workspace_scope
+from supportbot.accounts.services import issue_api_key
+
+pytestmark = pytest.mark.django_db
+
+ARTICLE = {"title": "Delivery abroad", "body": "## Costs\n\nA parcel to Norway costs 12 euros and takes five days."}
+
+
+class Program:
+    """A program with an API key."""
+
+    def __init__(self, key: str) -> None:
+        self._client = Client(headers={"Authorization": f"Bearer {key}"})
+
+    def get(self, path: str, **query: object) -> Any:
+        return self._client.get(f"/api/v1/{path}", query)
+
+    def post(self, path: str, data: object = None) -> Any:
+        return self._client.post(f"/api/v1/{path}", data or {}, content_type="application/json")
+
+    def patch(self, path: str, data: object) -> Any:
+        return self._client.patch(f"/api/v1/{path}", data, content_type="application/json")
+
+
+MakeProgram = Callable[..., Program]
+
+
+def program(workspace: Workspace, *scopes: str) -> Program:
+    with workspace_scope(workspace.pk):
+        return Program(issue_api_key(workspace, "tests", scopes=scopes or ("kb:read", "kb:write")).plain)
+
+
+@pytest.fixture
+def editor(workspace: Workspace) -> Program:
+    return program(workspace)
+
+
+def test_an_article_is_written_published_found_changed_and_archived(editor: Program) -> None:
+    new = editor.post("articles", ARTICLE)
+    assert new.status_code == 201
+    path = f"articles/{new.json()['id']}"
+    assert (new.json()["state"], new.json()["external_id"]) == ("draft", "delivery-abroad")
+    assert editor.get("search", q="Norway").json()["passages"] == []
+    live = editor.post(f"{path}/publish").json()
+    assert (live["state"], live["live_revision"]) == ("live", 1)
+    assert live["address"] == "/help/wrenfell/delivery-abroad/"
+    sweep()
+    found = editor.get("search", q="what does a parcel to Norway cost", limit=1).json()
+    assert set(found) == {"query", "took_ms", "confidence", "answerable", "passages"}
+    [passage] = found["passages"]
+    assert (passage["external_id"], passage["revision"], passage["title"]) == ("delivery-abroad", 1, "Delivery abroad")
+    assert ARTICLE["body"][passage["start"] : passage["end"]] == passage["text"]
+    changed = editor.patch(path, {"body": "A parcel to Norway costs 14 euros.", "based_on": 1}).json()
+    assert (changed["live_revision"], changed["latest_revision"], changed["body"][-9:]) == (1, 2, "14 euros.")
+    revisions = editor.get(f"{path}/revisions").json()["results"]
+    assert [row["number"] for row in revisions] == [2, 1]
+    assert editor.post(f"{path}/archive").json()["state"] == "archived"
+    assert editor.get("search", q="Norway").json()["passages"] == []
+
+
+def test_what_cannot_be_stored_names_its_field_and_stores_nothing(editor: Program) -> None:
+    cases: list[tuple[dict[str, object], str]] = [
+        ({"body": "x"}, "title"),
+        ({"title": "x"}, "body"),
+        ({"title": "x", "body": " \n"}, "body"),
+        ({"title": "x", "body": "a\x00b"}, "body"),
+        ({"title": "x", "body": "x", "colour": "red"}, "colour"),
+        ({"title": "x", "body": "x", "audience": "friends"}, "audience"),
+        ({"title": "x", "body": "x", "url": "javascript:alert(1)"}, "url"),
+        ({"title": "x", "body": "x", "locale": "klingon please"}, "locale"),
+        ({"title": "x", "body": "x", "collection": "01a21034-bcd1-7ad8-b61b-198f911c3582"}, "collection"),
+        ({"title": "x", "body": "x", "based_on": 1}, "based_on"),
+    ]
+    for data, field in cases:
+        answer = editor.post("articles", data)
+        assert (answer.status_code, list(answer.json()["fields"])) == (400, [field]), data
+    assert not Article.objects.exists()
+
+
+def test_half_a_surrogate_pair_is_refused(editor: Program, workspace: Workspace) -> None:
+    answer = editor._client.post(
+        "/api/v1/articles", '{"title": "x", "body": "a\\ud800b"}', content_type="application/json"
+    )
+    assert (answer.status_code, list(answer.json()["fields"])) == (400, ["body"])
+
+
+def test_unknown_search_fields_are_named(editor: Program) -> None:
+    assert list(editor.get("search", q="x", colour="red").json()["fields"]) == ["colour"]
+    assert list(editor.get("search").json()["fields"]) == ["q"]
+    assert list(editor.get("search", q="x", limit=0).json()["fields"]) == ["limit"]
+    assert list(editor.get("articles", colour="red").json()["fields"]) == ["colour"]
+
+
+def test_a_taken_external_id_and_a_stale_save_are_conflicts(editor: Program) -> None:
+    new = editor.post("articles", {**ARTICLE, "external_id": "abroad"}).json()
+    taken = editor.post("articles", {**ARTICLE, "external_id": "abroad"})
+    assert (taken.status_code, taken.json()["code"]) == (409, "article_exists")
+    editor.patch(f"articles/{new['id']}", {"body": "Second."})
+    stale = editor.patch(f"articles/{new['id']}", {"body": "Third.", "based_on": 1})
+    assert (stale.status_code, stale.json()["code"]) == (409, "article_changed")
+    assert (Article.objects.count(), Revision.objects.count()) == (1, 2)
+
+
+def test_reading_does_not_give_the_right_to_write(workspace: Workspace, editor: Program) -> None:
+    reader = program(workspace, "kb:read")
+    new = editor.post("articles", ARTICLE).json()
+    assert reader.get("articles").status_code == 200
+    for refused in (
+        reader.post("articles", ARTICLE),
+        reader.patch(f"articles/{new['id']}", {"title": "Mine"}),
+        reader.post(f"articles/{new['id']}/publish"),
+        reader.post(f"articles/{new['id']}/archive"),
+        reader.post("collections", {"name": "Mine"}),
+        program(workspace, "tickets:read").get("articles"),
+        program(workspace, "tickets:read").get("search", q="x"),
+    ):
+        assert refused.status_code == 403
+    assert Client().get("/api/v1/articles").status_code == 401
+    assert Article.objects.get().state == State.DRAFT
+
+
+def test_another_workspace_sees_nothing_of_it(editor: Program, other_workspace: Workspace, mallory: User) -> None:
+    stranger = program(other_workspace)
+    new = editor.post("articles", ARTICLE).json()
+    path = f"articles/{new['id']}"
+    editor.post(f"{path}/publish")
+    assert stranger.get("articles").json()["results"] == []
+    assert stranger.get("collections").json()["results"] == []
+    assert stranger.get("search", q="Norway").json()["passages"] == []
+    refused = [stranger.get(path), stranger.get(f"{path}/revisions"), stranger.patch(path, {"body": "Stolen."})]
+    refused += [stranger.post(f"{path}/publish"), stranger.post(f"{path}/archive")]
+    assert {answer.status_code for answer in refused} == {404}
+    foreign = stranger.post("articles", {**ARTICLE, "collection": new["collection"]})
+    assert list(foreign.json()["fields"]) == ["collection"]
+    assert (Article.objects.get().state, Revision.objects.count()) == (State.LIVE, 1)
+
+
+def test_lists_come_in_pages_and_can_be_narrowed(editor: Program) -> None:
+    ids = [editor.post("articles", {**ARTICLE, "title": f"Number {n}"}).json()["id"] for n in range(3)]
+    editor.post(f"articles/{ids[0]}/publish")
+    page = editor.get("articles", limit=2).json()
+    assert set(page) == {"results", "next"}
+    assert [row["id"] for row in page["results"]] == [ids[2], ids[1]]
+    assert "body" not in page["results"][0]
+    rest = editor._client.get(page["next"]).json()
+    assert ([row["id"] for row in rest["results"]], rest["next"]) == ([ids[0]], None)
+    assert [row["id"] for row in editor.get("articles", state="live").json()["results"]] == [ids[0]]
+
+
+def test_a_list_costs_the_same_whatever_its_length(
+    editor: Program, django_assert_max_num_queries: Callable[[int], Any]
+) -> None:
+    for number in range(12):
+        editor.post("articles", {**ARTICLE, "title": f"Number {number}"})
+    with django_assert_max_num_queries(8):
+        assert len(editor.get("articles").json()["results"]) == 12
+
+
+def test_collections_are_made_once(editor: Program) -> None:
+    first = editor.post("collections", {"name": "Returns & refunds"})
+    assert (first.status_code, first.json()["slug"]) == (201, "returns-refunds")
+    assert editor.post("collections", {"name": "returns & refunds"}).json()["id"] == first.json()["id"]
+    new = editor.post("articles", {**ARTICLE, "collection": first.json()["id"]}).json()
+    assert new["collection"] == first.json()["id"]
+
+
+def test_the_schema_describes_it(client: Client, db: None) -> None:
+    schema = client.get("/api/v1/schema/", headers={"Accept": "application/vnd.oai.openapi+json"})
+    document = schema.json()
+    validate(document)
+    assert {"/api/v1/articles", "/api/v1/articles/{article_id}/publish", "/api/v1/search"} <= set(document["paths"])

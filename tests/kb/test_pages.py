@@ -1,0 +1,142 @@
+"""The help centre, as a reader's browser gets it."""
+
+import re
+from urllib.parse import urlsplit
+
+import pytest
+from django.test import Client
+from selectolax.lexbor import LexborHTMLParser
+
+from kb.addresses import article_address, passage_address
+from kb.models import Article
+from kb.services import Change, archive, create_article, publish, save_draft
+from kb.tasks import sweep
+from supportbot.accounts.models import Workspace
+
+pytestmark = pytest.mark.django_db
+
+BODY = "## What you pay\n\nDelivery costs 4.90 euros. It is free above 80 euros.\n\n## Times\n\nTwo working days."
+
+
+def published(title: str = "Delivery", body: str = BODY, external_id: str = "", **facts: str) -> Article:
+    row = create_article(Change(title=title, body=body, **facts), external_id=external_id)
+    return publish(row.pk)
+
+
+def page(client: Client, address: str, status: int = 200) -> LexborHTMLParser:
+    answer = client.get(address)
+    assert answer.status_code == status
+    html = answer.content.decode()
+    tree = LexborHTMLParser(html)
+    assert tree.css("script, style, [style], [onclick], [onload]") == []
+    assert "'unsafe-inline'" not in answer.headers["Content-Security-Policy"]
+    assert len(tree.css("main")) == len(tree.css("h1")) == 1
+    return tree
+
+
+def words(tree: LexborHTMLParser) -> str:
+    return re.sub(r"\s+", " ", tree.body.text() if tree.body else "")
+
+
+def test_the_list_shows_what_everybody_may_read(client: Client, workspace: Workspace) -> None:
+    published()
+    published("For members", audience="signed_in")
+    published("For the team", audience="internal")
+    archive(published("Gone").pk)
+    create_article(Change(title="Unfinished", body="x"))
+    tree = page(client, "/help/wrenfell/")
+    assert [link.text() for link in tree.css(".shelf a")] == ["Delivery"]
+
+
+def test_an_article_is_read_at_its_address(client: Client, workspace: Workspace) -> None:
+    address = article_address(published(external_id="delivery/costs and (more).md"))
+    tree = page(client, address)
+    assert "Delivery costs 4.90 euros." in words(tree)
+    assert [link.attributes["href"] for link in tree.css(".toc a")] == ["#what-you-pay", "#times"]
+    assert tree.css("mark") == []
+
+
+@pytest.mark.parametrize(
+    "external_id", ["..", "a/../b", "a//b", "a%2fb", "back\\slash", "a/", "Fragen? Ja!", "x#y", "ü"]
+)
+def test_awkward_ids_have_working_addresses(client: Client, workspace: Workspace, external_id: str) -> None:
+    address = article_address(published(external_id=external_id))
+    assert urlsplit(address).path == address
+    assert "Delivery" in words(page(client, address))
+
+
+def test_an_address_of_its_own_wins(workspace: Workspace) -> None:
+    row = published(url="https://shop.example/delivery")
+    assert article_address(row) == "https://shop.example/delivery"
+    assert passage_address(article_address(row), 1, 0, 5) == "https://shop.example/delivery"
+
+
+def test_a_citation_opens_its_passage_in_its_revision(client: Client, workspace: Workspace) -> None:
+    row = published()
+    start = BODY.index("It is free")
+    address = passage_address(article_address(row), 1, start, start + len("It is free above 80 euros."))
+    tree = page(client, address)
+    assert tree.css_first("mark#passage").text() == "It is free above 80 euros."
+    assert "quoted" in words(tree)
+    assert "changed since" not in words(tree)
+    save_draft(row.pk, Change(body=BODY.replace("80", "120")))
+    publish(row.pk)
+    tree = page(client, address)
+    assert tree.css_first("mark#passage").text() == "It is free above 80 euros."
+    assert "changed since" in words(tree)
+    assert "120 euros" in words(page(client, article_address(row)))
+
+
+def test_a_draft_is_nobodys_to_read_by_its_number(client: Client, workspace: Workspace) -> None:
+    row = published()
+    save_draft(row.pk, Change(body="Secret plans."))
+    assert "Secret" not in words(page(client, passage_address(article_address(row), 2, 0, 6)))
+    save_draft(row.pk, Change(body="Delivery is free."))
+    publish(row.pk)
+    assert "Secret" not in words(page(client, passage_address(article_address(row), 2, 0, 6)))
+
+
+@pytest.mark.parametrize(
+    "query", ["r=x&start=0&end=5", "r=1", "r=1&start=-5&end=99999999999999999999", "r=7&start=0&end=5"]
+)
+def test_a_citation_that_leads_nowhere_still_shows_the_article(
+    client: Client, workspace: Workspace, query: str
+) -> None:
+    tree = page(client, f"{article_address(published())}?{query}")
+    assert "Delivery costs" in words(tree)
+    assert tree.css("mark") == []
+
+
+def test_what_is_not_for_everybody_is_a_friendly_404(
+    client: Client, workspace: Workspace, other_workspace: Workspace
+) -> None:
+    hidden = [
+        published("Internal", audience="internal"),
+        published("Members", audience="signed_in"),
+        archive(published("Archived").pk),
+        create_article(Change(title="Draft", body="x")),
+    ]
+    addresses = [f"/help/wrenfell/{row.external_id}/" for row in hidden] + [
+        f"/help/wrenfell/{row.pk}/" for row in hidden
+    ]
+    addresses += ["/help/wrenfell/nothing/", "/help/another/delivery/", "/help/nobody/", "/help/nobody/x/"]
+    published()
+    for address in addresses:
+        tree = page(client, address, status=404)
+        assert "There is no page here" in words(tree)
+        assert not any(row.title in words(tree) for row in hidden)
+
+
+def test_a_search_finds_articles_and_links_to_the_passage(client: Client, workspace: Workspace) -> None:
+    published()
+    published("Goodwill", "We may give 80 euros away.", audience="internal")
+    sweep()
+    tree = page(client, "/help/wrenfell/?q=free+above+80+euros")
+    assert [hit.css_first("b").text() for hit in tree.css(".hit")] == ["Delivery"]
+    href = tree.css_first(".hit").attributes["href"] or ""
+    assert page(client, href).css_first("mark#passage") is not None
+
+
+def test_a_search_that_finds_nothing_says_so_and_shows_the_words_as_text(client: Client, workspace: Workspace) -> None:
+    tree = page(client, "/help/wrenfell/?q=%3Cscript%3Ealert(1)%3C/script%3E%00")
+    assert "Nothing on “<script>alert(1)</script>”" in words(tree)
