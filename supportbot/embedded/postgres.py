@@ -28,7 +28,8 @@ DATABASE = "supportbot"
 PATIENCE_SECONDS = 30.0
 RECOVERY_SECONDS = 120.0
 _PASSING_CAUSES = ("shared memory block", "already exists", "Address already in use", "could not bind")
-_SYNC_OPTION = "--sync-method=syncfs" if sys.platform == "linux" else "--sync-method=fsync"
+# One call for the whole file system: a thousand single ones take seconds, at the first start and after every crash.
+_SYNC_METHOD = "syncfs" if sys.platform == "linux" else "fsync"
 _THROW_AWAY = ("-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
 
 
@@ -103,8 +104,7 @@ class PostgresServer:
         self._give_to_account(password_file)
         password_file.write_text(self._password)
         command = [binaries.program("initdb"), "-D", unfinished, *_initdb_options(password_file)]
-        # One call for the whole file system: a thousand single ones take seconds.
-        command.append(_SYNC_OPTION if self.durable else "--no-sync")
+        command.append(f"--sync-method={_SYNC_METHOD}" if self.durable else "--no-sync")
         try:
             _run_initdb(command, self._account)
         finally:
@@ -141,7 +141,7 @@ class PostgresServer:
             self._port = free_port()
 
     def _server_command(self, binaries: Binaries) -> list[str | Path]:
-        options = () if self.durable else _THROW_AWAY
+        options = ("-c", f"recovery_init_sync_method={_SYNC_METHOD}") if self.durable else _THROW_AWAY
         network = ("-c", f"listen_addresses={LOOPBACK}", "-c", "unix_socket_directories=")
         return [binaries.program("postgres"), "-D", self.cluster, "-p", str(self.port), *network, *options]
 
@@ -151,7 +151,7 @@ class PostgresServer:
         def answers_or_ended() -> bool:
             return process.poll() is not None or self._answers()
 
-        if not wait_until(answers_or_ended, seconds=RECOVERY_SECONDS):
+        if not wait_until(answers_or_ended, seconds=RECOVERY_SECONDS, pause=0.1):
             self.stop()
             raise StartRefused(f"PostgreSQL was started but does not answer: see {self.log}.")
         return process.poll() is None
