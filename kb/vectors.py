@@ -93,7 +93,8 @@ def settle(article_ids: Sequence[UUID], recipe: Recipe) -> None:
     """Mark the live articles that lack nothing as indexed; does nothing for a recipe that is not in use."""
     if not Recipe.objects.filter(pk=recipe.pk, is_active=True).exists():
         return
-    live_number = Revision.objects.filter(pk=OuterRef("live_revision")).values("number")[:1]
+    # Without its own order the subquery joins kb_article by that name and no longer means the outer row.
+    live_number = Revision.objects.filter(pk=OuterRef("live_revision")).order_by().values("number")[:1]
     missing = Chunk.objects.filter(article=OuterRef("pk"), recipe=recipe, embedding=None)
     done = Article.objects.filter(pk__in=article_ids, state=State.LIVE).exclude(Exists(missing))
     done.update(indexed_revision=Subquery(live_number))
