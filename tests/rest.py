@@ -32,6 +32,11 @@ def service(workspace: Workspace, *scopes: str) -> APIClient:
 
 def signed_in(new: NewChannel, customer: Customer, **claims: Any) -> APIClient:
     """Return a client with the identity token that the merchant's server would sign."""
+    assert customer.external_id is not None
+    return caller(identity_token(new.channel.key, new.identity_secret, customer.external_id, **claims))
+
+
+def identity_token(channel_key: str, secret: str, subject: str, **claims: Any) -> str:
     issued = int(now().timestamp())
-    token = {"sub": customer.external_id, "aud": new.channel.key, "iat": issued, "exp": issued + LIFE_SECONDS, **claims}
-    return caller(jwt.encode(token, new.identity_secret, algorithm="HS256"))
+    token = {"sub": subject, "aud": channel_key, "iat": issued, "exp": issued + LIFE_SECONDS, **claims}
+    return jwt.encode(token, secret, algorithm="HS256")

@@ -18,6 +18,7 @@ from supportbot.accounts.selectors import customer_by_bearer_token, staff_by_api
 from supportbot.embedded import wrenfell
 from supportbot.embedded.plan import plan_from_environment
 from supportbot.embedded.runtime import ensure_secrets
+from tests.rest import identity_token
 
 pytestmark = pytest.mark.django_db
 
@@ -27,6 +28,7 @@ def a_small_shelf(tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch
     """Two help pages instead of all of them, and a data directory of the test's own."""
     settings.DATA_DIR = tmp_path / "data"
     settings.KB_EMBEDDER = "kb.testing.HashEmbedder"
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # six people per test
     pages = tmp_path / "pages"
     for number in (1, 2):
         page = pages / "orders" / f"page-{number}.md"
@@ -61,14 +63,10 @@ def test_seeding_makes_everything_a_start_needs() -> None:
 
 
 def test_the_key_acts_as_the_lead_and_the_shop_can_sign() -> None:
-    from tests.rest import jwt, now  # the one place that signs like a merchant
-
     facts = seeded()
     staff, user = staff_by_api_key(facts["api_key"])
     assert (staff.role, user) == ("supervisor", User.objects.get(username="daniel"))
-    issued = int(now().timestamp())
-    claims = {"sub": "cus_1", "aud": facts["channel"], "iat": issued, "exp": issued + 60}
-    token = jwt.encode(claims, facts["identity_secret"], algorithm="HS256")
+    token = identity_token(facts["channel"], facts["identity_secret"], "cus_1")
     assert isinstance(customer_by_bearer_token(token, facts["channel"]), CustomerCaller)
 
 

@@ -1,0 +1,20 @@
+"""`manage.py demo_seed`: the demo workspace, made or brought up to date."""
+
+from typing import Any, cast
+
+from supportbot.accounts.commands import ProductCommand
+from supportbot.embedded.plan import plan_from_environment
+from supportbot.embedded.runtime import ensure_secrets
+from supportbot.embedded.wrenfell import seed
+
+
+class Command(ProductCommand):
+    help = "Make the demo workspace, or bring it up to date; what people changed in it stays."
+
+    def facts(self, options: dict[str, Any]) -> dict[str, Any]:
+        plan = plan_from_environment()
+        return cast(dict[str, Any], seed(plan, ensure_secrets(plan.data_dir)))
+
+    def words(self, facts: dict[str, Any]) -> str:
+        people = [f"  {user['username']:<8} {user['password']}  {user['role']}" for user in facts["users"]]
+        return "\n".join([f"Workspace {facts['workspace']}, channel {facts['channel']}", *people])

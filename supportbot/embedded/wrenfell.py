@@ -1,0 +1,195 @@
+"""The demo workspace: Wrenfell Outdoor, its team, its storefront's channel, its key and its help pages.
+
+Everything is looked up before it is made, so seeding again repairs what is missing and leaves what people have changed.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+
+from kb.documents import Document, Failure
+from kb.errors import RecipeMismatch
+from kb.index import sync_articles
+from kb.loaders import load
+from kb.ports import embedder
+from kb.services import import_documents
+from kb.vectorcache import VectorCache
+from kb.vectors import KnownVectors, NoVectors, ReadOnlyVectors
+from supportbot.accounts.callers import ROLE_SCOPES
+from supportbot.accounts.errors import InvalidKey, NameTaken
+from supportbot.accounts.models import Channel, IdentityKey, User, Workspace
+from supportbot.accounts.people import create_person
+from supportbot.accounts.scope import workspace_scope
+from supportbot.accounts.selectors import staff_by_api_key
+from supportbot.accounts.services import clean_origin, create_channel, create_workspace, issue_api_key
+from supportbot.embedded.demo import DemoFacts, DemoUser
+from supportbot.embedded.plan import Plan, is_loopback
+from supportbot.embedded.runtime import Secrets, read_json, write_private
+
+SLUG: Final = "wrenfell"
+CHANNEL: Final = "Storefront"
+KNOWLEDGE: Final = settings.BASE_DIR / "examples" / "knowledge"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    username: str
+    name: str
+    role: str
+
+
+TEAM: Final = (
+    Person("ines", "Ines Kowalski", "agent"),
+    Person("noor", "Noor Aziz", "agent"),
+    Person("daniel", "Daniel Brandt", "supervisor"),
+    Person("hanna", "Hanna Vogt", "editor"),
+    Person("tariq", "Tariq Amin", "editor"),
+    Person("admin", "Admin", "admin"),
+)
+LEAD: Final = "daniel"
+
+
+def seed(plan: Plan, secrets: Secrets) -> DemoFacts:
+    """Bring the demo workspace to what this start needs and return its facts; raises NameTaken for a taken user name."""
+    with transaction.atomic():
+        workspace = _workspace()
+        users = [_person(workspace, person, secrets) for person in TEAM]
+        with workspace_scope(workspace.pk):
+            channel = _channel(workspace, secrets)
+            _allow_origins(channel, _origins(plan))
+    with workspace_scope(workspace.pk):
+        _import_knowledge(workspace, plan.data_dir)
+    return {
+        "workspace": workspace.slug,
+        "channel": channel.key,
+        "api_key": _lead_key(workspace, plan.data_dir),
+        "users": users,
+        "identity_secret": secrets.identity_secret,
+        "webhook_secret": secrets.webhook_secret,
+    }
+
+
+def _workspace() -> Workspace:
+    found = Workspace.objects.filter(slug=SLUG).first()
+    if found is not None:
+        return found
+    made = create_workspace("Wrenfell Outdoor", slug=SLUG, locale="en", currency="EUR")
+    made.timezone = "Europe/Berlin"
+    made.save(update_fields=["timezone"])
+    return made
+
+
+def _person(workspace: Workspace, person: Person, secrets: Secrets) -> DemoUser:
+    password = secrets.demo_password(person.username)
+    if not User.objects.filter(username=person.username, memberships__workspace=workspace).exists():
+        _hire(workspace, person, password)
+    return {"role": person.role, "username": person.username, "password": password}
+
+
+def _hire(workspace: Workspace, person: Person, password: str) -> None:
+    address = f"{person.username}@wrenfell.example"
+    try:
+        user = create_person(
+            workspace, person.username, role=person.role, password=password, name=person.name, email=address
+        )
+    except NameTaken as error:
+        # A stranger's account must not be let into the demo, nor their password be replaced.
+        raise NameTaken(f"{error.message} The demo needs that name: start with `manage.py up --no-demo`.") from error
+    if person.role == "admin":
+        user.is_superuser = True
+        user.save(update_fields=["is_superuser"])
+
+
+def _channel(workspace: Workspace, secrets: Secrets) -> Channel:
+    channel: Channel | None = Channel.objects.filter(name=CHANNEL).order_by("id").first()
+    if channel is None:
+        return create_channel(workspace, CHANNEL, identity_secret=secrets.identity_secret).channel
+    keys = list(IdentityKey.objects.filter(channel=channel).order_by("id"))
+    if not any(key.secret == secrets.identity_secret and key.revoked_at is None for key in keys):
+        # Another DATA_DIR on the same database: its shop signs with a secret of its own.
+        IdentityKey.objects.create(
+            channel=channel,
+            kid=str(len(keys) + 1),
+            algorithm=IdentityKey.Algorithm.HS256,
+            secret=secrets.identity_secret,
+        )
+    return channel
+
+
+def _origins(plan: Plan) -> list[str]:
+    ports = (plan.shop_port, plan.port)
+    near = [f"http://{host}:{port}" for host in ("127.0.0.1", "localhost") for port in ports]
+    return [clean_origin(origin) for origin in (*near, plan.base_url)]
+
+
+def _allow_origins(channel: Channel, wanted: Sequence[str]) -> None:
+    """Allow what this start serves on; another start's ports go, what an admin added elsewhere stays."""
+    kept = [origin for origin in channel.allowed_origins if not is_loopback(urlsplit(origin).hostname or "")]
+    allowed = list(dict.fromkeys([*wanted, *kept]))
+    if allowed != channel.allowed_origins:
+        channel.allowed_origins = allowed
+        channel.save(update_fields=["allowed_origins"])
+
+
+def _lead_key(workspace: Workspace, data_dir: Path) -> str:
+    """Return the key that acts as the team lead: the one of the last start while it is still good."""
+    path = data_dir / "demo-api-key.json"
+    known: str = (read_json(path) or {}).get("api_key", "")
+    if _is_good(known, workspace):
+        return known
+    lead = User.objects.get(username=LEAD)
+    new = issue_api_key(workspace, "Demo team lead", scopes=sorted(ROLE_SCOPES["supervisor"]), user=lead)
+    write_private(path, json.dumps({"api_key": new.plain}, indent=2))
+    return new.plain
+
+
+def _is_good(plain: str, workspace: Workspace) -> bool:
+    try:
+        staff, _ = staff_by_api_key(plain)
+    except InvalidKey:
+        return False
+    return staff.workspace_id == workspace.pk
+
+
+def _import_knowledge(workspace: Workspace, data_dir: Path) -> None:
+    """Import the help pages unless this database already has exactly these; what editors changed is then left alone."""
+    memory, print_now = data_dir / "demo-knowledge.json", _fingerprint(workspace.pk)
+    if (read_json(memory) or {}).get("fingerprint") == print_now:
+        return
+    article_ids: list[UUID] = []
+    for folder in sorted(path for path in KNOWLEDGE.iterdir() if path.is_dir()):
+        items = list(load([str(folder)]))
+        article_ids += import_documents(items, collection=_shelf_name(items) or folder.name).article_ids
+    sync_articles(article_ids, known=_shipped_vectors())
+    write_private(memory, json.dumps({"fingerprint": print_now}))
+
+
+def _shelf_name(items: Sequence[Document | Failure]) -> str:
+    """Return the collection of a folder: German twins stand on the shelf of their English originals."""
+    documents = [item for item in items if isinstance(item, Document) and item.category]
+    documents.sort(key=lambda document: document.locale != "en")
+    return documents[0].category or "" if documents else ""
+
+
+def _shipped_vectors() -> KnownVectors:
+    for path in sorted(KNOWLEDGE.glob("vectors.*")):
+        try:
+            return ReadOnlyVectors(VectorCache(path, embedder().recipe))
+        except RecipeMismatch:  # another embedding model is set: these do not fit it
+            continue
+    return NoVectors()
+
+
+def _fingerprint(workspace_id: UUID) -> str:
+    digest = hashlib.sha256(workspace_id.bytes)
+    for file in sorted(KNOWLEDGE.rglob("*.md")):
+        digest.update(f"{file.relative_to(KNOWLEDGE)}\n".encode() + file.read_bytes())
+    return digest.hexdigest()
