@@ -1,19 +1,86 @@
 """The two pages that belong to the installation itself: what runs here, and the API's documentation."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import Resolver404, resolve
+from drf_spectacular.generators import SchemaGenerator
 
 from supportbot.accounts.models import Workspace
+
+METHODS = ("get", "post", "put", "patch", "delete")
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """One place to go."""
+
+    address: str
+    name: str
+    purpose: str
+    icon: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One line of the API's table."""
+
+    method: str
+    address: str
+    purpose: str
 
 
 def home(request: HttpRequest) -> HttpResponse:
     """Show what runs here and where to go."""
-    workspaces = list(Workspace.objects.order_by("name"))
-    shop = f"http://127.0.0.1:{settings.SHOP_PORT}/" if settings.HOST in {"127.0.0.1", "localhost"} else ""
-    return render(request, "pages/home.html", {"workspaces": workspaces, "shop_url": shop})
+    doors = {"customer_doors": list(_customer_doors()), "team_doors": list(_team_doors())}
+    return render(request, "pages/home.html", doors)
 
 
 def api_docs(request: HttpRequest) -> HttpResponse:
     """Show how to call the API, with a link to the schema any OpenAPI tool reads."""
-    return render(request, "pages/api_docs.html", {"base_url": settings.BASE_URL})
+    return render(request, "pages/api_docs.html", {"base_url": settings.BASE_URL, "calls": _calls()})
+
+
+def _customer_doors() -> Iterable[Door]:
+    if settings.HOST in {"127.0.0.1", "localhost"} and Workspace.objects.filter(slug="wrenfell").exists():
+        address = f"http://127.0.0.1:{settings.SHOP_PORT}/"
+        yield Door(address, "Storefront", "The demo shop, with the chat in its corner", "bag")
+    for workspace in Workspace.objects.order_by("name"):
+        address = f"/help/{workspace.slug}/"
+        if _is_served(address):
+            yield Door(address, workspace.name, "Help pages, which the assistant answers from", "book")
+
+
+def _team_doors() -> Iterable[Door]:
+    yield Door("/admin/", "Console", "Knowledge, channels, keys and people", "gear")
+    if _is_served("/desk/"):
+        yield Door("/desk/", "Desk", "Conversations that need a person", "inbox")
+    yield Door("/api/v1/docs/", "API", "How other programs talk to this one", "key")
+
+
+def _is_served(address: str) -> bool:
+    try:
+        resolve(address)
+    except Resolver404:
+        return False
+    return True
+
+
+@cache
+def _calls() -> tuple[Call, ...]:
+    """Return every call of the schema, by address; the code decides them, so once per process is enough."""
+    paths = SchemaGenerator().get_schema(request=None, public=True)["paths"]
+    return tuple(
+        Call(method.upper(), address, _first_sentence(operations[method].get("description", "")))
+        for address, operations in sorted(paths.items())
+        for method in METHODS
+        if method in operations
+    )
+
+
+def _first_sentence(text: str) -> str:
+    return " ".join(text.split("\n\n")[0].split())
