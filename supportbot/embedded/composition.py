@@ -115,7 +115,8 @@ class Composition:
 
     def _start_children(self, secrets: Secrets, facts: DemoFacts | None) -> None:
         self._tell(f"Starting web server, worker{', beat and demo shop' if facts else ' and beat'} ...")
-        (self._data.path / "beat").mkdir(exist_ok=True)
+        for folder in ("beat", "static"):
+            (self._data.path / folder).mkdir(exist_ok=True)
         children = product_children(self.plan, self._data.logs)
         shop = self._shop(secrets, facts) if facts else None
         everyone = [*children, shop] if shop else children
