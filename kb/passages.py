@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from kb.access import readable
+from kb.addresses import article_address
 from kb.candidates import Scope
 from kb.models import Chunk
 
@@ -38,7 +39,7 @@ def passages_of(
             article_id=row.article_id,
             external_id=row.article.external_id,
             title=title,
-            url=row.article.url,
+            url=article_address(row.article),
             locale=row.article.locale,
             revision=row.revision_number,
             heading=row.heading_path,
@@ -50,7 +51,7 @@ def passages_of(
             chunk_id=row.pk,
         )
         for row, title in _with_titles(
-            rows.select_related("article__live_revision").defer("embedding", "search_vector")
+            rows.select_related("article__live_revision", "article__workspace").defer("embedding", "search_vector")
         )
     )
     return tuple(sorted(found, key=lambda passage: (-passage.score, passage.chunk_id)))

@@ -81,7 +81,7 @@ def help_home(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     """The articles by collection, or what a search finds."""
     query = request.GET.get("q", "").replace("\x00", "").strip()[:MOST_QUERY_CHARACTERS]
     if query:
-        hits = _hits(search(query, viewer=_reader(), limit=MOST_PASSAGES).passages, workspace)
+        hits = _hits(search(query, viewer=_reader(), limit=MOST_PASSAGES).passages)
         return render(request, "kb/search.html", {"workspace": workspace, "query": query, "hits": hits})
     return render(request, "kb/home.html", {"workspace": workspace, "shelves": _shelves(help_articles(_reader()))})
 
@@ -121,11 +121,10 @@ def _citation(request: HttpRequest) -> Citation | None:
     return Citation(*numbers) if all(0 <= number < 2**31 for number in numbers) else None
 
 
-def _hits(passages: Iterable[Passage], workspace: Workspace) -> list[Hit]:
+def _hits(passages: Iterable[Passage]) -> list[Hit]:
     best: dict[object, Hit] = {}
     for passage in passages:
-        address = passage.url or f"/help/{workspace.slug}/{passage.article_id}/"
-        href = passage_address(address, passage.revision, passage.start, passage.end)
+        href = passage_address(passage.url, passage.revision, passage.start, passage.end)
         text = " ".join(passage.text.split())[:220]
         best.setdefault(passage.article_id, Hit(passage.title, passage.heading, text, href))
     return list(best.values())[:MOST_HITS]

@@ -3,6 +3,7 @@
 import time
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from django.core.management.base import CommandError, CommandParser
 
@@ -14,7 +15,7 @@ from kb.ports import embedder
 from kb.progress import ProgressLine
 from kb.services import import_documents, import_drafts, preview_import
 from kb.vectorcache import VectorCache
-from kb.vectors import KnownVectors, NoVectors
+from kb.vectors import KnownVectors, NoVectors, SyncReport
 from supportbot.accounts.commands import WorkspaceCommand
 from supportbot.accounts.models import Workspace
 
@@ -48,8 +49,7 @@ class Command(WorkspaceCommand):
         self.failed = report.count("failed")
         facts: dict[str, Any] = _facts(report)
         if not (options["dry_run"] or options["draft"] or options["no_wait"]):
-            with ProgressLine(self.stderr, "embedding passages") as progress:
-                indexed = sync_articles(report.article_ids, known=known, progress=progress)
+            indexed = self._index(report.article_ids, known, options["vectors"])
             facts |= {"embedded": indexed.embedded, "reused": indexed.reused}
         return facts | {"took_ms": round((time.monotonic() - started) * 1000)}
 
@@ -61,6 +61,13 @@ class Command(WorkspaceCommand):
         if options["draft"]:
             return import_drafts(items, collection=collection)
         return import_documents(items, collection=collection)
+
+    def _index(self, article_ids: list[UUID], known: KnownVectors, path: Path | None) -> SyncReport:
+        try:
+            with ProgressLine(self.stderr, "embedding passages") as progress:
+                return sync_articles(article_ids, known=known, progress=progress)
+        except OSError as error:  # nothing else here touches a file
+            raise CommandError(f"{path} cannot be written ({error.strerror}). The articles are stored.") from error
 
     def words(self, facts: dict[str, Any]) -> str:
         counts = {name: value for name, value in facts.items() if name != "items"}
