@@ -10,8 +10,9 @@ from supportbot import health, pages
 from supportbot.accounts import api as accounts_api
 from supportbot.chat import api as chat_api
 from supportbot.handoff import api as handoff_api
+from supportbot.widget import api as widget_api
 
-rooms = [accounts_api, kb_api, chat_api, handoff_api]
+rooms = [accounts_api, kb_api, chat_api, handoff_api, widget_api]
 
 urlpatterns = [
     path("", pages.home, name="home"),

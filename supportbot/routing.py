@@ -1,0 +1,27 @@
+"""Which address a socket reaches; one that is not known is closed with a code instead of an error page."""
+
+from channels.generic.websocket import AsyncWebsocketConsumer
+from channels.routing import URLRouter
+from django.urls import path, re_path
+
+from supportbot.widget.consumer import ChatConsumer
+
+UNKNOWN_PATH = 4404
+
+
+class UnknownPath(AsyncWebsocketConsumer):
+    """Accepts, since a client only sees the code of an open socket, and closes."""
+
+    channel_layer_alias = "none"
+
+    async def connect(self) -> None:
+        await self.accept()
+        await self.close(code=UNKNOWN_PATH, reason="nothing is here")
+
+
+websocket_application = URLRouter(
+    [
+        path("ws/v1/chat/", ChatConsumer.as_asgi()),  # type: ignore[arg-type,list-item]  # ASGI; the stubs know views only
+        re_path(r"", UnknownPath.as_asgi()),  # type: ignore[arg-type,list-item]  # as above
+    ]
+)

@@ -1,0 +1,76 @@
+from supportbot.errors import SupportBotError
+
+
+class WidgetError(SupportBotError):
+    code = "widget_error"
+
+
+class UnknownChannel(WidgetError):
+    code = "unknown_channel"
+    status = 404
+    default_message = "There is no live channel with this key."
+
+    def __init__(self) -> None:
+        super().__init__(fields={"channel": [self.default_message]})
+
+
+class OriginRefused(WidgetError):
+    """The page that asks is not one of the channel's."""
+
+    code = "origin_refused"
+    status = 403
+    close_code = 4403
+    default_message = "This channel does not allow pages of this origin: add it to the channel's allowed origins."
+
+
+class TicketRefused(WidgetError):
+    code = "ticket_refused"
+    status = 401
+    close_code = 4401
+    default_message = "This ticket is unknown, used or expired: ask for a fresh one."
+
+    def __init__(self) -> None:
+        super().__init__(fields={"ticket": [self.default_message]})
+
+
+class OtherSubject(WidgetError):
+    """The conversation is bound to somebody else than the token speaks of."""
+
+    code = "other_subject"
+    status = 409
+    default_message = "This conversation belongs to another customer: start a new one."
+
+    def __init__(self) -> None:
+        super().__init__(fields={"token": [self.default_message]})
+
+
+class TooFast(WidgetError):
+    code = "rate_limited"
+    status = 429
+    default_message = "That was too many messages in a minute: wait a moment and send it again."
+
+
+class Unavailable(WidgetError):
+    code = "unavailable"
+    status = 503
+    close_code = 1013
+    default_message = "This cannot be stored right now, and was not: send it again in a moment."
+
+
+class FrameError(WidgetError):
+    """A frame that cannot be understood. `field` names the part of it, `client_id` the message it was to carry."""
+
+    code = "invalid_frame"
+    default_message = "This frame cannot be understood."
+
+
+class FrameTooBig(FrameError):
+    code = "frame_too_big"
+
+
+class UnknownFrame(FrameError):
+    code = "unknown_frame"
+
+
+class OutOfOrder(FrameError):
+    code = "out_of_order"

@@ -1,0 +1,68 @@
+"""What each frame of a greeted client does: one service call, on behalf of the customer, in one hop to the database."""
+
+from collections.abc import Callable
+from typing import Concatenate, ParamSpec, TypeVar, assert_never
+from uuid import UUID
+
+from supportbot.accounts.scope import workspace_scope
+from supportbot.asyncdb import db
+from supportbot.chat.access import conversation_for
+from supportbot.chat.services import add_customer_message
+from supportbot.chat.signals import Typing
+from supportbot.chat.stream import switchboard
+from supportbot.chat.turns import request_stop, retry_turn
+from supportbot.errors import NotFound
+from supportbot.handoff import services as handoff
+from supportbot.widget.protocol import (
+    Ack,
+    Confirm,
+    CustomerMessage,
+    CustomerTyping,
+    Decline,
+    Rate,
+    RequestHuman,
+    Retry,
+    Stop,
+)
+from supportbot.widget.ratings import rate
+from supportbot.widget.tickets import Session
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Deed = CustomerMessage | Stop | Confirm | Decline | RequestHuman | Retry | Rate | CustomerTyping
+
+
+async def on_behalf(
+    session: Session, service: Callable[Concatenate[UUID, P], T], *args: P.args, **kwargs: P.kwargs
+) -> T:
+    """Run a service on the session's conversation, while it still is this customer's; raises NotFound when not."""
+
+    def checked() -> T:
+        conversation_for(session.caller, session.conversation_id)
+        return service(session.conversation_id, *args, **kwargs)
+
+    with workspace_scope(session.workspace_id):
+        return await db(checked)
+
+
+async def carry_out(deed: Deed, session: Session) -> Ack | None:
+    """Do what the client asks for; raises the service's error for a refusal."""
+    match deed:
+        case CustomerMessage(client_id=client_id, text=text):
+            receipt = await on_behalf(session, add_customer_message, text=text, client_id=client_id)
+            return Ack(client_id, receipt.seq)
+        case Stop():
+            await on_behalf(session, request_stop)
+        case Retry(message=message):
+            await on_behalf(session, retry_turn, message)
+        case RequestHuman(reason=reason):
+            await on_behalf(session, handoff.request, reason="customer_asked", by="customer", summary=reason)
+        case Rate(score=score, comment=comment, message=message_id):
+            await on_behalf(session, rate, score=score, comment=comment, message_id=message_id)
+        case Confirm() | Decline():
+            raise NotFound("There is no request with this id that waits for you.", fields={"request": ["Unknown."]})
+        case CustomerTyping():
+            switchboard().publish(session.conversation_id, Typing("", "customer"))
+        case _:
+            assert_never(deed)
+    return None

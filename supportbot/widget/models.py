@@ -1,0 +1,62 @@
+"""What the widget keeps: tickets that open a socket, and what customers thought of an answer.
+
+Invariant: a ticket opens one socket. It is used by a conditional UPDATE, so two sockets never share one.
+"""
+
+from django.db import models
+from django.db.models import Q
+from django.utils.timezone import now
+
+from supportbot.accounts.constraints import SameWorkspace
+from supportbot.accounts.models import Channel, Customer, TenantModel
+from supportbot.chat.models import Conversation
+
+
+class SocketTicket(TenantModel):
+    """The right to open one socket, within a minute, from one origin. Only the hash of its secret is stored."""
+
+    secret_hash = models.CharField(max_length=64, unique=True, editable=False)
+    channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="+", db_constraint=False)
+    customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="+", db_constraint=False)
+    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="+", db_constraint=False)
+    origin = models.CharField(max_length=200, blank=True)  # empty: a program with an API key, which has none
+    is_verified = models.BooleanField()
+    identity_expires_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(default=now, editable=False)
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            SameWorkspace("channel", name="ticket_channel_workspace"),
+            SameWorkspace("customer", name="ticket_customer_workspace"),
+            SameWorkspace("conversation", name="ticket_conversation_workspace"),
+        ]
+        indexes = [models.Index(fields=["expires_at"], name="ticket_expiry")]
+
+    def __str__(self) -> str:
+        return f"Ticket for {self.conversation_id}"
+
+
+class Rating(TenantModel):
+    """A customer's score of one answer, or of the conversation (no `message_id`); a second one replaces the first."""
+
+    conversation = models.ForeignKey(
+        Conversation, on_delete=models.CASCADE, related_name="ratings", db_constraint=False
+    )
+    message_id = models.UUIDField(null=True)
+    score = models.PositiveSmallIntegerField()
+    comment = models.TextField(blank=True)
+    created_at = models.DateTimeField(default=now, editable=False)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(score__gte=1, score__lte=5), name="rating_score_from_1_to_5"),
+            models.UniqueConstraint(
+                fields=["conversation", "message_id"], nulls_distinct=False, name="rating_once_per_answer"
+            ),
+            SameWorkspace("conversation", name="rating_workspace"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.score} of 5"

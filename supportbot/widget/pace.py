@@ -1,0 +1,42 @@
+"""How fast a client may talk."""
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from supportbot.widget.protocol import MESSAGES_PER_MINUTE
+
+FRAMES_AT_ONCE: Final = 120
+FRAMES_PER_SECOND: Final = 4.0
+
+
+class Pace:
+    """Lets `burst` through at once and `per_second` after that (a token bucket)."""
+
+    __slots__ = ("_at", "_burst", "_clock", "_left", "_per_second")
+
+    def __init__(self, burst: float, per_second: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._burst, self._per_second, self._clock = burst, per_second, clock
+        self._left, self._at = burst, clock()
+
+    def allows(self) -> bool:
+        """Count one more and say whether it is within the pace."""
+        now = self._clock()
+        self._left = min(self._burst, self._left + (now - self._at) * self._per_second)
+        self._at = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+
+def frames() -> Pace:
+    return Pace(FRAMES_AT_ONCE, FRAMES_PER_SECOND)
+
+
+def messages() -> Pace:
+    return Pace(MESSAGES_PER_MINUTE, MESSAGES_PER_MINUTE / 60)
+
+
+def typing() -> Pace:
+    return Pace(1, 0.5)

@@ -1,0 +1,159 @@
+"""A client's text becomes a frame, or an error that names what is wrong with it.
+
+Whatever is not exactly what the frame takes is refused by name: nobody can slip in a role, a sender or an identity.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+from uuid import UUID
+
+from supportbot.widget import strictjson
+from supportbot.widget.errors import FrameError, FrameTooBig, UnknownFrame
+from supportbot.widget.protocol import (
+    MAX_FRAME_BYTES,
+    ClientFrame,
+    Confirm,
+    CustomerMessage,
+    CustomerTyping,
+    Decline,
+    Hello,
+    Identify,
+    Logout,
+    Ping,
+    Rate,
+    RequestHuman,
+    Retry,
+    Stop,
+)
+
+MAX_SEQ: Final = 2**53 - 1  # what every client can count to
+_CLIENT_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+_UNREADABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+class Fields:
+    """The fields of one frame, each taken once; `close` refuses what nobody took."""
+
+    def __init__(self, content: dict[str, Any]) -> None:
+        self._left = content
+
+    def text(self, name: str, limit: int, *, is_checked: bool = True) -> str:
+        """Return a text that must be there. Unchecked ones may hold any character: their service says what they may."""
+        if name not in self._left:
+            raise FrameError(f"The field `{name}` is missing.", fields={name: ["Missing."]})
+        return self._text(name, limit, is_checked=is_checked)
+
+    def optional_text(self, name: str, limit: int) -> str:
+        return self._text(name, limit, is_checked=True) if name in self._left else ""
+
+    def _text(self, name: str, limit: int, *, is_checked: bool) -> str:
+        value = self._left.pop(name)
+        if not isinstance(value, str):
+            raise _wrong(name, "must be a text")
+        if len(value) > limit:
+            raise _wrong(name, f"has more than {limit:,} characters")
+        if is_checked and _UNREADABLE.search(value):
+            raise _wrong(name, "holds characters that cannot be stored")
+        return value
+
+    def matching(self, name: str, pattern: re.Pattern[str], what: str) -> str:
+        value = self.text(name, 200, is_checked=False)
+        if not pattern.fullmatch(value):
+            raise _wrong(name, f"must be {what}")
+        return value
+
+    def uuid(self, name: str) -> UUID:
+        return UUID(self.matching(name, _UUID, "an id as the server sent it"))
+
+    def optional_uuid(self, name: str) -> UUID | None:
+        return self.uuid(name) if name in self._left else None
+
+    def integer(self, name: str, low: int, high: int) -> int:
+        """Return a whole number that must be there; true, 1.0 and "1" are none."""
+        if name not in self._left:
+            raise FrameError(f"The field `{name}` is missing.", fields={name: ["Missing."]})
+        value = self._left.pop(name)
+        if type(value) is not int or not low <= value <= high:
+            raise _wrong(name, f"must be a whole number from {low} to {high}")
+        return value
+
+    def optional_integer(self, name: str, low: int, high: int) -> int | None:
+        return self.integer(name, low, high) if name in self._left else None
+
+    def close(self) -> None:
+        if self._left:
+            names = sorted(self._left)
+            message = f"The field {_shown(names)} is not known in this frame."
+            raise FrameError(message, fields={_shown(names[:1], quote=""): [message]})
+
+
+def _wrong(name: str, what: str) -> FrameError:
+    message = f"The field `{name}` {what}."
+    return FrameError(message, fields={name: [message]})
+
+
+def _shown(names: Iterable[str], quote: str = "`") -> str:
+    """Return strangers' names in a form that can be sent back: short, and without characters that cannot."""
+    return ", ".join(f"{quote}{_UNREADABLE.sub('?', name)[:40]}{quote}" for name in list(names)[:3])
+
+
+FRAMES: Final[dict[str, Callable[[Fields], ClientFrame]]] = {
+    "hello": lambda fields: Hello(fields.text("ticket", 200), fields.optional_integer("last_seq", 0, MAX_SEQ)),
+    # What a message's text may hold is decided by chat.
+    "message": lambda fields: CustomerMessage(
+        fields.text("client_id", MAX_FRAME_BYTES, is_checked=False),
+        fields.text("text", MAX_FRAME_BYTES, is_checked=False),
+    ),
+    "stop": lambda _: Stop(),
+    "confirm": lambda fields: Confirm(
+        fields.uuid("request"), fields.matching("digest", _DIGEST, "the digest as the server sent it")
+    ),
+    "decline": lambda fields: Decline(fields.uuid("request")),
+    "request_human": lambda fields: RequestHuman(fields.optional_text("reason", 500)),
+    "identify": lambda fields: Identify(fields.text("token", 8_000)),
+    "logout": lambda _: Logout(),
+    "retry": lambda fields: Retry(fields.uuid("message")),
+    "rate": lambda fields: Rate(
+        fields.integer("score", 1, 5), fields.optional_text("comment", 1_000), fields.optional_uuid("message")
+    ),
+    "typing": lambda _: CustomerTyping(),
+    "ping": lambda _: Ping(),
+}
+
+
+def parse_client_frame(text: str) -> ClientFrame:
+    """Return the frame; raises FrameTooBig, UnknownFrame or FrameError naming the field."""
+    if len(text) > MAX_FRAME_BYTES or len(text.encode("utf-8", "surrogatepass")) > MAX_FRAME_BYTES:
+        raise FrameTooBig(f"A frame has at most {MAX_FRAME_BYTES:,} bytes.")
+    try:
+        content = strictjson.loads(text)
+    except strictjson.BadJson as error:
+        raise FrameError(f"{error} A frame is a JSON object with a `type`.") from error
+    if not isinstance(content, dict):
+        raise FrameError("A frame is a JSON object with a `type`.")
+    kind = content.pop("type", None)
+    if not isinstance(kind, str) or kind not in FRAMES:
+        known = ", ".join(FRAMES)
+        raise UnknownFrame(f"The `type` of a frame is one of {known}.", fields={"type": ["Not a known frame."]})
+    fields = Fields(content)
+    frame = FRAMES[kind](fields)
+    fields.close()
+    return frame
+
+
+def client_id_in(text: str) -> str | None:
+    """Return the `client_id` of a refused frame if it can be told, so that the client knows which message it was."""
+    try:
+        content = strictjson.loads(text) if len(text) <= MAX_FRAME_BYTES else None
+    except strictjson.BadJson:
+        return None
+    client_id = content.get("client_id") if isinstance(content, dict) else None
+    return client_id if isinstance(client_id, str) and is_client_id(client_id) else None
+
+
+def is_client_id(text: str) -> bool:
+    """Say whether a text has the form of a client's own id, hence may be sent back."""
+    return _CLIENT_ID.fullmatch(text) is not None

@@ -1,0 +1,203 @@
+"""The frames of `/ws/v1/chat/`, both ways. Their JSON Schemas are in `schemas/`, their meaning in docs/protocol.md.
+
+A client's frame is parsed once (`parsing`) into one of the values below; a server's frame is made from one of them.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Literal
+from uuid import UUID
+
+import orjson
+
+from supportbot.chat.texts import MAX_MESSAGE_CHARACTERS
+
+PROTOCOL: Final = 1
+MAX_FRAME_BYTES: Final = 16 * 1024
+MESSAGES_PER_MINUTE: Final = 20
+LIMITS: Final = {
+    "message_characters": MAX_MESSAGE_CHARACTERS,
+    "frame_bytes": MAX_FRAME_BYTES,
+    "messages_per_minute": MESSAGES_PER_MINUTE,
+}
+
+
+# --- What a client says.
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    ticket: str
+    last_seq: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerMessage:
+    client_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Say no more of the answer being written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Confirm:
+    request: UUID
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decline:
+    request: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class RequestHuman:
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Identify:
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Logout:
+    """The socket's identity ends, and the socket with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    message: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    score: int
+    comment: str = ""
+    message: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerTyping:
+    """The customer is writing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """Somebody is still there; answered by `head`."""
+
+
+ClientFrame = (
+    Hello
+    | CustomerMessage
+    | Stop
+    | Confirm
+    | Decline
+    | RequestHuman
+    | Identify
+    | Logout
+    | Retry
+    | Rate
+    | CustomerTyping
+    | Ping
+)
+
+
+# --- What the server says. A field that is None is left out of the frame.
+
+
+@dataclass(frozen=True, slots=True)
+class LiveTurn:
+    """The answer being written; `index` is the next delta's."""
+
+    message: str
+    attempt: int
+    index: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    conversation: UUID
+    seq: int
+    notice: str
+    turn: LiveTurn | None
+    limits: dict[str, int]
+    protocol: int = PROTOCOL
+    type: Literal["welcome"] = "welcome"
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    client_id: str
+    seq: int
+    type: Literal["ack"] = "ack"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    seq: int
+    prev_seq: int | None
+    event: str
+    payload: dict[str, Any]
+    created_at: datetime
+    type: Literal["event"] = "event"
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    message: str
+    attempt: int
+    index: int
+    text: str
+    type: Literal["delta"] = "delta"
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    message: str
+    text: str
+    type: Literal["status"] = "status"
+
+
+@dataclass(frozen=True, slots=True)
+class Typing:
+    who: str
+    type: Literal["typing"] = "typing"
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    seq: int
+    type: Literal["head"] = "head"
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """More was missed than is sent by socket: read the log over HTTP, then go on from the `head` that follows."""
+
+    type: Literal["reset"] = "reset"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """`error`: what the client asked for was not done."""
+
+    code: str
+    message: str
+    field: str | None = None
+    client_id: str | None = None
+    request: UUID | None = None
+    type: Literal["error"] = "error"
+
+
+ServerFrame = Welcome | Ack | Event | Delta | Status | Typing | Head | Reset | Refusal
+
+
+def encode(frame: ServerFrame) -> str:
+    """Return the frame's text."""
+    fields = {name: getattr(frame, name) for name in frame.__slots__}
+    return orjson.dumps({name: value for name, value in fields.items() if value is not None}).decode()

@@ -1,0 +1,165 @@
+"""From a page's question to one open socket: who asks is decided when a ticket is issued and again when it is used."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from django.db import transaction
+from django.utils.timezone import now
+
+from supportbot.accounts.callers import CustomerCaller
+from supportbot.accounts.errors import InvalidVisitor
+from supportbot.accounts.models import Channel, hash_secret
+from supportbot.accounts.scope import across_workspaces, workspace_scope
+from supportbot.accounts.selectors import customer_by_token, customer_by_visitor_secret
+from supportbot.accounts.services import new_visitor
+from supportbot.chat.access import conversation_for
+from supportbot.chat.models import Conversation
+from supportbot.chat.services import start_conversation
+from supportbot.errors import NotFound
+from supportbot.widget.errors import OriginRefused, TicketRefused
+from supportbot.widget.identities import bind
+from supportbot.widget.models import SocketTicket
+
+LIFE: Final = timedelta(seconds=60)
+KEPT_AFTER_EXPIRY: Final = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class TicketRequest:
+    """What a page asks for. The strings are a stranger's, except `origin`, which a browser vouches for."""
+
+    channel: Channel
+    origin: str
+    token: str = ""
+    visitor: str = ""
+    conversation: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedTicket:
+    """A ticket's secret, and a new visitor's; both are shown this once."""
+
+    secret: str
+    expires_at: datetime
+    conversation: Conversation
+    visitor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What a socket may do: one conversation, on behalf of one customer."""
+
+    workspace_id: UUID
+    channel_id: UUID
+    conversation_id: UUID
+    locale: str
+    caller: CustomerCaller
+
+
+@transaction.atomic
+def issue_ticket(asked: TicketRequest) -> IssuedTicket:
+    """Issue a ticket for the named conversation or a new one.
+
+    Raises InvalidToken or InvalidVisitor for a credential that proves nothing, NotFound for a conversation that is
+    missing or not this customer's: both look the same.
+    """
+    with workspace_scope(asked.channel.workspace_id):
+        caller, visitor = _who(asked)
+        if asked.conversation is None:
+            locale = asked.channel.locale
+            conversation = start_conversation(caller.customer_id, channel_id=asked.channel.pk, locale=locale)
+        else:
+            conversation = _named_conversation(asked, caller)
+        return _issue(asked, caller, conversation, visitor)
+
+
+def _who(asked: TicketRequest) -> tuple[CustomerCaller, str | None]:
+    """Return the caller, and the secret of one who becomes a visitor just now."""
+    if asked.token:
+        return customer_by_token(asked.channel, asked.token), None
+    if asked.visitor:
+        return _visitor(asked), None
+    if asked.conversation is not None:  # somebody without any proof
+        raise NotFound()
+    created = new_visitor(asked.channel, locale=asked.channel.locale)
+    return CustomerCaller(asked.channel.workspace_id, created.customer.pk, is_verified=False), created.secret
+
+
+def _visitor(asked: TicketRequest) -> CustomerCaller:
+    try:
+        caller = customer_by_visitor_secret(asked.visitor)
+        if caller.workspace_id != asked.channel.workspace_id:
+            raise InvalidVisitor()
+    except InvalidVisitor:
+        if asked.conversation is not None:  # a wrong secret says no more than a missing one
+            raise NotFound() from None
+        raise
+    return caller
+
+
+def _named_conversation(asked: TicketRequest, caller: CustomerCaller) -> Conversation:
+    """Return the conversation the caller owns; who shows a token too makes a visitor's their own."""
+    assert asked.conversation is not None
+    try:
+        return conversation_for(caller, asked.conversation)
+    except NotFound:
+        if not (asked.token and asked.visitor):
+            raise
+    conversation_for(_visitor(asked), asked.conversation)
+    return bind(asked.conversation, caller)
+
+
+def _issue(
+    asked: TicketRequest, caller: CustomerCaller, conversation: Conversation, visitor: str | None
+) -> IssuedTicket:
+    secret = f"st_{secrets.token_urlsafe(32)}"
+    row = SocketTicket.objects.create(
+        secret_hash=hash_secret(secret),
+        channel=asked.channel,
+        customer_id=caller.customer_id,
+        conversation=conversation,
+        origin=asked.origin,
+        is_verified=caller.is_verified,
+        identity_expires_at=caller.expires_at,
+        expires_at=now() + LIFE,
+    )
+    return IssuedTicket(secret, row.expires_at, conversation, visitor)
+
+
+def redeem_ticket(secret: str, *, origin: str) -> Session:
+    """Use a ticket up and return what it opens; raises TicketRefused, or OriginRefused for one of another origin.
+
+    A ticket shown by another origin than the one it was issued to is used up as well: it has been stolen.
+    """
+    with across_workspaces("look-up by ticket"):
+        tickets = SocketTicket.objects.filter(secret_hash=hash_secret(secret))
+        # The conditional UPDATE decides between two sockets that come at once.
+        if not tickets.filter(used_at=None, expires_at__gt=now()).update(used_at=now()):
+            raise TicketRefused()
+        ticket = tickets.select_related("channel", "conversation").get()
+        if not ticket.channel.is_live or ticket.conversation.customer_id != ticket.customer_id:
+            raise TicketRefused()
+    if ticket.origin != origin:
+        raise OriginRefused("This ticket was issued to a page of another origin.")
+    return _session(ticket)
+
+
+def _session(ticket: SocketTicket) -> Session:
+    caller = CustomerCaller(
+        ticket.workspace_id,
+        ticket.customer_id,
+        is_verified=ticket.is_verified,
+        channel_id=ticket.channel_id,
+        expires_at=ticket.identity_expires_at,
+    )
+    return Session(ticket.workspace_id, ticket.channel_id, ticket.conversation_id, ticket.conversation.locale, caller)
+
+
+def purge_tickets() -> int:
+    """Delete tickets that expired an hour ago; return how many."""
+    with across_workspaces("purge of expired tickets"):
+        deleted, _ = SocketTicket.objects.filter(expires_at__lt=now() - KEPT_AFTER_EXPIRY).delete()
+    return deleted
