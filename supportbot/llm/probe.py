@@ -1,6 +1,5 @@
 """What the operator's server is and can do: its models, streaming, tool calls. For start-up and `doctor`."""
 
-from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -10,7 +9,7 @@ from django.conf import settings
 from supportbot.llm.errors import ModelMisconfigured, ProviderError
 from supportbot.llm.providers.openai import OpenAIProvider, make_client
 from supportbot.llm.providers.openai_errors import provider_errors
-from supportbot.llm.types import ChatMessage, Finished, ModelRequest, TextDelta, ToolCall, ToolSpec
+from supportbot.llm.types import ChatMessage, ModelRequest, TextDelta, ToolCall, ToolSpec
 
 MODELS_SHOWN = 20
 _PROBE_TOOL = ToolSpec("ping", "Call this tool once.", {"type": "object", "properties": {}})
@@ -21,10 +20,8 @@ class Seen:
     """What one short question showed."""
 
     text: bool
-    pieces: int
     calls_tools: bool
     streams: bool
-    takes_tools: bool
 
 
 async def resolve_model() -> str:
@@ -96,15 +93,9 @@ async def _ask(model: str) -> Seen:
         events = [event async for event in provider.stream(request)]
     return Seen(
         text=any(isinstance(event, TextDelta) for event in events),
-        pieces=sum(isinstance(event, TextDelta) for event in events),
         calls_tools=any(isinstance(event, ToolCall) for event in events),
-        streams=provider.features.streams and not _came_whole(events),
-        takes_tools=provider.features.takes_tools,
+        streams=provider.features.streams,
     )
-
-
-def _came_whole(events: Sequence[object]) -> bool:
-    return isinstance(events[-1], Finished) and len(events) == 1
 
 
 def _limits_of(seen: Seen) -> str:

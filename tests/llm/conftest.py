@@ -10,6 +10,8 @@ from django.db import connections
 
 from supportbot import asyncdb
 from supportbot.accounts.models import Workspace
+from supportbot.accounts.scope import workspace_scope
+from supportbot.ids import uuid7
 from supportbot.llm import gateway
 from supportbot.llm.breaker import forget_failures
 from supportbot.llm.models import LLMCall
@@ -47,6 +49,14 @@ def stored(transactional_db: None, workspace: Workspace) -> Iterator[Callable[[]
     yield rows
     for _ in range(asyncdb._executor._max_workers):
         asyncdb._executor.submit(connections.close_all).result()
+
+
+@pytest.fixture
+def unstored(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A scope without a database, for tests about the stream alone: emptying all tables takes longer than they do."""
+    monkeypatch.setattr("supportbot.llm.record.save_calls", lambda records, reservations=(): None)
+    with workspace_scope(uuid7()):
+        yield
 
 
 @pytest.fixture

@@ -24,8 +24,6 @@ from supportbot.llm.types import (
 from tests.llm.conftest import read
 from tests.modelserver import Behaviour, Call, ModelServer
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
 Ask = Callable[..., ModelRequest]
 Stored = Callable[[], Any]
 BUILTIN_ANSWER = "You can return unused items within 60 days. [1]"
@@ -55,7 +53,7 @@ async def test_an_answer_streams_with_usage_and_a_record(server: ModelServer, as
     assert row.duration_ms >= row.time_to_first_token_ms
 
 
-async def test_what_the_server_is_asked(server: ModelServer, ask: Ask, stored: Stored) -> None:
+async def test_what_the_server_is_asked(server: ModelServer, ask: Ask, unstored: None) -> None:
     tool = ToolSpec("request_human", "Hand over.", {"type": "object", "properties": {}})
     await read(ask(tools=(tool,), max_output_tokens=77))
     (body,) = server.chats
@@ -68,7 +66,7 @@ async def test_what_the_server_is_asked(server: ModelServer, ask: Ask, stored: S
     assert server.asked[0].headers["accept-encoding"] == "identity"
 
 
-async def test_parallel_tool_calls_are_put_together_by_index(server: ModelServer, ask: Ask, stored: Stored) -> None:
+async def test_parallel_tool_calls_are_put_together_by_index(server: ModelServer, ask: Ask, unstored: None) -> None:
     calls = (Call("order_status", '{"order_id": "A-1"}', "c1", 3), Call("refund", '{"order_id": "A-2"}', "c2", 5))
     server.will(Behaviour(text="", calls=calls))
     events = await read(ask())
@@ -81,7 +79,7 @@ async def test_parallel_tool_calls_are_put_together_by_index(server: ModelServer
 
 
 @pytest.mark.parametrize("split", [1, 2, 3, 7, 1000])
-async def test_bytes_may_be_cut_anywhere(server: ModelServer, ask: Ask, stored: Stored, split: int) -> None:
+async def test_bytes_may_be_cut_anywhere(server: ModelServer, ask: Ask, unstored: None, split: int) -> None:
     server.will(Behaviour(text="Rückgabe für 12,50 € – 🏕️ 返品", split=split, newline="\r\n"))
     assert text_of(await read(ask())) == "Rückgabe für 12,50 € – 🏕️ 返品"
 
@@ -154,7 +152,7 @@ async def test_a_turn_that_may_not_fall_back_ends_in_an_error(server: ModelServe
     assert [row.provider for row in await stored()] == ["openai"]
 
 
-async def test_no_done_and_no_end_still_finish(server: ModelServer, ask: Ask, stored: Stored, monkeypatch: Any) -> None:
+async def test_no_done_and_no_end_still_finish(server: ModelServer, ask: Ask, unstored: None, monkeypatch: Any) -> None:
     monkeypatch.setattr("supportbot.llm.providers.openai.TAIL_SECONDS", 0.05)
     server.will(Behaviour(text="Fine.", sends_done=False, reports_usage=False, stays_open=True))
     events = await read(ask())
@@ -164,17 +162,17 @@ async def test_no_done_and_no_end_still_finish(server: ModelServer, ask: Ask, st
     await server.until_idle()
 
 
-async def test_done_without_a_finish_reason_is_an_end(server: ModelServer, ask: Ask, stored: Stored) -> None:
+async def test_done_without_a_finish_reason_is_an_end(server: ModelServer, ask: Ask, unstored: None) -> None:
     server.will(Behaviour(text="Fine.", finish_reason=None))
     assert (await read(ask()))[-1].finish_reason == "stop"  # type: ignore[union-attr]
 
 
-async def test_neither_done_nor_finish_reason_is_a_cut(server: ModelServer, ask: Ask, stored: Stored) -> None:
+async def test_neither_done_nor_finish_reason_is_a_cut(server: ModelServer, ask: Ask, unstored: None) -> None:
     server.will(Behaviour(text="Half an", finish_reason=None, sends_done=False))
     assert Restarted("builtin", "extractive", "cut") in await read(ask())
 
 
-async def test_an_endless_answer_is_stopped_at_the_token_limit(server: ModelServer, ask: Ask, stored: Stored) -> None:
+async def test_an_endless_answer_is_stopped_at_the_token_limit(server: ModelServer, ask: Ask, unstored: None) -> None:
     server.will(Behaviour(text="and so on ", is_endless=True))
     events = await read(ask(max_output_tokens=50))
     assert isinstance(events[-1], Finished)
@@ -183,7 +181,7 @@ async def test_an_endless_answer_is_stopped_at_the_token_limit(server: ModelServ
     await server.until_idle()
 
 
-async def test_nul_bytes_never_reach_the_database(server: ModelServer, ask: Ask, stored: Stored) -> None:
+async def test_nul_bytes_never_reach_the_database(server: ModelServer, ask: Ask, unstored: None) -> None:
     server.will(Behaviour(text="a\0b"))
     assert text_of(await read(ask())) == "ab"
 
@@ -221,7 +219,7 @@ class TestDeadlines:
         assert (row.outcome, row.reason) == ("unclear", "stalled")
 
     async def test_the_whole_deadline_holds_although_every_gap_is_short(
-        self, server: ModelServer, ask: Ask, stored: Stored
+        self, server: ModelServer, ask: Ask, unstored: None
     ) -> None:
         server.will(Behaviour(text="and so on ", is_endless=True, gap=0.05))
         began = time.monotonic()
@@ -231,18 +229,18 @@ class TestDeadlines:
         assert text_of(events) == BUILTIN_ANSWER
 
     async def test_without_a_route_left_the_deadline_is_an_error(
-        self, server: ModelServer, ask: Ask, stored: Stored
+        self, server: ModelServer, ask: Ask, unstored: None
     ) -> None:
         server.will(Behaviour(first_after=60))
         with pytest.raises(DeadlineExceeded):
             await read(ask(purpose="judge"))
         await server.until_idle()
 
-    async def test_hidden_reasoning_is_a_sign_of_life(self, server: ModelServer, ask: Ask, stored: Stored) -> None:
+    async def test_hidden_reasoning_is_a_sign_of_life(self, server: ModelServer, ask: Ask, unstored: None) -> None:
         server.will(Behaviour(text="Thought about it.", model_reasons=3, gap=0.15))
         assert text_of(await read(ask())) == "Thought about it."
 
-    async def test_the_reader_may_take_longer_than_a_gap(self, server: ModelServer, ask: Ask, stored: Stored) -> None:
+    async def test_the_reader_may_take_longer_than_a_gap(self, server: ModelServer, ask: Ask, unstored: None) -> None:
         """A deadline that spans a yield would cancel the reader's own work."""
         server.will(Behaviour(text="One two."))
         async with aclosing(gateway.stream(ask())) as events:
@@ -292,7 +290,7 @@ async def test_an_unreachable_server_falls_back(settings: Any, ask: Ask, stored:
 
 
 async def test_the_breaker_opens_after_five_failures_and_probes_once(
-    server: ModelServer, ask: Ask, stored: Stored, settings: Any, monkeypatch: Any
+    server: ModelServer, ask: Ask, unstored: None, settings: Any, monkeypatch: Any
 ) -> None:
     settings.LLM_RETRIES = 0
     server.default = Behaviour(status=500)
@@ -314,7 +312,7 @@ async def test_the_breaker_opens_after_five_failures_and_probes_once(
     assert text_of(await read(ask())) == "Back again."
 
 
-async def test_a_refused_request_does_not_open_the_breaker(server: ModelServer, ask: Ask, stored: Stored) -> None:
+async def test_a_refused_request_does_not_open_the_breaker(server: ModelServer, ask: Ask, unstored: None) -> None:
     server.default = Behaviour(status=400, error="context too long")
     for _ in range(7):
         await read(ask())
@@ -322,7 +320,7 @@ async def test_a_refused_request_does_not_open_the_breaker(server: ModelServer, 
     assert text_of(await read(ask())) == "Still here."
 
 
-async def test_complete_returns_the_last_route_only(server: ModelServer, ask: Ask, stored: Stored) -> None:
+async def test_complete_returns_the_last_route_only(server: ModelServer, ask: Ask, unstored: None) -> None:
     server.will(Behaviour(text="One two", cut_after=1))
     completion = await gateway.complete(ask())
     assert (completion.text, completion.provider) == (BUILTIN_ANSWER, "builtin")
@@ -346,24 +344,24 @@ class TestPlainServers:
         assert ["stream_options" in body for body in server.chats] == [True, False, False], "learnt once"
         assert [row.outcome for row in await stored()] == ["done", "done"]
 
-    async def test_tools_are_given_up(self, server: ModelServer, ask: Ask, stored: Stored) -> None:
+    async def test_tools_are_given_up(self, server: ModelServer, ask: Ask, unstored: None) -> None:
         server.default = Behaviour(text="Fine.", refuses="tools")
         tool = ToolSpec("request_human", "Hand over.", {"type": "object"})
         assert text_of(await read(ask(tools=(tool,)))) == "Fine."
         assert "tools" not in server.chats[-1]
 
-    async def test_streaming_is_given_up(self, server: ModelServer, ask: Ask, stored: Stored) -> None:
+    async def test_streaming_is_given_up(self, server: ModelServer, ask: Ask, unstored: None) -> None:
         server.default = Behaviour(text="Fine.", refuses="stream")
         assert text_of(await read(ask())) == "Fine."
         assert server.chats[-1]["stream"] is False
 
-    async def test_the_newer_name_of_the_token_limit(self, server: ModelServer, ask: Ask, stored: Stored) -> None:
+    async def test_the_newer_name_of_the_token_limit(self, server: ModelServer, ask: Ask, unstored: None) -> None:
         server.default = Behaviour(text="Fine.", refuses="max_tokens", error="")
         server.will(Behaviour(status=400, error="'max_tokens' is not supported, use 'max_completion_tokens'"))
         assert text_of(await read(ask(max_output_tokens=9))) == "Fine."
         assert server.chats[-1]["max_completion_tokens"] == 9
 
-    async def test_a_whole_answer_to_a_streaming_request(self, server: ModelServer, ask: Ask, stored: Stored) -> None:
+    async def test_a_whole_answer_to_a_streaming_request(self, server: ModelServer, ask: Ask, unstored: None) -> None:
         server.will(Behaviour(text="Fine.", calls=(Call("refund", '{"a": 1}'),), is_whole=True))
         events = await read(ask())
         assert text_of(events) == "Fine."
@@ -371,7 +369,7 @@ class TestPlainServers:
         assert events[-1].usage == Usage(11, 1, 3)  # type: ignore[union-attr]
 
     async def test_a_complaint_about_something_else_gives_nothing_up(
-        self, server: ModelServer, ask: Ask, stored: Stored
+        self, server: ModelServer, ask: Ask, unstored: None
     ) -> None:
         server.will(*[Behaviour(status=400, error="Invalid schema for tool refund.")] * 2)
         tool = ToolSpec("refund", "Pay back.", {"type": "object"})

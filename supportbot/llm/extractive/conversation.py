@@ -14,9 +14,8 @@ CONNECTED_TERMS_MOST = 3
 POINTING_TERMS_MOST = 4
 QUOTE_MOST = 300
 _CONNECTING = ("and ", "but ", "or ", "what about", "how about", "und ", "aber ", "oder ", "was ist mit", "wie ist es")
-_POINTING = frozenset(
-    "it that this they them those these one there es das dies diese dieser dieses die den sie ihn dort davon".split()
-)
+_POINTING_ENGLISH = {"it", "that", "this", "they", "them", "those", "these", "one", "there"}
+_POINTING_GERMAN = {"es", "das", "dies", "diese", "dieser", "dieses", "die", "den", "sie", "ihn", "dort", "davon"}
 
 
 def standalone(question: str, messages: Sequence[ChatMessage]) -> str:
@@ -46,7 +45,7 @@ def _leans(question: str) -> bool:
     own = len(set(terms(question)))
     if question.strip().lower().startswith(_CONNECTING):
         return own <= CONNECTED_TERMS_MOST
-    points = not _POINTING.isdisjoint(words(question)[:4])
+    points = not (_POINTING_ENGLISH | _POINTING_GERMAN).isdisjoint(words(question)[:4])
     return own <= (POINTING_TERMS_MOST if points else BARE_TERMS_MOST)
 
 

@@ -18,10 +18,11 @@ _HEADING = re.compile(r"#{1,6}\s+(.*?)\s*#*$")
 _ITEM = re.compile(r"(?:[-*+•]|(?P<number>\d{1,3})[.)])\s+(?P<text>.*)")
 _RULE = re.compile(r"(?:[-*_]\s*){3,}|=+|\|?\s*:?-{2,}:?\s*(?:\|\s*:?-{2,}:?\s*)*\|?")
 _FENCE = re.compile(r"```|~~~")
-_IMAGE = re.compile(r"!\[[^\]]*\]\([^)]*\)")
-_LINK = re.compile(r"\[([^\]]+)\]\([^)]*\)|\[([^\]]+)\]\[[^\]]*\]")
+# Every span is bounded: an article of nothing but marks must not cost quadratic time.
+_IMAGE = re.compile(r"!\[[^\[\]]{0,300}\]\([^()]{0,500}\)")
+_LINK = re.compile(r"\[([^\[\]]{1,300})\](?:\([^()]{0,500}\)|\[[^\[\]]{0,100}\])")
 _TAG = re.compile(r"</?[a-zA-Z][^<>]{0,200}>|<!--.*?-->")
-_STRONG = re.compile(r"(\*{1,3}|~~|`+)(?=\S)(.+?)(?<=\S)\1|(?<!\w)(_{1,2})(?=\S)(.+?)(?<=\S)\3(?!\w)")
+_STRONG = re.compile(r"(\*{1,3}|~~|`+)(?=\S)(.{1,300}?)(?<=\S)\1|(?<!\w)(_{1,2})(?=\S)(.{1,300}?)(?<=\S)\3(?!\w)")
 _ESCAPE = re.compile(r"\\([\\`*_{}\[\]()#+\-.!|>~])")
 _SPACE = re.compile(r"\s+")
 _SENTENCE_END = re.compile(r"""[.!?…]["”’»)\]]*\s+(?=["“„«‘(]?[A-ZÄÖÜ0-9])""")
@@ -115,7 +116,7 @@ def _joined(blocks: Iterator[Block]) -> Iterator[Block]:
 def plain(text: str) -> str:
     """Return the words of one Markdown line without its marks."""
     text = _IMAGE.sub("", text)
-    text = _LINK.sub(lambda match: match[1] or match[2], text)
+    text = _LINK.sub(lambda match: match[1], text)
     text = _TAG.sub(" ", text)
     for _ in range(2):  # strong inside emphasis
         text = _STRONG.sub(lambda match: match[2] or match[4], text)

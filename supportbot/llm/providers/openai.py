@@ -8,6 +8,7 @@ model is configured.
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Any
 
 import openai
@@ -63,6 +64,7 @@ class OpenAIProvider:
                 response = await self._ask(stack, request)
                 if response.headers.get("content-type", "").startswith("application/json"):
                     event = answer.whole(await _body(response, STREAM_BYTES_MOST))
+                    self.features = replace(self.features, streams=False)  # it ignored the wish: no use repeating it
                     if event is not None:
                         yield event
                 else:

@@ -1,0 +1,148 @@
+"""Embeddings through the gateway, for kb's synchronous door; and what start-up and `doctor` learn about a server."""
+
+import asyncio
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from kb.errors import EmbeddingUnavailable
+from supportbot.llm import gateway, loop_thread
+from supportbot.llm.embedding import TEXTS_PER_CALL, GatewayEmbedder
+from supportbot.llm.errors import DeadlineExceeded, ModelMisconfigured, ModelUnavailable
+from supportbot.llm.probe import check_model, resolve_model
+from tests.modelserver import Behaviour, Call, ModelServer
+from tests.modelserver.server import VECTOR_SIZE, vector_of
+
+Stored = Callable[[], Any]
+
+
+class TestGateway:
+    @pytest.fixture(autouse=True)
+    def named(self, settings: Any, server: ModelServer) -> None:
+        settings.OPENAI_EMBEDDING_MODEL = "vectors"
+
+    async def test_vectors_come_in_the_order_of_the_texts(self, server: ModelServer, stored: Stored) -> None:
+        assert await gateway.embed(["one", "two"]) == [vector_of("one"), vector_of("two")]
+        (row,) = await stored()
+        assert (row.purpose, row.model, row.outcome, row.input_tokens) == ("embed", "vectors", "done", 5)
+
+    async def test_one_failure_is_tried_again(self, server: ModelServer, stored: Stored) -> None:
+        server.will(Behaviour(status=500))
+        assert await gateway.embed(["one"]) == [vector_of("one")]
+        assert [row.outcome for row in await stored()] == ["unclear", "done"]
+
+    @pytest.mark.parametrize(
+        "fault",
+        [
+            Behaviour(status=500),
+            Behaviour(raw=b"{}"),
+            Behaviour(raw=b'{"data":[]}'),
+            Behaviour(raw=b'{"data":[{"index":0,"embedding":["x"]}]}'),
+        ],
+        ids=["500", "no data", "too few", "no numbers"],
+    )
+    async def test_a_server_that_keeps_failing(self, server: ModelServer, stored: Stored, fault: Behaviour) -> None:
+        server.default = fault
+        with pytest.raises(ModelUnavailable):
+            await gateway.embed(["one"])
+        assert [row.outcome for row in await stored()] == ["unclear"] * 2
+
+    async def test_the_deadline(self, server: ModelServer, unstored: None, settings: Any) -> None:
+        settings.MODEL_DEADLINE_SECONDS = 0.2
+        server.default = Behaviour(first_after=60)
+        with pytest.raises(DeadlineExceeded):
+            await gateway.embed(["one"])
+        await server.until_idle()
+
+    async def test_without_a_model_it_says_which_setting(self, settings: Any, unstored: None) -> None:
+        settings.OPENAI_EMBEDDING_MODEL = ""
+        with pytest.raises(ModelUnavailable, match="OPENAI_EMBEDDING_MODEL"):
+            await gateway.embed(["one"])
+
+
+class TestEmbedder:
+    @pytest.fixture(autouse=True)
+    def closed(self, settings: Any, server: ModelServer, unstored: None) -> Iterator[None]:
+        settings.OPENAI_EMBEDDING_MODEL = "vectors"
+        yield
+        loop_thread.run(gateway.close())
+
+    async def test_the_recipe_is_learnt_from_the_server(self, server: ModelServer) -> None:
+        recipe = await asyncio.to_thread(lambda: GatewayEmbedder().recipe)
+        assert (recipe.name, recipe.dimensions) == (f"openai:vectors:{VECTOR_SIZE}", VECTOR_SIZE)
+
+    async def test_vectors_are_normalised_and_batched(self, server: ModelServer) -> None:
+        texts = [f"text {number}" for number in range(TEXTS_PER_CALL + 1)]
+        embedder = GatewayEmbedder()
+        vectors = await asyncio.to_thread(embedder.passages, texts)
+        assert len(vectors) == len(texts)
+        assert all(math.isclose(math.hypot(*vector), 1.0) for vector in vectors)
+        asked = [len(request.body["input"]) for request in server.asked]
+        assert asked == [TEXTS_PER_CALL, 1, 1], "two batches, and one text to learn the size"
+
+    async def test_a_model_that_changed_its_size_is_refused(self, server: ModelServer, settings: Any) -> None:
+        settings.OPENAI_EMBEDDING_DIMENSIONS = VECTOR_SIZE + 1
+        with pytest.raises(EmbeddingUnavailable, match="another size"):
+            await asyncio.to_thread(GatewayEmbedder().query, "one")
+
+    async def test_a_server_that_is_down_is_kb_s_own_error(self, server: ModelServer) -> None:
+        server.default = Behaviour(status=503)
+        with pytest.raises(EmbeddingUnavailable):
+            await asyncio.to_thread(GatewayEmbedder().query, "one")
+
+
+class TestResolving:
+    async def test_the_set_model_is_taken_unasked(self, server: ModelServer) -> None:
+        assert await resolve_model() == "scripted"
+        assert server.asked == []
+
+    async def test_the_only_model_is_taken(self, server: ModelServer, settings: Any) -> None:
+        settings.OPENAI_MODEL = ""
+        server.models = ["just-one"]
+        assert await resolve_model() == "just-one"
+
+    async def test_several_are_listed_in_one_sentence(self, server: ModelServer, settings: Any) -> None:
+        settings.OPENAI_MODEL = ""
+        server.models = [f"m{number:02}" for number in range(23)]
+        with pytest.raises(ModelMisconfigured) as caught:
+            await resolve_model()
+        assert "OPENAI_MODEL is not set" in caught.value.message
+        assert "m00, m01" in caught.value.message
+        assert caught.value.message.endswith("m19 and 3 more.")
+
+    async def test_none_and_unreachable_are_told_apart(
+        self, server: ModelServer, settings: Any, unused_port: int
+    ) -> None:
+        settings.OPENAI_MODEL = ""
+        server.models = []
+        with pytest.raises(ModelMisconfigured, match="offers no model"):
+            await resolve_model()
+        settings.OPENAI_BASE_URL = f"http://127.0.0.1:{unused_port}/v1"
+        with pytest.raises(ModelMisconfigured, match="does not list its models"):
+            await resolve_model()
+
+
+class TestDoctor:
+    async def test_a_model_that_can_all(self, server: ModelServer) -> None:
+        server.will(Behaviour(text="", calls=(Call("ping"),)))
+        assert await check_model() == (True, "scripted answers; it streams and calls tools.")
+
+    async def test_a_model_without_tools(self, server: ModelServer) -> None:
+        server.default = Behaviour(text="ready", refuses="tools")
+        is_fine, sentence = await check_model()
+        assert is_fine
+        assert "called no tool" in sentence
+
+    async def test_a_server_that_does_not_stream(self, server: ModelServer) -> None:
+        server.default = Behaviour(text="ready", is_whole=True)
+        is_fine, sentence = await check_model()
+        assert is_fine
+        assert "does not stream" in sentence
+
+    async def test_a_wrong_key(self, server: ModelServer) -> None:
+        server.default = Behaviour(status=401, error="bad key")
+        is_fine, sentence = await check_model()
+        assert not is_fine
+        assert "OPENAI_API_KEY" in sentence

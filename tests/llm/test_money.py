@@ -1,0 +1,248 @@
+"""Prices, the daily budget, stored bodies, and the report."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from contextlib import aclosing
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.checks import run_checks
+from django.core.management import CommandError, call_command
+
+from supportbot.accounts.models import Workspace
+from supportbot.accounts.scope import workspace_scope
+from supportbot.asyncdb import db
+from supportbot.llm import gateway
+from supportbot.llm.errors import BudgetExceeded, ModelMisconfigured, ProviderUnclear, Reason
+from supportbot.llm.models import Budget, LLMBody, LLMCall
+from supportbot.llm.pricing import Price, parse_prices
+from supportbot.llm.record import CallRecord, purge_expired_bodies, save_calls
+from supportbot.llm.redaction import redact
+from supportbot.llm.testing import Says, ScriptedModel, answering
+from supportbot.llm.types import Finished, ModelRequest, RouteStarted, TextDelta, Usage
+from tests.llm.conftest import read
+
+Ask = Callable[..., ModelRequest]
+Stored = Callable[[], Any]
+PRICES = {"currency": "EUR", "per_million_tokens": {"scripted-1": {"input": "1", "output": "2000", "cached": "0.5"}}}
+
+
+def test_cached_tokens_are_cheaper_and_counted_once() -> None:
+    price = parse_prices(PRICES)["scripted-1"]
+    assert price == Price("EUR", Decimal(1), Decimal(2000), Decimal("0.5"))
+    assert price.of(Usage(1_000_000, 0, 400_000)).amount == Decimal("0.8")
+    assert price.of(Usage(10, 5, 999)).amount == Decimal("0.010005")
+
+
+@pytest.mark.parametrize(
+    ("table", "named"),
+    [
+        ([], None),
+        ({"m": {"input": "1"}}, "per_million_tokens"),
+        ({"currency": "euro", "per_million_tokens": {}}, "currency"),
+        ({"currency": "EUR", "per_million_tokens": {"m": {"input": "1"}}}, "m.output"),
+        ({"currency": "EUR", "per_million_tokens": {"m": {"input": "1e3", "output": "1"}}}, "m.input"),
+        ({"currency": "EUR", "per_million_tokens": {"m": {"input": True, "output": "1"}}}, "m.input"),
+        ({"currency": "EUR", "per_million_tokens": {"m": {"input": "１", "output": "1"}}}, "m.input"),
+        ({"currency": "EUR", "per_million_tokens": {"m": {"input": "1", "output": "1", "outptu": 1}}}, "outptu"),
+        ({"currency": "EUR", "per_million_tokens": {"m": 7}}, "m"),
+    ],
+)
+def test_a_malformed_price_table_names_the_entry(table: Any, named: str | None) -> None:
+    if named is None:
+        assert parse_prices(table) == {}
+        return
+    with pytest.raises(ModelMisconfigured) as caught:
+        parse_prices(table)
+    assert named in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"LLM_PRICES": {"currency": "x", "per_million_tokens": {}}},
+        {"LLM_DAILY_BUDGET": "ten"},
+        {"LLM_DAILY_BUDGET": "-1"},
+        {"LLM_DAILY_BUDGET": "NaN"},
+        {"MODEL_DEADLINE_SECONDS": 0.0},
+    ],
+)
+def test_wrong_settings_stop_the_start(settings: Any, broken: dict[str, Any]) -> None:
+    for name, value in broken.items():
+        setattr(settings, name, value)
+    assert [error.id for error in run_checks(tags=["llm"]) if error.is_serious()]
+
+
+@pytest.mark.django_db(transaction=True)
+class TestBudget:
+    @pytest.fixture(autouse=True)
+    def priced(self, settings: Any) -> None:
+        settings.LLM_PRICES = PRICES
+        # The requests here reserve about 0.0201 each: 10 output tokens and less than 100 of input.
+        settings.LLM_DAILY_BUDGET = "0.05"
+
+    async def budget(self) -> Budget:
+        await gateway.close()
+        return await db(Budget.objects.get)
+
+    async def test_a_call_books_its_cost_and_gives_the_rest_back(self, ask: Ask, stored: Stored) -> None:
+        with answering(ScriptedModel(Says("Yes.", usage=Usage(100, 3)))):
+            await read(ask(max_output_tokens=10))
+        budget = await self.budget()
+        assert (budget.reserved, budget.spent) == (Decimal(0), Decimal("0.0061"))
+        assert [(row.cost, row.currency) for row in await stored()] == [(Decimal("0.0061"), "EUR")]
+
+    async def test_parallel_calls_never_overshoot(self, ask: Ask, stored: Stored) -> None:
+        go = asyncio.Event()
+        model = ScriptedModel(*[Says("Yes.", usage=Usage(0, 10), waits_for=go)] * 2)
+        with answering(model, with_builtin=True):
+            tasks = [asyncio.create_task(read(ask(max_output_tokens=10))) for _ in range(10)]
+            # Two fit into the budget and wait; the other eight are answered without it.
+            for _, answered in zip(range(8), asyncio.as_completed(tasks), strict=False):
+                await answered
+            go.set()
+            answers = await asyncio.gather(*tasks)
+        firsts = sorted(events[0].provider for events in answers if isinstance(events[0], RouteStarted))
+        assert firsts == ["builtin"] * 8 + ["scripted"] * 2
+        assert (await self.budget()).spent == Decimal("0.04")
+
+    async def test_without_a_free_route_the_budget_is_an_error(self, ask: Ask, stored: Stored, settings: Any) -> None:
+        settings.LLM_DAILY_BUDGET = "0"
+        model = ScriptedModel()
+        with answering(model), pytest.raises(BudgetExceeded):
+            await read(ask())
+        assert model.requests == []
+        assert (await self.budget()).reserved == 0
+
+    async def test_stopping_gives_the_reservation_back(self, ask: Ask, stored: Stored) -> None:
+        with answering(ScriptedModel(Says(("One ", "two ")))):
+            async with aclosing(gateway.stream(ask(max_output_tokens=10))) as events:
+                async for event in events:
+                    if isinstance(event, TextDelta):
+                        break
+        budget = await self.budget()
+        assert budget.reserved == 0
+        assert Decimal(0) < budget.spent < Decimal("0.01")
+
+    async def test_a_call_cancelled_while_it_reserves_leaves_nothing_reserved(self, ask: Ask, stored: Stored) -> None:
+        with answering(ScriptedModel()):
+            task = asyncio.create_task(read(ask(max_output_tokens=10)))
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        await gateway.close()
+        assert not await db(lambda: Budget.objects.exclude(reserved=0).exists())
+
+    async def test_the_model_without_a_price_is_not_held_back(self, ask: Ask, stored: Stored, settings: Any) -> None:
+        settings.LLM_PRICES = {}
+        with answering(ScriptedModel(Says("Yes."))):
+            await read(ask())
+        assert [row.cost for row in await stored()] == [None]
+
+
+@pytest.mark.django_db(transaction=True)
+class TestBodies:
+    async def test_none_are_stored_by_default(self, ask: Ask, stored: Stored) -> None:
+        with answering(ScriptedModel(Says("Yes."))):
+            await read(ask())
+        await stored()
+        assert await db(LLMBody.objects.count) == 0
+
+    async def test_they_are_masked_and_expire(self, ask: Ask, stored: Stored, settings: Any) -> None:
+        settings.LLM_STORE_BODIES = True
+        with answering(ScriptedModel(Says(("Mail ", "bob@example.com")))):
+            await read(ask("I am alice@example.com"))
+        await stored()
+        body = await db(LLMBody.objects.get)
+        assert "alice@" not in body.request
+        assert body.response == "Mail [e-mail]"
+        assert await db(purge_expired_bodies) == 0
+        await db(LLMBody.objects.update, expires_at=datetime.now(UTC) - timedelta(seconds=1))
+        assert await db(purge_expired_bodies) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("mail alice.b+c@shop.example.com now", "mail [e-mail] now"),
+        ("card 4111 1111 1111 1111.", "card [card]."),
+        ("call +49 (0)761 / 123456", "call [number]"),
+        ("IBAN DE89 3704 0044 0532 0130 00", "IBAN [account]"),
+        ("key sk-abcDEF1234567890 and eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc", "key [secret] and [secret]"),
+        ("order WF-20418 for €69.00 on 2026-11-24", "order WF-20418 for €69.00 on [number]"),
+        ("60 days, 2 to 3", "60 days, 2 to 3"),
+    ],
+)
+def test_redaction(text: str, masked: str) -> None:
+    assert redact(text) == masked
+
+
+def a_call(**changes: Any) -> CallRecord:
+    values: dict[str, Any] = {
+        "purpose": "answer",
+        "provider": "openai",
+        "model": "scripted-1",
+        "is_local": False,
+        "outcome": "done",
+        "usage": Usage(1000, 10),
+        "started_at": datetime.now(UTC),
+        "duration_seconds": 0.5,
+    }
+    return CallRecord(**(values | changes))
+
+
+@pytest.mark.django_db
+class TestCostReport:
+    def report(self, *options: str) -> dict[str, Any]:
+        out = StringIO()
+        call_command("cost_report", "--json", *options, stdout=out)
+        parsed: dict[str, Any] = json.loads(out.getvalue())
+        return parsed
+
+    def test_per_day_and_purpose(self, workspace: Workspace, settings: Any) -> None:
+        settings.LLM_PRICES = PRICES
+        old = datetime.now(UTC) - timedelta(days=40)
+        save_calls([a_call(), a_call(outcome="unclear"), a_call(purpose="summarise", model="unknown")])
+        save_calls([a_call(started_at=old)])
+        rows = self.report("--workspace", "wrenfell")["rows"]
+        assert [(row["purpose"], row["calls"], row["failed"], row["cost"], row["unpriced"]) for row in rows] == [
+            ("answer", 2, 1, "0.042000", 0),
+            ("summarise", 1, 0, "0.000000", 1),
+        ]
+        assert len(self.report("--workspace", "wrenfell", "--days", "60")["rows"]) == 3
+
+    def test_another_workspace_sees_nothing(self, workspace: Workspace, other_workspace: Workspace) -> None:
+        save_calls([a_call()])
+        assert self.report("--workspace", "another")["rows"] == []
+
+    @pytest.mark.parametrize("days", ["0", "-1", "x", "99999999999999999999", "１"])
+    def test_a_wrong_number_of_days_is_one_sentence(self, workspace: Workspace, days: str) -> None:
+        with pytest.raises(CommandError, match="not a number of days"):
+            call_command("cost_report", f"--days={days}")
+
+
+@pytest.mark.django_db
+def test_calls_of_one_workspace_are_invisible_to_another(workspace: Workspace, other_workspace: Workspace) -> None:
+    save_calls([a_call()])
+    with workspace_scope(other_workspace.pk):
+        assert not LLMCall.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_scripted_model_keeps_books(ask: Ask, stored: Stored) -> None:
+    with pytest.raises(AssertionError, match="left over"), answering(ScriptedModel(Says("a"), Says("b"))):
+        await read(ask())
+    with pytest.raises(AssertionError, match="once more"), answering(ScriptedModel()):
+        await read(ask())
+    broken = Says(("Half ",), fails=ProviderUnclear(Reason.CUT))
+    with answering(ScriptedModel(broken), with_builtin=True) as model:
+        events = await read(ask())
+    assert isinstance(events[-1], Finished)
+    assert events[-1].provider == "builtin"
+    assert len(model.requests) == 1

@@ -1,0 +1,120 @@
+"""Event streams cut, joined and broken in every way."""
+
+import pytest
+
+from supportbot.llm.providers.chunks import Answer, Garbage, UpstreamError, usage_of
+from supportbot.llm.providers.sse import EventReader, NotAnEventStream, TooLarge
+from supportbot.llm.types import TextDelta, ToolCall, Usage
+
+
+def read(body: bytes, *, step: int) -> list[bytes]:
+    reader = EventReader()
+    found = [payload for start in range(0, len(body), step) for payload in reader.feed(body[start : start + step])]
+    return found + reader.finish()
+
+
+@pytest.mark.parametrize("step", [1, 2, 5, 1000])
+@pytest.mark.parametrize(
+    ("body", "payloads"),
+    [
+        (b"data: a\n\ndata: b\n\n", [b"a", b"b"]),
+        (b"data: a\r\n\r\ndata: b\r\n\r\n", [b"a", b"b"]),
+        (b"data:a\n\ndata:  b\n\n", [b"a", b" b"]),
+        (b"data: one\ndata: two\n\n", [b"one\ntwo"]),
+        (b": comment\n\nevent: x\nid: 7\nretry: 10\ndata: a\n\n", [b"a"]),
+        (b"\xef\xbb\xbfdata: a\n\n", [b"a"]),
+        (b"data: a\n\ndata: [DONE]", [b"a", b"[DONE]"]),
+        (b"\n\n\ndata: a\n\n\n\n", [b"a"]),
+        ("data: ä€🏕\n\n".encode(), ["ä€🏕".encode()]),
+        (b"", []),
+    ],
+)
+def test_payloads_are_the_same_however_the_bytes_are_cut(body: bytes, payloads: list[bytes], step: int) -> None:
+    assert read(body, step=step) == payloads
+
+
+@pytest.mark.parametrize("body", [b"<html>\n", b'{"error": "x"}\n', b"HTTP/1.1 500\n", b"\x00\xff\xfe\n"])
+def test_anything_else_is_refused(body: bytes) -> None:
+    with pytest.raises(NotAnEventStream):
+        EventReader().feed(body)
+
+
+def test_caps_hold_for_a_line_an_event_and_the_stream() -> None:
+    with pytest.raises(TooLarge):
+        EventReader(event_bytes_most=10).feed(b"data: 0123456789")
+    many = EventReader(event_bytes_most=30)
+    with pytest.raises(TooLarge):
+        for _ in range(10):
+            many.feed(b"data: x\n")
+    long = EventReader(stream_bytes_most=100)
+    with pytest.raises(TooLarge):
+        for _ in range(30):
+            long.feed(b": x\n\n")
+
+
+def test_one_read_gives_one_delta() -> None:
+    answer = Answer(output_tokens_most=10)
+    pieces = [b'{"choices":[{"delta":{"content":"a"}}]}', b'{"choices":[{"delta":{"content":"b"}}]}', b"[DONE]"]
+    assert answer.feed(pieces) == TextDelta("ab")
+    assert (answer.pieces, answer.is_done) == (2, True)
+
+
+def test_text_and_a_tool_call_in_one_chunk_are_both_kept() -> None:
+    answer = Answer(output_tokens_most=10)
+    chunk = b'{"choices":[{"delta":{"content":"a","tool_calls":[{"index":0,"function":{"name":"f"}}]}}]}'
+    assert answer.feed([chunk]) == TextDelta("a")
+    assert answer.tool_calls() == [ToolCall("", "f", "")]
+
+
+def test_calls_that_share_an_index_but_not_an_id_stay_apart() -> None:
+    answer = Answer(output_tokens_most=10)
+    for identifier in ("a", "b"):
+        call = b'{"index":0,"id":"%s","function":{"name":"f","arguments":{"n":1}}}' % identifier.encode()
+        answer.feed([b'{"choices":[{"delta":{"tool_calls":[%s]}}]}' % call])
+    assert answer.tool_calls() == [ToolCall("a", "f", '{"n":1}'), ToolCall("b", "f", '{"n":1}')]
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"[]",
+        b"7",
+        b"nul",
+        b'{"choices":7}',
+        b'{"choices":[7]}',
+        b'{"choices":[{"delta":[1]}]}',
+        b'{"choices":[{"delta":{"content":{}, "x":1}, "finish_reason":5}]}',
+        b'{"choices":[{"delta":{"tool_calls":{}, "content":null}}], "usage":7}',
+        b'{"choices":[{"delta":{"tool_calls":[7]}}]}',
+        b'{"choices":[{"delta":{"tool_calls":[{"function":7}]}}]}',
+        b'{"choices":[{"delta":{"tool_calls":[{"function":{"name":7}}]}}]}',
+        b'{"choices":[{"delta":{"content":"\\ud83d"}}]}',
+        b'{"choices":[{"delta":{"content":NaN}}]}',
+    ],
+)
+def test_another_shape_than_agreed_is_garbage(payload: bytes) -> None:
+    with pytest.raises(Garbage):
+        Answer(output_tokens_most=10).feed([payload])
+
+
+def test_caps_on_calls_and_arguments() -> None:
+    answer = Answer(output_tokens_most=10)
+    with pytest.raises(Garbage):
+        for index in range(20):
+            answer.feed([b'{"choices":[{"delta":{"tool_calls":[{"index":%d,"function":{"name":"f"}}]}}]}' % index])
+    long = b'{"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"arguments":"%s"}}]}}]}' % (b"x" * 40_000)
+    other = Answer(output_tokens_most=10)
+    other.feed([long])
+    with pytest.raises(Garbage):
+        other.feed([long])
+
+
+def test_an_error_inside_the_stream_is_reported() -> None:
+    with pytest.raises(UpstreamError) as caught:
+        Answer(output_tokens_most=10).feed([b'{"error":{"message":"overloaded","code":429}}'])
+    assert caught.value.status == 429
+
+
+def test_usage_is_bounded_and_never_negative() -> None:
+    assert usage_of({"prompt_tokens": -5, "completion_tokens": 10**12, "x": 1}) == Usage(0, 100_000_000, 0)
+    assert usage_of({"prompt_tokens": "7", "prompt_tokens_details": {"cached_tokens": 2}}) == Usage(0, 0, 2)
