@@ -42,6 +42,7 @@ class Draft:
     shown: str = ""
     _unfinished: str = ""
     _shown_of_unfinished: int = 0
+    _newest_word: int = 0  # where the last word that may be shown begins: only it can still grow into a risky one
 
     def __post_init__(self) -> None:
         self._sources = Sources(self.passages)
@@ -88,14 +89,16 @@ class Draft:
             yield self._close(sentence)
 
     def _beginning(self) -> str:
-        safe = safe_prefix(self._unfinished)
-        fresh = safe[self._shown_of_unfinished :]
-        self._shown_of_unfinished = max(len(safe), self._shown_of_unfinished)
+        start = self._newest_word
+        end = start + len(safe_prefix(self._unfinished[start:]))
+        self._newest_word = self._unfinished.rfind(" ", start, end) + 1 or start
+        fresh = self._unfinished[self._shown_of_unfinished : end]
+        self._shown_of_unfinished = max(end, self._shown_of_unfinished)
         return fresh
 
     def _close(self, raw: str) -> str:
         """Check one whole sentence and return the rest of it that may be shown."""
-        already_shown, self._shown_of_unfinished = self._shown_of_unfinished, 0
+        already_shown, self._shown_of_unfinished, self._newest_word = self._shown_of_unfinished, 0, 0
         sentence = self._checked(raw)
         self.sentences.append(sentence)
         return "" if sentence.withheld else sentence.shown[already_shown:]

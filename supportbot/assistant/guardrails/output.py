@@ -15,6 +15,8 @@ _RISKY_STEMS: Final = (
     "erledig", "bestätig", "garantier", "versproch", "verspreche", "gutschein", "rabatt", "überwies", "überwiesen",
     "http", "www", "//", "euro", "eur", "usd", "chf", "gbp", "cent", "percent", "prozent",
 )  # fmt: skip
+_RISKY: Final = re.compile("|".join(map(re.escape, _RISKY_STEMS)))
+_BEGINNINGS: Final = frozenset(stem[:length] for stem in _RISKY_STEMS for length in range(len(stem) + 1))
 _RISKY_SIGNS: Final = frozenset("0123456789€$£¥%[<@")
 _WORD: Final = re.compile(r"\S+")
 
@@ -58,9 +60,7 @@ def _is_risky(word: str, *, is_unfinished: bool) -> bool:
     if not _RISKY_SIGNS.isdisjoint(word):
         return True
     bare = word.lower().lstrip("\"'“„«‘(*_`-–—")
-    if any(bare.startswith(stem) or stem in bare[1:] for stem in _RISKY_STEMS):
-        return True
-    return is_unfinished and any(stem.startswith(bare) for stem in _RISKY_STEMS)
+    return _RISKY.search(bare) is not None or (is_unfinished and bare in _BEGINNINGS)
 
 
 def claims_something_done(sentence: str) -> bool:
