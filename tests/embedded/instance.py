@@ -13,6 +13,7 @@ from urllib.request import ProxyHandler, build_opener
 
 from django.conf import settings
 
+from supportbot.embedded.accounts import server_account
 from supportbot.embedded.ports import free_port
 from supportbot.embedded.processes import ProcessMark, is_running
 
@@ -85,6 +86,15 @@ class Instance:
         """Leave nothing behind, whatever the test did."""
         if self.process is not None and self.process.poll() is None:
             self.stop()
+
+
+def open_to_postgres(folder: Path) -> Path:
+    """Return the folder, reachable by the user who runs PostgreSQL: pytest's temporary folders are closed to others."""
+    account = server_account()
+    for path in (folder, *folder.parents):
+        if account is not None and path.stat().st_uid == os.geteuid() and not account.can_enter(path):
+            path.chmod(path.stat().st_mode | 0o055)
+    return folder
 
 
 def still_running(marks: dict[str, ProcessMark]) -> list[str]:
