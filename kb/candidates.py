@@ -15,6 +15,7 @@ from django.db import connection, transaction
 from pgvector import HalfVector
 
 from kb.access import Viewer, readable
+from kb.fusion import Candidate
 from kb.lexical import Term
 from kb.models import Recipe
 
@@ -46,19 +47,6 @@ class Scope:
         articles, parameters = readable(self.viewer).order_by().values("pk").query.sql_with_params()
         condition = f"c.workspace_id = %s AND c.recipe_id = %s AND (c.article_id IN ({articles})) IS TRUE"
         return condition, [self.workspace_id, self.recipe.pk, *parameters]
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A chunk as one index found it. Not shown to anybody yet.
-
-    `similarity` is its cosine to the question, None without a vector; `words` is what full text makes of it, 0 unless
-    it was found by its words.
-    """
-
-    chunk_id: UUID
-    similarity: float | None
-    words: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

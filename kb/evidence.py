@@ -4,9 +4,9 @@ import math
 from collections.abc import Sequence
 from uuid import UUID
 
-from kb.candidates import Candidate, Scope, Survey, words_found
+from kb.candidates import Scope, Survey, words_found
 from kb.confidence import Evidence
-from kb.fusion import FAR_NEIGHBOUR
+from kb.fusion import Candidate, Found, lead
 from kb.lexical import Term
 from kb.wordquery import rarity
 
@@ -20,22 +20,19 @@ def gathered(
     survey: Survey,
     *,
     first: Sequence[UUID],
-    near: Sequence[Candidate],
-    worded: Sequence[Candidate],
+    part: Found,
 ) -> Evidence:
-    """Return the evidence for one part of a question; `first` are its best passages, `near` and `worded` as found."""
+    """Return the evidence for one part of a question; `first` are its best passages."""
     weights = [rarity(survey.counts[term.word], survey.chunks) for term in terms]
     found = words_found(scope, first[:FIRST_PASSAGES], terms)
     known = [survey.counts[term.word] > 0 for term in terms]
-    nearest = near[0].similarity or 0.0 if near else 0.0
-    far = near[min(FAR_NEIGHBOUR, len(near)) - 1].similarity or 0.0 if near else 0.0
     return Evidence(
-        similarity=nearest,
-        lead=nearest - far,
+        similarity=part.near[0].similarity or 0.0 if part.near else 0.0,
+        lead=lead(part.near),
         best_share=max((_share(weights, row) for row in found), default=0.0),
         joint_share=_share(weights, [any(column) for column in zip(*found, strict=True)]),
         known_share=_share(weights, known),
-        agreement=_agreement(near, worded),
+        agreement=_agreement(part.near, part.worded),
         length=math.log1p(len(terms)),
     )
 

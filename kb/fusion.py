@@ -1,65 +1,82 @@
 """Put what two indexes found into one order. Pure: candidates in, scores out.
 
-Within one part of a question a passage scores by its nearness plus a bonus for its words; nearness is measured against
-how far the part's neighbours lie apart, since every model has its own band of cosines. Several parts are put together
-by rank, so that a part with strong matches does not silence the others.
+For one part of a question a passage gains by its nearness and by its words. Nearness is measured in units of how far
+the part's neighbours lie apart, since every model has its own band of cosines, and from the nearest passage of all
+parts, so that a part of mere politeness, near to nothing, does not speak as loud as the one with the request. The gains
+of all parts add up as powers: one strong match outweighs many faint ones.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from kb.candidates import Candidate
-
-# The neighbour against whose distance nearness is measured: far enough down to be about something else.
+# The neighbour by whose distance nearness is measured: far enough down to be about something else.
 FAR_NEIGHBOUR = 40
 
 
 @dataclass(frozen=True, slots=True)
+class Candidate:
+    """A chunk as one index found it. Not shown to anybody yet.
+
+    `similarity` is its cosine to the question, None without a vector; `words` is what full text makes of it, 0 unless
+    it was found by its words.
+    """
+
+    chunk_id: UUID
+    similarity: float | None
+    words: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What both indexes have for one part of a question, each best first."""
+
+    near: Sequence[Candidate]
+    worded: Sequence[Candidate]
+
+
+@dataclass(frozen=True, slots=True)
 class Weights:
-    """Fitted on help-centre corpora by bench/; docs/decisions/ has the figures."""
+    """Chosen on help centres in two languages and on long messages; docs/decisions/0003-fusion.md has the figures."""
 
     # What the best passage by words gains, in units of the distance between the nearest and a far neighbour.
-    words: float = 1.5
-    # The larger, the more two middling ranks outweigh one first place.
-    smoothing: float = 10.0
-    # What a passage in the viewer's language gains, as a share of the best score.
-    language: float = 0.25
+    words: float = 1.0
+    # How much louder a strong part speaks than a weak one.
+    sharpness: float = 1.5
+    # By how much a passage in the viewer's language counts more: enough to pass its twin in another language.
+    language: float = 2.0
 
 
 DEFAULT = Weights()
 
 
-def scored(near: Sequence[Candidate], worded: Sequence[Candidate], weights: Weights = DEFAULT) -> dict[UUID, float]:
-    """Return the score of every passage found for one part of a question; the nearest one has 1 plus its words."""
-    shares = _shares_of_words(worded)
-    if not near:
-        return shares
-    nearest = near[0].similarity or 0.0
-    spread = nearest - (near[min(FAR_NEIGHBOUR, len(near)) - 1].similarity or 0.0) or 1.0
-    return {
-        found.chunk_id: 1
-        - (nearest - (nearest - spread if found.similarity is None else found.similarity)) / spread
-        + weights.words * shares.get(found.chunk_id, 0.0)
-        for found in (*worded, *near)
-    }
-
-
-def _shares_of_words(worded: Sequence[Candidate]) -> dict[UUID, float]:
-    best = max((candidate.words for candidate in worded), default=0.0) or 1.0
-    return {candidate.chunk_id: candidate.words / best for candidate in worded}
-
-
-def merged(parts: Iterable[dict[UUID, float]], weights: Weights = DEFAULT) -> dict[UUID, float]:
-    """Return one score a passage for all parts of a question; that of a single part stays as it is."""
-    scores = list(parts)
-    if len(scores) == 1:
-        return scores[0]
+def fused(parts: Sequence[Found], weights: Weights = DEFAULT) -> dict[UUID, float]:
+    """Return the score of every passage found for any part of a question; only the order of scores has a meaning."""
+    top = max((part.near[0].similarity or 0.0 for part in parts if part.near), default=0.0)
     total: dict[UUID, float] = {}
-    for part in scores:
-        for rank, key in enumerate(ordered(part), start=1):
-            total[key] = total.get(key, 0.0) + (weights.smoothing + 1) / (weights.smoothing + rank)
+    for part in parts:
+        for key, gain in _gains(part, top, weights).items():
+            total[key] = total.get(key, 0.0) + math.exp(weights.sharpness * gain)
     return total
+
+
+def lead(near: Sequence[Candidate]) -> float:
+    """Return by how much the nearest passage is nearer than a far neighbour; 0 where there is no second one."""
+    if not near:
+        return 0.0
+    return (near[0].similarity or 0.0) - (near[min(FAR_NEIGHBOUR, len(near)) - 1].similarity or 0.0)
+
+
+def preferring(
+    scores: Mapping[UUID, float], locales: Mapping[UUID, str], locale: str, weights: Weights = DEFAULT
+) -> dict[UUID, float]:
+    """Return the scores with passages in the language of `locale` raised; the others stay reachable below."""
+    wanted = _language(locale)
+    return {
+        key: score * (weights.language if _language(locales.get(key, "")) == wanted else 1.0)
+        for key, score in scores.items()
+    }
 
 
 def ordered(scores: Mapping[UUID, float]) -> list[UUID]:
@@ -67,13 +84,19 @@ def ordered(scores: Mapping[UUID, float]) -> list[UUID]:
     return sorted(scores, key=lambda key: (-scores[key], key))
 
 
-def preferring(
-    scores: Mapping[UUID, float], locales: Mapping[UUID, str], locale: str, weights: Weights = DEFAULT
-) -> dict[UUID, float]:
-    """Return the scores with passages in the language of `locale` raised; the others stay reachable below."""
-    language = _language(locale)
-    bonus = weights.language * max(scores.values(), default=0.0)
-    return {key: score + bonus * (_language(locales.get(key, "")) == language) for key, score in scores.items()}
+def _gains(part: Found, top: float, weights: Weights) -> dict[UUID, float]:
+    best = max((candidate.words for candidate in part.worded), default=0.0) or 1.0
+    shares = {candidate.chunk_id: candidate.words / best for candidate in part.worded}
+    if not part.near:
+        return {key: weights.words * (share - 1) for key, share in shares.items()}
+    spread = lead(part.near) or 1.0
+    nearest = part.near[0].similarity or 0.0
+    return {
+        candidate.chunk_id: weights.words * shares.get(candidate.chunk_id, 0.0)
+        # A passage without a vector, found by its words, is taken for a far neighbour.
+        + ((nearest - spread if candidate.similarity is None else candidate.similarity) - top) / spread
+        for candidate in (*part.worded, *part.near)
+    }
 
 
 def _language(locale: str) -> str:

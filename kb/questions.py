@@ -10,8 +10,8 @@ from collections.abc import Iterator
 MOST_CHARACTERS = 8_000
 # Up to this many words a message is one question, and its sentences explain each other.
 ONE_PART_WORDS = 60
-PART_WORDS = 35
-MOST_PARTS = 16
+PART_WORDS = 50
+MOST_PARTS = 20
 
 _SENTENCE = re.compile(r"(?<=[.!?…。！？])\s+|\n+")
 

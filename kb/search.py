@@ -15,12 +15,13 @@ from django.conf import settings
 
 from kb import questions
 from kb.access import Viewer, readable
-from kb.candidates import EXACT_UP_TO, Candidate, Scope, Survey, by_words, nearest_by_index, nearest_exactly, survey
+from kb.candidates import EXACT_UP_TO, Scope, Survey, by_words, nearest_by_index, nearest_exactly, survey
 from kb.confidence import Calibration, calibration_set
 from kb.errors import EmbeddingUnavailable, RecipeMismatch
 from kb.evidence import gathered
-from kb.fusion import merged, ordered, preferring, scored
-from kb.lexical import Term, configuration, terms, words
+from kb.fusion import Candidate, Found, fused, ordered, preferring
+from kb.lexical import Term, configuration, terms
+from kb.lexical import words as words_of
 from kb.models import Chunk, Recipe
 from kb.passages import Passage, passages_of
 from kb.recipes import active_recipe, embedder_of
@@ -47,18 +48,6 @@ class Retrieval:
     took_ms: float
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """One part of a question with what both indexes found for it."""
-
-    terms: list[Term]
-    near: list[Candidate]
-    worded: list[Candidate]
-
-    def scores(self) -> dict[UUID, float]:
-        return scored(self.near, self.worded)
-
-
 def search(query: str, *, viewer: Viewer, limit: int = 8, mode: Mode = "hybrid") -> Retrieval:
     """Return up to `limit` passages the viewer may read, best first.
 
@@ -71,15 +60,17 @@ def search(query: str, *, viewer: Viewer, limit: int = 8, mode: Mode = "hybrid")
     vectors = _vectors(asked, recipe, mode)
     scope = Scope(current_workspace_id(), recipe, viewer)
     spoken, counted = _spoken(scope, query)
-    depth = max(DEPTH, limit)
+    said = [_said_in(text, spoken) for text in asked]
     parts = [
-        _searched(scope, text, vector, _said_in(text, spoken), counted, mode, depth)
-        for text, vector in zip(asked, vectors, strict=True)
+        _found(scope, counted, vector, words if mode != "vector" else [], max(DEPTH, limit))
+        for vector, words in zip(vectors, said, strict=True)
     ]
-    scores = _best(scope, merged(part.scores() for part in parts), limit)
+    scores = _best(scope, fused(parts), limit)
     passages = passages_of(scope, scores, _similarities(parts))
     calibration = _calibration(recipe, has_vectors=any(vector is not None for vector in vectors))
-    confidence = max((_confidence(scope, part, counted, calibration) for part in parts), default=0.0)
+    confidence = max(
+        _confidence(scope, counted, words, part, calibration) for words, part in zip(said, parts, strict=True)
+    )
     return Retrieval(
         passages=passages,
         confidence=confidence if passages else 0.0,
@@ -111,31 +102,22 @@ def _spoken(scope: Scope, query: str) -> tuple[list[Term], Survey]:
 
 
 def _said_in(text: str, spoken: Sequence[Term]) -> list[Term]:
-    said = set(words(text))
+    said = set(words_of(text))
     return [term for term in spoken if term.word in said]
 
 
-def _searched(
-    scope: Scope,
-    text: str,
-    vector: Vector | None,
-    spoken: list[Term],
-    counted: Survey,
-    mode: Mode,
-    depth: int,
-) -> _Part:
-    near = _nearest(scope, vector, counted, depth) if vector is not None else []
-    worded = _worded(scope, spoken, counted, vector, depth) if mode != "vector" else []
-    return _Part(spoken, near, worded)
+def _found(scope: Scope, counted: Survey, vector: Vector | None, spoken: Sequence[Term], depth: int) -> Found:
+    near = [] if vector is None else _nearest(scope, counted, vector, depth)
+    return Found(near, _worded(scope, counted, vector, spoken, depth))
 
 
-def _nearest(scope: Scope, vector: Vector, counted: Survey, depth: int) -> list[Candidate]:
+def _nearest(scope: Scope, counted: Survey, vector: Vector, depth: int) -> list[Candidate]:
     scan = nearest_exactly if counted.chunks <= EXACT_UP_TO else nearest_by_index
     return scan(scope, vector, limit=depth)
 
 
 def _worded(
-    scope: Scope, spoken: Sequence[Term], counted: Survey, vector: Vector | None, depth: int
+    scope: Scope, counted: Survey, vector: Vector | None, spoken: Sequence[Term], depth: int
 ) -> list[Candidate]:
     plan = word_query(spoken, counted)
     found: list[Candidate] = []
@@ -154,7 +136,7 @@ def _best(scope: Scope, scores: Mapping[UUID, float], limit: int) -> dict[UUID, 
     return {key: scores[key] for key in ordered(scores)[:limit]}
 
 
-def _similarities(parts: Sequence[_Part]) -> dict[UUID, float | None]:
+def _similarities(parts: Sequence[Found]) -> dict[UUID, float | None]:
     """Return how near each passage is to the part of the question it is nearest to."""
     found: dict[UUID, float | None] = {}
     for candidate in (candidate for part in parts for candidate in (*part.worded, *part.near)):
@@ -168,7 +150,5 @@ def _calibration(recipe: Recipe, *, has_vectors: bool) -> Calibration:
     return fitted.full if has_vectors else fitted.words_only
 
 
-def _confidence(scope: Scope, part: _Part, counted: Survey, calibration: Calibration) -> float:
-    first = ordered(part.scores())
-    evidence = gathered(scope, part.terms, counted, first=first, near=part.near, worded=part.worded)
-    return calibration.confidence(evidence)
+def _confidence(scope: Scope, counted: Survey, spoken: Sequence[Term], part: Found, calibration: Calibration) -> float:
+    return calibration.confidence(gathered(scope, spoken, counted, first=ordered(fused([part])), part=part))
