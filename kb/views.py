@@ -13,12 +13,14 @@ from typing import Concatenate, ParamSpec
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path
+from django.utils.text import Truncator
 from django.utils.translation import get_language
 
 from kb.access import Viewer
 from kb.addresses import article_address, help_path, passage_address
 from kb.errors import ArticleMissing
 from kb.models import Article, Revision
+from kb.plaintext import plain
 from kb.rendering import render_article
 from kb.search import Passage, search
 from kb.selectors import help_article, help_articles, published_revision
@@ -125,7 +127,7 @@ def _hits(passages: Iterable[Passage]) -> list[Hit]:
     best: dict[object, Hit] = {}
     for passage in passages:
         href = passage_address(passage.url, passage.revision, passage.start, passage.end)
-        text = " ".join(passage.text.split())[:220]
+        text = Truncator(" ".join(plain(passage.text).split())).chars(220)
         best.setdefault(passage.article_id, Hit(passage.title, passage.heading, text, href))
     return list(best.values())[:MOST_HITS]
 

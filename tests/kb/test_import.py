@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -293,6 +294,31 @@ def test_a_hundred_articles_cost_few_statements(workspace: Workspace, tmp_path: 
     announcements = sum("outbox_announcement" in query["sql"] for query in queries)
     assert announcements == 100
     assert len(queries) - announcements < 80
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_imports_at_once_double_nothing_and_share_the_work(workspace: Workspace, tmp_path: Path) -> None:
+    lines = [json.dumps({"id": str(n), "title": f"T{n}", "text": f"Text {n}."}) for n in range(60)]
+    (tmp_path / "docs.jsonl").write_text("\n".join(lines))
+    start, reports = threading.Barrier(2), list[dict[str, Any]]()
+
+    def importer() -> None:
+        try:
+            start.wait(timeout=10)
+            reports.append(run(tmp_path))
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=importer) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert sorted(counts(report)[::2] for report in reports) == [(0, 60), (60, 0)]
+    assert sum(report["embedded"] for report in reports) == Chunk.objects.exclude(embedding=None).count() == 60
+    assert (
+        Article.objects.count() == Revision.objects.count() == Article.objects.filter(indexed_revision=1).count() == 60
+    )
 
 
 def test_an_export_reads_back_unchanged(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -133,6 +133,7 @@ def test_a_search_finds_articles_and_links_to_the_passage(client: Client, worksp
     sweep()
     tree = page(client, "/help/wrenfell/?q=free+above+80+euros")
     assert [hit.css_first("b").text() for hit in tree.css(".hit")] == ["Delivery"]
+    assert "##" not in tree.css_first(".hit span").text()
     href = tree.css_first(".hit").attributes["href"] or ""
     assert page(client, href).css_first("mark#passage") is not None
 
