@@ -1,0 +1,94 @@
+"""One measurement: some chats at once against one server, its processor time read around them."""
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import dataclass
+from typing import Any, Final
+
+import aiohttp
+import uvloop
+
+from bench.chats import Chat, turns_of
+from bench.figures import percentile
+from bench.processes import cpu_seconds
+from bench.turns import Turn
+
+OPENING_AT_ONCE: Final = 8
+STARTS_WITHIN_SECONDS: Final = 1.0
+# What a server still writes about an answer after its last frame belongs to the turn.
+SETTLE_SECONDS: Final = 0.5
+OpenChat = Callable[[aiohttp.ClientSession], AbstractAsyncContextManager[Chat]]
+
+
+@dataclass(frozen=True)
+class Load:
+    chats: int
+    turns: int
+    questions: Sequence[str]
+
+    def of_chat(self, number: int) -> list[str]:
+        """Return a chat's questions: a warm-up and then its turns, different ones for every chat."""
+        start = number * (self.turns + 1)
+        return [self.questions[(start + turn) % len(self.questions)] for turn in range(self.turns + 1)]
+
+
+@dataclass(frozen=True)
+class Reading:
+    cpu_seconds: float
+    turns: list[Turn]
+
+    def figures(self) -> dict[str, Any]:
+        whole, first = [[turn.added_whole_ms for turn in self.turns], [turn.added_first_ms for turn in self.turns]]
+        count = len(self.turns)
+        return {
+            "turns": count,
+            "cpu_ms_per_turn": round(self.cpu_seconds * 1000 / count, 2),
+            "added_first_ms_p50": percentile(first, 50),
+            "added_turn_ms_p50": percentile(whole, 50),
+            "added_turn_ms_p99": percentile(whole, 99),
+            "frames_per_turn": round(sum(turn.frames for turn in self.turns) / count, 1),
+            "deltas_per_turn": round(sum(turn.deltas for turn in self.turns) / count, 1),
+            "citations_per_turn": round(sum(turn.citations for turn in self.turns) / count, 1),
+            "problems": sum(len(turn.problems) for turn in self.turns),
+        }
+
+
+def measure(pid: int, open_chat: OpenChat, load: Load) -> Reading:
+    """Open the chats, play one turn in each to warm up, then read the turns."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_measure(pid, open_chat, load))
+
+
+async def _measure(pid: int, open_chat: OpenChat, load: Load) -> Reading:
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
+        chats = await open_all(stack, [open_chat] * load.chats, client)
+        plays = [load.of_chat(number) for number in range(load.chats)]
+        await asyncio.gather(*(turns_of(chat, play[:1]) for chat, play in zip(chats, plays, strict=True)))
+        await asyncio.sleep(SETTLE_SECONDS)
+        before = cpu_seconds(pid)
+        # Starts at odd moments: chats in step would share wake-ups that real ones do not.
+        offsets = random.Random(1)
+        later = [_after(offsets.uniform(0, STARTS_WITHIN_SECONDS), chat, play[1:])
+                 for chat, play in zip(chats, plays, strict=True)]  # fmt: skip
+        turns = [turn for found in await asyncio.gather(*later) for turn in found]
+        await asyncio.sleep(SETTLE_SECONDS)
+        return Reading(cpu_seconds(pid) - before, turns)
+
+
+async def open_all(stack: AsyncExitStack, openers: Sequence[OpenChat], client: aiohttp.ClientSession) -> list[Chat]:
+    """Open chats, a few at a time; the stack closes them."""
+    gate = asyncio.Semaphore(OPENING_AT_ONCE)
+
+    async def open_one(opener: OpenChat) -> Chat:
+        async with gate:
+            return await stack.enter_async_context(opener(client))
+
+    return list(await asyncio.gather(*(open_one(opener) for opener in openers)))
+
+
+async def _after(seconds: float, chat: Chat, questions: list[str]) -> list[Turn]:
+    await asyncio.sleep(seconds)
+    return await turns_of(chat, questions)
