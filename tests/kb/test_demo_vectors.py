@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from kb.chunking import chunk, content_hash, embedding_text
+from kb.documents import Document
 from kb.embedders.packaged import PackagedEmbedder
 from kb.loaders import load
 from kb.vectorcache import VectorCache
@@ -16,7 +17,8 @@ def test_every_passage_of_the_demo_has_a_shipped_vector() -> None:
     missing = [
         f"{document.external_id}: {passage.heading_path}"
         for document in load([str(KNOWLEDGE)])
-        for passage in chunk(document.title, document.body)
-        if content_hash(recipe.name, embedding_text(document.title, passage)) not in shipped
+        if isinstance(document, Document)
+        for passage in chunk(document.wording.title, document.wording.body)
+        if content_hash(recipe.name, embedding_text(document.wording.title, passage)) not in shipped
     ]
     assert not missing, "run kb_import on an empty workspace with --vectors examples/knowledge/vectors.e5"
