@@ -4,22 +4,21 @@ import errno
 import platform
 import shutil
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-
-from django.conf import settings
-from django.utils.module_loading import import_string
 
 from supportbot.embedded import external
 from supportbot.embedded.binaries import find_binaries
 from supportbot.embedded.datadir import DataDir
 from supportbot.embedded.errors import EmbeddedError, StartRefused
+from supportbot.embedded.model import check_model_name
 from supportbot.embedded.plan import Plan
 from supportbot.embedded.ports import LOOPBACK, is_taken
 from supportbot.embedded.postgres import check_cluster
 from supportbot.embedded.valkey import find_program
+from supportbot.llm.routing import is_remote_configured
 
 # A fresh cluster with its first write-ahead log, static files and room for the demo's rows.
 NEEDED_MEGABYTES = 200
@@ -47,6 +46,8 @@ def machine_checks(plan: Plan) -> dict[str, Check]:
     checks["redis"] = check_given_redis if plan.redis_url else check_embedded_valkey
     if plan.broker_url:
         checks["broker"] = check_given_broker
+    if is_remote_configured():
+        checks["model"] = check_model_name
     return checks
 
 
@@ -65,12 +66,6 @@ def _examine_one(plan: Plan, name: str, check: Check) -> Finding:
         return Finding(name, True, check(plan))
     except EmbeddedError as error:
         return Finding(name, False, str(error))
-
-
-def extra_findings() -> list[Finding]:
-    """Ask the checks of other rooms: callables named in settings that return (name, is well, message)."""
-    paths: Iterable[str] = getattr(settings, "DOCTOR_CHECKS", ())
-    return [Finding(*import_string(path)()) for path in paths]
 
 
 def check_port_numbers(plan: Plan) -> str:

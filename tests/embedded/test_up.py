@@ -131,3 +131,19 @@ def test_down_leaves_a_strangers_folder_alone(instance: Instance) -> None:
     assert answer.returncode == 1
     assert "did not make" in answer.stderr
     assert letter.read_text() == "mine"
+
+
+def test_a_model_server_that_is_not_there_is_told_before_anything_starts(instance: Instance) -> None:
+    answer = instance.command("up", OPENAI_BASE_URL="http://127.0.0.1:1/v1")
+    assert answer.returncode == 1
+    assert "OPENAI_MODEL is not set" in answer.stderr
+    assert len(answer.stderr.strip().splitlines()) == 1
+    assert not instance.data_dir.exists()
+
+
+def test_doctor_asks_the_named_model(instance: Instance) -> None:
+    answer = instance.command("doctor", "--json", OPENAI_BASE_URL="http://127.0.0.1:1/v1", OPENAI_MODEL="some-model")
+    assert answer.returncode == 1
+    wrong = {finding["name"]: finding["message"] for finding in json.loads(answer.stdout) if not finding["is_well"]}
+    assert list(wrong) == ["model"]
+    assert "does not answer" in wrong["model"]

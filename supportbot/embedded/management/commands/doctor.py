@@ -6,8 +6,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from supportbot.embedded.checks import check_ports_free, examine, extra_findings, machine_checks
+from supportbot.embedded.checks import check_ports_free, examine, machine_checks
 from supportbot.embedded.datadir import DataDir
+from supportbot.embedded.model import check_model_answers
 from supportbot.embedded.plan import Plan, plan_from_environment
 from supportbot.embedded.register import Register
 
@@ -24,7 +25,9 @@ class Command(BaseCommand):
         checks = machine_checks(plan)
         if not runs_here(plan):
             checks["ports free"] = check_ports_free
-        findings = [*examine(plan, checks), *extra_findings()]
+        if "model" in checks:
+            checks["model"] = check_model_answers
+        findings = examine(plan, checks)
         if options["json"]:
             self.stdout.write(json.dumps([asdict(finding) for finding in findings]))
         else:
