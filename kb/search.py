@@ -16,7 +16,7 @@ from django.conf import settings
 from kb import questions
 from kb.access import Viewer, readable
 from kb.candidates import EXACT_UP_TO, Scope, Survey, by_words, nearest_by_index, nearest_exactly, survey
-from kb.confidence import Calibration, calibration_set
+from kb.confidence import Calibration, Evidence, calibration_set
 from kb.errors import EmbeddingUnavailable, RecipeMismatch
 from kb.evidence import gathered
 from kb.fusion import Candidate, Found, fused, ordered, preferring
@@ -28,7 +28,7 @@ from kb.recipes import active_recipe, embedder_of
 from kb.wordquery import word_query
 from supportbot.accounts.scope import current_workspace_id
 
-__all__ = ["Mode", "Passage", "Retrieval", "search"]
+__all__ = ["Mode", "Passage", "Retrieval", "evidence_for", "search"]
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +48,24 @@ class Retrieval:
     took_ms: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """A question as both indexes answered it, part by part."""
+
+    scope: Scope
+    counted: Survey
+    said: list[list[Term]]
+    parts: list[Found]
+    has_vectors: bool
+
+    def evidence(self) -> list[Evidence]:
+        """Return what speaks for an answer, for every part by itself."""
+        return [
+            gathered(self.scope, words, self.counted, first=ordered(fused([part])), part=part)
+            for words, part in zip(self.said, self.parts, strict=True)
+        ]
+
+
 def search(query: str, *, viewer: Viewer, limit: int = 8, mode: Mode = "hybrid") -> Retrieval:
     """Return up to `limit` passages the viewer may read, best first.
 
@@ -55,6 +73,24 @@ def search(query: str, *, viewer: Viewer, limit: int = 8, mode: Mode = "hybrid")
     words alone; it raises EmbeddingUnavailable or RecipeMismatch if `KB_LEXICAL_FALLBACK` is off, or for mode "vector".
     """
     began = perf_counter()
+    look = _look(query, viewer, mode, max(DEPTH, limit))
+    passages = passages_of(look.scope, _best(look.scope, fused(look.parts), limit), _similarities(look.parts))
+    calibration = _calibration(look)
+    confidence = max(map(calibration.confidence, look.evidence())) if passages else 0.0
+    return Retrieval(
+        passages=passages,
+        confidence=confidence,
+        is_answerable=bool(passages) and confidence >= calibration.threshold,
+        took_ms=(perf_counter() - began) * 1000,
+    )
+
+
+def evidence_for(query: str, *, viewer: Viewer, mode: Mode = "hybrid") -> list[Evidence]:
+    """Return the evidence that `search` would judge its confidence by, a row a part of the question; for fitting."""
+    return _look(query, viewer, mode, DEPTH).evidence()
+
+
+def _look(query: str, viewer: Viewer, mode: Mode, depth: int) -> _Look:
     recipe = active_recipe()
     asked = questions.parts(query)
     vectors = _vectors(asked, recipe, mode)
@@ -62,21 +98,10 @@ def search(query: str, *, viewer: Viewer, limit: int = 8, mode: Mode = "hybrid")
     spoken, counted = _spoken(scope, query)
     said = [_said_in(text, spoken) for text in asked]
     parts = [
-        _found(scope, counted, vector, words if mode != "vector" else [], max(DEPTH, limit))
+        _found(scope, counted, vector, words if mode != "vector" else [], depth)
         for vector, words in zip(vectors, said, strict=True)
     ]
-    scores = _best(scope, fused(parts), limit)
-    passages = passages_of(scope, scores, _similarities(parts))
-    calibration = _calibration(recipe, has_vectors=any(vector is not None for vector in vectors))
-    confidence = max(
-        _confidence(scope, counted, words, part, calibration) for words, part in zip(said, parts, strict=True)
-    )
-    return Retrieval(
-        passages=passages,
-        confidence=confidence if passages else 0.0,
-        is_answerable=bool(passages) and confidence >= calibration.threshold,
-        took_ms=(perf_counter() - began) * 1000,
-    )
+    return _Look(scope, counted, said, parts, has_vectors=any(vector is not None for vector in vectors))
 
 
 def _vectors(asked: Sequence[str], recipe: Recipe, mode: Mode) -> Sequence[Vector | None]:
@@ -145,10 +170,7 @@ def _similarities(parts: Sequence[Found]) -> dict[UUID, float | None]:
     return found
 
 
-def _calibration(recipe: Recipe, *, has_vectors: bool) -> Calibration:
+def _calibration(look: _Look) -> Calibration:
+    recipe = look.scope.recipe
     fitted = calibration_set(recipe.calibration, recipe.name)
-    return fitted.full if has_vectors else fitted.words_only
-
-
-def _confidence(scope: Scope, counted: Survey, spoken: Sequence[Term], part: Found, calibration: Calibration) -> float:
-    return calibration.confidence(gathered(scope, spoken, counted, first=ordered(fused([part])), part=part))
+    return fitted.full if look.has_vectors else fitted.words_only
