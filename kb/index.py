@@ -55,7 +55,7 @@ def mend_chunk_rows(article_ids: Sequence[UUID], recipe: Recipe) -> None:
 def behind_in_rows(recipe: Recipe) -> Q:
     """Live articles without chunk rows of `recipe` for their live revision."""
     rows = Chunk.objects.filter(article=OuterRef("pk"), recipe=recipe)
-    live_number = Revision.objects.filter(pk=OuterRef("article__live_revision")).values("number")[:1]
+    live_number = Revision.objects.filter(pk=OuterRef("article__live_revision")).order_by().values("number")[:1]
     stale = rows.exclude(revision_number=live_number)
     return Q(state=State.LIVE) & (~Q(Exists(rows)) | Q(Exists(stale)))
 
