@@ -16,7 +16,8 @@ from supportbot.ids import uuid7
 
 def hash_secret(secret: str) -> str:
     """Return the stored form of a secret of at least 128 random bits; such a one needs no slow hash."""
-    return hashlib.sha256(secret.encode()).hexdigest()
+    # Half surrogates come in by JSON: no secret of ours, but a text that must not break the look-up.
+    return hashlib.sha256(secret.encode(errors="surrogatepass")).hexdigest()
 
 
 class Workspace(models.Model):

@@ -19,6 +19,8 @@ LAST_USED_RESOLUTION: Final = timedelta(minutes=1)
 
 def channel_by_key(key: str) -> Channel | None:
     """Return the live channel of a public key."""
+    if not key.isprintable():  # NUL and half surrogates cannot even be asked for
+        return None
     with across_workspaces("look-up by channel key"):
         return Channel.objects.select_related("workspace").filter(key=key, is_live=True).first()
 
@@ -26,6 +28,8 @@ def channel_by_key(key: str) -> Channel | None:
 def staff_by_api_key(plain: str) -> tuple[Staff, User | None]:
     """Return who a program's key acts as; raises InvalidKey for an unknown, expired or revoked one."""
     prefix = "_".join(plain.split("_")[:2])
+    if not plain.isprintable():  # as above
+        raise InvalidKey()
     with across_workspaces("look-up by API key"):
         key = ApiKey.objects.select_related("user").filter(prefix=prefix).first()
         if key is None or not compare_digest(key.key_hash, hash_secret(plain)) or not key.is_live:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
+from django.db.models import Model
 from django.utils import timezone
 from django.utils.text import slugify
 
@@ -58,11 +59,22 @@ def create_workspace(name: str, *, slug: str = "", locale: str = "en", currency:
     slug = slug or slugify(name)
     if not slug:
         raise InvalidInput(fields={"slug": ["Give a slug of letters, digits and hyphens."]})
+    workspace = Workspace(name=name, slug=slug, locale=locale, currency=currency)
+    _check_fields(workspace)
     try:
         with transaction.atomic():
-            return Workspace.objects.create(name=name, slug=slug, locale=locale, currency=currency)
+            workspace.save(force_insert=True)
     except IntegrityError as error:
         raise NameTaken(f"There is already a workspace {slug}.", fields={"slug": ["Already taken."]}) from error
+    return workspace
+
+
+def _check_fields(row: Model) -> None:
+    """Raise InvalidInput for a value its column cannot hold: kinder than the database says it."""
+    try:
+        row.clean_fields()
+    except ValidationError as error:
+        raise InvalidInput(fields=error.message_dict) from error
 
 
 def add_member(workspace: Workspace, user: User, role: str) -> Membership:
@@ -88,13 +100,15 @@ def create_channel(
     if len(secret) < 32:
         raise InvalidInput(fields={"identity_secret": ["A signing secret has at least 32 characters."]})
     with workspace_scope(workspace.pk):
-        channel = Channel.objects.create(
+        channel = Channel(
             key=f"pk_{secrets.token_hex(12)}",
             name=name,
             allowed_origins=[clean_origin(origin) for origin in allowed_origins],
             locale=locale or workspace.locale,
             greeting=greeting,
         )
+        _check_fields(channel)
+        channel.save(force_insert=True)
         IdentityKey.objects.create(
             channel=channel, kid="1", algorithm=IdentityKey.Algorithm.HS256, secret=secret, public_key=""
         )
@@ -131,7 +145,7 @@ def issue_api_key(
     prefix = f"sk_{secrets.token_hex(4)}"
     plain = f"{prefix}_{secrets.token_urlsafe(32)}"
     with workspace_scope(workspace.pk):
-        row = ApiKey.objects.create(
+        row = ApiKey(
             prefix=prefix,
             key_hash=hash_secret(plain),
             name=name,
@@ -139,6 +153,8 @@ def issue_api_key(
             user=user,
             expires_at=expires_at,
         )
+        _check_fields(row)
+        row.save(force_insert=True)
     return NewApiKey(row, plain)
 
 
