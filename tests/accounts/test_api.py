@@ -1,0 +1,121 @@
+"""Channels, customers and oneself over REST."""
+
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+from supportbot.accounts.models import Channel, Customer, IdentityKey, User, Workspace
+from supportbot.accounts.services import add_member, create_channel, new_visitor
+from tests.rest import caller, person, service, signed_in
+
+pytestmark = pytest.mark.django_db
+CHANNELS, CUSTOMERS, ME = "/api/v1/channels", "/api/v1/customers", "/api/v1/me"
+
+
+@pytest.fixture
+def admins(workspace: Workspace) -> APIClient:
+    admin = User.objects.create_user("admin")
+    add_member(workspace, admin, "admin")
+    return person(workspace, admin, role="admin")
+
+
+def test_a_new_channel_answers_with_its_secret_once(admins: APIClient, workspace: Workspace, alice: Customer) -> None:
+    answer = admins.post(CHANNELS, {"name": "Shop", "allowed_origins": ["HTTPS://Shop.Example/"]}, format="json")
+    made = answer.json()
+    assert answer.status_code == 201
+    assert made["allowed_origins"] == ["https://shop.example"]
+    assert made["snippet"].endswith(f'/widget/v1.js" data-channel="{made["key"]}"></script>')
+    assert IdentityKey.objects.get().secret == made["identity_secret"]
+    assert "identity_secret" not in admins.get(f"{CHANNELS}/{made['id']}").json()
+    assert [row["key"] for row in admins.get(CHANNELS).json()["results"]] == [made["key"]]
+
+
+def test_a_channel_changes_and_keeps_its_key(admins: APIClient, workspace: Workspace) -> None:
+    channel = create_channel(workspace, "Shop").channel
+    body = {"name": "Store", "is_live": False, "allowed_origins": ["http://a.example:80", "http://a.example"]}
+    answer = admins.patch(f"{CHANNELS}/{channel.pk}", body, format="json")
+    stored = Channel.objects.get()
+    assert answer.status_code == 200
+    assert (stored.name, stored.is_live, stored.allowed_origins, stored.key) == (
+        "Store", False, ["http://a.example"], channel.key,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"allowed_origins": ["shop.example"]}, "allowed_origins"),
+        ({"allowed_origins": ["https://shop.example/path"]}, "allowed_origins"),
+        ({"allowed_origins": ["https://user@shop.example"]}, "allowed_origins"),
+        ({"allowed_origins": ["*"]}, "allowed_origins"),
+        ({"allowed_origins": ["null"]}, "allowed_origins"),
+        ({"allowed_origins": "https://shop.example"}, "allowed_origins"),
+        ({"name": ""}, "name"),
+        ({"name": "x" * 121}, "name"),
+        ({"locale": "no such"}, "locale"),
+        ({"key": "pk_mine"}, "key"),
+        ({"workspace": "other"}, "workspace"),
+    ],
+)
+def test_a_wrong_field_is_named_and_nothing_changes(
+    admins: APIClient, workspace: Workspace, body: dict[str, Any], field: str
+) -> None:
+    channel = create_channel(workspace, "Shop").channel
+    before = list(Channel.objects.values())
+    for answer in (
+        admins.patch(f"{CHANNELS}/{channel.pk}", body, format="json"),
+        admins.post(CHANNELS, {"name": "Another", **body}, format="json"),
+    ):
+        assert answer.status_code == 400
+        assert {name.split(".")[0] for name in answer.json()["fields"]} == {field}
+    assert list(Channel.objects.values()) == before
+
+
+@pytest.mark.parametrize("role", ["agent", "supervisor", "editor"])
+def test_only_an_admin_sees_or_makes_channels(workspace: Workspace, bob: User, role: str) -> None:
+    add_member(workspace, bob, role)
+    client = person(workspace, bob, role="admin")  # the key asks for more than its person may
+    assert client.get(CHANNELS).status_code == 403
+    assert client.post(CHANNELS, {"name": "Mine"}, format="json").status_code == 403
+    assert not Channel.objects.exists()
+
+
+def test_an_admins_narrow_key_makes_no_channel(admins: APIClient, workspace: Workspace) -> None:
+    narrow = person(workspace, User.objects.get(username="admin"), role="editor")
+    assert narrow.post(CHANNELS, {"name": "Mine"}, format="json").status_code == 403
+    assert not Channel.objects.exists()
+
+
+def test_customers_are_found_by_name_address_or_the_merchants_id(workspace: Workspace, alice: Customer) -> None:
+    Customer.objects.create(external_id="cus_tom", name="Tom Okafor", email="tom@example.com")
+    client = service(workspace, "customers:read")
+
+    def found(**query: str) -> list[str]:
+        return [row["name"] for row in client.get(CUSTOMERS, query).json()["results"]]
+
+    assert found() == ["Tom Okafor", "Alice"]
+    assert found(search="okaf") == found(search="TOM@") == found(search="cus_tom") == ["Tom Okafor"]
+    assert found(external_id="cus_alice") == ["Alice"]
+    assert found(search="cus_t") == found(search="a\0b") == found(external_id="\0") == []
+    assert client.get(f"{CUSTOMERS}/{alice.pk}").json()["email"] == "alice@example.com"
+
+
+def test_a_key_without_the_scope_sees_no_customer(workspace: Workspace, alice: Customer) -> None:
+    client = service(workspace, "kb:read")
+    assert client.get(CUSTOMERS).status_code == 403
+    assert client.get(f"{CUSTOMERS}/{alice.pk}").status_code == 403
+
+
+def test_me_says_who_a_credential_speaks_for(workspace: Workspace, bob: User, alice: Customer) -> None:
+    channel = create_channel(workspace, "Shop")
+    visitor = new_visitor(channel.channel)
+    bobs = person(workspace, bob).get(ME).json()
+    assert (bobs["kind"], bobs["id"], bobs["name"], bobs["role"], bobs["workspace"]) == (
+        "staff", str(bob.pk), "Bob", "agent", "wrenfell",
+    )  # fmt: skip
+    robot = service(workspace, "kb:read").get(ME).json()
+    assert (robot["id"], robot["name"], robot["scopes"]) == (None, "service", ["kb:read"])
+    alices = signed_in(channel, alice).get(ME).json()
+    assert (alices["kind"], alices["id"], alices["is_verified"]) == ("customer", str(alice.pk), True)
+    assert caller(visitor.secret).get(ME).json()["is_verified"] is False

@@ -1,0 +1,94 @@
+"""The set-up commands: what they print is what a script goes on with; a mistake is one sentence."""
+
+import json
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from supportbot.accounts.models import ApiKey, Channel, Membership, User, Workspace
+from supportbot.accounts.scope import across_workspaces, workspace_scope
+from supportbot.accounts.selectors import channel_by_key, staff_by_api_key
+
+pytestmark = pytest.mark.django_db
+
+
+def run(*command: str) -> dict[str, Any]:
+    out = StringIO()
+    call_command(*command, "--json", stdout=out)
+    facts: dict[str, Any] = json.loads(out.getvalue())
+    return facts
+
+
+def test_from_nothing_to_a_channel_a_person_and_a_key(settings: Any) -> None:
+    settings.BASE_URL = "https://help.example"
+    assert run("workspace_create", "Wrenfell Outdoor", "--slug", "wrenfell")["workspace"] == "wrenfell"
+    channel = run("channel_create", "Shop", "--origin", "https://Shop.example")
+    assert channel["snippet"] == (
+        f'<script async src="https://help.example/widget/v1.js" data-channel="{channel["channel"]}"></script>'
+    )
+    stored = channel_by_key(channel["channel"])
+    assert stored is not None
+    assert stored.allowed_origins == ["https://shop.example"]
+    ines = run("user_create", "ines", "--role", "agent", "--name", "Ines Kowalski")
+    user = User.objects.get(username="ines")
+    assert (user.check_password(ines["password"]), user.display_name) == (True, "Ines Kowalski")
+    key = run("apikey_create", "robot", "--scope", "tickets:read", "--user", "ines")
+    staff, acts_as = staff_by_api_key(key["api_key"])
+    assert (acts_as, staff.scopes) == (user, {"tickets:read"})
+
+
+def test_words_for_people(workspace: Workspace) -> None:
+    out = StringIO()
+    call_command("channel_create", "Shop", stdout=out)
+    assert "<script async src=" in out.getvalue()
+    with pytest.raises(ValueError, match="Expecting value"):
+        json.loads(out.getvalue())
+
+
+def test_several_workspaces_have_to_be_told_apart(workspace: Workspace, other_workspace: Workspace) -> None:
+    with pytest.raises(CommandError, match=r"several workspaces.*another, wrenfell"):
+        call_command("channel_create", "Shop")
+    with pytest.raises(CommandError, match="no workspace 'nowhere'"):
+        call_command("channel_create", "Shop", "--workspace", "nowhere")
+    run("channel_create", "Shop", "--workspace", "another")
+    with workspace_scope(other_workspace.pk):
+        assert Channel.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "sentence"),
+    [
+        (("channel_create", "Shop", "--origin", "shop"), "allowed_origins: 'shop' is not an origin"),
+        (("workspace_create", "Wrenfell", "--slug", "wrenfell"), "already a workspace wrenfell"),
+        (("workspace_create", "!!!"), "slug: Give a slug"),
+        (("workspace_create", "W", "--slug", "a/b"), "slug: Enter a valid"),
+        (("workspace_create", "x" * 121, "--slug", "x"), "name: Ensure this value has at most 120"),
+        (("workspace_create", "W", "--currency", "euros"), "currency: Ensure this value has at most 3"),
+        (("channel_create", "x" * 121), "name: Ensure this value has at most 120"),
+        (("apikey_create", "x" * 121, "--scope", "kb:read"), "name: Ensure this value has at most 120"),
+        (("apikey_create", "robot"), "scopes: Choose from"),
+        (("apikey_create", "robot", "--scope", "all"), "scopes: Choose from"),
+        (("apikey_create", "robot", "--scope", "kb:read", "--user", "mallory"), "mallory does not work in wrenfell"),
+        (("user_create", "bob", "--role", "agent"), "already a person with the user name bob"),
+        (("user_create", "a b", "--role", "agent"), "username: Enter a valid username"),
+        (("user_create", "ines", "--role", "agent", "--email", "x"), "email: Enter a valid email"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_makes_nothing(
+    workspace: Workspace, bob: User, command: tuple[str, ...], sentence: str
+) -> None:
+    def books() -> list[int]:
+        with across_workspaces("test"):
+            return [model.objects.count() for model in (Workspace, User, Membership, Channel, ApiKey)]
+
+    before = books()
+    with pytest.raises(CommandError, match=sentence):
+        call_command(*command)
+    assert books() == before
+
+
+def test_without_a_workspace_it_says_how_to_make_one() -> None:
+    with pytest.raises(CommandError, match="workspace_create"):
+        call_command("channel_create", "Shop")

@@ -1,0 +1,271 @@
+"""Conversations over REST: the twin of the socket, with real credentials."""
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from rest_framework.test import APIClient
+
+from supportbot.accounts.models import Customer, User, Workspace
+from supportbot.accounts.services import NewChannel, create_channel, new_visitor
+from supportbot.chat.log import append_event, lock_conversation
+from supportbot.chat.models import Conversation, ConversationEvent, Message, Turn
+from supportbot.chat.services import add_note, hand_over
+from tests.rest import caller, person, service, signed_in
+
+pytestmark = pytest.mark.django_db
+CONVERSATIONS = "/api/v1/conversations"
+
+
+@pytest.fixture
+def channel(workspace: Workspace) -> NewChannel:
+    return create_channel(workspace, "Storefront", locale="de")
+
+
+@pytest.fixture
+def alices(channel: NewChannel, alice: Customer) -> APIClient:
+    return signed_in(channel, alice)
+
+
+@pytest.fixture
+def bobs(workspace: Workspace, bob: User) -> APIClient:
+    return person(workspace, bob)
+
+
+def say(client: APIClient, conversation: Conversation, **body: Any) -> Any:
+    return client.post(f"{CONVERSATIONS}/{conversation.pk}/messages", body, format="json")
+
+
+def events(client: APIClient, conversation: Conversation, **query: Any) -> Any:
+    return client.get(f"{CONVERSATIONS}/{conversation.pk}/events", query)
+
+
+def books() -> list[Any]:
+    return [list(model.objects.order_by("pk").values()) for model in (Conversation, ConversationEvent, Message, Turn)]
+
+
+def test_a_customer_begins_a_conversation_in_their_language(
+    alices: APIClient, alice: Customer, channel: NewChannel
+) -> None:
+    answer = alices.post(CONVERSATIONS, {}, format="json")
+    stored = Conversation.objects.get()
+    assert (answer.status_code, answer.json()["id"]) == (201, str(stored.pk))
+    assert (stored.customer, stored.channel, stored.locale, stored.mode) == (alice, channel.channel, "en", "assistant")
+    assert alices.post(CONVERSATIONS, {"locale": "de-AT"}, format="json").json()["locale"] == "de-AT"
+
+
+def test_a_visitor_begins_one_in_the_workspaces_language(channel: NewChannel) -> None:
+    visitor = caller(new_visitor(channel.channel).secret)
+    assert visitor.post(CONVERSATIONS, {}, format="json").json()["locale"] == "en"
+
+
+@pytest.mark.parametrize("body", [{"locale": "Klingon!"}, {"customer": "someone"}, {"locale": "x" * 20}])
+def test_a_wrong_beginning_makes_nothing(alices: APIClient, body: dict[str, str]) -> None:
+    answer = alices.post(CONVERSATIONS, body, format="json")
+    assert (answer.status_code, answer.json()["fields"].keys()) == (400, body.keys())
+    assert not Conversation.objects.exists()
+
+
+def test_the_team_never_begins_one_in_a_customers_place(bobs: APIClient, workspace: Workspace) -> None:
+    assert bobs.post(CONVERSATIONS, {}, format="json").status_code == 403
+    assert not Conversation.objects.exists()
+
+
+def test_a_message_is_stored_once_and_asks_the_assistant(alices: APIClient, conversation: Conversation) -> None:
+    first = say(alices, conversation, client_id="m1", text="Where is my parcel?")
+    again = say(alices, conversation, client_id="m1", text="Where is my parcel?")
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert first.json() == again.json()
+    message = Message.objects.get(source="customer")
+    assert first.json() == {"client_id": "m1", "seq": message.seq, "message": str(message.pk)}
+    assert Turn.objects.filter(state="pending").count() == 1
+
+
+def test_another_text_under_the_same_id_is_a_conflict(alices: APIClient, conversation: Conversation) -> None:
+    say(alices, conversation, client_id="m1", text="Where is my parcel?")
+    before = books()
+    answer = say(alices, conversation, client_id="m1", text="Refund me")
+    assert (answer.status_code, answer.json()["code"]) == (409, "client_id_reused")
+    assert list(answer.json()["fields"]) == ["client_id"]
+    assert books() == before
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"client_id": "1", "text": ""}, "text"),
+        ({"client_id": "1", "text": " \n\t"}, "text"),
+        ({"client_id": "1", "text": "x" * 4001}, "text"),
+        ({"client_id": "1", "text": "x" * 100_000}, "text"),
+        ({"client_id": "1", "text": "a\0b"}, "text"),
+        ({"client_id": "1", "text": "a\x07b"}, "text"),
+        ({"client_id": "1", "text": ["a"]}, "text"),
+        ({"client_id": "1"}, "text"),
+        ({"client_id": "", "text": "a"}, "client_id"),
+        ({"client_id": "é", "text": "a"}, "client_id"),
+        ({"client_id": "x" * 129, "text": "a"}, "client_id"),
+        ({"text": "a"}, "client_id"),
+        ({"client_id": "1", "text": "a", "kind": "shout"}, "kind"),
+        ({"client_id": "1", "text": "a", "kind": "note"}, "kind"),
+        ({"client_id": "1", "text": "a", "kind": "reply"}, "kind"),
+        ({"client_id": "1", "text": "a", "source": "agent"}, "source"),
+    ],
+)
+def test_what_cannot_be_said_names_its_field(
+    alices: APIClient, conversation: Conversation, body: dict[str, Any], field: str
+) -> None:
+    before = books()
+    answer = say(alices, conversation, **body)
+    assert (answer.status_code, list(answer.json()["fields"])) == (400, [field])
+    assert books() == before
+
+
+@pytest.mark.parametrize(
+    "raw", [b'{"client_id": "1", "text": "\\ud800"}', b"{", b"\xff", b"[]", b'"text"', b"null", b""]
+)
+def test_a_body_that_is_no_message_is_refused(alices: APIClient, conversation: Conversation, raw: bytes) -> None:
+    before = books()
+    address = f"{CONVERSATIONS}/{conversation.pk}/messages"
+    answer = alices.post(address, raw, content_type="application/json")
+    assert answer.status_code == 400
+    assert set(answer.json()) == {"code", "message", "fields"}
+    assert books() == before
+
+
+def test_the_agent_in_charge_replies_and_colleagues_do_not(
+    bobs: APIClient, workspace: Workspace, conversation: Conversation, bob: User
+) -> None:
+    early = say(bobs, conversation, client_id="r1", text="Hello", kind="reply")
+    assert (early.status_code, early.json()["code"]) == (409, "not_yours")
+    hand_over(lock_conversation(conversation.pk), mode="person", agent=bob)
+    assert say(bobs, conversation, client_id="r1", text="Hello").status_code == 201
+    noor = User.objects.create_user("noor")
+    noor.memberships.create(workspace=workspace, role="agent")
+    before = books()
+    assert say(person(workspace, noor), conversation, client_id="r2", text="Me too").status_code == 409
+    assert books() == before
+
+
+def test_a_note_is_the_teams_alone(bobs: APIClient, alices: APIClient, conversation: Conversation) -> None:
+    assert say(bobs, conversation, client_id="n1", text="Difficult customer", kind="note").status_code == 201
+    assert "Difficult" in events(bobs, conversation).content.decode()
+    assert "Difficult" not in events(alices, conversation).content.decode()
+
+
+def test_a_services_key_says_nothing(workspace: Workspace, conversation: Conversation) -> None:
+    before = books()
+    client = service(workspace, "conversations:read", "conversations:write")
+    for kind in ({}, {"kind": "reply"}, {"kind": "note"}):
+        answer = say(client, conversation, client_id="s1", text="Hello", **kind)
+        assert (answer.status_code, answer.json()["code"]) == (403, "not_allowed")
+    assert books() == before
+
+
+def test_a_reading_key_writes_nothing(workspace: Workspace, bob: User, conversation: Conversation) -> None:
+    before = books()
+    assert say(service(workspace, "conversations:read"), conversation, client_id="1", text="a").status_code == 403
+    assert books() == before
+
+
+def chain(page: Any) -> list[tuple[int, int]]:
+    return [(event["prev_seq"], event["seq"]) for event in page["results"]]
+
+
+def test_each_reader_has_a_chain_without_a_gap(
+    bobs: APIClient, alices: APIClient, conversation: Conversation, bob: User
+) -> None:
+    say(alices, conversation, client_id="m1", text="Hello")
+    add_note(conversation.pk, text="VIP", author=bob, client_id="n1")
+    say(alices, conversation, client_id="m2", text="Anyone?")
+    own, teams = events(alices, conversation).json(), events(bobs, conversation).json()
+    assert chain(own) == [(0, 1), (1, 2), (2, 4)]
+    assert chain(teams) == [(0, 1), (1, 2), (2, 3), (3, 4)]
+    assert (own["head"], teams["head"], own["next"], teams["next"]) == (4, 4, None, None)
+    assert set(own["results"][0]) == {"seq", "prev_seq", "event", "payload", "created_at"}
+
+
+def test_a_note_at_the_end_does_not_move_a_customers_head(
+    bobs: APIClient, alices: APIClient, conversation: Conversation, bob: User
+) -> None:
+    add_note(conversation.pk, text="VIP", author=bob, client_id="n1")
+    own = events(alices, conversation).json()
+    assert (own["head"], own["next"]) == (1, None)
+    assert alices.get(f"{CONVERSATIONS}/{conversation.pk}").json()["head"] == 1
+    assert bobs.get(f"{CONVERSATIONS}/{conversation.pk}").json()["head"] == 2
+
+
+def test_following_next_reads_everything_once(alices: APIClient, conversation: Conversation) -> None:
+    locked = lock_conversation(conversation.pk)
+    for number in range(9):
+        append_event(locked, "read", {"seq": number, "who": "customer"})
+    address: str | None = f"{CONVERSATIONS}/{conversation.pk}/events?limit=4"
+    seen: list[int] = []
+    while address:
+        page = alices.get(address).json()
+        seen += [event["seq"] for event in page["results"]]
+        address = page["next"]
+    assert seen == list(range(1, 11))
+    assert events(alices, conversation, after=8).json()["results"][0]["seq"] == 9
+    assert events(alices, conversation, after=10**6).json()["results"] == []
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [({"after": "x"}, "after"), ({"after": -1}, "after"), ({"after": 2**64}, "after"), ({"limit": 0}, "limit")],
+)
+def test_a_wrong_seq_names_its_field(alices: APIClient, conversation: Conversation, query: Any, field: str) -> None:
+    answer = events(alices, conversation, **query)
+    assert (answer.status_code, list(answer.json()["fields"])) == (400, [field])
+
+
+def test_lists_are_filtered_and_newest_first(
+    bobs: APIClient, alices: APIClient, conversation: Conversation, channel: NewChannel
+) -> None:
+    visitor = new_visitor(channel.channel)
+    theirs = caller(visitor.secret).post(CONVERSATIONS, {}, format="json").json()["id"]
+    listed = [row["id"] for row in bobs.get(CONVERSATIONS).json()["results"]]
+    assert listed == [theirs, str(conversation.pk)]
+    assert [row["id"] for row in alices.get(CONVERSATIONS).json()["results"]] == [str(conversation.pk)]
+    by_customer = bobs.get(CONVERSATIONS, {"customer": str(visitor.customer.pk)}).json()["results"]
+    assert [row["id"] for row in by_customer] == [theirs]
+    assert bobs.get(CONVERSATIONS, {"mode": "person"}).json()["results"] == []
+    for query in ({"mode": "asleep"}, {"customer": "x"}):
+        answer = bobs.get(CONVERSATIONS, query)
+        assert (answer.status_code, answer.json()["fields"].keys()) == (400, query.keys())
+
+
+def test_pages_go_on(bobs: APIClient, alices: APIClient) -> None:
+    made = [alices.post(CONVERSATIONS, {}, format="json").json()["id"] for _ in range(5)]
+    page = bobs.get(CONVERSATIONS, {"limit": 3}).json()
+    rest = bobs.get(page["next"]).json()
+    assert [row["id"] for row in page["results"] + rest["results"]] == made[::-1]
+    assert rest["next"] is None
+
+
+def test_a_list_costs_the_same_for_many_rows(
+    bobs: APIClient, alices: APIClient, django_assert_max_num_queries: Any
+) -> None:
+    for _ in range(5):
+        alices.post(CONVERSATIONS, {}, format="json")
+    bobs.get(CONVERSATIONS)
+    with django_assert_max_num_queries(6):
+        bobs.get(CONVERSATIONS)
+
+
+def test_an_expired_token_reads_nothing(channel: NewChannel, alice: Customer, conversation: Conversation) -> None:
+    late = signed_in(channel, alice, iat=1_700_000_000, exp=1_700_000_600)
+    answer = events(late, conversation)
+    assert (answer.status_code, answer.json()["code"]) == (401, "invalid_token")
+
+
+@pytest.mark.parametrize("audience", ["pk_unknown", "pk_\0", "", ["pk_1"], 7, None, "pk_\ud800"])
+def test_a_token_for_nobodys_channel_is_refused(
+    channel: NewChannel, alice: Customer, conversation: Conversation, audience: Any
+) -> None:
+    answer = events(signed_in(channel, alice, aud=audience), conversation)
+    assert (answer.status_code, answer.json()["code"]) == (401, "invalid_token")
+
+
+def test_a_missing_conversation_is_not_found(alices: APIClient) -> None:
+    answer = alices.get(f"{CONVERSATIONS}/{uuid4()}/events")
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")

@@ -1,0 +1,191 @@
+"""Tickets over REST, with real credentials."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.utils.timezone import now
+from rest_framework.test import APIClient
+
+from supportbot.accounts.models import Customer, Membership, User, Workspace
+from supportbot.accounts.services import NewChannel, add_member, new_visitor
+from supportbot.chat.models import Conversation, ConversationEvent
+from supportbot.chat.services import start_conversation
+from supportbot.handoff import services
+from supportbot.handoff.models import Presence, Ticket
+from tests.rest import caller, person, service
+
+pytestmark = pytest.mark.django_db
+TICKETS = "/api/v1/tickets"
+
+
+def post(client: APIClient, address: str, body: Any = None) -> Any:
+    return client.post(address, body or {}, format="json")
+
+
+def url(ticket: Ticket, step: str = "") -> str:
+    return f"{TICKETS}/{ticket.pk}{step and '/' + step}"
+
+
+def everything() -> list[Any]:
+    return [list(model.objects.order_by("pk").values()) for model in (Ticket, ConversationEvent, Conversation)]
+
+
+def test_the_queue_shows_who_waits_and_why(bobs: APIClient, ticket: Ticket) -> None:
+    page = bobs.get(TICKETS, {"state": "waiting"}).json()
+    assert page["next"] is None
+    (row,) = page["results"]
+    assert row["id"] == str(ticket.pk)
+    assert (row["reason"], row["summary"], row["customer_name"]) == ("customer_asked", "Wants a new tent pole", "Alice")
+    assert bobs.get(TICKETS, {"state": "claimed"}).json()["results"] == []
+
+
+def test_the_queue_costs_the_same_for_many_rows(
+    bobs: APIClient, alice: Customer, bob: User, django_assert_max_num_queries: Any
+) -> None:
+    for _ in range(5):
+        one = services.request(start_conversation(alice.pk).pk, reason="other", by="rule")
+        services.claim(one.pk, agent=bob)
+    bobs.get(TICKETS)
+    with django_assert_max_num_queries(10):
+        assert len(bobs.get(TICKETS).json()["results"]) == 5
+
+
+def test_an_unknown_state_names_the_known_ones(bobs: APIClient, workspace: Workspace) -> None:
+    answer = bobs.get(TICKETS, {"state": "lost"})
+    assert (answer.status_code, list(answer.json()["fields"])) == (400, ["state"])
+
+
+def test_reading_the_queue_is_being_there(bobs: APIClient, workspace: Workspace, bob: User) -> None:
+    bobs.get(TICKETS)
+    assert Presence.objects.get().user == bob
+    service(workspace, "tickets:read").get(TICKETS)
+    assert Presence.objects.count() == 1
+
+
+def test_an_agent_takes_answers_and_gives_back(bobs: APIClient, ticket: Ticket, conversation: Conversation) -> None:
+    claimed = post(bobs, url(ticket, "claim"))
+    assert (claimed.status_code, claimed.json()["state"], claimed.json()["assignee_name"]) == (200, "claimed", "Bob")
+    reply = {"client_id": "r1", "text": "A new pole is on its way.", "kind": "reply"}
+    assert post(bobs, f"/api/v1/conversations/{conversation.pk}/messages", reply).status_code == 201
+    returned = post(bobs, url(ticket, "return"), {"note": "Sent a pole."})
+    assert (returned.status_code, returned.json()["state"]) == (200, "returned")
+    conversation.refresh_from_db()
+    assert (conversation.mode, conversation.handoff_note) == ("assistant", "Sent a pole.")
+
+
+def test_a_lost_claim_says_who_has_it(bobs: APIClient, workspace: Workspace, noor: User, ticket: Ticket) -> None:
+    post(bobs, url(ticket, "claim"))
+    before = everything()
+    answer = post(person(workspace, noor), url(ticket, "claim"))
+    assert answer.status_code == 409
+    assert answer.json() == {
+        "code": "already_claimed",
+        "message": "Bob has already claimed this ticket.",
+        "fields": {},
+    }
+    assert everything() == before
+
+
+def test_snooze_transfer_release_resolve(bobs: APIClient, workspace: Workspace, noor: User, ticket: Ticket) -> None:
+    post(bobs, url(ticket, "claim"))
+    until = (now() + timedelta(hours=1)).isoformat()
+    assert post(bobs, url(ticket, "snooze"), {"until": until}).json()["state"] == "snoozed"
+    assert post(bobs, url(ticket, "transfer"), {"to": "noor"}).json()["assignee"] == str(noor.pk)
+    noors = person(workspace, noor)
+    assert post(noors, url(ticket, "release")).json()["state"] == "waiting"
+    post(noors, url(ticket, "claim"))
+    assert post(noors, url(ticket, "resolve")).json()["state"] == "resolved"
+    again = post(noors, url(ticket, "resolve"))
+    assert (again.status_code, again.json()["code"]) == (409, "ticket_ended")
+
+
+@pytest.mark.parametrize(
+    ("step", "body", "field"),
+    [
+        ("claim", {"agent": "noor"}, "agent"),
+        ("snooze", {}, "until"),
+        ("snooze", {"until": "soon"}, "until"),
+        ("snooze", {"until": "2020-01-01T00:00:00Z"}, "until"),
+        ("transfer", {"to": "nobody"}, "to"),
+        ("transfer", {"to": str(uuid4())}, "to"),
+        ("return", {"note": "x" * 2001}, "note"),
+        ("return", {"notes": "x"}, "notes"),
+    ],
+)
+def test_a_wrong_field_is_named_and_nothing_moves(
+    bobs: APIClient, ticket: Ticket, step: str, body: dict[str, str], field: str
+) -> None:
+    if step != "claim":
+        post(bobs, url(ticket, "claim"))
+    before = everything()
+    answer = post(bobs, url(ticket, step), body)
+    assert (answer.status_code, list(answer.json()["fields"])) == (400, [field])
+    assert everything() == before
+
+
+def test_a_services_key_claims_nothing(workspace: Workspace, ticket: Ticket) -> None:
+    before = everything()
+    answer = post(service(workspace, "tickets:read", "tickets:write"), url(ticket, "claim"))
+    assert (answer.status_code, answer.json()["code"]) == (403, "not_a_person")
+    assert everything() == before
+
+
+@pytest.mark.parametrize("step", ["claim", "release", "return", "resolve", "snooze", "transfer"])
+def test_reading_rights_change_nothing(workspace: Workspace, bob: User, ticket: Ticket, step: str) -> None:
+    before = everything()
+    reader = service(workspace, "tickets:read")
+    assert post(reader, url(ticket, step)).status_code == 403
+    assert everything() == before
+
+
+def test_an_editors_key_sees_no_ticket_whatever_its_scopes(workspace: Workspace, ticket: Ticket) -> None:
+    hanna = User.objects.create_user("hanna")
+    add_member(workspace, hanna, Membership.Role.EDITOR)
+    hannas = person(workspace, hanna, role="admin")  # the key asks for more than its person may
+    assert hannas.get(TICKETS).status_code == 403
+    assert hannas.get(url(ticket)).status_code == 403
+    assert post(hannas, url(ticket, "claim")).status_code == 403
+
+
+def test_a_customer_asks_sees_their_view_and_leaves_an_address(alices: APIClient, conversation: Conversation) -> None:
+    wish = {"conversation": str(conversation.pk), "summary": "Broken pole"}
+    first, second = post(alices, TICKETS, wish), post(alices, TICKETS, wish)
+    assert (first.status_code, first.json()) == (200, second.json())
+    assert (first.json()["reason"], first.json()["place"]) == ("customer_asked", 1)
+    assert not {"summary", "priority", "requested_by"} & set(first.json())
+    address = f"{TICKETS}/{first.json()['id']}/contact"
+    assert post(alices, address, {"email": "alice@example.com"}).json()["contact_email"] == "alice@example.com"
+    assert post(alices, address, {"email": "alice"}).json()["fields"].keys() == {"email"}
+    assert Ticket.objects.get().contact_email == "alice@example.com"
+
+
+def test_a_customer_cannot_pick_the_reason(alices: APIClient, conversation: Conversation) -> None:
+    post(alices, TICKETS, {"conversation": str(conversation.pk), "reason": "guardrail"})
+    stored = Ticket.objects.get()
+    assert (stored.reason, stored.requested_by) == ("customer_asked", "customer")
+
+
+def test_the_team_neither_leaves_addresses_nor_lists_for_customers(
+    bobs: APIClient, alices: APIClient, ticket: Ticket
+) -> None:
+    before = everything()
+    assert post(bobs, url(ticket, "contact"), {"email": "bob@example.com"}).status_code == 403
+    assert alices.get(TICKETS).status_code == 403
+    assert post(alices, url(ticket, "claim")).status_code == 403
+    assert everything() == before
+
+
+def test_a_visitor_reaches_a_person_too(channel: NewChannel) -> None:
+    visitor = new_visitor(channel.channel)
+    conversation = start_conversation(visitor.customer.pk)
+    assert post(caller(visitor.secret), TICKETS, {"conversation": str(conversation.pk)}).status_code == 200
+
+
+def test_another_customers_conversation_is_not_there(channel: NewChannel, conversation: Conversation) -> None:
+    stranger = caller(new_visitor(channel.channel).secret)
+    foreign = post(stranger, TICKETS, {"conversation": str(conversation.pk)})
+    missing = post(stranger, TICKETS, {"conversation": str(uuid4())})
+    assert (foreign.status_code, foreign.json()) == (404, missing.json())
+    assert not Ticket.objects.exists()
