@@ -73,7 +73,8 @@ def _is_served(address: str) -> bool:
 @cache
 def _calls() -> tuple[Call, ...]:
     """Return every call of the schema, by address; the code decides them, so once per process is enough."""
-    paths = SchemaGenerator().get_schema(request=None, public=True)["paths"]
+    generator = SchemaGenerator()  # type: ignore[no-untyped-call]  # drf-spectacular leaves it untyped
+    paths = generator.get_schema(request=None, public=True)["paths"]  # type: ignore[no-untyped-call]  # likewise
     return tuple(
         Call(method.upper(), address, _first_sentence(operations[method].get("description", "")))
         for address, operations in sorted(paths.items())

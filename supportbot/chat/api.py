@@ -166,7 +166,7 @@ def _serializer_for(caller: Caller | None) -> type[BaseSerializer[Conversation]]
 
 def _locale_of(caller: CustomerCaller) -> str:
     customer = Customer.objects.get(pk=caller.customer_id)
-    channel = Channel.objects.filter(pk=caller.channel_id).first()
+    channel = Channel.objects.filter(pk=caller.channel_id).first() if caller.channel_id else None
     locale: str = customer.locale or (channel.locale if channel else customer.workspace.locale)
     return locale
 

@@ -58,7 +58,7 @@ LEAD: Final = "daniel"
 
 
 def seed(plan: Plan, secrets: Secrets) -> DemoFacts:
-    """Bring the demo workspace to what this start needs and return its facts; raises NameTaken for a taken user name."""
+    """Bring the demo workspace to what this start needs; return its facts. Raises NameTaken for a taken user name."""
     with transaction.atomic():
         workspace = _workspace()
         users = [_person(workspace, person, secrets) for person in TEAM]

@@ -1,6 +1,6 @@
 """People's side of a conversation: who is asked for, who has it, who is there.
 
-Invariants: a conversation has at most one open ticket, by a partial unique index; a waiting ticket is in nobody's hands;
+Invariants: a conversation has at most one open ticket, by a partial unique index; a waiting ticket is nobody's;
 a conversation's row is locked before its ticket's.
 """
 
