@@ -20,7 +20,7 @@ from supportbot.chat.log import append_event, lock_conversation, tell_after_comm
 from supportbot.chat.models import Citation, Conversation, Message, Source, Turn
 from supportbot.chat.signals import StopRequested, TurnsSuperseded, TurnWaiting
 
-LEASE: Final = timedelta(seconds=8)
+LEASE: Final = timedelta(seconds=5)
 MAX_LOSSES: Final = 1
 OPEN: Final = (Turn.State.PENDING, Turn.State.RUNNING)
 
