@@ -1,0 +1,61 @@
+"""The demo's first passwords are never offered to a network."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from django.db import connection
+
+from supportbot.accounts.models import User
+from supportbot.embedded.demo import Demo, DemoFacts, refuse_open_demo
+from supportbot.embedded.errors import StartRefused
+from supportbot.embedded.plan import Plan, is_loopback
+from supportbot.embedded.runtime import ensure_secrets
+
+FACTS: DemoFacts = {
+    "workspace": "wrenfell",
+    "channel": "pk_demo",
+    "api_key": "sk_demo",
+    "users": [{"role": "agent", "username": name, "password": None} for name in ("ines", "noor")],
+}
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Plan:
+    return Plan(
+        data_dir=tmp_path,
+        host="127.0.0.1",
+        port=8000,
+        shop_port=8100,
+        public_url="",
+        database_url=None,
+        redis_url=None,
+        broker_url=None,
+        embedder="packaged",
+        with_demo=True,
+    )
+
+
+@pytest.mark.django_db(transaction=True)
+def test_only_users_who_kept_the_first_password_stand_in_the_way(plan: Plan) -> None:
+    secrets = ensure_secrets(plan.data_dir)
+    settings = connection.settings_dict
+    url = "postgresql://{USER}:{PASSWORD}@127.0.0.1:{PORT}/{NAME}".format(**settings)
+    User.objects.create_user("ines", password=secrets.demo_password("ines"))
+    User.objects.create_user("noor", password="a password of her own")
+    assert Demo(plan, url, secrets).users_with_first_password(FACTS) == ["ines"]
+
+
+def test_a_network_host_refuses_them_by_name_and_loopback_does_not(plan: Plan) -> None:
+    refuse_open_demo(plan, ["ines"])
+    refuse_open_demo(replace(plan, host="0.0.0.0"), [])
+    with pytest.raises(StartRefused, match=r"HOST=0\.0\.0\.0 .* while ines still have .*changepassword"):
+        refuse_open_demo(replace(plan, host="0.0.0.0"), ["ines"])
+
+
+@pytest.mark.parametrize(
+    ("host", "is_local"),
+    [("localhost", True), ("::1", True), ("127.0.0.9", True), ("10.0.0.1", False), ("example.org", False)],
+)
+def test_what_counts_as_this_machine(host: str, is_local: bool) -> None:
+    assert is_loopback(host) is is_local
