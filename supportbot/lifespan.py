@@ -5,7 +5,7 @@ from typing import Any
 
 from supportbot.assistant.runner import runner
 from supportbot.llm import gateway
-from supportbot.outbox.relay import Relay
+from supportbot.outbox.relay import relay
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -13,7 +13,6 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 async def lifespan(scope: dict[str, Any], receive: Receive, send: Send) -> None:
     """Speak the ASGI lifespan protocol: `startup` starts the parts, `shutdown` drains them."""
-    relay = Relay()
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":

@@ -18,16 +18,20 @@ POLL_SECONDS: Final = 2.0
 
 
 class Relay:
-    """Start once per process; `stop` returns when the announcement at hand is done."""
+    """One per process; `stop` returns when the announcement at hand is done."""
 
     def __init__(self) -> None:
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="outbox-relay", daemon=True)
+        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
+        self._stopping.clear()
+        self._thread = threading.Thread(target=self._run, name="outbox-relay", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
+        if self._thread is None:
+            return
         self._stopping.set()
         doorbell.ring()
         self._thread.join(timeout=10)
@@ -42,3 +46,6 @@ class Relay:
             close_old_connections()
             if not handled:
                 doorbell.wait(POLL_SECONDS)
+
+
+relay = Relay()

@@ -1,5 +1,7 @@
 """An announcement is heard at least once, in order per object, in its workspace; a deaf consumer loses nothing."""
 
+import time
+from collections.abc import Callable
 from uuid import UUID
 
 import pytest
@@ -10,6 +12,7 @@ from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import current_workspace_id
 from supportbot.ids import uuid7
 from supportbot.outbox.models import Announcement
+from supportbot.outbox.relay import Relay
 from supportbot.outbox.services import announce, deliver_due, purge_delivered
 
 pytestmark = pytest.mark.django_db
@@ -83,3 +86,21 @@ def test_only_old_delivered_rows_are_purged(workspace: Workspace) -> None:
 
     assert purge_delivered() == 1
     assert Announcement.objects.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_relay_hears_the_doorbell_and_can_start_again(workspace: Workspace) -> None:
+    relay = Relay()
+    for _ in range(2):
+        relay.start()
+        thing = uuid7()
+        announce("thing_changed", thing, workspace_id=workspace.pk)
+        assert wait_until(lambda thing=thing: thing in [object_id for _, object_id, _ in heard])
+        relay.stop()
+
+
+def wait_until(is_true: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + 20
+    while not is_true() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return is_true()
