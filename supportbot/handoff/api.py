@@ -25,11 +25,11 @@ from supportbot.handoff.selectors import tickets_in
 from supportbot.handoff.serializers import (
     ContactInput,
     CustomerTicketSerializer,
+    HandoffTicketSerializer,
     NewTicketInput,
     NothingInput,
     ReturnInput,
     SnoozeInput,
-    TicketSerializer,
     TransferInput,
 )
 from supportbot.web import NewestFirst
@@ -38,7 +38,7 @@ from supportbot.web import NewestFirst
 class TicketList(ScopedAPIView, ListAPIView[Ticket]):
     """The workspace's tickets, newest first. A person who reads the queue counts as present for two minutes."""
 
-    serializer_class = TicketSerializer
+    serializer_class = HandoffTicketSerializer
     pagination_class = NewestFirst
 
     def get_permissions(self) -> list[Any]:
@@ -76,7 +76,7 @@ class TicketList(ScopedAPIView, ListAPIView[Ticket]):
 class TicketDetail(ScopedAPIView):
     permission_classes = [IsCustomer | needs("tickets:read")]
 
-    @extend_schema(responses=TicketSerializer)
+    @extend_schema(responses=HandoffTicketSerializer)
     def get(self, request: Request, ticket_id: UUID) -> Response:
         """Show one ticket; its customer sees their own view of it."""
         caller = cast(Caller, request.auth)
@@ -95,42 +95,42 @@ class AgentsStep(ScopedAPIView):
 
 
 class Claim(AgentsStep):
-    @extend_schema(request=NothingInput, responses=TicketSerializer)
+    @extend_schema(request=NothingInput, responses=HandoffTicketSerializer)
     def post(self, request: Request, ticket_id: UUID) -> Response:
         """Take a waiting ticket; the first one wins."""
         return self.take(request, ticket_id, services.claim, **_read(NothingInput, request))
 
 
 class Release(AgentsStep):
-    @extend_schema(request=NothingInput, responses=TicketSerializer)
+    @extend_schema(request=NothingInput, responses=HandoffTicketSerializer)
     def post(self, request: Request, ticket_id: UUID) -> Response:
         """Put it back into the queue."""
         return self.take(request, ticket_id, services.release, **_read(NothingInput, request))
 
 
 class Return(AgentsStep):
-    @extend_schema(request=ReturnInput, responses=TicketSerializer)
+    @extend_schema(request=ReturnInput, responses=HandoffTicketSerializer)
     def post(self, request: Request, ticket_id: UUID) -> Response:
         """Let the assistant answer again, with a note for it."""
         return self.take(request, ticket_id, services.return_to_assistant, **_read(ReturnInput, request))
 
 
 class Resolve(AgentsStep):
-    @extend_schema(request=NothingInput, responses=TicketSerializer)
+    @extend_schema(request=NothingInput, responses=HandoffTicketSerializer)
     def post(self, request: Request, ticket_id: UUID) -> Response:
         """End it as settled."""
         return self.take(request, ticket_id, services.resolve, **_read(NothingInput, request))
 
 
 class Snooze(AgentsStep):
-    @extend_schema(request=SnoozeInput, responses=TicketSerializer)
+    @extend_schema(request=SnoozeInput, responses=HandoffTicketSerializer)
     def post(self, request: Request, ticket_id: UUID) -> Response:
         """Put it aside until a moment, or until the customer writes."""
         return self.take(request, ticket_id, services.snooze, **_read(SnoozeInput, request))
 
 
 class Transfer(AgentsStep):
-    @extend_schema(request=TransferInput, responses=TicketSerializer)
+    @extend_schema(request=TransferInput, responses=HandoffTicketSerializer)
     def post(self, request: Request, ticket_id: UUID) -> Response:
         """Hand it to a colleague."""
         colleague = member_named(_read(TransferInput, request)["to"])
@@ -156,7 +156,7 @@ def _read(kind: type[Serializer[Any]], request: Request) -> dict[str, Any]:
 
 
 def _shown(caller: Caller, ticket: Ticket) -> Response:
-    serializer = CustomerTicketSerializer if isinstance(caller, CustomerCaller) else TicketSerializer
+    serializer = CustomerTicketSerializer if isinstance(caller, CustomerCaller) else HandoffTicketSerializer
     return Response(serializer(ticket).data)
 
 

@@ -9,7 +9,7 @@ from supportbot.handoff.selectors import place_in_queue
 from supportbot.web import ClosedSerializerMixin
 
 
-class TicketSerializer(serializers.ModelSerializer[Ticket]):
+class HandoffTicketSerializer(serializers.ModelSerializer[Ticket]):
     """A ticket as the team sees it."""
 
     customer = serializers.UUIDField(source="conversation.customer_id", read_only=True)
