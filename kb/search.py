@@ -56,7 +56,6 @@ class _Look:
     counted: Survey
     said: list[list[Term]]
     parts: list[Found]
-    has_vectors: bool
 
     def evidence(self) -> list[Evidence]:
         """Return what speaks for an answer, for every part by itself."""
@@ -101,7 +100,7 @@ def _look(query: str, viewer: Viewer, mode: Mode, depth: int) -> _Look:
         _found(scope, counted, vector, words if mode != "vector" else [], depth)
         for vector, words in zip(vectors, said, strict=True)
     ]
-    return _Look(scope, counted, said, parts, has_vectors=any(vector is not None for vector in vectors))
+    return _Look(scope, counted, said, parts)
 
 
 def _vectors(asked: Sequence[str], recipe: Recipe, mode: Mode) -> Sequence[Vector | None]:
@@ -173,4 +172,5 @@ def _similarities(parts: Sequence[Found]) -> dict[UUID, float | None]:
 def _calibration(look: _Look) -> Calibration:
     recipe = look.scope.recipe
     fitted = calibration_set(recipe.calibration, recipe.name)
-    return fitted.full if look.has_vectors else fitted.words_only
+    # Without neighbours (no model, or nothing embedded yet) similarities say nothing, not "far away".
+    return fitted.full if any(part.near for part in look.parts) else fitted.words_only
