@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 from uuid import UUID
 
+from supportbot.chat.errors import InvalidClientId
+from supportbot.chat.texts import clean_client_id
 from supportbot.widget import strictjson
 from supportbot.widget.errors import FrameError, FrameTooBig, UnknownFrame
 from supportbot.widget.protocol import (
@@ -28,7 +30,6 @@ from supportbot.widget.protocol import (
 )
 
 MAX_SEQ: Final = 2**53 - 1  # what every client can count to
-_CLIENT_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _UNREADABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -156,4 +157,8 @@ def client_id_in(text: str) -> str | None:
 
 def is_client_id(text: str) -> bool:
     """Say whether a text has the form of a client's own id, hence may be sent back."""
-    return _CLIENT_ID.fullmatch(text) is not None
+    try:
+        clean_client_id(text)
+    except InvalidClientId:
+        return False
+    return True

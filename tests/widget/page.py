@@ -1,0 +1,141 @@
+"""What a merchant's page does: sign identities, ask for tickets, open a socket and speak frames."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import jwt
+from django.http import HttpResponse
+from django.test import Client
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+import supportbot.widget
+from supportbot.accounts.services import NewChannel
+
+PAGE_ORIGIN = "https://shop.acme.test"
+ADDRESS = "/api/v1/widget/tickets"
+PATIENCE_SECONDS = 10.0
+
+
+def schema(name: str) -> Any:
+    """Return one of the two published schemas: client or server."""
+    return json.loads((Path(supportbot.widget.__path__[0]) / "schemas" / f"{name}.json").read_text())
+
+
+CLIENT_FRAMES = jsonschema.Draft202012Validator(schema("client"))
+SERVER_FRAMES = jsonschema.Draft202012Validator(schema("server"))
+
+
+def identity_token(channel: NewChannel, subject: str = "cus_alice", **changes: Any) -> str:
+    """Return a token as the merchant's server signs it; `changes` replace claims, None removes one."""
+    now = int(time.time())
+    claims = {"sub": subject, "aud": channel.channel.key, "iat": now, "exp": now + 600} | changes
+    claims = {name: value for name, value in claims.items() if value is not None}
+    return jwt.encode(claims, channel.identity_secret, algorithm="HS256")
+
+
+def ask_for_ticket(body: Any, *, origin: str | None = PAGE_ORIGIN, **headers: str) -> HttpResponse:
+    """Send what a page (or an attacker, as raw bytes) sends."""
+    sent = headers | ({"Origin": origin} if origin is not None else {})
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return Client(raise_request_exception=False).post(ADDRESS, data, content_type="application/json", headers=sent)
+
+
+def ticket(channel: NewChannel, **fields: Any) -> dict[str, Any]:
+    """Return a granted ticket's answer."""
+    response = ask_for_ticket({"channel": channel.channel.key, **fields})
+    assert response.status_code == 201, response.content
+    answer: dict[str, Any] = response.json()
+    return answer
+
+
+class Socket:
+    """A client that keeps every frame, and checks each against the published schema."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self.connection = connection
+        self.frames: list[dict[str, Any]] = []
+
+    async def say(self, kind: str, **fields: Any) -> None:
+        """Send a good frame."""
+        frame = {"type": kind, **fields}
+        CLIENT_FRAMES.validate(frame)
+        await self.send(frame)
+
+    async def send(self, frame: Any) -> None:
+        """Send a frame that may be a bad one; text and bytes go as they are."""
+        await self.connection.send(frame if isinstance(frame, str | bytes) else json.dumps(frame))
+
+    async def next(self, seconds: float = PATIENCE_SECONDS) -> dict[str, Any]:
+        async with asyncio.timeout(seconds):
+            frame: dict[str, Any] = json.loads(await self.connection.recv())
+        SERVER_FRAMES.validate(frame)
+        self.frames.append(frame)
+        return frame
+
+    async def until(self, kind: str, seconds: float = PATIENCE_SECONDS) -> dict[str, Any]:
+        """Return the next frame of a type, or the next event of a name."""
+        while True:
+            frame = await self.next(seconds)
+            if kind in (frame["type"], frame.get("event")):
+                return frame
+
+    async def until_seq(self, seq: int) -> list[dict[str, Any]]:
+        """Return all events so far, once the one with this seq is here."""
+        while not self.events or self.events[-1]["seq"] < seq:
+            await self.next()
+        return self.events
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        return [frame for frame in self.frames if frame["type"] == "event"]
+
+    @property
+    def deltas(self) -> str:
+        return "".join(frame["text"] for frame in self.frames if frame["type"] == "delta")
+
+    async def hello(self, ticket: str, **fields: Any) -> dict[str, Any]:
+        await self.say("hello", ticket=ticket, **fields)
+        return await self.next()
+
+    async def quiet(self) -> list[dict[str, Any]]:
+        """Return what came until the answer to a ping: whatever was under way before it has arrived by then."""
+        seen = len(self.frames)
+        await self.say("ping")
+        await self.until("head")
+        return self.frames[seen:-1]
+
+    async def close_code(self, seconds: float = PATIENCE_SECONDS) -> int:
+        """Return the code the server closes with."""
+        try:
+            while True:
+                await self.next(seconds)
+        except ConnectionClosed as closed:
+            assert closed.rcvd is not None, "the connection was cut without a close frame"
+            return int(closed.rcvd.code)
+
+
+@asynccontextmanager
+async def open_socket(
+    server: str, *, origin: str | None = PAGE_ORIGIN, path: str = "/ws/v1/chat/", **headers: str
+) -> AsyncIterator[Socket]:
+    """Open a socket as a browser on a page of `origin` does."""
+    address = server.replace("http", "ws", 1) + path
+    named: Any = origin
+    async with connect(address, origin=named, additional_headers=headers, max_size=None) as connection:
+        yield Socket(connection)
+
+
+@asynccontextmanager
+async def greeted(server: str, granted: dict[str, Any], **fields: Any) -> AsyncIterator[Socket]:
+    """Open a socket and say hello with a granted ticket."""
+    async with open_socket(server) as socket:
+        welcome = await socket.hello(granted["ticket"], **fields)
+        assert welcome["type"] == "welcome", welcome
+        yield socket

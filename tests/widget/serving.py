@@ -1,0 +1,58 @@
+"""The real server (uvicorn, on a port), in a thread: what the test stores rings its sockets without a broker.
+
+It runs without a lifespan, hence without the assistant: these tests write its part of the log themselves.
+"""
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import uvicorn
+
+from supportbot.embedded.ports import free_port
+
+START_SECONDS = 20
+
+
+class Served:
+    """A running server."""
+
+    def __init__(self, server: uvicorn.Server, address: str) -> None:
+        self._server = server
+        self.address = address
+
+    def wait_until_idle(self) -> None:
+        """Return once no socket or request is being served, so that nobody holds a row that a test cleans up."""
+        deadline = time.monotonic() + START_SECONDS
+        while self._server.server_state.tasks:
+            assert time.monotonic() < deadline, "a socket is still being served"
+            time.sleep(0.01)
+
+
+@contextmanager
+def served(**options: Any) -> Iterator[Served]:
+    """Serve the application as `manage.py up` does, but for the options."""
+    port = free_port()
+    config = uvicorn.Config(
+        "supportbot.asgi:application",
+        port=port,
+        lifespan="off",
+        ws_max_size=262_144,
+        log_level="warning",
+        **options,
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve()), daemon=True)
+    thread.start()
+    deadline = time.monotonic() + START_SECONDS
+    while not server.started:
+        assert thread.is_alive() and time.monotonic() < deadline, "the server did not start"
+        time.sleep(0.02)
+    try:
+        yield Served(server, f"http://127.0.0.1:{port}")
+    finally:
+        server.should_exit = True
+        thread.join(20)

@@ -1,0 +1,225 @@
+"""Frames that are refused, and the codes a socket is closed with, over a real server."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from django.conf import settings
+
+from supportbot.accounts.models import Workspace
+from supportbot.accounts.services import NewChannel, issue_api_key
+from supportbot.asyncdb import db
+from supportbot.chat.models import ConversationEvent, Message
+from supportbot.widget import consumer, pace, rollcall
+from supportbot.widget.models import Rating, SocketTicket
+from supportbot.widget.pace import Pace
+from tests.widget.page import ask_for_ticket, greeted, open_socket, ticket
+from tests.widget.serving import served
+
+pytestmark = pytest.mark.django_db(transaction=True)
+SOME_ID = "0197f000-0000-7000-8000-000000000000"
+
+
+def stored() -> tuple[int, int, int]:
+    return ConversationEvent.objects.count(), Message.objects.count(), Rating.objects.count()
+
+
+MESSAGE = {"type": "message", "client_id": "m1", "text": "Hello"}
+BAD_FRAMES = [
+    ("{", "invalid_frame", None),
+    ("", "invalid_frame", None),
+    ("[]", "invalid_frame", None),
+    ('"message"', "invalid_frame", None),
+    ("null", "invalid_frame", None),
+    ("[" * 10_000, "invalid_frame", None),
+    ('{"a":' * 3_000, "invalid_frame", None),
+    ('{"type": "ping", "type": "stop"}', "invalid_frame", None),
+    ('{"type": "rate", "score": NaN}', "invalid_frame", None),
+    ('{"type": "rate", "score": ' + "9" * 5_000 + "}", "invalid_frame", None),
+    (b'{"type": "ping"}', "invalid_frame", None),
+    ("x" * 16_385, "frame_too_big", None),
+    (json.dumps({**MESSAGE, "text": "x" * 100_000}), "frame_too_big", None),
+    (json.dumps({**MESSAGE, "text": "€" * 6_000}, ensure_ascii=False), "frame_too_big", None),
+    ({"type": "shout"}, "unknown_frame", "type"),
+    ({"type": 1}, "unknown_frame", "type"),
+    ({"type": ["ping"]}, "unknown_frame", "type"),
+    ({}, "unknown_frame", "type"),
+    ({"type": "ping", "seq": 1}, "invalid_frame", "seq"),
+    ({**MESSAGE, "role": "system"}, "invalid_frame", "role"),
+    ({**MESSAGE, "sender": "agent"}, "invalid_frame", "sender"),
+    ({**MESSAGE, "verified": True}, "invalid_frame", "verified"),
+    ({**MESSAGE, "conversation": SOME_ID}, "invalid_frame", "conversation"),
+    ({**MESSAGE, "half \ud83d": 1}, "invalid_frame", "half ?"),
+    ({"type": "message", "text": "Hello"}, "invalid_frame", "client_id"),
+    ({"type": "message", "client_id": "m1"}, "invalid_frame", "text"),
+    ({**MESSAGE, "text": None}, "invalid_frame", "text"),
+    ({**MESSAGE, "text": ["Hello"]}, "invalid_frame", "text"),
+    ({**MESSAGE, "client_id": 1}, "invalid_frame", "client_id"),
+    ({"type": "rate", "score": 0}, "invalid_frame", "score"),
+    ({"type": "rate", "score": 6}, "invalid_frame", "score"),
+    ({"type": "rate", "score": 4.0}, "invalid_frame", "score"),
+    ({"type": "rate", "score": True}, "invalid_frame", "score"),
+    ({"type": "rate", "score": "4"}, "invalid_frame", "score"),
+    ({"type": "rate", "score": 4, "comment": "a\x00b"}, "invalid_frame", "comment"),
+    ({"type": "rate", "score": 4, "comment": "half \ud83d"}, "invalid_frame", "comment"),
+    ({"type": "rate", "score": 4, "comment": "x" * 1_001}, "invalid_frame", "comment"),
+    ({"type": "rate", "score": 4, "message": "17"}, "invalid_frame", "message"),
+    ({"type": "retry", "message": "{" + SOME_ID + "}"}, "invalid_frame", "message"),
+    ({"type": "confirm", "request": SOME_ID}, "invalid_frame", "digest"),
+    ({"type": "confirm", "request": SOME_ID, "digest": "yes"}, "invalid_frame", "digest"),
+    ({"type": "request_human", "reason": "x" * 501}, "invalid_frame", "reason"),
+    ({"type": "identify", "token": "x" * 8_001}, "invalid_frame", "token"),
+    ({"type": "hello", "ticket": "st_x"}, "out_of_order", "type"),
+]
+
+
+@pytest.mark.parametrize(("frame", "code", "field"), BAD_FRAMES)
+async def test_a_bad_frame_is_answered_and_the_socket_stays(
+    server: str, channel: NewChannel, frame: Any, code: str, field: str | None
+) -> None:
+    async with greeted(server, await db(ticket, channel)) as socket:
+        before = await db(stored)
+        await socket.send(frame)
+        error = await socket.until("error")
+        assert (error["code"], error.get("field")) == (code, field)
+        if isinstance(frame, dict) and frame.get("client_id") == "m1":
+            assert error["client_id"] == "m1"
+        assert await socket.quiet() == [] and await db(stored) == before
+
+
+async def test_three_bad_frames_in_a_row_end_the_socket(server: str, channel: NewChannel) -> None:
+    async with greeted(server, await db(ticket, channel)) as socket:
+        for frame in ("{", {"type": "ping"}, "{", "{"):
+            await socket.send(frame)
+        await socket.quiet()
+        for frame in ("{", "{", "{"):
+            await socket.send(frame)
+        assert await socket.close_code() == 4400
+    assert [frame["type"] for frame in socket.frames].count("error") == 6
+
+
+async def test_a_frame_beyond_all_measure_is_cut_off_by_the_server(server: str, channel: NewChannel) -> None:
+    async with greeted(server, await db(ticket, channel)) as socket:
+        await socket.send("x" * 300_000)
+        assert await socket.close_code() == 1009
+
+
+async def test_nothing_is_done_before_hello(server: str, channel: NewChannel) -> None:
+    granted = await db(ticket, channel)
+    before = await db(stored)
+    async with open_socket(server) as socket:
+        for frame in (MESSAGE, {"type": "ping"}):
+            await socket.send(frame)
+            assert (await socket.until("error"))["code"] == "out_of_order"
+        assert (await socket.hello(granted["ticket"]))["type"] == "welcome"
+    assert await db(stored) == before
+
+
+@pytest.mark.parametrize("last_seq", [-1, 1.5, True, "3", 2**53, None])
+async def test_a_last_seq_that_is_no_number_costs_no_ticket(server: str, channel: NewChannel, last_seq: object) -> None:
+    granted = await db(ticket, channel)
+    async with open_socket(server) as socket:
+        await socket.send({"type": "hello", "ticket": granted["ticket"], "last_seq": last_seq})
+        assert (await socket.until("error"))["field"] == "last_seq"
+        assert not await db(SocketTicket.objects.exclude(used_at=None).exists)
+        assert (await socket.hello(granted["ticket"]))["type"] == "welcome"
+
+
+async def test_who_does_not_say_hello_is_let_go(
+    server: str, channel: NewChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumer, "HELLO_SECONDS", 0.05)
+    async with open_socket(server) as socket:
+        assert await socket.close_code() == 4401
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        None,
+        "null",
+        "https://notshop.acme.test",
+        "https://shop.acme.test:8443",
+        "http://shop.acme.test",
+        "https://shop.acme.test.evil.test",
+    ],
+)
+async def test_a_page_of_no_channel_opens_no_socket(server: str, channel: NewChannel, origin: str | None) -> None:
+    async with open_socket(server, origin=origin) as socket:  # closed by the handshake alone, before any ticket
+        assert await socket.close_code() == 4403
+    assert [frame["code"] for frame in socket.frames] == ["origin_refused"]
+
+
+async def test_a_ticket_shown_by_another_page_is_refused_and_void(server: str, channel: NewChannel) -> None:
+    granted = await db(ticket, channel)
+    async with open_socket(server, origin=settings.BASE_URL) as thief:  # this installation's own pages are known
+        assert (await thief.hello(granted["ticket"]))["code"] == "origin_refused"
+        assert await thief.close_code() == 4403
+    async with open_socket(server) as owner:
+        assert (await owner.hello(granted["ticket"]))["code"] == "ticket_refused"
+
+
+async def test_a_program_opens_a_socket_with_its_key(server: str, channel: NewChannel, workspace: Workspace) -> None:
+    plain = (await db(issue_api_key, workspace, "relay", scopes=["conversations:write"])).plain
+    login = {"Authorization": f"Bearer {plain}"}
+    response = await db(ask_for_ticket, {"channel": channel.channel.key}, origin=None, **login)
+    async with open_socket(server, origin=None, **login) as socket:
+        assert (await socket.hello(response.json()["ticket"]))["type"] == "welcome"
+    async with open_socket(server, origin=None, Authorization="Bearer sk_wrong_key") as socket:
+        assert await socket.close_code() == 4403
+
+
+@pytest.mark.parametrize("path", ["/", "/ws/v1/chat", "/ws/v1/nothing/", "/ws/v2/chat/"])
+async def test_an_unknown_path_closes_with_a_code(server: str, path: str) -> None:
+    async with open_socket(server, path=path) as socket:
+        assert await socket.close_code() == 4404
+
+
+async def test_too_many_messages_are_refused_one_by_one(
+    server: str, channel: NewChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pace, "messages", lambda: Pace(2, 0))
+    async with greeted(server, await db(ticket, channel)) as socket:
+        for number in range(3):
+            await socket.say("message", client_id=f"m{number}", text="Hello")
+        error = await socket.until("error")
+        assert (error["code"], error["client_id"]) == ("rate_limited", "m2")
+        await socket.quiet()
+    assert await db(Message.objects.filter(source="customer").count) == 2
+
+
+async def test_a_flood_ends_the_socket(server: str, channel: NewChannel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pace, "frames", lambda: Pace(5, 0))
+    async with greeted(server, await db(ticket, channel)) as socket:
+        for _ in range(5):
+            await socket.say("ping")
+        assert await socket.close_code() == 4429
+
+
+async def test_an_idle_socket_that_answers_the_servers_pings_stays(channel: NewChannel) -> None:
+    """Several rounds of the server's own pings pass in silence, as they do in a minute with the real intervals."""
+    with served(ws_ping_interval=0.2, ws_ping_timeout=0.2) as running:
+        granted = await db(ticket, channel)
+        async with greeted(running.address, granted) as socket:
+            with pytest.raises(TimeoutError):
+                await socket.next(seconds=1.5)
+            assert await socket.quiet() == []
+        await asyncio.to_thread(running.wait_until_idle)
+
+
+async def test_a_socket_that_says_nothing_for_long_is_closed(
+    server: str, channel: NewChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rollcall, "ROUND_SECONDS", 0.05)
+    monkeypatch.setattr(rollcall, "IDLE_SECONDS", 0.3)
+    async with greeted(server, await db(ticket, channel)) as socket:
+        assert await socket.close_code() == 4408
+
+
+async def test_the_head_is_told_from_time_to_time(
+    server: str, channel: NewChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rollcall, "ROUND_SECONDS", 0.05)
+    async with greeted(server, await db(ticket, channel)) as socket:
+        assert (await socket.until("head"))["seq"] == 1

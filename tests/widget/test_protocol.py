@@ -1,0 +1,152 @@
+"""The schemas beside the protocol say what the code does; what waits for a slow reader is bounded."""
+
+import json
+from dataclasses import fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, get_args
+from uuid import uuid4
+
+import pytest
+
+from supportbot.chat.signals import Delta, EventView, NewEvent
+from supportbot.widget import protocol
+from supportbot.widget.errors import FrameError
+from supportbot.widget.mailbox import MAX_BYTES, MAX_ITEMS, Close, Mailbox
+from supportbot.widget.pace import Pace
+from supportbot.widget.parsing import FRAMES, parse_client_frame
+from supportbot.widget.strictjson import BadJson, loads
+from tests.widget.page import CLIENT_FRAMES, SERVER_FRAMES, schema
+
+ID = str(uuid4())
+GOOD: list[dict[str, Any]] = [
+    {"type": "hello", "ticket": "st_x", "last_seq": 3},
+    {"type": "message", "client_id": "m-1", "text": "Hello"},
+    {"type": "stop"},
+    {"type": "confirm", "request": ID, "digest": "0" * 64},
+    {"type": "decline", "request": ID},
+    {"type": "request_human", "reason": "Please"},
+    {"type": "identify", "token": "a.b.c"},
+    {"type": "logout"},
+    {"type": "retry", "message": ID},
+    {"type": "rate", "score": 5, "comment": "Fine", "message": ID},
+    {"type": "typing"},
+    {"type": "ping"},
+]
+
+
+def variants(name: str) -> dict[str, dict[str, Any]]:
+    return {variant["properties"]["type"]["const"]: variant for variant in schema(name)["oneOf"]}
+
+
+def test_the_schemas_name_the_same_frames_as_the_code() -> None:
+    assert set(variants("client")) == set(FRAMES) == {frame["type"] for frame in GOOD}
+    server = {frame.__dataclass_fields__["type"].default: frame for frame in get_args(protocol.ServerFrame)}
+    assert set(variants("server")) == set(server)
+    for kind, variant in variants("server").items():
+        assert set(variant["properties"]) == {field.name for field in fields(server[kind])}, kind
+
+
+@pytest.mark.parametrize("frame", GOOD, ids=lambda frame: str(frame["type"]))
+def test_code_and_schema_take_and_refuse_the_same(frame: dict[str, Any]) -> None:
+    CLIENT_FRAMES.validate(frame)
+    parse_client_frame(json.dumps(frame))
+    required = variants("client")[frame["type"]]["required"]
+    for name in set(frame) - {"type"}:
+        without = {key: value for key, value in frame.items() if key != name}
+        assert takes(without) == CLIENT_FRAMES.is_valid(without) == (name not in required)
+        assert not takes({**frame, name: None}) and not CLIENT_FRAMES.is_valid({**frame, name: None})
+    assert not takes({**frame, "role": "agent"}) and not CLIENT_FRAMES.is_valid({**frame, "role": "agent"})
+
+
+def takes(frame: dict[str, Any]) -> bool:
+    try:
+        parse_client_frame(json.dumps(frame))
+    except FrameError:
+        return False
+    return True
+
+
+def test_every_server_frame_is_encoded_as_its_schema_says() -> None:
+    turn = protocol.LiveTurn(ID, 1, 0, "")
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    frames: list[protocol.ServerFrame] = [
+        protocol.Welcome(uuid4(), 0, "An AI answers.", None, protocol.LIMITS),
+        protocol.Welcome(uuid4(), 7, "An AI answers.", turn, protocol.LIMITS),
+        protocol.Ack("m1", 2),
+        protocol.Event(2, 1, "message", {"text": "Hello"}, now),
+        protocol.Delta(ID, 1, 0, "Hel"),
+        protocol.Status(ID, "Looking into our help pages"),
+        protocol.Typing("Bob"),
+        protocol.Head(2),
+        protocol.Reset(),
+        protocol.Refusal("invalid_frame", "No.", "text", "m1", uuid4()),
+        protocol.Refusal("unavailable", "Not now."),
+    ]
+    assert {type(frame) for frame in frames} == set(get_args(protocol.ServerFrame))
+    for frame in frames:
+        SERVER_FRAMES.validate(json.loads(protocol.encode(frame)))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "nul", '{"a":1,"a":2}', '{"a":{"b":1,"b":2}}', "NaN", "-Infinity", "[" * 17 + "]" * 17, "9" * 5_000],
+)
+def test_strict_json_refuses(text: str) -> None:
+    with pytest.raises(BadJson):
+        loads(text)
+
+
+def test_strict_json_reads_the_rest() -> None:
+    brackets = "[{" * 50
+    assert loads(json.dumps({"text": brackets + '\\"[', "list": [1, 2.5, None]})) == {
+        "text": brackets + '\\"[',
+        "list": [1, 2.5, None],
+    }
+    assert loads("[" * 16 + "]" * 16)
+
+
+async def test_a_full_mailbox_keeps_nothing_but_the_close() -> None:
+    mailbox = Mailbox()
+    for index in range(MAX_ITEMS + 1):
+        mailbox.put(Delta(ID, 1, index, "word "))
+    assert await mailbox.next() == Close(4429, "too slow: resume with last_seq")
+    assert mailbox.is_closing
+
+
+async def test_a_mailbox_counts_bytes_and_gives_them_back() -> None:
+    mailbox = Mailbox()
+    long = EventView(2, 1, "message", {"text": "x" * 4_000}, is_public=True, created_at=datetime.now(UTC))
+    for _ in range(3):
+        for _ in range(MAX_BYTES // 5_000):
+            mailbox.put(NewEvent(2, long))
+        assert not mailbox.is_closing
+        for _ in range(MAX_BYTES // 5_000):
+            await mailbox.next()
+    for _ in range(MAX_BYTES // 4_000):
+        mailbox.put(NewEvent(2, long))
+    assert mailbox.is_closing
+
+
+async def test_what_was_put_before_a_close_is_written_first() -> None:
+    mailbox = Mailbox()
+    mailbox.put("error")
+    mailbox.close(4400, "bad")
+    mailbox.put("too late")
+    assert [await mailbox.next(), await mailbox.next()] == ["error", Close(4400, "bad")]
+
+
+def test_a_pace_lets_a_burst_through_and_then_so_many_a_second() -> None:
+    now = [0.0]
+    pace = Pace(3, 0.5, clock=lambda: now[0])
+    assert [pace.allows() for _ in range(4)] == [True, True, True, False]
+    now[0] = 2.0
+    assert [pace.allows(), pace.allows()] == [True, False]
+    now[0] = 1_000.0
+    assert [pace.allows() for _ in range(4)] == [True, True, True, False]
+
+
+def test_the_protocol_document_speaks_of_every_frame() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text()
+    for name in [*variants("client"), *variants("server")]:
+        assert f"`{name}" in text, name

@@ -1,0 +1,50 @@
+"""A reader that does not read costs little, is let go with a code, and disturbs nobody."""
+
+import asyncio
+from uuid import UUID
+
+import pytest
+
+from supportbot.accounts.services import NewChannel
+from supportbot.asyncdb import db
+from supportbot.chat.signals import Delta
+from supportbot.chat.stream import tell
+from supportbot.widget import mailbox, rollcall
+from tests.widget.page import greeted, ticket
+from tests.widget.serving import Served
+
+pytestmark = pytest.mark.django_db(transaction=True)
+MESSAGE = "0197f000-0000-7000-8000-000000000000"
+
+
+def flood(conversation: str) -> None:
+    """Say more than the kernel's buffers and the mailbox hold together."""
+    for index in range(2_000):
+        tell(UUID(conversation), Delta(MESSAGE, 1, index, "x" * 16_000))
+
+
+async def test_a_slow_reader_is_closed_and_another_reads_on(server: str, channel: NewChannel) -> None:
+    first = await db(ticket, channel)
+    second = await db(ticket, channel)
+    async with greeted(server, first) as slow, greeted(server, second) as other:
+        slow.connection.transport.pause_reading()  # type: ignore[attr-defined]  # the peer's TCP window fills up
+        flood(first["conversation"])
+        await other.say("message", client_id="m1", text="Am I held up?")
+        await other.until("ack")
+        slow.connection.transport.resume_reading()  # type: ignore[attr-defined]
+        assert await slow.close_code() == 4429
+
+
+async def test_a_reader_that_never_reads_again_is_cut_off(
+    server: str, running: Served, channel: NewChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mailbox, "MAX_ITEMS", 100_000)  # so that it is the writer that is stuck, not the mailbox full
+    monkeypatch.setattr(mailbox, "MAX_BYTES", 1_000_000_000)
+    monkeypatch.setattr(rollcall, "ROUND_SECONDS", 0.05)
+    monkeypatch.setattr(rollcall, "STUCK_SECONDS", 0.3)
+    granted = await db(ticket, channel)
+    async with greeted(server, granted) as slow:
+        slow.connection.transport.pause_reading()  # type: ignore[attr-defined]
+        flood(granted["conversation"])
+        await asyncio.to_thread(running.wait_until_idle)  # its task has ended although nothing was read
+        slow.connection.transport.abort()  # type: ignore[attr-defined]
