@@ -3,14 +3,15 @@
 from collections.abc import Iterable
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Max, Min, QuerySet
 from django.utils.timezone import now
 
 from supportbot.accounts.scope import across_workspaces
-from supportbot.chat.models import Audience, Conversation, ConversationEvent, Message, Turn
+from supportbot.chat.models import Audience, Conversation, ConversationEvent, Message, Source, Turn
 from supportbot.chat.signals import EventView, TurnView
 
 MAX_EVENTS = 500
+ANSWERERS = (Source.ASSISTANT, Source.AGENT)
 
 
 def events_after(
@@ -63,3 +64,12 @@ def history(conversation: Conversation, *, limit: int = 20) -> list[Message]:
         conversation=conversation, audience=Audience.EVERYONE, seq__gt=conversation.episode_start_seq
     )
     return list(reversed(messages.order_by("-seq")[:limit]))
+
+
+def first_unanswered_seq(conversation: Conversation) -> int | None:
+    """Return where the customer's messages begin that neither a person nor the assistant has answered; None if none."""
+    public = Message.objects.filter(conversation=conversation, audience=Audience.EVERYONE)
+    answered: int = public.filter(source__in=ANSWERERS).aggregate(last=Max("seq", default=0))["last"]
+    waiting = public.filter(source=Source.CUSTOMER, seq__gt=answered)
+    first: int | None = waiting.aggregate(first=Min("seq"))["first"]
+    return first

@@ -10,6 +10,7 @@ from supportbot.chat.errors import ClientIdReused, ConversationEnded, NotYours
 from supportbot.chat.log import append_event, is_open, lock_conversation, touch
 from supportbot.chat.models import Audience, Conversation, Message, Source
 from supportbot.chat.notice import ai_notice
+from supportbot.chat.selectors import first_unanswered_seq
 from supportbot.chat.texts import clean_client_id, clean_text
 from supportbot.chat.turns import start_turn
 from supportbot.ids import uuid7
@@ -64,7 +65,7 @@ def add_agent_message(conversation_id: UUID, *, text: str, author: User, client_
     if conversation.mode != Conversation.Mode.PERSON or conversation.agent_id != author.pk:
         raise NotYours()
     receipt = _add_message(conversation, Source.AGENT, text, client_id=client_id, author=author)
-    announce("agent_replied", receipt.message_id, workspace_id=conversation.workspace_id)
+    announce("agent_replied", receipt.message_id, workspace_id=conversation.workspace_pk)
     return receipt
 
 
@@ -90,14 +91,20 @@ def hand_over(conversation: Conversation, *, mode: str, agent: User | None = Non
 
 
 def give_back(conversation: Conversation, *, note: str) -> None:
-    """Let the assistant answer a locked conversation again; a new episode begins, with the person's note."""
+    """Let the assistant answer a locked conversation again; a new episode begins, with the person's note.
+
+    What the customer wrote and nobody answered is part of it, and is answered now.
+    """
+    unanswered = first_unanswered_seq(conversation)
     touch(
         conversation,
         mode=Conversation.Mode.ASSISTANT,
         agent=None,
         handoff_note=note,
-        episode_start_seq=conversation.last_seq,
+        episode_start_seq=unanswered - 1 if unanswered else conversation.last_seq,
     )
+    if unanswered:
+        start_turn(conversation)
 
 
 def _earlier(conversation: Conversation, source: str, client_id: str, text: str) -> Receipt | None:

@@ -10,7 +10,7 @@ conversations watched here with the database, which heals every signal that was 
 import asyncio
 import threading
 import time
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
@@ -25,8 +25,6 @@ from supportbot.chat.signals import (
     Delta,
     NewEvent,
     Signal,
-    StopRequested,
-    TurnsSuperseded,
     TurnWaiting,
     Watched,
     signal_from_wire,
@@ -197,41 +195,3 @@ def _message(conversation_id: UUID, signal: Signal) -> dict[str, Any]:
         "conversation": conversation_id.hex,
         "signal": signal_to_wire(signal),
     }
-
-
-class Subscription:
-    """A reader's queue of signals. A slow reader loses the oldest and is told to read the log up to the newest."""
-
-    CAPACITY: Final = 256
-
-    def __init__(self, conversation_id: UUID) -> None:
-        self.conversation_id = conversation_id
-        self._waiting: deque[Signal] = deque()
-        self._arrived = asyncio.Event()
-
-    async def open(self) -> None:
-        await switchboard().listen(self.conversation_id, self._put)
-
-    def close(self) -> None:
-        switchboard().unlisten(self.conversation_id, self._put)
-
-    async def next(self) -> Signal:
-        """Return the next signal in order, waiting for it."""
-        while not self._waiting:
-            self._arrived.clear()
-            await self._arrived.wait()
-        return self._waiting.popleft()
-
-    def next_nowait(self) -> Signal | None:
-        """Return the next signal if there is one."""
-        return self._waiting.popleft() if self._waiting else None
-
-    def _put(self, signal: Signal) -> None:
-        if isinstance(signal, StopRequested | TurnsSuperseded):  # the runner's concern
-            return
-        self._waiting.append(signal)
-        if len(self._waiting) > self.CAPACITY:
-            head = max((lost.seq for lost in self._waiting if isinstance(lost, NewEvent)), default=0)
-            self._waiting.clear()
-            self._waiting.append(NewEvent(head, None))
-        self._arrived.set()

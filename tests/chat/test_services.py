@@ -132,11 +132,27 @@ def test_customers_do_not_see_notes_and_their_view_has_no_gap(conversation: Conv
 
 def test_what_a_person_settled_is_not_part_of_the_next_episode(conversation: Conversation, bob: User) -> None:
     add_customer_message(conversation.pk, text="Old trouble", client_id="c1")
+    hand_over(lock_conversation(conversation.pk), mode=Conversation.Mode.PERSON, agent=bob)
+    add_agent_message(conversation.pk, text="I will call you.", author=bob, client_id="a1")
     give_back(lock_conversation(conversation.pk), note="Promised a call on Friday.")
     add_customer_message(conversation.pk, text="New question", client_id="c2")
 
     assert said(conversation) == ["New question"]
     assert conversation.handoff_note == "Promised a call on Friday."
+
+
+def test_what_nobody_answered_is_answered_after_the_return(conversation: Conversation, bob: User) -> None:
+    add_customer_message(conversation.pk, text="Old trouble", client_id="c1")
+    hand_over(lock_conversation(conversation.pk), mode=Conversation.Mode.PERSON, agent=bob)
+    add_agent_message(conversation.pk, text="Solved.", author=bob, client_id="a1")
+    Turn.objects.all().delete()
+    add_customer_message(conversation.pk, text="One more thing", client_id="c2")
+    add_customer_message(conversation.pk, text="How long is delivery?", client_id="c3")
+    assert not Turn.objects.exists()
+
+    give_back(lock_conversation(conversation.pk), note="")
+    assert said(conversation) == ["One more thing", "How long is delivery?"]
+    assert Turn.objects.get().state == Turn.State.PENDING
 
 
 def test_another_workspace_cannot_write_here(conversation: Conversation, other_workspace: Workspace) -> None:
