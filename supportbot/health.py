@@ -19,6 +19,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from kombu.exceptions import OperationalError
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from kb.models import Recipe
+from kb.ports import embedder
 from supportbot.celery import app as celery_app
 from supportbot.outbox.tasks import HEARTBEAT_KEY
 
@@ -82,6 +84,7 @@ def _migrations() -> str:
 
 def _layer() -> str:
     layer = get_channel_layer()
+    assert layer is not None  # settings always name one
     async_to_sync(layer.send)("readyz", {"type": "probe"})
     return "ok"
 
@@ -97,6 +100,12 @@ def _worker() -> str:
     return "ok" if seen and time.time() - seen < HEARTBEAT_MAX_AGE_SECONDS else "no heartbeat"
 
 
+def _recipe() -> str:
+    """The vectors stored are those the set embedder makes; without a recipe nothing has been imported yet."""
+    active = Recipe.objects.filter(is_active=True).first()
+    return "ok" if active is None or active.name == embedder().recipe.name else "kb_reindex is due"
+
+
 CHECKS: dict[str, Callable[[], str]] = {
     "database": _database,
     "vector": _vector_extension,
@@ -104,4 +113,5 @@ CHECKS: dict[str, Callable[[], str]] = {
     "layer": _layer,
     "broker": _broker,
     "worker": _worker,
+    "recipe": _recipe,
 }

@@ -1,0 +1,71 @@
+"""Liveness, readiness and who may see their details."""
+
+import time
+
+import pytest
+from django.core.cache import cache
+from django.test import Client
+from pytest_django import DjangoAssertNumQueries
+from pytest_django.fixtures import Settings
+
+from kb.models import Recipe
+from supportbot.outbox.tasks import HEARTBEAT_KEY, heartbeat
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def a_worker_lives() -> None:
+    heartbeat()
+
+
+def test_alive_touches_no_database(client: Client, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    with django_assert_num_queries(0):
+        assert client.get("/livez").content == b"ok\n"
+
+
+def test_ready_says_what_was_checked(client: Client) -> None:
+    answer = client.get("/readyz")
+    assert answer.status_code == 200
+    assert answer.json()["ready"] is True
+    assert set(answer.json()["checks"].values()) == {"ok"}
+
+
+def test_a_silent_worker_is_not_ready(client: Client) -> None:
+    cache.set(HEARTBEAT_KEY, time.time() - 60)
+    answer = client.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["checks"]["worker"] == "no heartbeat"
+
+
+def test_vectors_of_another_model_are_not_ready(client: Client) -> None:
+    Recipe.objects.create(name="another-model", model="x", dimensions=3, is_active=True)
+    answer = client.get("/readyz")
+    assert answer.status_code == 503
+    assert "kb_reindex" in answer.json()["checks"]["recipe"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "headers"),
+    [
+        ({"PUBLIC_URL": "https://support.example"}, {}),
+        ({"HOST": "0.0.0.0"}, {}),
+        ({}, {"X-Forwarded-For": "203.0.113.9"}),
+        ({}, {"Forwarded": "for=203.0.113.9"}),
+        ({"METRICS_TOKEN": "secret", "PUBLIC_URL": "https://support.example"}, {"Authorization": "Bearer wrong"}),
+    ],
+)
+def test_strangers_see_no_details(
+    client: Client, settings: Settings, setting: dict[str, str], headers: dict[str, str]
+) -> None:
+    for name, value in setting.items():
+        setattr(settings, name, value)
+    assert "checks" not in client.get("/readyz", headers=headers).json()
+    assert client.get("/metrics", headers=headers).status_code == 403
+
+
+def test_the_token_opens_details_and_metrics(client: Client, settings: Settings) -> None:
+    settings.METRICS_TOKEN, settings.PUBLIC_URL = "secret", "https://support.example"
+    headers = {"Authorization": "Bearer secret"}
+    assert "checks" in client.get("/readyz", headers=headers).json()
+    assert b"python_info" in client.get("/metrics", headers=headers).content
