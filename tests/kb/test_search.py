@@ -1,0 +1,314 @@
+"""What a question finds, for whom, and what it never finds."""
+
+import json
+import logging
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from pytest_django.fixtures import Settings
+
+from kb import candidates
+from kb.access import Viewer, may_read
+from kb.errors import EmbeddingUnavailable, RecipeMismatch
+from kb.index import sync_articles
+from kb.models import Article, Audience, Chunk, Recipe, State
+from kb.search import Retrieval, search
+from kb.services import Change, archive, create_article, publish, save_draft
+from kb.testing import HashEmbedder
+from supportbot.accounts.models import Workspace
+from supportbot.accounts.scope import workspace_scope
+
+pytestmark = pytest.mark.django_db
+
+PUBLIC = Viewer()
+TOPICS = {
+    "returns": "You may send a jacket back within thirty days. The refund follows once the parcel has arrived.",
+    "delivery": "A parcel to Austria takes four days and costs nine euros.",
+    "warranty": "A tent has a guarantee of five years against torn seams.",
+    "vouchers": "A voucher is valid for three years and cannot be paid out in cash.",
+}
+
+
+def write(name: str, body: str, **facts: Any) -> Article:
+    return publish(create_article(Change(title=name.title(), body=body, **facts), external_id=name).pk)
+
+
+@pytest.fixture
+def shop(workspace: Workspace) -> Workspace:
+    """Four indexed articles."""
+    sync_articles([write(name, body).pk for name, body in TOPICS.items()])
+    return workspace
+
+
+def names(found: Retrieval) -> list[str]:
+    return [passage.external_id for passage in found.passages]
+
+
+@pytest.mark.parametrize("mode", ["hybrid", "lexical", "vector"])
+def test_the_passage_that_answers_comes_first(shop: Workspace, mode: Any) -> None:
+    found = search("how long is a voucher valid", viewer=PUBLIC, mode=mode)
+    first = found.passages[0]
+    assert first.external_id == "vouchers"
+    article = Article.objects.get(pk=first.article_id)
+    assert article.live_revision is not None
+    assert article.live_revision.body[first.start : first.end] == first.text
+    assert (first.title, first.revision, first.locale) == ("Vouchers", 1, "en")
+    assert (first.similarity is None) == (mode == "lexical")
+    assert [passage.score for passage in found.passages] == sorted((p.score for p in found.passages), reverse=True)
+
+
+def test_no_more_than_asked_for(shop: Workspace) -> None:
+    assert len(search("parcel jacket tent voucher", viewer=PUBLIC, limit=2).passages) == 2
+
+
+def test_a_word_that_only_the_title_holds_is_found(workspace: Workspace) -> None:
+    sync_articles([write("gaiters", "They keep snow out.").pk, write("boots", "They keep feet warm.").pk])
+    assert names(search("gaiters", viewer=PUBLIC, mode="lexical")) == ["gaiters"]
+
+
+def test_published_words_are_found_before_any_vector_is_there(workspace: Workspace) -> None:
+    write("returns", TOPICS["returns"])
+    assert Chunk.objects.filter(embedding=None).exists()
+    found = search("send a jacket back", viewer=PUBLIC)
+    assert names(found) == ["returns"]
+    assert found.is_answerable
+    assert found.passages[0].similarity is None
+
+
+def test_an_edit_is_found_at_once_and_the_old_words_are_gone(shop: Workspace) -> None:
+    row = Article.objects.get(external_id="delivery")
+    save_draft(row.pk, Change(body="A parcel to Norway takes nine days."))
+    assert names(search("Norway", viewer=PUBLIC, mode="lexical")) == []
+    publish(row.pk)
+    assert names(search("Norway", viewer=PUBLIC, mode="lexical")) == ["delivery"]
+    assert names(search("Austria", viewer=PUBLIC, mode="lexical")) == []
+
+
+@pytest.mark.parametrize("mode", ["hybrid", "lexical", "vector"])
+def test_an_archived_article_is_never_found(shop: Workspace, mode: Any) -> None:
+    archive(Article.objects.get(external_id="vouchers").pk)
+    assert "vouchers" not in names(search("voucher valid three years", viewer=PUBLIC, mode=mode))
+
+
+def test_what_is_archived_behind_the_services_is_hidden_too(shop: Workspace) -> None:
+    Article.objects.filter(external_id="vouchers").update(state=State.ARCHIVED)
+    assert Chunk.objects.filter(article__external_id="vouchers").exists()
+    assert "vouchers" not in names(search("voucher valid three years", viewer=PUBLIC))
+
+
+@pytest.mark.parametrize("scan", ["exact", "index"])
+@pytest.mark.parametrize("audience", Audience.values)
+def test_search_finds_exactly_what_the_viewer_may_read(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, audience: str, scan: str
+) -> None:
+    if scan == "index":
+        monkeypatch.setattr("kb.search.EXACT_UP_TO", 0)
+    rows = [write(f"{kind}-{n}", f"A parcel, number {n}.", audience=kind) for kind in Audience.values for n in range(3)]
+    sync_articles([row.pk for row in rows])
+    archive(rows[0].pk)
+    viewer = Viewer(audience)
+    for mode in ("hybrid", "lexical", "vector"):
+        found = search("parcel number", viewer=viewer, limit=50, mode=mode)
+        assert set(names(found)) == {row.external_id for row in Article.objects.all() if may_read(viewer, row)}
+
+
+@pytest.mark.parametrize("scan", ["exact", "index"])
+def test_equal_texts_of_another_workspace_are_never_found(
+    shop: Workspace, other_workspace: Workspace, monkeypatch: pytest.MonkeyPatch, scan: str
+) -> None:
+    if scan == "index":
+        monkeypatch.setattr("kb.search.EXACT_UP_TO", 0)
+    with workspace_scope(other_workspace.pk):
+        sync_articles([write(name, body).pk for name, body in TOPICS.items()])
+        theirs = set(Chunk.objects.values_list("pk", flat=True))
+    for question in (*TOPICS.values(), "parcel", "voucher tent jacket"):
+        for mode in ("hybrid", "lexical", "vector"):
+            found = {passage.chunk_id for passage in search(question, viewer=PUBLIC, limit=50, mode=mode).passages}
+            assert found and not found & theirs
+
+
+def test_the_same_article_in_the_viewers_language_comes_first(workspace: Workspace) -> None:
+    body = "Returns: Rücksendung within thirty days."
+    sync_articles([write("returns-en", body, locale="en").pk, write("returns-de", body, locale="de").pk])
+    assert names(search("Rücksendung", viewer=Viewer(locale="de-AT"))) == ["returns-de", "returns-en"]
+    assert names(search("Rücksendung", viewer=Viewer(locale="en"))) == ["returns-en", "returns-de"]
+
+
+def test_german_words_are_found_in_other_forms(workspace: Workspace) -> None:
+    write("fristen", "Bestellte Jacken können zurückgeschickt werden.", locale="de")
+    write("returns", "Jackets can be sent back.", locale="en")
+    assert names(search("Wie schicke ich eine bestellte Jacke zurück?", viewer=PUBLIC, mode="lexical")) == ["fristen"]
+
+
+def test_without_the_model_search_goes_by_words_and_says_so_in_the_log(
+    shop: Workspace, embedder: HashEmbedder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(embedder, "query", unavailable)
+    with caplog.at_level(logging.WARNING, "kb.search"):
+        found = search("how long is a voucher valid", viewer=PUBLIC)
+    assert names(found)[0] == "vouchers"
+    assert found.is_answerable
+    assert "embedding_unavailable" in caplog.text
+    assert "voucher" not in caplog.text
+
+
+def test_without_the_model_and_without_the_fallback_it_is_an_error(
+    shop: Workspace, embedder: HashEmbedder, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    monkeypatch.setattr(embedder, "query", unavailable)
+    with pytest.raises(EmbeddingUnavailable):
+        search("voucher", viewer=PUBLIC, mode="vector")
+    settings.KB_LEXICAL_FALLBACK = False
+    with pytest.raises(EmbeddingUnavailable):
+        search("voucher", viewer=PUBLIC)
+    assert names(search("voucher", viewer=PUBLIC, mode="lexical")) == ["vouchers"]
+
+
+def test_vectors_of_another_recipe_are_not_compared(shop: Workspace, settings: Settings) -> None:
+    Recipe.objects.filter(is_active=True).update(name="another model")
+    assert names(search("voucher", viewer=PUBLIC)) == ["vouchers"]
+    with pytest.raises(RecipeMismatch):
+        search("voucher", viewer=PUBLIC, mode="vector")
+
+
+def unavailable(text: str) -> list[float]:
+    raise EmbeddingUnavailable
+
+
+@pytest.mark.parametrize(
+    "query", ["", "  ", "\x00", "\ud800", "' | & ! <-> :*", "the of and", "\\", "x" * 100_000, "🤷"]
+)
+def test_questions_of_nothing_are_answered_calmly(shop: Workspace, query: str) -> None:
+    found = search(query, viewer=PUBLIC)
+    assert 0.0 <= found.confidence <= 1.0
+    assert len(found.passages) <= 8
+
+
+@hypothesis_settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.text(max_size=200))
+def test_no_question_breaks_the_search(shop: Workspace, query: str) -> None:
+    search(query, viewer=PUBLIC)
+
+
+def test_an_empty_knowledge_base_answers_nothing(workspace: Workspace) -> None:
+    found = search("voucher", viewer=PUBLIC)
+    assert (found.passages, found.confidence, found.is_answerable) == ((), 0.0, False)
+
+
+def test_a_question_about_something_else_is_not_answerable(shop: Workspace) -> None:
+    assert search("how long is a voucher valid", viewer=PUBLIC).is_answerable
+    assert not search("who won the chess championship in Reykjavik", viewer=PUBLIC).is_answerable
+
+
+def test_a_long_message_finds_all_it_asks_about(shop: Workspace) -> None:
+    chatter = "By the way, we had such lovely weather on our last journey that everybody was happy about it. " * 3
+    message = f"{chatter} How many days does a parcel to Austria take? {chatter} How long is a voucher valid in years?"
+    assert set(names(search(message, viewer=PUBLIC, limit=2))) == {"delivery", "vouchers"}
+
+
+def test_the_index_scan_finds_what_the_exact_one_finds_under_a_narrow_filter(
+    workspace: Workspace, other_workspace: Workspace
+) -> None:
+    with workspace_scope(other_workspace.pk):
+        sync_articles([write(f"n{n}", f"parcel number {n} from the warehouse").pk for n in range(150)])
+    sync_articles([write(f"m{n}", f"parcel number {n} from the warehouse").pk for n in range(12)])
+    recipe = Recipe.objects.get(is_active=True)
+    scope = candidates.Scope(workspace.pk, recipe, PUBLIC)
+    vector = HashEmbedder().query("parcel number 7 from the warehouse")
+    exact = candidates.nearest_exactly(scope, vector, limit=10)
+    assert len(exact) == 10
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+    found = candidates.nearest_by_index(scope, vector, limit=10)
+    assert [round(row.similarity or 0, 4) for row in found] == [round(row.similarity or 0, 4) for row in exact]
+
+
+def test_a_search_asks_the_database_a_fixed_number_of_times(
+    shop: Workspace, django_assert_max_num_queries: Any
+) -> None:
+    with django_assert_max_num_queries(9):
+        search("how long is a voucher valid", viewer=Viewer(locale="en"))
+
+
+def run(*arguments: str) -> Any:
+    out = StringIO()
+    call_command(*arguments, "--json", stdout=out, stderr=StringIO())
+    return json.loads(out.getvalue())
+
+
+def test_kb_search_prints_the_promised_fields(shop: Workspace) -> None:
+    facts = run("kb_search", "how long is a voucher valid", "-k", "2")
+    assert facts["query"] == "how long is a voucher valid" and facts["took_ms"] > 0
+    assert len(facts["passages"]) == 2
+    first = facts["passages"][0]
+    assert {"article", "external_id", "title", "score", "text", "start", "end", "revision"} <= set(first)
+    assert (first["external_id"], first["revision"]) == ("vouchers", 1)
+
+
+def test_kb_search_minds_the_audience(workspace: Workspace) -> None:
+    write("secret", "The goodwill budget is five hundred.", audience="internal")
+    assert run("kb_search", "goodwill budget")["passages"] == []
+    assert len(run("kb_search", "goodwill budget", "--audience", "internal")["passages"]) == 1
+
+
+def questions(folder: Path, *rows: object) -> str:
+    path = folder / "questions.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return str(path)
+
+
+def test_kb_eval_marks_what_is_found(shop: Workspace, tmp_path: Path) -> None:
+    rows = [
+        {"id": 1, "question": "how long is a voucher valid", "gold": ["vouchers"]},
+        {"id": "2", "scenario": "parcel to Austria", "gold_docs": ["delivery", "nowhere"]},
+        {"id": "3", "question": "voucher valid", "gold": ["tents"], "exclude": []},
+    ]
+    for mode in ("hybrid", "lexical", "vector"):
+        facts = run("kb_eval", questions(tmp_path, *rows), "--mode", mode)
+        assert list(facts) == ["n", "hit1", "hit5", "recall10", "mrr10", "ndcg10", "p50_ms", "p95_ms"]
+        assert (facts["n"], facts["hit1"], facts["recall10"]) == (3, 0.6667, 0.5)
+
+
+def test_excluded_articles_are_dropped_before_ranking(shop: Workspace, tmp_path: Path) -> None:
+    row = {"id": 1, "question": "parcel refund jacket", "gold": ["delivery"], "exclude_docs": ["returns"]}
+    assert run("kb_eval", questions(tmp_path, row), "--mode", "lexical")["hit1"] == 1.0
+    del row["exclude_docs"]
+    assert run("kb_eval", questions(tmp_path, row), "--mode", "lexical")["hit1"] == 0.0
+
+
+def test_kb_eval_compares_the_modes(shop: Workspace, tmp_path: Path) -> None:
+    row = {"id": 1, "question": "how long is a voucher valid", "gold": "vouchers"}
+    facts = run("kb_eval", questions(tmp_path, row), "--compare")
+    assert set(facts["modes"]) == {"hybrid", "lexical", "vector"}
+    assert facts["hybrid_over"]["lexical"]["mrr10"] == [0.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("content", "cause"),
+    [
+        ("", "no questions"),
+        ("{", "line 1 is not JSON"),
+        ("[]", "not a JSON object"),
+        ('{"gold": ["a"]}', "no question"),
+        ('{"question": "x"}', "names no article"),
+        ('{"question": "x", "gold": [{}]}', "not an external id"),
+        ("\xff", "not UTF-8"),
+    ],
+)
+def test_a_broken_file_of_questions_is_one_sentence(shop: Workspace, tmp_path: Path, content: str, cause: str) -> None:
+    path = tmp_path / "broken.jsonl"
+    path.write_bytes(content.encode("latin-1"))
+    with pytest.raises(CommandError, match=cause):
+        run("kb_eval", str(path))
+
+
+def test_a_missing_file_of_questions_is_one_sentence(shop: Workspace, tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="cannot be read"):
+        run("kb_eval", str(tmp_path / "none.jsonl"))
