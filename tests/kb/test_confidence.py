@@ -1,0 +1,175 @@
+"""How sure a search may be, and how that is fitted and stored."""
+
+import json
+import random
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from kb.access import Viewer
+from kb.confidence import Calibration, Evidence, calibration_set, shipped_calibration
+from kb.embedders.packaged import RECIPE
+from kb.errors import RecipeMismatch
+from kb.fitting import Example, answered, area, fit
+from kb.index import sync_articles
+from kb.models import Recipe
+from kb.search import search
+from kb.services import Change, create_article, publish
+from kb.testing import HashEmbedder
+from kb.vectorcache import VectorCache, VectorFileBroken
+from supportbot.accounts.models import Workspace
+from supportbot.accounts.scope import workspace_scope
+
+STRONG = Evidence(
+    similarity=0.92, lead=0.06, best_share=1.0, joint_share=1.0, known_share=1.0, agreement=1.0, length=1.6
+)
+WEAK = Evidence(similarity=0.80, lead=0.01, best_share=0.1, joint_share=0.2, known_share=0.3, agreement=0.0, length=1.6)
+
+
+def test_the_packaged_model_ships_fitted() -> None:
+    fitted = calibration_set({}, RECIPE.name)
+    for calibration in (fitted.full, fitted.words_only):
+        assert calibration.confidence(STRONG) >= calibration.threshold > calibration.confidence(WEAK)
+
+
+def test_a_recipe_nobody_fitted_is_judged_by_words_alone() -> None:
+    assert shipped_calibration("somebody/else") == {} == shipped_calibration("../../settings")
+    fitted = calibration_set({}, "somebody-else")
+    assert fitted.full == fitted.words_only
+    assert "similarity" not in fitted.full.weights
+
+
+def test_what_is_stored_with_the_recipe_goes_before_what_is_shipped() -> None:
+    stored = {"full": {"weights": {"lead": 2.0}, "bias": 1.0, "threshold": 0.4}}
+    stored["words_only"] = stored["full"]
+    assert calibration_set(stored, RECIPE.name).full == Calibration({"lead": 2.0}, 1.0, 0.4)
+    stored["full"] = {"weights": {"luck": 1.0}, "bias": 0.0, "threshold": 0.5}
+    with pytest.raises(ValueError, match="luck"):
+        calibration_set(stored, RECIPE.name)
+
+
+def test_confidence_is_a_probability_whatever_the_numbers() -> None:
+    for bias in (-1e9, 0.0, 1e9):
+        assert 0.0 <= Calibration({}, bias, 0.5).confidence(STRONG) <= 1.0
+
+
+def examples(corpus: str, count: int = 80) -> list[Example]:
+    dice = random.Random(corpus)
+    return [
+        Example(
+            corpus,
+            f"{corpus}-{number}",
+            "",
+            number % 2 == 0,
+            [Evidence(similarity=dice.gauss(0.90 if number % 2 == 0 else 0.84, 0.01), best_share=dice.random())],
+        )
+        for number in range(count)
+    ]
+
+
+def test_a_fit_keeps_its_promise_on_a_corpus_it_has_not_seen() -> None:
+    calibration = fit([*examples("a"), *examples("b")], ("similarity", "best_share"))
+    unseen = examples("c")
+    yes, no = [row for row in unseen if row.is_answerable], [row for row in unseen if not row.is_answerable]
+    assert answered(calibration, yes) >= 0.9
+    assert 1 - answered(calibration, no) >= 0.8
+    assert area(calibration, yes, no) > 0.98
+
+
+def test_the_surest_part_of_a_long_message_decides() -> None:
+    calibration = fit([*examples("a"), *examples("b")], ("similarity", "best_share"))
+    row = Example("c", "long", "", True, [WEAK, STRONG, WEAK])
+    assert answered(calibration, [row]) == 1.0
+
+
+def question_file(path: Path, texts: list[str]) -> str:
+    path.write_text("".join(json.dumps({"id": text, "question": text}) + "\n" for text in texts))
+    return str(path)
+
+
+@pytest.mark.django_db
+def test_kb_calibrate_stores_what_the_next_search_judges_by(
+    workspace: Workspace, other_workspace: Workspace, tmp_path: Path
+) -> None:
+    asked = {}
+    for row, thing in ((workspace, "tent"), (other_workspace, "invoice")):
+        with workspace_scope(row.pk):
+            body = " ".join(f"The {thing} number {n} is kept in shelf {n}." for n in range(12))
+            sync_articles([publish(create_article(Change(title=thing, body=body)).pk).pk])
+        texts = [f"where is {thing} number {n}" for n in range(12)]
+        asked[row.slug] = question_file(tmp_path / f"{row.slug}.jsonl", texts)
+    out = tmp_path / "calibration.json"
+    corpora = [f"--corpus={slug}={path}" for slug, path in asked.items()]
+    call_command("kb_calibrate", *corpora, "--store", "--out", str(out), "--json", stdout=StringIO())
+    stored = Recipe.objects.get(is_active=True).calibration
+    assert stored == json.loads(out.read_text())
+    assert search("where is tent number 3", viewer=Viewer()).is_answerable
+    assert not search("where is invoice number 3", viewer=Viewer()).is_answerable
+
+
+@pytest.mark.django_db
+def test_kb_calibrate_needs_two_corpora(workspace: Workspace, tmp_path: Path) -> None:
+    path = question_file(tmp_path / "one.jsonl", ["where"])
+    with pytest.raises(CommandError, match="at least two"):
+        call_command("kb_calibrate", f"--corpus={workspace.slug}={path}")
+
+
+KEY, OTHER = "ab" * 32, "cd" * 32
+
+
+def test_vectors_come_back_in_the_precision_of_the_index(tmp_path: Path) -> None:
+    cache = VectorCache(tmp_path / "v", HashEmbedder.recipe)
+    vector = HashEmbedder().query("a tent")
+    cache.add([(KEY, vector)])
+    again = VectorCache(tmp_path / "v", HashEmbedder.recipe)
+    assert KEY in again and OTHER not in again and len(again) == 1
+    assert again.get(KEY) == pytest.approx(vector, abs=1e-3)
+    assert again.get(OTHER) is None
+
+
+def test_a_half_written_record_is_forgotten_and_written_over(tmp_path: Path) -> None:
+    path = tmp_path / "v"
+    vector = HashEmbedder().query("a tent")
+    VectorCache(path, HashEmbedder.recipe).add([(KEY, vector), (OTHER, vector)])
+    path.write_bytes(path.read_bytes()[:-100])
+    cache = VectorCache(path, HashEmbedder.recipe)
+    assert OTHER not in cache
+    cache.add([(OTHER, vector)])
+    assert VectorCache(path, HashEmbedder.recipe).get(OTHER) == pytest.approx(vector, abs=1e-3)
+
+
+def test_known_vectors_are_not_written_twice(tmp_path: Path) -> None:
+    cache = VectorCache(tmp_path / "v", HashEmbedder.recipe)
+    cache.add([(KEY, HashEmbedder().query("a tent"))])
+    size = (tmp_path / "v").stat().st_size
+    cache.add([(KEY, HashEmbedder().query("a tent"))])
+    assert (tmp_path / "v").stat().st_size == size
+
+
+def test_vectors_of_another_recipe_are_refused(tmp_path: Path) -> None:
+    VectorCache(tmp_path / "v", HashEmbedder.recipe).add([(KEY, HashEmbedder().query("a tent"))])
+    with pytest.raises(RecipeMismatch, match="hash-384"):
+        VectorCache(tmp_path / "v", RECIPE)
+
+
+@pytest.mark.parametrize("content", [b"", b"hello\n", b'{"format": "other"}\n', b"[]\n", b"\xff\xfe\n"])
+def test_a_file_of_something_else_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "v").write_bytes(content)
+    with pytest.raises(VectorFileBroken):
+        VectorCache(tmp_path / "v", HashEmbedder.recipe)
+
+
+def test_the_packaged_model_reads_past_a_nul_and_bounds_its_time() -> None:
+    from kb.embedders.packaged import PackagedEmbedder
+
+    model = PackagedEmbedder()
+    assert model.query("tent\x00 pegs") != model.query("tent")
+    assert len(model.query("\ud800")) == 384
+    assert model.passages(["tent " * 50_000]) == model.passages(["tent " * 400])  # both cut to the same length
+    near, far = (
+        sum(a * b for a, b in zip(model.query("Wo ist mein Paket?"), passage, strict=True))
+        for passage in model.passages(["Track your parcel on its way.", "Wash the tent by hand."])
+    )
+    assert near > far
