@@ -181,6 +181,7 @@ CELERY_BEAT_SCHEDULE = {
         "task": "supportbot.handoff.tasks.sweep_tickets", "schedule": 15.0, "options": {"expires": 15},
     },
     "sweep-index": {"task": "kb.tasks.sweep", "schedule": 60.0, "options": {"expires": 60}},
+    "purge-model-bodies": {"task": "supportbot.llm.tasks.purge_bodies", "schedule": 3600.0},
     "repair-index": {"task": "kb.tasks.repair", "schedule": crontab(hour=3, minute=20)},
     "send-mail": {"task": "supportbot.handoff.tasks.send_mail", "schedule": 10.0, "options": {"expires": 10}},
 }
@@ -205,6 +206,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 LOGIN_URL = "admin:login"
+CSRF_FAILURE_VIEW = "supportbot.pages.csrf_failure"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 _is_https = PUBLIC_URL.startswith("https://")
@@ -282,6 +284,25 @@ STORAGES = {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 WHITENOISE_USE_FINDERS = True
+
+# --- The console's look: the names and colours of tokens.css, so that it is no other product.
+UNFOLD = {
+    "SITE_TITLE": "SupportBot",
+    "SITE_HEADER": "SupportBot",
+    "SITE_SUBHEADER": "Console",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "/static/pages/mark.svg"}],
+    "BORDER_RADIUS": "6px",
+    "COLORS": {
+        "base": {
+            "50": "#f7f5f1", "100": "#f1eee8", "200": "#e6e2da", "300": "#d3cdc2", "400": "#9d978c", "500": "#6c675f",
+            "600": "#55514a", "700": "#47433d", "800": "#322f2b", "900": "#1c1b19", "950": "#141311",
+        },
+        "primary": {
+            "50": "#f2f4fb", "100": "#e5eaf8", "200": "#c9d3ef", "300": "#a6b6e3", "400": "#8297d6", "500": "#5970c4",
+            "600": "#3a50b5", "700": "#31449d", "800": "#25357c", "900": "#1a265d", "950": "#0d153a",
+        },
+    },  # fmt: skip
+}
 
 LOGGING = {
     "version": 1,
