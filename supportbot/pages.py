@@ -1,16 +1,18 @@
-"""The two pages that belong to the installation itself: what runs here, and the API's documentation."""
+"""The pages that belong to the installation itself: what runs here, the API's documentation, and what went wrong."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.urls import Resolver404, resolve
 from drf_spectacular.generators import SchemaGenerator
 
 from supportbot.accounts.models import Workspace
+from supportbot.errors import NotAllowed, NotFound, error_body
 
 METHODS = ("get", "post", "put", "patch", "delete")
 
@@ -23,6 +25,40 @@ class Door:
     name: str
     purpose: str
     icon: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A request that got no page: for programs a code, for people what happened and what to do."""
+
+    status: int
+    code: str
+    title: str
+    message: str
+    way_out: str
+
+
+BAD_REQUEST = Refusal(
+    400, "bad_request", "This request could not be read",
+    "Something in it is malformed or too large. Nothing was changed.", "Go back, check what you sent, and try again.",
+)  # fmt: skip
+FORBIDDEN = Refusal(
+    403, NotAllowed.code, "This is not for you to open",
+    NotAllowed.default_message, "Log in as somebody who may, or ask an administrator for the right.",
+)  # fmt: skip
+FORM_EXPIRED = Refusal(
+    403, "csrf_failed", "This form could not be checked",
+    "It was open too long, or the browser keeps no cookies for this site. Nothing was changed.",
+    "Go back, copy what you wrote, load the page again and send it from there.",
+)  # fmt: skip
+MISSING = Refusal(
+    404, NotFound.code, "There is no page here",
+    NotFound.default_message, "It may have been moved or taken down. Check the address, or begin at the start page.",
+)  # fmt: skip
+FAILED = Refusal(
+    500, "server_error", "This page failed",
+    "The fault is on this side and was noted in the log.", "Try again in a moment. If it stays, tell your operator.",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +79,33 @@ def home(request: HttpRequest) -> HttpResponse:
 def api_docs(request: HttpRequest) -> HttpResponse:
     """Show how to call the API, with a link to the schema any OpenAPI tool reads."""
     return render(request, "pages/api_docs.html", {"base_url": settings.BASE_URL, "calls": _calls()})
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _refused(request, BAD_REQUEST)
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _refused(request, FORBIDDEN)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    return _refused(request, FORM_EXPIRED)
+
+
+def missing(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _refused(request, MISSING)
+
+
+def failed(request: HttpRequest) -> HttpResponse:
+    return _refused(request, FAILED)
+
+
+def _refused(request: HttpRequest, refusal: Refusal) -> HttpResponse:
+    """Answer programs in JSON, people with a page. It asks neither session nor database: those may be what failed."""
+    if request.path.startswith("/api/"):
+        return JsonResponse(error_body(refusal.code, refusal.message), status=refusal.status)
+    return HttpResponse(render_to_string("pages/refusal.html", {"refusal": refusal}), status=refusal.status)
 
 
 def _customer_doors() -> Iterable[Door]:

@@ -286,6 +286,15 @@ STORAGES = {
 WHITENOISE_USE_FINDERS = True
 
 # --- The console's look: the names and colours of tokens.css, so that it is no other product.
+_WEIGHTS = ["50", "100", "200", "300", "400", "500", "600", "700", "800", "900", "950"]
+_PAPER_TO_INK = [
+    "#f7f5f1", "#f1eee8", "#e6e2da", "#d3cdc2", "#9d978c", "#6c675f", "#55514a", "#47433d",
+    "#322f2b", "#1c1b19", "#141311",
+]  # fmt: skip
+_COBALT = [
+    "#f2f4fb", "#e5eaf8", "#c9d3ef", "#a6b6e3", "#8297d6", "#5970c4", "#3a50b5", "#31449d",
+    "#25357c", "#1a265d", "#0d153a",
+]  # fmt: skip
 UNFOLD = {
     "SITE_TITLE": "SupportBot",
     "SITE_HEADER": "SupportBot",
@@ -293,15 +302,9 @@ UNFOLD = {
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "/static/pages/mark.svg"}],
     "BORDER_RADIUS": "6px",
     "COLORS": {
-        "base": {
-            "50": "#f7f5f1", "100": "#f1eee8", "200": "#e6e2da", "300": "#d3cdc2", "400": "#9d978c", "500": "#6c675f",
-            "600": "#55514a", "700": "#47433d", "800": "#322f2b", "900": "#1c1b19", "950": "#141311",
-        },
-        "primary": {
-            "50": "#f2f4fb", "100": "#e5eaf8", "200": "#c9d3ef", "300": "#a6b6e3", "400": "#8297d6", "500": "#5970c4",
-            "600": "#3a50b5", "700": "#31449d", "800": "#25357c", "900": "#1a265d", "950": "#0d153a",
-        },
-    },  # fmt: skip
+        "base": dict(zip(_WEIGHTS, _PAPER_TO_INK, strict=True)),
+        "primary": dict(zip(_WEIGHTS, _COBALT, strict=True)),
+    },
 }
 
 LOGGING = {

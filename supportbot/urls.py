@@ -10,7 +10,13 @@ from supportbot import health, pages
 from supportbot.accounts import api as accounts_api
 from supportbot.chat import api as chat_api
 from supportbot.handoff import api as handoff_api
+from supportbot.handoff import views as desk
 from supportbot.widget import api as widget_api
+
+handler400 = pages.bad_request
+handler403 = pages.forbidden
+handler404 = pages.missing
+handler500 = pages.failed
 
 rooms = [accounts_api, kb_api, chat_api, handoff_api, widget_api]
 
@@ -23,5 +29,6 @@ urlpatterns = [
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/v1/docs/", pages.api_docs, name="docs"),
     *(path("api/v1/", include(room.urls)) for room in rooms),
+    path("desk/", include(desk.urls)),
     *kb_views.urls,
 ]
