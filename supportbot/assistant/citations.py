@@ -11,6 +11,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Final
 
+from kb.addresses import passage_address
 from kb.search import Passage
 from supportbot.chat.turns import CitedSpan
 from supportbot.llm.extractive.words import STOP_WORDS, stem
@@ -35,14 +36,16 @@ class Support:
     share: float
     is_quotation: bool
 
-    def as_span(self) -> CitedSpan:
+    def as_span(self, site: str = "") -> CitedSpan:
+        """Return the span with the address at which it is read; `site` completes addresses of our own help pages."""
         passage = self.passage
+        address = passage_address(passage.url, passage.revision, self.start, self.end)
         begin, end = self.start - passage.start, self.end - passage.start
         return CitedSpan(
             article_id=passage.article_id,
             external_id=passage.external_id,
             title=passage.title,
-            url=passage.url,
+            url=f"{site}{address}" if address.startswith("/") else address,
             revision=passage.revision,
             start=self.start,
             end=self.end,

@@ -32,11 +32,15 @@ class Sentence:
 
 @dataclass
 class Draft:
-    """The answer of one attempt. `said` are texts whose numbers and links may be repeated (the customer's own)."""
+    """The answer of one attempt.
+
+    `said` are texts whose numbers and links may be repeated (the customer's own); `site` is where our help pages are.
+    """
 
     passages: Sequence[Passage]
     language: str
     said: Sequence[str] = ()
+    site: str = ""
     sentences: list[Sentence] = field(default_factory=list)
     spans: list[CitedSpan] = field(default_factory=list)
     shown: str = ""
@@ -152,7 +156,7 @@ class Draft:
         return shown
 
     def _number(self, support: Support) -> int:
-        span = support.as_span()
+        span = support.as_span(self.site)
         for number, known in enumerate(self.spans, start=1):
             if (known.article_id, known.start, known.end) == (span.article_id, span.start, span.end):
                 return number

@@ -9,6 +9,7 @@ import logging
 from contextlib import aclosing, suppress
 from dataclasses import replace
 
+from django.conf import settings
 from django.db import DatabaseError
 
 from supportbot.accounts.scope import workspace_scope
@@ -133,7 +134,7 @@ class Turn:
             self._voice.begin_again(self.claim)
 
     def _begin_draft(self, context: TurnContext) -> None:
-        self._draft = Draft(context.passages, context.language, context.said)
+        self._draft = Draft(context.passages, context.language, context.said, site=settings.BASE_URL)
 
     def _closed(self, context: TurnContext, results: list[ToolResult]) -> Answer:
         self._voice.say(self._draft.finish())

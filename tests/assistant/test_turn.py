@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 
 import pytest
+from django.conf import settings
 
 from supportbot.accounts.models import User
 from supportbot.accounts.scope import workspace_scope
@@ -71,7 +72,8 @@ async def test_an_answer_is_streamed_cited_and_stored(conversation: Conversation
     assert (final["by"], final["abstained"], final["message"]) == ("model", False, str(claim.message_id))
     [citation] = final["citations"]
     assert citation["quote"] == QUOTE
-    assert citation["url"] == "/help/wrenfell/returns/"
+    address = f"{settings.BASE_URL}/help/wrenfell/returns/"
+    assert citation["url"] == f"{address}?r=1&start={citation['start']}&end={citation['end']}#passage"
     assert reader.text(1) == final["text"]
     assert [delta.index for delta in reader.deltas] == list(range(len(reader.deltas)))
     [request] = model.requests
@@ -92,7 +94,7 @@ async def test_without_a_model_the_knowledge_base_is_quoted(conversation: Conver
     [final] = payloads(await db(log), "assistant.final")
     assert QUOTE in final["text"]
     assert final["by"] == "builtin"
-    assert [citation["quote"] for citation in final["citations"]][0] == QUOTE
+    assert final["citations"][0]["quote"] == QUOTE
 
 
 async def test_what_the_knowledge_does_not_hold_is_not_answered(conversation: Conversation, log: Log) -> None:
