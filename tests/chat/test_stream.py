@@ -1,0 +1,143 @@
+"""The switchboard: news within the process, over the layer, and without it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID
+
+import pytest
+import pytest_asyncio
+import redis
+
+from supportbot.accounts.scope import workspace_scope
+from supportbot.asyncdb import db
+from supportbot.chat import layer, stream
+from supportbot.chat.models import Conversation
+from supportbot.chat.services import add_customer_message
+from supportbot.chat.signals import Delta, NewEvent, Signal, Status, TurnWaiting
+from supportbot.chat.stream import Switchboard, switchboard
+from supportbot.ids import uuid7
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.asyncio]
+
+
+class Ear:
+    def __init__(self) -> None:
+        self.heard: list[Signal] = []
+        self._rang = asyncio.Event()
+
+    def __call__(self, signal: Signal) -> None:
+        self.heard.append(signal)
+        self._rang.set()
+
+    async def next(self, count: int = 1) -> list[Signal]:
+        async with asyncio.timeout(10):
+            while len(self.heard) < count:
+                self._rang.clear()
+                await self._rang.wait()
+        return self.heard
+
+
+@pytest_asyncio.fixture
+async def board() -> AsyncIterator[Switchboard]:
+    here = switchboard()
+    yield here
+    await here.close()
+
+
+async def from_elsewhere(conversation_id: UUID, signal: Signal, *, group: str = "") -> None:
+    """Send what another process would."""
+    message = stream._message(conversation_id, signal) | {"process": "another"}
+    await layer.send(group or stream._group(conversation_id), message)
+
+
+def write(conversation: Conversation, number: int) -> None:
+    with workspace_scope(conversation.workspace_pk):
+        add_customer_message(conversation.pk, text="Hello", client_id=f"c{number}")
+
+
+async def test_a_commit_is_heard_with_its_event(board: Switchboard, conversation: Conversation) -> None:
+    ear = Ear()
+    await board.listen(conversation.pk, ear)
+    await db(write, conversation, 1)
+    [news] = await ear.next()
+    assert isinstance(news, NewEvent)
+    assert news.event is not None
+    assert (news.seq, news.event.payload["text"]) == (2, "Hello")
+
+
+async def test_another_conversation_is_not_heard(board: Switchboard, conversation: Conversation) -> None:
+    ear, other = Ear(), Ear()
+    await board.listen(conversation.pk, ear)
+    await board.listen(uuid7(), other)
+    await db(write, conversation, 1)
+    await ear.next()
+    assert other.heard == []
+
+
+async def test_news_of_another_process_arrive_without_their_payload(
+    board: Switchboard, conversation: Conversation
+) -> None:
+    ear = Ear()
+    await board.listen(conversation.pk, ear)
+    await from_elsewhere(conversation.pk, NewEvent(7, None))
+    await from_elsewhere(conversation.pk, Delta("m", 2, 5, "text"))
+    assert await ear.next(2) == [NewEvent(7, None), Delta("m", 2, 5, "text")]
+
+
+async def test_who_left_hears_nothing_more(board: Switchboard, conversation: Conversation) -> None:
+    ear, staying = Ear(), Ear()
+    await board.listen(conversation.pk, ear)
+    await board.listen(conversation.pk, staying)
+    board.unlisten(conversation.pk, ear)
+    await db(write, conversation, 1)
+    await staying.next()
+    assert ear.heard == []
+
+
+async def test_a_waiting_turn_of_another_process_wakes_the_runner(board: Switchboard) -> None:
+    woken = asyncio.Event()
+    await board.listen_for_turns(woken.set)
+    await from_elsewhere(uuid7(), TurnWaiting(), group=stream.TURNS_GROUP)
+    async with asyncio.timeout(10):
+        await woken.wait()
+
+
+async def test_deltas_leave_the_process_only_when_asked_for(
+    board: Switchboard, conversation: Conversation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[dict[str, Any]] = []
+
+    async def keep(group: str, message: dict[str, Any]) -> None:
+        sent.append(message["signal"])
+
+    await board.listen(conversation.pk, Ear())
+    monkeypatch.setattr(layer, "send", keep)
+    board.publish(conversation.pk, Delta("m", 1, 0, "nobody elsewhere"))
+    board.publish(conversation.pk, Status("m", "Reading"))
+    board._watched_elsewhere[conversation.pk] = float("inf")
+    board.publish(conversation.pk, Delta("m", 1, 1, "somebody elsewhere"))
+    await asyncio.sleep(0)
+    assert [signal.get("text") for signal in sent] == ["Reading", "somebody elsewhere"]
+
+
+async def test_a_dead_layer_fails_nobody_and_the_poll_heals_what_it_lost(
+    board: Switchboard, conversation: Conversation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "HEAD_POLL_SECONDS", 0.05)
+
+    class Dead:
+        def __getattr__(self, name: str) -> Any:
+            async def fail(*args: Any) -> None:
+                raise redis.ConnectionError
+
+            return fail
+
+    ear = Ear()
+    await board.listen(conversation.pk, ear)
+    monkeypatch.setattr(layer, "_layer", Dead)
+    monkeypatch.setattr(stream, "tell", lambda *args: None)  # as if the ring were lost
+    await db(write, conversation, 1)
+    heard = await ear.next()
+    assert NewEvent(2, None) in heard
+    monkeypatch.undo()
