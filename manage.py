@@ -15,7 +15,7 @@ def main() -> int:
     try:
         execute_from_command_line(sys.argv)
     except (ImproperlyConfigured, SupportBotError) as problem:
-        print(f"Error: {problem}", file=sys.stderr)
+        sys.stderr.write(f"Error: {problem}\n")
         return 1
     return 0
 

@@ -178,7 +178,9 @@ CELERY_BEAT_SCHEDULE = {
     "purge-delivered-announcements": {"task": "supportbot.outbox.tasks.purge", "schedule": 3600.0},
     # A tick that found no worker in time is dropped: the next one sees the same rows.
     "sweep-tickets": {
-        "task": "supportbot.handoff.tasks.sweep_tickets", "schedule": 15.0, "options": {"expires": 15},
+        "task": "supportbot.handoff.tasks.sweep_tickets",
+        "schedule": 15.0,
+        "options": {"expires": 15},
     },
     "sweep-index": {"task": "kb.tasks.sweep", "schedule": 60.0, "options": {"expires": 60}},
     "purge-model-bodies": {"task": "supportbot.llm.tasks.purge_bodies", "schedule": 3600.0},
