@@ -200,4 +200,6 @@ ServerFrame = Welcome | Ack | Event | Delta | Status | Typing | Head | Reset | R
 def encode(frame: ServerFrame) -> str:
     """Return the frame's text."""
     fields = {name: getattr(frame, name) for name in frame.__slots__}
-    return orjson.dumps({name: value for name, value in fields.items() if value is not None}).decode()
+    named = {name: value for name, value in fields.items() if value is not None}
+    # REST writes times with a Z: the same event is the same text on both ways.
+    return orjson.dumps(named, option=orjson.OPT_UTC_Z).decode()

@@ -8,6 +8,7 @@ from rest_framework.views import APIView
 
 class PerAddress(SimpleRateThrottle):
     scope = "tickets"
+    rate = "600/min"  # an office or a school is one address, and every reconnect takes a ticket
 
     def get_cache_key(self, request: Request, view: APIView) -> str:
         return self.cache_format % {"scope": self.scope, "ident": self.get_ident(request)}

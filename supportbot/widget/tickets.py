@@ -66,7 +66,7 @@ def issue_ticket(asked: TicketRequest) -> IssuedTicket:
     Raises InvalidToken or InvalidVisitor for a credential that proves nothing, NotFound for a conversation that is
     missing or not this customer's: both look the same.
     """
-    with workspace_scope(asked.channel.workspace_id):
+    with workspace_scope(asked.channel.workspace.pk):
         caller, visitor = _who(asked)
         if asked.conversation is None:
             locale = asked.channel.locale
@@ -85,7 +85,7 @@ def _who(asked: TicketRequest) -> tuple[CustomerCaller, str | None]:
     if asked.conversation is not None:  # somebody without any proof
         raise NotFound()
     created = new_visitor(asked.channel, locale=asked.channel.locale)
-    return CustomerCaller(asked.channel.workspace_id, created.customer.pk, is_verified=False), created.secret
+    return CustomerCaller(asked.channel.workspace.pk, created.customer.pk, is_verified=False), created.secret
 
 
 def _visitor(asked: TicketRequest) -> CustomerCaller:
@@ -139,7 +139,7 @@ def redeem_ticket(secret: str, *, origin: str) -> Session:
         # The conditional UPDATE decides between two sockets that come at once.
         if not tickets.filter(used_at=None, expires_at__gt=now()).update(used_at=now()):
             raise TicketRefused()
-        ticket = tickets.select_related("channel", "conversation").get()
+        ticket = tickets.select_related("workspace", "channel", "conversation").get()
         if not ticket.channel.is_live or ticket.conversation.customer_id != ticket.customer_id:
             raise TicketRefused()
     if ticket.origin != origin:
@@ -149,13 +149,13 @@ def redeem_ticket(secret: str, *, origin: str) -> Session:
 
 def _session(ticket: SocketTicket) -> Session:
     caller = CustomerCaller(
-        ticket.workspace_id,
+        ticket.workspace.pk,
         ticket.customer_id,
         is_verified=ticket.is_verified,
         channel_id=ticket.channel_id,
         expires_at=ticket.identity_expires_at,
     )
-    return Session(ticket.workspace_id, ticket.channel_id, ticket.conversation_id, ticket.conversation.locale, caller)
+    return Session(ticket.workspace.pk, ticket.channel_id, ticket.conversation_id, ticket.conversation.locale, caller)
 
 
 def purge_tickets() -> int:

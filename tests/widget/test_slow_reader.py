@@ -1,6 +1,7 @@
 """A reader that does not read costs little, is let go with a code, and disturbs nobody."""
 
 import asyncio
+import secrets
 from uuid import UUID
 
 import pytest
@@ -18,9 +19,9 @@ MESSAGE = "0197f000-0000-7000-8000-000000000000"
 
 
 def flood(conversation: str) -> None:
-    """Say more than the kernel's buffers and the mailbox hold together."""
+    """Say more than the kernel's buffers and the mailbox hold together, in text that cannot be compressed."""
     for index in range(2_000):
-        tell(UUID(conversation), Delta(MESSAGE, 1, index, "x" * 16_000))
+        tell(UUID(conversation), Delta(MESSAGE, 1, index, secrets.token_hex(8_000)))
 
 
 async def test_a_slow_reader_is_closed_and_another_reads_on(server: str, channel: NewChannel) -> None:
