@@ -1,7 +1,7 @@
 """How sure a search may be that what it found holds an answer. Pure: evidence and fitted numbers in, a probability out.
 
-The numbers are fitted per embedding recipe by `manage.py kb_calibrate` and shipped in `calibrations/`; docs/decisions/
-says on what they were fitted and how well they carry over to knowledge they have not seen.
+The numbers are fitted per embedding recipe by `manage.py kb_calibrate` and shipped in `calibrations/`;
+docs/decisions/abstention.md says on what they were fitted and how well they carry over to knowledge they have not seen.
 """
 
 import json

@@ -38,7 +38,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Chosen on help centres in two languages and on long messages; docs/decisions/0003-fusion.md has the figures."""
+    """Chosen on four corpora and on long messages; docs/decisions/fusion-of-rankings.md has the figures."""
 
     # What the best passage by words gains, in units of the distance between the nearest and a far neighbour.
     words: float = 1.0
