@@ -79,7 +79,7 @@ def render_article(title: str, body: str, *, passage: tuple[int, int] | None = N
     tokens, is_marked = _markdown.parse(body), False
     if passage is not None:
         tokens, is_marked = marked_tokens(_markdown, body, passage)
-    tokens = _with_heading_ids(_demoted(_without_title(tokens, title)))
+    tokens = _with_heading_ids(_levelled(_without_title(tokens, title)))
     html = _markdown.renderer.render(tokens, _markdown.options, {})
     return RenderedArticle(_clean(html), tuple(_contents(tokens)), is_marked)
 
@@ -104,6 +104,17 @@ def _demoted(tokens: Sequence[Token]) -> list[Token]:
     for token in tokens:
         if token.type in ("heading_open", "heading_close"):
             token.tag = f"h{min(int(token.tag[1:]) + 1, 6)}"
+    return list(tokens)
+
+
+def _levelled(tokens: Sequence[Token]) -> list[Token]:
+    """Put the headings below the page's own first one, without gaps: an article may begin with `##` or leave one out."""
+    open_levels: list[str] = []
+    for token in tokens:
+        if token.type == "heading_open":
+            open_levels = [*(level for level in open_levels if level < token.tag), token.tag]
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = f"h{min(len(open_levels) + 1, 6)}"
     return list(tokens)
 
 

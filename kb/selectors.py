@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from kb.access import Viewer, readable
 from kb.errors import ArticleMissing, CollectionMissing
@@ -33,10 +33,15 @@ def collection_with_id(collection_id: UUID) -> Collection:
     return collection
 
 
-def help_articles(viewer: Viewer) -> QuerySet[Article]:
-    """Return what the viewer may read, as a list of titles needs it."""
-    rows = readable(viewer).select_related("workspace", "collection", "live_revision")
-    return rows.defer("live_revision__body")
+def help_articles(viewer: Viewer, language: str) -> QuerySet[Article]:
+    """Return what the viewer may read in a language (`de` includes `de-at`), as a list of titles needs it."""
+    rows = readable(viewer).filter(Q(locale=language) | Q(locale__startswith=f"{language}-"))
+    return rows.select_related("workspace", "collection", "live_revision").defer("live_revision__body")
+
+
+def help_locales(viewer: Viewer) -> list[str]:
+    """Return the locales of what the viewer may read."""
+    return list(readable(viewer).order_by().values_list("locale", flat=True).distinct())
 
 
 def help_article(viewer: Viewer, name: str) -> Article:

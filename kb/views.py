@@ -1,11 +1,11 @@
 """The help centre: a list with search, and a plain page per article on which a citation's link opens its passage.
 
-Everybody may read these pages, so they show what the public may read and nothing else. They work without scripts.
+Everybody may read these pages, so they show what the public may read and nothing else. They work without scripts. Lists
+speak the reader's language, an article's page the article's.
 """
 
-from collections.abc import Callable, Iterable
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import wraps
 from itertools import groupby
 from typing import Concatenate, ParamSpec
@@ -14,16 +14,18 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path
 from django.utils.text import Truncator
-from django.utils.translation import get_language
+from django.utils.translation import get_language, override
 
 from kb.access import Viewer
 from kb.addresses import article_address, help_path, passage_address
 from kb.errors import ArticleMissing
+from kb.languages import Language, chosen, language_of, offered, spoken
 from kb.models import Article, Revision
 from kb.plaintext import plain
 from kb.rendering import render_article
 from kb.search import Passage, search
-from kb.selectors import help_article, help_articles, published_revision
+from kb.selectors import help_article, help_articles, help_locales, published_revision
+from kb.throttles import HelpSearchThrottle
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
 
@@ -31,8 +33,20 @@ MOST_QUERY_CHARACTERS = 300
 MOST_PASSAGES = 24
 MOST_HITS = 10
 
+PUBLIC = Viewer()
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a reader is: on whose pages, in which language, and which other languages there are."""
+
+    workspace: Workspace
+    language: str
+    languages: Sequence[Language]
+
+
 P = ParamSpec("P")
-Page = Callable[Concatenate[HttpRequest, Workspace, P], HttpResponse]
+Page = Callable[Concatenate[HttpRequest, Place, P], HttpResponse]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +57,7 @@ class Hit:
     heading: str
     text: str
     href: str
+    language: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,32 +81,48 @@ def in_workspace(page: Page[P]) -> Callable[..., HttpResponse]:
     @wraps(page)
     def scoped(request: HttpRequest, workspace: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         found = Workspace.objects.filter(slug=workspace).first()
-        with ExitStack() as scope:
-            if found is not None:
-                scope.enter_context(workspace_scope(found.pk))
-                try:
-                    return page(request, found, *args, **kwargs)
-                except ArticleMissing:
-                    pass
-            return render(request, "kb/not_found.html", {"workspace": found}, status=404)
+        if found is None:
+            return _shown(request, None, "kb/not_found.html", {}, status=404)
+        with workspace_scope(found.pk):
+            place = _place(request, found)
+            try:
+                return page(request, place, *args, **kwargs)
+            except ArticleMissing:
+                return _shown(request, place, "kb/not_found.html", {}, status=404)
 
     return scoped
 
 
+def _place(request: HttpRequest, workspace: Workspace) -> Place:
+    languages = offered(help_locales(PUBLIC))
+    return Place(workspace, chosen(request, languages, workspace.locale), languages)
+
+
 @in_workspace
-def help_home(request: HttpRequest, workspace: Workspace) -> HttpResponse:
-    """The articles by collection, or what a search finds."""
+def help_home(request: HttpRequest, place: Place) -> HttpResponse:
+    """The articles of the reader's language by collection, or what a search finds."""
     query = request.GET.get("q", "").replace("\x00", "").strip()[:MOST_QUERY_CHARACTERS]
     if query:
-        hits = _hits(search(query, viewer=_reader(), limit=MOST_PASSAGES).passages)
-        return render(request, "kb/search.html", {"workspace": workspace, "query": query, "hits": hits})
-    return render(request, "kb/home.html", {"workspace": workspace, "shelves": _shelves(help_articles(_reader()))})
+        return _search_page(request, place, query)
+    shelves = _shelves(help_articles(PUBLIC, place.language))
+    return _shown(request, place, "kb/home.html", {"shelves": shelves})
+
+
+def _search_page(request: HttpRequest, place: Place, query: str) -> HttpResponse:
+    wait_seconds = HelpSearchThrottle().seconds_to_wait(request)
+    if wait_seconds:
+        context = {"query": query, "seconds": wait_seconds}
+        answer = _shown(request, place, "kb/too_many.html", context, status=429)
+        answer.headers["Retry-After"] = str(wait_seconds)
+        return answer
+    found = search(query, viewer=Viewer(locale=place.language), limit=MOST_PASSAGES)
+    return _shown(request, place, "kb/search.html", {"query": query, "hits": _hits(found.passages)})
 
 
 @in_workspace
-def help_page(request: HttpRequest, workspace: Workspace, name: str) -> HttpResponse:
+def help_page(request: HttpRequest, place: Place, name: str) -> HttpResponse:
     """One article; `?r=REVISION&start=&end=` shows that revision with the passage marked."""
-    article = help_article(_reader(), name)
+    article = help_article(PUBLIC, name)
     live = article.live_revision
     assert live is not None, "a readable article is live"
     citation = _citation(request)
@@ -99,7 +130,6 @@ def help_page(request: HttpRequest, workspace: Workspace, name: str) -> HttpResp
     revision = quoted or live
     passage = (citation.start, citation.end) if citation and quoted else None
     context = {
-        "workspace": workspace,
         "article": article,
         "revision": revision,
         "rendered": render_article(revision.title, revision.body, passage=passage),
@@ -107,11 +137,23 @@ def help_page(request: HttpRequest, workspace: Workspace, name: str) -> HttpResp
         "came_for_more": citation is not None and quoted is None,
         "minutes": _minutes(revision),
     }
-    return render(request, "kb/article.html", context)
+    return _shown(request, replace(place, language=language_of(article.locale)), "kb/article.html", context)
 
 
-def _reader() -> Viewer:
-    return Viewer(locale=get_language())
+def _shown(
+    request: HttpRequest, place: Place | None, template: str, context: dict[str, object], *, status: int = 200
+) -> HttpResponse:
+    """Render a page in the language of its place; nowhere, in what the browser asks for."""
+    language = place.language if place else get_language() or "en"
+    around = {
+        "workspace": place.workspace if place else None,
+        "reading": language,
+        "languages": place.languages if place else (),
+    }
+    with override(spoken(language)):
+        answer = render(request, template, {**context, **around}, status=status)
+    answer.headers["Content-Language"] = language
+    return answer
 
 
 def _citation(request: HttpRequest) -> Citation | None:
@@ -128,7 +170,7 @@ def _hits(passages: Iterable[Passage]) -> list[Hit]:
     for passage in passages:
         href = passage_address(passage.url, passage.revision, passage.start, passage.end)
         text = Truncator(" ".join(plain(passage.text).split())).chars(220)
-        best.setdefault(passage.article_id, Hit(passage.title, passage.heading, text, href))
+        best.setdefault(passage.article_id, Hit(passage.title, passage.heading, text, href, language_of(passage.locale)))
     return list(best.values())[:MOST_HITS]
 
 
