@@ -1,0 +1,73 @@
+"""Which words a question is looked up by, in which language."""
+
+import pytest
+
+from kb.lexical import MOST_WORDS, configuration, loose, terms, words
+from kb.models import Chunk
+from kb.services import Change, create_article, publish, save_draft
+from supportbot.accounts.models import Workspace
+
+pytestmark = pytest.mark.django_db
+
+
+def said(question: str, *configurations: str) -> dict[str, tuple[str, ...]]:
+    return {term.word: term.lexemes for term in terms(question, configurations)}
+
+
+@pytest.mark.parametrize(
+    ("locale", "expected"),
+    [
+        ("de", "german"),
+        ("de-AT", "german"),
+        ("EN_us", "english"),
+        ("nb", "norwegian"),
+        ("xx", "simple"),
+        ("", "simple"),
+    ],
+)
+def test_a_locale_names_its_configuration(locale: str, expected: str) -> None:
+    assert configuration(locale) == expected
+
+
+def test_stop_words_say_nothing_and_forms_become_one() -> None:
+    found = said("How do I return the jackets?", "english")
+    assert list(found) == ["return", "jackets"]
+    assert "jacket" in found["jackets"]
+
+
+def test_a_question_in_another_language_loses_its_own_stop_words() -> None:
+    assert list(said("Wie kann ich die Jacken zurückgeben?", "english")) == ["jacken", "zurückgeben"]
+
+
+def test_a_word_stands_for_what_every_language_makes_of_it() -> None:
+    lexemes = said("Where are my Bestellungen", "english", "german")["bestellungen"]
+    assert {"bestellungen", "bestell"} <= set(lexemes)
+
+
+def test_only_stop_words_are_no_terms() -> None:
+    assert terms("what is it", ["english"]) == []
+
+
+def test_a_long_question_is_cut() -> None:
+    assert len(terms(" ".join(f"word{number}" for number in range(1_000)), ["english"])) <= MOST_WORDS
+
+
+def test_words_are_loosened_from_what_glues_them() -> None:
+    assert words("SAMD/AVR arduino.cc v1.8.19 order-id snake_case, 4.90€") == [
+        "samd", "avr", "arduino", "cc", "v1.8.19", "order", "id", "snake", "case", "4.90"
+    ]  # fmt: skip
+    assert loose("a/b").split() == ["a", "b"]
+
+
+def test_title_headings_and_text_are_indexed_in_the_articles_language(workspace: Workspace) -> None:
+    change = Change(title="Rücksendungen", body="## Fristen\n\nDie Jacken kommen **zurück**.", locale="de")
+    row = publish(create_article(change).pk)
+    vector = str(Chunk.objects.get(article=row).search_vector)
+    assert "'rucksend':1A" in vector and "'frist':2B" in vector and "'jack':" in vector
+
+
+def test_a_change_of_language_reads_the_words_again(workspace: Workspace) -> None:
+    row = publish(create_article(Change(title="Jackets", body="Jackets go back.", locale="en")).pk)
+    assert "'jacket':" in str(Chunk.objects.get(article=row).search_vector)
+    save_draft(row.pk, Change(locale="xx"))
+    assert "'jackets':" in str(Chunk.objects.get(article=row).search_vector)
