@@ -18,6 +18,7 @@ from urllib.request import urlopen
 
 from bench import processes
 from bench.chats import BareChat, ProductChat
+from bench.counts import count_turn
 from bench.figures import table
 from bench.instance import KNOWLEDGE, Instance, temporary_folder, throw_away_instance
 from bench.measuring import Load, Reading, measure
@@ -32,15 +33,20 @@ Named = tuple[str, Reading]
 def main() -> None:
     options = _options()
     load = Load(options.chats, options.turns, demo_questions())
-    with temporary_folder() as folder, processes.paced_model(folder) as model_url:
-        with throw_away_instance(folder, model_url) as instance:
-            instance.import_knowledge(options.vectors)
-            readings: list[Named] = []
-            for _ in range(options.rounds):
-                readings += measure_bare(folder, model_url, load)
-                readings += measure_product(instance, load)
+    with (
+        temporary_folder() as folder,
+        processes.paced_model(folder) as model_url,
+        throw_away_instance(folder, model_url) as instance,
+    ):
+        instance.import_knowledge(options.vectors)
+        readings: list[Named] = []
+        for _ in range(options.rounds):
+            readings += measure_bare(folder, model_url, load)
+            readings += measure_product(instance, load)
         lateness = json.load(urlopen(f"{model_url}/lateness"))
-    show([best_of(name, readings) for name in (BARE, WINDOWED, PLAIN, WHOLE)], lateness, as_json=options.json)
+        counts = count_turn(instance, load.questions)
+    rows = compared([best_of(name, readings) for name in (BARE, WINDOWED, PLAIN, WHOLE)])
+    show(rows, counts, lateness, as_json=options.json)
 
 
 def demo_questions() -> list[str]:
@@ -69,19 +75,35 @@ def best_of(name: str, readings: Sequence[Named]) -> dict[str, Any]:
     return {"name": name, **least, "problems": sum(figures["problems"] for figures in rounds)}
 
 
-def show(rows: list[dict[str, Any]], lateness: dict[str, float], *, as_json: bool) -> None:
+def compared(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows with what each has over the first, the bare relay."""
     bare = rows[0]
-    for row in rows:
-        row["cpu_ratio"] = round(row["cpu_ms_per_turn"] / bare["cpu_ms_per_turn"], 2)
-        row["first_ms_over_bare"] = round(row["added_first_ms_p50"] - bare["added_first_ms_p50"], 1)
-        row["p99_ms_over_bare"] = round(row["added_turn_ms_p99"] - bare["added_turn_ms_p99"], 1)
-    noise = {"name": "model server's own lateness", "ms_p50": lateness["p50"], "ms_p99": lateness["p99"]}
+    return [
+        row
+        | {
+            "cpu_over_bare": round(row["cpu_ms_per_turn"] / bare["cpu_ms_per_turn"], 2),
+            "first_ms_over_bare": round(row["added_first_ms_p50"] - bare["added_first_ms_p50"], 1),
+            "p99_ms_over_bare": round(row["added_turn_ms_p99"] - bare["added_turn_ms_p99"], 1),
+        }
+        for row in rows
+    ]
+
+
+def show(
+    rows: list[dict[str, Any]], counts: list[dict[str, Any]], lateness: dict[str, float], *, as_json: bool
+) -> None:
     if as_json:
-        text = "\n".join(json.dumps(row) for row in [*rows, noise])
+        noise = {"name": "lateness of the model server", "ms_p50": lateness["p50"], "ms_p99": lateness["p99"]}
+        text = "\n".join(json.dumps(row) for row in [*rows, *counts, noise])
     else:
         late = f"Tokens left the model server {lateness['p50']} ms late (p50), {lateness['p99']} ms (p99)."
-        text = f"{table(rows)}\n{late}"
+        text = f"{table(_turned(rows))}\n\nOne turn with retrieval, counted:\n{table(counts)}\n\n{late}"
     sys.stdout.write(text + "\n")
+
+
+def _turned(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return one row for each figure, with a column for each server: it fits a terminal."""
+    return [{"": key, **{row["name"]: row[key] for row in rows}} for key in rows[0] if key != "name"]
 
 
 def _options() -> argparse.Namespace:
