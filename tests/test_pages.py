@@ -6,13 +6,17 @@ from typing import Any
 
 import pytest
 from django.contrib.staticfiles import finders
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.core.management import call_command
+from django.db import OperationalError, connection
 from django.test import Client
+from django.urls import path
 
-from supportbot.accounts.models import Workspace
+from supportbot import pages, urls
+from supportbot.accounts.models import User, Workspace
 
 pytestmark = pytest.mark.django_db
-PAGES = ["/", "/api/v1/docs/"]
+PAGES = ["/", "/api/v1/docs/", "/desk/log-in/"]
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -74,3 +78,106 @@ def test_the_docs_list_the_calls_and_the_schema_is_there(client: Client, setting
 def test_the_schema_is_clean() -> None:
     """Every call and every field has a name of its own; the command fails at the first warning."""
     call_command("spectacular", "--validate", "--fail-on-warn", stdout=StringIO(), stderr=StringIO())
+
+
+UNKNOWN = ["/nothing", "/nothing/", "/desk/nothing/", "/help", "/%00"]
+
+
+@pytest.mark.parametrize("address", UNKNOWN)
+def test_an_unknown_address_is_a_page_with_a_way_out(client: Client, address: str) -> None:
+    answer = client.get(address)
+    html = answer.content.decode()
+    assert answer.status_code == 404
+    assert "There is no page here" in html
+    assert 'href="/"' in html
+    assert not re.search(r"<script|<style|\sstyle=", html)
+
+
+@pytest.mark.parametrize("address", ["/api/v1/nothing", "/api/v1/tickets/1", "/api/", "/api/v1/articles/x/publish"])
+@pytest.mark.parametrize("method", ["get", "post", "delete"])
+def test_programs_are_told_so_in_json(client: Client, address: str, method: str) -> None:
+    answer = getattr(client, method)(address)
+    assert answer.status_code == 404
+    assert answer.json() == {"code": "not_found", "message": answer.json()["message"], "fields": {}}
+    assert answer.headers["Content-Type"] == "application/json"
+
+
+def explode(request: Any) -> None:
+    raise RuntimeError("the database password is hunter2")
+
+
+def refuse(request: Any) -> None:
+    raise PermissionDenied("only for the queen")
+
+
+def database_gone(*_: Any) -> None:
+    raise OperationalError("the server is away")
+
+
+def misread(request: Any) -> None:
+    raise SuspiciousOperation("field 17")
+
+
+class Broken:
+    """The product's addresses with three more that fail."""
+
+    handler400, handler403 = pages.bad_request, pages.forbidden
+    handler404, handler500 = pages.missing, pages.failed
+    urlpatterns = [
+        *urls.urlpatterns,
+        *(
+            path(f"{start}{name}/", view)
+            for start in ("", "api/")
+            for name, view in (("explode", explode), ("refuse", refuse), ("misread", misread))
+        ),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "code", "sentence"),
+    [
+        ("explode", 500, "server_error", "This page failed"),
+        ("refuse", 403, "not_allowed", "This is not for you to open"),
+        ("misread", 400, "bad_request", "This request could not be read"),
+    ],
+)
+def test_what_fails_is_said_in_words_and_betrays_nothing(
+    settings: Any, name: str, status: int, code: str, sentence: str
+) -> None:
+    settings.ROOT_URLCONF = Broken
+    client = Client(raise_request_exception=False)
+    with connection.execute_wrapper(database_gone):  # it may be what failed
+        shown, told = client.get(f"/{name}/"), client.get(f"/api/{name}/")
+    assert (shown.status_code, told.status_code) == (status, status)
+    assert sentence in shown.content.decode()
+    assert told.json()["code"] == code
+    for answer in (shown, told):
+        assert not re.search("hunter2|queen|17", answer.content.decode())
+
+
+def test_a_host_that_is_not_ours_is_refused_in_words(client: Client) -> None:
+    answer = client.get("/", headers={"Host": "evil.example"})
+    assert (answer.status_code, b"could not be read" in answer.content) == (400, True)
+
+
+def test_a_form_without_its_token_changes_nothing(workspace: Workspace, bob: User) -> None:
+    client = Client(enforce_csrf_checks=True)
+    data = {"username": "bob", "password": "correct horse battery"}
+    for address in ("/desk/log-in/", "/admin/login/"):
+        answer = client.post(address, data)
+        assert (answer.status_code, b"This form could not be checked" in answer.content) == (403, True)
+    assert "sessionid" not in client.cookies
+
+
+def test_the_console_carries_the_products_name(workspace: Workspace) -> None:
+    admin = User.objects.create_superuser("root", password="correct horse battery")
+    client = Client()
+    login = client.get("/admin/login/").content.decode()
+    client.force_login(admin)
+    index = client.get("/admin/").content.decode()
+    for html in (login, index):
+        assert "SupportBot" in html
+        assert "Django" not in re.sub(r"<!--.*?-->", "", html, flags=re.DOTALL)
+        assert "58, 80, 181" in html  # the accent of tokens.css
+    assert "managed by commands and by the API" in index
+    assert "Groups" not in index
