@@ -1,0 +1,280 @@
+"""The tables of guarded actions.
+
+Invariants, held by the database:
+- a request begins as proposed, moves by the table in `states` and keeps its terms (trigger);
+- a proposal key stands for one request; an equal wish has at most one open request;
+- a request has at most one entry in the ledger, and it belongs to the request's workspace;
+- versions of a policy and entries of the audit never change; the audit is deleted only with its whole workspace.
+
+Customer, conversation and proposal key are plain values: the record of money outlives the erasure of a chat.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.db.models import Q
+from django.utils.timezone import now
+from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
+
+from actions.states import OPEN, State
+from supportbot.accounts.constraints import SameWorkspace
+from supportbot.accounts.fields import EncryptedTextField
+from supportbot.accounts.models import TenantModel, User
+
+APPROVE = "approve_action"
+
+
+def _amount(**options: object) -> "models.DecimalField[Decimal | None, Decimal | None]":
+    """A column for money: up to nine digits and two decimals, as the arguments allow."""
+    return models.DecimalField(max_digits=11, decimal_places=2, null=True, blank=True, **options)  # type: ignore[call-overload,no-any-return]  # keyword passing
+
+
+class MerchantConnection(TenantModel):
+    """Where the workspace's orders live, and the secret that signs our calls to it."""
+
+    base_url = models.URLField(max_length=300)
+    secret = EncryptedTextField()
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace"], name="merchant_connection_once")]
+
+    def __str__(self) -> str:
+        return self.base_url
+
+
+class ActionPolicy(TenantModel):
+    """What one workspace allows of one action: the lasting thing on which rights hang, and its kill switch."""
+
+    action = models.CharField(max_length=60)
+    is_enabled = models.BooleanField(default=True)
+    current = models.ForeignKey(
+        "ActionPolicyVersion", on_delete=models.PROTECT, null=True, related_name="+", db_constraint=False
+    )
+
+    class Meta:
+        permissions = [(APPROVE, "May approve requests of this action")]
+        verbose_name_plural = "action policies"
+        constraints = [
+            models.UniqueConstraint(fields=["id", "workspace"], name="action_policy_in_workspace"),
+            models.UniqueConstraint(fields=["workspace", "action"], name="action_policy_once"),
+            SameWorkspace("current", name="action_policy_current_workspace"),
+        ]
+
+    def __str__(self) -> str:
+        return self.action
+
+
+class ActionPolicyUserPermission(UserObjectPermissionBase):  # type: ignore[misc]  # guardian is untyped
+    """A person's right on a policy. Direct tables: guardian's generic ones compare texts and take seconds when full."""
+
+    content_object = models.ForeignKey(ActionPolicy, on_delete=models.CASCADE)
+
+
+class ActionPolicyGroupPermission(GroupObjectPermissionBase):  # type: ignore[misc]  # guardian is untyped
+    content_object = models.ForeignKey(ActionPolicy, on_delete=models.CASCADE)
+
+
+class ActionPolicyVersion(TenantModel):
+    """The rules in force at one time; a change is a new row. An empty limit is no limit; amounts in `currency`."""
+
+    policy = models.ForeignKey(ActionPolicy, on_delete=models.CASCADE, related_name="versions", db_constraint=False)
+    number = models.PositiveIntegerField()
+    currency = models.CharField(max_length=3)
+    max_per_order = _amount(validators=[MinValueValidator(0)])
+    max_per_customer_day = _amount(validators=[MinValueValidator(0)])
+    max_per_customer_year = _amount(validators=[MinValueValidator(0)])
+    max_per_workspace_day = _amount(validators=[MinValueValidator(0)])
+    max_requests_per_customer_day = models.PositiveIntegerField(null=True, blank=True)
+    approval_above = _amount(validators=[MinValueValidator(0)])
+    window_days = models.PositiveIntegerField(null=True, blank=True)
+    is_shadow = models.BooleanField(default=False)
+    created_by = models.CharField(max_length=120)
+    created_at = models.DateTimeField(default=now, editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["id", "workspace"], name="action_policy_version_in_workspace"),
+            models.UniqueConstraint(fields=["policy", "number"], name="action_policy_version_once"),
+            SameWorkspace("policy", name="action_policy_version_workspace"),
+        ]
+
+    def __str__(self) -> str:
+        return f"version {self.number}"
+
+
+class ActionRequest(TenantModel):
+    """One wish on its way from proposal to a final, truthful state."""
+
+    customer_id = models.UUIDField()
+    conversation_id = models.UUIDField(null=True)
+    proposal_key = models.CharField(max_length=200)
+    action = models.CharField(max_length=60)
+    spec_version = models.PositiveIntegerField()
+    policy_version = models.ForeignKey(
+        ActionPolicyVersion, on_delete=models.PROTECT, related_name="+", db_constraint=False
+    )
+    locale = models.CharField(max_length=12, default="en")
+    asked_digest = models.CharField(max_length=64)  # of the wish as it came, before amounts were worked out
+    arguments = models.JSONField()  # canonical, complete: what the card shows, the digest binds and the merchant gets
+    digest = models.CharField(max_length=64)
+    order_id = models.CharField(max_length=60, blank=True)
+    amount = _amount()
+    currency = models.CharField(max_length=3, blank=True)
+    shown = models.JSONField(default=dict)  # facts of the merchant that the card repeats (names, payment, old address)
+    needs_approval = models.BooleanField(default=False)
+    state = models.CharField(max_length=24, choices=State.choices, default=State.PROPOSED)
+    reason_code = models.CharField(max_length=60, blank=True)
+    reason_facts = models.JSONField(default=dict)
+    receipt = models.JSONField(null=True)
+    proposed_by = models.CharField(max_length=120)
+    confirmed_by = models.CharField(max_length=120, blank=True)
+    decided_by = models.CharField(max_length=120, blank=True)
+    created_at = models.DateTimeField(default=now, editable=False)
+    changed_at = models.DateTimeField(default=now, editable=False)
+    expires_at = models.DateTimeField(null=True)
+    attempt_count = models.PositiveSmallIntegerField(default=0)
+    lease_until = models.DateTimeField(null=True)
+    due_at = models.DateTimeField(null=True)  # when the sweep takes it up: a retry, or the next look for an outcome
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["id", "workspace"], name="action_request_in_workspace"),
+            models.UniqueConstraint(fields=["workspace", "proposal_key"], name="action_request_key_once"),
+            models.UniqueConstraint(
+                fields=["workspace", "customer_id", "action", "asked_digest"],
+                condition=Q(state__in=[str(state) for state in OPEN]),
+                name="action_request_equal_open_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=[str(state) for state in State]), name="action_request_state_known"
+            ),
+            models.CheckConstraint(
+                condition=~Q(state=State.EXECUTING) | Q(lease_until__isnull=False),
+                name="action_request_executing_has_lease",
+            ),
+            models.CheckConstraint(
+                condition=Q(amount__isnull=True) | Q(amount__gte=0), name="action_request_amount_not_negative"
+            ),
+            SameWorkspace("policy_version", name="action_request_policy_workspace"),
+        ]
+        indexes = [
+            models.Index(fields=["workspace", "state", "-id"], name="action_request_by_state"),
+            models.Index(fields=["workspace", "customer_id", "-id"], name="action_request_by_customer"),
+            models.Index(
+                fields=["state", "due_at"],
+                condition=Q(state__in=["queued", "executing", "unknown"]),
+                name="action_request_moving",
+            ),
+            models.Index(
+                fields=["expires_at"],
+                condition=Q(state__in=["awaiting_confirmation", "awaiting_approval"]),
+                name="action_request_waiting",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.id}"
+
+    def is_expired(self, moment: datetime) -> bool:
+        return self.expires_at is not None and self.expires_at <= moment
+
+
+class Attempt(TenantModel):
+    """One try to carry a request out, written before anything is sent."""
+
+    class Outcome(models.TextChoices):
+        HAPPENED = "happened"
+        DID_NOT = "did_not"
+        UNCLEAR = "unclear"
+
+    request = models.ForeignKey(ActionRequest, on_delete=models.CASCADE, related_name="attempts", db_constraint=False)
+    number = models.PositiveSmallIntegerField()
+    started_at = models.DateTimeField(default=now, editable=False)
+    sent_at = models.DateTimeField(null=True)  # set before the call: from here on something may have moved
+    finished_at = models.DateTimeField(null=True)
+    outcome = models.CharField(max_length=12, choices=Outcome.choices, blank=True)
+    detail = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        ordering = ["number"]
+        constraints = [
+            models.UniqueConstraint(fields=["request", "number"], name="action_attempt_once"),
+            SameWorkspace("request", name="action_attempt_workspace"),
+        ]
+
+    def __str__(self) -> str:
+        return f"attempt {self.number}"
+
+
+class LedgerHead(TenantModel):
+    """The row that is locked while limits are summed and an amount is reserved: one per workspace."""
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace"], name="ledger_head_once")]
+
+
+class LedgerEntry(TenantModel):
+    """What a confirmed request takes from the limits. A released entry counts no more."""
+
+    class Status(models.TextChoices):
+        RESERVED = "reserved"
+        SPENT = "spent"
+        RELEASED = "released"
+
+    request = models.OneToOneField(ActionRequest, on_delete=models.CASCADE, related_name="entry", db_constraint=False)
+    action = models.CharField(max_length=60)
+    customer_id = models.UUIDField()
+    order_id = models.CharField(max_length=60, blank=True)
+    amount = models.DecimalField(max_digits=11, decimal_places=2)
+    currency = models.CharField(max_length=3, blank=True)
+    day = models.DateField()  # in the workspace's time zone
+    status = models.CharField(max_length=8, choices=Status.choices, default=Status.RESERVED)
+    created_at = models.DateTimeField(default=now, editable=False)
+
+    class Meta:
+        constraints = [
+            SameWorkspace("request", name="ledger_entry_workspace"),
+            models.CheckConstraint(condition=Q(amount__gte=0), name="ledger_entry_not_negative"),
+            models.CheckConstraint(
+                condition=Q(status__in=["reserved", "spent", "released"]), name="ledger_entry_status_known"
+            ),
+        ]
+        indexes = [models.Index(fields=["workspace", "action", "day"], name="ledger_entry_by_day")]
+
+
+class AuditHead(TenantModel):
+    """The end of a workspace's audit chain; locked while an entry is added, so the chain has one order."""
+
+    seq = models.PositiveBigIntegerField(default=0)
+    mac = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace"], name="audit_head_once")]
+
+
+class AuditEntry(TenantModel):
+    """One step, chained to the one before by a MAC whose key does not lie in the database. Holds no personal data."""
+
+    seq = models.PositiveBigIntegerField()
+    at = models.DateTimeField()
+    request_id = models.UUIDField(null=True)
+    event = models.CharField(max_length=60)
+    actor = models.CharField(max_length=120)
+    payload = models.JSONField(default=dict)
+    previous = models.CharField(max_length=64, blank=True)
+    mac = models.CharField(max_length=64)
+    key_id = models.CharField(max_length=12)
+
+    class Meta:
+        ordering = ["seq"]
+        verbose_name_plural = "audit entries"
+        constraints = [models.UniqueConstraint(fields=["workspace", "seq"], name="audit_entry_seq_once")]
+        indexes = [models.Index(fields=["workspace", "request_id", "seq"], name="audit_entry_by_request")]
+
+
+def name_of(user: User) -> str:
+    """Return how a person stands in records: stable, and free of personal data."""
+    return f"user:{user.pk}"

@@ -1,0 +1,22 @@
+"""One table: the trigger and the CHECK in the database say exactly what `states` says."""
+
+import pytest
+from django.db import connection
+
+from actions.states import FINAL, State, may_become, trigger_function_sql
+
+pytestmark = pytest.mark.django_db
+
+
+def test_the_database_runs_the_text_that_the_table_generates() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT prosrc FROM pg_proc WHERE proname = 'actions_request_guard'")
+        (stored,) = cursor.fetchone()
+    assert stored.strip() == trigger_function_sql().split("$$")[1].strip()
+
+
+def test_final_states_are_final() -> None:
+    assert {
+        State.REFUSED, State.SUCCEEDED, State.FAILED, State.CANCELLED, State.REJECTED, State.EXPIRED,
+    } == FINAL  # fmt: skip
+    assert not any(may_become(final, State(other)) for final in FINAL for other in State)
