@@ -16,6 +16,12 @@ _PLAIN: Final = (
     "Would you tell me which of the two you mean?",
     "Let me know how you would like to go on from here.",
 )
+# The last sentence takes what is left of the hundred: every beginning of three words or more is harmless.
+_CLOSING: Final = (
+    "If you like, I can stay with you here while you go through each of these steps on your own page once more, and "
+    "you can tell me after each of them what you see there, so that we get to the end of it together and without hurry"
+)
+_CLOSING_LEAST: Final = 3
 _SOURCE: Final = re.compile(r'<source number="(\d+)"[^>]*>\n(.*?)\n</source>', re.DOTALL)
 _SENTENCE: Final = re.compile(r"(?<![^\s])[A-Z][^.!?\n|*_`#>‹›\[\]()]{40,160}\.(?=\s)")
 _QUOTES: Final = 3
@@ -23,10 +29,19 @@ _QUOTES: Final = 3
 
 def tokens_for(prompt: str, count: int) -> list[str]:
     """Return an answer of `count` tokens to a prompt; every token but the first begins with its blank."""
-    sentences = itertools.chain([_OPENING], _quotations(prompt), itertools.cycle(_PLAIN))
-    words = itertools.chain.from_iterable(_words(sentence) for sentence in sentences)
-    first, *others = itertools.islice(words, count)
+    words: list[str] = []
+    for sentence in itertools.chain([_OPENING], _quotations(prompt), itertools.cycle(_PLAIN)):
+        more = _words(sentence)
+        if len(words) + len(more) + _CLOSING_LEAST > count:
+            break
+        words += more
+    first, *others = [*words, *_closing(count - len(words))]
     return [first, *(f" {word}" for word in others)]
+
+
+def _closing(count: int) -> list[str]:
+    *words, last = _CLOSING.split()[:count]
+    return [*words, f"{last.rstrip(',')}."]
 
 
 def _words(sentence: str) -> list[str]:
