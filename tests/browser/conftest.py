@@ -1,19 +1,23 @@
 """A real browser and one real instance for all journeys.
 
-The tests are plain functions on the sync API; they read and write through pages only, never through the database.
+The tests are plain functions on the sync API; they read and write through pages and the API only, never through the
+database.
 """
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
 
 from tests.embedded.instance import Instance, open_to_postgres
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+SIZES = ({"width": 1280, "height": 900}, {"width": 390, "height": 844})
 
 
 @pytest.fixture(scope="session")
@@ -40,12 +44,55 @@ def demo(instance: Instance) -> dict[str, Any]:
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A fresh page; an error of its scripts fails the test."""
-    context = browser.new_context(locale="en-GB")
-    fresh = context.new_page()
+def new_page(browser: Browser, demo: dict[str, Any]) -> Iterator[Callable[..., Page]]:
+    """Open pages of people who share nothing; an error of scripts, or anything the policy blocked, fails the test."""
     problems: list[str] = []
-    fresh.on("pageerror", lambda error: problems.append(str(error)))
-    yield fresh
-    context.close()
+    contexts = []
+
+    def opened(**options: Any) -> Page:
+        context = browser.new_context(**{"locale": "en-GB", "base_url": demo["urls"]["base"], **options})
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("console", lambda said: problems.append(said.text) if "Content Security" in said.text else None)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
     assert problems == []
+
+
+@pytest.fixture
+def page(new_page: Callable[..., Page]) -> Page:
+    return new_page()
+
+
+@pytest.fixture
+def log_in(demo: dict[str, Any]) -> Callable[[Page, str], None]:
+    """Log a demo person in to the desk."""
+    passwords = {user["username"]: user["password"] for user in demo["users"]}
+
+    def logged_in(page: Page, name: str) -> None:
+        page.goto("/desk/")
+        page.get_by_label("User name").fill(name)
+        page.get_by_label("Password").fill(passwords[name])
+        page.get_by_role("button", name="Log in").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Desk")
+
+    return logged_in
+
+
+def check_for_everybody(page: Page) -> None:
+    """Assert that the page as it stands has no accessibility finding and no sideways scroll, in both sizes and themes.
+
+    Transitions are off, or a colour between two themes would be measured.
+    """
+    for size in SIZES:
+        page.set_viewport_size(size)  # type: ignore[arg-type]  # a ViewportSize by its keys
+        for theme in ("light", "dark"):
+            page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+            found = Axe().run(page, options={"runOnly": RULES, "resultTypes": ["violations"]})
+            assert found.violations_count == 0, f"{page.url} {size} {theme}: {found.generate_report()}"
+        beyond = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert beyond <= 0, f"{page.url} is {beyond} px wider than {size}"
