@@ -295,7 +295,7 @@ _PAPER_TO_INK = [
     "#322f2b", "#1c1b19", "#141311",
 ]  # fmt: skip
 _COBALT = [
-    "#f2f4fb", "#e5eaf8", "#c9d3ef", "#a6b6e3", "#8297d6", "#5970c4", "#3a50b5", "#31449d",
+    "#f2f4fb", "#e5eaf8", "#c9d3ef", "#a6b6e3", "#a1ade0", "#7b8bd1", "#3a50b5", "#31449d",
     "#25357c", "#1a265d", "#0d153a",
 ]  # fmt: skip
 UNFOLD = {
@@ -304,6 +304,18 @@ UNFOLD = {
     "SITE_SUBHEADER": "Console",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "/static/pages/mark.svg"}],
     "BORDER_RADIUS": "6px",
+    # Without entries of its own the theme says here that one lacks every right.
+    "SIDEBAR": {
+        "navigation": [
+            {
+                "items": [
+                    {"title": "Console", "icon": "home", "link": "/admin/"},
+                    {"title": "Desk", "icon": "inbox", "link": "/desk/"},
+                    {"title": "API", "icon": "key", "link": "/api/v1/docs/"},
+                ]
+            }
+        ]
+    },
     "COLORS": {
         "base": dict(zip(_WEIGHTS, _PAPER_TO_INK, strict=True)),
         "primary": dict(zip(_WEIGHTS, _COBALT, strict=True)),

@@ -181,3 +181,4 @@ def test_the_console_carries_the_products_name(workspace: Workspace) -> None:
         assert "58, 80, 181" in html  # the accent of tokens.css
     assert "managed by commands and by the API" in index
     assert "Groups" not in index
+    assert "permission" not in index
