@@ -26,7 +26,7 @@ from supportbot.assistant.tools import ToolResult, use_tool
 from supportbot.assistant.voice import Voice
 from supportbot.asyncdb import db
 from supportbot.chat.errors import LeaseLost
-from supportbot.chat.signals import Signal, StopRequested, TurnsSuperseded
+from supportbot.chat.signals import Signal, StopRequested, TurnsSuperseded, Watched
 from supportbot.chat.stream import switchboard
 from supportbot.chat.turns import Answer, Claim, extend_lease, fail_turn, finish_turn, restart_attempt
 from supportbot.llm import gateway
@@ -74,6 +74,7 @@ class Turn:
                     await db(fail_turn, self.claim, error.code)
             finally:
                 heartbeat.cancel()
+                self._voice.end()
                 switchboard().unlisten(self.claim.conversation_id, self._hear)
 
     async def _write(self) -> Answer:
@@ -167,6 +168,8 @@ class Turn:
             self._cancel()
         elif isinstance(signal, StopRequested) and signal.turn == str(self.claim.turn_id):
             self._stop()
+        elif isinstance(signal, Watched):
+            self._voice.repeat()
 
     def _stop(self) -> None:
         self._is_stopped = True

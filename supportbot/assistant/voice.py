@@ -22,6 +22,12 @@ class Voice:
         self.text = ""
         self.index = 0
 
+    def end(self) -> None:
+        """Say nothing more, not even what is pending."""
+        self._pending = ""
+        if self._timer is not None:
+            self._timer.cancel()
+
     def say(self, text: str) -> None:
         """Show more text: now, or with the frame that is due."""
         if not text:
@@ -44,6 +50,11 @@ class Voice:
         self.flush()
         self._claim, self.text, self.index = claim, "", 0
 
+    def repeat(self) -> None:
+        """Show all of it again, for a reader who came late: the others have it and are sent nothing."""
+        if self.text:
+            self._publish(self.index - 1, self.text, offset=0)
+
     def tell(self, words: str) -> None:
         """Say what the assistant is doing."""
         self._board.publish(self._claim.conversation_id, Status(str(self._claim.message_id), words))
@@ -58,7 +69,10 @@ class Voice:
         if not self._pending:
             return
         text, self._pending = self._pending, ""
-        delta = Delta(str(self._claim.message_id), self._claim.attempt, self.index, text)
-        self.text += text
+        offset, self.text = len(self.text), self.text + text
         self.index += 1
+        self._publish(self.index - 1, text, offset=offset)
+
+    def _publish(self, index: int, text: str, *, offset: int) -> None:
+        delta = Delta(str(self._claim.message_id), self._claim.attempt, index, text, offset)
         self._board.publish(self._claim.conversation_id, delta)

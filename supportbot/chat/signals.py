@@ -28,12 +28,17 @@ class NewEvent:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """The next piece of an answer being written; `index` counts the pieces of this attempt from 0."""
+    """A piece of an answer being written; `index` counts the pieces of this attempt from 0.
+
+    `offset` is how many characters of the attempt come before it. A piece that repeats all that was said has offset 0
+    and the index of the last piece in it.
+    """
 
     message: str
     attempt: int
     index: int
     text: str
+    offset: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,7 @@ class TurnWaiting:
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """A process without the turn has readers of it."""
+    """A reader lacks what was said so far; one in another process also wants what will be said."""
 
 
 Signal = NewEvent | Delta | Status | Typing | StopRequested | TurnsSuperseded | TurnWaiting | Watched

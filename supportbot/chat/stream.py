@@ -92,8 +92,9 @@ class Switchboard:
         if not isinstance(signal, Delta) or self._is_watched_elsewhere(conversation_id):
             self._send(_group(conversation_id), conversation_id, signal)
 
-    def watch_elsewhere(self, conversation_id: UUID) -> None:
-        """Ask whichever process runs the conversation's turn to send its deltas here for a while."""
+    def watch(self, conversation_id: UUID) -> None:
+        """Ask the conversation's turn to repeat what it said, and, in another process, to send here what follows."""
+        self._deliver(conversation_id, Watched())
         self._send(TURNS_GROUP, conversation_id, Watched())
 
     async def close(self) -> None:
@@ -142,7 +143,7 @@ class Switchboard:
             conversation_id, signal = UUID(message["conversation"]), signal_from_wire(message["signal"])
             if isinstance(signal, Watched):
                 self._watched_elsewhere[conversation_id] = time.monotonic() + WATCH_SECONDS
-            elif isinstance(signal, TurnWaiting):
+            if isinstance(signal, TurnWaiting):
                 self._wake_runner()
             else:
                 self._deliver(conversation_id, signal)

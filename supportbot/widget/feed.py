@@ -2,6 +2,7 @@
 
 Invariant: events leave in the order of the log, each once; `seq` is the last that left. A delta leaves only while the
 answer it belongs to is being written, in the attempt the reader knows or a newer one, and never after a person joined.
+What leaves of an attempt has no gap and nothing twice: the turn repeats itself for a reader who lacks something.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from supportbot.asyncdb import db
 from supportbot.chat import signals
 from supportbot.chat.selectors import events_after, head_of, live_turn
 from supportbot.chat.signals import EventView, NewEvent, Signal, TurnView
+from supportbot.chat.stream import switchboard
 from supportbot.widget.protocol import Delta, Event, ServerFrame, Status, Typing
 
 logger = logging.getLogger(__name__)
@@ -47,13 +49,14 @@ def opening(conversation_id: UUID, last_seq: int | None) -> Opening:
 class Feed:
     """One reader's view. Not safe for use by two tasks: the socket's writer owns it."""
 
-    __slots__ = ("_answer", "_attempt", "_conversation_id", "_ended", "_is_muted", "hears_elsewhere", "seq")
+    __slots__ = ("_answer", "_attempt", "_conversation_id", "_ended", "_is_muted", "_shown", "hears_elsewhere", "seq")
 
     def __init__(self, conversation_id: UUID, seq: int, turn: TurnView | None) -> None:
         self._conversation_id = conversation_id
         self.seq = seq
         self._answer = turn.message if turn else ""
         self._attempt = turn.attempt if turn else 0
+        self._shown = len(turn.text) if turn else 0  # characters of that attempt
         self._ended = ""
         self._is_muted = False
         self.hears_elsewhere = False
@@ -76,7 +79,7 @@ class Feed:
         """Note that the event leaves now, and return its frame."""
         self.seq = view.seq
         if view.event == "assistant.started":
-            self._answer, self._attempt = view.payload["message"], view.payload["attempt"]
+            self._begin(view.payload["message"], view.payload["attempt"])
             self._is_muted = False
         elif view.event == "handoff.joined":
             self._is_muted = True
@@ -88,7 +91,26 @@ class Feed:
         is_old = delta.message == self._answer and delta.attempt < self._attempt
         if self._is_muted or is_old or delta.message == self._ended:
             return []
-        return [Delta(delta.message, delta.attempt, delta.index, delta.text)]
+        self._begin(delta.message, delta.attempt)
+        if delta.offset > self._shown:
+            self.ask_for_words()
+            return []
+        fresh = delta.text[self._shown - delta.offset :]
+        self._shown += len(fresh)
+        return [Delta(delta.message, delta.attempt, delta.index, fresh)] if fresh else []
+
+    def _begin(self, answer: str, attempt: int) -> None:
+        if (answer, attempt) != (self._answer, self._attempt):
+            self._answer, self._attempt, self._shown = answer, attempt, 0
+
+    @property
+    def is_in_an_answer(self) -> bool:
+        """Say whether an answer is being written, as far as this reader knows."""
+        return bool(self._answer) and self._answer != self._ended
+
+    def ask_for_words(self) -> None:
+        """Ask the running turn, here or in another process, for what this reader lacks of it."""
+        switchboard().watch(self._conversation_id)
 
     async def _events(self, news: NewEvent) -> list[ServerFrame]:
         if news.seq <= self.seq:
@@ -99,7 +121,9 @@ class Feed:
             return [self.event(news.event)]
         frames: list[ServerFrame] = []
         while views := await self._read_log():
-            self.hears_elsewhere |= any(view.event == "assistant.started" for view in views)
+            if any(view.event == "assistant.started" for view in views):
+                self.hears_elsewhere = True  # its event came without the content: it is perhaps written there
+                self.ask_for_words()
             frames += [self.event(view) for view in views]
         return frames
 

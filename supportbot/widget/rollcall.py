@@ -78,7 +78,7 @@ class RollCall:
 
     def _ask_for_deltas(self, socket: "ChatConsumer") -> None:
         if socket.session is not None and socket.writer.hears_elsewhere:
-            switchboard().watch_elsewhere(socket.session.conversation_id)
+            switchboard().watch(socket.session.conversation_id)
 
     async def _dismiss_strangers(self) -> None:
         sockets = [(socket, socket.session) for socket in self._sockets if socket.session is not None]

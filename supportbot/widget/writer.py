@@ -67,6 +67,8 @@ class Writer:
         early, self._early = self._early, []
         for signal in early:
             self._mailbox.put(signal)
+        if feed.is_in_an_answer:  # from another process the greeting has what was saved, up to a second ago
+            feed.ask_for_words()
 
     def leave(self) -> None:
         """Hear nothing more."""

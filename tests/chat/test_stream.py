@@ -81,8 +81,8 @@ async def test_news_of_another_process_arrive_without_their_payload(
     ear = Ear()
     await board.listen(conversation.pk, ear)
     await from_elsewhere(conversation.pk, NewEvent(7, None))
-    await from_elsewhere(conversation.pk, Delta("m", 2, 5, "text"))
-    assert await ear.next(2) == [NewEvent(7, None), Delta("m", 2, 5, "text")]
+    await from_elsewhere(conversation.pk, Delta("m", 2, 5, "text", 30))
+    assert await ear.next(2) == [NewEvent(7, None), Delta("m", 2, 5, "text", 30)]
 
 
 async def test_who_left_hears_nothing_more(board: Switchboard, conversation: Conversation) -> None:
@@ -113,10 +113,10 @@ async def test_deltas_leave_the_process_only_when_asked_for(
 
     await board.listen(conversation.pk, Ear())
     monkeypatch.setattr(layer, "send", keep)
-    board.publish(conversation.pk, Delta("m", 1, 0, "nobody elsewhere"))
+    board.publish(conversation.pk, Delta("m", 1, 0, "nobody elsewhere", 0))
     board.publish(conversation.pk, Status("m", "Reading"))
     board._watched_elsewhere[conversation.pk] = float("inf")
-    board.publish(conversation.pk, Delta("m", 1, 1, "somebody elsewhere"))
+    board.publish(conversation.pk, Delta("m", 1, 1, "somebody elsewhere", 16))
     await asyncio.sleep(0)
     assert [signal.get("text") for signal in sent] == ["Reading", "somebody elsewhere"]
 

@@ -1,5 +1,6 @@
 """What the server shall do with one request, and the bytes this comes to. Pure."""
 
+import asyncio
 import json
 import re
 from collections.abc import Iterator
@@ -33,6 +34,7 @@ class Behaviour:
     first_after: float = 0.0
     gap: float = 0.0
     stall_after: int | None = None
+    gate: asyncio.Event | None = None  # a stalled answer goes on once this is set
     cut_after: int | None = None
     is_endless: bool = False
     error_inside: bool = False  # an error object in the stream, after its 200

@@ -229,7 +229,7 @@ async def _paced(behaviour: Behaviour, *, wants_usage: bool) -> AsyncIterator[by
             yield None
             return
         if count == behaviour.stall_after:
-            await asyncio.Event().wait()
+            await (behaviour.gate or asyncio.Event()).wait()
         yield data
         await asyncio.sleep(behaviour.gap)
     for data in closing:

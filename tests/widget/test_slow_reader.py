@@ -21,7 +21,7 @@ MESSAGE = "0197f000-0000-7000-8000-000000000000"
 def flood(conversation: str) -> None:
     """Say more than the kernel's buffers and the mailbox hold together, in text that cannot be compressed."""
     for index in range(2_000):
-        tell(UUID(conversation), Delta(MESSAGE, 1, index, secrets.token_hex(8_000)))
+        tell(UUID(conversation), Delta(MESSAGE, 1, index, secrets.token_hex(8_000), index * 16_000))
 
 
 async def test_a_slow_reader_is_closed_and_another_reads_on(server: str, channel: NewChannel) -> None:

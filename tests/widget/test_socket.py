@@ -41,8 +41,8 @@ async def answering(conversation: str) -> Claim:
     return claim
 
 
-def delta(claim: Claim, index: int, text: str, attempt: int | None = None) -> None:
-    piece = Delta(str(claim.message_id), claim.attempt if attempt is None else attempt, index, text)
+def delta(claim: Claim, index: int, text: str, *, attempt: int | None = None, offset: int = 0) -> None:
+    piece = Delta(str(claim.message_id), claim.attempt if attempt is None else attempt, index, text, offset)
     tell(claim.conversation_id, piece)
 
 
@@ -147,11 +147,14 @@ async def test_a_reader_resumes_in_the_middle_of_an_answer(server: str, channel:
     async with greeted(server, again, last_seq=seen) as socket:
         turn = socket.frames[0]["turn"]
         assert turn == {"message": str(claim.message_id), "attempt": 1, "index": 1, "text": "Your order "}
-        delta(claim, 1, "is on its way.")
-        assert (await socket.until("delta"))["text"] == "is on its way."
+        delta(claim, 0, "Your order ")  # heard again: it was in the welcome
+        delta(claim, 1, "Your order is on ")  # said again, for somebody who came late
+        assert (await socket.until("delta"))["text"] == "is on "
+        delta(claim, 2, "its way.", offset=17)
+        assert (await socket.until("delta"))["text"] == "its way."
         await db(finish_turn, claim, Answer("Your order is on its way.", (), by="builtin"))
         final = await socket.until("assistant.final")
-        delta(claim, 2, "too late")
+        delta(claim, 3, "too late", offset=25)
         assert await socket.quiet() == []
     assert [event["seq"] for event in socket.events] == [seen + 1] and final["prev_seq"] == seen
     assert final["payload"]["text"] == "Your order is on its way."

@@ -1,0 +1,127 @@
+"""The product as it runs: PostgreSQL, Valkey and web processes of its own, with the demo workspace in them.
+
+The children are those of `make run`, without its supervisor: the tests here kill and restart them one by one.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from supportbot.embedded.children import ChildProcess, product_children
+from supportbot.embedded.plan import Plan
+from supportbot.embedded.ports import free_port
+from supportbot.embedded.postgres import PostgresServer
+from supportbot.embedded.valkey import ValkeyServer
+from supportbot.embedded.waiting import wait_for_page
+from tests.embedded.instance import MANAGE
+
+SHOP_PORT = 8100  # no shop runs here: the storefront is an allowed origin, no more
+STOREFRONT = f"http://127.0.0.1:{SHOP_PORT}"
+
+
+@dataclass
+class House:
+    """The servers, and what `demo_seed` says about the workspace in them."""
+
+    folder: Path
+    postgres: PostgresServer
+    valkey: ValkeyServer
+    demo: dict[str, Any]
+
+    @property
+    def mailbox(self) -> Path:
+        return self.folder / "data" / "mail"
+
+    def environment(self, **more: str) -> dict[str, str]:
+        own = {
+            "DATA_DIR": str(self.folder / "data"),
+            "DATABASE_URL": self.postgres.url(),
+            "DATABASE_POOL_SIZE": "16",
+            "REDIS_URL": self.valkey.url(),
+            "CELERY_BROKER_URL": f"{self.valkey.url()}/0",
+            "SHOP_PORT": str(SHOP_PORT),
+            "OMP_NUM_THREADS": "1",
+        }
+        return {**os.environ, **own, **more}
+
+    def manage(self, *arguments: str) -> str:
+        """Return what a management command printed."""
+        command = [sys.executable, MANAGE, *arguments]
+        answer = subprocess.run(
+            command, env=self.environment(), capture_output=True, text=True, timeout=120, check=False
+        )
+        assert answer.returncode == 0, answer.stderr
+        return answer.stdout
+
+    def child(self, name: str, **more: str) -> ChildProcess:
+        """Return a child of `make run` (web, worker, beat), on a port of its own and not started."""
+        plan = Plan(
+            data_dir=self.folder / "data",
+            host="127.0.0.1",
+            port=free_port(),
+            shop_port=SHOP_PORT,
+            public_url="",
+            database_url=self.postgres.url(),
+            redis_url=self.valkey.url(),
+            broker_url=None,
+            embedder="packaged",
+            with_demo=True,
+        )
+        made = next(child for child in product_children(plan, self.folder) if child.name == name)
+        environment = self.environment(PORT=str(plan.port), **more)
+        return replace(made, environment=environment, log=self.folder / f"{name}-{plan.port}.log")
+
+
+class Web:
+    """One web process that a test may kill and start again."""
+
+    def __init__(self, child: ChildProcess) -> None:
+        self.child = child
+        self.address = f"http://127.0.0.1:{child.environment['PORT']}"
+
+    def start(self) -> None:
+        self.child.start()
+        wait_for_page(f"{self.address}/livez", self.child)
+
+    def kill(self) -> None:
+        """End it as a crash does: without a word to anybody."""
+        assert self.child.process is not None
+        self.child.process.kill()
+        self.child.process.wait()
+
+
+@contextmanager
+def web(house: House, **more: str) -> Iterator[Web]:
+    """Run one more web process."""
+    made = Web(house.child("web", **more))
+    made.start()
+    try:
+        yield made
+    finally:
+        made.child.stop()
+
+
+@contextmanager
+def built(folder: Path) -> Iterator[House]:
+    """Set the servers up and seed the demo workspace."""
+    (folder / "data").mkdir()
+    postgres = PostgresServer(
+        folder / "postgres", password="test", port=None, log=folder / "postgres.log", durable=False
+    )
+    valkey = ValkeyServer(folder / "valkey", password="test", port=None, log=folder / "valkey.log")
+    house = House(folder, postgres, valkey, {})
+    try:
+        postgres.start()
+        valkey.start()
+        house.manage("migrate", "--verbosity", "0")
+        house.demo = json.loads(house.manage("demo_seed", "--json"))
+        yield house
+    finally:
+        valkey.stop()
+        postgres.stop()

@@ -1,0 +1,66 @@
+"""The only web process is killed in the middle of an answer, and started again."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.flows.house import House, Web, web
+from tests.flows.people import Visitor, answer_of, assert_whole, finals, shown
+from tests.flows.speech import ask_until_the_middle, stalled, whole
+from tests.modelserver import ModelServer
+
+RECOVERY_SECONDS = 20.0
+
+
+@pytest.fixture
+def mortal(house: House, model_settings: dict[str, str]) -> Iterator[Web]:
+    """A web process for a test to kill and to start again on the same port."""
+    with web(house, **model_settings) as made:
+        yield made
+
+
+async def ask_and_kill(visitor: Visitor, mortal: Web) -> int:
+    """Kill the process in the middle of its answer; return the last event that the reader had."""
+    async with visitor.chat(last_seq=0) as socket:
+        await ask_until_the_middle(socket)
+        mortal.kill()
+        return int(socket.events[-1]["seq"])
+
+
+async def test_a_killed_process_loses_no_answer(house: House, mortal: Web, model: ModelServer) -> None:
+    model.will(stalled(), whole())
+    visitor = Visitor(house, mortal.address)
+    last_seq = await ask_and_kill(visitor, mortal)
+    mortal.start()
+    async with visitor.chat(last_seq=last_seq) as socket:
+        while (frame := await socket.next(RECOVERY_SECONDS)).get("event") != "assistant.final":
+            pass
+        assert shown(socket.frames, 2).strip() == frame["payload"]["text"].strip()
+        assert shown(socket.frames, 1) == ""
+    log = await visitor.log()
+    assert_whole(log)
+    assert finals(log) == [frame["payload"]]
+
+
+@pytest.mark.chaos
+async def test_an_answer_that_is_lost_twice_fails_openly_and_can_be_retried(
+    house: House, mortal: Web, model: ModelServer
+) -> None:
+    model.will(stalled(), stalled(), whole())
+    visitor = Visitor(house, mortal.address)
+    last_seq = await ask_and_kill(visitor, mortal)
+    mortal.start()
+    async with visitor.chat(last_seq=last_seq) as socket:
+        while not shown(socket.frames, 2):
+            await socket.next(RECOVERY_SECONDS)
+        mortal.kill()
+    mortal.start()
+    async with visitor.chat(last_seq=socket.events[-1]["seq"]) as socket:
+        failed = (await answer_of(socket))["payload"]
+        assert (failed["code"], failed["retry"]) == ("runner_lost", True)
+        await socket.say("retry", message=failed["message"])
+        again = (await answer_of(socket))["payload"]
+        assert again["by"] == "model"
+    log = await visitor.log()
+    assert_whole(log)
+    assert finals(log) == [again]

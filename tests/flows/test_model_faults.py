@@ -1,0 +1,70 @@
+"""A model that stalls, breaks off or refuses: the built-in answerer takes over, and the next answer is the model's."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.flows.house import House, Web, web
+from tests.flows.people import Visitor, ask, assert_whole, finals, shown
+from tests.flows.speech import BEGINNING, QUESTION, cut, stalled, whole
+from tests.modelserver import Behaviour, ModelServer
+from tests.widget.page import Socket
+
+
+@pytest.fixture(scope="module")
+def impatient_web(house: House, model_settings: dict[str, str]) -> Iterator[Web]:
+    """A web process that waits three seconds for a model, its fallback included."""
+    with web(house, SUPPORTBOT_MODEL_DEADLINE_SECONDS="3", **model_settings) as made:
+        yield made
+
+
+@pytest.fixture
+def visitor(house: House, impatient_web: Web) -> Visitor:
+    return Visitor(house, impatient_web.address)
+
+
+SILENT = {
+    "429": (Behaviour(status=429), Behaviour(status=429)),
+    "500": (Behaviour(status=500), Behaviour(status=500)),
+    "cut before a word": (Behaviour(cut_after=0), Behaviour(cut_after=0)),
+    "stalls before a word": (Behaviour(stall_after=0),),
+}
+SEEN = {"cut": cut(), "stalls": stalled()}
+
+
+@pytest.mark.parametrize("behaviours", SILENT.values(), ids=SILENT)
+async def test_a_fault_before_the_first_word_is_not_noticed(
+    visitor: Visitor, model: ModelServer, behaviours: tuple[Behaviour, ...]
+) -> None:
+    model.will(*behaviours)
+    async with visitor.chat() as socket:
+        final = await ask(socket, QUESTION)
+        assert final["by"] == "builtin"
+        assert final["citations"]
+        assert shown(socket.frames, 1).strip() == final["text"].strip()
+        await assert_the_model_is_asked_again(socket, model)
+    log = await visitor.log()
+    assert_whole(log)
+    assert [event["payload"]["attempt"] for event in log if event["event"] == "assistant.started"] == [1, 1]
+
+
+@pytest.mark.parametrize("behaviour", SEEN.values(), ids=SEEN)
+async def test_a_fault_after_the_first_word_begins_a_new_attempt(
+    visitor: Visitor, model: ModelServer, behaviour: Behaviour
+) -> None:
+    model.will(behaviour)
+    async with visitor.chat() as socket:
+        final = await ask(socket, QUESTION)
+        assert final["by"] == "builtin"
+        assert shown(socket.frames, 1).startswith(BEGINNING)
+        assert shown(socket.frames, 2).strip() == final["text"].strip()
+        await assert_the_model_is_asked_again(socket, model)
+    log = await visitor.log()
+    assert_whole(log)
+    assert len(finals(log)) == 2
+    assert [event["payload"]["attempt"] for event in log if event["event"] == "assistant.started"] == [1, 2, 1]
+
+
+async def assert_the_model_is_asked_again(socket: Socket, model: ModelServer) -> None:
+    model.will(whole())
+    assert (await ask(socket, QUESTION))["by"] == "model"

@@ -1,0 +1,44 @@
+"""Two web processes: the one with the reader's socket and the one that writes the answer."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.flows.house import House, Web, web
+from tests.flows.people import Visitor, answer_of, shown
+from tests.flows.speech import ask_until_the_middle, paused
+from tests.modelserver import ModelServer
+
+
+@pytest.fixture(scope="module")
+def doorway(house: House, model_web: Web) -> Iterator[Web]:
+    """A web process that serves sockets and writes no answers: `model_web` writes them."""
+    with web(house, SUPPORTBOT_TURNS_PER_PROCESS="0") as made:
+        yield made
+
+
+async def test_an_answer_of_another_process_is_streamed_too(house: House, doorway: Web, model: ModelServer) -> None:
+    behaviour, gate = paused()
+    model.will(behaviour)
+    visitor = Visitor(house, doorway.address)
+    async with visitor.chat(last_seq=0) as socket:
+        await ask_until_the_middle(socket)  # whole from its first word, though the layer carries nobody's by default
+        gate.set()
+        final = (await answer_of(socket))["payload"]
+        assert shown(socket.frames, 1).strip() == final["text"].strip()
+        assert [frame["event"] for frame in socket.events] == [event["event"] for event in await visitor.log()]
+
+
+async def test_a_reader_in_another_process_who_comes_in_the_middle_reads_on(
+    house: House, doorway: Web, model_web: Web, model: ModelServer
+) -> None:
+    behaviour, gate = paused()
+    model.will(behaviour)
+    visitor = Visitor(house, model_web.address)
+    async with visitor.chat() as first:
+        await ask_until_the_middle(first)
+        async with visitor.chat(at=doorway.address) as second:
+            turn = second.frames[0]["turn"]
+            gate.set()
+            final = (await answer_of(second))["payload"]
+            assert (turn["text"] + shown(second.frames, 1)).strip() == final["text"].strip()
