@@ -32,7 +32,7 @@ def offered(locales: Iterable[str]) -> list[Language]:
 
 
 def chosen(request: HttpRequest, languages: Sequence[Language], fallback: str) -> str:
-    """Return what the reader chose by `?lang=`, else what their browser asks for, else the fallback if it is offered."""
+    """Return what `?lang=` names, else what the browser asks for, else the fallback; each only if it is offered."""
     known = [one.code for one in languages]
     accepted = [code for code, _ in parse_accept_lang_header(request.headers.get("Accept-Language", ""))]
     for wish in (request.GET.get("lang", ""), *accepted, fallback):

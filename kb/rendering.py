@@ -108,7 +108,7 @@ def _demoted(tokens: Sequence[Token]) -> list[Token]:
 
 
 def _levelled(tokens: Sequence[Token]) -> list[Token]:
-    """Put the headings below the page's own first one, without gaps: an article may begin with `##` or leave one out."""
+    """Put the headings below the page's own first one, without gaps: an article may begin with `##` or skip one."""
     open_levels: list[str] = []
     for token in tokens:
         if token.type == "heading_open":

@@ -170,7 +170,9 @@ def _hits(passages: Iterable[Passage]) -> list[Hit]:
     for passage in passages:
         href = passage_address(passage.url, passage.revision, passage.start, passage.end)
         text = Truncator(" ".join(plain(passage.text).split())).chars(220)
-        best.setdefault(passage.article_id, Hit(passage.title, passage.heading, text, href, language_of(passage.locale)))
+        best.setdefault(
+            passage.article_id, Hit(passage.title, passage.heading, text, href, language_of(passage.locale))
+        )
     return list(best.values())[:MOST_HITS]
 
 

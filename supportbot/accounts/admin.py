@@ -1,4 +1,4 @@
-"""The console's shell. Its own pages come in a later version; Django's groups grant nothing here, so none are offered."""
+"""The console's shell. Its own pages come in a later version; Django's groups grant nothing here: none are offered."""
 
 from django.contrib import admin
 from django.contrib.auth.models import Group
