@@ -14,7 +14,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
-from supportbot.accounts.scope import across_workspaces, workspace_scope
+from supportbot.accounts.scope import across_workspaces, current_workspace_id, workspace_scope
 from supportbot.chat.errors import LeaseLost, NothingToRetry
 from supportbot.chat.log import append_event, lock_conversation, tell_after_commit
 from supportbot.chat.models import Citation, Conversation, Message, Source, Turn
@@ -89,15 +89,25 @@ def claim_turn(runner: str, *, only: UUID | None = None) -> Claim | None:
 
     `only` limits the choice to one conversation.
     """
-    with across_workspaces("runner claims a turn"):
-        claimable = _claimable() if only is None else _claimable().filter(conversation_id=only)
-        candidates = list(claimable.values_list("conversation_id", "workspace_id")[:20])
-    for conversation_id, workspace_id in candidates:
-        with workspace_scope(workspace_id):
-            claim = _claim_in(conversation_id, runner)
-        if claim is not None:
+    while True:
+        with across_workspaces("runner claims a turn"), transaction.atomic():
+            turn = _lock_claimable(only)
+            if turn is None:
+                return None
+            with workspace_scope(turn.workspace_id):
+                claim = _claim(turn, runner)
+        if claim is not None:  # else this one was lost too often and has failed openly: look at the next
             return claim
-    return None
+
+
+def _lock_claimable(only: UUID | None) -> Any:
+    """Return a claimable turn or None, its conversation and itself locked; what somebody else works on is left out.
+
+    Locked, the rows are checked again: a turn that another runner took meanwhile does not match any more.
+    """
+    claimable = _claimable() if only is None else _claimable().filter(conversation_id=only)
+    rows = claimable.select_related("conversation")
+    return rows.select_for_update(no_key=True, skip_locked=True, of=("self", "conversation")).first()
 
 
 def _claimable() -> Any:
@@ -107,16 +117,9 @@ def _claimable() -> Any:
     return Turn.objects.filter(waits | is_lost).order_by("created_at")
 
 
-@transaction.atomic
-def _claim_in(conversation_id: UUID, runner: str) -> Claim | None:
-    conversation = (
-        Conversation.objects.select_for_update(no_key=True, skip_locked=True).filter(pk=conversation_id).first()
-    )
-    if conversation is None:  # somebody writes to it at this moment: the next round sees it again
-        return None
-    turn = _claimable().filter(conversation=conversation).first()
-    if turn is None:
-        return None
+def _claim(turn: Turn, runner: str) -> Claim | None:
+    """Claim a locked turn; None if it was lost too often."""
+    conversation = turn.conversation
     # A runner that gave its turn up has left no name behind: that is no loss.
     was_lost = turn.state == Turn.State.RUNNING and turn.runner != ""
     if was_lost and turn.losses >= MAX_LOSSES:
@@ -132,7 +135,8 @@ def _claim_in(conversation_id: UUID, runner: str) -> Claim | None:
         partial_index=0,
         losses=turn.losses + was_lost,
     )
-    claim = Claim(turn.pk, turn.workspace_id, conversation_id, turn.message_id, turn.kind, turn.attempt + 1, runner)
+    workspace_id = current_workspace_id()
+    claim = Claim(turn.pk, workspace_id, conversation.pk, turn.message_id, turn.kind, turn.attempt + 1, runner)
     append_event(conversation, "assistant.started", {"message": str(turn.message_id), "attempt": claim.attempt})
     return claim
 
@@ -143,11 +147,12 @@ def _held(claim: Claim) -> Any:
 
 def extend_lease(claim: Claim, *, text: str, index: int) -> bool:
     """Keep the claim and save what was said so far; return whether the customer asked to stop. Raises LeaseLost."""
-    with transaction.atomic():
-        if not _held(claim).update(lease_until=Now() + LEASE, partial_text=text, partial_index=index):
-            raise LeaseLost()
-        is_stopped: bool = Turn.objects.values_list("stop_requested", flat=True).get(pk=claim.turn_id)
-    return is_stopped
+    beat = {"lease_until": Now() + LEASE, "partial_text": text, "partial_index": index}
+    if _held(claim).filter(stop_requested=False).update(**beat):
+        return False
+    if not _held(claim).update(**beat):
+        raise LeaseLost()
+    return True
 
 
 @transaction.atomic
