@@ -1,7 +1,7 @@
 """What a turn knows before it asks a model: the episode so far, the passages found, the tools it may use."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.conf import settings
 
@@ -10,6 +10,7 @@ from kb.models import Audience
 from kb.search import Passage, Retrieval, search
 from supportbot.assistant.guardrails.input import normalised
 from supportbot.assistant.limits import HISTORY_MESSAGES, PASSAGES
+from supportbot.assistant.nearness import nearness_of
 from supportbot.assistant.prompts import ANSWER_VERSION, answer_instructions
 from supportbot.assistant.tools import tools_for
 from supportbot.chat.models import Conversation, Message, Source
@@ -59,7 +60,7 @@ def build_context(claim: Claim) -> TurnContext:
         turn_id=claim.turn_id,
     )
     said = tuple(message.text for message in messages if message.source == Source.CUSTOMER)
-    return TurnContext(request, found.passages, language, said)
+    return TurnContext(replace(request, nearness=nearness_of(request)), found.passages, language, said)
 
 
 def _unanswered(messages: Sequence[Message]) -> list[str]:
@@ -89,7 +90,8 @@ def _retrieve(
 
 
 def _numbered(passages: Sequence[Passage]) -> tuple[llm.Source, ...]:
+    best = max((passage.score for passage in passages), default=0.0) or 1.0
     return tuple(
-        llm.Source(number, passage.title, passage.text, passage.locale)
+        llm.Source(number, passage.title, passage.text, passage.locale, weight=passage.score / best)
         for number, passage in enumerate(passages, start=1)
     )

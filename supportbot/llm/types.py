@@ -1,7 +1,7 @@
 """What goes into a model call and what comes out: plain frozen values that every room above may hold."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 from uuid import UUID
 
@@ -37,12 +37,16 @@ class ToolSpec:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One retrieved passage, cited in text as `[number]`. `text` is Markdown, word for word from the article."""
+    """One retrieved passage, cited in text as `[number]`. `text` is Markdown, word for word from the article.
+
+    `weight` is how strongly search stands by it: 1 for its best passage, less the further behind another one is.
+    """
 
     number: int
     title: str
     text: str
     locale: str
+    weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,8 @@ class ModelRequest:
     """One question to a model.
 
     A remote model reads `messages`; the built-in answerer reads `question`, `sources`, `is_answerable` and `locale`,
-    and `messages` only for what was said before.
+    and `messages` only for what was said before. `nearness` tells it which sentences of the sources mean what was
+    asked (`extractive.meaning`); without it, it goes by words.
     """
 
     purpose: Purpose
@@ -60,6 +65,7 @@ class ModelRequest:
     question: str = ""
     locale: str = "en"
     is_answerable: bool = True
+    nearness: Mapping[str, float] = field(default_factory=dict)
     prompt_version: str = ""
     conversation_id: UUID | None = None
     turn_id: UUID | None = None

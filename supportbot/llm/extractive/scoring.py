@@ -1,12 +1,13 @@
 """Which units of the retrieved passages answer the question. Pure.
 
-A unit earns by the rare words it shares with the question, its heading and title by the same at a discount. Search has
-already ranked the passages: their order breaks ties, and decides alone where question and passage share no words.
+A unit earns by the rare words it shares with the question, its heading and title by the same at a discount, and by how
+near its meaning is, where that was measured. Search has already weighed the passages: that speaks for all units of a
+passage, and decides alone where question and passage share no words.
 """
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from supportbot.llm.extractive.language import base_language
@@ -14,7 +15,10 @@ from supportbot.llm.extractive.units import Unit
 from supportbot.llm.extractive.words import likeness, terms, words
 
 HEADING_SHARE = 0.35
-RANK_WEIGHT = 0.3
+SOURCE_WEIGHT = 0.3
+# What the nearest in meaning earns; the farthest that was measured earns nothing, since every embedding model has its
+# own band of cosines. Chosen on two help centres (bench/quotes.py); anything from 0.6 to 1.2 does about as well.
+NEARNESS_WEIGHT = 0.7
 OTHER_LANGUAGE_SHARE = 0.6
 KIND_OF_ANSWER_BONUS = 0.12
 OPENING_BONUS = 0.05
@@ -49,18 +53,26 @@ class Scored:
     match: float
 
 
-def rank(question: str, units: Sequence[Unit], *, language: str) -> list[Scored]:
-    """Return the units with their scores, best first; only the order and the ratio to the best have a meaning."""
+def rank(question: str, units: Sequence[Unit], *, language: str, nearness: Mapping[str, float]) -> list[Scored]:
+    """Return the units with their scores, best first; only the order and the ratio to the best have a meaning.
+
+    `nearness` holds the cosine of some units' texts to the question.
+    """
     asked = list(dict.fromkeys(terms(question)))
     found = [terms(unit.text) for unit in units]
-    weights = _weights(asked, found)
-    order = {unit.source.number: place for place, unit in reversed(list(enumerate(units)))}
-    places = {number: place for place, number in enumerate(sorted(order, key=lambda number: order[number]))}
-    scored = [
-        _scored(unit, unit_terms, weights, question, places[unit.source.number], language)
+    weights, near = _weights(asked, found), _spread(nearness)
+    own = [
+        _share(weights, unit_terms) + NEARNESS_WEIGHT * near.get(unit.text, 0.0)
         for unit, unit_terms in zip(units, found, strict=True)
     ]
+    scored = [_scored(unit, earned, weights, question, language) for unit, earned in zip(units, own, strict=True)]
     return sorted(scored, key=lambda entry: -entry.score)
+
+
+def _spread(nearness: Mapping[str, float]) -> dict[str, float]:
+    """Return the cosines between 0 for the farthest and 1 for the nearest; nothing if they do not differ."""
+    least, most = min(nearness.values(), default=0.0), max(nearness.values(), default=0.0)
+    return {text: (cosine - least) / (most - least) for text, cosine in nearness.items()} if most > least else {}
 
 
 def _weights(asked: Sequence[str], found: Sequence[Sequence[str]]) -> dict[str, float]:
@@ -73,15 +85,13 @@ def _weights(asked: Sequence[str], found: Sequence[Sequence[str]]) -> dict[str, 
     return {term: weight / total for term, weight in inverse.items()}
 
 
-def _scored(
-    unit: Unit, unit_terms: Sequence[str], weights: dict[str, float], question: str, place: int, language: str
-) -> Scored:
+def _scored(unit: Unit, own: float, weights: dict[str, float], question: str, language: str) -> Scored:
     of_heading = _share(weights, terms(f"{unit.source.title} {unit.heading}"))
-    match = _share(weights, unit_terms) + HEADING_SHARE * of_heading + _bonus(unit, question)
+    match = own + HEADING_SHARE * of_heading + _bonus(unit, question)
     share = _form_share(unit)
     if base_language(unit.source.locale) != language:
         share *= OTHER_LANGUAGE_SHARE
-    return Scored(unit, (match + RANK_WEIGHT / (place + 1)) * share, match * share)
+    return Scored(unit, (match + SOURCE_WEIGHT * unit.source.weight) * share, match * share)
 
 
 def _share(weights: dict[str, float], found: Sequence[str]) -> float:

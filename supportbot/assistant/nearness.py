@@ -1,0 +1,45 @@
+"""How near the best sentences of the passages are to the question in meaning, for the built-in answerer.
+
+It is measured here because the model room knows no embedder. With a model of one's own nothing is measured: that model
+reads for itself, and as its stand-in the built-in answerer goes by words.
+"""
+
+import math
+from array import array
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Final
+
+from kb.errors import EmbeddingUnavailable
+from kb.ports import embedder
+from supportbot.llm.extractive.meaning import worth_comparing
+from supportbot.llm.routing import is_remote_configured
+from supportbot.llm.types import ModelRequest
+
+# Customers ask the same again: the sentences that answer are few, and one vector takes 1.5 kB.
+_REMEMBERED: Final = 4_096
+
+
+def nearness_of(request: ModelRequest) -> Mapping[str, float]:
+    """Return the cosine to the question of each sentence worth comparing; empty if the embedder does not answer."""
+    if is_remote_configured():
+        return {}
+    texts = worth_comparing(request)
+    if len(texts) < 2:  # nothing to choose between
+        return {}
+    try:
+        asked = embedder().query(request.question)
+        return {sentence: _cosine(asked, _vector(embedder().recipe.name, text)) for sentence, text in texts.items()}
+    except EmbeddingUnavailable:
+        return {}
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _vector(_recipe: str, text: str) -> Sequence[float]:
+    (vector,) = embedder().passages([text])
+    return array("f", vector)
+
+
+def _cosine(one: Sequence[float], other: Sequence[float]) -> float:
+    length = math.hypot(*one) * math.hypot(*other)
+    return sum(a * b for a, b in zip(one, other, strict=True)) / length if length else 0.0
