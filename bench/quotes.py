@@ -1,0 +1,156 @@
+#!/usr/bin/env python3
+"""How well the built-in answerer answers, on the demo's knowledge or on any corpus with known answers.
+
+    python -m bench.quotes [--knowledge DOCUMENTS] [--questions FILE.jsonl] [--unanswerable FILE.jsonl] [--vectors FILE]
+                           [--show N]
+
+Every question goes through a whole turn in a throw-away installation: search, choice of sentences, checks, citations.
+Of answerable questions it prints how often the first, and how often any, cited article is a right one, how often the
+answer was "not found" and how many sentences an answer has; of unanswerable ones how often it was "not found". `--show`
+prints N answers of each language to be read: whether the right sentence was quoted, only a reader can say.
+"""
+
+import argparse
+import asyncio
+import json
+import random
+import shutil
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from bench.scratch import installation
+
+EXAMPLES: Final = Path(__file__).parent.parent / "examples"
+WORKSPACE: Final = "bench"
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A question and what came back; `kind` is empty for an answerable one."""
+
+    question: str
+    locale: str
+    kind: str
+    gold: frozenset[str]
+    text: str
+    cited: tuple[str, ...]  # articles, in the order of the citations
+    took_ms: float
+
+    @property
+    def is_first_right(self) -> bool:
+        return bool(self.cited) and self.cited[0] in self.gold
+
+
+def main() -> None:
+    options = _options()
+    rows = [row for path in (options.questions, options.unanswerable) if path for row in _rows(path)]
+    with installation():
+        fill(options.knowledge, options.vectors)
+        answers = list(answered(rows))
+    for facts in figures(answers):
+        sys.stdout.write(json.dumps(facts, ensure_ascii=False) + "\n")
+    for answer in chosen_to_read(answers, options.show):
+        mark = "right article" if answer.is_first_right else "-"
+        sys.stdout.write(f"\n[{answer.locale}, {mark}] {answer.question}\n{answer.text}\n")
+
+
+def fill(knowledge: Path, vectors: Path | None) -> None:
+    from django.core.management import call_command
+
+    from supportbot.accounts.services import create_workspace
+
+    create_workspace(WORKSPACE, slug=WORKSPACE)
+    folders = [path for path in sorted(knowledge.iterdir()) if path.is_dir()] or [knowledge]
+    with tempfile.TemporaryDirectory() as folder:
+        own = Path(folder) / "vectors"  # importing adds to the file, and a shipped one stays as it is
+        if vectors is not None:
+            shutil.copy(vectors, own)
+        call_command("kb_import", *map(str, folders), workspace=WORKSPACE, vectors=own, stdout=sys.stderr)
+
+
+def answered(rows: Iterable[dict[str, Any]]) -> Iterator[Answered]:
+    """Ask each question in a conversation of its own, as a signed-in customer would."""
+    from supportbot.accounts.models import Customer, Workspace
+    from supportbot.accounts.scope import workspace_scope
+    from supportbot.assistant.asking import ask
+    from supportbot.chat.services import start_conversation
+
+    with workspace_scope(Workspace.objects.get(slug=WORKSPACE).pk):
+        customer = Customer.objects.create(external_id="bench")
+        for row in rows:
+            conversation = start_conversation(customer.pk, locale=row.get("locale", "en"))
+            asked = asyncio.run(ask(conversation, row["question"]))
+            yield Answered(
+                question=row["question"],
+                locale=row.get("locale", "en"),
+                kind=row.get("kind", "") if not _gold(row) else "",
+                gold=_gold(row),
+                text=asked.payload["text"],
+                cited=tuple(citation["external_id"] for citation in asked.payload["citations"]),
+                took_ms=asked.took_ms,
+            )
+
+
+def figures(answers: Iterable[Answered]) -> Iterator[dict[str, Any]]:
+    """Yield a row of figures for each language of the answerable questions and each kind of the others."""
+    groups: dict[tuple[str, str], list[Answered]] = defaultdict(list)
+    for answer in answers:
+        groups["unanswerable" if answer.kind else "answerable", answer.kind or answer.locale].append(answer)
+    for (group, name), members in groups.items():
+        refused = _share(not answer.cited for answer in members)
+        if group == "unanswerable":
+            yield {group: name, "n": len(members), "refused": refused}
+            continue
+        quotes = [answer.text.count("[") for answer in members if answer.cited]
+        times = sorted(answer.took_ms for answer in members)
+        yield {
+            group: name,
+            "n": len(members),
+            "first_right": _share(answer.is_first_right for answer in members),
+            "any_right": _share(not answer.gold.isdisjoint(answer.cited) for answer in members),
+            "abstained": refused,
+            "sentences": round(sum(quotes) / len(quotes), 2) if quotes else 0.0,
+            "p50_ms": times[len(times) // 2],
+        }
+
+
+def chosen_to_read(answers: Iterable[Answered], count: int) -> Iterator[Answered]:
+    """Yield `count` answerable questions of each language, the same ones each time."""
+    by_locale: dict[str, list[Answered]] = defaultdict(list)
+    for answer in answers:
+        if not answer.kind:
+            by_locale[answer.locale].append(answer)
+    for members in by_locale.values():
+        yield from random.Random(1).sample(members, min(count, len(members)))
+
+
+def _gold(row: dict[str, Any]) -> frozenset[str]:
+    return frozenset(map(str, row.get("gold") or row.get("gold_docs") or ()))
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines() if line.strip()]
+
+
+def _share(values: Iterable[bool]) -> float:
+    found = list(values)
+    return round(sum(found) / len(found), 3)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--knowledge", type=Path, default=EXAMPLES / "knowledge")
+    parser.add_argument("--questions", type=Path, default=EXAMPLES / "evaluation" / "questions.jsonl")
+    parser.add_argument("--unanswerable", type=Path, default=EXAMPLES / "evaluation" / "unanswerable.jsonl")
+    parser.add_argument("--vectors", type=Path, default=EXAMPLES / "knowledge" / "vectors.e5")
+    parser.add_argument("--show", type=int, default=0, metavar="N")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
