@@ -77,3 +77,20 @@ class NotConnected(ActionError):
     code = "not_connected"
     status = 503
     default_message = "No shop system is connected to this workspace."
+
+
+class SwitchedOff(ActionError):
+    code = "action_disabled"
+    status = 409
+    default_message = "This action is switched off at the moment."
+
+
+class ReadRefused(ActionError):
+    """A look-up that is not answered; `reason_code` says why, the message says it to the customer."""
+
+    code = "refused"
+    status = 409
+
+    def __init__(self, reason_code: str, message: str) -> None:
+        super().__init__(message)
+        self.reason_code = reason_code

@@ -26,9 +26,9 @@ from supportbot.accounts.models import TenantModel, User
 APPROVE = "approve_action"
 
 
-def _amount(**options: object) -> "models.DecimalField[Decimal | None, Decimal | None]":
+def _amount(*validators: MinValueValidator) -> "models.DecimalField[Decimal | None, Decimal | None]":
     """A column for money: up to nine digits and two decimals, as the arguments allow."""
-    return models.DecimalField(max_digits=11, decimal_places=2, null=True, blank=True, **options)  # type: ignore[call-overload,no-any-return]  # keyword passing
+    return models.DecimalField(max_digits=11, decimal_places=2, null=True, blank=True, validators=validators)
 
 
 class MerchantConnection(TenantModel):
@@ -67,13 +67,13 @@ class ActionPolicy(TenantModel):
         return self.action
 
 
-class ActionPolicyUserPermission(UserObjectPermissionBase):  # type: ignore[misc]  # guardian is untyped
+class ActionPolicyUserPermission(UserObjectPermissionBase):
     """A person's right on a policy. Direct tables: guardian's generic ones compare texts and take seconds when full."""
 
     content_object = models.ForeignKey(ActionPolicy, on_delete=models.CASCADE)
 
 
-class ActionPolicyGroupPermission(GroupObjectPermissionBase):  # type: ignore[misc]  # guardian is untyped
+class ActionPolicyGroupPermission(GroupObjectPermissionBase):
     content_object = models.ForeignKey(ActionPolicy, on_delete=models.CASCADE)
 
 
@@ -83,12 +83,12 @@ class ActionPolicyVersion(TenantModel):
     policy = models.ForeignKey(ActionPolicy, on_delete=models.CASCADE, related_name="versions", db_constraint=False)
     number = models.PositiveIntegerField()
     currency = models.CharField(max_length=3)
-    max_per_order = _amount(validators=[MinValueValidator(0)])
-    max_per_customer_day = _amount(validators=[MinValueValidator(0)])
-    max_per_customer_year = _amount(validators=[MinValueValidator(0)])
-    max_per_workspace_day = _amount(validators=[MinValueValidator(0)])
+    max_per_order = _amount(MinValueValidator(0))
+    max_per_customer_day = _amount(MinValueValidator(0))
+    max_per_customer_year = _amount(MinValueValidator(0))
+    max_per_workspace_day = _amount(MinValueValidator(0))
     max_requests_per_customer_day = models.PositiveIntegerField(null=True, blank=True)
-    approval_above = _amount(validators=[MinValueValidator(0)])
+    approval_above = _amount(MinValueValidator(0))
     window_days = models.PositiveIntegerField(null=True, blank=True)
     is_shadow = models.BooleanField(default=False)
     created_by = models.CharField(max_length=120)

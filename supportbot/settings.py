@@ -136,6 +136,8 @@ if DATABASE_URL:
             **DATABASES["default"].get("OPTIONS", {}),
             "pool": {"min_size": 0, "max_size": DATABASE_POOL_SIZE + 8, "timeout": 10},
         }
+        # After a restart of the server the pool holds dead connections: without a look each would fail one request.
+        DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
     DATABASE_POOL_SIZE = DATABASE_POOL_SIZE or 16
 else:
     DATABASES = {"default": {"ENGINE": "supportbot.embedded.nothing_runs"}}
@@ -186,6 +188,9 @@ CELERY_BEAT_SCHEDULE = {
     "purge-socket-tickets": {"task": "supportbot.widget.tasks.purge", "schedule": 3600.0},
     "purge-model-bodies": {"task": "supportbot.llm.tasks.purge_bodies", "schedule": 3600.0},
     "repair-index": {"task": "kb.tasks.repair", "schedule": crontab(hour=3, minute=20)},
+    "sweep-actions": {"task": "actions.tasks.sweep", "schedule": 2.0, "options": {"expires": 2}},
+    "expire-actions": {"task": "actions.tasks.expire_waiting", "schedule": 10.0, "options": {"expires": 10}},
+    "write-down-audit-heads": {"task": "actions.tasks.write_down_heads", "schedule": 3600.0},
     "send-mail": {"task": "supportbot.handoff.tasks.send_mail", "schedule": 10.0, "options": {"expires": 10}},
 }
 
@@ -193,6 +198,7 @@ CELERY_BEAT_SCHEDULE = {
 OUTBOX_SCOPE = "supportbot.accounts.scope.workspace_scope"
 OUTBOX_CONSUMERS: dict[str, list[str]] = {
     "article_changed": ["kb.tasks.on_article_changed"],
+    "action_changed": [],
     "agent_replied": ["supportbot.handoff.mail.on_agent_replied"],
 }
 
@@ -253,6 +259,11 @@ KB_EMBEDDER = env.str("KB_EMBEDDER", default="packaged")
 KB_LEXICAL_FALLBACK = env.bool("KB_LEXICAL_FALLBACK", default=True)
 # Off: answers come from the model alone, without sources (for measuring; every fact is then withheld).
 KB_RETRIEVAL = env.bool("KB_RETRIEVAL", default=True)
+
+# --- Guarded actions. A merchant's system must lie in the public internet; the demo's shop alone runs on this machine.
+ACTIONS_MERCHANT = "actions.connectors.merchant.connected_merchant"
+ACTIONS_LOOPBACK = [f"127.0.0.1:{SHOP_PORT}"]
+ACTIONS_AUDIT_HEADS = DATA_DIR / "audit-heads.jsonl"
 
 # --- Models. No model name is built in: OPENAI_MODEL names one, or the server's only one is taken.
 OPENAI_API_KEY = env.str("OPENAI_API_KEY", default="")

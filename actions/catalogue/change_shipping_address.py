@@ -1,0 +1,97 @@
+"""Send a parcel that has not left yet somewhere else in the same country."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from actions.facts import Address, Arguments, Facts, Order
+from actions.reasons import Reason
+from actions.schema import OrderId, Shape, Text
+from actions.spec import Call, Face, Limits, Risk, Row, Terms, WriteAction, label, short
+
+_ADDRESS = Shape(
+    description="The new address, as the customer gave it.",
+    required={
+        "line1": Text("Street and house number.", 100),
+        "postal_code": Text("Postal code.", 12, pattern=r"[A-Za-z0-9][A-Za-z0-9 -]{1,11}"),
+        "city": Text("City.", 60),
+    },
+    optional={
+        "name": Text("Whom the parcel is for; left out, it stays the same person.", 100),
+        "line2": Text("Floor, company or the like.", 100),
+        "country": Text("ISO 3166 code such as DE; left out, it stays the same.", 2, pattern="[A-Z]{2}"),
+    },
+)  # fmt: skip
+_FIELDS = ("name", "line1", "line2", "postal_code", "city", "country")
+
+
+class ChangeShippingAddress(WriteAction):
+    name = "change_shipping_address"
+    risk = Risk.CHANGE
+    arguments = Shape(required={"order_id": OrderId(), "address": _ADDRESS}, optional={})
+    description = {
+        "en": "Change the shipping address of an order of the customer that has not left the warehouse yet.",
+        "de": "Die Lieferadresse einer Bestellung ändern, die das Lager noch nicht verlassen hat.",
+    }
+    examples = {
+        "en": (
+            "Can you change the delivery address of order WF-20440?",
+            "I moved, please send my order to another address",
+            "Ship it to Talstraße 8, 79102 Freiburg instead",
+            "My shipping address is wrong",
+        ),
+        "de": (
+            "Können Sie die Lieferadresse der Bestellung WF-20440 ändern?",
+            "Ich bin umgezogen, bitte schicken Sie meine Bestellung an eine andere Adresse",
+            "Bitte an die Talstraße 8, 79102 Freiburg liefern",
+            "Meine Lieferadresse ist falsch",
+        ),
+    }
+    limits = Limits(max_requests_per_customer_day=5)
+
+    def terms(self, asked: Arguments, order: Order) -> Terms | Reason:
+        kept = {"name": order.address.name, "line2": "", "country": order.address.country}
+        address = {name: asked["address"].get(name, kept.get(name, "")) for name in _FIELDS}
+        return Terms({"order_id": order.id, "address": address}, shown={"before": _one_line(order.address.as_json())})
+
+    def obstacle(self, arguments: Arguments, facts: Facts) -> Reason | None:
+        order, about = facts.order, {"order": facts.order.id}
+        if order.status == "cancelled":
+            return Reason("order_cancelled", about)
+        if not order.is_before_shipping:
+            return Reason("already_shipped", about)
+        if arguments["address"]["country"] != order.address.country:
+            return Reason("other_country", {**about, "country": order.address.country})
+        if Address(**arguments["address"]) == order.address:
+            return Reason("same_address", about)
+        return None
+
+    def call(self, arguments: Arguments, customer: str) -> Call:
+        filled = {name: value for name, value in arguments["address"].items() if value}
+        return Call("change_address", arguments["order_id"], customer, filled)
+
+    def face(self, arguments: Arguments, shown: Mapping[str, str], locale: str) -> Face:
+        order, address = arguments["order_id"], _one_line(arguments["address"])
+        rows = [
+            Row(label(locale, "New address", "Neue Adresse"), address),
+            Row(label(locale, "Before", "Bisher"), shown.get("before", "")),
+            Row(label(locale, "Order", "Bestellung"), order),
+        ]
+        return Face(
+            title=label(locale, "Change the delivery address", "Lieferadresse ändern"),
+            summary=label(locale, f"Send order {order} to {address}.", f"Bestellung {order} an {address} liefern."),
+            button=label(locale, "Change address", "Adresse ändern"),
+            rows=tuple(row for row in rows if row.value),
+        )
+
+    def receipt(self, arguments: Arguments, result: Mapping[str, Any]) -> dict[str, Any]:
+        address = _one_line(arguments["address"])
+        return {"order": arguments["order_id"], "address": address, "reference": short(result.get("key"))}
+
+
+def _one_line(address: Mapping[str, str]) -> str:
+    place = f"{address['postal_code']} {address['city']}"
+    parts = (address["name"], address["line1"], address["line2"], place, address["country"])
+    return ", ".join(part for part in parts if part)
+
+
+ACTION = ChangeShippingAddress()

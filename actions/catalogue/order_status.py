@@ -1,0 +1,67 @@
+"""Where is my order? Read only: answered inside the turn, from the merchant's own state."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from actions.facts import Order
+from actions.money import Money, spoken
+from actions.schema import OrderId, Shape
+from actions.spec import ReadAction, label
+
+_STATUS = {
+    "paid": ("paid, not packed yet", "bezahlt, noch nicht gepackt"),
+    "packed": ("packed, leaves soon", "gepackt, geht bald auf den Weg"),
+    "shipped": ("on its way", "unterwegs"),
+    "delivered": ("delivered", "zugestellt"),
+    "cancelled": ("cancelled", "storniert"),
+    "returned": ("returned", "zurückgeschickt"),
+}
+
+
+class OrderStatus(ReadAction):
+    name = "order_status"
+    arguments = Shape(required={}, optional={"order_id": OrderId()})
+    description = {
+        "en": "Look up status, contents and delivery of the customer's own orders; without an order number, of all.",
+        "de": "Status, Inhalt und Lieferung der eigenen Bestellungen nachsehen; ohne Bestellnummer die aller.",
+    }
+    examples = {
+        "en": (
+            "Where is my order?",
+            "What is the status of order WF-20418?",
+            "Has my parcel been shipped yet?",
+            "When will my order arrive?",
+            "Show me my orders",
+            "Track my package",
+        ),
+        "de": (
+            "Wo ist meine Bestellung?",
+            "Wie ist der Stand der Bestellung WF-20418?",
+            "Wurde mein Paket schon verschickt?",
+            "Wann kommt meine Lieferung an?",
+            "Zeig mir meine Bestellungen",
+            "Sendung verfolgen",
+        ),
+    }
+
+    def answer(self, orders: Sequence[Order], locale: str) -> dict[str, Any]:
+        return {"orders": [_told(order, locale) for order in orders]}
+
+
+def _told(order: Order, locale: str) -> dict[str, Any]:
+    english, german = _STATUS.get(order.status, (order.status, order.status))
+    dates = {"shipped_at": order.shipped_at, "delivered_at": order.delivered_at}
+    return {
+        "id": order.id,
+        "status": order.status,
+        "status_text": label(locale, english, german),
+        "placed_on": order.placed_at.date().isoformat(),
+        **{name: moment.date().isoformat() for name, moment in dates.items() if moment},
+        **({"expected_on": order.expected_on} if order.expected_on else {}),
+        "total": spoken(Money(order.total, order.currency), locale),
+        "refunded": spoken(Money(order.refunded, order.currency), locale),
+        "items": [{"sku": line.sku, "name": line.name, "quantity": line.quantity} for line in order.lines],
+    }
+
+
+ACTION = OrderStatus()

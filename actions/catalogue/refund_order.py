@@ -1,0 +1,143 @@
+"""Pay back a delivered order: all that is left of it, some of its items, or an amount."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from actions.facts import Arguments, Facts, Order
+from actions.money import Money, plain
+from actions.reasons import Reason
+from actions.schema import Amount, Count, Listing, OrderId, Shape, Text
+from actions.spec import Call, Face, Limits, Risk, Row, Terms, WriteAction, label, money_of, short, spoken_amount
+
+_ITEM = Shape(
+    required={"sku": Text("The item's sku, as the order lists it.", 40, pattern=r"[A-Za-z0-9._-]{1,40}")},
+    optional={"quantity": Count("How many of it; 1 if left out.")},
+)
+
+
+class RefundOrder(WriteAction):
+    name = "refund_order"
+    risk = Risk.MONEY
+    arguments = Shape(
+        required={"order_id": OrderId(), "reason": Text("Why, in the customer's words.", 200)},
+        optional={
+            "items": Listing("Only these items, instead of the whole order.", _ITEM),
+            "amount": Amount('Only this amount in the order\'s currency, such as "12.50", instead of the whole order.'),
+        },
+    )
+    description = {
+        "en": "Refund a delivered order of the customer: the whole of it, some items, or an amount.",
+        "de": "Eine gelieferte Bestellung erstatten: ganz, einzelne Artikel oder einen Betrag.",
+    }
+    examples = {
+        "en": (
+            "I want a refund for order WF-20418",
+            "Please refund my order, it arrived damaged",
+            "I want my money back",
+            "Can you pay back 20 euros for WF-20404?",
+            "Refund the shirt, it does not fit",
+        ),
+        "de": (
+            "Ich möchte eine Erstattung für die Bestellung WF-20418",
+            "Bitte erstatten Sie meine Bestellung, sie kam beschädigt an",
+            "Ich will mein Geld zurück",
+            "Können Sie mir 20 Euro für WF-20404 zurückzahlen?",
+            "Das Hemd passt nicht, bitte den Betrag zurückerstatten",
+        ),
+    }
+    limits = Limits(
+        max_per_customer_year=Decimal(400),
+        max_per_workspace_day=Decimal(2000),
+        approval_above=Decimal(150),
+        window_days=60,
+    )
+
+    def terms(self, asked: Arguments, order: Order) -> Terms | Reason:
+        if "items" in asked:
+            money = _worth(asked["items"], order)
+        elif "amount" in asked:
+            money = Money(Decimal(asked["amount"]), order.currency)
+        else:
+            money = order.remaining
+        if isinstance(money, Reason):
+            return money
+        items = [{"sku": item["sku"], "quantity": item.get("quantity", 1)} for item in asked.get("items", ())]
+        arguments = {
+            "order_id": order.id,
+            "amount": plain(money.amount),
+            "currency": money.currency,
+            "reason": asked["reason"],
+            **({"items": items} if items else {}),
+        }
+        return Terms(arguments, money, {"payment": order.payment, "items": _named(items, order)})
+
+    def obstacle(self, arguments: Arguments, facts: Facts) -> Reason | None:
+        order, about = facts.order, {"order": facts.order.id}
+        if order.status == "cancelled":
+            return Reason("order_cancelled", about)
+        if order.remaining.amount <= 0:
+            return Reason("already_refunded", about)
+        if order.status != "delivered" or order.delivered_at is None:
+            return Reason("not_delivered", about)
+        if facts.window_days is not None and (facts.now - order.delivered_at).days >= facts.window_days:
+            return Reason("outside_window", {**about, "days": str(facts.window_days)})
+        if "items" in arguments and isinstance(worth := _worth(arguments["items"], order), Reason):
+            return worth
+        left = Money(order.remaining.amount - facts.pending, order.currency)
+        if money_of(arguments).amount > left.amount or arguments["currency"] != order.currency:
+            return Reason("amount_above_remaining", {**about, "left": str(left)})
+        return None
+
+    def call(self, arguments: Arguments, customer: str) -> Call:
+        wanted = {name: arguments[name] for name in ("amount", "currency", "items", "reason") if name in arguments}
+        return Call("refund", arguments["order_id"], customer, wanted)
+
+    def face(self, arguments: Arguments, shown: Mapping[str, str], locale: str) -> Face:
+        amount, order = spoken_amount(arguments, locale), arguments["order_id"]
+        title = label(locale, f"Refund {amount}", f"{amount} erstatten")
+        rows = [
+            Row(label(locale, "Refund", "Erstattung"), amount),
+            Row(label(locale, "For", "Für"), shown.get("items", "")),
+            Row(label(locale, "Order", "Bestellung"), order),
+            Row(label(locale, "Reason", "Grund"), arguments["reason"]),
+            Row(label(locale, "To", "An"), shown.get("payment", "")),
+        ]
+        return Face(
+            title=title,
+            summary=label(locale, f"Refund {amount} for order {order}.", f"{amount} für Bestellung {order} erstatten."),
+            button=title,
+            rows=tuple(row for row in rows if row.value),
+        )
+
+    def receipt(self, arguments: Arguments, result: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            "order": arguments["order_id"],
+            "amount": arguments["amount"],
+            "currency": arguments["currency"],
+            "to": short(result.get("payment")),
+            "reference": short(result.get("refund")),
+        }
+
+
+def _worth(items: list[Mapping[str, Any]], order: Order) -> Money | Reason:
+    """Return what these items cost, or why they cannot be refunded."""
+    wanted: dict[str, int] = {}
+    for item in items:
+        wanted[item["sku"]] = wanted.get(item["sku"], 0) + int(item.get("quantity", 1))
+    worth = Decimal(0)
+    for sku, quantity in wanted.items():
+        line = order.line(sku)
+        if line is None or line.price * quantity > line.price * line.quantity - line.refunded:
+            return Reason("item_not_in_order", {"order": order.id, "sku": sku})
+        worth += line.price * quantity
+    return Money(worth, order.currency)
+
+
+def _named(items: list[dict[str, Any]], order: Order) -> str:
+    chosen = {item["sku"]: item["quantity"] for item in items} or {line.sku: line.quantity for line in order.lines}
+    named = [(line.name, chosen[line.sku]) for line in order.lines if line.sku in chosen]
+    return ", ".join(name if count == 1 else f"{count} × {name}" for name, count in named)
+
+
+ACTION = RefundOrder()

@@ -1,0 +1,140 @@
+"""The HTTP connector: a merchant API whose calls are signed by Standard Webhooks (examples/shop is one)."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+from urllib.parse import quote
+
+from standardwebhooks import Webhook
+
+from actions.connectors.client import Answer, NoAnswer, NotSent, exchange
+from actions.connectors.orders import NotAnOrder, order_of
+from actions.connectors.port import DidNot, Found, Happened, NeverSeen, Outcome, Unclear
+from actions.errors import MerchantUnavailable, NotConnected
+from actions.facts import Order
+from actions.models import MerchantConnection
+from actions.spec import Call
+from supportbot.ids import uuid7
+
+READ_SECONDS: Final = 4.0
+RUN_SECONDS: Final = 8.0
+# The merchant asks for patience: nothing was done.
+_LATER: Final = frozenset({408, 425, 429})
+
+
+def connected_merchant() -> "HttpMerchant":
+    """Return the merchant of the scope's workspace; raises NotConnected."""
+    connection = MerchantConnection.objects.first()
+    if connection is None:
+        raise NotConnected()
+    return HttpMerchant(connection.base_url.rstrip("/"), connection.secret)
+
+
+@dataclass(frozen=True, slots=True)
+class HttpMerchant:
+    base_url: str
+    secret: str
+
+    def order(self, order_id: str) -> Order | None:
+        answer = self._ask(f"/orders/{quote(order_id, safe='')}")
+        return None if answer.status == 404 else self._order(answer.body)
+
+    def orders_of(self, customer: str) -> tuple[Order, ...]:
+        answer = self._ask(f"/customers/{quote(customer, safe='')}/orders")
+        if answer.status == 404:
+            return ()
+        listed = answer.body.get("orders") if isinstance(answer.body, dict) else None
+        if not isinstance(listed, list):
+            raise MerchantUnavailable()
+        return tuple(self._order(entry) for entry in listed)
+
+    def run(self, call: Call, *, idempotency_key: str) -> Outcome:
+        path, body = _command(call, idempotency_key)
+        try:
+            answer = self._send("POST", path, json.dumps(body).encode(), RUN_SECONDS)
+        except NotSent as error:
+            return DidNot("not_sent", str(error), is_final=False)
+        except NoAnswer as error:
+            return Unclear(str(error))
+        return _outcome(answer)
+
+    def find(self, idempotency_key: str) -> Found:
+        try:
+            answer = self._send("GET", f"/operations/{quote(idempotency_key, safe='')}", b"", READ_SECONDS)
+        except (NotSent, NoAnswer) as error:
+            return Unclear(str(error))
+        if answer.status == 404:
+            return NeverSeen()
+        return _decided(answer.body) if answer.status == 200 else Unclear(f"answered {answer.status}")
+
+    def _ask(self, path: str) -> Answer:
+        try:
+            answer = self._send("GET", path, b"", READ_SECONDS)
+        except (NotSent, NoAnswer) as error:
+            raise MerchantUnavailable() from error
+        if answer.status not in (200, 404):
+            raise MerchantUnavailable()
+        return answer
+
+    def _order(self, data: Any) -> Order:
+        try:
+            return order_of(data)
+        except NotAnOrder as error:
+            raise MerchantUnavailable() from error
+
+    def _send(self, method: str, path: str, body: bytes, seconds: float) -> Answer:
+        headers = {"Content-Type": "application/json", "Accept": "application/json", **_signed(self.secret, body)}
+        return exchange(method, self.base_url + path, body=body, headers=headers, deadline_seconds=seconds)
+
+
+def _signed(secret: str, body: bytes) -> dict[str, str]:
+    message_id, moment = f"msg_{uuid7()}", datetime.now(UTC)
+    return {
+        "webhook-id": message_id,
+        "webhook-timestamp": str(int(moment.timestamp())),
+        "webhook-signature": Webhook(secret).sign(message_id, moment, body.decode()),
+    }
+
+
+def _command(call: Call, key: str) -> tuple[str, dict[str, Any]]:
+    order = quote(call.order, safe="")
+    body = {**call.fields, "customer": call.customer, "key": key}
+    match call.kind:
+        case "refund":
+            return "/refunds", {**body, "order": call.order}
+        case "change_address":
+            return f"/orders/{order}/address", body
+        case "cancel":
+            return f"/orders/{order}/cancel", body
+    raise ValueError(f"the merchant API has no command {call.kind}")
+
+
+def _outcome(answer: Answer) -> Outcome:
+    if answer.status == 200 and isinstance(answer.body, dict):
+        return Happened(answer.body)
+    # 409: the key is known with other content. What became of it, only `find` can tell.
+    if 400 <= answer.status < 500 and answer.status != 409:
+        return _refusal(answer.body, answer.status)
+    return Unclear(f"answered {answer.status}")
+
+
+def _refusal(body: Any, status: int) -> DidNot:
+    told: Mapping[str, Any] = body if isinstance(body, dict) else {}
+    return DidNot(_told(told, "code", 60) or f"http_{status}", _told(told, "message", 200), status not in _LATER)
+
+
+def _told(body: Mapping[str, Any], name: str, limit: int) -> str:
+    value = body.get(name)
+    return "".join(char for char in value if char.isprintable())[:limit] if isinstance(value, str) else ""
+
+
+def _decided(body: Any) -> Found:
+    """Read `{"state": "done"|"refused", "status", "result"}`; anything else says nothing."""
+    if isinstance(body, dict) and isinstance(body.get("result"), dict):
+        if body.get("state") == "done":
+            return Happened(body["result"])
+        if body.get("state") == "refused":
+            return _refusal(body["result"], 422)
+    return Unclear("answered something else")

@@ -1,0 +1,76 @@
+"""An order as the merchant's JSON tells it; what does not fit is no order."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from actions.facts import Address, Line, Order
+from actions.money import CURRENCY, amount_of
+
+
+class NotAnOrder(ValueError):
+    """The merchant's JSON lacks a field or has one of the wrong kind."""
+
+
+def order_of(data: Any) -> Order:
+    """Return the order in a JSON value; raises NotAnOrder."""
+    try:
+        return _order(data)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise NotAnOrder(f"{type(error).__name__}: {error}"[:120]) from error
+
+
+def _order(data: Mapping[str, Any]) -> Order:
+    return Order(
+        id=_text(data["id"]),
+        customer=_text(data["customer"]),
+        status=_text(data["status"]),
+        currency=_currency(data["currency"]),
+        total=_amount(data["total"]),
+        refunded=_amount(data["refunded"]),
+        placed_at=_moment(data["placed_at"]),
+        shipped_at=_moment(data["shipped_at"]) if data.get("shipped_at") else None,
+        delivered_at=_moment(data["delivered_at"]) if data.get("delivered_at") else None,
+        expected_on=_text(data.get("expected_on", "")),
+        lines=tuple(_line(line) for line in data["items"]),
+        address=Address(**{name: _text(data["address"][name]) for name in Address.__slots__}),
+        payment=_text(data["payment"]),
+    )
+
+
+def _line(data: Mapping[str, Any]) -> Line:
+    return Line(
+        sku=_text(data["sku"]),
+        name=_text(data["name"]),
+        quantity=int(data["quantity"]),
+        price=_amount(data["price"]),
+        refunded=_amount(data["refunded"]),
+    )
+
+
+def _text(value: Any) -> str:
+    """Return a text that can be stored and shown: the merchant's data is not ours."""
+    if not isinstance(value, str):
+        raise TypeError("not a text")
+    return "".join(char for char in value if char.isprintable())[:200]
+
+
+def _amount(value: Any) -> Decimal:
+    amount = amount_of(value)
+    if amount is None:
+        raise ValueError("not an amount")
+    return amount
+
+
+def _currency(value: Any) -> str:
+    if not CURRENCY.fullmatch(value):
+        raise ValueError("not a currency")
+    return str(value)
+
+
+def _moment(value: Any) -> datetime:
+    moment = datetime.fromisoformat(value)
+    if moment.tzinfo is None:
+        raise ValueError("a time without its zone")
+    return moment

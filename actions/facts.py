@@ -1,0 +1,80 @@
+"""What the merchant says of an order, as the policy and the cards read it. Values in, nothing looked up."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from actions.money import Money
+
+BEFORE_SHIPPING: Final = frozenset({"paid", "packed"})
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    sku: str
+    name: str
+    quantity: int
+    price: Decimal  # of one piece
+    refunded: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    name: str
+    line1: str
+    line2: str
+    postal_code: str
+    city: str
+    country: str
+
+    def as_json(self) -> dict[str, str]:
+        return {
+            "name": self.name, "line1": self.line1, "line2": self.line2,
+            "postal_code": self.postal_code, "city": self.city, "country": self.country,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One order of one customer, at the moment the merchant was asked."""
+
+    id: str
+    customer: str  # the merchant's own customer id
+    status: str
+    currency: str
+    total: Decimal
+    refunded: Decimal
+    placed_at: datetime
+    shipped_at: datetime | None
+    delivered_at: datetime | None
+    expected_on: str
+    lines: tuple[Line, ...]
+    address: Address
+    payment: str
+
+    @property
+    def remaining(self) -> Money:
+        """What was paid and not yet paid back."""
+        return Money(self.total - self.refunded, self.currency)
+
+    @property
+    def is_before_shipping(self) -> bool:
+        return self.status in BEFORE_SHIPPING
+
+    def line(self, sku: str) -> Line | None:
+        return next((line for line in self.lines if line.sku == sku), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that eligibility depends on. `pending` is what other confirmed requests will still take from this order."""
+
+    order: Order
+    now: datetime
+    window_days: int | None
+    pending: Decimal
+
+
+Arguments = Mapping[str, Any]

@@ -1,0 +1,83 @@
+"""The ledger: what confirmed requests take from the limits, summed and reserved under one lock per workspace."""
+
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from django.db import transaction
+from django.db.models import QuerySet, Sum
+
+from actions.models import ActionRequest, LedgerEntry, LedgerHead
+from actions.money import Money
+from actions.policy import Used
+from supportbot.accounts.models import Workspace
+from supportbot.accounts.scope import current_workspace_id
+
+YEAR: Final = timedelta(days=365)
+Status = LedgerEntry.Status
+
+
+def lock() -> None:
+    """Let one transaction at a time sum and reserve in this workspace. After the request's lock, before the audit's."""
+    assert transaction.get_connection().in_atomic_block, "a lock outside a transaction holds nothing"
+    if LedgerHead.objects.select_for_update(no_key=True).first() is None:
+        LedgerHead.objects.bulk_create([LedgerHead()], ignore_conflicts=True)
+        LedgerHead.objects.select_for_update(no_key=True).get()
+
+
+def used(request: ActionRequest, moment: datetime) -> Used:
+    """Return what the action has taken already, this request not counted; exact only under the lock."""
+    today = workspace_day(moment)
+    counted = _counted(request).filter(action=request.action)
+    of_customer = counted.filter(customer_id=request.customer_id)
+    return Used(
+        order=_sum(counted.filter(order_id=request.order_id)) if request.order_id else Decimal(0),
+        customer_day=_sum(of_customer.filter(day=today)),
+        customer_year=_sum(of_customer.filter(day__gt=today - YEAR)),
+        workspace_day=_sum(counted.filter(day=today)),
+        requests_customer_day=of_customer.filter(day=today).count(),
+    )
+
+
+def pending(request: ActionRequest) -> Decimal:
+    """Return what other confirmed requests of any action will still take from this request's order."""
+    return _sum(_counted(request).filter(order_id=request.order_id, status=Status.RESERVED))
+
+
+def _counted(request: ActionRequest) -> QuerySet[LedgerEntry]:
+    entries = LedgerEntry.objects.exclude(request_id=request.pk).exclude(status=Status.RELEASED)
+    return entries.filter(currency=request.currency)
+
+
+def _sum(entries: QuerySet[LedgerEntry]) -> Decimal:
+    total: Decimal | None = entries.aggregate(total=Sum("amount"))["total"]
+    return total or Decimal(0)
+
+
+def reserve(request: ActionRequest, money: Money | None, moment: datetime) -> None:
+    """Take the request's amount from the limits. Call under the lock, after the policy has agreed."""
+    LedgerEntry.objects.create(
+        request=request,
+        action=request.action,
+        customer_id=request.customer_id,
+        order_id=request.order_id,
+        amount=money.amount if money else Decimal(0),
+        currency=money.currency if money else "",
+        day=workspace_day(moment),
+    )
+
+
+def spend(request: ActionRequest) -> None:
+    LedgerEntry.objects.filter(request_id=request.pk).update(status=Status.SPENT)
+
+
+def release(request: ActionRequest) -> None:
+    """Give back what was reserved: nothing has moved."""
+    LedgerEntry.objects.filter(request_id=request.pk).update(status=Status.RELEASED)
+
+
+def workspace_day(moment: datetime) -> date:
+    """Return the date in the workspace's own time zone: limits turn over at its midnight."""
+    zone = Workspace.objects.values_list("timezone", flat=True).get(pk=current_workspace_id())
+    return moment.astimezone(ZoneInfo(zone)).date()

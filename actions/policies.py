@@ -1,0 +1,109 @@
+"""A workspace's policies: made once with an action's own limits, changed only by a new version."""
+
+from dataclasses import asdict
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q
+
+from actions import audit
+from actions.models import (
+    APPROVE,
+    ActionPolicy,
+    ActionPolicyGroupPermission,
+    ActionPolicyUserPermission,
+    ActionPolicyVersion,
+    name_of,
+)
+from actions.policy import Rules
+from actions.registry import all_actions
+from supportbot.accounts.models import Membership, User, Workspace
+from supportbot.accounts.scope import current_workspace_id
+
+_RULE_FIELDS = (
+    "currency", "is_shadow", "max_per_order", "max_per_customer_day", "max_per_customer_year", "max_per_workspace_day",
+    "max_requests_per_customer_day", "approval_above", "window_days",
+)  # fmt: skip
+
+
+@transaction.atomic
+def ensure_policies(*, actor: str = "system") -> list[ActionPolicy]:
+    """Give the scope's workspace a policy for every action it has none for yet; return those that were made."""
+    currency = Workspace.objects.values_list("currency", flat=True).get(pk=current_workspace_id())
+    known = set(ActionPolicy.objects.values_list("action", flat=True))
+    made = []
+    for action in all_actions().values():
+        if action.name not in known:
+            policy = ActionPolicy.objects.create(action=action.name)
+            _add_version(policy, 1, {"currency": currency, **asdict(action.limits)}, actor=actor)
+            made.append(policy)
+    return made
+
+
+@transaction.atomic
+def change_rules(policy: ActionPolicy, *, actor: str, **changes: Any) -> ActionPolicyVersion:
+    """Put a new version of the rules in force; cards of the old one expire when they are confirmed."""
+    locked = ActionPolicy.objects.select_for_update(no_key=True).get(pk=policy.pk)
+    old = locked.current
+    assert old is not None  # every policy is made with its first version
+    fields = {name: getattr(old, name) for name in _RULE_FIELDS}
+    return _add_version(locked, old.number + 1, {**fields, **changes}, actor=actor)
+
+
+def _add_version(policy: ActionPolicy, number: int, fields: dict[str, Any], *, actor: str) -> ActionPolicyVersion:
+    version = ActionPolicyVersion(policy=policy, number=number, created_by=actor, **fields)
+    version.full_clean(exclude=["policy", "workspace"], validate_unique=False, validate_constraints=False)
+    version.save(force_insert=True)
+    policy.current = version
+    policy.save(update_fields=["current"])
+    audit.record("policy.changed", actor=actor, action=policy.action, version=number)
+    return version
+
+
+@transaction.atomic
+def switch(policy: ActionPolicy, *, is_enabled: bool, actor: str) -> None:
+    """Turn an action off or on for the workspace, at once and for everything not yet sent."""
+    ActionPolicy.objects.filter(pk=policy.pk).update(is_enabled=is_enabled)
+    audit.record("policy.enabled" if is_enabled else "policy.disabled", actor=actor, action=policy.action)
+
+
+def rules_of(policy: ActionPolicy | None) -> Rules:
+    """Return the rules in force; without a policy nothing is allowed."""
+    if policy is None or policy.current is None:
+        return Rules(number=0, currency="", is_enabled=False)
+    version = policy.current
+    fields = {name: getattr(version, name) for name in _RULE_FIELDS}
+    return Rules(number=version.number, is_enabled=policy.is_enabled, **fields)
+
+
+def policy_of(action: str) -> ActionPolicy | None:
+    return ActionPolicy.objects.select_related("current").filter(action=action).first()
+
+
+def may_approve(person: User, policy: ActionPolicy) -> bool:
+    """Say whether a person holds the right on this policy, themselves or by a group, and works in its workspace.
+
+    Rows are asked for, not `has_perm`: that one says yes to every superuser.
+    """
+    if not person.is_active or not Membership.objects.filter(user=person, workspace_id=policy.workspace_pk).exists():
+        return False
+    right = Q(content_object=policy, permission__codename=APPROVE)
+    return (
+        ActionPolicyUserPermission.objects.filter(right, user=person).exists()
+        or ActionPolicyGroupPermission.objects.filter(right, group__user=person).exists()
+    )
+
+
+def approvers_of(policy: ActionPolicy) -> list[User]:
+    """Return everybody who may approve requests under this policy, by name."""
+    members = User.objects.filter(is_active=True, memberships__workspace_id=policy.workspace_pk).order_by("username")
+    return [person for person in members if may_approve(person, policy)]
+
+
+@transaction.atomic
+def allow_approval(policy: ActionPolicy, person: User, *, actor: str) -> None:
+    """Let a person approve requests under this policy."""
+    from guardian.shortcuts import assign_perm  # asks for the models' tables, so not before the apps are ready
+
+    assign_perm(f"actions.{APPROVE}", person, policy)
+    audit.record("policy.approver_added", actor=actor, action=policy.action, person=name_of(person))

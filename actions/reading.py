@@ -1,0 +1,71 @@
+"""Arguments as a stranger writes them: JSON whose every ambiguity is refused.
+
+Python's reader takes NaN, keeps the last of two equal keys and turns numbers into floats. Here a number stays the text
+it was, so that an amount is judged by its own digits.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, NoReturn
+
+from actions.errors import InvalidArguments
+
+MAX_CHARACTERS: Final = 16_000
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A JSON number, as it was written."""
+
+    text: str
+
+
+def read_arguments(raw: str | Mapping[str, Any]) -> dict[str, Any]:
+    """Return the one JSON object in `raw`, numbers as `Number`; raises InvalidArguments naming the cause.
+
+    A mapping goes through the same reader: what its text would not pass, it does not pass either.
+    """
+    text = raw if isinstance(raw, str) else _written(raw)
+    if len(text) > MAX_CHARACTERS:
+        raise _broken(f"They have more than {MAX_CHARACTERS:,} characters.")
+    try:
+        value = _decoder.decode(text)
+    except InvalidArguments:
+        raise
+    except RecursionError as error:
+        raise _broken("They are nested too deeply.") from error
+    except ValueError as error:
+        raise _broken("They are not one JSON object.") from error
+    if not isinstance(value, dict):
+        raise _broken("They are not one JSON object.")
+    return value
+
+
+def _written(raw: Mapping[str, Any]) -> str:
+    try:
+        return json.dumps(dict(raw))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise _broken("They hold a value that JSON does not know.") from error
+
+
+def _broken(cause: str) -> InvalidArguments:
+    return InvalidArguments(f"The arguments cannot be read. {cause}", fields={"arguments": [cause]})
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value: dict[str, Any] = {}
+    for name, item in pairs:
+        if name in value:
+            raise InvalidArguments(fields={name[:60]: ["This argument stands twice."]})
+        value[name] = item
+    return value
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise _broken(f"{name} is not JSON.")
+
+
+_decoder: Final = json.JSONDecoder(
+    object_pairs_hook=_object, parse_constant=_no_constant, parse_int=Number, parse_float=Number
+)

@@ -1,0 +1,40 @@
+"""The actions there are: every module of `catalogue/` that names an ACTION."""
+
+from collections.abc import Mapping
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+
+from actions import catalogue
+from actions.errors import UnknownAction
+from actions.spec import Action, ReadAction, WriteAction
+
+
+@cache
+def all_actions() -> Mapping[str, Action]:
+    """Return the actions by name, in the order of their names."""
+    modules = sorted(module.name for module in iter_modules(catalogue.__path__))
+    actions: list[Action] = [import_module(f"{catalogue.__name__}.{name}").ACTION for name in modules]
+    return {action.name: action for action in actions}
+
+
+def action_named(name: str) -> Action:
+    """Return the action of exactly this name; raises UnknownAction."""
+    try:
+        return all_actions()[name]
+    except KeyError:
+        raise UnknownAction(fields={"action": [f"Choose one of {', '.join(all_actions())}."]}) from None
+
+
+def write_action(name: str) -> WriteAction:
+    action = action_named(name)
+    if not isinstance(action, WriteAction):
+        raise UnknownAction(f"{name} only reads: it is answered at once and needs no request.")
+    return action
+
+
+def read_action(name: str) -> ReadAction:
+    action = action_named(name)
+    if not isinstance(action, ReadAction):
+        raise UnknownAction(f"{name} changes something: it needs a request that is confirmed.")
+    return action

@@ -1,0 +1,254 @@
+"""What one can do with actions: look up, propose, confirm, decline, approve, reject, cancel.
+
+A model reaches `run_read` and `propose` alone. A request runs only after its own customer confirmed exactly what was
+shown, and a person with the right approved it where the policy wants one. Each step is one transaction, with its audit
+entry and its announcement.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.utils.timezone import now
+
+from actions import audit, ledger
+from actions.canonical import is_same_digest
+from actions.connectors.port import merchant
+from actions.errors import (
+    DigestMismatch,
+    Expired,
+    NotApprover,
+    NotSignedIn,
+    NotWaiting,
+    OwnRequest,
+    ReadRefused,
+    SwitchedOff,
+)
+from actions.facts import Order
+from actions.models import ActionRequest, name_of
+from actions.policies import may_approve, policy_of, rules_of
+from actions.policy import Decision, Verdict, decide_read
+from actions.principals import Principal
+from actions.proposing import Preview, decision_now, money_in, preview, propose
+from actions.reasons import Reason, sentence
+from actions.registry import read_action, write_action
+from actions.states import WITHDRAWABLE, State
+from actions.transitions import APPROVAL_LIFE, lock_request, move
+from actions.wishes import note_refusal, own_order, read_wish
+from supportbot.accounts.models import Customer, User
+from supportbot.errors import NotFound, SupportBotError
+
+__all__ = [
+    "Preview", "approve", "cancel", "confirm", "decline", "preview", "propose", "reject", "run_read",
+]  # fmt: skip
+
+
+def run_read(
+    principal: Principal, action: str, arguments: str | Mapping[str, Any], *, conversation_id: UUID | None = None
+) -> dict[str, Any]:
+    """Return what a look-up gives, within about 5 s. Raises ReadRefused, InvalidArguments, NotSignedIn, UnknownAction
+    or MerchantUnavailable."""
+    wish = read_wish(principal, action, arguments)
+    spec = read_action(wish.action.name)
+    reason = decide_read(rules_of(policy_of(spec.name))).reason
+    found = reason or _orders(wish.asked.get("order_id"), wish.merchant_id)
+    if isinstance(found, Reason):
+        error = ReadRefused(found.code, sentence(found, principal.locale))
+        note_refusal("read.refused", error, actor=principal.actor, action=spec.name, reason=found.code)
+        raise error
+    with transaction.atomic():
+        audit.record(
+            "read.answered", actor=principal.actor,
+            action=spec.name, orders=len(found), conversation=str(conversation_id or ""),
+        )  # fmt: skip
+    return spec.answer(found, principal.locale)
+
+
+def _orders(order_id: str | None, merchant_id: str) -> tuple[Order, ...] | Reason:
+    if order_id is None:
+        # The list is the merchant's, the border is ours.
+        return tuple(order for order in merchant().orders_of(merchant_id) if order.customer == merchant_id)
+    order = own_order(merchant(), order_id, merchant_id)
+    return order if isinstance(order, Reason) else (order,)
+
+
+def confirm(request_id: UUID, *, principal: Principal, digest: str) -> ActionRequest:
+    """Let the customer's own card go on, exactly as it was shown.
+
+    Returns the request: queued, awaiting approval, or cancelled with the reason if the world has changed meanwhile.
+    Raises NotFound for another customer's request, NotSignedIn without a fresh proof of identity, DigestMismatch,
+    Expired, NotWaiting (each confirmation counts once) or MerchantUnavailable; the card then stays as it was.
+    """
+    request = _own(request_id, principal)
+    try:
+        _check_confirmation(request, principal, digest)
+    except SupportBotError as error:
+        note_refusal("confirm.refused", error, actor=principal.actor, request_id=request.pk)
+        raise
+    order = own_order(merchant(), request.order_id, principal.merchant_id())
+    return _confirm(request.pk, principal, digest, order)
+
+
+def _own(request_id: UUID, principal: Principal) -> ActionRequest:
+    own = ActionRequest.objects.filter(pk=request_id, customer_id=principal.customer_id)
+    request: ActionRequest | None = own.select_related("policy_version").first()
+    if request is None:
+        error = NotFound()
+        note_refusal("request.not_theirs", error, actor=principal.actor, asked_for=str(request_id))
+        raise error
+    return request
+
+
+def _check_confirmation(request: ActionRequest, principal: Principal, digest: str) -> None:
+    if not principal.is_fresh(now()):
+        raise NotSignedIn()
+    _check_waiting(request, State.AWAITING_CONFIRMATION)
+    if not is_same_digest(digest, request.digest):
+        raise DigestMismatch()
+
+
+def _check_waiting(request: ActionRequest, state: State) -> None:
+    if request.state == State.EXPIRED:
+        raise Expired()
+    if request.state != state:
+        raise NotWaiting()
+    reason = _lapse(request)
+    if reason is not None:
+        expire(request.pk, reason)
+        raise Expired()
+
+
+def _lapse(request: ActionRequest) -> Reason | None:
+    """Return why a waiting request is over: its time, or another version of the rules it was shown under."""
+    if request.is_expired(now()):
+        return Reason("not_confirmed" if request.state == State.AWAITING_CONFIRMATION else "not_approved")
+    policy = policy_of(request.action)
+    if policy is None or policy.current_id != request.policy_version_id:
+        return Reason("policy_changed")
+    return None
+
+
+@transaction.atomic
+def expire(request_id: UUID, reason: Reason) -> None:
+    """End a request that waited too long; whoever decided first wins."""
+    request = lock_request(request_id)
+    if request.state in (State.AWAITING_CONFIRMATION, State.AWAITING_APPROVAL):
+        move(request, State.EXPIRED, actor="system", reason=reason)
+
+
+@transaction.atomic
+def _confirm(request_id: UUID, principal: Principal, digest: str, order: Order | Reason) -> ActionRequest:
+    request = lock_request(request_id)
+    if request.state != State.AWAITING_CONFIRMATION or _lapse(request) is not None:
+        raise NotWaiting()
+    if not is_same_digest(digest, request.digest):
+        raise DigestMismatch()
+    ledger.lock()
+    decision = _decision(request, order)
+    if decision.is_refusal:
+        return move(request, State.CANCELLED, actor="policy", reason=decision.reason)
+    ledger.reserve(request, money_in(request), now())
+    confirmed: dict[str, Any] = {"confirmed_by": principal.actor, "needs_approval": decision.needs_approval}
+    if decision.needs_approval:
+        deadline = now() + APPROVAL_LIFE
+        return move(request, State.AWAITING_APPROVAL, actor=principal.actor, expires_at=deadline, **confirmed)
+    return move(request, State.QUEUED, actor=principal.actor, expires_at=None, **confirmed)
+
+
+def _decision(request: ActionRequest, order: Order | Reason) -> Decision:
+    if isinstance(order, Reason):
+        return Decision(Verdict.REFUSE, order)
+    return decision_now(write_action(request.action), request, order, rules_of(policy_of(request.action)))
+
+
+def decline(request_id: UUID, *, principal: Principal) -> ActionRequest:
+    """Let the customer say no, or withdraw what has not been sent yet; raises NotFound or NotWaiting."""
+    return _withdraw(_own(request_id, principal).pk, actor=principal.actor)
+
+
+@transaction.atomic
+def _withdraw(request_id: UUID, *, actor: str) -> ActionRequest:
+    request = lock_request(request_id)
+    if request.state not in WITHDRAWABLE:
+        raise NotWaiting()
+    reason = "declined" if request.state == State.AWAITING_CONFIRMATION else "withdrawn"
+    return move(request, State.CANCELLED, actor=actor, reason=Reason(reason), expires_at=None)
+
+
+def approve(request_id: UUID, *, approver: User, digest: str) -> ActionRequest:
+    """Let a waiting request run, exactly as it was shown.
+
+    Raises NotApprover without the right on its policy, OwnRequest for whoever confirmed it or is concerned, superusers
+    included; DigestMismatch if it is not what was shown, NotWaiting if somebody decided first, Expired, SwitchedOff.
+    """
+    _check_decider(request_id, approver)
+    try:
+        return _approve(request_id, approver, digest)
+    except (DigestMismatch, NotWaiting, SwitchedOff) as error:
+        note_refusal("approve.refused", error, actor=name_of(approver), request_id=request_id)
+        raise
+
+
+def _approve(request_id: UUID, approver: User, digest: str) -> ActionRequest:
+    _check_waiting(_request(request_id), State.AWAITING_APPROVAL)
+    with transaction.atomic():
+        request = lock_request(request_id)
+        if request.state != State.AWAITING_APPROVAL or _lapse(request) is not None:
+            raise NotWaiting()
+        if not is_same_digest(digest, request.digest):
+            raise DigestMismatch()
+        if not rules_of(policy_of(request.action)).is_enabled:
+            raise SwitchedOff()
+        decider = name_of(approver)
+        return move(request, State.QUEUED, actor=decider, decided_by=decider, expires_at=None)
+
+
+def reject(request_id: UUID, *, approver: User) -> ActionRequest:
+    """Say no to a waiting request; raises NotApprover, OwnRequest or NotWaiting."""
+    _check_decider(request_id, approver)
+    with transaction.atomic():
+        request = lock_request(request_id)
+        if request.state != State.AWAITING_APPROVAL:
+            raise NotWaiting()
+        decider = name_of(approver)
+        return move(request, State.REJECTED, actor=decider, decided_by=decider, reason=Reason("rejected"))
+
+
+def cancel(request_id: UUID, *, canceller: User) -> ActionRequest:
+    """Withdraw what has not been sent yet, as somebody with the right to decide about it."""
+    _check_right(request_id, canceller)
+    return _withdraw(request_id, actor=name_of(canceller))
+
+
+def _check_decider(request_id: UUID, person: User) -> None:
+    request = _check_right(request_id, person)
+    if concerns(request, person):
+        error = OwnRequest()
+        note_refusal("approve.refused", error, actor=name_of(person), request_id=request_id)
+        raise error
+
+
+def _check_right(request_id: UUID, person: User) -> ActionRequest:
+    request = _request(request_id)
+    policy = policy_of(request.action)
+    if policy is None or not may_approve(person, policy):
+        error = NotApprover()
+        note_refusal("approve.refused", error, actor=name_of(person), request_id=request_id)
+        raise error
+    return request
+
+
+def concerns(request: ActionRequest, person: User) -> bool:
+    """Say whether a request is a person's own: they confirmed it, or it is their own money as a customer."""
+    if request.confirmed_by == name_of(person) or request.confirmed_by == f"operator:{person.username}":
+        return True
+    customer = Customer.objects.filter(pk=request.customer_id).first()
+    return bool(customer and person.email and customer.email.casefold() == person.email.casefold())
+
+
+def _request(request_id: UUID) -> ActionRequest:
+    request: ActionRequest | None = ActionRequest.objects.filter(pk=request_id).first()
+    if request is None:
+        raise NotFound()
+    return request

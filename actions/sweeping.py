@@ -1,0 +1,121 @@
+"""What the clock does: hand over what is still queued, take up what went silent, ask for unknown outcomes, expire.
+
+Every step is conditional on the request's state, so two sweeps, or a sweep beside a worker, change nothing twice.
+"""
+
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Max, Q
+from django.utils.timezone import now
+
+from actions import audit, services
+from actions.connectors.port import DidNot, Found, Happened, NeverSeen, merchant
+from actions.errors import NotConnected
+from actions.execution import FIRST_LOOK, fail, recover, refusal_of, succeed
+from actions.models import ActionRequest, Attempt
+from actions.publisher import publish
+from actions.reasons import Reason
+from actions.states import State
+from actions.transitions import lock_request
+from supportbot.accounts.models import Workspace
+from supportbot.accounts.scope import across_workspaces, workspace_scope
+
+logger = logging.getLogger(__name__)
+BATCH: Final = 200
+LOOKS_PER_SWEEP: Final = 20
+# What was sent is surely off the wire by then, so "never seen" means that it did not happen.
+SETTLED_AFTER: Final = timedelta(seconds=60)
+LONGEST_PAUSE: Final = timedelta(hours=1)
+# A request that was handed over has been taken by then, unless its message was lost.
+HANDED_OVER: Final = timedelta(seconds=4)
+
+
+def sweep() -> None:
+    """Bring everything that moves a step further."""
+    hand_over()
+    for workspace_id, request_id in _due(Q(state=State.EXECUTING, lease_until__lte=now())):
+        with workspace_scope(workspace_id):
+            recover(request_id)
+    for workspace_id, request_id in _due(Q(state=State.UNKNOWN, due_at__lte=now()), limit=LOOKS_PER_SWEEP):
+        with workspace_scope(workspace_id):
+            reconcile(request_id)
+
+
+def hand_over() -> int:
+    """Publish what is queued and due again; return how many. Runs in a worker, whose broker is there."""
+    fresh = Q(due_at=None, changed_at__lte=now() - HANDED_OVER)
+    due = _due(Q(state=State.QUEUED) & (fresh | Q(due_at__lte=now())))
+    for workspace_id, request_id in due:
+        publish(workspace_id, request_id)
+    return len(due)
+
+
+def _due(condition: Q, *, limit: int = BATCH) -> list[tuple[UUID, UUID]]:
+    with across_workspaces("sweep of action requests"):
+        found = ActionRequest.objects.filter(condition).order_by("changed_at").values_list("workspace_id", "id")
+        return [(workspace_id, request_id) for workspace_id, request_id in found[:limit] if workspace_id is not None]
+
+
+def reconcile(request_id: UUID) -> None:
+    """Ask the merchant by key what became of a request whose outcome is not known; nothing is ever sent again here."""
+    try:
+        found: Found = merchant().find(str(request_id))
+    except NotConnected:
+        found = DidNot("not_connected", "", is_final=False)
+    with _locked_unknown(request_id) as request:
+        if request is None:
+            return
+        if isinstance(found, Happened):
+            succeed(request, found)
+        elif isinstance(found, DidNot) and found.is_final:
+            fail(request, refusal_of(found))
+        elif isinstance(found, NeverSeen) and _is_off_the_wire(request):
+            fail(request, Reason("not_carried_out"))
+        else:
+            _look_later(request)
+
+
+@contextmanager
+def _locked_unknown(request_id: UUID) -> Iterator[ActionRequest | None]:
+    with transaction.atomic():
+        request = lock_request(request_id)
+        yield request if request.state == State.UNKNOWN else None
+
+
+def _is_off_the_wire(request: ActionRequest) -> bool:
+    last = Attempt.objects.filter(request_id=request.pk).aggregate(last=Max("sent_at"))["last"]
+    return last is None or last <= now() - SETTLED_AFTER
+
+
+def _look_later(request: ActionRequest) -> None:
+    """Ask again after half the time it has been unknown: soon at first, hourly in the end."""
+    pause = min(max((now() - request.changed_at) / 2, FIRST_LOOK), LONGEST_PAUSE)
+    ActionRequest.objects.filter(pk=request.pk, state=State.UNKNOWN).update(due_at=now() + pause)
+
+
+def expire_waiting() -> None:
+    """End the cards and approvals whose time is over."""
+    for state, reason in ((State.AWAITING_CONFIRMATION, "not_confirmed"), (State.AWAITING_APPROVAL, "not_approved")):
+        for workspace_id, request_id in _due(Q(state=state, expires_at__lte=now())):
+            with workspace_scope(workspace_id):
+                services.expire(request_id, Reason(reason))
+
+
+def write_down_heads() -> None:
+    """Note the end of every audit chain outside the database, where `audit_verify` looks for it."""
+    settings.ACTIONS_AUDIT_HEADS.parent.mkdir(parents=True, exist_ok=True)
+    with settings.ACTIONS_AUDIT_HEADS.open("a", encoding="utf-8") as file:
+        for workspace in Workspace.objects.order_by("id"):
+            with workspace_scope(workspace.pk):
+                end = audit.head()
+            if end.seq:
+                note = {"workspace": str(workspace.pk), "seq": end.seq, "mac": end.mac, "at": now().isoformat()}
+                file.write(json.dumps(note) + "\n")

@@ -1,0 +1,64 @@
+"""Moving a request: one conditional UPDATE, with its audit entry and its announcement in the same transaction."""
+
+from datetime import timedelta
+from functools import partial
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import transaction
+from django.utils.timezone import now
+
+from actions import audit, ledger
+from actions.errors import NotWaiting
+from actions.models import ActionRequest
+from actions.publisher import publisher
+from actions.reasons import Reason
+from actions.states import State
+from supportbot.errors import NotFound
+from supportbot.outbox.services import announce
+
+CARD_LIFE: Final = timedelta(minutes=15)
+APPROVAL_LIFE: Final = timedelta(hours=24)
+TOPIC: Final = "action_changed"
+_RELEASING: Final = frozenset({State.CANCELLED, State.REJECTED, State.EXPIRED, State.FAILED})
+
+
+def lock_request(request_id: UUID) -> ActionRequest:
+    """Return the request, locked to the end of the transaction; raises NotFound."""
+    request = ActionRequest.objects.select_for_update(no_key=True).filter(pk=request_id).first()
+    if request is None:
+        raise NotFound()
+    return request
+
+
+def move(
+    request: ActionRequest, to: State, *, actor: str, reason: Reason | None = None, **fields: Any
+) -> ActionRequest:
+    """Take one step, and settle the ledger where it is final; raises NotWaiting when somebody else was first."""
+    old = request.state
+    changes = {"state": to, "changed_at": now(), **_reason_fields(reason), **fields}
+    if not ActionRequest.objects.filter(pk=request.pk, state=old).update(**changes):
+        raise NotWaiting()
+    for name, value in changes.items():
+        setattr(request, name, value)
+    _settle_ledger(request, to)
+    audit.record(
+        f"request.{to}", actor=actor, request_id=request.pk,
+        before=str(old), reason=reason.code if reason else "", digest=request.digest,
+    )  # fmt: skip
+    announce(TOPIC, request.pk, workspace_id=request.workspace_pk)
+    if to is State.QUEUED and request.due_at is None:  # a retry waits for its moment and for the sweep
+        wake = partial(publisher.wake, request.workspace_pk, request.pk)
+        transaction.on_commit(wake, robust=True)
+    return request
+
+
+def _reason_fields(reason: Reason | None) -> dict[str, Any]:
+    return {"reason_code": reason.code, "reason_facts": dict(reason.facts)} if reason else {}
+
+
+def _settle_ledger(request: ActionRequest, to: State) -> None:
+    if to is State.SUCCEEDED:
+        ledger.spend(request)
+    elif to in _RELEASING:
+        ledger.release(request)

@@ -1,0 +1,95 @@
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.utils.timezone import now, timedelta
+
+from actions.models import ActionPolicy, ActionRequest
+from actions.policies import allow_approval, change_rules, ensure_policies, policy_of
+from actions.principals import Principal
+from actions.services import confirm, propose
+from actions.testing import FakeShop, connected
+from supportbot.accounts.models import Customer, User, Workspace
+
+REFUND = {"order_id": "A-1001", "reason": "Arrived damaged"}
+
+
+@pytest.fixture
+def policies(workspace: Workspace) -> list[ActionPolicy]:
+    return ensure_policies()
+
+
+@pytest.fixture
+def shop(policies: list[ActionPolicy]) -> Iterator[FakeShop]:
+    """A merchant that knows Alice's orders and one of a stranger; put in place of the HTTP connector."""
+    with connected(FakeShop()) as fake:
+        fake.add_order("A-1001", "cus_alice", total="49.90")
+        fake.add_order("A-1002", "cus_alice", total="640.00", delivered_days_ago=10)
+        fake.add_order("A-1003", "cus_alice", total="25.00", status="packed", delivered_days_ago=None)
+        fake.add_order("A-1005", "cus_alice", total="60.00", delivered_days_ago=90)
+        fake.add_order("B-2002", "cus_stranger", total="75.00", delivered_days_ago=2)
+        yield fake
+
+
+def signed_in_as(customer: Customer, **changes: Any) -> Principal:
+    """Return a customer with an identity token of ten minutes."""
+    facts: dict[str, Any] = {
+        "workspace_id": customer.workspace_pk,
+        "customer_id": customer.pk,
+        "external_id": customer.external_id,
+        "is_verified": customer.external_id is not None,
+        "locale": customer.locale,
+        "expires_at": now() + timedelta(minutes=10),
+    }
+    return Principal(**{**facts, **changes})
+
+
+@pytest.fixture
+def principal(alice: Customer) -> Principal:
+    return signed_in_as(alice)
+
+
+@pytest.fixture
+def card(shop: FakeShop, principal: Principal) -> ActionRequest:
+    """Alice's card for a refund of 49.90."""
+    return propose(principal, "refund_order", REFUND, proposal_key="turn:1:1")
+
+
+@pytest.fixture
+def queued(card: ActionRequest, principal: Principal) -> ActionRequest:
+    return confirm(card.pk, principal=principal, digest=card.digest)
+
+
+@pytest.fixture
+def approver(policies: list[ActionPolicy], bob: User) -> User:
+    """Bob, with the right on every policy."""
+    for policy in policies:
+        allow_approval(policy, bob, actor="test")
+    return bob
+
+
+@pytest.fixture
+def waiting(shop: FakeShop, principal: Principal) -> ActionRequest:
+    """A confirmed refund of 640.00, which waits for a person."""
+    limit("refund_order", max_per_customer_year=None)
+    request = propose(principal, "refund_order", {**REFUND, "order_id": "A-1002"}, proposal_key="turn:1:2")
+    return confirm(request.pk, principal=principal, digest=request.digest)
+
+
+def limit(action: str, **rules: Any) -> None:
+    """Put new rules in force."""
+    policy = policy_of(action)
+    assert policy is not None
+    change_rules(policy, actor="test", **rules)
+
+
+@pytest.fixture
+def proposals(shop: FakeShop, principal: Principal) -> Callable[..., ActionRequest]:
+    """Return a function that proposes with a fresh key each time."""
+    count = iter(range(1, 1000))
+
+    def make(action: str = "refund_order", **arguments: Any) -> ActionRequest:
+        wish = {**REFUND, **arguments} if action == "refund_order" else arguments
+        return propose(principal, action, wish, proposal_key=f"turn:9:{next(count)}")
+
+    return make

@@ -1,0 +1,298 @@
+"""From a wish to the money, through the services that chat, REST and commands call."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+from uuid import uuid4
+
+import pytest
+from django.utils.timezone import now
+
+from actions import errors
+from actions.models import ActionRequest, AuditEntry, LedgerEntry
+from actions.policies import policy_of, switch
+from actions.principals import Principal
+from actions.services import cancel, confirm, decline, preview, propose, run_read
+from actions.states import State
+from actions.sweeping import expire_waiting
+from actions.testing import FakeShop, Refund, run_queued
+from supportbot.accounts.models import Customer, User
+from supportbot.errors import NotFound
+from supportbot.outbox.models import Announcement
+from tests.actions.conftest import REFUND, limit, signed_in_as
+
+pytestmark = pytest.mark.django_db
+
+
+def codes() -> list[str]:
+    """Return the codes of the refusals on record."""
+    return [entry.payload.get("code", "") for entry in AuditEntry.objects.filter(event__endswith="refused")]
+
+
+def test_a_confirmed_refund_is_paid_once_and_says_where_it_went(
+    shop: FakeShop, card: ActionRequest, principal: Principal
+) -> None:
+    assert card.state == State.AWAITING_CONFIRMATION
+    assert card.arguments == {
+        "order_id": "A-1001", "amount": "49.90", "currency": "EUR", "reason": "Arrived damaged",
+    }  # fmt: skip
+    assert shop.refunds == []
+    confirm(card.pk, principal=principal, digest=card.digest)
+    run_queued()
+    card.refresh_from_db()
+    assert card.state == State.SUCCEEDED
+    assert card.receipt is not None and card.receipt["to"] == "Visa ending 4417"
+    assert shop.refunds == [Refund("A-1001", Decimal("49.90"), "EUR")]
+    assert shop.refunds[0].key == str(card.pk)
+
+
+def test_every_step_is_audited_and_announced(queued: ActionRequest) -> None:
+    run_queued()
+    steps = AuditEntry.objects.filter(request_id=queued.pk).values_list("event", flat=True)
+    assert list(steps) == [
+        "request.proposed", "request.awaiting_confirmation", "request.queued", "request.executing", "request.succeeded",
+    ]  # fmt: skip
+    assert Announcement.objects.filter(topic="action_changed", object_id=queued.pk).count() == 4
+
+
+def test_items_decide_the_amount(proposals: Callable[..., ActionRequest], shop: FakeShop) -> None:
+    request = proposals(items=[{"sku": "ALDER-M"}])
+    assert request.arguments["amount"] == "49.90"
+    assert request.arguments["items"] == [{"sku": "ALDER-M", "quantity": 1}]
+
+
+@pytest.mark.parametrize("items", [[{"sku": "ALDER-M", "quantity": 2}], [{"sku": "NONE"}], [{"sku": "ALDER-M"}] * 2])
+def test_items_that_the_order_does_not_have_are_refused(
+    proposals: Callable[..., ActionRequest], items: list[dict[str, object]]
+) -> None:
+    request = proposals(items=items)
+    assert (request.state, request.reason_code) == (State.REFUSED, "item_not_in_order")
+
+
+def test_the_same_key_gives_the_same_request(card: ActionRequest, principal: Principal) -> None:
+    again = propose(principal, "refund_order", dict(reversed(REFUND.items())), proposal_key="turn:1:1")
+    assert again.pk == card.pk
+    with pytest.raises(errors.KeyReused):
+        propose(principal, "refund_order", {**REFUND, "amount": "1.00"}, proposal_key="turn:1:1")
+    assert ActionRequest.objects.count() == 1
+
+
+def test_an_equal_open_wish_gives_the_request_that_is_there(
+    card: ActionRequest, proposals: Callable[..., ActionRequest], principal: Principal
+) -> None:
+    assert proposals().pk == card.pk
+    confirm(card.pk, principal=principal, digest=card.digest)
+    assert proposals().pk == card.pk
+
+
+def test_a_card_in_another_chat_makes_way(card: ActionRequest, principal: Principal) -> None:
+    newer = propose(principal, "refund_order", REFUND, proposal_key="turn:2:1", conversation_id=uuid4())
+    card.refresh_from_db()
+    assert (card.state, card.reason_code) == (State.CANCELLED, "superseded")
+    assert newer.state == State.AWAITING_CONFIRMATION
+
+
+def test_a_strangers_order_and_a_missing_one_get_the_same_answer(
+    proposals: Callable[..., ActionRequest], shop: FakeShop
+) -> None:
+    asked = [proposals(order_id=order) for order in ("B-2002", "Z-9999")]
+    assert {(request.state, request.reason_code) for request in asked} == {(State.REFUSED, "order_not_found")}
+    assert shop.calls == ["order", "order"]
+    assert "cus_stranger" not in str([request.arguments for request in asked])
+
+
+def test_a_visitor_gets_nothing(shop: FakeShop, alice: Customer) -> None:
+    visitor = signed_in_as(alice, external_id=None, is_verified=False)
+    with pytest.raises(errors.NotSignedIn):
+        propose(visitor, "refund_order", REFUND, proposal_key="turn:1:1")
+    with pytest.raises(errors.NotSignedIn):
+        run_read(visitor, "order_status", {})
+    assert shop.calls == [] and codes() == ["identity_required"] * 2
+
+
+def test_reads_answer_with_own_orders_only(shop: FakeShop, principal: Principal) -> None:
+    told = run_read(principal, "order_status", "{}")
+    assert {order["id"] for order in told["orders"]} == {"A-1001", "A-1002", "A-1003", "A-1005"}
+    one = run_read(principal, "order_status", {"order_id": "A-1003"})
+    assert one["orders"][0]["status"] == "packed"
+    for foreign in ("B-2002", "Z-9999"):
+        with pytest.raises(errors.ReadRefused) as refused:
+            run_read(principal, "order_status", {"order_id": foreign})
+        assert refused.value.message == f"There is no order {foreign} in your account."
+    assert ActionRequest.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("order", "reason"),
+    [("A-1005", "outside_window"), ("A-1003", "not_delivered")],
+)
+def test_what_the_shop_would_not_do_is_refused(
+    proposals: Callable[..., ActionRequest], order: str, reason: str
+) -> None:
+    request = proposals(order_id=order)
+    assert (request.state, request.reason_code) == (State.REFUSED, reason)
+
+
+def test_an_address_goes_to_the_shop(
+    proposals: Callable[..., ActionRequest], shop: FakeShop, principal: Principal
+) -> None:
+    address = {"line1": "Talstraße 8", "postal_code": "79102", "city": "Freiburg"}
+    request = proposals("change_shipping_address", order_id="A-1003", address=address)
+    assert request.arguments["address"] == {
+        "name": "Alice Example", "line1": "Talstraße 8", "line2": "", "postal_code": "79102", "city": "Freiburg",
+        "country": "DE",
+    }  # fmt: skip
+    confirm(request.pk, principal=principal, digest=request.digest)
+    run_queued()
+    assert shop.orders["A-1003"].address.line1 == "Talstraße 8"
+
+
+@pytest.mark.parametrize(
+    ("order", "address", "reason"),
+    [
+        ("A-1001", {"line1": "Talstraße 8", "postal_code": "79102", "city": "Freiburg"}, "already_shipped"),
+        ("A-1003", {"line1": "Rue 1", "postal_code": "67000", "city": "Strasbourg", "country": "FR"}, "other_country"),
+        ("A-1003", {"line1": "Habsburgerstraße 62", "postal_code": "79104", "city": "Freiburg"}, "same_address"),
+    ],
+)
+def test_an_address_that_cannot_be(
+    proposals: Callable[..., ActionRequest], order: str, address: dict[str, str], reason: str
+) -> None:
+    request = proposals("change_shipping_address", order_id=order, address=address)
+    assert (request.state, request.reason_code) == (State.REFUSED, reason)
+
+
+def test_a_cancellation_pays_back(
+    proposals: Callable[..., ActionRequest], shop: FakeShop, principal: Principal
+) -> None:
+    request = proposals("cancel_order", order_id="A-1003")
+    confirm(request.pk, principal=principal, digest=request.digest)
+    run_queued()
+    assert shop.orders["A-1003"].status == "cancelled"
+    assert shop.refunds == [Refund("A-1003", Decimal("25.00"), "EUR")]
+
+
+def test_a_changed_digest_changes_nothing(card: ActionRequest, principal: Principal) -> None:
+    for wrong in ("", card.digest[:-1], card.digest.upper(), "0" * 64, "٣" * 64):
+        with pytest.raises(errors.DigestMismatch):
+            confirm(card.pk, principal=principal, digest=wrong)
+    card.refresh_from_db()
+    assert card.state == State.AWAITING_CONFIRMATION
+    assert LedgerEntry.objects.count() == 0
+    assert codes() == ["digest_mismatch"] * 5
+
+
+def test_a_confirmation_counts_once(queued: ActionRequest, principal: Principal, shop: FakeShop) -> None:
+    for _ in range(2):
+        with pytest.raises(errors.NotWaiting):
+            confirm(queued.pk, principal=principal, digest=queued.digest)
+    run_queued()
+    with pytest.raises(errors.NotWaiting):
+        confirm(queued.pk, principal=principal, digest=queued.digest)
+    assert len(shop.refunds) == 1
+
+
+def test_another_customer_finds_nothing_to_confirm(card: ActionRequest, shop: FakeShop) -> None:
+    stranger = Customer.objects.create(external_id="cus_stranger", name="Stranger")
+    for act in (lambda: confirm(card.pk, principal=signed_in_as(stranger), digest=card.digest),
+                lambda: decline(card.pk, principal=signed_in_as(stranger))):  # fmt: skip
+        with pytest.raises(NotFound):
+            act()
+    card.refresh_from_db()
+    assert card.state == State.AWAITING_CONFIRMATION
+
+
+@pytest.mark.parametrize(
+    "stale", [{"expires_at": None}, {"expires_at": now() - timedelta(days=1)}, {"is_verified": False}]
+)
+def test_a_confirmation_needs_a_fresh_identity(card: ActionRequest, alice: Customer, stale: dict[str, object]) -> None:
+    with pytest.raises(errors.NotSignedIn):
+        confirm(card.pk, principal=signed_in_as(alice, **stale), digest=card.digest)
+    card.refresh_from_db()
+    assert card.state == State.AWAITING_CONFIRMATION
+
+
+def test_an_expired_card_does_nothing(card: ActionRequest, principal: Principal, shop: FakeShop) -> None:
+    ActionRequest.objects.filter(pk=card.pk).update(expires_at=now() - timedelta(seconds=1))
+    with pytest.raises(errors.Expired):
+        confirm(card.pk, principal=principal, digest=card.digest)
+    card.refresh_from_db()
+    assert (card.state, card.reason_code) == (State.EXPIRED, "not_confirmed")
+    assert shop.refunds == []
+
+
+def test_the_clock_expires_what_nobody_confirmed(card: ActionRequest) -> None:
+    expire_waiting()
+    card.refresh_from_db()
+    assert card.state == State.AWAITING_CONFIRMATION
+    ActionRequest.objects.filter(pk=card.pk).update(expires_at=now() - timedelta(seconds=1))
+    expire_waiting()
+    card.refresh_from_db()
+    assert card.state == State.EXPIRED
+
+
+def test_new_rules_expire_the_cards_of_the_old(card: ActionRequest, principal: Principal) -> None:
+    limit("refund_order", approval_above=Decimal(10))
+    with pytest.raises(errors.Expired):
+        confirm(card.pk, principal=principal, digest=card.digest)
+    card.refresh_from_db()
+    assert (card.state, card.reason_code) == (State.EXPIRED, "policy_changed")
+
+
+def test_a_world_that_changed_before_the_click_is_told(
+    card: ActionRequest, principal: Principal, shop: FakeShop
+) -> None:
+    shop.change_order("A-1001", refunded=Decimal("49.90"))
+    request = confirm(card.pk, principal=principal, digest=card.digest)
+    assert (request.state, request.reason_code) == (State.CANCELLED, "already_refunded")
+    assert LedgerEntry.objects.count() == 0
+
+
+def test_a_merchant_that_is_away_leaves_the_card(card: ActionRequest, principal: Principal, shop: FakeShop) -> None:
+    shop.is_reachable = False
+    with pytest.raises(errors.MerchantUnavailable):
+        confirm(card.pk, principal=principal, digest=card.digest)
+    shop.is_reachable = True
+    assert confirm(card.pk, principal=principal, digest=card.digest).state == State.QUEUED
+
+
+def test_the_kill_switch_stops_every_stage(
+    card: ActionRequest, proposals: Callable[..., ActionRequest], principal: Principal, shop: FakeShop
+) -> None:
+    policy = policy_of("refund_order")
+    assert policy is not None
+    confirmed = proposals(amount="5.00")
+    confirm(confirmed.pk, principal=principal, digest=confirmed.digest)
+    switch(policy, is_enabled=False, actor="test")
+    assert proposals(amount="6.00").reason_code == "action_disabled"
+    assert confirm(card.pk, principal=principal, digest=card.digest).reason_code == "action_disabled"
+    run_queued()
+    confirmed.refresh_from_db()
+    assert (confirmed.state, confirmed.reason_code) == (State.FAILED, "action_disabled")
+    assert shop.refunds == []
+
+
+def test_a_declined_card_and_a_withdrawn_request(
+    card: ActionRequest, proposals: Callable[..., ActionRequest], principal: Principal, shop: FakeShop
+) -> None:
+    assert decline(card.pk, principal=principal).reason_code == "declined"
+    other = proposals(amount="5.00")
+    confirm(other.pk, principal=principal, digest=other.digest)
+    assert decline(other.pk, principal=principal).reason_code == "withdrawn"
+    run_queued()
+    assert shop.refunds == []
+    assert set(LedgerEntry.objects.values_list("status", flat=True)) == {"released"}
+
+
+def test_a_colleague_withdraws_what_was_not_sent(queued: ActionRequest, approver: User, shop: FakeShop) -> None:
+    assert cancel(queued.pk, canceller=approver).state == State.CANCELLED
+    run_queued()
+    assert shop.refunds == []
+
+
+def test_a_preview_stores_nothing(shop: FakeShop, principal: Principal) -> None:
+    before = AuditEntry.objects.count()
+    shown = preview(principal, "refund_order", {**REFUND, "order_id": "A-1002", "amount": "200.00"})
+    assert shown.decision.needs_approval
+    assert shown.request.arguments["amount"] == "200.00"
+    assert ActionRequest.objects.count() == 0 and AuditEntry.objects.count() == before
