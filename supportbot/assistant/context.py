@@ -43,7 +43,7 @@ def build_context(claim: Claim) -> TurnContext:
         llm.ChatMessage(_ROLES[Source(message.source)], normalised(message.text))  # type: ignore[arg-type]  # a Role
         for message in messages
     )
-    found = _retrieve(conversation, question, said_before, language)
+    looked_up, found = _retrieve(conversation, question, said_before, language)
     instructions = answer_instructions(
         company=conversation.workspace.name, passages=found.passages, note=conversation.handoff_note
     )
@@ -53,6 +53,7 @@ def build_context(claim: Claim) -> TurnContext:
         tools=tools_for(conversation),
         sources=_numbered(found.passages),
         question=question,
+        looked_up=looked_up,
         locale=language,
         is_answerable=found.is_answerable,
         prompt_version=ANSWER_VERSION,
@@ -75,18 +76,21 @@ def _unanswered(messages: Sequence[Message]) -> list[str]:
 
 def _retrieve(
     conversation: Conversation, question: str, said_before: Sequence[llm.ChatMessage], language: str
-) -> Retrieval:
-    """Search for the question; a follow-up that finds nothing by itself is asked with what it leans on."""
+) -> tuple[str, Retrieval]:
+    """Search for the question; a follow-up that finds nothing by itself is asked with what it leans on.
+
+    Returns what was asked in the end and what was found.
+    """
     audience = Audience.PUBLIC if conversation.customer.is_anonymous else Audience.SIGNED_IN
     viewer = Viewer(audience=audience, locale=language)
     if not settings.KB_RETRIEVAL:
-        return Retrieval(passages=(), confidence=0.0, is_answerable=False, took_ms=0.0)
+        return question, Retrieval(passages=(), confidence=0.0, is_answerable=False, took_ms=0.0)
     found = search(question, viewer=viewer, limit=PASSAGES)
     whole = standalone(question, said_before)
     if found.is_answerable or whole == question:
-        return found
+        return question, found
     leaning = search(whole, viewer=viewer, limit=PASSAGES)
-    return leaning if leaning.confidence > found.confidence else found
+    return (whole, leaning) if leaning.confidence > found.confidence else (question, found)
 
 
 def _numbered(passages: Sequence[Passage]) -> tuple[llm.Source, ...]:

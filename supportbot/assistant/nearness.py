@@ -28,7 +28,7 @@ def nearness_of(request: ModelRequest) -> Mapping[str, float]:
     if len(texts) < 2:  # nothing to choose between
         return {}
     try:
-        asked = embedder().query(request.question)
+        asked = embedder().query(request.sought)
         return {sentence: _cosine(asked, _vector(embedder().recipe.name, text)) for sentence, text in texts.items()}
     except EmbeddingUnavailable:
         return {}

@@ -54,8 +54,9 @@ class ModelRequest:
     """One question to a model.
 
     A remote model reads `messages`; the built-in answerer reads `question`, `sources`, `is_answerable` and `locale`,
-    and `messages` only for what was said before. `nearness` tells it which sentences of the sources mean what was
-    asked (`extractive.meaning`); without it, it goes by words.
+    and `messages` only for what was said before. `looked_up` is what was searched for if that is not the question
+    itself: a follow-up with what it leans on. `nearness` is how near sentences of the sources are to it in meaning
+    (`extractive.meaning`); without it, the built-in answerer goes by words.
     """
 
     purpose: Purpose
@@ -63,6 +64,7 @@ class ModelRequest:
     tools: tuple[ToolSpec, ...] = ()
     sources: tuple[Source, ...] = ()
     question: str = ""
+    looked_up: str = ""
     locale: str = "en"
     is_answerable: bool = True
     nearness: Mapping[str, float] = field(default_factory=dict)
@@ -70,6 +72,11 @@ class ModelRequest:
     conversation_id: UUID | None = None
     turn_id: UUID | None = None
     max_output_tokens: int = 800
+
+    @property
+    def sought(self) -> str:
+        """What the sources were found for."""
+        return self.looked_up or self.question
 
 
 @dataclass(frozen=True, slots=True)

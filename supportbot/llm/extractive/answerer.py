@@ -77,7 +77,7 @@ def _quotation(request: ModelRequest, language: str) -> str:
     if not request.is_answerable:
         return ""
     units = [unit for source in request.sources for unit in units_of(source)]
-    chosen = choose(rank(request.question, units, language=language, nearness=request.nearness), units)
+    chosen = choose(rank(request.sought, units, language=language, nearness=request.nearness), units)
     return "".join(_laid_out(chosen)).strip()
 
 

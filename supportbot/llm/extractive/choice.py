@@ -8,14 +8,15 @@ from supportbot.llm.extractive.units import Unit
 SENTENCES_MOST = 3
 LIST_MOST = 8
 LIST_CHARACTERS_MOST = 700
-# A further sentence must answer nearly as well as the best; one right beside it may a little less so.
-FURTHER_SHARE = 0.85
-NEIGHBOUR_SHARE = 0.5
+# A further sentence must answer nearly as well as the best; one right beside it may a little less so. Measured against
+# written answers (bench/quotes.py): looser, what is added is mostly about something else.
+FURTHER_SHARE = 0.95
+NEIGHBOUR_SHARE = 0.7
 NEIGHBOURS = (-1, 1, 2)
 
 
 def choose(ranked: Sequence[Scored], units: Sequence[Unit]) -> list[Unit]:
-    """Return the units to quote, in reading order, those of the best source first."""
+    """Return the units to quote: the paragraph of the best one in reading order, then what else answers."""
     if not ranked:
         return []
     best = ranked[0]
@@ -32,7 +33,12 @@ def choose(ranked: Sequence[Scored], units: Sequence[Unit]) -> list[Unit]:
         if is_good and _adds_something(entry.unit, chosen):
             chosen.append(entry.unit)
     chosen += _headers_of(chosen, units)
-    return sorted(chosen, key=lambda unit: (unit.source is not best.unit.source, unit.source.number, unit.position))
+    return sorted(chosen, key=lambda unit: _place(unit, best.unit))
+
+
+def _place(unit: Unit, best: Unit) -> tuple[bool, bool, int, int]:
+    is_elsewhere = unit.source is not best.source
+    return is_elsewhere, is_elsewhere or unit.block != best.block, unit.source.number, unit.position
 
 
 def _needed(unit: Unit, best: Unit) -> float:
@@ -41,8 +47,8 @@ def _needed(unit: Unit, best: Unit) -> float:
 
 
 def _adds_something(unit: Unit, chosen: Sequence[Unit]) -> bool:
-    """A list's lead without its list says nothing, and overlapping passages hold the same sentence twice."""
-    is_answer = unit.kind != "header" and not unit.text.endswith((":", "?"))
+    """A list's lead without its list says nothing, nor does one step; overlapping passages hold a sentence twice."""
+    is_answer = unit.kind not in ("header", "step") and not unit.text.endswith((":", "?"))
     return is_answer and all(unit.text != other.text for other in chosen)
 
 
