@@ -18,7 +18,9 @@ from supportbot.llm.extractive.words import STOP_WORDS, stem
 
 _WORD: Final = re.compile(r"[^\W_]+")
 _LINK_TARGET: Final = re.compile(r"(?<=\])\([^)\s]*\)")
-_CLOSING: Final = re.compile(r"""[.!?…]?["”’»)]?""")
+# A quotation keeps the marks of its first and last word, so that it is whole Markdown of its own.
+_OPENING: Final = re.compile(r"[*_~`]{1,3}\Z")
+_CLOSING: Final = re.compile(r"""[*_~`]{0,3}(?:\]\([^)\s]*\))?[*_~`]{0,3}[.!?…]?["”’»)]?[*_~`]{0,3}""")
 MIN_SUPPORT: Final = 0.35  # of a sentence's meaningful words, to accept a source the model named itself
 MIN_UNASKED_SUPPORT: Final = 0.7  # to give a source to a sentence that named none
 _BREAK: Final = re.compile(r"""\n|\||[.!?…]["”’»)*_]*\s""")
@@ -124,9 +126,10 @@ class IndexedPassage:
         return len(wanted & found) / len(wanted)
 
     def _span(self, first: int, last: int, *, share: float, is_quotation: bool) -> Support:
+        text = self.passage.text
         start, end = self._words[first].start, self._words[last].end
-        closing = _CLOSING.match(self.passage.text, end)
-        end = closing.end() if closing else end
+        opening, closing = _OPENING.search(text, max(0, start - 3), start), _CLOSING.match(text, end)
+        start, end = opening.start() if opening else start, closing.end() if closing else end
         offset = self.passage.start
         return Support(self.passage, offset + start, offset + end, share, is_quotation)
 
