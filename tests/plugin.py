@@ -39,7 +39,7 @@ class TestServers:
         if account is not None:  # root's temporary folder is closed to the user that runs PostgreSQL
             os.chown(self.folder, account.uid, account.gid)
         self.data_dir = self.folder / "data"
-        self.data_dir.mkdir()
+        (self.data_dir / "static").mkdir(parents=True)
         self.postgres = PostgresServer(
             self.folder / "postgres", password="test", port=None, log=self.folder / "postgres.log", durable=False
         )
