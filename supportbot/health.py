@@ -1,6 +1,6 @@
 """Liveness, readiness and metrics.
 
-Details and metrics tell a stranger too much: they need the token in DATA_DIR, unless the instance listens on loopback
+Details and metrics tell a stranger too much: they need METRICS_TOKEN, unless the instance listens on loopback
 only, is not published, and the request came straight from this machine.
 """
 
