@@ -111,7 +111,7 @@ def _refused(request: HttpRequest, refusal: Refusal) -> HttpResponse:
 def _customer_doors() -> Iterable[Door]:
     if settings.HOST in {"127.0.0.1", "localhost"} and Workspace.objects.filter(slug="wrenfell").exists():
         address = f"http://127.0.0.1:{settings.SHOP_PORT}/"
-        yield Door(address, "Storefront", "The demo shop, with the chat in its corner", "bag")
+        yield Door(address, "Storefront", "The demo shop: its orders, its ledger, its faults", "bag")
     for workspace in Workspace.objects.order_by("name"):
         address = f"/help/{workspace.slug}/"
         if _is_served(address):
@@ -119,7 +119,7 @@ def _customer_doors() -> Iterable[Door]:
 
 
 def _team_doors() -> Iterable[Door]:
-    yield Door("/admin/", "Console", "Knowledge, channels, keys and people", "gear")
+    yield Door("/admin/", "Console", "Log in; where everything is", "gear")
     if _is_served("/desk/"):
         yield Door("/desk/", "Desk", "Conversations that need a person", "inbox")
     yield Door("/api/v1/docs/", "API", "How other programs talk to this one", "key")
