@@ -1,9 +1,11 @@
 """The base of every error a caller may see, and the one place that turns one into an HTTP answer or a close code."""
 
+import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.core.exceptions import PermissionDenied
+from django.db import InterfaceError, OperationalError
 from django.http import Http404
 
 if TYPE_CHECKING:
@@ -11,6 +13,7 @@ if TYPE_CHECKING:
     from rest_framework.response import Response
 
 FieldErrors = dict[str, list[str]]
+logger = logging.getLogger(__name__)
 
 
 class SupportBotError(Exception):
@@ -47,6 +50,12 @@ class InvalidInput(SupportBotError):
     default_message = "Some fields need mending."
 
 
+class Unavailable(SupportBotError):
+    code = "unavailable"
+    status = 503
+    default_message = "The database does not answer right now, and nothing was stored: try again in a moment."
+
+
 def error_body(code: str, message: str, fields: FieldErrors | None = None) -> dict[str, Any]:
     """Return the JSON body that every failed request answers with."""
     return {"code": code, "message": message, "fields": fields or {}}
@@ -65,6 +74,9 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> "Response | 
         return Response(error_body(NotFound.code, NotFound.default_message), status=404)
     if isinstance(error, PermissionDenied):
         return Response(error_body(NotAllowed.code, NotAllowed.default_message), status=403)
+    if isinstance(error, OperationalError | InterfaceError):
+        logger.error("%s: the database failed: %s", context["request"].path, error)
+        return Response(error_body(Unavailable.code, Unavailable.default_message), status=Unavailable.status)
     response = drf_exception_handler(error, context)
     if response is not None and isinstance(error, APIException):
         response.data = _body_of(error)

@@ -5,13 +5,9 @@ answer it belongs to is being written, in the attempt the reader knows or a newe
 What leaves of an attempt has no gap and nothing twice: the turn repeats itself for a reader who lacks something.
 """
 
-import asyncio
-import logging
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
-
-from django.db import DatabaseError
 
 from supportbot.asyncdb import db
 from supportbot.chat import signals
@@ -20,7 +16,6 @@ from supportbot.chat.signals import EventView, NewEvent, Signal, TurnView
 from supportbot.chat.stream import switchboard
 from supportbot.widget.protocol import Delta, Event, ServerFrame, Status, Typing
 
-logger = logging.getLogger(__name__)
 MAX_MISSED: Final = 500
 ENDS_AN_ANSWER = frozenset({"assistant.final", "assistant.failed"})
 
@@ -62,7 +57,7 @@ class Feed:
         self.hears_elsewhere = False
 
     async def frames(self, signal: Signal) -> list[ServerFrame]:
-        """Return what the reader is to be sent."""
+        """Return what the reader is to be sent. Raises DatabaseError when the log cannot be read: ring again later."""
         match signal:
             case signals.Delta():
                 return self._delta(signal)
@@ -119,18 +114,10 @@ class Feed:
             return []
         if news.event is not None and news.event.prev_seq == self.seq:
             return [self.event(news.event)]
-        frames: list[ServerFrame] = []
-        while views := await self._read_log():
-            if any(view.event == "assistant.started" for view in views):
-                self.hears_elsewhere = True  # its event came without the content: it is perhaps written there
-                self.ask_for_words()
-            frames += [self.event(view) for view in views]
-        return frames
-
-    async def _read_log(self) -> list[EventView]:
-        while True:
-            try:
-                return await db(events_after, self._conversation_id, self.seq)
-            except DatabaseError as error:  # nobody rings twice for the same event: ask until the database is back
-                logger.warning("widget: the log cannot be read: %s", type(error).__name__)
-                await asyncio.sleep(1.0)
+        views: list[EventView] = []  # all are read before one counts as sent: the database may go away in between
+        while more := await db(events_after, self._conversation_id, views[-1].seq if views else self.seq):
+            views += more
+        if any(view.event == "assistant.started" for view in views):
+            self.hears_elsewhere = True  # its event came without the content: it is perhaps written there
+            self.ask_for_words()
+        return [self.event(view) for view in views]

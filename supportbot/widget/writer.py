@@ -4,8 +4,12 @@ A reader who does not read stops only this task. What waits meanwhile is bounded
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
+from typing import Final
 from uuid import UUID
+
+from django.db import DatabaseError
 
 from supportbot.accounts.scope import workspace_scope
 from supportbot.chat.signals import NewEvent, Signal
@@ -13,6 +17,9 @@ from supportbot.chat.stream import switchboard
 from supportbot.widget.feed import Feed
 from supportbot.widget.mailbox import Close, Mailbox
 from supportbot.widget.protocol import ServerFrame, encode
+
+logger = logging.getLogger(__name__)
+RING_AGAIN_SECONDS: Final = 1.0
 
 
 class Writer:
@@ -98,9 +105,19 @@ class Writer:
         if isinstance(item, str):
             await self._timed(self._send_text(item))
             return True
-        for frame in await self._news(item):
+        try:
+            news = await self._news(item)
+        except DatabaseError as error:
+            logger.warning("widget: the log cannot be read: %s", type(error).__name__)
+            self._hear_again_later(item)
+            return True
+        for frame in news:
             await self._timed(self._send_text(encode(frame)))
         return True
+
+    def _hear_again_later(self, signal: Signal) -> None:
+        """Nobody rings twice for the same event; and what waits behind it, such as a refusal, must not wait for it."""
+        asyncio.get_running_loop().call_later(RING_AGAIN_SECONDS, self._mailbox.put, signal)
 
     async def _news(self, signal: Signal) -> list[ServerFrame]:
         assert self._feed is not None and self._workspace_id is not None  # nothing is heard before

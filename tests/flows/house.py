@@ -111,9 +111,8 @@ def web(house: House, **more: str) -> Iterator[Web]:
 def built(folder: Path) -> Iterator[House]:
     """Set the servers up and seed the demo workspace."""
     (folder / "data").mkdir()
-    postgres = PostgresServer(
-        folder / "postgres", password="test", port=None, log=folder / "postgres.log", durable=False
-    )
+    # As durable as in `make run`: what a killed server had acknowledged must be there afterwards.
+    postgres = PostgresServer(folder / "postgres", password="test", port=None, log=folder / "postgres.log")
     valkey = ValkeyServer(folder / "valkey", password="test", port=None, log=folder / "valkey.log")
     house = House(folder, postgres, valkey, {})
     try:

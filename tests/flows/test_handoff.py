@@ -1,0 +1,103 @@
+"""A person is asked for, comes, answers and gives the conversation back; or nobody is there and the answer is mailed."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import celery
+import kombu
+import psycopg
+import pytest
+
+from tests.flows.house import House
+from tests.flows.people import PATIENCE_SECONDS, Visitor, answer_of, ask, assert_whole, call
+
+
+async def test_a_person_comes_answers_and_gives_back(visitor: Visitor) -> None:
+    agent = visitor.agent
+    async with visitor.chat(last_seq=0) as socket:
+        await socket.say("request_human", reason="My parcel is lost")
+        ticket = (await socket.until("handoff.requested"))["payload"]["ticket"]
+        waiting = await agent.does("GET", "tickets?state=waiting")
+        assert ticket in [row["id"] for row in waiting["results"]]
+
+        await agent.does("POST", f"tickets/{ticket}/claim", {})
+        assert (await socket.until("handoff.joined"))["payload"]["agent"] == "Daniel Brandt"
+        reply = {"client_id": "reply-1", "text": "Hello, Daniel here."}
+        await agent.does("POST", f"conversations/{visitor.conversation}/messages", reply)
+        seen = (await socket.until("message"))["payload"]
+        assert (seen["source"], seen["text"]) == ("agent", reply["text"])
+
+        await agent.does("POST", f"tickets/{ticket}/return", {"note": "Promised a call before noon."})
+        assert (await socket.until("handoff.ended"))["payload"]["outcome"] == "returned"
+        final = await ask(socket, "How long do I have to return something?")
+        assert final["citations"]
+    log = await visitor.log()
+    assert_whole(log)
+    assert "before noon" not in str(log)
+
+
+async def test_the_assistant_hears_that_a_person_is_wanted(visitor: Visitor) -> None:
+    async with visitor.chat(last_seq=0) as socket:
+        await socket.say("message", client_id="m1", text="Can I talk to a human please?")
+        await answer_of(socket)
+        assert "handoff.requested" in [event["event"] for event in await visitor.log()]
+
+
+@pytest.fixture
+def nobody_is_there(house: House) -> None:
+    """Whoever claims or reads the queue counts as present for two minutes, in other tests too."""
+    with psycopg.connect(house.postgres.conninfo(), autocommit=True) as connection:
+        connection.execute("DELETE FROM handoff_presence")
+
+
+@pytest.fixture
+def mail_tick(house: House) -> Iterator[Callable[[], None]]:
+    """A worker, and the tick that beat gives it every ten seconds."""
+    worker = house.child("worker")
+    worker.start()
+    # Celery prefers the broker that the environment names, which is that of the other tests.
+    with celery.Celery() as app, kombu.Connection(f"{house.valkey.url()}/0") as broker:
+
+        def tick() -> None:
+            app.send_task("supportbot.handoff.tasks.send_mail", queue="mail", connection=broker)
+
+        yield tick
+    worker.stop()
+
+
+async def test_nobody_is_there_and_the_answer_comes_by_mail(
+    house: House, visitor: Visitor, nobody_is_there: None, mail_tick: Callable[[], None]
+) -> None:
+    async with visitor.chat() as socket:
+        await socket.say("request_human")
+        ticket = (await socket.until("handoff.requested"))["payload"]["ticket"]
+        told = (await socket.until("message"))["payload"]
+        assert (told["source"], "e-mail" in told["text"]) == ("system", True)
+        status, _ = await call(
+            visitor.address,
+            "POST",
+            f"/api/v1/tickets/{ticket}/contact",
+            {"email": "alice@example.com"},
+            Authorization=f"Bearer {visitor.secret}",
+        )
+        assert status == 200
+        await socket.until("message")
+    agent = visitor.agent
+    await agent.does("POST", f"tickets/{ticket}/claim", {})
+    reply = {"client_id": "reply-1", "text": "Your parcel was found in Leipzig."}
+    await agent.does("POST", f"conversations/{visitor.conversation}/messages", reply)
+    letter = await arrived(house, mail_tick)
+    assert "To: alice@example.com" in letter
+    assert reply["text"] in letter
+
+
+async def arrived(house: House, tick: Callable[[], None]) -> str:
+    """Return the first letter, once a tick after the outbox's delivery has sent it."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            await asyncio.to_thread(tick)
+            letters: list[Any] = list(house.mailbox.glob("*")) if house.mailbox.exists() else []
+            if letters and (text := letters[0].read_text()):
+                return str(text)
+            await asyncio.sleep(0.2)
