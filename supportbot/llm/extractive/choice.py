@@ -19,13 +19,13 @@ def choose(ranked: Sequence[Scored], units: Sequence[Unit]) -> list[Unit]:
     """Return the units to quote: the paragraph of the best one in reading order, then what else answers."""
     if not ranked:
         return []
-    best = ranked[0]
+    best = next((entry for entry in ranked if not _leads_nowhere(entry.unit, units)), ranked[0])
     if best.unit.is_listed or _introduces_list(best.unit, units):
         listed = _list_around(best.unit, units)
         if listed:
             return listed
     chosen = [best.unit]
-    for entry in ranked[1:]:
+    for entry in ranked:
         if len(chosen) == SENTENCES_MOST:
             break
         share = _needed(entry.unit, best.unit)
@@ -61,6 +61,11 @@ def _headers_of(chosen: Sequence[Unit], units: Sequence[Unit]) -> list[Unit]:
 def _introduces_list(unit: Unit, units: Sequence[Unit]) -> bool:
     following = _at(units, unit, unit.position + 1)
     return unit.kind == "sentence" and unit.text.endswith(":") and following is not None and following.is_listed
+
+
+def _leads_nowhere(unit: Unit, units: Sequence[Unit]) -> bool:
+    """Return whether the unit is the lead of a list that was cut off, or stands before a picture."""
+    return unit.text.endswith(":") and not _introduces_list(unit, units)
 
 
 def _list_around(unit: Unit, units: Sequence[Unit]) -> list[Unit]:

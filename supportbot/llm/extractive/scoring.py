@@ -27,13 +27,16 @@ SHORT_WORDS, SHORT_SHARE = 4, 0.6
 LONG_WORDS, LONG_SHARE = 60, 0.8
 
 _TIME = re.compile(
-    r"\d.{0,20}\b(?:minute|hour|day|week|month|year|stunde|tag|werktag|woche|monat|jahr|uhr)|\d{1,2}:\d\d", re.I
+    r"\d.{0,20}\b(?:minute|hour|day|week|month|year|stunde|tag|werktag|woche|monat|jahr|uhr)|\d{1,2}:\d\d"
+    r"|\b\d{1,2}\.? (?:jan|feb|mar|mär|apr|ma[iy]|jun|jul|aug|sep|o[ck]t|nov|de[cz])",
+    re.I,
 )
 _AMOUNT = re.compile(r"[€$£¥]|\b(?:eur|euro|usd|free|kostenlos|gratis|percent|prozent)\b|\d ?%", re.I)
 _ABOUT_THE_PAGE = re.compile(
     r"\b(?:this (?:page|article|guide|section) (?:says|explains|describes|covers|shows|tells|lists|is about)|"
     r"diese (?:seite|anleitung|übersicht) (?:sagt|erklärt|beschreibt|zeigt|nennt)|dieser artikel|auf dieser seite|"
-    r"on this page|in this article)\b",
+    r"on this page|in this article)\b"
+    r"|^(?:learn|find out|read) (?:how|what|more|about)\b|^see (?!if|that|whether)|^(?:erfahren sie|lesen sie|siehe)\b",
     re.I,
 )
 _ASKS_TIME = re.compile(
@@ -111,10 +114,11 @@ def _bonus(unit: Unit, question: str) -> float:
 
 
 def _form_share(unit: Unit) -> float:
-    """Return what the form leaves: a question or a page about itself answers nothing, a wall of text is not read."""
-    if unit.kind == "header" or unit.text.endswith("?") or _ABOUT_THE_PAGE.search(unit.text):
+    """Return what the form leaves: questions, code and mere pointers answer nothing, a wall of text is not read."""
+    is_no_answer = unit.kind in ("header", "code") or unit.is_pointer or unit.text.endswith("?")
+    if is_no_answer or _ABOUT_THE_PAGE.search(unit.text):
         return NO_ANSWER_SHARE
     count = len(words(unit.text))
-    if count < SHORT_WORDS and unit.kind == "sentence":
+    if count < SHORT_WORDS and unit.kind in ("sentence", "item"):
         return SHORT_SHARE
     return LONG_SHARE if count > LONG_WORDS else 1.0

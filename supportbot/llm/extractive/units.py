@@ -12,7 +12,7 @@ from typing import Literal
 
 from supportbot.llm.types import Source
 
-Kind = Literal["sentence", "item", "step", "header", "row"]
+Kind = Literal["sentence", "item", "step", "header", "row", "code"]
 
 _HEADING = re.compile(r"#{1,6}\s+(.*?)\s*#*$")
 _ITEM = re.compile(r"(?:[-*+•]|(?P<number>\d{1,3})[.)])\s+(?P<text>.*)")
@@ -38,7 +38,10 @@ _MONTH = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """Something to quote. Units with the same `block` stand in one paragraph, list or table."""
+    """Something to quote. Units with the same `block` stand in one paragraph, list or table.
+
+    `is_pointer`: a list item that is a link and no more. It names another page and says nothing itself.
+    """
 
     text: str
     kind: Kind
@@ -47,19 +50,20 @@ class Unit:
     position: int
     block: int
     mark: str = ""
+    is_pointer: bool = False
 
     @property
     def is_listed(self) -> bool:
-        return self.kind in ("item", "step")
+        return self.kind in ("item", "step", "code")
 
 
 def units_of(source: Source) -> list[Unit]:
     """Return what can be quoted from a passage, in reading order."""
     units: list[Unit] = []
-    for block, (kind, heading, text, mark) in enumerate(_joined(_blocks(source.text))):
+    for block, (kind, heading, text, mark, is_pointer) in enumerate(_joined(_blocks(source.text))):
         number = block if kind == "sentence" else _block_of(units, kind, block)
         for piece in _sentences(text) if kind == "sentence" else [text]:
-            units.append(Unit(piece, kind, heading, source, len(units), number, mark))
+            units.append(Unit(piece, kind, heading, source, len(units), number, mark, is_pointer))
     return units
 
 
@@ -70,11 +74,11 @@ def _block_of(units: list[Unit], kind: Kind, block: int) -> int:
     return last.block if last is not None and follows else block
 
 
-Block = tuple[Kind, str, str, str]
+Block = tuple[Kind, str, str, str, bool]
 
 
 def _blocks(text: str) -> Iterator[Block]:
-    """Yield (kind, heading, text, mark) line by line; a blank line yields an empty text."""
+    """Yield (kind, heading, text, mark, is a pointer) line by line; a blank line yields an empty text."""
     heading, is_code = "", False
     lines = [line.strip().removeprefix(">").strip() for line in text.splitlines()]
     for line, below in zip_longest(lines, lines[1:], fillvalue=""):
@@ -82,29 +86,32 @@ def _blocks(text: str) -> Iterator[Block]:
             is_code = not is_code
             continue
         if is_code:
-            yield "item", heading, line, ""
+            yield "code", heading, line, "", False
         elif match := _HEADING.fullmatch(line):
             heading = plain(match[1])
-            yield "sentence", heading, "", ""
+            yield "sentence", heading, "", "", False
         elif not line or _RULE.fullmatch(line):
-            yield "sentence", heading, "", ""
+            yield "sentence", heading, "", "", False
         elif match := _ITEM.fullmatch(line):
             number = match["number"]
-            yield ("step" if number else "item"), heading, plain(match["text"]), f"{number}." if number else "-"
+            is_pointer = not number and _LINK.fullmatch(match["text"].strip()) is not None
+            kind: Kind = "step" if number else "item"
+            yield kind, heading, plain(match["text"]), f"{number}." if number else "-", is_pointer
         elif line.startswith("|") and line.count("|") >= 2:
-            kind: Kind = "header" if _RULE.fullmatch(below) else "row"
-            yield kind, heading, " | ".join(plain(cell) for cell in line.strip("|").split("|")), ""
+            kind = "header" if _RULE.fullmatch(below) else "row"
+            yield kind, heading, " | ".join(plain(cell) for cell in line.strip("|").split("|")), "", False
         else:
-            yield "sentence", heading, plain(line), ""
+            yield "sentence", heading, plain(line), "", False
 
 
 def _joined(blocks: Iterator[Block]) -> Iterator[Block]:
     """Join wrapped lines to paragraphs; a line after a list item without a blank line belongs to the item."""
     held: Block | None = None
     for block in blocks:
-        kind, heading, text, _ = block
-        if held is not None and text and kind == "sentence" and heading == held[1] and held[0] not in ("row", "header"):
-            held = (held[0], held[1], f"{held[2]} {text}", held[3])
+        kind, heading, text, *_ = block
+        goes_on = held is not None and held[0] not in ("row", "header", "code") and heading == held[1]
+        if held is not None and goes_on and text and kind == "sentence":
+            held = (held[0], held[1], f"{held[2]} {text}", held[3], False)
             continue
         if held is not None:
             yield held
