@@ -81,6 +81,7 @@ class Action(ABC):
     version: ClassVar[int] = 1
     risk: ClassVar[Risk]
     arguments: ClassVar[Shape]
+    title: ClassVar[Mapping[str, str]]
     description: ClassVar[Mapping[str, str]]
     examples: ClassVar[Mapping[str, Sequence[str]]]
     limits: ClassVar[Limits] = Limits()

@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
 
+from actions import api as actions_api
 from kb import api as kb_api
 from kb import views as kb_views
 from supportbot import health, pages
@@ -18,7 +19,7 @@ handler403 = pages.forbidden
 handler404 = pages.missing
 handler500 = pages.failed
 
-rooms = [accounts_api, kb_api, chat_api, handoff_api, widget_api]
+rooms = [accounts_api, kb_api, actions_api, chat_api, handoff_api, widget_api]
 
 urlpatterns = [
     path("", pages.home, name="home"),

@@ -14,6 +14,7 @@ class CancelOrder(WriteAction):
     name = "cancel_order"
     risk = Risk.MONEY
     arguments = Shape(required={"order_id": OrderId()}, optional={"reason": Text("Why, in the customer's words.", 200)})
+    title = {"en": "Cancel an order", "de": "Bestellung stornieren"}
     description = {
         "en": "Cancel an order of the customer that has not left the warehouse yet, and pay back what was paid.",
         "de": "Eine Bestellung stornieren, die das Lager noch nicht verlassen hat, und das Geld zurückzahlen.",

@@ -46,6 +46,7 @@ class ChangeShippingAddress(WriteAction):
             "Meine Lieferadresse ist falsch",
         ),
     }
+    title = {"en": "Change the delivery address", "de": "Lieferadresse ändern"}
     limits = Limits(max_requests_per_customer_day=5)
 
     def terms(self, asked: Arguments, order: Order) -> Terms | Reason:

@@ -21,6 +21,7 @@ _STATUS = {
 class OrderStatus(ReadAction):
     name = "order_status"
     arguments = Shape(required={}, optional={"order_id": OrderId()})
+    title = {"en": "Order status", "de": "Bestellstatus"}
     description = {
         "en": "Look up status, contents and delivery of the customer's own orders; without an order number, of all.",
         "de": "Status, Inhalt und Lieferung der eigenen Bestellungen nachsehen; ohne Bestellnummer die aller.",

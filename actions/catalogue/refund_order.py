@@ -26,6 +26,7 @@ class RefundOrder(WriteAction):
             "amount": Amount('Only this amount in the order\'s currency, such as "12.50", instead of the whole order.'),
         },
     )
+    title = {"en": "Refund an order", "de": "Bestellung erstatten"}
     description = {
         "en": "Refund a delivered order of the customer: the whole of it, some items, or an amount.",
         "de": "Eine gelieferte Bestellung erstatten: ganz, einzelne Artikel oder einen Betrag.",

@@ -15,6 +15,9 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 
+from actions.merchants import connect_merchant
+from actions.models import ActionPolicy
+from actions.policies import allow_approval, may_approve
 from kb.documents import Document, Failure
 from kb.errors import RecipeMismatch
 from kb.index import sync_articles
@@ -65,6 +68,7 @@ def seed(plan: Plan, secrets: Secrets) -> DemoFacts:
         with workspace_scope(workspace.pk):
             channel = _channel(workspace, secrets)
             _allow_origins(channel, _origins(plan))
+            _connect_shop(plan, secrets)
     with workspace_scope(workspace.pk):
         _import_knowledge(workspace, plan.data_dir)
     return {
@@ -137,6 +141,15 @@ def _allow_origins(channel: Channel, wanted: Sequence[str]) -> None:
     if allowed != channel.allowed_origins:
         channel.allowed_origins = allowed
         channel.save(update_fields=["allowed_origins"])
+
+
+def _connect_shop(plan: Plan, secrets: Secrets) -> None:
+    """Let the workspace act through the demo shop; the team lead approves what its policies leave to a person."""
+    connect_merchant(f"{plan.shop_url}/merchant/v1", secrets.webhook_secret, actor="system")
+    lead = User.objects.get(username=LEAD)
+    for policy in ActionPolicy.objects.all():
+        if not may_approve(lead, policy):
+            allow_approval(policy, lead, actor="system")
 
 
 def _lead_key(workspace: Workspace, data_dir: Path) -> str:

@@ -1,0 +1,189 @@
+"""REST views of actions: what there is, the requests, and the decisions about one.
+
+A customer confirms with their own identity token and nobody in their place; a person of the team approves, with a key
+or log-in that acts as that person.
+"""
+
+from typing import Any, cast
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.urls import path
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.generics import ListAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from actions import services
+from actions.models import ActionPolicy, ActionRequest
+from actions.principals import principal_of
+from actions.registry import all_actions
+from actions.selectors import policies_in_force, request_for, requests_of, steps_of
+from actions.serializers import (
+    ActionRequestDetailSerializer,
+    ActionRequestSerializer,
+    ActionSerializer,
+    DigestInput,
+    EmptyInput,
+)
+from actions.spec import Action
+from actions.states import State
+from supportbot.accounts.callers import Caller, CustomerCaller, Staff
+from supportbot.accounts.models import User
+from supportbot.accounts.permissions import IsCustomer, needs
+from supportbot.accounts.views import ScopedAPIView
+from supportbot.errors import InvalidInput, NotAllowed
+from supportbot.web import NewestFirst
+
+
+class ActionList(ScopedAPIView):
+    permission_classes = [needs("actions:read")]
+
+    @extend_schema(responses=ActionSerializer(many=True))
+    def get(self, request: Request) -> Response:
+        """Return every action there is, with the rules of this workspace; there are few, so there are no pages."""
+        policies, locale = policies_in_force(), request.query_params.get("locale", "en")
+        shown = [_entry(action, policies.get(action.name), locale) for action in all_actions().values()]
+        return Response(ActionSerializer(shown, many=True).data)
+
+
+def _entry(action: Action, policy: ActionPolicy | None, locale: str) -> dict[str, Any]:
+    return {
+        "name": action.name,
+        "version": action.version,
+        "risk": str(action.risk),
+        "title": action.title.get(locale, action.title["en"]),
+        "description": action.description.get(locale, action.description["en"]),
+        "arguments": action.json_schema(),
+        "is_enabled": policy is not None and policy.is_enabled,
+        "rules": policy.current if policy else None,
+    }
+
+
+class RequestList(ScopedAPIView, ListAPIView[ActionRequest]):
+    """Requests, newest first: the workspace's for the team, their own for a customer."""
+
+    permission_classes = [IsCustomer | needs("actions:read")]
+    serializer_class = ActionRequestSerializer
+    pagination_class = NewestFirst
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("state", str, enum=State.values),
+            OpenApiParameter("customer", UUID, description="Only of this customer."),
+            OpenApiParameter("conversation", UUID, description="Only of this conversation."),
+        ],
+    )
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)
+
+    def get_queryset(self) -> QuerySet[ActionRequest]:
+        asked, requests = self.request.query_params, requests_of(_caller(self.request))
+        if "state" in asked:
+            requests = requests.filter(state=_state(asked["state"]))
+        for name in ("customer", "conversation"):
+            if name in asked:
+                requests = requests.filter(**{f"{name}_id": _uuid(name, asked[name])})
+        return requests
+
+
+class RequestDetail(ScopedAPIView):
+    permission_classes = [IsCustomer | needs("actions:read")]
+
+    @extend_schema(responses=ActionRequestDetailSerializer)
+    def get(self, request: Request, request_id: UUID) -> Response:
+        found = request_for(_caller(request), request_id)
+        return _shown(found)
+
+
+class Confirm(ScopedAPIView):
+    permission_classes = [IsCustomer]
+
+    @extend_schema(request=DigestInput, responses=ActionRequestDetailSerializer)
+    def post(self, request: Request, request_id: UUID) -> Response:
+        """Confirm one's own card, exactly as it was shown."""
+        principal = principal_of(cast(CustomerCaller, request.auth))
+        return _shown(services.confirm(request_id, principal=principal, digest=_digest(request)))
+
+
+class Approve(ScopedAPIView):
+    permission_classes = [needs("actions:approve")]
+
+    @extend_schema(request=DigestInput, responses=ActionRequestDetailSerializer)
+    def post(self, request: Request, request_id: UUID) -> Response:
+        """Let a waiting request run, exactly as it was shown."""
+        return _shown(services.approve(request_id, approver=_person(request), digest=_digest(request)))
+
+
+class Reject(ScopedAPIView):
+    permission_classes = [needs("actions:approve")]
+
+    @extend_schema(request=EmptyInput, responses=ActionRequestDetailSerializer)
+    def post(self, request: Request, request_id: UUID) -> Response:
+        """Say no to a waiting request."""
+        _no_fields(request)
+        return _shown(services.reject(request_id, approver=_person(request)))
+
+
+class Cancel(ScopedAPIView):
+    permission_classes = [IsCustomer | needs("actions:approve")]
+
+    @extend_schema(request=EmptyInput, responses=ActionRequestDetailSerializer)
+    def post(self, request: Request, request_id: UUID) -> Response:
+        """Decline one's own card, or withdraw what has not been sent yet."""
+        _no_fields(request)
+        caller = _caller(request)
+        if isinstance(caller, CustomerCaller):
+            return _shown(services.decline(request_id, principal=principal_of(caller)))
+        return _shown(services.cancel(request_id, canceller=_person(request)))
+
+
+def _shown(request: ActionRequest) -> Response:
+    found = ActionRequest.objects.select_related("policy_version").get(pk=request.pk)
+    found.steps = steps_of(found.pk)  # type: ignore[attr-defined]  # read by the serializer
+    return Response(ActionRequestDetailSerializer(found).data)
+
+
+def _caller(request: Request) -> Caller:
+    return cast(Caller, request.auth)
+
+
+def _person(request: Request) -> User:
+    staff = cast(Staff, request.auth)
+    if staff.user_id is None:
+        raise NotAllowed("This key acts as a service, and only a person may decide: use a key that acts as a person.")
+    return User.objects.get(pk=staff.user_id)
+
+
+def _digest(request: Request) -> str:
+    data = DigestInput(data=request.data)
+    data.is_valid(raise_exception=True)
+    return str(data.validated_data["digest"])
+
+
+def _no_fields(request: Request) -> None:
+    EmptyInput(data=request.data).is_valid(raise_exception=True)
+
+
+def _state(value: str) -> str:
+    if value not in State.values:
+        raise InvalidInput(fields={"state": [f"Choose one of {', '.join(State.values)}."]})
+    return value
+
+
+def _uuid(field: str, value: str) -> UUID:
+    try:
+        return UUID(value)
+    except ValueError as error:
+        raise InvalidInput(fields={field: ["This is no id (UUID)."]}) from error
+
+
+urls = [
+    path("actions", ActionList.as_view()),
+    path("action-requests", RequestList.as_view()),
+    path("action-requests/<uuid:request_id>", RequestDetail.as_view()),
+    path("action-requests/<uuid:request_id>/confirm", Confirm.as_view()),
+    path("action-requests/<uuid:request_id>/approve", Approve.as_view()),
+    path("action-requests/<uuid:request_id>/reject", Reject.as_view()),
+    path("action-requests/<uuid:request_id>/cancel", Cancel.as_view()),
+]

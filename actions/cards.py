@@ -1,0 +1,57 @@
+"""How a request reads: made from its row, in the customer's language, never from a model's words.
+
+The payloads here are those of the `action.*` events, so that chat, desk and REST show the same.
+"""
+
+from typing import Any
+
+from actions.models import ActionRequest
+from actions.reasons import Reason, sentence
+from actions.registry import write_action
+from actions.spec import Face, label
+
+
+def face_of(request: ActionRequest, locale: str = "") -> Face:
+    """Return title, summary, button and rows."""
+    spec, locale = write_action(request.action), locale or request.locale
+    if request.shown:
+        return spec.face(request.arguments, request.shown, locale)
+    # Refused before the merchant's facts made it complete: there is nothing to show but what it is.
+    title = label(locale, spec.title["en"], spec.title["de"])
+    return Face(title=title, summary=title, button=title, rows=())
+
+
+def reason_of(request: ActionRequest, locale: str = "") -> dict[str, str] | None:
+    """Return {"code", "text"}, or None where the request needs no explanation."""
+    if not request.reason_code:
+        return None
+    reason = Reason(request.reason_code, request.reason_facts)
+    return {"code": reason.code, "text": sentence(reason, locale or request.locale)}
+
+
+def proposed_payload(request: ActionRequest) -> dict[str, Any]:
+    """Return what `action.proposed` carries."""
+    face = face_of(request)
+    return {
+        "request": str(request.pk),
+        "action": request.action,
+        "title": face.title,
+        "summary": face.summary,
+        "button": face.button,
+        "rows": [{"label": row.label, "value": row.value} for row in face.rows],
+        "arguments": request.arguments,
+        "digest": request.digest,
+        "expires_at": request.expires_at.isoformat() if request.expires_at else None,
+        "needs_approval": request.needs_approval,
+    }
+
+
+def state_payload(request: ActionRequest) -> dict[str, Any]:
+    """Return what `action.queued`, `.succeeded` and the others carry; the event's name is the request's state."""
+    payload: dict[str, Any] = {"request": str(request.pk), "action": request.action, "title": face_of(request).title}
+    reason = reason_of(request)
+    if reason:
+        payload["reason"] = reason
+    if request.receipt is not None:
+        payload["receipt"] = request.receipt
+    return payload

@@ -1,0 +1,52 @@
+"""`manage.py audit_verify`: walk the workspace's audit chain and name the first entry that is wrong."""
+
+import json
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import CommandError, CommandParser
+
+from actions.audit import Head, verify
+from supportbot.accounts.commands import WorkspaceCommand
+from supportbot.accounts.models import Workspace
+
+
+class Command(WorkspaceCommand):
+    help = "Verify the audit chain, also against the ends that were written down outside the database."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("--head", metavar="SEQ:MAC", default="", help="an end that you noted yourself")
+
+    def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
+        expected = _written_down(workspace)
+        if options["head"]:
+            expected.append(_head(options["head"]))
+        found = verify(expected)
+        if not found.is_whole:
+            raise CommandError(f"The audit of {workspace.slug} is broken: {found.problem}.")
+        return {
+            "workspace": workspace.slug,
+            "entries": found.head.seq,
+            "head": f"{found.head.seq}:{found.head.mac}",
+            "compared_with": len(expected),
+        }
+
+
+def _head(text: str) -> Head:
+    seq, _, mac = text.partition(":")
+    if not seq.isascii() or not seq.isdigit() or not mac:
+        raise CommandError(f"{text!r} is not an end such as this command prints: SEQ:MAC.")
+    return Head(int(seq), mac)
+
+
+def _written_down(workspace: Workspace) -> list[Head]:
+    """Return the workspace's ends in the file that the hourly task appends to."""
+    path = settings.ACTIONS_AUDIT_HEADS
+    if not path.exists():
+        return []
+    try:
+        notes = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        return [Head(note["seq"], note["mac"]) for note in notes if note["workspace"] == str(workspace.pk)]
+    except (ValueError, KeyError, TypeError) as error:
+        raise CommandError(f"{path} cannot be read: {type(error).__name__}.") from error

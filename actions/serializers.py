@@ -1,0 +1,104 @@
+"""What the REST views of actions read and show."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from actions.cards import face_of, reason_of
+from actions.models import ActionPolicyVersion, ActionRequest
+from actions.selectors import Step
+from supportbot.web import ClosedSerializerMixin
+
+
+class RowSerializer(serializers.Serializer[Any]):
+    label = serializers.CharField()  # type: ignore[assignment]  # DRF's own attribute of that name is another thing
+    value = serializers.CharField()
+
+
+class ReasonSerializer(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    text = serializers.CharField()
+
+
+class StepSerializer(serializers.Serializer[Step]):
+    state = serializers.CharField()
+    at = serializers.DateTimeField()
+    actor = serializers.CharField()
+    reason_code = serializers.CharField()
+
+
+class ActionRequestSerializer(serializers.ModelSerializer[ActionRequest]):
+    """A request as its card shows it; `digest` stands for exactly these arguments."""
+
+    customer = serializers.UUIDField(source="customer_id", read_only=True)
+    conversation = serializers.UUIDField(source="conversation_id", read_only=True, allow_null=True)
+    policy_version = serializers.IntegerField(source="policy_version.number", read_only=True)
+    state = serializers.CharField(read_only=True)
+    arguments = serializers.DictField(read_only=True)
+    receipt = serializers.DictField(read_only=True, allow_null=True)
+    title = serializers.SerializerMethodField()
+    summary = serializers.SerializerMethodField()
+    rows = serializers.SerializerMethodField()
+    reason = serializers.SerializerMethodField()
+
+    class Meta:
+        model = ActionRequest
+        fields = [
+            "id", "action", "state", "title", "summary", "rows", "arguments", "amount", "currency", "digest",
+            "spec_version", "policy_version", "needs_approval", "reason", "receipt", "customer", "conversation",
+            "created_at", "changed_at", "expires_at",
+        ]  # fmt: skip
+        read_only_fields = fields
+
+    def get_title(self, request: ActionRequest) -> str:
+        return face_of(request).title
+
+    def get_summary(self, request: ActionRequest) -> str:
+        return face_of(request).summary
+
+    def get_rows(self, request: ActionRequest) -> list[dict[str, str]]:
+        return [{"label": row.label, "value": row.value} for row in face_of(request).rows]
+
+    def get_reason(self, request: ActionRequest) -> dict[str, str] | None:
+        return reason_of(request)
+
+
+class ActionRequestDetailSerializer(ActionRequestSerializer):
+    """As above, with the way it has come."""
+
+    steps = StepSerializer(many=True, read_only=True)
+
+    class Meta(ActionRequestSerializer.Meta):
+        fields = [*ActionRequestSerializer.Meta.fields, "steps"]
+        read_only_fields = fields
+
+
+class DigestInput(ClosedSerializerMixin, serializers.Serializer[Any]):
+    digest = serializers.CharField(max_length=200)
+
+
+class EmptyInput(ClosedSerializerMixin, serializers.Serializer[Any]):
+    """No fields: the address says it all."""
+
+
+class RulesSerializer(serializers.ModelSerializer[ActionPolicyVersion]):
+    class Meta:
+        model = ActionPolicyVersion
+        fields = [
+            "number", "currency", "max_per_order", "max_per_customer_day", "max_per_customer_year",
+            "max_per_workspace_day", "max_requests_per_customer_day", "approval_above", "window_days", "is_shadow",
+        ]  # fmt: skip
+        read_only_fields = fields
+
+
+class ActionSerializer(serializers.Serializer[Any]):
+    """An action and what this workspace allows of it."""
+
+    name = serializers.CharField()
+    version = serializers.IntegerField()
+    risk = serializers.CharField()
+    title = serializers.CharField()
+    description = serializers.CharField()
+    arguments = serializers.DictField(help_text="JSON Schema")
+    is_enabled = serializers.BooleanField()
+    rules = RulesSerializer(allow_null=True)
