@@ -8,6 +8,10 @@ import re
 from functools import lru_cache
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+# German verbs part: zurückzuschicken and zurückgeschickt are forms of zurückschicken.
+_PARTED = re.compile(
+    r"(zuruck|weiter|heraus|hinzu|nach|auf|aus|ein|her|los|mit|vor|weg|ab|an|um)(?:zu(?=\w{5})|ge(?=\w{3,}(?:t|en)))"
+)
 _FOLD = str.maketrans(
     {"ä": "a", "ö": "o", "ü": "u", "ß": "ss", "é": "e", "è": "e", "ê": "e", "á": "a", "ç": "c", "ñ": "n"}
 )
@@ -75,11 +79,14 @@ ENGLISH = frozenset(
         "know",
         "let",
         "like",
+        "long",
+        "many",
         "may",
         "me",
         "might",
         "more",
         "most",
+        "much",
         "must",
         "my",
         "need",
@@ -227,6 +234,8 @@ GERMAN = frozenset(
         "keine",
         "können",
         "könnte",
+        "lang",
+        "lange",
         "man",
         "mein",
         "meine",
@@ -258,6 +267,8 @@ GERMAN = frozenset(
         "so",
         "soll",
         "sollte",
+        "viel",
+        "viele",
         "über",
         "um",
         "und",
@@ -317,6 +328,7 @@ def stem(word: str) -> str:
     word = word.translate(_FOLD).partition("'")[0]
     if len(word) > 7 and word.startswith("ge") and word.endswith(("t", "en")):
         word = word[2:]
+    word = _PARTED.sub(r"\1", word, count=1) if _PARTED.match(word) else word
     if any(character.isdigit() for character in word):
         return word
     before = ""
