@@ -1,4 +1,4 @@
-"""A person is asked for, comes, answers and gives the conversation back; or nobody is there and the answer is mailed."""
+"""A person is asked for, comes, answers and gives the chat back; or nobody is there and the answer comes by mail."""
 
 import asyncio
 from collections.abc import Callable, Iterator
