@@ -177,6 +177,8 @@ GERMAN = frozenset(
         "darf",
         "das",
         "dass",
+        "dauern",
+        "dauert",
         "dein",
         "deine",
         "dem",
