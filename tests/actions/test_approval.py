@@ -1,0 +1,147 @@
+"""Who may let a confirmed request run, and who may not."""
+
+from decimal import Decimal
+
+import pytest
+from django.contrib.auth.models import Group, Permission
+from django.contrib.contenttypes.models import ContentType
+from django.utils.timezone import now, timedelta
+
+from actions import errors
+from actions.models import ActionPolicy, ActionPolicyGroupPermission, ActionRequest, LedgerEntry, name_of
+from actions.policies import allow_approval, may_approve, policy_of, switch
+from actions.principals import operator_for
+from actions.services import approve, confirm, propose, reject
+from actions.states import State
+from actions.testing import FakeShop, Refund, run_queued
+from supportbot.accounts.models import Customer, Membership, User, Workspace
+from supportbot.accounts.services import add_member
+from supportbot.errors import NotFound
+from tests.actions.conftest import REFUND, limit
+
+pytestmark = pytest.mark.django_db
+
+
+def still_waits(request: ActionRequest, shop: FakeShop) -> bool:
+    run_queued()
+    request.refresh_from_db()
+    return request.state == State.AWAITING_APPROVAL and shop.refunds == []
+
+
+def test_an_approved_refund_is_paid(waiting: ActionRequest, approver: User, shop: FakeShop) -> None:
+    assert waiting.state == State.AWAITING_APPROVAL and still_waits(waiting, shop)
+    approve(waiting.pk, approver=approver, digest=waiting.digest)
+    run_queued()
+    waiting.refresh_from_db()
+    assert (waiting.state, waiting.decided_by) == (State.SUCCEEDED, name_of(approver))
+    assert shop.refunds == [Refund("A-1002", Decimal("640.00"), "EUR")]
+
+
+def test_a_second_approval_pays_nothing(waiting: ActionRequest, approver: User, shop: FakeShop) -> None:
+    approve(waiting.pk, approver=approver, digest=waiting.digest)
+    run_queued()
+    with pytest.raises(errors.NotWaiting):
+        approve(waiting.pk, approver=approver, digest=waiting.digest)
+    run_queued()
+    assert len(shop.refunds) == 1
+
+
+def test_nobody_approves_without_the_right(
+    waiting: ActionRequest, bob: User, mallory: User, workspace: Workspace, shop: FakeShop
+) -> None:
+    root = User.objects.create_superuser("root", password="correct horse battery")
+    add_member(workspace, root, Membership.Role.ADMIN)
+    # The right on another action, the right on the whole model, and the right held elsewhere are other rights.
+    other = policy_of("cancel_order")
+    assert other is not None
+    allow_approval(other, bob, actor="test")
+    kind = ContentType.objects.get_for_model(ActionPolicy)
+    bob.user_permissions.add(Permission.objects.get(content_type=kind, codename="approve_action"))
+    policy = policy_of("refund_order")
+    assert policy is not None
+    allow_approval(policy, mallory, actor="test")
+    for person in (root, bob, mallory):
+        with pytest.raises(errors.NotApprover):
+            approve(waiting.pk, approver=person, digest=waiting.digest)
+        with pytest.raises(errors.NotApprover):
+            reject(waiting.pk, approver=person)
+    assert still_waits(waiting, shop)
+
+
+def test_a_group_passes_its_right_on(waiting: ActionRequest, bob: User, workspace: Workspace) -> None:
+    policy = policy_of("refund_order")
+    assert policy is not None
+    leads = Group.objects.create(name="Leads")
+    kind = ContentType.objects.get_for_model(ActionPolicy)
+    right = Permission.objects.get(content_type=kind, codename="approve_action")
+    ActionPolicyGroupPermission.objects.create(group=leads, permission=right, content_object=policy)
+    assert not may_approve(bob, policy)
+    leads.user_set.add(bob)
+    assert may_approve(bob, policy)
+    Membership.objects.filter(user=bob).delete()
+    assert not may_approve(bob, policy)
+
+
+def test_one_never_approves_ones_own(waiting: ActionRequest, approver: User, alice: Customer, shop: FakeShop) -> None:
+    approver.is_superuser = True
+    approver.email = "Alice@Example.com"
+    approver.save(update_fields=["is_superuser", "email"])
+    with pytest.raises(errors.OwnRequest):
+        approve(waiting.pk, approver=approver, digest=waiting.digest)
+    assert still_waits(waiting, shop)
+
+
+def test_who_confirmed_as_operator_does_not_approve(shop: FakeShop, approver: User, alice: Customer) -> None:
+    limit("refund_order", max_per_customer_year=None)
+    operator = operator_for(alice, approver.username)
+    card = propose(operator, "refund_order", {**REFUND, "order_id": "A-1002"}, proposal_key="operator:1")
+    request = confirm(card.pk, principal=operator, digest=card.digest)
+    with pytest.raises(errors.OwnRequest):
+        approve(request.pk, approver=approver, digest=request.digest)
+    assert still_waits(request, shop)
+
+
+def test_another_workspaces_request_is_not_there(
+    waiting: ActionRequest, approver: User, other_workspace: Workspace
+) -> None:
+    from supportbot.accounts.scope import workspace_scope
+
+    add_member(other_workspace, approver, Membership.Role.ADMIN)
+    with workspace_scope(other_workspace.pk), pytest.raises(NotFound):
+        approve(waiting.pk, approver=approver, digest=waiting.digest)
+
+
+def test_an_approval_is_bound_to_what_was_shown(waiting: ActionRequest, approver: User, shop: FakeShop) -> None:
+    with pytest.raises(errors.DigestMismatch):
+        approve(waiting.pk, approver=approver, digest="0" * 64)
+    assert still_waits(waiting, shop)
+
+
+def test_an_approval_that_comes_too_late(waiting: ActionRequest, approver: User, shop: FakeShop) -> None:
+    ActionRequest.objects.filter(pk=waiting.pk).update(expires_at=now() - timedelta(seconds=1))
+    with pytest.raises(errors.Expired):
+        approve(waiting.pk, approver=approver, digest=waiting.digest)
+    waiting.refresh_from_db()
+    assert (waiting.state, waiting.reason_code) == (State.EXPIRED, "not_approved")
+    assert LedgerEntry.objects.get().status == LedgerEntry.Status.RELEASED
+
+
+def test_new_rules_and_the_kill_switch_stop_an_approval(waiting: ActionRequest, approver: User, shop: FakeShop) -> None:
+    policy = policy_of("refund_order")
+    assert policy is not None
+    switch(policy, is_enabled=False, actor="test")
+    with pytest.raises(errors.SwitchedOff):
+        approve(waiting.pk, approver=approver, digest=waiting.digest)
+    assert still_waits(waiting, shop)
+    switch(policy, is_enabled=True, actor="test")
+    limit("refund_order", approval_above=Decimal(1))
+    with pytest.raises(errors.Expired):
+        approve(waiting.pk, approver=approver, digest=waiting.digest)
+
+
+def test_a_rejection_gives_the_reserved_amount_back(waiting: ActionRequest, approver: User, shop: FakeShop) -> None:
+    assert LedgerEntry.objects.get().status == LedgerEntry.Status.RESERVED
+    assert reject(waiting.pk, approver=approver).reason_code == "rejected"
+    assert LedgerEntry.objects.get().status == LedgerEntry.Status.RELEASED
+    run_queued()
+    assert shop.refunds == []

@@ -1,0 +1,245 @@
+"""The fault matrix: whatever is killed, lost or delivered twice, one effect at most and a truthful end."""
+
+import threading
+from decimal import Decimal
+
+import pytest
+from django.db import close_old_connections, connection
+
+from actions.connectors.merchant import READ_SECONDS, RUN_SECONDS
+from actions.connectors.port import Happened
+from actions.execution import LEASE, MAX_ATTEMPTS, Lost, claim, execute, recover, settle
+from actions.models import ActionRequest, Attempt, AuditEntry, LedgerEntry
+from actions.publisher import Publisher
+from actions.states import FINAL, State
+from actions.sweeping import hand_over, sweep
+from actions.testing import FakeShop, ProcessDied, make_due, run_queued
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def messages(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the sweep puts on the broker."""
+    sent: list[str] = []
+    monkeypatch.setattr("actions.sweeping.publish", lambda workspace_id, request_id: sent.append(str(request_id)))
+    return sent
+
+
+def state_of(request: ActionRequest) -> tuple[str, str]:
+    request.refresh_from_db()
+    return request.state, request.reason_code
+
+
+def let_time_pass() -> None:
+    """Run what workers and the clock would, until nothing is due any more."""
+    for _ in range(2 * MAX_ATTEMPTS):
+        make_due()
+        sweep()
+        run_queued()
+
+
+def die(request: ActionRequest) -> None:
+    with pytest.raises(ProcessDied):
+        execute(request.pk)
+
+
+def test_a_lease_outlives_all_deadlines_of_one_attempt() -> None:
+    assert LEASE.total_seconds() > 3 * READ_SECONDS + RUN_SECONDS
+
+
+def test_a_message_that_comes_twice(queued: ActionRequest, shop: FakeShop) -> None:
+    execute(queued.pk)
+    execute(queued.pk)
+    assert shop.calls.count("run refund") == 1
+    assert Attempt.objects.count() == 1
+
+
+def test_a_second_worker_finds_it_taken(queued: ActionRequest, shop: FakeShop) -> None:
+    attempt = claim(queued.pk)
+    assert attempt is not None
+    execute(queued.pk)
+    assert shop.calls.count("run refund") == 0
+    assert claim(queued.pk) is None
+
+
+def test_killed_before_anything_was_sent(queued: ActionRequest, shop: FakeShop) -> None:
+    assert claim(queued.pk) is not None  # and then the process is gone
+    let_time_pass()
+    assert state_of(queued)[0] == State.SUCCEEDED
+    assert len(shop.refunds) == 1
+
+
+def test_killed_during_the_call(queued: ActionRequest, shop: FakeShop) -> None:
+    shop.faults = ["die_before"]
+    die(queued)
+    assert state_of(queued)[0] == State.EXECUTING
+    let_time_pass()
+    assert state_of(queued)[0] == State.SUCCEEDED
+    assert len(shop.refunds) == 1
+
+
+def test_killed_after_the_call_before_its_result_was_written(queued: ActionRequest, shop: FakeShop) -> None:
+    shop.faults = ["die_after"]
+    die(queued)
+    let_time_pass()
+    assert state_of(queued)[0] == State.SUCCEEDED
+    assert shop.calls.count("run refund") == 1  # the second attempt asked by key instead of sending again
+    assert len(shop.refunds) == 1 and queued.receipt is not None
+
+
+def test_done_but_the_reply_is_lost(queued: ActionRequest, shop: FakeShop) -> None:
+    shop.faults = ["commit_then_silence"]
+    run_queued()
+    assert state_of(queued)[0] == State.SUCCEEDED
+    assert shop.calls.count("run refund") == 1
+
+
+def test_no_answer_and_nothing_done_is_tried_again_with_the_same_key(queued: ActionRequest, shop: FakeShop) -> None:
+    shop.faults = ["silence", "silence"]
+    run_queued()
+    assert state_of(queued)[0] == State.QUEUED
+    assert run_queued() and shop.calls.count("run refund") == 1  # not due yet
+    let_time_pass()
+    assert state_of(queued)[0] == State.SUCCEEDED
+    assert [refund.key for refund in shop.refunds] == [str(queued.pk)]
+
+
+def test_a_merchant_that_cannot_be_asked_leaves_it_unknown_until_it_can(queued: ActionRequest, shop: FakeShop) -> None:
+    shop.faults = ["commit_then_silence"]
+    shop.can_be_found = False
+    let_time_pass()
+    assert state_of(queued) == (State.UNKNOWN, "outcome_unknown")
+    assert shop.calls.count("run refund") == 1
+    assert LedgerEntry.objects.get().status == LedgerEntry.Status.RESERVED
+    shop.can_be_found = True
+    let_time_pass()
+    assert state_of(queued)[0] == State.SUCCEEDED
+    assert len(shop.refunds) == 1
+
+
+def test_unknown_and_never_seen_ends_as_not_carried_out(queued: ActionRequest, shop: FakeShop) -> None:
+    shop.faults = ["silence"] * MAX_ATTEMPTS
+    for _ in range(MAX_ATTEMPTS):
+        make_due()
+        run_queued()
+    assert state_of(queued)[0] == State.UNKNOWN
+    make_due()
+    sweep()
+    # What was sent a moment ago may still arrive: "never seen" is no answer yet.
+    assert state_of(queued)[0] == State.UNKNOWN
+    moment = queued.created_at.replace(year=2000)
+    Attempt.objects.update(sent_at=moment)
+    make_due()
+    sweep()
+    assert state_of(queued) == (State.FAILED, "not_carried_out")
+    assert shop.refunds == [] and LedgerEntry.objects.get().status == LedgerEntry.Status.RELEASED
+
+
+def test_a_merchant_that_was_never_reached_fails_openly(queued: ActionRequest, shop: FakeShop) -> None:
+    shop.faults = ["refuse_connection"] * MAX_ATTEMPTS
+    let_time_pass()
+    assert state_of(queued) == (State.FAILED, "not_carried_out")
+
+
+def test_facts_that_cannot_be_read_stop_the_attempt(queued: ActionRequest, shop: FakeShop) -> None:
+    shop.is_reachable = False
+    run_queued()
+    assert state_of(queued)[0] == State.QUEUED and "run refund" not in shop.calls
+    shop.is_reachable = True
+    let_time_pass()
+    assert state_of(queued)[0] == State.SUCCEEDED
+
+
+def test_a_poison_request_is_parked(queued: ActionRequest, shop: FakeShop) -> None:
+    for _ in range(MAX_ATTEMPTS):
+        assert claim(queued.pk) is not None
+        make_due()
+        recover(queued.pk)
+        make_due()
+    assert state_of(queued) == (State.FAILED, "not_carried_out")
+    assert Attempt.objects.count() == MAX_ATTEMPTS
+
+
+def test_the_world_changed_before_the_call(queued: ActionRequest, shop: FakeShop) -> None:
+    shop.change_order("A-1001", refunded=Decimal("49.90"))
+    run_queued()
+    assert state_of(queued) == (State.FAILED, "already_refunded")
+    assert "run refund" not in shop.calls
+
+
+def test_the_merchant_says_no(queued: ActionRequest, shop: FakeShop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("actions.execution._obstacle", lambda request, order: None)
+    shop.change_order("A-1001", refunded=Decimal("49.90"))
+    run_queued()
+    assert state_of(queued) == (State.FAILED, "merchant_refused")
+    assert shop.refunds == []
+
+
+def test_a_zombie_writes_nothing(queued: ActionRequest, shop: FakeShop) -> None:
+    zombie = claim(queued.pk)
+    assert zombie is not None
+    make_due()
+    recover(queued.pk)
+    make_due()
+    run_queued()
+    assert state_of(queued)[0] == State.SUCCEEDED
+    before = AuditEntry.objects.count()
+    settle(zombie, Happened({"refund": "RF-LIE"}))
+    settle(zombie, Lost())
+    assert AuditEntry.objects.count() == before
+    queued.refresh_from_db()
+    assert queued.receipt is not None and queued.receipt["reference"] == "RF-1"
+
+
+def test_a_lost_message_is_sent_again_by_the_sweep(queued: ActionRequest, messages: list[str]) -> None:
+    assert hand_over() == 0  # handed over a moment ago
+    ActionRequest.objects.filter(pk=queued.pk).update(changed_at=queued.created_at.replace(year=2000))
+    assert hand_over() == 1
+    assert messages == [str(queued.pk)]
+
+
+def test_nothing_is_left_between_the_states(queued: ActionRequest, shop: FakeShop) -> None:
+    shop.faults = ["die_after"]
+    die(queued)
+    let_time_pass()
+    assert not ActionRequest.objects.exclude(state__in=FINAL).exists()
+
+
+def test_the_publisher_never_holds_up_its_caller(monkeypatch: pytest.MonkeyPatch, queued: ActionRequest) -> None:
+    """A broker that accepts and never answers: the thread hangs, the caller does not."""
+    hangs, let_go = threading.Event(), threading.Event()
+
+    def hang(workspace_id: object, request_id: object) -> None:
+        hangs.set()
+        let_go.wait(10)
+
+    monkeypatch.setattr("actions.publisher.publish", hang)
+    publisher = Publisher()
+    for _ in range(1_200):  # more than fit: the rest is dropped, not waited for
+        publisher.wake(queued.workspace_pk, queued.pk)
+    assert hangs.wait(10)
+    let_go.set()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_twenty_deliveries_at_once(queued: ActionRequest, shop: FakeShop) -> None:
+    from supportbot.accounts.scope import workspace_scope
+
+    start = threading.Barrier(20)
+
+    def deliver() -> None:
+        try:
+            start.wait(10)
+            with workspace_scope(queued.workspace_pk):
+                execute(queued.pk)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=deliver) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    close_old_connections()
+    assert shop.calls.count("run refund") == 1 and len(shop.refunds) == 1

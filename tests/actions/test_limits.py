@@ -1,0 +1,122 @@
+"""Limits: pure decisions as a table, and sums that no race passes."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+from django.db import connection
+from django.db.models import Sum
+
+from actions.models import ActionRequest, LedgerEntry
+from actions.money import Money
+from actions.policy import Rules, Used, Verdict, decide_read, decide_write
+from actions.principals import Principal
+from actions.reasons import Reason
+from actions.services import confirm
+from actions.states import State
+from actions.testing import FakeShop, run_queued
+from supportbot.accounts.scope import workspace_scope
+from tests.actions.conftest import limit
+
+RULES = Rules(number=1, currency="EUR", approval_above=Decimal(100))
+TEN = Money(Decimal(10), "EUR")
+
+
+@pytest.mark.parametrize(
+    ("rules", "money", "used", "verdict", "code"),
+    [
+        ({}, TEN, {}, "confirm", None),
+        ({}, Money(Decimal("100.00"), "EUR"), {}, "confirm", None),
+        ({}, Money(Decimal("100.01"), "EUR"), {}, "confirm_and_approve", None),
+        ({}, TEN, {"customer_day": Decimal("90.01")}, "confirm_and_approve", None),
+        ({}, TEN, {"order": Decimal("90.01")}, "confirm_and_approve", None),
+        ({}, Money(Decimal(10), "CHF"), {}, "confirm_and_approve", None),
+        ({}, None, {}, "confirm", None),
+        ({"is_enabled": False}, TEN, {}, "refuse", "action_disabled"),
+        ({"is_shadow": True}, TEN, {}, "refuse", "shadow_mode"),
+        ({"max_per_order": Decimal(50)}, TEN, {"order": Decimal("40.00")}, "confirm", None),
+        ({"max_per_order": Decimal(50)}, TEN, {"order": Decimal("40.01")}, "refuse", "limit_order"),
+        ({"max_per_customer_day": Decimal(50)}, TEN, {"customer_day": Decimal(41)}, "refuse", "limit_customer_day"),
+        ({"max_per_customer_year": Decimal(50)}, TEN, {"customer_year": Decimal(41)}, "refuse", "limit_customer_year"),
+        ({"max_per_workspace_day": Decimal(50)}, TEN, {"workspace_day": Decimal(41)}, "refuse", "limit_workspace_day"),
+        ({"max_requests_per_customer_day": 2}, None, {"requests_customer_day": 2}, "refuse", "limit_count_day"),
+        ({"max_requests_per_customer_day": 2}, None, {"requests_customer_day": 1}, "confirm", None),
+    ],
+)
+def test_the_policy_decides(
+    rules: dict[str, object], money: Money | None, used: dict[str, object], verdict: str, code: str | None
+) -> None:
+    decision = decide_write(rules=replace(RULES, **rules), obstacle=None, money=money, used=replace(Used(), **used))  # type: ignore[arg-type]  # a table
+    assert (decision.verdict, decision.reason.code if decision.reason else None) == (Verdict(verdict), code)
+
+
+def test_an_obstacle_comes_first_and_reads_need_no_card() -> None:
+    obstacle = Reason("already_refunded", {"order": "A-1"})
+    assert decide_write(rules=RULES, obstacle=obstacle, money=TEN, used=Used()).reason == obstacle
+    assert decide_read(RULES).verdict is Verdict.RUN
+    assert decide_read(replace(RULES, is_enabled=False)).is_refusal
+
+
+@pytest.mark.django_db
+def test_slices_add_up(proposals: Callable[..., ActionRequest], principal: Principal) -> None:
+    limit("refund_order", max_per_customer_year=Decimal(400), approval_above=Decimal(100))
+    slices = [proposals(order_id="A-1002", amount=f"{60 + step}.00") for step in range(8)]
+    ended = [confirm(card.pk, principal=principal, digest=card.digest) for card in slices]
+    assert [request.state for request in ended[:2]] == [State.QUEUED, State.AWAITING_APPROVAL]
+    assert {request.reason_code for request in ended if request.state == State.CANCELLED} == {"limit_customer_year"}
+    assert LedgerEntry.objects.aggregate(total=Sum("amount"))["total"] <= 400
+
+
+@pytest.mark.django_db
+def test_two_cards_never_take_more_than_was_paid(
+    proposals: Callable[..., ActionRequest], principal: Principal, shop: FakeShop
+) -> None:
+    first, second = proposals(amount="30.00"), proposals(amount="29.90")
+    assert confirm(first.pk, principal=principal, digest=first.digest).state == State.QUEUED
+    late = confirm(second.pk, principal=principal, digest=second.digest)
+    assert (late.state, late.reason_code) == (State.CANCELLED, "amount_above_remaining")
+    run_queued()
+    assert [refund.amount for refund in shop.refunds] == [Decimal("30.00")]
+
+
+@pytest.mark.django_db
+def test_what_came_to_nothing_counts_no_more(
+    proposals: Callable[..., ActionRequest], principal: Principal, shop: FakeShop
+) -> None:
+    limit("refund_order", max_per_customer_day=Decimal(40))
+    first = proposals(order_id="A-1002", amount="30.00")
+    confirm(first.pk, principal=principal, digest=first.digest)
+    assert proposals(order_id="A-1002", amount="20.00").reason_code == "limit_customer_day"
+    shop.change_order("A-1002", status="cancelled")
+    run_queued()
+    shop.change_order("A-1002", status="delivered")
+    assert proposals(order_id="A-1002", amount="21.00").state == State.AWAITING_CONFIRMATION
+
+
+@pytest.mark.django_db(transaction=True)
+def test_twenty_confirmations_at_once_never_pass_a_cap(
+    proposals: Callable[..., ActionRequest], principal: Principal
+) -> None:
+    limit("refund_order", max_per_customer_day=Decimal(100), max_per_customer_year=None, approval_above=None)
+    cards = [proposals(order_id="A-1002", amount=f"{10 + step}.00") for step in range(20)]
+    start = threading.Barrier(len(cards))
+
+    def click(card: ActionRequest) -> None:
+        try:
+            start.wait(10)
+            with workspace_scope(card.workspace_pk):
+                confirm(card.pk, principal=principal, digest=card.digest)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=click, args=[card]) for card in cards]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    taken = LedgerEntry.objects.aggregate(total=Sum("amount"))["total"]
+    assert Decimal(70) < taken <= Decimal(100)
+    states = set(ActionRequest.objects.values_list("state", flat=True))
+    assert states == {State.QUEUED, State.CANCELLED}
