@@ -15,16 +15,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 LOCK = Path(__file__).resolve().parent.parent / "requirements.lock"
-LIMIT_MB = 500
+LIMIT_MIB = 500
 LIMIT_PACKAGES = 100
 LARGEST = 8
 
 
 @dataclass(frozen=True)
 class Size:
-    """Millions of bytes, byte code included; on disk each small file fills a block, and the limit counts that."""
+    """Byte code included. The limit is on what `du -sm` shows, where each small file fills a block."""
 
-    disk_mb: int
+    disk_mib: int
     content_mb: int
     packages: int
     largest_mb: dict[str, int]
@@ -40,7 +40,7 @@ def main() -> int:
     figures = {**asdict(size), "seconds": round(seconds, 1)}
     words = json.dumps(figures) if options.json else "\n".join(f"{name}: {value}" for name, value in figures.items())
     sys.stdout.write(words + "\n")
-    return int(size.disk_mb > LIMIT_MB or size.packages > LIMIT_PACKAGES)
+    return int(size.disk_mib > LIMIT_MIB or size.packages > LIMIT_PACKAGES)
 
 
 def install(python: str, folder: Path) -> None:
@@ -55,7 +55,7 @@ def measured(folder: Path) -> Size:
     sizes = {entry.name: content_bytes(entry) for entry in packages.iterdir() if entry.is_dir()}
     largest = sorted(sizes, key=lambda name: -sizes[name])[:LARGEST]
     return Size(
-        disk_mb=round(sum(file.lstat().st_blocks * 512 for file in folder.rglob("*")) / 1e6),
+        disk_mib=round(sum(file.lstat().st_blocks * 512 for file in folder.rglob("*")) / 2**20),
         content_mb=round(content_bytes(folder) / 1e6),
         packages=len(list(packages.glob("*.dist-info"))),
         largest_mb={name: round(sizes[name] / 1e6) for name in largest},
