@@ -106,7 +106,7 @@ def verify(expected: list[Head] | None = None) -> Verification:
     """Walk the scope's whole chain; `expected` are heads written down earlier, which must still lie on it."""
     # The head is read first: entries added during the walk lie behind it.
     end = head()
-    milestones = {known.seq: known.mac for known in (*(expected or []), end) if known.seq}
+    milestones = {known.seq: known.mac for known in (end, *(expected or [])) if known.seq}
     keys, seq, mac = dict(_keys()), 0, ""
     entries = AuditEntry.objects.order_by("seq").filter(seq__lte=end.seq)
     for entry in entries.iterator(chunk_size=PAGE):

@@ -137,11 +137,12 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """An object with exactly these fields."""
+    """An object with exactly these fields; of the `exclusive` ones it has one at most."""
 
     required: Mapping[str, Field]
     optional: Mapping[str, Field]
     description: str = ""
+    exclusive: tuple[str, ...] = ()
 
     def parse(self, value: Any, at: str, problems: Problems) -> dict[str, Any]:
         if not isinstance(value, dict):
@@ -153,6 +154,9 @@ class Shape:
             _wrong(problems, f"{prefix}{_shown(name)}", "This argument is not known here.")
         for name in sorted(self.required.keys() - value.keys()):
             _wrong(problems, f"{prefix}{name}", "This argument is required.")
+        if len(set(self.exclusive) & value.keys()) > 1:
+            for name in self.exclusive:
+                _wrong(problems, f"{prefix}{name}", f"Give only one of {' and '.join(self.exclusive)}.")
         return {
             name: field.parse(value[name], f"{prefix}{name}", problems)
             for name, field in fields.items()
@@ -167,6 +171,8 @@ class Shape:
             "required": sorted(self.required),
             "additionalProperties": False,
         }
+        if self.exclusive:
+            shape["not"] = {"required": list(self.exclusive)}
         return {**shape, "description": self.description} if self.description else shape
 
 

@@ -25,6 +25,7 @@ class RefundOrder(WriteAction):
             "items": Listing("Only these items, instead of the whole order.", _ITEM),
             "amount": Amount('Only this amount in the order\'s currency, such as "12.50", instead of the whole order.'),
         },
+        exclusive=("items", "amount"),
     )
     title = {"en": "Refund an order", "de": "Bestellung erstatten"}
     description = {

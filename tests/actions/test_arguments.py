@@ -1,0 +1,220 @@
+"""Arguments of strangers: what is read, what is refused, and what a digest stands for."""
+
+import json
+import unicodedata
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from actions.canonical import canonical, digest_of, is_same_digest
+from actions.errors import InvalidArguments, UnknownAction
+from actions.money import Money, amount_of, plain, spoken
+from actions.reading import read_arguments
+from actions.reasons import CODES, Reason, sentence
+from actions.registry import action_named, all_actions
+from actions.schema import parse_by
+from actions.spec import ReadAction
+
+REFUND = action_named("refund_order").arguments
+ADDRESS = action_named("change_shipping_address").arguments
+
+
+def parse(text: str) -> dict[str, Any]:
+    return parse_by(REFUND, read_arguments(text))
+
+
+def refused(text: str) -> dict[str, list[str]]:
+    with pytest.raises(InvalidArguments) as error:
+        parse(text)
+    assert error.value.fields
+    return error.value.fields
+
+
+@pytest.mark.parametrize(
+    ("written", "amount"), [('"12.5"', "12.50"), ("12.50", "12.50"), ("5", "5.00"), ('"007"', "7.00")]
+)
+def test_an_amount_is_judged_by_its_own_digits(written: str, amount: str) -> None:
+    assert parse(f'{{"order_id": "A-1", "reason": "x", "amount": {written}}}')["amount"] == amount
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        '"1e2"', "1e2", "1E2", '"1_0"', '" 5 "', '"5\\u200b"', '"\\u0661\\u0669"', '"\\uff15"', '"NaN"', '"Infinity"',
+        '"-5"', "-5", "-0", "0", '"0.00"', "10.005", '"19,99"', '"0x13"', '""', "true", "null", "[10]", '{"$gt": 0}',
+        '"10.00; DROP TABLE orders"', "1e+308", '"1."', '".5"', '"+5"', "9" * 400, '"1000000000"', '"5\\n"',
+    ],
+)  # fmt: skip
+def test_no_other_amount_passes(written: str) -> None:
+    assert list(refused(f'{{"order_id": "A-1", "reason": "x", "amount": {written}}}')) == ["amount"]
+
+
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        ('{"order_id": "A-1", "reason": "x", "amount": NaN}', "arguments"),
+        ('{"order_id": "A-1", "reason": "x"} {}', "arguments"),
+        ('{"order_id": "A-1", "reason": "x", "order_id": "B-2"}', "order_id"),
+        ("[" * 15_000, "arguments"),
+        ('{"a":' * 3_000 + "1" + "}" * 3_000, "arguments"),
+        (json.dumps({"order_id": "A-1", "reason": "x" * 20_000}), "arguments"),
+        ("order_id='A-1'", "arguments"),
+        ('{"order_id": "A-1", "amo', "arguments"),
+        ("[]", "arguments"),
+        ("", "arguments"),
+        ('{"order_id": "A-1", "reason": "\\ud800"}', "reason"),
+        ('{"order_id": "A-1", "reason": "a\\u0000b"}', "reason"),
+        ('{"order_id": "A-1", "reason": "a\\u202eb"}', "reason"),
+        ('{"order_id": "A-1", "reason": "a\\u200bb"}', "reason"),
+        ('{"order_id": "A-1", "reason": "  "}', "reason"),
+        ('{"order_id": "A-1", "reason": 5}', "reason"),
+        ('{"order_id": "A-1\\u0000", "reason": "x"}', "order_id"),
+        ('{"order_id": ["A-1"], "reason": "x"}', "order_id"),
+        ('{"order_id": 1001, "reason": "x"}', "order_id"),
+        ('{"order_id": "../customers/c-bob", "reason": "x"}', "order_id"),
+        ('{"order_id": "%", "reason": "x"}', "order_id"),
+        ('{"order_id": "\\u0410-1001", "reason": "x"}', "order_id"),
+        ('{"order_id": "A-1", "reason": "x", "customer_id": "c-bob"}', "customer_id"),
+        ('{"order_id": "A-1", "reason": "x", "skip_confirmation": true}', "skip_confirmation"),
+        ('{"order_id": "A-1", "reason": "x", "items": []}', "items"),
+        ('{"order_id": "A-1", "reason": "x", "items": [{"sku": "A", "quantity": 1.0}]}', "items.0.quantity"),
+        ('{"order_id": "A-1", "reason": "x", "items": [{"sku": "A", "price": "1"}]}', "items.0.price"),
+        ('{"reason": "x"}', "order_id"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_named_by_its_field(text: str, field: str) -> None:
+    assert field in refused(text)
+
+
+def test_items_and_an_amount_together_are_refused() -> None:
+    assert "amount" in refused('{"order_id": "A-1", "reason": "x", "amount": "1", "items": [{"sku": "A"}]}')
+
+
+def test_an_address_is_an_object_with_known_fields() -> None:
+    for address in ("1 Drop St", {"line1": "x"}, {"line1": "x", "postal_code": "1", "city": "y", "geo": "z"}):
+        with pytest.raises(InvalidArguments):
+            parse_by(ADDRESS, read_arguments({"order_id": "A-1", "address": address}))
+
+
+def test_a_mapping_passes_the_same_reader() -> None:
+    for value in (float("nan"), object(), 10**5000):
+        with pytest.raises(InvalidArguments):
+            parse_by(REFUND, read_arguments({"order_id": "A-1", "reason": "x", "amount": value}))
+
+
+@given(st.text(max_size=40))
+def test_whatever_text_passes_as_an_amount_is_that_amount(text: str) -> None:
+    amount = amount_of(text)
+    if amount is not None:
+        assert text.isascii() and Decimal(text) == amount and amount_of(plain(amount)) == amount
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(st.text() | JSON.map(json.dumps))
+def test_any_text_is_read_or_refused_with_a_field(text: str) -> None:
+    try:
+        assert set(parse(text)) <= {"order_id", "reason", "amount", "items"}
+    except InvalidArguments as error:
+        assert error.fields
+
+
+WS, CU, RQ = (UUID(int=number) for number in (1, 2, 3))
+
+
+def digest(**changes: Any) -> str:
+    content: dict[str, Any] = {
+        "workspace": WS, "customer": CU, "request": RQ, "action": "refund_order", "spec_version": 1,
+        "policy_version": 1, "arguments": {"order_id": "A-1", "amount": "12.50", "reason": "é"},
+    }  # fmt: skip
+    return digest_of(**{**content, **changes})
+
+
+def test_the_digest_is_what_the_outside_can_compute() -> None:
+    """Golden value: SHA-256 of exactly this text, so other programs can check a card."""
+    text = (
+        '{"action":"refund_order","arguments":{"amount":"12.50","order_id":"A-1","reason":"é"},'
+        '"customer":"00000000-0000-0000-0000-000000000002","policy_version":1,'
+        '"request":"00000000-0000-0000-0000-000000000003","spec_version":1,"v":1,'
+        '"workspace":"00000000-0000-0000-0000-000000000001"}'
+    )
+    import hashlib
+
+    assert digest() == hashlib.sha256(text.encode()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"workspace": CU}, {"customer": WS}, {"request": WS}, {"action": "cancel_order"}, {"spec_version": 2},
+        {"policy_version": 2}, {"arguments": {"order_id": "A-1", "amount": "12.51", "reason": "é"}},
+        {"arguments": {"order_id": "A-1", "amount": "12.50", "reason": "é", "extra": ""}},
+    ],
+)  # fmt: skip
+def test_every_part_changes_the_digest(changes: dict[str, Any]) -> None:
+    assert digest(**changes) != digest()
+
+
+@given(JSON)
+def test_the_order_of_keys_and_the_form_of_letters_do_not_matter(value: Any) -> None:
+    def twisted(part: Any) -> Any:
+        if isinstance(part, dict):
+            return {twisted(name): twisted(item) for name, item in reversed(part.items())}
+        if isinstance(part, list):
+            return [twisted(item) for item in part]
+        return unicodedata.normalize("NFD", part) if isinstance(part, str) else part
+
+    composed = canonical(value) if _is_storable(value) else None
+    if composed is not None and len(_keys(value)) == len({unicodedata.normalize("NFC", key) for key in _keys(value)}):
+        assert canonical(twisted(value)) == composed
+
+
+def _is_storable(value: Any) -> bool:
+    return not any("\ud800" <= char <= "\udfff" for char in json.dumps(value, ensure_ascii=False))
+
+
+def _keys(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        return [*value, *(key for item in value.values() for key in _keys(item))]
+    return [key for item in value for key in _keys(item)] if isinstance(value, list) else []
+
+
+def test_no_text_but_the_digest_passes_for_it() -> None:
+    stored = digest()
+    assert is_same_digest(stored, stored)
+    for wrong in ("", stored[:-1], stored + "0", stored.upper(), "é" * 64):
+        assert not is_same_digest(wrong, stored)
+
+
+def test_the_catalogue_is_complete() -> None:
+    assert set(all_actions()) == {"cancel_order", "change_shipping_address", "order_status", "refund_order"}
+    for name in ("refund_\u043erder", "REFUND_ORDER", "confirm_action", "", "a\x00"):
+        with pytest.raises(UnknownAction):
+            action_named(name)
+    for action in all_actions().values():
+        assert set(action.description) == set(action.examples) == set(action.title) == {"en", "de"}
+        assert min(len(wishes) for wishes in action.examples.values()) >= 4
+        assert action.json_schema()["additionalProperties"] is False
+        assert isinstance(action, ReadAction) == action.is_read
+        assert not {"customer", "customer_id", "email", "workspace", "currency"} & set(
+            action.json_schema()["properties"]
+        )
+
+
+def test_money_and_reasons_are_spoken_in_both_languages() -> None:
+    assert spoken(Money(Decimal("1234.5"), "EUR"), "en") == "€1,234.50"
+    assert spoken(Money(Decimal("1234.5"), "EUR"), "de-AT") == "1.234,50 €"
+    assert spoken(Money(Decimal(5), "CHF"), "en") == "CHF 5.00"
+    for code in CODES:
+        english, german = (sentence(Reason(code, {"message": "{order} <b>"}), locale) for locale in ("en", "de"))
+        assert english != german and english and german
+    assert "{order} <b>" in sentence(Reason("merchant_refused", {"message": "{order} <b>"}), "en")

@@ -1,0 +1,149 @@
+"""The audit chain shows every edit, gap, reordering and missing end, whoever made it."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import IntegrityError, connection, transaction
+
+from actions import audit
+from actions.audit import Head, record, verify
+from actions.models import ActionPolicyVersion, ActionRequest, AuditEntry, AuditHead
+from actions.states import TRANSITIONS, State, may_become
+from actions.sweeping import write_down_heads
+from supportbot.accounts.models import Workspace
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def chain(workspace: Workspace) -> list[AuditEntry]:
+    for number in range(1, 7):
+        record("test.step", actor="test", number=number)
+    return list(AuditEntry.objects.order_by("seq"))
+
+
+def as_superuser(sql: str, *values: Any) -> None:
+    """Change rows as somebody who owns the database, past the triggers."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("ALTER TABLE actions_auditentry DISABLE TRIGGER USER")
+        cursor.execute(sql, values)
+        cursor.execute("ALTER TABLE actions_auditentry ENABLE TRIGGER USER")
+
+
+def test_a_whole_chain(chain: list[AuditEntry]) -> None:
+    found = verify()
+    assert (found.is_whole, found.head) == (True, Head(6, chain[-1].mac))
+
+
+@pytest.mark.parametrize(
+    ("sql", "problem"),
+    [
+        ("UPDATE actions_auditentry SET payload = '{\"number\": 9}' WHERE seq = 3", "entry 3 was changed"),
+        ("UPDATE actions_auditentry SET actor = 'nobody' WHERE seq = 1", "entry 1 was changed"),
+        ("UPDATE actions_auditentry SET at = at + interval '1 microsecond' WHERE seq = 6", "entry 6 was changed"),
+        ("UPDATE actions_auditentry SET event = 'x' WHERE seq = 4", "entry 4 was changed"),
+        ("UPDATE actions_auditentry SET request_id = id WHERE seq = 4", "entry 4 was changed"),
+        ("UPDATE actions_auditentry SET mac = repeat('0', 64) WHERE seq = 2", "entry 2 was changed"),
+        ("DELETE FROM actions_auditentry WHERE seq = 1", "entry 1 is missing"),
+        ("DELETE FROM actions_auditentry WHERE seq = 4", "entry 4 is missing"),
+        ("DELETE FROM actions_auditentry WHERE seq = 6", "entry 6 is missing"),
+        ("DELETE FROM actions_auditentry", "entry 1 is missing"),
+        ("UPDATE actions_auditentry SET seq = seq + 100 WHERE seq = 3", "entry 3 is missing"),
+    ],
+)
+def test_what_was_done_to_it_is_named(chain: list[AuditEntry], sql: str, problem: str) -> None:
+    as_superuser(sql)
+    assert verify().problem == problem
+
+
+def test_two_entries_that_change_places(chain: list[AuditEntry]) -> None:
+    as_superuser("UPDATE actions_auditentry SET seq = 1000 WHERE seq = 2")
+    as_superuser("UPDATE actions_auditentry SET seq = 2 WHERE seq = 3")
+    as_superuser("UPDATE actions_auditentry SET seq = 3 WHERE seq = 1000")
+    assert verify().problem == "entry 2 does not follow the one before it"
+
+
+def test_an_end_cut_off_with_its_head(chain: list[AuditEntry]) -> None:
+    """Whoever sets the head back as well is found out by the end that was written down elsewhere."""
+    noted = audit.head()
+    as_superuser("DELETE FROM actions_auditentry WHERE seq > 4")
+    AuditHead.objects.update(seq=4, mac=chain[3].mac)
+    assert verify().is_whole
+    assert verify([noted]).problem == "entry 5 is missing"
+    record("test.step", actor="test", number=5)
+    record("test.step", actor="test", number=66)
+    assert verify([noted]).problem == "entry 6 is not the one that was written down"
+
+
+def test_a_head_set_back_alone(chain: list[AuditEntry]) -> None:
+    AuditHead.objects.update(seq=4, mac=chain[3].mac)
+    assert verify().problem == "entry 5 lies behind the end"
+
+
+def test_another_key_neither_signs_nor_opens(chain: list[AuditEntry], settings: Any) -> None:
+    settings.FIELD_KEYS = ["another", *settings.FIELD_KEYS]
+    record("test.step", actor="test", number=7)
+    assert verify().is_whole  # rotated: the old key still verifies
+    settings.FIELD_KEYS = ["another"]
+    assert verify().problem == "entry 1 was signed with a key that FIELD_KEYS does not hold"
+
+
+def test_the_database_refuses_changes(chain: list[AuditEntry], card: ActionRequest) -> None:
+    version = ActionPolicyVersion.objects.first()
+    assert version is not None
+    changes: list[Callable[[], object]] = [
+        lambda: AuditEntry.objects.filter(pk=chain[0].pk).update(actor="nobody"),
+        lambda: AuditEntry.objects.filter(pk=chain[0].pk).delete(),
+        lambda: ActionPolicyVersion.objects.filter(pk=version.pk).update(approval_above=1),
+        lambda: ActionRequest.objects.filter(pk=card.pk).update(amount=1),
+        lambda: ActionRequest.objects.filter(pk=card.pk).update(arguments={}),
+        lambda: ActionRequest.objects.filter(pk=card.pk).update(customer_id=card.pk),
+        lambda: ActionRequest.objects.filter(pk=card.pk).delete(),
+        lambda: ActionRequest.objects.filter(pk=card.pk).update(state="done"),
+    ]
+    for change in changes:
+        with pytest.raises(IntegrityError), transaction.atomic():
+            change()
+            with connection.cursor() as cursor:
+                cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+
+@pytest.mark.parametrize("old", list(State))
+def test_the_trigger_knows_the_table(card: ActionRequest, old: State) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("ALTER TABLE actions_actionrequest DISABLE TRIGGER USER")
+        cursor.execute("UPDATE actions_actionrequest SET lease_until = now(), state = %s", [old])
+        cursor.execute("ALTER TABLE actions_actionrequest ENABLE TRIGGER USER")
+    for new in State:
+        try:
+            with transaction.atomic():
+                ActionRequest.objects.filter(pk=card.pk).update(state=new)
+                transaction.set_rollback(True)
+            is_allowed = True
+        except IntegrityError:
+            is_allowed = False
+        assert is_allowed == (new == old or may_become(old, new)), f"{old} -> {new}"
+    assert set(TRANSITIONS) < set(State)
+
+
+def test_the_command_compares_with_what_was_written_down(
+    chain: list[AuditEntry], workspace: Workspace, settings: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings.ACTIONS_AUDIT_HEADS = tmp_path / "heads.jsonl"
+    write_down_heads()
+    call_command("audit_verify", "--json", "--workspace", "wrenfell")
+    told = json.loads(capsys.readouterr().out)
+    assert (told["entries"], told["compared_with"]) == (6, 1)
+    call_command("audit_verify", "--json", "--workspace", "wrenfell", "--head", told["head"])
+    as_superuser("DELETE FROM actions_auditentry WHERE seq > 4")
+    AuditHead.objects.update(seq=4, mac=chain[3].mac)
+    with pytest.raises(CommandError, match="entry 5 is missing"):
+        call_command("audit_verify", "--workspace", "wrenfell")
+    with pytest.raises(CommandError, match="is not an end"):
+        call_command("audit_verify", "--workspace", "wrenfell", "--head", "six")
