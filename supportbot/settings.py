@@ -3,6 +3,7 @@
 What the environment does not name comes from the running instance of `make run` (its URLs and secrets lie in DATA_DIR).
 """
 
+import logging
 import os
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,8 @@ if not SECRET_KEY:
 FIELD_KEYS = env.list("FIELD_KEYS", default=[_runtime.secrets.field_key] if _runtime else [])
 
 _public_host = urlsplit(PUBLIC_URL).hostname
+if PUBLIC_URL and not (_public_host and urlsplit(PUBLIC_URL).scheme in ("http", "https")):
+    raise ImproperlyConfigured(f"PUBLIC_URL={PUBLIC_URL} is not an address such as https://help.example.com.")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 if _public_host and _public_host not in ALLOWED_HOSTS:
     ALLOWED_HOSTS.append(_public_host)
@@ -126,6 +129,8 @@ TEMPLATES = [
 
 # --- Database. The pool makes a hop cost 0.3 ms instead of 7; CONN_MAX_AGE must be 0 with it.
 DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", default=16)
+if DATABASE_POOL_SIZE < 0:
+    raise ImproperlyConfigured(f"DATABASE_POOL_SIZE={DATABASE_POOL_SIZE} is below 0, which switches the pool off.")
 DATABASE_URL = env.str("DATABASE_URL", default=_runtime.database_url if _runtime else "")
 if DATABASE_URL:
     if urlsplit(DATABASE_URL).scheme not in ("postgres", "postgresql"):
@@ -256,6 +261,8 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 
 # --- Knowledge.
 KB_EMBEDDER = env.str("KB_EMBEDDER", default="packaged")
+if KB_EMBEDDER not in ("packaged", "openai") and "." not in KB_EMBEDDER:
+    raise ImproperlyConfigured(f"KB_EMBEDDER={KB_EMBEDDER} is not packaged, openai or the dotted path of a class.")
 KB_LEXICAL_FALLBACK = env.bool("KB_LEXICAL_FALLBACK", default=True)
 # Off: answers come from the model alone, without sources (for measuring; every fact is then withheld).
 KB_RETRIEVAL = env.bool("KB_RETRIEVAL", default=True)
@@ -333,12 +340,15 @@ UNFOLD = {
     },
 }
 
+LOG_LEVEL = env.str("SUPPORTBOT_LOG_LEVEL", default="INFO").upper()
+if LOG_LEVEL not in logging.getLevelNamesMapping():
+    raise ImproperlyConfigured(f"SUPPORTBOT_LOG_LEVEL={LOG_LEVEL} is not DEBUG, INFO, WARNING, ERROR or CRITICAL.")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env.str("SUPPORTBOT_LOG_LEVEL", default="INFO")},
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
         "httpx2": {"level": "WARNING"},
         "httpx": {"level": "WARNING"},

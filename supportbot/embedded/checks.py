@@ -72,6 +72,8 @@ def check_port_numbers(plan: Plan) -> str:
     for name, port in (("PORT", plan.port), ("SHOP_PORT", plan.shop_port)):
         if not 1 <= port <= 65535:
             raise StartRefused(f"{name}={port} is not a port: choose one from 1 to 65535.")
+    if is_taken(0, host=plan.host):
+        raise StartRefused(f"HOST={plan.host} is not an address of this machine: use 127.0.0.1, or 0.0.0.0 for all.")
     if plan.port == plan.shop_port and plan.with_demo:
         raise StartRefused(f"PORT and SHOP_PORT are both {plan.port}: give each its own.")
     return f"PORT {plan.port}, SHOP_PORT {plan.shop_port}"

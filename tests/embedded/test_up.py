@@ -89,6 +89,11 @@ REFUSALS = [
     ({"REDIS_URL": "redis://127.0.0.1:1"}, "REDIS_URL redis://127.0.0.1:1 does not answer"),
     ({"CELERY_BROKER_URL": "amqp://127.0.0.1:1"}, "CELERY_BROKER_URL amqp://127.0.0.1:1 does not answer"),
     ({"DATA_DIR": "/etc"}, "which SupportBot did not make"),
+    ({"HOST": "203.0.113.7"}, "HOST=203.0.113.7 is not an address of this machine"),
+    ({"PUBLIC_URL": "help.example.com"}, "PUBLIC_URL=help.example.com is not an address"),
+    ({"KB_EMBEDDER": "pakaged"}, "KB_EMBEDDER=pakaged is not packaged, openai or the dotted path"),
+    ({"DATABASE_POOL_SIZE": "-1"}, "DATABASE_POOL_SIZE=-1 is below 0"),
+    ({"SUPPORTBOT_LOG_LEVEL": "LOUD"}, "SUPPORTBOT_LOG_LEVEL=LOUD is not DEBUG"),
 ]
 
 
