@@ -1,6 +1,6 @@
 """Pay back a delivered order: all that is left of it, some of its items, or an amount."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -64,7 +64,7 @@ class RefundOrder(WriteAction):
             money = order.remaining
         if isinstance(money, Reason):
             return money
-        items = [{"sku": item["sku"], "quantity": item.get("quantity", 1)} for item in asked.get("items", ())]
+        items = [{"sku": sku, "quantity": count} for sku, count in _counted(asked.get("items", ())).items()]
         arguments = {
             "order_id": order.id,
             "amount": plain(money.amount),
@@ -122,18 +122,23 @@ class RefundOrder(WriteAction):
         }
 
 
-def _worth(items: list[Mapping[str, Any]], order: Order) -> Money | Reason:
+def _worth(items: Sequence[Mapping[str, Any]], order: Order) -> Money | Reason:
     """Return what these items cost, or why they cannot be refunded."""
-    wanted: dict[str, int] = {}
-    for item in items:
-        wanted[item["sku"]] = wanted.get(item["sku"], 0) + int(item.get("quantity", 1))
     worth = Decimal(0)
-    for sku, quantity in wanted.items():
+    for sku, quantity in _counted(items).items():
         line = order.line(sku)
         if line is None or line.price * quantity > line.price * line.quantity - line.refunded:
             return Reason("item_not_in_order", {"order": order.id, "sku": sku})
         worth += line.price * quantity
     return Money(worth, order.currency)
+
+
+def _counted(items: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Return how many of each sku are meant, also when one is named twice."""
+    counted: dict[str, int] = {}
+    for item in items:
+        counted[item["sku"]] = counted.get(item["sku"], 0) + int(item.get("quantity", 1))
+    return counted
 
 
 def _named(items: list[dict[str, Any]], order: Order) -> str:

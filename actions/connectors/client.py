@@ -22,6 +22,7 @@ from actions.connectors.addresses import is_public
 
 MAX_ANSWER_BYTES: Final = 1024 * 1024
 CONNECT_SECONDS: Final = 3.0
+OPEN_PORTS: Final = frozenset({443, 8443})
 
 
 class NotSent(Exception):
@@ -74,17 +75,20 @@ def exchange(method: str, url: str, *, body: bytes, headers: Mapping[str, str], 
 
 def checked_target(url: str) -> Target:
     """Return where a URL leads; raises NotSent for a scheme, port or address that is not allowed."""
+    # urlsplit drops tabs and line ends in silence, and browsers take a backslash for a slash.
+    if not url.isprintable() or " " in url or "\\" in url:
+        raise NotSent("the address holds characters that do not belong there")
     try:
         parts = urlsplit(url)
-        port = parts.port or (443 if parts.scheme == "https" else 80)
+        port = (443 if parts.scheme == "https" else 80) if parts.port is None else parts.port
     except ValueError as error:
         raise NotSent("the address cannot be read") from error
     host = parts.hostname or ""
-    if parts.scheme not in ("http", "https") or not host or parts.username is not None:
+    if parts.scheme not in ("http", "https") or not host or "@" in parts.netloc:
         raise NotSent("the address must be http(s) without a user name")
     is_own = f"{host}:{port}" in settings.ACTIONS_LOOPBACK
-    if parts.scheme == "http" and not is_own:
-        raise NotSent("the address must begin with https")
+    if not is_own and (parts.scheme != "https" or port not in OPEN_PORTS):
+        raise NotSent("the address must begin with https and use a port for the web")
     path = parts.path + (f"?{parts.query}" if parts.query else "")
     return Target(parts.scheme == "https", host, port, _resolved(host, port, is_own=is_own), path or "/")
 

@@ -9,7 +9,8 @@ from actions.policies import allow_approval, change_rules, ensure_policies, poli
 from actions.principals import Principal
 from actions.services import confirm, propose
 from actions.testing import FakeShop, connected
-from supportbot.accounts.models import Customer, User, Workspace
+from supportbot.accounts.models import Customer, Membership, User, Workspace
+from supportbot.accounts.services import add_member
 
 REFUND = {"order_id": "A-1001", "reason": "Arrived damaged"}
 
@@ -62,7 +63,8 @@ def queued(card: ActionRequest, principal: Principal) -> ActionRequest:
 
 @pytest.fixture
 def approver(policies: list[ActionPolicy], bob: User) -> User:
-    """Bob, with the right on every policy."""
+    """Bob, now a supervisor with the right on every policy."""
+    add_member(policies[0].workspace, bob, Membership.Role.SUPERVISOR)
     for policy in policies:
         allow_approval(policy, bob, actor="test")
     return bob

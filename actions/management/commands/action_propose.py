@@ -27,17 +27,19 @@ class Command(WorkspaceCommand):
         super().add_arguments(parser)
         parser.add_argument("name", metavar="NAME", help="the action, such as refund_order")
         parser.add_argument("--customer", metavar="ID", required=True, help="the merchant's id of the customer")
-        parser.add_argument("--args", metavar="JSON", default="{}", help="the action's arguments, one JSON object")
+        parser.add_argument(
+            "--args", dest="arguments", metavar="JSON", default="{}", help="the action's arguments, one JSON object"
+        )
         parser.add_argument("--confirm", action="store_true", help="confirm in the customer's place")
         parser.add_argument("--dry-run", action="store_true", help="say what would be decided, store nothing")
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
         principal = operator_for(_customer(options["customer"]), getpass.getuser())
         if action_named(options["name"]).is_read:
-            return run_read(principal, options["name"], options["args"])
+            return run_read(principal, options["name"], options["arguments"])
         if options["dry_run"]:
             return _previewed(principal, options)
-        request = propose(principal, options["name"], options["args"], proposal_key=f"operator:{uuid7()}")
+        request = propose(principal, options["name"], options["arguments"], proposal_key=f"operator:{uuid7()}")
         if options["confirm"] and request.state == State.AWAITING_CONFIRMATION:
             request = confirm(request.pk, principal=principal, digest=request.digest)
         return _told(request)
@@ -51,7 +53,7 @@ def _customer(merchant_id: str) -> Customer:
 
 
 def _previewed(principal: Principal, options: dict[str, Any]) -> dict[str, Any]:
-    shown = preview(principal, options["name"], options["args"])
+    shown = preview(principal, options["name"], options["arguments"])
     reason = shown.decision.reason
     shown.request.reason_code = reason.code if reason else ""
     shown.request.reason_facts = dict(reason.facts) if reason else {}

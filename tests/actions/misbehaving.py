@@ -1,0 +1,56 @@
+"""A web server on loopback that answers as a broken or hostile merchant would, byte by byte."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class Misbehaving:
+    """Answers every connection with the same bytes; `pause` seconds lie between two of them where it dribbles."""
+
+    def __init__(self, answer: bytes, *, pause: float = 0.0) -> None:
+        self.answer, self.pause = answer, pause
+        self.heard: list[bytes] = []
+        self.stopping = threading.Event()
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self.listener.getsockname()[1]
+        self.thread = threading.Thread(target=self._serve, daemon=True)
+
+    def _serve(self) -> None:
+        while not self.stopping.is_set():
+            try:
+                caller, _ = self.listener.accept()
+            except OSError:
+                return
+            with caller:
+                self._answer(caller)
+
+    def _answer(self, caller: socket.socket) -> None:
+        try:
+            self.heard.append(caller.recv(65_536))
+            if not self.pause:
+                caller.sendall(self.answer)
+                return
+            for byte in self.answer:
+                caller.sendall(bytes([byte]))
+                if self.stopping.wait(self.pause):
+                    return
+        except OSError:  # the client has had enough
+            return
+
+
+@contextmanager
+def misbehaving(answer: bytes, *, pause: float = 0.0) -> Iterator[Misbehaving]:
+    server = Misbehaving(answer, pause=pause)
+    server.thread.start()
+    try:
+        yield server
+    finally:
+        server.stopping.set()
+        server.listener.close()
+
+
+def reply(status: str, body: bytes, *, kind: str = "application/json", more: str = "") -> bytes:
+    head = f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n{more}\r\n"
+    return head.encode() + body

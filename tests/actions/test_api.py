@@ -1,0 +1,157 @@
+"""Actions over REST, with real credentials: who may see, confirm and decide."""
+
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+from actions.models import ActionRequest
+from actions.states import State
+from actions.testing import FakeShop, run_queued
+from supportbot.accounts.models import Customer, Membership, User, Workspace
+from supportbot.accounts.services import NewChannel, add_member, create_channel, new_visitor
+from tests.rest import caller, person, service, signed_in
+
+pytestmark = pytest.mark.django_db
+REQUESTS = "/api/v1/action-requests"
+
+
+@pytest.fixture
+def channel(workspace: Workspace) -> NewChannel:
+    return create_channel(workspace, "Storefront")
+
+
+@pytest.fixture
+def alices(channel: NewChannel, alice: Customer) -> APIClient:
+    return signed_in(channel, alice)
+
+
+@pytest.fixture
+def bobs(workspace: Workspace, approver: User) -> APIClient:
+    return person(workspace, approver, role="supervisor")
+
+
+def act(client: APIClient, request: ActionRequest, step: str, **body: Any) -> Any:
+    return client.post(f"{REQUESTS}/{request.pk}/{step}", body, format="json")
+
+
+def test_a_customer_reads_and_confirms_their_card(alices: APIClient, card: ActionRequest, shop: FakeShop) -> None:
+    shown = alices.get(f"{REQUESTS}/{card.pk}").json()
+    assert (shown["title"], shown["digest"]) == ("Refund €49.90", card.digest)
+    assert {"label": "To", "value": "Visa ending 4417"} in shown["rows"]
+    answer = act(alices, card, "confirm", digest=shown["digest"])
+    assert (answer.status_code, answer.json()["state"]) == (200, "queued")
+    run_queued()
+    done = alices.get(f"{REQUESTS}/{card.pk}").json()
+    assert (done["state"], done["receipt"]["amount"]) == ("succeeded", "49.90")
+    assert [step["state"] for step in done["steps"]] == [
+        "proposed", "awaiting_confirmation", "queued", "executing", "succeeded",
+    ]  # fmt: skip
+    assert alices.get(REQUESTS).json()["results"][0]["id"] == str(card.pk)
+
+
+def test_nobody_else_confirms_or_sees_it(
+    bobs: APIClient, card: ActionRequest, channel: NewChannel, workspace: Workspace, shop: FakeShop
+) -> None:
+    stranger = Customer.objects.create(external_id="cus_stranger", name="Stranger")
+    refusals = {
+        bobs: 403,
+        service(workspace, "actions:read", "actions:approve"): 403,
+        signed_in(channel, stranger): 404,
+        caller(new_visitor(channel.channel).secret): 404,
+        caller("sk_wrong_key"): 401,
+        APIClient(): 401,
+    }
+    for client, status in refusals.items():
+        answer = act(client, card, "confirm", digest=card.digest)
+        assert (answer.status_code, set(answer.json())) == (status, {"code", "message", "fields"})
+    assert signed_in(channel, stranger).get(f"{REQUESTS}/{card.pk}").status_code == 404
+    assert signed_in(channel, stranger).get(REQUESTS).json()["results"] == []
+    card.refresh_from_db()
+    assert card.state == State.AWAITING_CONFIRMATION
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"digest": 5}, {"digest": None}, {"digest": ""}, {"digest": "x" * 500}, {"diggest": "x"}]
+)
+def test_a_confirmation_without_its_digest_names_the_field(
+    alices: APIClient, card: ActionRequest, body: dict[str, Any]
+) -> None:
+    answer = alices.post(f"{REQUESTS}/{card.pk}/confirm", body, format="json")
+    assert answer.status_code in (400, 409)
+    assert answer.json()["fields"] or answer.json()["code"] == "digest_mismatch"
+    card.refresh_from_db()
+    assert card.state == State.AWAITING_CONFIRMATION
+
+
+def test_a_used_a_changed_and_an_expired_confirmation(alices: APIClient, card: ActionRequest, shop: FakeShop) -> None:
+    assert act(alices, card, "confirm", digest="0" * 64).json()["code"] == "digest_mismatch"
+    assert act(alices, card, "confirm", digest=card.digest).status_code == 200
+    again = act(alices, card, "confirm", digest=card.digest)
+    assert (again.status_code, again.json()["code"]) == (409, "not_waiting")
+
+
+def test_a_person_with_the_right_approves(bobs: APIClient, waiting: ActionRequest, shop: FakeShop) -> None:
+    listed = bobs.get(REQUESTS, {"state": "awaiting_approval"}).json()["results"]
+    assert [entry["id"] for entry in listed] == [str(waiting.pk)]
+    answer = act(bobs, waiting, "approve", digest=listed[0]["digest"])
+    assert (answer.status_code, answer.json()["state"]) == (200, "queued")
+    assert act(bobs, waiting, "approve", digest=waiting.digest).json()["code"] == "not_waiting"
+    run_queued()
+    assert len(shop.refunds) == 1
+
+
+def test_who_may_not_approve(
+    waiting: ActionRequest, workspace: Workspace, bob: User, alices: APIClient, shop: FakeShop
+) -> None:
+    add_member(workspace, bob, Membership.Role.SUPERVISOR)
+    clients = {
+        person(workspace, bob, role="supervisor"): "not_allowed",  # the scope without the right on the policy
+        person(workspace, bob, role="agent"): "permission_denied",
+        service(workspace, "actions:approve"): "not_allowed",
+        alices: "permission_denied",
+    }
+    for client, code in clients.items():
+        for step in ("approve", "reject"):
+            answer = act(client, waiting, step, **({"digest": waiting.digest} if step == "approve" else {}))
+            assert (answer.status_code, answer.json()["code"]) == (403, code)
+    waiting.refresh_from_db()
+    assert waiting.state == State.AWAITING_APPROVAL
+
+
+def test_reject_and_cancel(bobs: APIClient, alices: APIClient, card: ActionRequest, waiting: ActionRequest) -> None:
+    assert act(bobs, waiting, "reject").json()["reason"]["code"] == "rejected"
+    assert act(bobs, card, "cancel", why="because").json()["fields"] == {"why": ["This field is not known here."]}
+    declined = act(alices, card, "cancel").json()
+    assert (declined["state"], declined["reason"]["code"]) == ("cancelled", "declined")
+    assert act(alices, card, "cancel").status_code == 409
+
+
+def test_the_list_of_actions(bobs: APIClient, alices: APIClient, shop: FakeShop) -> None:
+    listed = {entry["name"]: entry for entry in bobs.get("/api/v1/actions", {"locale": "de"}).json()}
+    assert listed["refund_order"]["title"] == "Bestellung erstatten"
+    assert listed["refund_order"]["rules"]["approval_above"] == "150.00"
+    assert listed["order_status"]["is_enabled"]
+    assert alices.get("/api/v1/actions").status_code == 403
+
+
+def test_filters_that_make_no_sense_are_named(bobs: APIClient) -> None:
+    for query in ({"state": "done"}, {"customer": "x"}, {"conversation": "\x00"}):
+        answer = bobs.get(REQUESTS, query)
+        assert (answer.status_code, set(answer.json()["fields"])) == (400, set(query))
+
+
+def test_the_list_asks_the_database_the_same_number_of_times(
+    bobs: APIClient, proposals: Any, django_assert_max_num_queries: Any
+) -> None:
+    for step in range(12):
+        proposals(order_id="A-1002", amount=f"{step + 1}.00")
+    with django_assert_max_num_queries(8):
+        assert len(bobs.get(REQUESTS).json()["results"]) == 12
+
+
+def test_another_workspaces_team_sees_nothing(card: ActionRequest, other_workspace: Workspace, mallory: User) -> None:
+    client = person(other_workspace, mallory, role="admin")
+    assert client.get(REQUESTS).json()["results"] == []
+    for step in ("approve", "reject", "cancel"):
+        assert act(client, card, step, **({"digest": card.digest} if step == "approve" else {})).status_code == 404

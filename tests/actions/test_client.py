@@ -1,0 +1,172 @@
+"""The one HTTP client, against merchants that break every rule, and addresses that it must not call."""
+
+import json
+import os
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from actions.connectors.addresses import is_public
+from actions.connectors.client import MAX_ANSWER_BYTES, NoAnswer, NotSent, checked_target, exchange
+from actions.connectors.merchant import HttpMerchant
+from actions.connectors.port import DidNot, Happened, NeverSeen, Unclear
+from actions.errors import MerchantUnavailable
+from actions.spec import Call
+from tests.actions.misbehaving import misbehaving, reply
+
+SECRET = "whsec_c2VjcmV0IG9mIHRoZSB0ZXN0cyE="
+CALL = Call("refund", "A-1", "cus_1", {"amount": "1.00", "currency": "EUR", "reason": "x"})
+ATTACKS = Path(os.environ.get("ATTACKS_DIR", "nowhere")) / "ssrf.jsonl"
+
+
+@pytest.fixture
+def at(settings: Any) -> Any:
+    """Return a merchant at a port of this machine, which is allowed for the test."""
+
+    def merchant(port: int) -> HttpMerchant:
+        settings.ACTIONS_LOOPBACK = [f"127.0.0.1:{port}"]
+        return HttpMerchant(f"http://127.0.0.1:{port}", SECRET)
+
+    return merchant
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        reply("500 Oops", b'{"code": "x"}'),
+        reply("502 Bad Gateway", b"<html>502</html>", kind="text/html"),
+        reply("200 OK", b"<html>fine</html>", kind="text/html"),
+        reply("200 OK", b"{broken"),
+        reply("200 OK", b"[" * 100_000),
+        reply("200 OK", b"[1]"),
+        reply("200 OK", b'{"a": "' + b"x" * MAX_ANSWER_BYTES + b'"}'),
+        reply("200 OK", b"\x1f\x8b", more="Content-Encoding: gzip\r\n"),
+        reply("302 Found", b"{}", more="Location: http://169.254.169.254/\r\n"),
+        reply("409 Conflict", b'{"code": "key_reused"}'),
+        b"",
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{",
+        b"SSH-2.0-OpenSSH\r\n",
+    ],
+    ids=[
+        "500", "502-html", "html", "broken", "deep", "list", "huge", "compressed", "redirect", "conflict", "hang-up",
+        "cut", "no-http",
+    ],
+)  # fmt: skip
+def test_no_usable_answer_to_a_command_is_unclear(at: Any, answer: bytes) -> None:
+    with misbehaving(answer) as server:
+        merchant = at(server.port)
+        assert isinstance(merchant.run(CALL, idempotency_key="k"), Unclear)
+        assert isinstance(merchant.find("k"), Unclear)
+        with pytest.raises(MerchantUnavailable):
+            merchant.order("A-1")
+        with pytest.raises(MerchantUnavailable):
+            merchant.orders_of("cus_1")
+        assert len(server.heard) == 4  # one call each: nothing is retried, no redirect is followed
+
+
+def test_answers_that_say_something(at: Any) -> None:
+    told = {"422 No": ("too_high", True), "404 Not Found": ("none", True), "429 Later": ("later", False)}
+    for status, (code, is_final) in told.items():
+        with misbehaving(reply(status, json.dumps({"code": code, "message": "No."}).encode())) as server:
+            outcome = at(server.port).run(CALL, idempotency_key="k")
+            assert outcome == DidNot(code, "No.", is_final)
+    with misbehaving(reply("200 OK", b'{"refund": "RF-1"}')) as server:
+        assert at(server.port).run(CALL, idempotency_key="k") == Happened({"refund": "RF-1"})
+    with misbehaving(reply("404 Not Found", b"{}")) as server:
+        assert at(server.port).find("k") == NeverSeen()
+        assert at(server.port).order("A-1") is None
+        assert at(server.port).orders_of("cus_1") == ()
+    done = b'{"state": "done", "status": 200, "result": {"refund": "RF-1"}}'
+    with misbehaving(reply("200 OK", done)) as server:
+        assert at(server.port).find("k") == Happened({"refund": "RF-1"})
+
+
+def test_a_merchant_that_does_not_listen_got_nothing(at: Any, unused_port: int) -> None:
+    outcome = at(unused_port).run(CALL, idempotency_key="k")
+    assert isinstance(outcome, DidNot) and not outcome.is_final
+
+
+@pytest.mark.parametrize("answer", [reply("200 OK", b'{"a": 1}'), b"HTTP/1.1 200 OK\r\n" + b"X: 1\r\n" * 1_000])
+def test_an_answer_that_dribbles_is_cut_at_the_deadline(at: Any, answer: bytes) -> None:
+    with misbehaving(answer, pause=0.05) as server:
+        at(server.port)
+        began = time.monotonic()
+        with pytest.raises(NoAnswer):
+            exchange("GET", f"http://127.0.0.1:{server.port}/", body=b"", headers={}, deadline_seconds=0.4)
+        assert time.monotonic() - began < 2
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:1/", "https://127.0.0.1/", "https://localhost/", "http://shop.example/", "ftp://shop.example/",
+        "https://user@shop.example/", "https://10.0.0.8/", "https://169.254.169.254/latest/", "https://[::1]/",
+        "https://[::ffff:10.0.0.1]/", "https://[64:ff9b::7f00:1]/", "https://2130706433/", "https://0x7f.1/",
+        "https://shop.example:99999/", "https://shop.example:5432/", "https://shop.example:0/", "https://shop.example\\@x/",
+        "https://shop.example/\n", "https:///shop.example/", "https://[/", "", "//x", "file:///etc/passwd", "https://fritz\u3002box/",
+    ],
+)  # fmt: skip
+def test_what_is_not_called(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = socket.getaddrinfo
+    monkeypatch.setattr(
+        socket,
+        "getaddrinfo",
+        lambda host, *rest, **more: real(host if _is_literal(host) else "10.1.2.3", *rest, **more),
+    )
+    with pytest.raises(NotSent):
+        checked_target(url)
+
+
+def _is_literal(host: str) -> bool:
+    return host[:1].isdigit() or ":" in host or host == "localhost"
+
+
+def test_one_private_answer_among_public_ones_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    def answers(*addresses: str) -> None:
+        found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 443)) for address in addresses]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **more: found)
+
+    answers("93.184.216.34", "10.0.0.1")
+    with pytest.raises(NotSent):
+        checked_target("https://shop.example/api")
+    answers("93.184.216.34")
+    target = checked_target("https://shop.example/api?x=1")
+    assert (target.address, target.host_header, target.path) == ("93.184.216.34", "shop.example", "/api?x=1")
+
+
+@pytest.mark.parametrize(
+    ("address", "is_open"),
+    [
+        ("93.184.216.34", True), ("2606:2800:220:1::1", True), ("::ffff:93.184.216.34", True),
+        ("127.0.0.1", False), ("10.0.0.1", False), ("100.64.0.1", False), ("192.0.0.192", False), ("224.0.0.1", False),
+        ("64:ff9b::5db8:d822", False), ("2002:7f00:1::", False), ("2001::1", False), ("fe80::1%eth0", False),
+        ("fec0::1", False), ("::127.0.0.1", False), ("0.0.0.0", False), ("not an address", False),
+    ],
+)  # fmt: skip
+def test_public_addresses(address: str, is_open: bool) -> None:
+    assert is_public(address) is is_open
+
+
+@pytest.mark.skipif(not ATTACKS.exists(), reason="ATTACKS_DIR is not set")
+def test_every_address_of_the_corpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Redirects are never followed, so where a row redirects to does not matter here."""
+    real = socket.getaddrinfo
+    for line in ATTACKS.read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        if row["redirects"] or row["kind"] in ("rebind", "meta_refresh", "sitemap"):
+            continue  # decided after the first answer: the checked address is the one connected to
+
+        def resolve(host: str, *rest: Any, dns: Any = row["dns"], **more: Any) -> Any:
+            answers = dns.get(host.encode("idna").decode(), [[host]])[0]
+            return [entry for address in answers for entry in real(address, *rest, **more)]
+
+        monkeypatch.setattr(socket, "getaddrinfo", resolve)
+        if row["expect"] == "allow":
+            assert checked_target(row["url"]).is_tls
+            continue
+        for url in (row["url"], row["url"].replace("http:", "https:", 1)):
+            with pytest.raises(NotSent):
+                checked_target(url)

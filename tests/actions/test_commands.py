@@ -1,0 +1,102 @@
+"""The operator's commands: the same way as a customer's wish, on record under the operator's name."""
+
+import json
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from actions.models import ActionRequest, AuditEntry
+from actions.states import State
+from actions.testing import FakeShop, run_queued
+from supportbot.accounts.models import Customer, User
+from tests.actions.conftest import REFUND
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def known(shop: FakeShop, alice: Customer) -> None:
+    """A shop that knows Alice."""
+
+
+def run(*command: str) -> dict[str, Any]:
+    out = StringIO()
+    call_command(*command, "--json", stdout=out)
+    facts: dict[str, Any] = json.loads(out.getvalue())
+    return facts
+
+
+def proposed(*options: str, **arguments: Any) -> dict[str, Any]:
+    return run(
+        "action_propose",
+        "refund_order",
+        "--customer",
+        "cus_alice",
+        "--args",
+        json.dumps({**REFUND, **arguments}),
+        *options,
+    )
+
+
+def test_a_dry_run_decides_and_stores_nothing() -> None:
+    told = proposed("--dry-run", order_id="A-1002", amount="200.00")
+    assert (told["decision"], told["summary"]) == ("confirm_and_approve", "Refund €200.00 for order A-1002.")
+    assert proposed("--dry-run", order_id="A-1005")["reason"]["code"] == "outside_window"
+    assert not ActionRequest.objects.exists()
+
+
+def test_propose_confirm_and_run(shop: FakeShop) -> None:
+    card = proposed()
+    assert card["state"] == "awaiting_confirmation"
+    told = proposed("--confirm", amount="5.00")
+    assert told["state"] == "queued"
+    run_queued()
+    assert [str(refund.amount) for refund in shop.refunds] == ["5.00"]
+    actors = AuditEntry.objects.filter(request_id=told["request"], event="request.queued").values_list(
+        "actor", flat=True
+    )
+    assert [actor.partition(":")[0] for actor in actors] == ["operator"]
+
+
+def test_a_read_answers_at_once() -> None:
+    told = run("action_propose", "order_status", "--customer", "cus_alice", "--args", '{"order_id": "A-1003"}')
+    assert [order["id"] for order in told["orders"]] == ["A-1003"]
+
+
+def test_approval_takes_a_person_with_the_right(approver: User, shop: FakeShop) -> None:
+    waiting = proposed("--confirm", order_id="A-1002", amount="200.00")
+    assert waiting["state"] == "awaiting_approval"
+    assert run("action_approve", waiting["request"])["approved_by"] == "bob"
+    run_queued()
+    assert len(shop.refunds) == 1
+    with pytest.raises(CommandError, match="no longer waits"):
+        run("action_approve", waiting["request"])
+
+
+@pytest.mark.parametrize(
+    ("command", "sentence"),
+    [
+        (["action_propose", "refund", "--customer", "cus_alice"], "There is no such action"),
+        (["action_propose", "refund_order", "--customer", "nobody"], "There is no customer 'nobody'"),
+        (["action_propose", "refund_order", "--customer", "a\x00"], "There is no customer"),
+        (["action_propose", "refund_order", "--customer", "cus_alice", "--args", "{"], "cannot be read"),
+        (["action_propose", "refund_order", "--customer", "cus_alice"], "order_id: This argument is required"),
+        (["action_approve", "1"], "not the id of a request"),
+        (["action_approve", "01890a5d-ac96-774b-bcce-b302099a8057"], "There is no request"),
+    ],
+)
+def test_a_mistake_is_one_sentence(command: list[str], sentence: str) -> None:
+    with pytest.raises(CommandError, match=sentence):
+        run(*command)
+    assert not ActionRequest.objects.exists()
+
+
+def test_nobody_approves_by_default() -> None:
+    waiting = proposed("--confirm", order_id="A-1002", amount="200.00")
+    with pytest.raises(CommandError, match="nobody has the right yet"):
+        run("action_approve", waiting["request"])
+    with pytest.raises(CommandError, match="There is no person"):
+        run("action_approve", waiting["request"], "--as", "ghost")
+    assert ActionRequest.objects.get().state == State.AWAITING_APPROVAL
