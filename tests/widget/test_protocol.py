@@ -109,7 +109,7 @@ def test_strict_json_reads_the_rest() -> None:
 async def test_a_full_mailbox_keeps_nothing_but_the_close() -> None:
     mailbox = Mailbox()
     for index in range(MAX_ITEMS + 1):
-        mailbox.put(Delta(ID, 1, index, "word "))
+        mailbox.put(Delta(ID, 1, index, "word ", 5 * index))
     assert await mailbox.next() == Close(4429, "too slow: resume with last_seq")
     assert mailbox.is_closing
 
