@@ -71,22 +71,23 @@ def claim(request_id: UUID) -> Attempt | None:
 def _carry_out(attempt: Attempt) -> Result:
     request = attempt.request
     try:
-        shop = merchant()
-        earlier = _earlier(shop, request)
-        if not isinstance(earlier, NeverSeen):
-            return earlier
+        shop, was_sent = merchant(), may_have_moved(request)
+        known = shop.find(str(request.pk)) if was_sent else NeverSeen()
+        if not isinstance(known, NeverSeen):
+            return known
         obstacle = _obstacle(request, _own_order_now(shop, request))
     except (MerchantUnavailable, NotConnected) as error:
         return DidNot(error.code, error.message, is_final=False)
     if obstacle is not None:
-        return Blocked(obstacle)
-    return _send(shop, attempt) if _mark_sent(attempt) else Lost()
+        # It may be our own earlier attempt, arrived late, that stands in the way.
+        return _by_key(shop, request, obstacle.code) if was_sent else Blocked(obstacle)
+    return _send(shop, attempt, was_sent=was_sent) if _mark_sent(attempt) else Lost()
 
 
-def _earlier(shop: Merchant, request: ActionRequest) -> Found:
-    """Return what became of earlier attempts; NeverSeen is the licence to send."""
-    was_sent = Attempt.objects.filter(request_id=request.pk, sent_at__isnull=False).exists()
-    return shop.find(str(request.pk)) if was_sent else NeverSeen()
+def _by_key(shop: Merchant, request: ActionRequest, cause: str) -> Found:
+    """Ask what became of the key. "Never seen" is no proof yet: what was sent may still be on its way."""
+    found = shop.find(str(request.pk))
+    return Unclear(cause) if isinstance(found, NeverSeen) else found
 
 
 def _own_order_now(shop: Merchant, request: ActionRequest) -> Order | Reason:
@@ -116,16 +117,16 @@ def _holds(attempt: Attempt, request: ActionRequest) -> bool:
     return request.state == State.EXECUTING and request.attempt_count == attempt.number
 
 
-def _send(shop: Merchant, attempt: Attempt) -> Found:
+def _send(shop: Merchant, attempt: Attempt, *, was_sent: bool) -> Found:
     request = attempt.request
     customer = Customer.objects.values_list("external_id", flat=True).get(pk=request.customer_id)
     call = write_action(request.action).call(request.arguments, customer or "")
     outcome = shop.run(call, idempotency_key=str(request.pk))
-    if not isinstance(outcome, Unclear):
-        return outcome
-    found = shop.find(str(request.pk))
-    # "Never seen" is no proof yet: what was sent may still be on its way. The next attempt asks again.
-    return Unclear(outcome.cause) if isinstance(found, NeverSeen) else found
+    if isinstance(outcome, Unclear):
+        return _by_key(shop, request, outcome.cause)
+    # A no to this attempt says nothing of an earlier one; the key knows of both.
+    is_no = isinstance(outcome, DidNot) and outcome.is_final
+    return _by_key(shop, request, "refused") if is_no and was_sent else outcome
 
 
 @transaction.atomic

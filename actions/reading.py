@@ -5,6 +5,7 @@ it was, so that an amount is judged by its own digits.
 """
 
 import json
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
@@ -12,6 +13,8 @@ from typing import Any, Final, NoReturn
 from actions.errors import InvalidArguments
 
 MAX_CHARACTERS: Final = 16_000
+# Control, format (bidi, zero width), half surrogates, private use, unassigned, line and paragraph separators.
+UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,11 @@ def read_arguments(raw: str | Mapping[str, Any]) -> dict[str, Any]:
     return value
 
 
+def shown_name(name: str) -> str:
+    """Return a stranger's key in a form that can be stored and shown."""
+    return "".join("?" if unicodedata.category(char) in UNSEEN else char for char in name[:60])
+
+
 def _written(raw: Mapping[str, Any]) -> str:
     try:
         return json.dumps(dict(raw))
@@ -57,7 +65,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value: dict[str, Any] = {}
     for name, item in pairs:
         if name in value:
-            raise InvalidArguments(fields={name[:60]: ["This argument stands twice."]})
+            raise InvalidArguments(fields={shown_name(name): ["This argument stands twice."]})
         value[name] = item
     return value
 

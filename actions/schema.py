@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 
 from actions.errors import InvalidArguments
 from actions.money import amount_of, plain
-from actions.reading import Number
+from actions.reading import UNSEEN, Number, shown_name
 
 Problems = dict[str, list[str]]
 
@@ -41,7 +41,7 @@ class Text:
             _wrong(problems, at, "Write a text.")
             return ""
         text = unicodedata.normalize("NFC", value).strip()
-        if any(unicodedata.category(char) in _UNSEEN for char in value):
+        if any(unicodedata.category(char) in UNSEEN for char in value):
             _wrong(problems, at, "Control characters and invisible characters are not allowed.")
         elif not text:
             _wrong(problems, at, "This may not be empty.")
@@ -54,10 +54,6 @@ class Text:
     def json_schema(self) -> dict[str, Any]:
         shape: dict[str, Any] = {"type": "string", "description": self.description, "maxLength": self.max_length}
         return {**shape, "pattern": f"^{self.pattern}$"} if self.pattern else shape
-
-
-# Control, format (bidi, zero width), half surrogates, private use, unassigned, line and paragraph separators.
-_UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +147,7 @@ class Shape:
         fields = {**self.required, **self.optional}
         prefix = f"{at}." if at else ""
         for name in sorted(value.keys() - fields.keys()):
-            _wrong(problems, f"{prefix}{_shown(name)}", "This argument is not known here.")
+            _wrong(problems, f"{prefix}{shown_name(name)}", "This argument is not known here.")
         for name in sorted(self.required.keys() - value.keys()):
             _wrong(problems, f"{prefix}{name}", "This argument is required.")
         if len(set(self.exclusive) & value.keys()) > 1:
@@ -171,14 +167,7 @@ class Shape:
             "required": sorted(self.required),
             "additionalProperties": False,
         }
-        if self.exclusive:
-            shape["not"] = {"required": list(self.exclusive)}
         return {**shape, "description": self.description} if self.description else shape
-
-
-def _shown(name: str) -> str:
-    """Return a stranger's key in a form that can be stored and shown."""
-    return "".join(char if unicodedata.category(char) not in _UNSEEN else "?" for char in name[:60])
 
 
 def parse_by(shape: Shape, value: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,9 +5,10 @@ Every step is conditional on the request's state, so two sweeps, or a sweep besi
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Max, Q
 from django.utils.timezone import now
+from kombu.exceptions import OperationalError
 
 from actions import audit, services
 from actions.connectors.port import DidNot, Found, Happened, NeverSeen, merchant
@@ -39,14 +41,22 @@ HANDED_OVER: Final = timedelta(seconds=4)
 
 
 def sweep() -> None:
-    """Bring everything that moves a step further."""
-    hand_over()
-    for workspace_id, request_id in _due(Q(state=State.EXECUTING, lease_until__lte=now())):
-        with workspace_scope(workspace_id):
-            recover(request_id)
-    for workspace_id, request_id in _due(Q(state=State.UNKNOWN, due_at__lte=now()), limit=LOOKS_PER_SWEEP):
-        with workspace_scope(workspace_id):
-            reconcile(request_id)
+    """Bring everything that moves a step further; what one request stumbles over holds up no other."""
+    _each(recover, _due(Q(state=State.EXECUTING, lease_until__lte=now())))
+    _each(reconcile, _due(Q(state=State.UNKNOWN, due_at__lte=now()), limit=LOOKS_PER_SWEEP))
+    try:
+        hand_over()
+    except (OperationalError, OSError):
+        logger.info("actions: the broker does not answer, the next sweep hands over")
+
+
+def _each(step: Callable[[UUID], None], due: list[tuple[UUID, UUID]]) -> None:
+    for workspace_id, request_id in due:
+        try:
+            with workspace_scope(workspace_id):
+                step(request_id)
+        except Exception:
+            logger.exception("actions: the sweep stumbled over %s", request_id)
 
 
 def hand_over() -> int:
@@ -104,9 +114,7 @@ def _look_later(request: ActionRequest) -> None:
 def expire_waiting() -> None:
     """End the cards and approvals whose time is over."""
     for state, reason in ((State.AWAITING_CONFIRMATION, "not_confirmed"), (State.AWAITING_APPROVAL, "not_approved")):
-        for workspace_id, request_id in _due(Q(state=state, expires_at__lte=now())):
-            with workspace_scope(workspace_id):
-                services.expire(request_id, Reason(reason))
+        _each(partial(services.expire, reason=Reason(reason)), _due(Q(state=state, expires_at__lte=now())))
 
 
 def write_down_heads() -> None:

@@ -11,6 +11,7 @@ from actions.connectors.port import Happened
 from actions.execution import LEASE, MAX_ATTEMPTS, Lost, claim, execute, recover, settle
 from actions.models import ActionRequest, Attempt, AuditEntry, LedgerEntry
 from actions.publisher import Publisher
+from actions.registry import write_action
 from actions.states import FINAL, State
 from actions.sweeping import hand_over, sweep
 from actions.testing import FakeShop, ProcessDied, make_due, run_queued
@@ -166,6 +167,37 @@ def test_the_world_changed_before_the_call(queued: ActionRequest, shop: FakeShop
     run_queued()
     assert state_of(queued) == (State.FAILED, "already_refunded")
     assert "run refund" not in shop.calls
+
+
+def test_our_own_late_arrival_is_not_taken_for_an_obstacle(queued: ActionRequest, shop: FakeShop) -> None:
+    """The first attempt got no answer, the merchant carries it out between our question and our look at the order."""
+    shop.faults = ["silence"]
+    run_queued()
+    late = shop.order
+
+    def arrives(order_id: str) -> object:
+        if not shop.refunds:
+            shop.run(write_action("refund_order").call(queued.arguments, "cus_alice"), idempotency_key=str(queued.pk))
+        return late(order_id)
+
+    shop.order = arrives  # type: ignore[assignment,method-assign]
+    make_due()
+    run_queued()
+    assert state_of(queued)[0] == State.SUCCEEDED
+    assert len(shop.refunds) == 1
+
+
+def test_one_stumbling_request_holds_up_no_other(
+    queued: ActionRequest, shop: FakeShop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def stumble(request_id: object) -> None:
+        raise RuntimeError("a bug")
+
+    assert claim(queued.pk) is not None
+    make_due()
+    monkeypatch.setattr("actions.sweeping.recover", stumble)
+    sweep()
+    assert "stumbled" in caplog.text
 
 
 def test_the_merchant_says_no(queued: ActionRequest, shop: FakeShop, monkeypatch: pytest.MonkeyPatch) -> None:

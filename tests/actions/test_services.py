@@ -296,3 +296,18 @@ def test_a_preview_stores_nothing(shop: FakeShop, principal: Principal) -> None:
     assert shown.decision.needs_approval
     assert shown.request.arguments["amount"] == "200.00"
     assert ActionRequest.objects.count() == 0 and AuditEntry.objects.count() == before
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        '{"a\\u0000": 1, "a\\u0000": 2}', '{"\\ud800": 1}', '{"order_id": "A-1001", "reason": "\\udfff"}',
+        '{"order_id": "A-1001", "reason": {"\\u0000": 1}}', "[" * 9_000,
+    ],
+)  # fmt: skip
+def test_a_refusal_can_always_be_put_on_record(shop: FakeShop, principal: Principal, arguments: str) -> None:
+    with pytest.raises(errors.InvalidArguments):
+        propose(principal, "refund_order", arguments, proposal_key="turn:1:1")
+    assert codes() == ["invalid_arguments"]
+    with pytest.raises(errors.UnknownAction):
+        propose(principal, "refund\x00\ud800", "{}", proposal_key="turn:1:1")
