@@ -1,12 +1,19 @@
 """Start and stop of what a web process runs beside its requests: outbox relay, turn runner, model client."""
 
+import logging
+import threading
 from collections.abc import Awaitable, Callable
+from importlib import import_module
 from typing import Any
 
+from kb.errors import EmbeddingUnavailable
+from kb.ports import embedder
 from supportbot.assistant.runner import runner
 from supportbot.llm import gateway
+from supportbot.llm.routing import is_remote_configured
 from supportbot.outbox.relay import relay
 
+logger = logging.getLogger(__name__)
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -18,6 +25,8 @@ async def lifespan(scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if message["type"] == "lifespan.startup":
             relay.start()
             runner.start()
+            # A thread of its own: a shutdown need not wait for it.
+            threading.Thread(target=warm_up, name="warm-up", daemon=True).start()
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
             await runner.stop()
@@ -25,3 +34,13 @@ async def lifespan(scope: dict[str, Any], receive: Receive, send: Send) -> None:
             relay.stop()
             await send({"type": "lifespan.shutdown.complete"})
             return
+
+
+def warm_up() -> None:
+    """Load what the first turn would otherwise wait for: the embedding model, and the SDK where a model is set."""
+    try:
+        embedder().query("ready")
+    except EmbeddingUnavailable as error:
+        logger.warning("no embedding model yet: %s", error.message)
+    if is_remote_configured():
+        import_module("supportbot.llm.providers.openai")

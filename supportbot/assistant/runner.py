@@ -28,13 +28,14 @@ class Runner:
 
     def __init__(self) -> None:
         self.name = ""
-        self._wake = asyncio.Event()
+        self._rings = 0
+        self._rang = asyncio.Event()
         self._running: set[asyncio.Task[None]] = set()
         self._loop_task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         self.name = f"runner-{uuid4().hex}"
-        self._wake = asyncio.Event()
+        self._rang = asyncio.Event()
         self._loop_task = asyncio.create_task(self._loop())
 
     async def stop(self) -> None:
@@ -51,30 +52,57 @@ class Runner:
         await switchboard().close()
 
     async def _loop(self) -> None:
-        await switchboard().listen_for_turns(self._wake.set)
+        await switchboard().listen_for_turns(self._ring)
+        await self._round()
         while True:
-            self._wake.clear()
-            await self._claim_all()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(POLL_SECONDS):
-                    await self._wake.wait()
+            # Each ring stands for one turn, so looking for more would be a query for nothing.
+            rings = await self._next_rings()
+            if rings:
+                await asyncio.gather(*(self._claim_next() for _ in range(min(rings, self._room()))))
+            else:
+                await self._round()
 
-    async def _claim_all(self) -> None:
-        while len(self._running) < settings.TURNS_PER_PROCESS:
-            try:
-                claim = await db(claim_turn, self.name)
-            except DatabaseError as error:
-                logger.warning("runner: no turn claimed: %s", type(error).__name__)
-                return
-            if claim is None:
-                return
-            task = asyncio.create_task(carry_out(claim))
-            self._running.add(task)
-            task.add_done_callback(self._ended)
+    async def _round(self) -> None:
+        """Claim whatever waits or was lost, rung for or not."""
+        while self._room() > 0 and await self._claim_next():
+            pass
+
+    def _ring(self) -> None:
+        self._rings += 1
+        self._rang.set()
+
+    async def _next_rings(self) -> int:
+        """Return how often it rang since the last call, 0 when it is time for a round."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(POLL_SECONDS):
+                await self._rang.wait()
+        self._rang.clear()
+        rings, self._rings = self._rings, 0
+        return rings
+
+    def _room(self) -> int:
+        room: int = settings.TURNS_PER_PROCESS - len(self._running)
+        return room
+
+    async def _claim_next(self) -> bool:
+        """Claim a turn and begin it; return whether there was one."""
+        try:
+            claim = await db(claim_turn, self.name)
+        except DatabaseError as error:
+            logger.warning("runner: no turn claimed: %s", type(error).__name__)
+            return False
+        if claim is None:
+            return False
+        task = asyncio.create_task(carry_out(claim))
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+        return True
 
     def _ended(self, task: asyncio.Task[None]) -> None:
+        was_full = self._room() <= 0
         self._running.discard(task)
-        self._wake.set()  # the conversation's next turn may have waited for this one
+        if was_full:
+            self._ring()
 
 
 async def carry_out(claim: Claim) -> None:

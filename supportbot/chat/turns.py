@@ -193,7 +193,14 @@ def finish_turn(claim: Claim, answer: Answer) -> int:
     )
     if answer.citations:
         Citation.objects.bulk_create(_citation_rows(message, answer))
+    _ring_for_next(conversation)
     return event.seq
+
+
+def _ring_for_next(conversation: Conversation) -> None:
+    """Wake a runner if what came meanwhile waits for its turn."""
+    if Turn.objects.filter(conversation=conversation, state=Turn.State.PENDING).exists():
+        tell_after_commit(conversation.pk, TurnWaiting())
 
 
 def _citation_rows(message: Message, answer: Answer) -> list[Citation]:
@@ -226,6 +233,38 @@ def _final_payload(message_id: UUID, answer: Answer) -> dict[str, Any]:
     return payload | ({"stopped": True} if answer.is_stopped else {})
 
 
+def explain(conversation: Conversation, text: str, *, request: UUID) -> None:
+    """Let the assistant say unasked, whole and at once, what became of a request; the conversation is locked.
+
+    This is a turn that needs no runner and never waits behind one: it is written in the transaction of what it tells.
+    It answers nobody: a question that waits goes on waiting for its own turn.
+    """
+    turn = Turn.objects.create(
+        conversation=conversation,
+        kind=Turn.Kind.EXPLAIN,
+        state=Turn.State.DONE,
+        attempt=1,
+        started_at=Now(),
+        finished_at=Now(),
+    )
+    payload = {**_final_payload(turn.message_id, Answer(text, (), "builtin")), "request": str(request)}
+    event = append_event(conversation, "assistant.final", payload)
+    Message.objects.create(
+        id=turn.message_id,
+        conversation=conversation,
+        seq=event.seq,
+        source=Source.ASSISTANT,
+        text=text,
+        by="builtin",
+    )
+
+
+def check_held(claim: Claim) -> None:
+    """Raise LeaseLost if the turn is not this claim's any more."""
+    if not _held(claim).exists():
+        raise LeaseLost()
+
+
 @transaction.atomic
 def fail_turn(claim: Claim, code: str) -> None:
     """End the turn openly without an answer; raises LeaseLost."""
@@ -241,6 +280,7 @@ def _fail(conversation: Conversation, turn: Turn, code: str) -> None:
         state=Turn.State.FAILED, failure_code=code, finished_at=Now(), partial_text=""
     )
     append_event(conversation, "assistant.failed", {"message": str(turn.message_id), "code": code, "retry": True})
+    _ring_for_next(conversation)
 
 
 @transaction.atomic

@@ -60,6 +60,23 @@ async def test_a_message_wakes_the_runner(runner: Runner, conversation: Conversa
     assert len(payloads(await db(log), "assistant.final")) == 1
 
 
+async def test_what_came_during_an_answer_is_answered_next_without_a_round(
+    conversation: Conversation, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner_module, "POLL_SECONDS", 600.0)
+    running = Runner()
+    running.start()
+    await until(lambda: bool(switchboard()._turn_listeners))
+    gate = asyncio.Event()
+    with answering(ScriptedModel(Says("Hello! How can I help?", waits_for=gate), Says("Sure."))) as model:
+        await db(write, conversation, "First")
+        await until(lambda: model.active == 1)
+        await db(write, conversation, "Second")
+        gate.set()
+        await until(lambda: len(payloads(log(), "assistant.final")) == 2, in_thread=True)
+    await running.stop()
+
+
 async def test_many_conversations_are_answered_side_by_side(runner: Runner, conversation: Conversation) -> None:
     def more() -> list[Conversation]:
         with workspace_scope(conversation.workspace_id):
