@@ -73,6 +73,8 @@ def _web_command(plan: Plan) -> list[str]:
     command = [sys.executable, "-m", "uvicorn", "supportbot.asgi:application"]
     command += ["--host", plan.host, "--port", str(plan.port), "--lifespan", "on"]
     command += ["--ws", "auto", "--ws-max-size", str(SOCKET_FRAME_BYTES)]
+    # Frames are small: compressing them would double the memory of an idle socket and cost time on each frame.
+    command += ["--ws-per-message-deflate", "false"]
     command += ["--timeout-graceful-shutdown", str(int(DRAIN_SECONDS) - 3)]
     # Nothing stands in front of it here, so a forwarded address is a claim of the caller.
     return [*command, "--no-proxy-headers", "--no-server-header", "--no-access-log", "--log-level", "warning"]
