@@ -25,7 +25,7 @@ EXACT_UP_TO = 5_000
 MOST_RANKED = 2_000
 # How far the approximate index goes on for a small share of a large table, and how broadly it looks around.
 _MOST_SCANNED = 200_000
-_BREADTH = 120
+_BREADTH = 200
 # Labels D to A: text, (none), heading, title. A word in the title says more of an article than one in passing.
 _LABEL_WEIGHTS = "{0.4, 0.4, 0.6, 1.0}"
 

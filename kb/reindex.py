@@ -56,7 +56,7 @@ def make_vector_index(dimensions: int) -> None:
         cursor.execute(
             f"CREATE INDEX {concurrently} IF NOT EXISTS kb_chunk_hnsw_{dimensions:d} ON kb_chunk "
             f"USING hnsw ((embedding::halfvec({dimensions:d})) halfvec_cosine_ops) "
-            f"WHERE vector_dims(embedding) = {dimensions:d}"
+            f"WITH (m = 24, ef_construction = 128) WHERE vector_dims(embedding) = {dimensions:d}"
         )
 
 
