@@ -107,3 +107,12 @@ def allow_approval(policy: ActionPolicy, person: User, *, actor: str) -> None:
 
     assign_perm(f"actions.{APPROVE}", person, policy)
     audit.record("policy.approver_added", actor=actor, action=policy.action, person=name_of(person))
+
+
+@transaction.atomic
+def forbid_approval(policy: ActionPolicy, person: User, *, actor: str) -> None:
+    """Take a person's own right back; one that a group passes on stays."""
+    from guardian.shortcuts import remove_perm  # as above
+
+    remove_perm(f"actions.{APPROVE}", person, policy)
+    audit.record("policy.approver_removed", actor=actor, action=policy.action, person=name_of(person))

@@ -104,6 +104,10 @@ class ReadAction(Action):
     def answer(self, orders: Sequence[Order], locale: str) -> dict[str, Any]:
         """Return what the customer may know of their own orders, as JSON."""
 
+    @abstractmethod
+    def words(self, answer: Mapping[str, Any], locale: str) -> str:
+        """Return an answer as sentences for the customer."""
+
 
 class WriteAction(Action):
     """Something that changes one order. `order_id` is always an argument."""

@@ -37,7 +37,7 @@ LOOKS_PER_SWEEP: Final = 20
 SETTLED_AFTER: Final = timedelta(seconds=60)
 LONGEST_PAUSE: Final = timedelta(hours=1)
 # A request that was handed over has been taken by then, unless its message was lost.
-HANDED_OVER: Final = timedelta(seconds=4)
+HANDED_OVER: Final = timedelta(seconds=2)
 
 
 def sweep() -> None:

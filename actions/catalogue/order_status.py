@@ -1,6 +1,6 @@
 """Where is my order? Read only: answered inside the turn, from the merchant's own state."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from actions.facts import Order
@@ -48,6 +48,11 @@ class OrderStatus(ReadAction):
     def answer(self, orders: Sequence[Order], locale: str) -> dict[str, Any]:
         return {"orders": [_told(order, locale) for order in orders]}
 
+    def words(self, answer: Mapping[str, Any], locale: str) -> str:
+        if not answer["orders"]:
+            return label(locale, "There are no orders in your account.", "In Ihrem Konto gibt es keine Bestellungen.")
+        return "\n".join(_sentence(order, locale) for order in answer["orders"])
+
 
 def _told(order: Order, locale: str) -> dict[str, Any]:
     english, german = _STATUS.get(order.status, (order.status, order.status))
@@ -63,6 +68,19 @@ def _told(order: Order, locale: str) -> dict[str, Any]:
         "refunded": spoken(Money(order.refunded, order.currency), locale),
         "items": [{"sku": line.sku, "name": line.name, "quantity": line.quantity} for line in order.lines],
     }
+
+
+_DATES = {
+    "shipped_at": ("sent on", "verschickt am"),
+    "delivered_at": ("delivered on", "zugestellt am"),
+    "expected_on": ("expected on", "erwartet am"),
+}
+
+
+def _sentence(told: Mapping[str, Any], locale: str) -> str:
+    dates = [f"{label(locale, *words)} {told[name]}" for name, words in _DATES.items() if name in told]
+    order = label(locale, f"Order {told['id']}", f"Bestellung {told['id']}")
+    return f"{order}: {', '.join([told['status_text'], *dates])}."
 
 
 ACTION = OrderStatus()

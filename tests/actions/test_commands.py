@@ -100,3 +100,35 @@ def test_nobody_approves_by_default() -> None:
     with pytest.raises(CommandError, match="There is no person"):
         run("action_approve", waiting["request"], "--as", "ghost")
     assert ActionRequest.objects.get().state == State.AWAITING_APPROVAL
+
+
+def test_a_policy_is_shown_and_changed(approver: User) -> None:
+    told = run("action_policy", "refund_order", "--set", "approval_above=20", "--set", "max_per_customer_year=")
+    assert (told["version"], told["approval_above"], told["max_per_customer_year"]) == (2, "20.00", None)
+    assert told["approvers"] == ["bob"]
+    assert proposed()["needs_approval"]
+    assert run("action_policy", "refund_order", "--forbid", "bob", "--disable")["approvers"] == []
+    assert proposed(amount="1.00")["reason"]["code"] == "action_disabled"
+    assert run("action_policy", "refund_order", "--enable", "--allow", "bob")["approvers"] == ["bob"]
+    changes = AuditEntry.objects.filter(actor__startswith="operator:", event__startswith="policy.")
+    assert [entry.event for entry in changes] == [
+        "policy.changed", "policy.disabled", "policy.approver_removed", "policy.enabled", "policy.approver_added",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "rule", ["approval_above=1e2", "approval_above=-1", "window_days=1.5", "limit=1", "is_shadow=1", "x"]
+)
+def test_a_rule_that_is_none_changes_nothing(rule: str) -> None:
+    with pytest.raises(CommandError, match="sets no rule"):
+        run("action_policy", "refund_order", "--set", rule)
+    assert run("action_policy", "refund_order")["version"] == 1
+
+
+def test_a_shop_is_connected_by_a_secret_from_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", StringIO("whsec_YW5vdGhlciBzZWNyZXQgYWx0b2dldGhlcg==\n"))
+    told = run("merchant_connect", "https://shop.example/merchant/v1")
+    assert told["merchant"] == "https://shop.example/merchant/v1" and "refund_order" in told["actions"]
+    monkeypatch.setattr("sys.stdin", StringIO("\n"))
+    with pytest.raises(CommandError, match="secret: Give a Standard Webhooks secret"):
+        run("merchant_connect", "https://shop.example/merchant/v1")

@@ -1,10 +1,12 @@
 """The fault matrix: whatever is killed, lost or delivered twice, one effect at most and a truthful end."""
 
 import threading
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 from django.db import close_old_connections, connection
+from django.utils.timezone import now
 
 from actions.connectors.merchant import READ_SECONDS, RUN_SECONDS
 from actions.connectors.port import Happened
@@ -225,7 +227,8 @@ def test_a_zombie_writes_nothing(queued: ActionRequest, shop: FakeShop) -> None:
 
 
 def test_a_lost_message_is_sent_again_by_the_sweep(queued: ActionRequest, messages: list[str]) -> None:
-    assert hand_over() == 0  # handed over a moment ago
+    ActionRequest.objects.filter(pk=queued.pk).update(changed_at=now() + timedelta(minutes=1))
+    assert hand_over() == 0  # a message is on its way
     ActionRequest.objects.filter(pk=queued.pk).update(changed_at=queued.created_at.replace(year=2000))
     assert hand_over() == 1
     assert messages == [str(queued.pk)]

@@ -1,0 +1,93 @@
+"""`manage.py action_policy NAME`: show an action's rules, switch it on or off, change a limit, let somebody approve."""
+
+import getpass
+from decimal import Decimal
+from typing import Any, Final
+
+from django.core.management.base import CommandError, CommandParser
+
+from actions.models import ActionPolicy
+from actions.money import amount_of
+from actions.policies import allow_approval, approvers_of, change_rules, forbid_approval, policy_of, rules_of, switch
+from actions.registry import action_named
+from supportbot.accounts.commands import WorkspaceCommand
+from supportbot.accounts.models import User, Workspace
+from supportbot.errors import NotFound
+
+_AMOUNTS: Final = (
+    "max_per_order", "max_per_customer_day", "max_per_customer_year", "max_per_workspace_day", "approval_above",
+)  # fmt: skip
+_NUMBERS: Final = ("max_requests_per_customer_day", "window_days")
+
+
+class Command(WorkspaceCommand):
+    help = "Show or change what a workspace allows of an action. A changed rule is a new version and ends older cards."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("name", metavar="NAME")
+        power = parser.add_mutually_exclusive_group()
+        power.add_argument("--enable", action="store_true")
+        power.add_argument(
+            "--disable", action="store_true", help="stop it at once, also what is confirmed but not sent"
+        )
+        known = ", ".join((*_AMOUNTS, *_NUMBERS, "is_shadow"))
+        parser.add_argument(
+            "--set", action="append", default=[], metavar="RULE=VALUE", help=f"{known}; an empty value is no limit"
+        )
+        parser.add_argument("--allow", action="append", default=[], metavar="USERNAME", help="let this person approve")
+        parser.add_argument("--forbid", action="append", default=[], metavar="USERNAME")
+
+    def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
+        name, actor = action_named(options["name"]).name, f"operator:{getpass.getuser()}"
+        policy = policy_of(name)
+        if policy is None:
+            raise NotFound(
+                f"{workspace.slug} does not offer {name}: connect its shop with `manage.py merchant_connect`."
+            )
+        changes = dict(_rule(text) for text in options["set"])
+        allowed, forbidden = ([_person(name) for name in options[option]] for option in ("allow", "forbid"))
+        if changes:
+            change_rules(policy, actor=actor, **changes)
+        if options["enable"] or options["disable"]:
+            switch(policy, is_enabled=options["enable"], actor=actor)
+        for person in allowed:
+            allow_approval(policy, person, actor=actor)
+        for person in forbidden:
+            forbid_approval(policy, person, actor=actor)
+        return _told(name, policy)
+
+
+def _rule(text: str) -> tuple[str, Any]:
+    name, _, value = text.partition("=")
+    if name in _AMOUNTS and (value == "" or amount_of(value) is not None):
+        return name, Decimal(value) if value else None
+    if name in _NUMBERS and (value == "" or (value.isascii() and value.isdigit() and len(value) <= 6)):
+        return name, int(value) if value else None
+    if name == "is_shadow" and value in ("true", "false"):
+        return name, value == "true"
+    raise CommandError(
+        f"{text!r} sets no rule. Write RULE=VALUE: an amount such as 150 or 12.50 for {', '.join(_AMOUNTS)}; "
+        f"a whole number for {' and '.join(_NUMBERS)}; true or false for is_shadow."
+    )
+
+
+def _person(username: str) -> User:
+    person: User | None = User.objects.filter(username=username).first()
+    if person is None:
+        raise NotFound(f"There is no person with the user name {username}.")
+    return person
+
+
+def _told(name: str, policy: ActionPolicy) -> dict[str, Any]:
+    rules = rules_of(policy_of(name))
+    values = {rule: getattr(rules, rule) for rule in (*_AMOUNTS, *_NUMBERS)}
+    return {
+        "action": name,
+        "is_enabled": rules.is_enabled,
+        "version": rules.number,
+        "currency": rules.currency,
+        **{rule: str(value) if isinstance(value, Decimal) else value for rule, value in values.items()},
+        "is_shadow": rules.is_shadow,
+        "approvers": [person.username for person in approvers_of(policy)],
+    }

@@ -1,0 +1,27 @@
+"""`manage.py merchant_connect URL`: let a workspace act through a merchant's API. The secret comes by standard input,
+so that it stands neither in the process list nor in the shell's history."""
+
+import getpass
+import sys
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from actions.merchants import connect_merchant
+from actions.models import ActionPolicy
+from supportbot.accounts.commands import WorkspaceCommand
+from supportbot.accounts.models import Workspace
+
+
+class Command(WorkspaceCommand):
+    help = "Connect a workspace to its merchant's API; asks for the Standard Webhooks secret, or reads it from a pipe."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("url", metavar="URL", help="root of the merchant API")
+
+    def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
+        secret = getpass.getpass("Secret (whsec_…): ") if sys.stdin.isatty() else sys.stdin.readline()
+        connection = connect_merchant(options["url"], secret.strip(), actor=f"operator:{getpass.getuser()}")
+        actions = sorted(ActionPolicy.objects.values_list("action", flat=True))
+        return {"workspace": workspace.slug, "merchant": connection.base_url, "actions": actions}
