@@ -6,7 +6,7 @@ Reported is only what the numbers were not fitted on: the other half of the ques
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -47,6 +47,14 @@ class Corpus:
     unanswerable: Sequence[Text]
 
 
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """Questions of another field; not put to the corpora `spared`, whose field it partly is."""
+
+    texts: Sequence[Text]
+    spared: frozenset[str] = frozenset()
+
+
 def read_texts(path: Path) -> list[Text]:
     """Return the questions of a `.jsonl` file, whatever it calls their text. Raises InvalidDocument."""
     try:
@@ -57,8 +65,13 @@ def read_texts(path: Path) -> list[Text]:
     return [_parsed(row, f"{path.name}:{number}") for number, row in enumerate(rows, start=1)]
 
 
-def fit_and_check(corpora: Sequence[Corpus], foreign: Sequence[Text]) -> tuple[dict[str, Any], Report]:
-    """Return the calibration as `Recipe.calibration` stores it, and shares on questions it was not fitted on."""
+def fit_and_check(
+    corpora: Sequence[Corpus], foreign: Sequence[Foreign], checked: Sequence[Corpus] = ()
+) -> tuple[dict[str, Any], Report]:
+    """Return the calibration as `Recipe.calibration` stores it, and shares on questions it was not fitted on.
+
+    What is returned is fitted on all of `corpora`; those `checked` are only judged by it, by their own questions.
+    """
     examples = [example for corpus in corpora for example in _asked(corpus, corpora, foreign)]
     near = [example for example in examples if example.kind == NEAR_MISS]
     examples = [example for example in examples if example.kind != NEAR_MISS]
@@ -68,11 +81,14 @@ def fit_and_check(corpora: Sequence[Corpus], foreign: Sequence[Text]) -> tuple[d
     report = {f"other half, {slug}": _row(full, rows) for slug, rows in _by_corpus(kept).items()}
     report |= {f"words only, {slug}": _row(words_only, rows) for slug, rows in _by_corpus(kept).items()}
     if len(corpora) > 2:
-        report |= {f"left out, {slug}": _left_out(examples, slug) for slug in _by_corpus(examples)}
+        for slug in _by_corpus(examples):
+            report |= _left_out(examples, slug)
     if near:
         home = {example.corpus for example in near}
         answerable = [example for example in kept if example.is_answerable and example.corpus in home]
         report["near misses"] = _row(full, answerable + near)
+    full, words_only = fit(examples, WITH_VECTORS), fit(examples, WITHOUT_VECTORS)
+    report |= {f"only checked, {corpus.slug}": _row(full, _asked(corpus, (), ())) for corpus in checked}
     return {"full": _stored(full), "words_only": _stored(words_only)}, report
 
 
@@ -82,19 +98,26 @@ def _stored(calibration: Calibration) -> dict[str, Any]:
     return {"weights": weights, "bias": round(calibration.bias, 4), "threshold": calibration.threshold}
 
 
-def _asked(corpus: Corpus, corpora: Sequence[Corpus], foreign: Sequence[Text]) -> list[Example]:
-    others = [text for other in corpora if other.slug != corpus.slug for text in sampled(other.answerable)]
+def _asked(corpus: Corpus, corpora: Sequence[Corpus], foreign: Sequence[Foreign]) -> list[Example]:
+    others = [text for other in corpora if other.slug != corpus.slug for text in _of_others(other)]
+    others += [text for group in foreign if corpus.slug not in group.spared for text in group.texts]
     with workspace_scope(corpus.workspace_id):
         return [
             _example(corpus.slug, text, is_answerable)
-            for texts, is_answerable in ((corpus.answerable, True), ([*corpus.unanswerable, *foreign, *others], False))
+            for texts, is_answerable in ((corpus.answerable, True), ([*corpus.unanswerable, *others], False))
             for text in texts
         ]
 
 
+def _of_others(other: Corpus) -> list[Text]:
+    """Return what is asked of another corpus; what nearly has an answer there is nothing special here."""
+    return [replace(text, kind=f"of {other.slug}") for text in (*sampled(other.answerable), *other.unanswerable)]
+
+
 def _example(slug: str, text: Text, is_answerable: bool) -> Example:
     viewer = Viewer(Audience.INTERNAL, text.locale)
-    return Example(slug, text.name, text.kind, is_answerable, evidence_for(text.text, viewer=viewer))
+    parts = evidence_for(text.text, viewer=viewer)
+    return Example(slug, text.name, text.kind, is_answerable, parts, text.locale or "")
 
 
 def sampled(texts: Sequence[Text]) -> list[Text]:
@@ -113,9 +136,15 @@ def _by_corpus(examples: Sequence[Example]) -> dict[str, list[Example]]:
     return groups
 
 
-def _left_out(examples: Sequence[Example], slug: str) -> dict[str, float]:
+def _left_out(examples: Sequence[Example], slug: str) -> Report:
+    """Return how a corpus fares that was not fitted on, and each language of it that has answers there."""
     calibration = fit([example for example in examples if example.corpus != slug], WITH_VECTORS)
-    return _row(calibration, [example for example in examples if example.corpus == slug])
+    own = [example for example in examples if example.corpus == slug]
+    languages = sorted({example.locale for example in own if example.is_answerable and example.locale})
+    report = {f"left out, {slug}": _row(calibration, own)}
+    for locale in languages:
+        report[f"left out, {slug} ({locale})"] = _row(calibration, [row for row in own if row.locale == locale])
+    return report
 
 
 def _row(calibration: Calibration, examples: Sequence[Example]) -> dict[str, float]:

@@ -23,7 +23,7 @@ class Evidence:
     best_share: float = 0.0  # found in one of the first passages
     joint_share: float = 0.0  # found in the first passages together
     known_share: float = 0.0  # found anywhere in what the viewer may read
-    agreement: float = 0.0  # 1 if the nearest passage is also the first by words, less the further down it stands
+    overlap: float = 0.0  # share of the ten nearest passages that are also among the first ten by words
     length: float = 0.0  # logarithm of the number of telling words: a share of one word says little
 
 

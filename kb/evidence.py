@@ -12,6 +12,7 @@ from kb.wordquery import rarity
 
 # An answer is made of the first few passages; words found further down do not help it.
 FIRST_PASSAGES = 5
+_COMPARED = 10
 
 
 def gathered(
@@ -32,7 +33,7 @@ def gathered(
         best_share=max((_share(weights, row) for row in found), default=0.0),
         joint_share=_share(weights, [any(column) for column in zip(*found, strict=True)]),
         known_share=_share(weights, known),
-        agreement=_agreement(part.near, part.worded),
+        overlap=_overlap(part.near, part.worded),
         length=math.log1p(len(terms)),
     )
 
@@ -43,9 +44,7 @@ def _share(weights: Sequence[float], hits: Sequence[bool]) -> float:
     return sum(weight for weight, hit in zip(weights, hits, strict=False) if hit) / total if total else 0.0
 
 
-def _agreement(near: Sequence[Candidate], worded: Sequence[Candidate]) -> float:
-    """Return 1 / rank that the nearest passage has by its words, 0 if it was not found by them."""
-    if not near:
-        return 0.0
-    ranks = (rank for rank, candidate in enumerate(worded, start=1) if candidate.chunk_id == near[0].chunk_id)
-    return 1 / next(ranks, math.inf)
+def _overlap(near: Sequence[Candidate], worded: Sequence[Candidate]) -> float:
+    """Return which share of the nearest passages both indexes put first; chance agrees on one, rarely on several."""
+    first = {candidate.chunk_id for candidate in worded[:_COMPARED]}
+    return sum(candidate.chunk_id in first for candidate in near[:_COMPARED]) / _COMPARED

@@ -2,6 +2,7 @@
 
 import json
 import random
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
@@ -22,10 +23,8 @@ from kb.vectorcache import VectorCache, VectorFileBroken
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
 
-STRONG = Evidence(
-    similarity=0.92, lead=0.06, best_share=1.0, joint_share=1.0, known_share=1.0, agreement=1.0, length=1.6
-)
-WEAK = Evidence(similarity=0.80, lead=0.01, best_share=0.1, joint_share=0.2, known_share=0.3, agreement=0.0, length=1.6)
+STRONG = Evidence(similarity=0.92, lead=0.06, best_share=1.0, joint_share=1.0, known_share=1.0, overlap=0.6, length=1.6)
+WEAK = Evidence(similarity=0.80, lead=0.01, best_share=0.1, joint_share=0.2, known_share=0.3, overlap=0.0, length=1.6)
 
 
 def test_the_packaged_model_ships_fitted() -> None:
@@ -173,3 +172,33 @@ def test_the_packaged_model_reads_past_a_nul_and_bounds_its_time() -> None:
         for passage in model.passages(["Track your parcel on its way.", "Wash the tent by hand."])
     )
     assert near > far
+
+
+def test_no_evidence_speaks_against_an_answer_and_probabilities_stay_apart() -> None:
+    rows = [*examples("a"), *examples("b")]
+    misled = [
+        Example(
+            row.corpus, row.name, "", row.is_answerable, [replace(row.parts[0], lead=0.0 if row.is_answerable else 0.1)]
+        )
+        for row in rows
+    ]
+    calibration = fit(misled, ("similarity", "lead"))
+    assert calibration.weights["lead"] == 0.0
+    sure = [calibration.confidence(row.parts[0]) for row in misled if row.is_answerable]
+    assert sum(sure) / len(sure) > 0.8  # the strong decay alone would leave them all near one half
+
+
+@pytest.mark.django_db
+def test_kb_calibrate_spares_a_corpus_foreign_questions_it_answers(
+    workspace: Workspace, other_workspace: Workspace, tmp_path: Path
+) -> None:
+    path = question_file(tmp_path / "own.jsonl", ["where is it", "how is it"])
+    foreign = question_file(tmp_path / "foreign.jsonl", [f"what time is {n}" for n in range(12)])
+    corpora = [f"--corpus={row.slug}={path}" for row in (workspace, other_workspace)]
+    said = StringIO()
+    options = [f"--foreign={foreign}={workspace.slug}", f"--check={workspace.slug}={path},{foreign}", "--json"]
+    call_command("kb_calibrate", *corpora, *options, stdout=said)
+    report = json.loads(said.getvalue())["report"]
+    assert report[f"only checked, {workspace.slug}"]["unanswerable"] == 12
+    halves = {row.slug: report[f"other half, {row.slug}"]["unanswerable"] for row in (workspace, other_workspace)}
+    assert halves[workspace.slug] < halves[other_workspace.slug]

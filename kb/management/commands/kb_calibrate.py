@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from kb.calibrating import Corpus, fit_and_check, read_texts, sampled
+from kb.calibrating import Corpus, Foreign, fit_and_check, read_texts, sampled
 from kb.recipes import active_recipe
 from supportbot.accounts.commands import ProductCommand, workspace_named
 
@@ -14,7 +14,8 @@ from supportbot.accounts.commands import ProductCommand, workspace_named
 class Command(ProductCommand):
     help = (
         "Fit the confidence of searches. Every workspace's questions count as answerable there and as unanswerable in "
-        "the others; files of --foreign count as unanswerable everywhere. Half of all questions is kept for the check."
+        "the others; files of --foreign count as unanswerable too. Reported is what fits on half of the questions, "
+        "and on all corpora but one, make of the rest; the calibration itself is fitted on everything."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -26,7 +27,20 @@ class Command(ProductCommand):
             metavar="SLUG=ANSWERABLE.jsonl[,UNANSWERABLE.jsonl]",
             help="a workspace and its questions; at least two are needed",
         )
-        parser.add_argument("--foreign", action="append", default=[], type=Path, metavar="FILE.jsonl")
+        parser.add_argument(
+            "--foreign",
+            action="append",
+            default=[],
+            metavar="FILE.jsonl[=SLUG,...]",
+            help="questions of another field; not put to the corpora named, which answer some of them",
+        )
+        parser.add_argument(
+            "--check",
+            action="append",
+            default=[],
+            metavar="SLUG=ANSWERABLE.jsonl,UNANSWERABLE.jsonl",
+            help="a workspace that is judged but not fitted on",
+        )
         parser.add_argument("--out", type=Path, help="write the calibration here (else it is only printed)")
         parser.add_argument("--store", action="store_true", help="use it from now on for the active recipe")
 
@@ -34,8 +48,8 @@ class Command(ProductCommand):
         corpora = [_corpus(text) for text in options["corpus"]]
         if len(corpora) < 2:
             raise CommandError("Name at least two corpora: the questions of one are the unanswerable ones of another.")
-        foreign = [text for path in options["foreign"] for text in sampled(read_texts(path))]
-        calibration, report = fit_and_check(corpora, foreign)
+        foreign = [_foreign(text) for text in options["foreign"]]
+        calibration, report = fit_and_check(corpora, foreign, [_corpus(text) for text in options["check"]])
         if options["out"]:
             options["out"].write_text(json.dumps(calibration, indent=1) + "\n", encoding="utf-8")
         if options["store"]:
@@ -50,6 +64,11 @@ class Command(ProductCommand):
             for name, row in facts["report"].items()
         ]
         return "\n".join([*lines, json.dumps(facts["calibration"], indent=1)])
+
+
+def _foreign(text: str) -> Foreign:
+    name, _, spared = text.partition("=")
+    return Foreign(sampled(read_texts(Path(name))), frozenset(spared.split(",")))
 
 
 def _corpus(text: str) -> Corpus:
