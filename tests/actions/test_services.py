@@ -1,14 +1,17 @@
 """From a wish to the money, through the services that chat, REST and commands call."""
 
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 from django.utils.timezone import now
 
 from actions import errors
+from actions.cards import proposed_payload, state_payload
 from actions.models import ActionRequest, AuditEntry, LedgerEntry
 from actions.policies import policy_of, switch
 from actions.principals import Principal
@@ -17,6 +20,7 @@ from actions.states import State
 from actions.sweeping import expire_waiting
 from actions.testing import FakeShop, Refund, run_queued
 from supportbot.accounts.models import Customer, User
+from supportbot.accounts.scope import workspace_scope
 from supportbot.errors import NotFound
 from supportbot.outbox.models import Announcement
 from tests.actions.conftest import REFUND, limit, signed_in_as
@@ -311,3 +315,50 @@ def test_a_refusal_can_always_be_put_on_record(shop: FakeShop, principal: Princi
     assert codes() == ["invalid_arguments"]
     with pytest.raises(errors.UnknownAction):
         propose(principal, "refund\x00\ud800", "{}", proposal_key="turn:1:1")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("has_one_key", [True, False])
+def test_twenty_equal_proposals_at_once_are_one_request(
+    shop: FakeShop, principal: Principal, has_one_key: bool
+) -> None:
+    start, found = threading.Barrier(20), []
+
+    def ask(number: int) -> None:
+        key = "turn:1:1" if has_one_key else f"turn:{number}:1"
+        try:
+            start.wait(10)
+            with workspace_scope(principal.workspace_id):
+                found.append(propose(principal, "refund_order", REFUND, proposal_key=key).pk)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=ask, args=[number]) for number in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert len(found) == 20 and len(set(found)) == 1
+    assert ActionRequest.objects.get().state == State.AWAITING_CONFIRMATION
+
+
+def test_what_was_refused_before_it_was_complete_still_has_a_face(proposals: Callable[..., ActionRequest]) -> None:
+    request = proposals(order_id="Z-9999")
+    assert state_payload(request) == {
+        "request": str(request.pk), "action": "refund_order", "title": "Refund an order",
+        "reason": {"code": "order_not_found", "text": "There is no order Z-9999 in your account."},
+    }  # fmt: skip
+
+
+def test_a_card_is_made_from_its_row(card: ActionRequest) -> None:
+    payload = proposed_payload(card)
+    assert (payload["title"], payload["button"]) == ("Refund €49.90", "Refund €49.90")
+    assert payload["rows"] == [
+        {"label": "Refund", "value": "€49.90"},
+        {"label": "For", "value": "Alder merino base layer, M"},
+        {"label": "Order", "value": "A-1001"},
+        {"label": "Reason", "value": "Arrived damaged"},
+        {"label": "To", "value": "Visa ending 4417"},
+    ]
+    card.locale = "de"
+    assert proposed_payload(card)["title"] == "49,90 € erstatten"
