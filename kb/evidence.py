@@ -8,7 +8,7 @@ from kb.candidates import Scope, Survey, words_found
 from kb.confidence import Evidence
 from kb.fusion import Candidate, Found, lead
 from kb.lexical import Term
-from kb.wordquery import rarity
+from kb.wordquery import known_share, rarity
 
 # An answer is made of the first few passages; words found further down do not help it.
 FIRST_PASSAGES = 5
@@ -26,13 +26,12 @@ def gathered(
     """Return the evidence for one part of a question; `first` are its best passages."""
     weights = [rarity(survey.counts[term.word], survey.chunks) for term in terms]
     found = words_found(scope, first[:FIRST_PASSAGES], terms)
-    known = [survey.counts[term.word] > 0 for term in terms]
     return Evidence(
         similarity=part.near[0].similarity or 0.0 if part.near else 0.0,
         lead=lead(part.near),
         best_share=max((_share(weights, row) for row in found), default=0.0),
         joint_share=_share(weights, [any(column) for column in zip(*found, strict=True)]),
-        known_share=_share(weights, known),
+        known_share=known_share(terms, survey),
         overlap=_overlap(part.near, part.worded),
         length=math.log1p(len(terms)),
     )

@@ -34,6 +34,9 @@ class Found:
 
     near: Sequence[Candidate]
     worded: Sequence[Candidate]
+    # Which share of the question's words, by rarity, the viewer's passages hold at all. Where the telling word is
+    # unknown ("wie lange dauert eine Rückvergütung"), a match of the others says little.
+    known: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,7 @@ def ordered(scores: Mapping[UUID, float]) -> list[UUID]:
 
 def _gains(part: Found, top: float, weights: Weights) -> dict[UUID, float]:
     best = max((candidate.words for candidate in part.worded), default=0.0) or 1.0
-    shares = {candidate.chunk_id: candidate.words / best for candidate in part.worded}
+    shares = {candidate.chunk_id: part.known * candidate.words / best for candidate in part.worded}
     if not part.near:
         return {key: weights.words * (share - 1) for key, share in shares.items()}
     spread = lead(part.near) or 1.0

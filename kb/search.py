@@ -6,7 +6,7 @@ is put in order by `kb.fusion` and read once more through `kb.access`; only that
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Literal
 from uuid import UUID
@@ -25,7 +25,7 @@ from kb.lexical import words as words_of
 from kb.models import Chunk, Recipe
 from kb.passages import Passage, passages_of
 from kb.recipes import active_recipe, embedder_of
-from kb.wordquery import word_query
+from kb.wordquery import known_share, word_query
 from supportbot.accounts.scope import current_workspace_id
 
 __all__ = ["Mode", "Passage", "Retrieval", "evidence_for", "search"]
@@ -100,6 +100,8 @@ def _look(query: str, viewer: Viewer, mode: Mode, depth: int) -> _Look:
         _found(scope, counted, vector, words if mode != "vector" else [], depth)
         for vector, words in zip(vectors, said, strict=True)
     ]
+    if len(parts) == 1:  # a long message tells of persons and places too, which no article has to know
+        parts = [replace(parts[0], known=known_share(said[0], counted))]
     return _Look(scope, counted, said, parts)
 
 

@@ -28,6 +28,13 @@ def rarity(count: int, chunks: int) -> float:
     return math.log(1 + (max(chunks, count) - count + 0.5) / (count + 0.5))
 
 
+def known_share(terms: Sequence[Term], survey: Survey) -> float:
+    """Return the share of `terms`, by rarity, that stands anywhere in scope; 0 of none."""
+    weights = [(rarity(survey.counts[term.word], survey.chunks), survey.counts[term.word] > 0) for term in terms]
+    total = sum(weight for weight, _ in weights)
+    return sum(weight for weight, is_known in weights if is_known) / total if total else 0.0
+
+
 def word_query(terms: Sequence[Term], survey: Survey) -> WordQuery | None:
     """Return how to look `terms` up; None if none of them stands anywhere in scope."""
     known = sorted((term for term in terms if survey.counts[term.word]), key=lambda term: survey.counts[term.word])

@@ -9,7 +9,7 @@ from kb.fusion import Candidate, Found, fused, ordered, preferring
 from kb.lexical import Term
 from kb.measures import difference, mean, percentile, scored
 from kb.questions import MOST_PARTS, ONE_PART_WORDS, cleaned, parts
-from kb.wordquery import rarity, word_query
+from kb.wordquery import known_share, rarity, word_query
 
 A, B, C, D = (UUID(int=number) for number in range(1, 5))
 
@@ -34,6 +34,20 @@ def test_a_passage_both_indexes_find_passes_one_that_is_a_little_nearer() -> Non
 def test_words_alone_do_not_pass_a_passage_that_is_near_and_worded() -> None:
     found = Found(near((A, 0.90), (C, 0.80)), [Candidate(A, 0.90, 3.0), Candidate(B, None, 3.0)])
     assert ordered(fused([found]))[0] == A
+
+
+def test_words_say_less_where_the_telling_one_is_unknown() -> None:
+    near_ones, worded = near((A, 0.90), (B, 0.86), (C, 0.80)), [Candidate(B, 0.86, 3.0)]
+    assert ordered(fused([Found(near_ones, worded)]))[0] == B
+    assert ordered(fused([Found(near_ones, worded, known=0.3)]))[0] == A
+
+
+def test_the_known_share_weighs_an_unknown_word_most() -> None:
+    common, unknown = Term("dauert", ("dau",)), Term("vergütung", ("vergut",))
+    counted = Survey(100, {"dauert": 40, "vergütung": 0})
+    assert known_share([common], counted) == 1.0
+    assert known_share([common, unknown], counted) < 0.2
+    assert known_share([], counted) == 0.0
 
 
 @pytest.mark.parametrize("scale", [0.1, 1.0])
