@@ -1,0 +1,81 @@
+"""How the sentences of the passages are compared with the question before the built-in answerer chooses."""
+
+import pytest
+from pytest_django.fixtures import Settings
+
+from kb.ports import embedder
+from kb.testing import HashEmbedder
+from supportbot.accounts.scope import workspace_scope
+from supportbot.assistant import nearness
+from supportbot.assistant.context import build_context
+from supportbot.assistant.nearness import nearness_of
+from supportbot.chat.models import Conversation
+from supportbot.chat.services import add_customer_message
+from supportbot.chat.turns import claim_turn
+from supportbot.llm.types import ModelRequest, Source
+
+ZIP = "A new zip costs 25 euro."
+POLE = "A new pole costs 18 euro."
+REQUEST = ModelRequest(
+    "answer", (), question="what does a new zip cost", sources=(Source(1, "Repairs", f"{ZIP} {POLE}", "en"),)
+)
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered() -> None:
+    nearness._vector.cache_clear()
+
+
+def book() -> list[str]:
+    used = embedder()
+    assert isinstance(used, HashEmbedder)
+    return used.embedded
+
+
+def test_the_sentence_that_means_the_question_is_nearer() -> None:
+    near = nearness_of(REQUEST)
+    assert near.keys() == {ZIP, POLE}
+    assert 1 >= near[ZIP] > near[POLE] > 0
+
+
+def test_a_sentence_asked_for_again_is_embedded_once() -> None:
+    assert nearness_of(REQUEST) == nearness_of(REQUEST)
+    assert sorted(book()) == sorted([f"Repairs\n{ZIP}", f"Repairs\n{POLE}"])
+
+
+def test_an_embedder_that_does_not_answer_leaves_it_to_words() -> None:
+    embedder().fail_after(1)  # type: ignore[attr-defined]  # the HashEmbedder of these tests
+    assert nearness_of(REQUEST) == {}
+
+
+def test_a_model_of_one_s_own_reads_for_itself(settings: Settings) -> None:
+    settings.OPENAI_MODEL = "some-model"
+    assert nearness_of(REQUEST) == {}
+    assert book() == []
+
+
+def test_one_sentence_needs_no_comparison() -> None:
+    assert nearness_of(ModelRequest("answer", (), question="zip", sources=(Source(1, "Zip", ZIP, "en"),))) == {}
+    assert book() == []
+
+
+@pytest.mark.django_db
+def test_a_turn_hands_over_nearness_and_the_strength_of_its_sources(conversation: Conversation) -> None:
+    with workspace_scope(conversation.workspace_id):
+        add_customer_message(conversation.pk, text="How long can I return unused items?", client_id="c1")
+        claim = claim_turn("test-runner")
+        assert claim is not None
+        request = build_context(claim).request
+    assert request.is_answerable
+    assert "You can return unused items within 60 days of delivery." in request.nearness
+    assert request.sources[0].weight == 1.0
+    assert all(0 < source.weight <= 1 for source in request.sources)
+
+
+@pytest.mark.django_db
+def test_a_bare_follow_up_says_what_was_looked_up(conversation: Conversation) -> None:
+    with workspace_scope(conversation.workspace_id):
+        add_customer_message(conversation.pk, text="How long can I return unused items?", client_id="c1")
+        first = claim_turn("test-runner")
+        assert first is not None
+        assert build_context(first).request.sought == "How long can I return unused items?"

@@ -1,0 +1,133 @@
+"""Which sentences the built-in answerer quotes when several of them speak of the subject."""
+
+from typing import Any
+
+import pytest
+
+from supportbot.llm.extractive.answerer import reply_to
+from supportbot.llm.extractive.meaning import CANDIDATES, worth_comparing
+from supportbot.llm.extractive.phrases import say
+from supportbot.llm.extractive.words import stem
+from supportbot.llm.types import ModelRequest, Source
+
+DRYER = "Without a dryer, hang the jacket up to dry."
+WOOL = "Do not put the base layer into the dryer."
+BOTH = Source(1, "Washing", f"{DRYER} {WOOL}", "en")
+
+
+def request(question: str, *sources: Source, **changes: Any) -> ModelRequest:
+    return ModelRequest("answer", (), question=question, sources=sources, **changes)
+
+
+def answer(question: str, *sources: Source, **changes: Any) -> str:
+    return reply_to(request(question, *sources, **changes)).text
+
+
+def test_of_sentences_with_the_same_words_the_nearer_in_meaning_is_quoted() -> None:
+    asked = "can the Alder go in the dryer"
+    assert answer(asked, BOTH, nearness={DRYER: 0.81, WOOL: 0.88}) == f"{WOOL} [1]"
+    assert answer(asked, BOTH, nearness={DRYER: 0.88, WOOL: 0.81}) == f"{DRYER} [1]"
+
+
+def test_nearness_counts_the_same_in_every_model_s_band() -> None:
+    asked = "can the Alder go in the dryer"
+    narrow = answer(asked, BOTH, nearness={DRYER: 0.861, WOOL: 0.864})
+    assert narrow == answer(asked, BOTH, nearness={DRYER: -0.2, WOOL: 0.7}) == f"{WOOL} [1]"
+
+
+def test_nearness_that_is_all_the_same_decides_nothing() -> None:
+    asked = "can the Alder go in the dryer"
+    assert answer(asked, BOTH, nearness={DRYER: 0.5, WOOL: 0.5}) == answer(asked, BOTH)
+
+
+@pytest.mark.parametrize("strong", [1, 2])
+def test_of_equal_sentences_the_one_that_search_stands_by_is_quoted(strong: int) -> None:
+    weights = {1: 0.3, 2: 0.3} | {strong: 1.0}
+    sources = (
+        Source(1, "Repairs", "A zip is repaired within ten days.", "en", weight=weights[1]),
+        Source(2, "Repairs", "A zip is repaired within two days.", "en", weight=weights[2]),
+    )
+    assert answer("zip repaired", *sources).startswith(f"A zip is repaired within {('ten', 'two')[strong - 1]} days.")
+
+
+def test_a_follow_up_is_answered_by_what_was_looked_up() -> None:
+    source = Source(1, "Delivery", "Delivery to Austria takes 4 days. Delivery to Switzerland takes 6 days.", "en")
+    looked_up = "Do you ship to Switzerland? and how long?"
+    assert answer("and how long?", source, looked_up=looked_up).startswith("Delivery to Switzerland")
+
+
+def test_a_further_sentence_about_something_else_is_left_out() -> None:
+    source = Source(
+        1,
+        "Gift cards",
+        "A gift card is valid for three years. A gift card comes by e-mail. A voucher card is no gift card.",
+        "en",
+    )
+    assert answer("how long is a gift card valid", source) == "A gift card is valid for three years. [1]"
+
+
+def test_the_best_paragraph_comes_before_what_else_answers() -> None:
+    source = Source(
+        1,
+        "Proofing",
+        "Proofing spray protects the jacket. It smells.\n\nProofing the jacket is needed after 20 washes.",
+        "en",
+    )
+    near = {
+        "Proofing spray protects the jacket.": 0.80,
+        "Proofing the jacket is needed after 20 washes.": 0.85,
+        "It smells.": 0.2,
+    }
+    text = answer("proofing jacket", source, nearness=near)
+    assert text == "Proofing the jacket is needed after 20 washes. [1] Proofing spray protects the jacket. [1]"
+
+
+@pytest.mark.parametrize(
+    "noise",
+    [
+        "- [Delete a device](/delete)\n- [Add a device](/add)",
+        "```\ndelete a device --now\n```",
+        "To delete a device:\n\n![menu](menu.png)",
+        "Learn how to delete a device.",
+        "In this article: delete a device.",
+        "Siehe auch: delete a device.",
+    ],
+)
+def test_pointers_code_and_cut_off_leads_are_not_quoted(noise: str) -> None:
+    source = Source(1, "Devices", f"{noise}\n\nPress the bin beside a device and it is gone.", "en")
+    assert answer("delete a device", source) == "Press the bin beside a device and it is gone. [1]"
+
+
+def test_a_date_answers_how_long() -> None:
+    source = Source(1, "Karten", "Die Karte ist hübsch verpackt.\n\nDie Karte gilt bis 31. Dezember.", "de")
+    assert answer("Wie lange hält die Karte?", source).startswith("Die Karte gilt bis 31. Dezember. [1]")
+
+
+@pytest.mark.parametrize(
+    ("form", "verb"),
+    [
+        ("zurückzuschicken", "zurückschicken"),
+        ("zurückgeschickt", "zurückschicken"),
+        ("abgelehnt", "ablehnen"),
+        ("umzutauschen", "umtauschen"),
+        ("ausgegeben", "ausgeben"),
+    ],
+)
+def test_parted_verbs_are_one_word(form: str, verb: str) -> None:
+    assert stem(form) == stem(verb)
+
+
+def test_few_sentences_are_worth_comparing_each_in_its_place() -> None:
+    body = "## Cost\n\n" + " ".join(f"Repair number {number} of the zip costs money." for number in range(20))
+    texts = worth_comparing(request("what does a zip repair cost", Source(1, "Zips", body, "en")))
+    assert len(texts) == CANDIDATES
+    assert texts["Repair number 0 of the zip costs money."] == "Zips\nCost\nRepair number 0 of the zip costs money."
+
+
+def test_nothing_is_worth_comparing_where_nothing_is_quoted() -> None:
+    assert worth_comparing(request("anything", BOTH, is_answerable=False)) == {}
+    assert worth_comparing(request("anything")) == {}
+
+
+def test_an_answerable_question_with_a_sentence_is_never_not_found() -> None:
+    assert answer("qwertz", Source(1, "Zips", "A zip costs money.", "en")) != say("not_found", "en")
