@@ -52,6 +52,24 @@ def test_a_quotation_keeps_its_source_to_the_character(step: int) -> None:
     assert not answer.is_abstention
 
 
+@pytest.mark.parametrize(
+    "quote",
+    [
+        "1. Open *Account*, *Delete my account*.",
+        "**Boots** can be exchanged once.",
+        "Write to [our team](/team).",
+        "Choose `Apply`.",
+    ],
+)
+def test_a_quotation_is_whole_markdown(quote: str) -> None:
+    body = f"Before.\n\n{quote}\n\nAfter it."
+    draft = Draft((passage(body),), "en")
+    draft.write(quote.translate(str.maketrans("", "", "*`[]")).replace("(/team)", "") + " [1]")
+    draft.finish()
+    [span] = draft.answer(by="builtin").citations
+    assert span.quote == quote
+
+
 def test_spans_count_from_the_start_of_the_article() -> None:
     draft = Draft((passage(offset=500),), "en")
     draft.write("Gift cards cannot be returned. [1]")
