@@ -10,7 +10,7 @@ from supportbot.accounts.models import Customer
 from supportbot.assistant.runner import carry_out
 from supportbot.asyncdb import db
 from supportbot.chat.models import Conversation
-from supportbot.chat.selectors import events_after
+from supportbot.chat.selectors import answer_to, events_after
 from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.chat.signals import EventView
 from supportbot.chat.stream import switchboard
@@ -80,14 +80,19 @@ async def ask(conversation: Conversation, text: str) -> Asked:
 
 
 async def _wait_for_end(conversation_id: UUID, after: int) -> list[EventView]:
-    """Return the events from the question to the end of its answer."""
+    """Return the events from the question to the end of its own answer."""
     try:
         async with asyncio.timeout(WAIT_SECONDS):
             while True:
                 events = await db(events_after, conversation_id, after)
-                ends = [place for place, event in enumerate(events) if event.event in _ENDINGS]
+                answer = str(await db(answer_to, conversation_id, after))
+                ends = [place for place, event in enumerate(events) if _ends(event, answer)]
                 if ends:
                     return events[: ends[0] + 1]
                 await asyncio.sleep(POLL_SECONDS)
     except TimeoutError as error:
         raise NoAnswer() from error
+
+
+def _ends(event: EventView, answer: str) -> bool:
+    return event.event in _ENDINGS and event.payload["message"] == answer

@@ -36,12 +36,12 @@ class TurnContext:
 def build_context(claim: Claim) -> TurnContext:
     """Read the conversation, search the knowledge base and put the request together."""
     conversation = Conversation.objects.select_related("customer", "workspace").get(pk=claim.conversation_id)
-    messages = [message for message in history(conversation, limit=HISTORY_MESSAGES) if message.source in _ROLES]
-    question = normalised("\n".join(_unanswered(messages)))
+    messages, waiting = _heard(conversation, claim)
+    question = normalised("\n".join(message.text for message in waiting))
     language = detect(question, base_language(conversation.locale))
     said_before = tuple(
         llm.ChatMessage(_ROLES[Source(message.source)], normalised(message.text))  # type: ignore[arg-type]  # a Role
-        for message in messages
+        for message in (*messages, *waiting)
     )
     looked_up, found = _retrieve(conversation, question, said_before, language)
     instructions = answer_instructions(
@@ -60,18 +60,19 @@ def build_context(claim: Claim) -> TurnContext:
         conversation_id=conversation.pk,
         turn_id=claim.turn_id,
     )
-    said = tuple(message.text for message in messages if message.source == Source.CUSTOMER)
+    said = tuple(message.text for message in (*messages, *waiting) if message.source == Source.CUSTOMER)
     return TurnContext(replace(request, nearness=nearness_of(request)), found.passages, language, said)
 
 
-def _unanswered(messages: Sequence[Message]) -> list[str]:
-    """Return the customer's texts since anybody last answered."""
-    waiting: list[str] = []
-    for message in reversed(messages):
-        if message.source != Source.CUSTOMER:
-            break
-        waiting.append(message.text)
-    return waiting[::-1]
+def _heard(conversation: Conversation, claim: Claim) -> tuple[list[Message], list[Message]]:
+    """Return what was said before, and what the customer says in the messages that this turn answers.
+
+    What came later waits for its own turn. An answer that was stopped is no part of the next try.
+    """
+    messages = [message for message in history(conversation, limit=HISTORY_MESSAGES) if message.source in _ROLES]
+    known = [message for message in messages if message.seq <= claim.through_seq]
+    asked = [message for message in known if message.source == Source.CUSTOMER and message.seq > claim.from_seq]
+    return [message for message in known if message not in asked], asked
 
 
 def _retrieve(

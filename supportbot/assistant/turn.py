@@ -56,6 +56,7 @@ class Turn:
         self._is_stopped = False
         self._is_void = False
         self._writing: asyncio.Task[Answer] | None = None
+        self._claim_in_use = asyncio.Lock()
 
     async def run(self) -> None:
         """Answer and store the answer, or say openly that it failed."""
@@ -80,6 +81,8 @@ class Turn:
     async def _write(self) -> Answer:
         """Return the answer, whole or as far as it was shown when it was stopped; raises LeaseLost or LlmError."""
         self._writing = asyncio.create_task(self._compose())
+        if self._is_void or self._is_stopped:  # heard before there was anything to stop
+            self._writing.cancel()
         try:
             return await self._writing
         except asyncio.CancelledError:
@@ -131,7 +134,8 @@ class Turn:
         """Another route answers from nothing: silently, unless words were shown already."""
         self._begin_draft(context)
         if self._voice.text:
-            self.claim = await db(restart_attempt, self.claim)
+            async with self._claim_in_use:
+                self.claim = await db(restart_attempt, self.claim)
             self._voice.begin_again(self.claim)
 
     def _begin_draft(self, context: TurnContext) -> None:
@@ -184,7 +188,8 @@ class Turn:
         while True:
             await asyncio.sleep(SAVE_EVERY_SECONDS)
             try:
-                is_stopped = await db(extend_lease, self.claim, text=self._voice.text, index=self._voice.index)
+                async with self._claim_in_use:  # an attempt that changes meanwhile would look like a loss
+                    is_stopped = await db(extend_lease, self.claim, text=self._voice.text, index=self._voice.index)
             except LeaseLost:
                 self._is_void = True
                 self._cancel()

@@ -49,6 +49,8 @@ class Conversation(TenantModel):
     agent = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     last_seq = models.PositiveBigIntegerField(default=0)
     last_public_seq = models.PositiveBigIntegerField(default=0)
+    # Up to here every message of the customer's has been answered, by the assistant or a person.
+    answered_seq = models.PositiveBigIntegerField(default=0)
     # The assistant's context begins after this event: what a person settled is not argued again.
     episode_start_seq = models.PositiveBigIntegerField(default=0)
     handoff_note = models.TextField(blank=True)
@@ -179,6 +181,9 @@ class Turn(TenantModel):
     lease_until = models.DateTimeField(null=True)
     stop_requested = models.BooleanField(default=False)
     message_id = models.UUIDField(default=uuid7, unique=True)  # of the assistant's message to come
+    # What it answers: the customer's messages with from_seq < seq <= through_seq, fixed when it is first claimed.
+    from_seq = models.PositiveBigIntegerField(null=True)
+    through_seq = models.PositiveBigIntegerField(null=True)
     partial_text = models.TextField(blank=True)
     partial_index = models.PositiveIntegerField(default=0)
     failure_code = models.CharField(max_length=40, blank=True)

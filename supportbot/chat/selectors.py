@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from uuid import UUID
 
-from django.db.models import Max, Min, QuerySet
+from django.db.models import Min, QuerySet
 from django.utils.timezone import now
 
 from supportbot.accounts.scope import across_workspaces
@@ -11,7 +11,6 @@ from supportbot.chat.models import Audience, Conversation, ConversationEvent, Me
 from supportbot.chat.signals import EventView, TurnView
 
 MAX_EVENTS = 500
-ANSWERERS = (Source.ASSISTANT, Source.AGENT)
 
 
 def events_after(
@@ -68,8 +67,14 @@ def history(conversation: Conversation, *, limit: int = 20) -> list[Message]:
 
 def first_unanswered_seq(conversation: Conversation) -> int | None:
     """Return where the customer's messages begin that neither a person nor the assistant has answered; None if none."""
-    public = Message.objects.filter(conversation=conversation, audience=Audience.EVERYONE)
-    answered: int = public.filter(source__in=ANSWERERS).aggregate(last=Max("seq", default=0))["last"]
-    waiting = public.filter(source=Source.CUSTOMER, seq__gt=answered)
+    waiting = Message.objects.filter(
+        conversation=conversation, source=Source.CUSTOMER, seq__gt=conversation.answered_seq
+    )
     first: int | None = waiting.aggregate(first=Min("seq"))["first"]
     return first
+
+
+def answer_to(conversation_id: UUID, seq: int) -> UUID | None:
+    """Return the id of the message that answers, or will answer, the customer's at `seq`; None before a claim."""
+    turn = Turn.objects.filter(conversation_id=conversation_id, from_seq__lt=seq, through_seq__gte=seq)
+    return turn.order_by("-created_at", "-id").values_list("message_id", flat=True).first()

@@ -12,7 +12,7 @@ from supportbot.chat.models import Audience, Conversation, Message, Source
 from supportbot.chat.notice import ai_notice
 from supportbot.chat.selectors import first_unanswered_seq
 from supportbot.chat.texts import clean_client_id, clean_text
-from supportbot.chat.turns import start_turn
+from supportbot.chat.turns import mark_answered, start_turn
 from supportbot.ids import uuid7
 from supportbot.outbox.services import announce
 
@@ -65,6 +65,7 @@ def add_agent_message(conversation_id: UUID, *, text: str, author: User, client_
     if conversation.mode != Conversation.Mode.PERSON or conversation.agent_id != author.pk:
         raise NotYours()
     receipt = _add_message(conversation, Source.AGENT, text, client_id=client_id, author=author)
+    mark_answered(conversation, receipt.seq)
     announce("agent_replied", receipt.message_id, workspace_id=conversation.workspace_pk)
     return receipt
 

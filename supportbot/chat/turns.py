@@ -5,7 +5,7 @@ and LeaseLost is raised: a zombie can neither speak nor end a turn. A turn whose
 the next attempt; at the second loss it fails openly. Times are the database's.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -16,18 +16,19 @@ from django.db.models.functions import Now
 
 from supportbot.accounts.scope import across_workspaces, current_workspace_id, workspace_scope
 from supportbot.chat.errors import LeaseLost, NothingToRetry
-from supportbot.chat.log import append_event, lock_conversation, tell_after_commit
+from supportbot.chat.log import append_event, lock_conversation, tell_after_commit, touch
 from supportbot.chat.models import Citation, Conversation, Message, Source, Turn
 from supportbot.chat.signals import StopRequested, TurnsSuperseded, TurnWaiting
 
 LEASE: Final = timedelta(seconds=5)
 MAX_LOSSES: Final = 1
 OPEN: Final = (Turn.State.PENDING, Turn.State.RUNNING)
+RETRIABLE: Final = (Turn.State.FAILED, Turn.State.STOPPED)
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A runner's right to carry out one attempt of a turn."""
+    """A runner's right to carry out one attempt of a turn: to answer what was said in from_seq < seq <= through_seq."""
 
     turn_id: UUID
     workspace_id: UUID
@@ -36,6 +37,8 @@ class Claim:
     kind: str
     attempt: int
     runner: str
+    from_seq: int
+    through_seq: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +123,21 @@ def _claimable() -> Any:
 def _claim(turn: Turn, runner: str) -> Claim | None:
     """Claim a locked turn; None if it was lost too often."""
     conversation = turn.conversation
+    if turn.stop_requested:
+        _end_stopped(conversation, turn, through_seq=turn.through_seq or conversation.last_seq)
+        return None
     # A runner that gave its turn up has left no name behind: that is no loss.
     was_lost = turn.state == Turn.State.RUNNING and turn.runner != ""
     if was_lost and turn.losses >= MAX_LOSSES:
         _fail(conversation, turn, "runner_lost")
         return None
+    # What is said from now on waits for the next turn.
+    from_seq = conversation.answered_seq if turn.from_seq is None else turn.from_seq
+    through_seq = conversation.last_seq if turn.through_seq is None else turn.through_seq
     Turn.objects.filter(pk=turn.pk).update(
         state=Turn.State.RUNNING,
+        from_seq=from_seq,
+        through_seq=through_seq,
         attempt=turn.attempt + 1,
         runner=runner,
         lease_until=Now() + LEASE,
@@ -135,8 +146,17 @@ def _claim(turn: Turn, runner: str) -> Claim | None:
         partial_index=0,
         losses=turn.losses + was_lost,
     )
-    workspace_id = current_workspace_id()
-    claim = Claim(turn.pk, workspace_id, conversation.pk, turn.message_id, turn.kind, turn.attempt + 1, runner)
+    claim = Claim(
+        turn.pk,
+        current_workspace_id(),
+        conversation.pk,
+        turn.message_id,
+        turn.kind,
+        turn.attempt + 1,
+        runner,
+        from_seq,
+        through_seq,
+    )
     append_event(conversation, "assistant.started", {"message": str(turn.message_id), "attempt": claim.attempt})
     return claim
 
@@ -163,15 +183,7 @@ def restart_attempt(claim: Claim) -> Claim:
     if not _held(claim).update(attempt=attempt, lease_until=Now() + LEASE, partial_text="", partial_index=0):
         raise LeaseLost()
     append_event(conversation, "assistant.started", {"message": str(claim.message_id), "attempt": attempt})
-    return Claim(
-        claim.turn_id,
-        claim.workspace_id,
-        claim.conversation_id,
-        claim.message_id,
-        claim.kind,
-        attempt,
-        claim.runner,
-    )
+    return replace(claim, attempt=attempt)
 
 
 @transaction.atomic
@@ -182,6 +194,7 @@ def finish_turn(claim: Claim, answer: Answer) -> int:
     if not _held(claim).update(state=state, finished_at=Now(), partial_text=""):
         raise LeaseLost()
     event = append_event(conversation, "assistant.final", _final_payload(claim.message_id, answer))
+    mark_answered(conversation, claim.through_seq)
     message = Message.objects.create(
         id=claim.message_id,
         conversation=conversation,
@@ -195,6 +208,12 @@ def finish_turn(claim: Claim, answer: Answer) -> int:
         Citation.objects.bulk_create(_citation_rows(message, answer))
     _ring_for_next(conversation)
     return event.seq
+
+
+def mark_answered(conversation: Conversation, through_seq: int) -> None:
+    """Note for a locked conversation that its customer's messages up to there have been answered."""
+    if through_seq > conversation.answered_seq:
+        touch(conversation, answered_seq=through_seq)
 
 
 def _ring_for_next(conversation: Conversation) -> None:
@@ -298,22 +317,37 @@ def request_stop(conversation_id: UUID) -> None:
         Turn.objects.filter(pk=turn.pk).update(stop_requested=True)
         tell_after_commit(conversation_id, StopRequested(str(turn.pk)))
     for turn in Turn.objects.filter(conversation=conversation, state=Turn.State.PENDING):
-        Turn.objects.filter(pk=turn.pk).update(state=Turn.State.STOPPED, finished_at=Now())
-        stopped = Answer(text="", citations=(), by="builtin", is_stopped=True)
-        append_event(conversation, "assistant.final", _final_payload(turn.message_id, stopped))
+        _end_stopped(conversation, turn, through_seq=conversation.last_seq)
+
+
+def _end_stopped(conversation: Conversation, turn: Turn, *, through_seq: int) -> None:
+    """End a turn that nobody runs any more, with what was shown of it."""
+    Turn.objects.filter(pk=turn.pk).update(
+        state=Turn.State.STOPPED,
+        finished_at=Now(),
+        partial_text="",
+        from_seq=conversation.answered_seq if turn.from_seq is None else turn.from_seq,
+        through_seq=through_seq,
+    )
+    stopped = Answer(text=turn.partial_text, citations=(), by="builtin", is_stopped=True)
+    append_event(conversation, "assistant.final", _final_payload(turn.message_id, stopped))
+    mark_answered(conversation, through_seq)
 
 
 @transaction.atomic
 def retry_turn(conversation_id: UUID, message_id: UUID) -> None:
-    """Try a failed or stopped answer again as a new turn; raises NothingToRetry."""
+    """Try the newest answer again, if it failed or was stopped, as a new turn on the same messages.
+
+    Raises NothingToRetry for any other message: what was answered meanwhile is not asked again.
+    """
     conversation = lock_conversation(conversation_id)
-    may_retry = Turn.objects.filter(
-        conversation=conversation, message_id=message_id, state__in=[Turn.State.FAILED, Turn.State.STOPPED]
-    ).exists()
-    is_open = Turn.objects.filter(conversation=conversation, state__in=OPEN).exists()
-    if not may_retry or is_open or conversation.mode != Conversation.Mode.ASSISTANT:
+    replies = Turn.objects.filter(conversation=conversation, kind=Turn.Kind.REPLY)
+    newest = replies.order_by("-created_at", "-id").first()
+    may_retry = newest is not None and newest.message_id == message_id and newest.state in RETRIABLE
+    if newest is None or not may_retry or conversation.mode != Conversation.Mode.ASSISTANT:
         raise NothingToRetry()
-    start_turn(conversation)
+    Turn.objects.create(conversation=conversation, from_seq=newest.from_seq, through_seq=newest.through_seq)
+    tell_after_commit(conversation.pk, TurnWaiting())
 
 
 def supersede_turns(conversation: Conversation) -> None:

@@ -10,10 +10,11 @@ from django.conf import settings
 from supportbot.accounts.models import User
 from supportbot.accounts.scope import workspace_scope
 from supportbot.assistant.runner import carry_out
+from supportbot.assistant.turn import Turn as TurnInHand
 from supportbot.asyncdb import db
 from supportbot.chat.models import Citation, Conversation, Message
 from supportbot.chat.services import add_customer_message
-from supportbot.chat.signals import Delta, EventView, Signal
+from supportbot.chat.signals import Delta, EventView, Signal, StopRequested
 from supportbot.chat.stream import switchboard
 from supportbot.chat.turns import Claim, claim_turn, request_stop
 from supportbot.handoff import services as handoff
@@ -251,3 +252,40 @@ async def test_a_follow_up_is_searched_with_what_it_leans_on(conversation: Conve
     roles = [message.role for message in model.requests[1].messages]
     assert roles == ["system", "user", "assistant", "user"]
     assert model.requests[1].sources
+
+
+async def test_two_messages_during_an_answer_are_both_answered_next(conversation: Conversation, log: Log) -> None:
+    first = await db(say, conversation, "How long can I return something?")
+    gate = asyncio.Event()
+
+    def meanwhile() -> None:
+        with workspace_scope(conversation.workspace_pk):
+            add_customer_message(conversation.pk, text="Is the label free?", client_id="m1")
+            add_customer_message(conversation.pk, text="When is my refund paid?", client_id="m2")
+
+    def next_claim() -> Claim:
+        with workspace_scope(conversation.workspace_pk):
+            claim = claim_turn("test-runner")
+        assert claim is not None
+        return claim
+
+    script = ScriptedModel(Says(f"{QUOTE} [1]", waits_for=gate), Says("The label is free within Germany. [1]"))
+    with answering(script) as model:
+        running = asyncio.create_task(carry_out(first))
+        await db(meanwhile)
+        gate.set()
+        await running
+        await carry_out(await db(next_claim))
+
+    assert model.requests[1].question == "Is the label free?\nWhen is my refund paid?"
+    assert [message.role for message in model.requests[1].messages][-3:] == ["assistant", "user", "user"]
+
+
+async def test_a_stop_before_the_first_step_says_nothing(conversation: Conversation, log: Log) -> None:
+    claim = await db(say, conversation, "How long can I return something?")
+    turn = TurnInHand(claim)
+    turn._hear(StopRequested(str(claim.turn_id)))
+    with answering(ScriptedModel()):
+        await turn.run()
+    [final] = payloads(await db(log), "assistant.final")
+    assert (final["text"], final["stopped"]) == ("", True)

@@ -10,7 +10,7 @@ from supportbot.chat.errors import LeaseLost, NothingToRetry
 from supportbot.chat.log import lock_conversation
 from supportbot.chat.models import Conversation, Message, Turn
 from supportbot.chat.selectors import events_after, live_turn
-from supportbot.chat.services import add_customer_message, hand_over
+from supportbot.chat.services import add_customer_message, give_back, hand_over
 from supportbot.chat.turns import (
     Answer,
     Claim,
@@ -155,3 +155,60 @@ def test_a_restart_raises_the_attempt(claim: Claim, conversation: Conversation) 
     assert second.attempt == 2
     assert events_after(conversation.pk, 0)[-1].payload["attempt"] == 2
     finish_turn(second, ANSWER)
+
+
+def test_what_is_said_during_an_answer_belongs_to_the_next_turn(claim: Claim, conversation: Conversation) -> None:
+    for number in (2, 3):
+        add_customer_message(conversation.pk, text=f"More {number}", client_id=f"c{number}")
+    finish_turn(claim, ANSWER)
+    following = claim_turn("runner-1")
+    assert following is not None
+    assert (claim.from_seq, claim.through_seq) == (0, 2)
+    assert following.from_seq == claim.through_seq
+    asked = Message.objects.filter(
+        source="customer", seq__gt=following.from_seq, seq__lte=following.through_seq
+    ).values_list("text", flat=True)
+    assert list(asked) == ["More 2", "More 3"]
+
+
+def test_a_try_again_asks_the_same_again(claim: Claim, conversation: Conversation) -> None:
+    fail_turn(claim, "model_unavailable")
+    retry_turn(conversation.pk, claim.message_id)
+    add_customer_message(conversation.pk, text="Meanwhile", client_id="c2")
+    again = claim_turn("runner-1")
+    assert again is not None
+    assert (again.from_seq, again.through_seq) == (claim.from_seq, claim.through_seq)
+
+
+def test_a_failed_question_answered_with_the_next_one_is_not_tried_again(
+    claim: Claim, conversation: Conversation
+) -> None:
+    fail_turn(claim, "model_unavailable")
+    add_customer_message(conversation.pk, text="Hello?", client_id="c2")
+    following = claim_turn("runner-1")
+    assert following is not None
+    assert following.from_seq == claim.from_seq
+    finish_turn(following, ANSWER)
+    with pytest.raises(NothingToRetry):
+        retry_turn(conversation.pk, claim.message_id)
+
+
+def test_a_pending_question_outlives_a_takeover(claim: Claim, conversation: Conversation, bob: User) -> None:
+    add_customer_message(conversation.pk, text="Second", client_id="c2")
+    finish_turn(claim, ANSWER)
+    locked = lock_conversation(conversation.pk)
+    supersede_turns(locked)
+    hand_over(locked, mode=Conversation.Mode.PERSON, agent=bob)
+    give_back(lock_conversation(conversation.pk), note="")
+    following = claim_turn("runner-1")
+    assert following is not None
+    assert following.from_seq < Message.objects.get(text="Second").seq <= following.through_seq
+
+
+def test_a_lost_turn_that_was_stopped_does_not_speak_again(claim: Claim, conversation: Conversation) -> None:
+    extend_lease(claim, text="It arri", index=2)
+    request_stop(conversation.pk)
+    expire_lease()
+    assert claim_turn("runner-2") is None
+    final = events_after(conversation.pk, 0)[-1]
+    assert (final.event, final.payload["text"], final.payload["stopped"]) == ("assistant.final", "It arri", True)
