@@ -203,7 +203,7 @@ CELERY_BEAT_SCHEDULE = {
 OUTBOX_SCOPE = "supportbot.accounts.scope.workspace_scope"
 OUTBOX_CONSUMERS: dict[str, list[str]] = {
     "article_changed": ["kb.tasks.on_article_changed"],
-    "action_changed": [],
+    "action_changed": ["supportbot.assistant.receivers.on_action_changed"],
     "agent_replied": ["supportbot.handoff.mail.on_agent_replied"],
 }
 

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from pytest_django.fixtures import Settings
 
+from actions.policies import ensure_policies
+from actions.testing import FakeShop, connected
 from kb import ports
 from kb.index import sync_articles
 from kb.models import Article
@@ -63,3 +65,15 @@ def log(workspace: Workspace, conversation: Conversation) -> Callable[[], list[E
 
 def payloads(events: list[EventView], event: str) -> list[dict[str, Any]]:
     return [entry.payload for entry in events if entry.event == event]
+
+
+@pytest.fixture
+def shop(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeShop]:
+    """A merchant with two orders of Alice's and one of a stranger's; no broker hears of what is queued."""
+    monkeypatch.setattr("actions.publisher.publish", lambda workspace_id, request_id: None)
+    ensure_policies()
+    with connected(FakeShop()) as fake:
+        fake.add_order("A-1001", "cus_alice", total="49.90")
+        fake.add_order("A-1005", "cus_alice", total="60.00", delivered_days_ago=90)
+        fake.add_order("B-2002", "cus_stranger", total="75.00", delivered_days_ago=2)
+        yield fake

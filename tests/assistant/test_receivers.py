@@ -1,0 +1,198 @@
+"""What a conversation is told of its requests: each state once, in order, in words made from the row."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from actions.models import ActionRequest
+from actions.policies import allow_approval, policy_of
+from actions.principals import Principal
+from actions.services import approve, confirm, decline, propose, reject
+from actions.states import State
+from actions.sweeping import reconcile
+from actions.testing import FakeShop, make_due, run_queued
+from supportbot.accounts.models import Customer, Membership, User, Workspace
+from supportbot.accounts.services import add_member
+from supportbot.assistant.receivers import on_action_changed, write_down
+from supportbot.chat.models import Conversation, Message, Turn
+from supportbot.chat.services import add_customer_message
+from supportbot.chat.signals import EventView
+from supportbot.chat.turns import claim_turn
+from supportbot.handoff import services as handoff
+from supportbot.handoff.models import Ticket
+from supportbot.outbox.models import Announcement
+from supportbot.outbox.services import deliver_due
+from tests.actions.conftest import limit, signed_in_as
+
+pytestmark = pytest.mark.django_db
+Log = Callable[[], list[EventView]]
+REFUND = {"order_id": "A-1001", "reason": "Arrived damaged"}
+
+
+@pytest.fixture
+def principal(alice: Customer) -> Principal:
+    return signed_in_as(alice)
+
+
+@pytest.fixture
+def card(shop: FakeShop, principal: Principal, conversation: Conversation) -> ActionRequest:
+    return propose(principal, "refund_order", REFUND, proposal_key="turn:1:1", conversation_id=conversation.pk)
+
+
+def told(log: Log) -> list[str]:
+    deliver_due()
+    return [event.event for event in log()]
+
+
+def last(log: Log, name: str) -> dict[str, Any]:
+    return [event.payload for event in log() if event.event == name][-1]
+
+
+def test_each_state_is_told_once(card: ActionRequest, principal: Principal, log: Log) -> None:
+    assert told(log) == ["action.proposed"]
+    confirm(card.pk, principal=principal, digest=card.digest)
+    run_queued()
+    assert told(log) == ["action.proposed", "action.queued", "action.succeeded", "assistant.final"]
+    for announcement in Announcement.objects.all():
+        on_action_changed(announcement)
+    write_down(card.pk)
+    assert len(told(log)) == 4
+    [turn] = Turn.objects.all()
+    assert (turn.kind, turn.state) == ("explain", "done")
+    assert Message.objects.get(pk=turn.message_id).text == last(log, "assistant.final")["text"]
+
+
+def test_what_happened_while_nobody_listened(card: ActionRequest, principal: Principal, log: Log) -> None:
+    """All steps are told in their order, each with what was true of it."""
+    confirm(card.pk, principal=principal, digest=card.digest)
+    run_queued()
+    assert told(log) == ["action.proposed", "action.queued", "action.succeeded", "assistant.final"]
+    assert "receipt" not in last(log, "action.queued")
+
+
+def test_a_retry_is_told_once(card: ActionRequest, principal: Principal, shop: FakeShop, log: Log) -> None:
+    shop.faults = ["refuse_connection"]
+    confirm(card.pk, principal=principal, digest=card.digest)
+    run_queued()
+    make_due()
+    run_queued()
+    assert told(log) == ["action.proposed", "action.queued", "action.succeeded", "assistant.final"]
+    assert len(shop.refunds) == 1
+
+
+def test_an_unknown_outcome_is_told_and_goes_to_a_person(
+    card: ActionRequest, principal: Principal, shop: FakeShop, log: Log
+) -> None:
+    told(log)
+    shop.faults, shop.can_be_found = ["commit_then_silence"], False
+    confirm(card.pk, principal=principal, digest=card.digest)
+    for _ in range(5):
+        make_due()
+        run_queued()
+    card.refresh_from_db()
+    assert card.state == State.UNKNOWN
+    assert told(log)[1:5] == ["action.queued", "action.unknown", "assistant.final", "handoff.requested"]
+    assert last(log, "action.unknown")["reason"]["code"] == "outcome_unknown"
+    assert last(log, "assistant.final")["text"].startswith("It is not certain yet whether")
+    assert Ticket.objects.get().reason == "action"
+
+    shop.can_be_found = True
+    reconcile(card.pk)
+    assert told(log)[-2:] == ["action.succeeded", "message"]
+    assert "reason" not in last(log, "action.succeeded")
+    assert "has been carried out" in last(log, "message")["text"]
+    assert len(shop.refunds) == 1
+
+
+def test_a_failure_is_explained(card: ActionRequest, principal: Principal, shop: FakeShop, log: Log) -> None:
+    confirm(card.pk, principal=principal, digest=card.digest)
+    shop.change_order("A-1001", refunded=shop.orders["A-1001"].total)
+    run_queued()
+    assert told(log)[-2:] == ["action.failed", "assistant.final"]
+    text = last(log, "assistant.final")["text"]
+    assert text.startswith("“Refund €49.90 for order A-1001” was not carried out. ")
+    assert last(log, "action.failed")["reason"]["text"] in text
+    assert shop.refunds == [] and not Ticket.objects.exists()
+
+
+def test_declining_needs_no_explanation(card: ActionRequest, principal: Principal, log: Log) -> None:
+    decline(card.pk, principal=principal)
+    assert told(log) == ["action.proposed", "action.cancelled"]
+    assert last(log, "action.cancelled")["reason"]["code"] == "declined"
+
+
+@pytest.fixture
+def lead(workspace: Workspace, shop: FakeShop) -> User:
+    person = User.objects.create_user("nadja", password="correct horse battery")
+    add_member(workspace, person, Membership.Role.SUPERVISOR)
+    policy = policy_of("refund_order")
+    assert policy is not None
+    allow_approval(policy, person, actor="test")
+    return person
+
+
+@pytest.mark.parametrize("decision", ["approve", "reject"])
+def test_a_person_decides(
+    shop: FakeShop, principal: Principal, conversation: Conversation, lead: User, log: Log, decision: str
+) -> None:
+    limit("refund_order", approval_above=20)
+    card = propose(principal, "refund_order", REFUND, proposal_key="turn:1:2", conversation_id=conversation.pk)
+    confirm(card.pk, principal=principal, digest=card.digest)
+    assert told(log) == ["action.proposed", "action.awaiting_approval"]
+    assert last(log, "action.proposed")["needs_approval"] is True
+    if decision == "approve":
+        approve(card.pk, approver=lead, digest=card.digest)
+        assert told(log)[2:] == ["action.queued"]
+    else:
+        reject(card.pk, approver=lead)
+        assert told(log)[2:] == ["action.rejected", "assistant.final"]
+        assert "decided against it" in last(log, "assistant.final")["text"]
+    assert shop.refunds == []
+
+
+def test_in_german(shop: FakeShop, alice: Customer, conversation: Conversation, log: Log) -> None:
+    german = signed_in_as(alice, locale="de")
+    card = propose(german, "refund_order", REFUND, proposal_key="turn:1:1", conversation_id=conversation.pk)
+    confirm(card.pk, principal=german, digest=card.digest)
+    run_queued()
+    told(log)
+    assert last(log, "assistant.final")["text"].startswith(
+        "„49,90 € für Bestellung A-1001 erstatten“ wurde ausgeführt."
+    )
+
+
+def test_a_person_has_the_conversation(
+    card: ActionRequest, principal: Principal, conversation: Conversation, bob: User, log: Log
+) -> None:
+    """After a takeover no final enters the log: the system says it."""
+    told(log)
+    handoff.claim(handoff.request(conversation.pk, reason="customer_asked", by="customer").pk, agent=bob)
+    confirm(card.pk, principal=principal, digest=card.digest)
+    run_queued()
+    assert told(log)[-2:] == ["action.succeeded", "message"]
+    assert (last(log, "message")["source"], Turn.objects.count()) == ("system", 0)
+
+
+def test_a_question_that_waits_is_still_answered(
+    card: ActionRequest, principal: Principal, conversation: Conversation, log: Log
+) -> None:
+    confirm(card.pk, principal=principal, digest=card.digest)
+    receipt = add_customer_message(conversation.pk, text="And how long does it take?", client_id="c1")
+    run_queued()
+    told(log)
+    claim = claim_turn("test-runner")
+    assert claim is not None and claim.kind == "reply"
+    assert claim.from_seq < receipt.seq <= claim.through_seq
+
+
+def test_an_erased_conversation_is_told_nothing(
+    card: ActionRequest, principal: Principal, conversation: Conversation
+) -> None:
+    conversation.delete()
+    confirm(card.pk, principal=principal, digest=card.digest)
+    run_queued()
+    deliver_due()
+    assert not Announcement.objects.filter(delivered_at=None).exists()
+    card.refresh_from_db()
+    assert card.state == State.SUCCEEDED
