@@ -15,9 +15,18 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _executor = ThreadPoolExecutor(max_workers=settings.DATABASE_POOL_SIZE, thread_name_prefix="db")
+# Within the eight connections that the pool has beside the executor.
+_outside_executor = ThreadPoolExecutor(max_workers=4, thread_name_prefix="outside")
 
 
 async def db(service: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Run a synchronous service or selector in a database thread and return what it returns."""
     crossing = database_sync_to_async(service, thread_sensitive=False, executor=_executor)
+    return await crossing(*args, **kwargs)
+
+
+async def outside(service: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run a synchronous service that asks somebody else's system: these have their own few threads, so that a slow
+    shop makes nobody wait who only wants to chat."""
+    crossing = database_sync_to_async(service, thread_sensitive=False, executor=_outside_executor)
     return await crossing(*args, **kwargs)

@@ -5,14 +5,14 @@ from typing import Concatenate, ParamSpec, TypeVar, assert_never
 from uuid import UUID
 
 from supportbot.accounts.scope import workspace_scope
-from supportbot.asyncdb import db
+from supportbot.asyncdb import db, outside
 from supportbot.chat.access import conversation_for
 from supportbot.chat.services import add_customer_message
 from supportbot.chat.signals import Typing
 from supportbot.chat.stream import switchboard
 from supportbot.chat.turns import request_stop, retry_turn
-from supportbot.errors import NotFound
 from supportbot.handoff import services as handoff
+from supportbot.widget.decisions import confirm, decline
 from supportbot.widget.protocol import (
     Ack,
     Confirm,
@@ -36,13 +36,21 @@ async def on_behalf(
     session: Session, service: Callable[Concatenate[UUID, P], T], *args: P.args, **kwargs: P.kwargs
 ) -> T:
     """Run a service on the session's conversation, while it still is this customer's; raises NotFound when not."""
-
-    def checked() -> T:
-        conversation_for(session.caller, session.conversation_id)
-        return service(session.conversation_id, *args, **kwargs)
-
     with workspace_scope(session.workspace_id):
-        return await db(checked)
+        return await db(_checked, session, lambda conversation_id: service(conversation_id, *args, **kwargs))
+
+
+async def asking_outside(
+    session: Session, service: Callable[Concatenate[UUID, P], T], *args: P.args, **kwargs: P.kwargs
+) -> T:
+    """Do the same with a service that asks the shop's system."""
+    with workspace_scope(session.workspace_id):
+        return await outside(_checked, session, lambda conversation_id: service(conversation_id, *args, **kwargs))
+
+
+def _checked(session: Session, service: Callable[[UUID], T]) -> T:
+    conversation_for(session.caller, session.conversation_id)
+    return service(session.conversation_id)
 
 
 async def carry_out(deed: Deed, session: Session) -> Ack | None:
@@ -59,8 +67,10 @@ async def carry_out(deed: Deed, session: Session) -> Ack | None:
             await on_behalf(session, handoff.request, reason="customer_asked", by="customer", summary=reason)
         case Rate(score=score, comment=comment, message=message_id):
             await on_behalf(session, rate, score=score, comment=comment, message_id=message_id)
-        case Confirm() | Decline():
-            raise NotFound("There is no request with this id that waits for you.", fields={"request": ["Unknown."]})
+        case Confirm(request=request, digest=digest):
+            await asking_outside(session, confirm, caller=session.caller, request=request, digest=digest)
+        case Decline(request=request):
+            await on_behalf(session, decline, caller=session.caller, request=request)
         case CustomerTyping():
             switchboard().publish(session.conversation_id, Typing("", "customer"))
         case _:

@@ -1,0 +1,167 @@
+"""The customer decides about a card over their own socket: what goes on, what is refused, and that nothing moves."""
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.utils.timezone import now, timedelta
+
+from actions.models import ActionRequest
+from actions.policies import ensure_policies
+from actions.principals import principal_in_conversation
+from actions.services import propose
+from actions.testing import FakeShop, connected, run_queued
+from supportbot.accounts.models import Customer, Workspace
+from supportbot.accounts.services import NewChannel
+from supportbot.assistant.receivers import write_down
+from supportbot.asyncdb import db
+from supportbot.outbox.services import deliver_due
+from supportbot.widget.models import SocketTicket
+from tests.widget.page import greeted, identity_token, ticket
+
+pytestmark = pytest.mark.django_db(transaction=True)
+OTHER_DIGEST = "0" * 64
+
+
+@pytest.fixture
+def shop(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeShop]:
+    monkeypatch.setattr("actions.publisher.publish", lambda workspace_id, request_id: None)
+    ensure_policies()
+    with connected(FakeShop()) as fake:
+        fake.add_order("A-1001", "cus_alice", total="49.90")
+        yield fake
+
+
+def signed_in(channel: NewChannel, subject: str = "cus_alice", **fields: Any) -> dict[str, Any]:
+    return ticket(channel, token=identity_token(channel, subject), **fields)
+
+
+def card_in(conversation: str) -> ActionRequest:
+    """Let a refund be proposed in Alice's conversation, as a turn does."""
+    principal = principal_in_conversation(Customer.objects.get(external_id="cus_alice"))
+    arguments = {"order_id": "A-1001", "reason": "Arrived damaged"}
+    request = propose(principal, "refund_order", arguments, proposal_key="turn:1:1", conversation_id=UUID(conversation))
+    write_down(request.pk)
+    return request
+
+
+def state_of(card: ActionRequest) -> str:
+    return str(ActionRequest.objects.values_list("state", flat=True).get(pk=card.pk))
+
+
+async def test_a_confirmed_card_is_carried_out_once_and_told(server: str, channel: NewChannel, shop: FakeShop) -> None:
+    granted = await db(signed_in, channel)
+    async with greeted(server, granted) as socket:
+        await db(card_in, granted["conversation"])
+        shown = (await socket.until("action.proposed"))["payload"]
+        await socket.say("confirm", request=shown["request"], digest=shown["digest"])
+        await socket.quiet()
+        await db(deliver_due)
+        await socket.until("action.queued")
+        await socket.say("confirm", request=shown["request"], digest=shown["digest"])
+        again = await socket.until("error")
+        await db(run_queued)
+        await db(deliver_due)
+        done = await socket.until("action.succeeded")
+        final = await socket.until("assistant.final")
+    assert (again["code"], again["request"]) == ("not_waiting", shown["request"])
+    assert [str(refund.amount) for refund in shop.refunds] == ["49.90"]
+    assert done["payload"]["receipt"]["order"] == "A-1001"
+    assert "has been carried out" in final["payload"]["text"]
+
+
+async def test_a_wrong_digest_changes_nothing(server: str, channel: NewChannel, shop: FakeShop) -> None:
+    granted = await db(signed_in, channel)
+    async with greeted(server, granted) as socket:
+        card = await db(card_in, granted["conversation"])
+        await socket.say("confirm", request=str(card.pk), digest=OTHER_DIGEST)
+        error = await socket.until("error")
+    assert (error["code"], error["request"]) == ("digest_mismatch", str(card.pk))
+    assert await db(state_of, card) == "awaiting_confirmation"
+
+
+@pytest.mark.parametrize("frame", ["confirm", "decline"])
+@pytest.mark.parametrize("who", ["another customer", "a visitor"])
+async def test_nobody_elses_card(server: str, channel: NewChannel, shop: FakeShop, who: str, frame: str) -> None:
+    card = await db(card_in, (await db(signed_in, channel))["conversation"])
+    granted = await db(signed_in, channel, "cus_mallory") if who == "another customer" else await db(ticket, channel)
+    digest = {"digest": card.digest} if frame == "confirm" else {}
+    async with greeted(server, granted) as socket:
+        await socket.say(frame, request=str(card.pk), **digest)
+        error = await socket.until("error")
+        await socket.say(frame, request=granted["conversation"], **digest)
+        missing = await socket.until("error")
+    assert (error["code"], error["request"]) == ("not_found", str(card.pk))
+    assert error["message"] == missing["message"]
+    assert await db(state_of, card) == "awaiting_confirmation" and shop.refunds == []
+
+
+async def test_a_stale_identity_confirms_nothing(server: str, channel: NewChannel, shop: FakeShop) -> None:
+    """The socket outlives its token for reading; a fresh one over `identify` makes it good again."""
+    granted = await db(signed_in, channel)
+    await db(_expire_identities)
+    async with greeted(server, granted) as socket:
+        card = await db(card_in, granted["conversation"])
+        await socket.say("confirm", request=str(card.pk), digest=card.digest)
+        error = await socket.until("error")
+        assert (error["code"], error["request"]) == ("identity_required", str(card.pk))
+        assert await db(state_of, card) == "awaiting_confirmation"
+        await socket.say("identify", token=identity_token(channel))
+        await socket.say("confirm", request=str(card.pk), digest=card.digest)
+        await socket.quiet()
+    assert await db(state_of, card) == "queued"
+
+
+def _expire_identities() -> None:
+    SocketTicket.objects.update(identity_expires_at=now() - timedelta(seconds=1))
+
+
+async def test_after_log_out_nothing_is_confirmed(server: str, channel: NewChannel, shop: FakeShop) -> None:
+    granted = await db(signed_in, channel)
+    async with greeted(server, granted) as socket:
+        card = await db(card_in, granted["conversation"])
+        await socket.say("logout")
+        await socket.say("confirm", request=str(card.pk), digest=card.digest)
+        assert await socket.close_code() == 4401
+    assert await db(state_of, card) == "awaiting_confirmation"
+
+
+async def test_an_expired_card(server: str, channel: NewChannel, shop: FakeShop) -> None:
+    granted = await db(signed_in, channel)
+    async with greeted(server, granted) as socket:
+        card = await db(card_in, granted["conversation"])
+        await db(ActionRequest.objects.update, expires_at=now() - timedelta(seconds=1))
+        await socket.say("confirm", request=str(card.pk), digest=card.digest)
+        error = await socket.until("error")
+        await db(deliver_due)
+        expired = await socket.until("action.expired")
+        final = await socket.until("assistant.final")
+    assert error["code"] == "expired"
+    assert expired["payload"]["reason"]["code"] == "not_confirmed"
+    assert "ask me again" in final["payload"]["text"] and shop.refunds == []
+
+
+async def test_a_declined_card(server: str, channel: NewChannel, shop: FakeShop) -> None:
+    granted = await db(signed_in, channel)
+    async with greeted(server, granted) as socket:
+        card = await db(card_in, granted["conversation"])
+        await socket.say("decline", request=str(card.pk))
+        await socket.quiet()
+        await db(deliver_due)
+        cancelled = await socket.until("action.cancelled")
+        await socket.say("confirm", request=str(card.pk), digest=card.digest)
+        error = await socket.until("error")
+    assert cancelled["payload"]["reason"]["code"] == "declined"
+    assert error["code"] == "not_waiting" and shop.refunds == []
+
+
+async def test_a_shop_that_does_not_answer_leaves_the_card(server: str, channel: NewChannel, shop: FakeShop) -> None:
+    granted = await db(signed_in, channel)
+    async with greeted(server, granted) as socket:
+        card = await db(card_in, granted["conversation"])
+        shop.is_reachable = False
+        await socket.say("confirm", request=str(card.pk), digest=card.digest)
+        error = await socket.until("error")
+    assert error["code"] == "merchant_unavailable"
+    assert await db(state_of, card) == "awaiting_confirmation"
