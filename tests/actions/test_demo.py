@@ -1,0 +1,53 @@
+"""The demo workspace can act at once: policies, the shop's address, and a lead who approves."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from actions.models import ActionPolicy, MerchantConnection
+from actions.policies import approvers_of, forbid_approval, policy_of, switch
+from actions.registry import all_actions
+from supportbot.accounts.models import User, Workspace
+from supportbot.accounts.scope import workspace_scope
+from supportbot.embedded import wrenfell
+from supportbot.embedded.plan import plan_from_environment
+from supportbot.embedded.runtime import ensure_secrets
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def no_shelf(tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A data directory of the test's own and no help pages."""
+    settings.DATA_DIR = tmp_path / "data"
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    monkeypatch.setattr(wrenfell, "_import_knowledge", lambda workspace, data_dir: None)
+
+
+def seed() -> Workspace:
+    plan = plan_from_environment()
+    wrenfell.seed(plan, ensure_secrets(plan.data_dir))
+    return Workspace.objects.get(slug="wrenfell")
+
+
+def test_every_action_has_a_policy_and_the_lead_approves() -> None:
+    with workspace_scope(seed().pk):
+        policies = ActionPolicy.objects.all()
+        assert {policy.action for policy in policies} == set(all_actions())
+        # The admin is a superuser, which alone is no right.
+        assert {person.username for policy in policies for person in approvers_of(policy)} == {"daniel"}
+        assert MerchantConnection.objects.get().base_url == "http://127.0.0.1:8100/merchant/v1"
+
+
+def test_another_seeding_keeps_what_people_changed() -> None:
+    with workspace_scope(seed().pk):
+        policy = policy_of("refund_order")
+        assert policy is not None
+        switch(policy, is_enabled=False, actor="test")
+        forbid_approval(policy, User.objects.get(username="daniel"), actor="test")
+        MerchantConnection.objects.update(base_url="https://shop.example/merchant/v1")
+        seed()
+        assert MerchantConnection.objects.get().base_url == "https://shop.example/merchant/v1"
+        policy.refresh_from_db()
+        assert not policy.is_enabled and approvers_of(policy) == []
