@@ -9,9 +9,12 @@ from supportbot.accounts.scope import workspace_scope
 from supportbot.assistant import nearness
 from supportbot.assistant.context import build_context
 from supportbot.assistant.nearness import nearness_of
+from supportbot.assistant.runner import carry_out
+from supportbot.asyncdb import db
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import add_customer_message
-from supportbot.chat.turns import claim_turn
+from supportbot.chat.turns import Claim, claim_turn
+from supportbot.llm.testing import Says, ScriptedModel, answering
 from supportbot.llm.types import ModelRequest, Source
 
 ZIP = "A new zip costs 25 euro."
@@ -62,20 +65,29 @@ def test_one_sentence_needs_no_comparison() -> None:
 @pytest.mark.django_db
 def test_a_turn_hands_over_nearness_and_the_strength_of_its_sources(conversation: Conversation) -> None:
     with workspace_scope(conversation.workspace_id):
-        add_customer_message(conversation.pk, text="How long can I return unused items?", client_id="c1")
-        claim = claim_turn("test-runner")
-        assert claim is not None
-        request = build_context(claim).request
+        request = build_context(said(conversation, "How long can I return unused items?")).request
     assert request.is_answerable
     assert "You can return unused items within 60 days of delivery." in request.nearness
     assert request.sources[0].weight == 1.0
     assert all(0 < source.weight <= 1 for source in request.sources)
 
 
-@pytest.mark.django_db
-def test_a_bare_follow_up_says_what_was_looked_up(conversation: Conversation) -> None:
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.asyncio
+async def test_a_bare_follow_up_says_what_was_looked_up(conversation: Conversation) -> None:
+    asked = "How long can I return unused items?"
+    with answering(ScriptedModel(Says("Let me look."), Says("Let me look again."))) as model:
+        await carry_out(await db(said, conversation, asked))
+        await carry_out(await db(said, conversation, "and then?"))
+    first, second = model.requests
+    assert first.sought == first.question == asked
+    assert second.question == "and then?"
+    assert second.sought == f"{asked} and then?"
+
+
+def said(conversation: Conversation, text: str) -> Claim:
     with workspace_scope(conversation.workspace_id):
-        add_customer_message(conversation.pk, text="How long can I return unused items?", client_id="c1")
-        first = claim_turn("test-runner")
-        assert first is not None
-        assert build_context(first).request.sought == "How long can I return unused items?"
+        add_customer_message(conversation.pk, text=text, client_id=f"c{len(text)}")
+        claim = claim_turn("test-runner")
+    assert claim is not None
+    return claim
