@@ -1,6 +1,7 @@
 """The audit chain shows every edit, gap, reordering and missing end, whoever made it."""
 
 import json
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -147,3 +148,22 @@ def test_the_command_compares_with_what_was_written_down(
         call_command("audit_verify", "--workspace", "wrenfell")
     with pytest.raises(CommandError, match="is not an end"):
         call_command("audit_verify", "--workspace", "wrenfell", "--head", "six")
+
+
+def test_no_random_edit_passes(chain: list[AuditEntry]) -> None:
+    seed = 20261125
+    chance = random.Random(seed)
+    columns = {
+        "payload": "jsonb_build_object('number', {})", "actor": "'user:{}'", "event": "'event {}'",
+        "mac": "lpad('{}', 64, '0')", "previous": "lpad('{}', 64, '0')", "at": "at + interval '{} seconds'",
+        "request_id": "gen_random_uuid()", "seq": "seq + 1000 * {}", "key_id": "'{}'",
+    }  # fmt: skip
+    for number in range(1, 101):
+        column, seq = chance.choice(list(columns)), chance.randint(1, len(chain))
+        with transaction.atomic():
+            as_superuser(
+                f"UPDATE actions_auditentry SET {column} = {columns[column].format(number + 100)} WHERE seq = %s", seq
+            )
+            assert not verify().is_whole, f"seed {seed}: {column} of entry {seq}"
+            transaction.set_rollback(True)
+    assert verify().is_whole

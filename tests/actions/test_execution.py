@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 from django.db import close_old_connections, connection
 from django.utils.timezone import now
+from kombu.exceptions import OperationalError
 
 from actions.connectors.merchant import READ_SECONDS, RUN_SECONDS
 from actions.connectors.port import Happened
@@ -16,7 +17,10 @@ from actions.publisher import Publisher
 from actions.registry import write_action
 from actions.states import FINAL, State
 from actions.sweeping import hand_over, sweep
+from actions.tasks import expire_waiting, run_request, write_down_heads
+from actions.tasks import sweep as sweep_task
 from actions.testing import FakeShop, ProcessDied, make_due, run_queued
+from supportbot.celery import app
 
 pytestmark = pytest.mark.django_db
 
@@ -278,3 +282,33 @@ def test_twenty_deliveries_at_once(queued: ActionRequest, shop: FakeShop) -> Non
         thread.join(30)
     close_old_connections()
     assert shop.calls.count("run refund") == 1 and len(shop.refunds) == 1
+
+
+def test_the_publisher_outlives_a_broker_that_is_down(monkeypatch: pytest.MonkeyPatch, queued: ActionRequest) -> None:
+    published, answers = threading.Event(), [OperationalError("no broker"), OSError("gone")]
+
+    def publish(workspace_id: object, request_id: object) -> None:
+        if answers:
+            raise answers.pop()
+        published.set()
+
+    monkeypatch.setattr("actions.publisher.publish", publish)
+    publisher = Publisher()
+    for _ in range(3):
+        publisher.wake(queued.workspace_pk, queued.pk)
+    assert published.wait(10)
+
+
+def test_the_work_goes_by_its_own_queue_and_the_clock_comes_by() -> None:
+    routes = app.amqp.router.route({}, "actions.tasks.run_request")
+    assert routes["queue"].name == "actions"
+    assert {"sweep-actions", "expire-actions", "write-down-audit-heads"} <= set(app.conf.beat_schedule)
+    for entry in app.conf.beat_schedule.values():
+        if entry["task"].startswith("actions."):
+            assert entry["task"] in {sweep_task.name, expire_waiting.name, write_down_heads.name}
+
+
+def test_the_door_of_celery_runs_inside_the_requests_workspace(queued: ActionRequest, shop: FakeShop) -> None:
+    run_request(str(queued.workspace_pk), str(queued.pk))
+    run_request(str(queued.workspace_pk), str(queued.pk))
+    assert state_of(queued)[0] == State.SUCCEEDED and len(shop.refunds) == 1
