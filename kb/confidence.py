@@ -5,12 +5,15 @@ docs/decisions/abstention.md says on what they were fitted and how well they car
 """
 
 import json
+import logging
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+logger = logging.getLogger(__name__)
 _SHIPPED = Path(__file__).parent / "calibrations"
 
 
@@ -53,17 +56,26 @@ class CalibrationSet:
 def calibration_set(stored: Mapping[str, Any], recipe_name: str) -> CalibrationSet:
     """Return what is stored with a recipe, else what is shipped for it.
 
-    A recipe that nobody has fitted is judged by words alone: cosines of two models cannot be compared.
+    A recipe that nobody has fitted is judged by words alone: cosines of two models cannot be compared. What another
+    version of this program stored and this one cannot read counts as not stored.
     """
-    found = stored or shipped_calibration(recipe_name)
-    if found:
-        return CalibrationSet(_parsed(found["full"]), _parsed(found["words_only"]))
-    words_only = _parsed(json.loads((_SHIPPED / "words.json").read_text())["words_only"])
+    for found in (stored, shipped_calibration(recipe_name)):
+        if not found:
+            continue
+        try:
+            return CalibrationSet(_parsed(found["full"]), _parsed(found["words_only"]))
+        except (KeyError, TypeError, ValueError) as error:
+            logger.warning("the calibration of %s is not used, fit it again: %s", recipe_name, error)
+    words_only = _parsed(shipped_calibration("words")["words_only"])
     return CalibrationSet(words_only, words_only)
 
 
+@cache
 def shipped_calibration(recipe_name: str) -> dict[str, Any]:
-    """Return the calibration shipped for a recipe as stored in `Recipe.calibration`; empty if there is none."""
+    """Return the calibration shipped for a recipe as stored in `Recipe.calibration`; empty if there is none.
+
+    Read once a process: a search must not depend on a file that changes under it.
+    """
     path = _SHIPPED / f"{recipe_name}.json"
     if not recipe_name.replace("-", "").replace(".", "").isalnum() or not path.exists():
         return {}

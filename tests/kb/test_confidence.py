@@ -45,8 +45,7 @@ def test_what_is_stored_with_the_recipe_goes_before_what_is_shipped() -> None:
     stored["words_only"] = stored["full"]
     assert calibration_set(stored, RECIPE.name).full == Calibration({"lead": 2.0}, 1.0, 0.4)
     stored["full"] = {"weights": {"luck": 1.0}, "bias": 0.0, "threshold": 0.5}
-    with pytest.raises(ValueError, match="luck"):
-        calibration_set(stored, RECIPE.name)
+    assert calibration_set(stored, RECIPE.name) == calibration_set({}, RECIPE.name)
 
 
 def test_confidence_is_a_probability_whatever_the_numbers() -> None:
@@ -202,3 +201,9 @@ def test_kb_calibrate_spares_a_corpus_foreign_questions_it_answers(
     assert report[f"only checked, {workspace.slug}"]["unanswerable"] == 12
     halves = {row.slug: report[f"other half, {row.slug}"]["unanswerable"] for row in (workspace, other_workspace)}
     assert halves[workspace.slug] < halves[other_workspace.slug]
+
+
+def test_a_calibration_of_another_version_counts_as_not_stored() -> None:
+    foreign = {"full": {"weights": {"gone": 1.0}, "bias": 0, "threshold": 0.5}, "words_only": {}}
+    assert calibration_set(foreign, RECIPE.name) == calibration_set({}, RECIPE.name)
+    assert calibration_set({"full": 7}, "nobody-fitted-this") == calibration_set({}, "nobody-fitted-this")
