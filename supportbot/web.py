@@ -2,11 +2,16 @@
 
 from collections.abc import Callable, Mapping
 from typing import Any
+from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from rest_framework import serializers
-from rest_framework.pagination import CursorPagination
+from rest_framework.exceptions import NotFound
+from rest_framework.pagination import Cursor, CursorPagination
+from rest_framework.request import Request
 from rest_framework.response import Response
+
+from supportbot.errors import InvalidInput
 
 POLICY = "; ".join(
     [
@@ -42,6 +47,17 @@ class NewestFirst(CursorPagination):
     page_size_query_param = "limit"
     max_page_size = 200
     ordering = "-id"
+
+    def decode_cursor(self, request: Request) -> Cursor | None:
+        """Return where the page begins; raises InvalidInput for a cursor that no answer of ours has named."""
+        try:
+            cursor = super().decode_cursor(request)
+            if cursor is not None and cursor.position is not None:
+                UUID(str(cursor.position))
+        except (NotFound, ValueError) as error:
+            problem = "This is no cursor of ours: leave it out to begin with the newest."
+            raise InvalidInput(fields={self.cursor_query_param: [problem]}) from error
+        return cursor
 
     def get_paginated_response(self, data: Any) -> Response:
         return Response({"results": data, "next": self.get_next_link()})
