@@ -52,6 +52,11 @@ def test_vectors_of_another_model_are_not_ready(client: Client) -> None:
         ({"HOST": "0.0.0.0"}, {}),
         ({}, {"X-Forwarded-For": "203.0.113.9"}),
         ({}, {"Forwarded": "for=203.0.113.9"}),
+        ({}, {"X-Real-IP": "203.0.113.9"}),
+        ({}, {"Via": "1.1 proxy"}),
+        ({}, {"CF-Connecting-IP": "203.0.113.9"}),
+        ({}, {"True-Client-IP": "203.0.113.9"}),
+        ({"METRICS_TOKEN": "secret", "HOST": "0.0.0.0"}, {"Authorization": "Bearer s\u00e9cret"}),
         ({"METRICS_TOKEN": "secret", "PUBLIC_URL": "https://support.example"}, {"Authorization": "Bearer wrong"}),
     ],
 )
