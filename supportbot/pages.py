@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
+from typing import Final
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -14,6 +15,7 @@ from drf_spectacular.generators import SchemaGenerator
 from supportbot.accounts.models import Workspace
 from supportbot.errors import NotAllowed, NotFound, error_body
 
+DEMO: Final = "wrenfell"  # the workspace that the first start makes
 METHODS = ("get", "post", "put", "patch", "delete")
 
 
@@ -72,8 +74,8 @@ class Call:
 
 def home(request: HttpRequest) -> HttpResponse:
     """Show what runs here and where to go."""
-    doors = {"customer_doors": list(_customer_doors()), "team_doors": list(_team_doors())}
-    return render(request, "pages/home.html", doors)
+    doors = {"customer_doors": list(_customer_doors(request)), "team_doors": list(_team_doors())}
+    return render(request, "pages/home.html", {**doors, "has_workspaces": Workspace.objects.exists()})
 
 
 def api_docs(request: HttpRequest) -> HttpResponse:
@@ -108,14 +110,23 @@ def _refused(request: HttpRequest, refusal: Refusal) -> HttpResponse:
     return HttpResponse(render_to_string("pages/refusal.html", {"refusal": refusal}), status=refusal.status)
 
 
-def _customer_doors() -> Iterable[Door]:
-    if settings.HOST in {"127.0.0.1", "localhost"} and Workspace.objects.filter(slug="wrenfell").exists():
+def _customer_doors(request: HttpRequest) -> Iterable[Door]:
+    if settings.HOST in {"127.0.0.1", "localhost"} and Workspace.objects.filter(slug=DEMO).exists():
         address = f"http://127.0.0.1:{settings.SHOP_PORT}/"
         yield Door(address, "Storefront", "The demo shop: its orders, its ledger, its faults", "bag")
-    for workspace in Workspace.objects.order_by("name"):
+    for workspace in _workspaces_to_name(request):
         address = f"/help/{workspace.slug}/"
         if _is_served(address):
             yield Door(address, workspace.name, "Help pages, which the assistant answers from", "book")
+
+
+def _workspaces_to_name(request: HttpRequest) -> Iterable[Workspace]:
+    """Return those whose name is no secret to this reader: whom a house serves is not a stranger's to know."""
+    workspaces = Workspace.objects.order_by("name")
+    if request.user.is_authenticated:
+        return workspaces.filter(memberships__user=request.user)
+    found = list(workspaces[:2])
+    return found if len(found) == 1 else workspaces.filter(slug=DEMO)
 
 
 def _team_doors() -> Iterable[Door]:

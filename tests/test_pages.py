@@ -54,6 +54,23 @@ def test_the_start_page_escapes_a_workspaces_name(client: Client, workspace: Wor
     assert "http://127.0.0.1:8100/" in html
 
 
+def test_strangers_learn_no_brand_of_a_house_with_several(
+    client: Client, workspace: Workspace, other_workspace: Workspace, mallory: User
+) -> None:
+    def named() -> list[str]:
+        return re.findall(r'href="/help/([a-z]+)/"', client.get("/").content.decode())
+
+    assert named() == ["wrenfell"]  # the demo's, which is nobody's secret
+    client.force_login(mallory)
+    assert named() == ["another"]
+    client.logout()
+    Workspace.objects.filter(pk=workspace.pk).update(slug="acme")
+    assert named() == []
+    assert "There is no workspace yet" not in client.get("/").content.decode()
+    other_workspace.delete()
+    assert named() == ["acme"]
+
+
 def test_an_empty_installation_says_how_to_begin(client: Client) -> None:
     html = client.get("/").content.decode()
     assert "manage.py workspace_create" in html
