@@ -54,6 +54,7 @@ class ChannelDetail(ScopedAPIView):
 
     @extend_schema(responses=ChannelSerializer)
     def get(self, request: Request, channel_id: UUID) -> Response:
+        """Show one channel, with the line that embeds it; its signing secret is never shown again."""
         return Response(ChannelSerializer(channel_with_id(channel_id)).data)
 
     @extend_schema(request=ChannelChangeInput, responses=ChannelSerializer)
@@ -100,6 +101,7 @@ class CustomerDetail(ScopedAPIView):
 
     @extend_schema(responses=CustomerSerializer)
     def get(self, request: Request, customer_id: UUID) -> Response:
+        """Show one customer."""
         customer = Customer.objects.filter(pk=customer_id).first()
         if customer is None:
             raise NotFound()

@@ -1,10 +1,12 @@
 """Changes to workspaces, channels, keys and customers."""
 
+import re
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import urlsplit
+from ipaddress import IPv6Address
+from typing import Final
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -28,6 +30,16 @@ from supportbot.accounts.models import (
 )
 from supportbot.accounts.scope import workspace_scope
 from supportbot.errors import InvalidInput
+
+MAX_HOST_CHARACTERS: Final = 253
+MAX_PORT: Final = 65_535
+# As browsers send it: a name in ASCII (others as xn--…) or an address, nobody's log-in, no wildcard, no path.
+_ORIGIN: Final = re.compile(
+    r"(?P<scheme>https?)://(?P<host>\[[0-9a-f:.]+\]|[a-z0-9.-]+)(?::(?P<port>[1-9][0-9]{0,4}))?/?",
+    re.ASCII | re.IGNORECASE,
+)
+_LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_HOST: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.ASCII | re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,17 +129,22 @@ def create_channel(
 
 def clean_origin(origin: str) -> str:
     """Return scheme://host[:port] in lower case; raises InvalidInput for anything that is not exactly an origin."""
-    parts = urlsplit(origin.strip())
-    try:
-        port = parts.port
-    except ValueError:
-        port = -1
-    is_bare = not (parts.path.strip("/") or parts.query or parts.fragment or parts.username)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or not is_bare or port == -1:
+    parts = _ORIGIN.fullmatch(origin.strip())
+    if parts is None or not _is_host(parts["host"]) or int(parts["port"] or 0) > MAX_PORT:
         raise InvalidInput(fields={"allowed_origins": [f"{origin!r} is not an origin such as https://shop.example."]})
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    default = {"http": 80, "https": 443}[parts.scheme]
-    return f"{parts.scheme}://{host}" + (f":{port}" if port and port != default else "")
+    scheme, port = parts["scheme"].lower(), int(parts["port"] or 0)
+    default = {"http": 80, "https": 443}[scheme]
+    return f"{scheme}://{parts['host'].lower()}" + (f":{port}" if port and port != default else "")
+
+
+def _is_host(host: str) -> bool:
+    if host.startswith("["):
+        try:
+            IPv6Address(host[1:-1])
+        except ValueError:
+            return False
+        return "%" not in host  # a zone is this machine's own matter
+    return len(host) <= MAX_HOST_CHARACTERS and _HOST.fullmatch(host) is not None
 
 
 def issue_api_key(

@@ -1,5 +1,6 @@
 """Channels, customers and oneself over REST."""
 
+from base64 import b64encode
 from typing import Any
 
 import pytest
@@ -49,6 +50,17 @@ def test_a_channel_changes_and_keeps_its_key(admins: APIClient, workspace: Works
         ({"allowed_origins": ["https://shop.example/path"]}, "allowed_origins"),
         ({"allowed_origins": ["https://user@shop.example"]}, "allowed_origins"),
         ({"allowed_origins": ["*"]}, "allowed_origins"),
+        ({"allowed_origins": ["http://["]}, "allowed_origins"),
+        ({"allowed_origins": ["http://[::1%lo]"]}, "allowed_origins"),
+        ({"allowed_origins": ["https://exa mple.com"]}, "allowed_origins"),
+        ({"allowed_origins": ["https://*.x.com"]}, "allowed_origins"),
+        ({"allowed_origins": ["https://:p@h.com"]}, "allowed_origins"),
+        ({"allowed_origins": ["https://@h.com"]}, "allowed_origins"),
+        ({"allowed_origins": ["https://h.com:0"]}, "allowed_origins"),
+        ({"allowed_origins": ["https://h.com:65536"]}, "allowed_origins"),
+        ({"allowed_origins": ["https://-h.com"]}, "allowed_origins"),
+        ({"allowed_origins": ["https://h..com"]}, "allowed_origins"),
+        ({"allowed_origins": ["https://h\u00e4.com"]}, "allowed_origins"),
         ({"allowed_origins": ["null"]}, "allowed_origins"),
         ({"allowed_origins": "https://shop.example"}, "allowed_origins"),
         ({"name": ""}, "name"),
@@ -70,6 +82,21 @@ def test_a_wrong_field_is_named_and_nothing_changes(
         assert answer.status_code == 400
         assert {name.split(".")[0] for name in answer.json()["fields"]} == {field}
     assert list(Channel.objects.values()) == before
+
+
+@pytest.mark.parametrize("inside", ["p=abc", "p=%00", "p=", "o=x", "\u00ff"])
+@pytest.mark.parametrize("address", [CHANNELS, CUSTOMERS, "/api/v1/conversations", "/api/v1/tickets"])
+def test_a_forged_cursor_is_named(admins: APIClient, inside: str, address: str) -> None:
+    answer = admins.get(address, {"cursor": b64encode(inside.encode("latin-1")).decode()})
+    assert (answer.status_code, list(answer.json()["fields"])) == (400, ["cursor"])
+
+
+def test_pages_follow_each_other_by_the_cursor_given(admins: APIClient, workspace: Workspace) -> None:
+    names = [create_channel(workspace, name).channel.name for name in "abc"]
+    page = admins.get(CHANNELS, {"limit": 2}).json()
+    rest = admins.get(page["next"]).json()
+    assert [row["name"] for row in page["results"] + rest["results"]] == names[::-1]
+    assert rest["next"] is None
 
 
 @pytest.mark.parametrize("role", ["agent", "supervisor", "editor"])
