@@ -94,6 +94,7 @@ class ConversationDetail(ScopedAPIView):
 
     @extend_schema(responses=EitherConversation)
     def get(self, request: Request, conversation_id: UUID) -> Response:
+        """Show one conversation: who answers, and how far its log is."""
         conversation = conversation_for(_caller(request), conversation_id)
         return Response(_serializer_for(_caller(request))(conversation).data)
 

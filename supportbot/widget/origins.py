@@ -1,6 +1,5 @@
 """Which web pages may use a channel. Origins are compared whole (scheme, host, port), never by a part of them."""
 
-from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -19,11 +18,6 @@ def read_origin(header: str | None) -> str | None:
         return clean_origin(header)
     except (InvalidInput, ValueError):  # ValueError: brackets that hold no address
         return None
-
-
-def origin_of_scope(headers: Mapping[bytes, bytes]) -> str | None:
-    """Return the origin of a socket's handshake."""
-    return read_origin(headers.get(b"origin", b"").decode("latin-1"))
 
 
 def own_origins() -> frozenset[str]:

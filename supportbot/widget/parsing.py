@@ -9,7 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from supportbot.chat.errors import InvalidClientId
-from supportbot.chat.texts import clean_client_id
+from supportbot.chat.texts import UNREADABLE, clean_client_id
 from supportbot.widget import strictjson
 from supportbot.widget.errors import FrameError, FrameTooBig, UnknownFrame
 from supportbot.widget.protocol import (
@@ -32,7 +32,6 @@ from supportbot.widget.protocol import (
 MAX_SEQ: Final = 2**53 - 1  # what every client can count to
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
-_UNREADABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 class Fields:
@@ -56,7 +55,7 @@ class Fields:
             raise _wrong(name, "must be a text")
         if len(value) > limit:
             raise _wrong(name, f"has more than {limit:,} characters")
-        if is_checked and _UNREADABLE.search(value):
+        if is_checked and UNREADABLE.search(value):
             raise _wrong(name, "holds characters that cannot be stored")
         return value
 
@@ -98,7 +97,7 @@ def _wrong(name: str, what: str) -> FrameError:
 
 def _shown(names: Iterable[str], quote: str = "`") -> str:
     """Return strangers' names in a form that can be sent back: short, and without characters that cannot."""
-    return ", ".join(f"{quote}{_UNREADABLE.sub('?', name)[:40]}{quote}" for name in list(names)[:3])
+    return ", ".join(f"{quote}{UNREADABLE.sub('?', name)[:40]}{quote}" for name in list(names)[:3])
 
 
 FRAMES: Final[dict[str, Callable[[Fields], ClientFrame]]] = {

@@ -27,7 +27,7 @@ def loads(text: str) -> Any:
 
 
 def _check_depth(text: str) -> None:
-    """Refuse deep nesting before the reader recurses.."""
+    """Refuse deep nesting before the reader recurses."""
     if text.count("[") + text.count("{") <= MAX_DEPTH:
         return
     depth, is_text, is_escaped = 0, False, False
