@@ -79,8 +79,8 @@ def test_approval_takes_a_person_with_the_right(approver: User, shop: FakeShop) 
     ("command", "sentence"),
     [
         (["action_propose", "refund", "--customer", "cus_alice"], "There is no such action"),
-        (["action_propose", "refund_order", "--customer", "nobody"], "There is no customer 'nobody'"),
-        (["action_propose", "refund_order", "--customer", "a\x00"], "There is no customer"),
+        (["action_propose", "refund_order", "--customer", "nobody"], "knows a customer 'nobody'"),
+        (["action_propose", "refund_order", "--customer", "a\x00"], "knows a customer"),
         (["action_propose", "refund_order", "--customer", "cus_alice", "--args", "{"], "cannot be read"),
         (["action_propose", "refund_order", "--customer", "cus_alice"], "order_id: This argument is required"),
         (["action_approve", "1"], "not the id of a request"),
@@ -132,3 +132,16 @@ def test_a_shop_is_connected_by_a_secret_from_a_pipe(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("sys.stdin", StringIO("\n"))
     with pytest.raises(CommandError, match="secret: Give a Standard Webhooks secret"):
         run("merchant_connect", "https://shop.example/merchant/v1")
+
+
+def test_a_customer_who_never_chatted_is_known_by_their_orders(shop: FakeShop) -> None:
+    wish = ["action_propose", "refund_order", "--customer", "cus_stranger"]
+    arguments = ["--args", json.dumps({**REFUND, "order_id": "B-2002"})]
+    assert run(*wish, *arguments, "--dry-run")["decision"] == "confirm"
+    assert not Customer.objects.filter(external_id="cus_stranger").exists()
+    assert run(*wish, *arguments, "--confirm")["state"] == "queued"
+    run_queued()
+    assert [refund.order for refund in shop.refunds] == ["B-2002"]
+    # A colleague's wish for another customer's order is no key to it either.
+    foreign = ["--args", json.dumps(REFUND)]
+    assert run(*wish, *foreign)["reason"]["code"] == "order_not_found"

@@ -9,6 +9,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from actions.cards import face_of, reason_of
+from actions.connectors.port import merchant
 from actions.models import ActionRequest
 from actions.principals import Principal, operator_for
 from actions.registry import action_named
@@ -34,7 +35,8 @@ class Command(WorkspaceCommand):
         parser.add_argument("--dry-run", action="store_true", help="say what would be decided, store nothing")
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
-        principal = operator_for(_customer(options["customer"]), getpass.getuser())
+        customer = _customer(options["customer"], is_stored=not options["dry_run"])
+        principal = operator_for(customer, getpass.getuser())
         if action_named(options["name"]).is_read:
             return run_read(principal, options["name"], options["arguments"])
         if options["dry_run"]:
@@ -45,10 +47,16 @@ class Command(WorkspaceCommand):
         return _told(request)
 
 
-def _customer(merchant_id: str) -> Customer:
-    customer = Customer.objects.filter(external_id=merchant_id).first() if merchant_id.isprintable() else None
-    if customer is None:
-        raise NotFound(f"There is no customer {merchant_id!r} in this workspace: they have not signed in yet.")
+def _customer(merchant_id: str, *, is_stored: bool) -> Customer:
+    """Return the customer of the merchant's id; one who has never chatted is known by their orders in the shop."""
+    known = Customer.objects.filter(external_id=merchant_id).first() if merchant_id.isprintable() else None
+    if known is not None:
+        return known
+    if not merchant_id.isprintable() or not merchant_id.strip() or not merchant().orders_of(merchant_id):
+        raise NotFound(f"Neither this workspace nor its shop knows a customer {merchant_id!r} with an order.")
+    if not is_stored:
+        return Customer(external_id=merchant_id)
+    customer, _ = Customer.objects.get_or_create(external_id=merchant_id)
     return customer
 
 
