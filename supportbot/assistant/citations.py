@@ -5,7 +5,7 @@ sentences that share most of its meaningful words. The span is in characters of 
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -109,7 +109,7 @@ class IndexedPassage:
 
     def _paraphrase(self, asked: Sequence[str]) -> Support | None:
         """Return the sentence, or the run of sentences, that shares most of the meaningful words."""
-        wanted = {stem(word) for word in asked if word not in STOP_WORDS}
+        wanted = _stems(asked)
         if wanted.isdisjoint(self.stems):
             return None
         best = max(self._runs(), key=lambda run: self._share(run, wanted) - _EXTRA_SENTENCE * (len(run) - 1))
@@ -132,6 +132,15 @@ class IndexedPassage:
         start, end = opening.start() if opening else start, closing.end() if closing else end
         offset = self.passage.start
         return Support(self.passage, offset + start, offset + end, share, is_quotation)
+
+
+def meaningful_stems(text: str) -> set[str]:
+    """Return the stems of a text's words but for those that every text has."""
+    return _stems(match.group().lower() for match in _WORD.finditer(text))
+
+
+def _stems(words: Iterable[str]) -> set[str]:
+    return {stem(word) for word in words if word not in STOP_WORDS}
 
 
 class Sources:

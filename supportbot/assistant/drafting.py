@@ -10,14 +10,16 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from kb.search import Passage
-from supportbot.assistant.citations import Sources, Support
+from supportbot.assistant.citations import Sources, Support, meaningful_stems
 from supportbot.assistant.facts import says_unknown, states_a_fact
 from supportbot.assistant.guardrails.output import claims_something_done, links_in, numbers_in, safe_prefix
+from supportbot.assistant.guardrails.states import states_in
 from supportbot.assistant.sentences import MARKER, marked_sources, split_off, without_markers
 from supportbot.assistant.texts import say
 from supportbot.chat.turns import Answer, CitedSpan
 
 MAX_ANSWER_CHARACTERS: Final = 8_000
+MIN_LOOKED_UP: Final = 0.5  # of a sentence's meaningful words, to rest on what was looked up
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +36,16 @@ class Sentence:
 class Draft:
     """The answer of one attempt.
 
-    `said` are texts whose numbers and links may be repeated (the customer's own); `site` is where our help pages are.
+    `said` are texts whose numbers and links may be repeated (the customer's own); `site` is where our help pages are;
+    `looked_up` is what the shop's system said of the customer's orders in this turn. A sentence that keeps to its words
+    and numbers rests on it and needs no article, unless it speaks of something done: that never rests on wording.
     """
 
     passages: Sequence[Passage]
     language: str
     said: Sequence[str] = ()
     site: str = ""
+    looked_up: Sequence[str] = ()
     sentences: list[Sentence] = field(default_factory=list)
     spans: list[CitedSpan] = field(default_factory=list)
     shown: str = ""
@@ -51,8 +56,16 @@ class Draft:
     def __post_init__(self) -> None:
         self._sources = Sources(self.passages)
         self._known_numbers = set().union(*(numbers_in(text) for text in self.said))
+        self._looked_up_words: set[str] = set()
+        for text in self.looked_up:
+            self.learn(text)
         self._known_links = set().union(*(links_in(text) for text in self.said))
         self._known_links |= {passage.url for passage in self.passages if passage.url}
+
+    def learn(self, looked_up: str) -> None:
+        """Let the answer rest on what was looked up, from here on."""
+        self._known_numbers |= numbers_in(looked_up)
+        self._looked_up_words |= meaningful_stems(looked_up)
 
     def write(self, text: str) -> str:
         """Take the next piece of model text; return what may be shown because of it."""
@@ -60,6 +73,10 @@ class Draft:
             return ""
         self._unfinished += text
         return self._let_out("".join(self._finished()) + self._beginning())
+
+    def end_paragraph(self) -> str:
+        """Part what was said before a tool from what is said after it; return what may be shown because of it."""
+        return self.write("\n\n") if self.sentences or self._unfinished else ""
 
     def finish(self) -> str:
         """Take the end of the text; return what may still be shown."""
@@ -111,10 +128,18 @@ class Draft:
         words = without_markers(raw)
         is_fact = states_a_fact(words)
         supports = self._supports(raw, words) if is_fact or marked_sources(raw) else {}
-        withheld = self._objection(words, list(supports.values()), is_fact=is_fact)
+        is_looked_up = is_fact and self._is_looked_up(words)
+        withheld = self._objection(words, list(supports.values()), needs_source=is_fact and not is_looked_up)
         if withheld:
             return Sentence(raw, is_fact, is_sourced=False, withheld=withheld)
-        return Sentence(self._renumbered(raw, supports), is_fact, is_sourced=bool(supports))
+        return Sentence(self._renumbered(raw, supports), is_fact, is_sourced=bool(supports) or is_looked_up)
+
+    def _is_looked_up(self, words: str) -> bool:
+        """Say whether most meaningful words stand in what was looked up, those about an order's state all of them."""
+        asked = meaningful_stems(words)
+        if not asked or not meaningful_stems(states_in(words)) <= self._looked_up_words:
+            return False
+        return len(asked & self._looked_up_words) >= MIN_LOOKED_UP * len(asked)
 
     def _supports(self, raw: str, words: str) -> dict[int, Support]:
         """Return the valid sources by the number the model used; 0 is one it did not name."""
@@ -128,7 +153,7 @@ class Draft:
         unasked = self._sources.unasked(words)
         return {0: unasked} if unasked is not None else {}
 
-    def _objection(self, words: str, supports: list[Support], *, is_fact: bool) -> str:
+    def _objection(self, words: str, supports: list[Support], *, needs_source: bool) -> str:
         if any(support.is_quotation for support in supports):
             return ""
         if claims_something_done(words):
@@ -138,7 +163,7 @@ class Draft:
             return "number"
         if not links_in(words) <= self._known_links.union(*(links_in(text) for text in texts)):
             return "link"
-        return "unsourced" if is_fact and not supports else ""
+        return "unsourced" if needs_source and not supports else ""
 
     def _renumbered(self, raw: str, supports: dict[int, Support]) -> str:
         """Return the sentence with its valid markers only, each with the number of its citation."""

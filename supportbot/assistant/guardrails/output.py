@@ -10,7 +10,8 @@ from typing import Final
 # Stems of words that can begin such a sentence, in English and German; text from here on waits for its sentence's end.
 _RISKY_STEMS: Final = (
     "refund", "reimburs", "credit", "cancel", "chang", "updat", "issu", "process", "initiat", "approv", "complet",
-    "done", "arrang", "sent", "confirm", "compensat", "guarant", "promis", "voucher", "discount",
+    "done", "arrang", "sent", "confirm", "compensat", "guarant", "promis", "voucher", "discount", "consider", "taken",
+    "sorted", "settl", "set",
     "erstatt", "rückerstatt", "gutschr", "gutgeschr", "stornier", "geänder", "aktualisier", "veranlass", "genehmig",
     "erledig", "bestätig", "garantier", "versproch", "verspreche", "gutschein", "rabatt", "überwies", "überwiesen",
     "http", "www", "//", "euro", "eur", "usd", "chf", "gbp", "cent", "percent", "prozent",
@@ -34,6 +35,10 @@ _CLAIMS: Final = re.compile(
     | \b(?:your|the)\s+(?:refund|cancellation|change|credit|order)\b[^.!?]{{0,30}}
         \b(?:is|was|has\ been)\b[^.!?]{{0,20}}\b(?:complete|through|on\ its\ way|confirmed|successful|done|underway)\b
     | \bsuccessfully\b
+    | \b(?:consider\ it|all|it's|that's|everything's|(?:it|that|everything)\ is)\ (?:now\ |all\ )?
+        (?:done|set|sorted|settled)\b
+    | \btaken\ care\ of\b
+    | \b(?:alles|schon|bereits|hiermit)\s+(?:erstattet|gutgeschrieben|storniert|geändert|veranlasst|erledigt)\b
     | \b(?:habe|haben|wurde|wurden|ist|sind|hat)\b[^.!?]{{0,60}}
         \b(?:erstattet|rückerstattet|zurückerstattet|gutgeschrieben|storniert|geändert|aktualisiert|veranlasst|genehmigt|
            erledigt|bestätigt|überwiesen|ausgezahlt|abgeschlossen|bearbeitet)\b
