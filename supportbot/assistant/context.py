@@ -44,13 +44,17 @@ def build_context(claim: Claim) -> TurnContext:
         for message in (*messages, *waiting)
     )
     looked_up, found = _retrieve(conversation, question, said_before, language)
+    tools = tools_for(conversation, language)
     instructions = answer_instructions(
-        company=conversation.workspace.name, passages=found.passages, note=conversation.handoff_note
+        company=conversation.workspace.name,
+        passages=found.passages,
+        note=conversation.handoff_note,
+        sees_orders=len(tools) > 1,
     )
     request = llm.ModelRequest(
         purpose="answer",
         messages=(llm.ChatMessage("system", instructions), *said_before),
-        tools=tools_for(conversation),
+        tools=tools,
         sources=_numbered(found.passages),
         question=question,
         looked_up=looked_up,

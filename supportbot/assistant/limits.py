@@ -3,6 +3,7 @@
 from typing import Final
 
 MAX_STEPS: Final = 8  # calls of the model in one turn
+MAX_CALLS: Final = 8  # of tools, in one answer of the model
 PASSAGES: Final = 6
 HISTORY_MESSAGES: Final = 20
 STATUS_AFTER_SECONDS: Final = 0.3

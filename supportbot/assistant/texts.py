@@ -2,7 +2,10 @@
 
 from typing import Final, Literal
 
-Phrase = Literal["not_found", "reading", "searching", "to_person", "still_working"]
+Phrase = Literal[
+    "not_found", "reading", "searching", "to_person", "still_working",
+    "confirm", "awaits_approval", "under_way", "shop_silent",
+]  # fmt: skip
 
 _TEXTS: Final[dict[str, dict[Phrase, str]]] = {
     "en": {
@@ -12,6 +15,11 @@ _TEXTS: Final[dict[str, dict[Phrase, str]]] = {
         "searching": "Looking through our help pages",
         "to_person": "I am passing this on to a person.",
         "still_working": "This takes longer than usual",
+        "confirm": "Please check the card. Nothing happens until you confirm.",
+        "awaits_approval": "A colleague still has to decide about this. Nothing happens before that.",
+        "under_way": "This request is already on its way. You will see here what becomes of it.",
+        "shop_silent": "The shop's system does not answer at the moment, so I can neither look nor prepare anything. "
+        "Please try again in a few minutes.",
     },
     "de": {
         "not_found": "Dazu steht nichts in unseren Hilfeseiten, deshalb möchte ich nicht raten. "
@@ -20,6 +28,11 @@ _TEXTS: Final[dict[str, dict[Phrase, str]]] = {
         "searching": "Ich sehe in unseren Hilfeseiten nach",
         "to_person": "Ich gebe Ihre Frage an einen Menschen weiter.",
         "still_working": "Das dauert länger als sonst",
+        "confirm": "Bitte prüfen Sie die Karte. Es geschieht nichts, bevor Sie bestätigen.",
+        "awaits_approval": "Darüber muss noch jemand aus dem Team entscheiden. Vorher geschieht nichts.",
+        "under_way": "Diese Anfrage ist schon unterwegs. Sie sehen hier, was daraus wird.",
+        "shop_silent": "Das System des Shops antwortet gerade nicht, deshalb kann ich weder nachsehen noch etwas "
+        "vorbereiten. Bitte versuchen Sie es in ein paar Minuten noch einmal.",
     },
 }
 

@@ -1,9 +1,12 @@
 """What a model may ask for. A tool call is a wish of an untrusted author: it is checked here, then decided below."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import Any, Final
 
+from supportbot.assistant.calls import Place, ToolResult
+from supportbot.assistant.guarded import action_specs, use_action
+from supportbot.assistant.limits import MAX_CALLS
 from supportbot.assistant.texts import say
 from supportbot.chat.models import Conversation
 from supportbot.chat.turns import Claim
@@ -24,29 +27,41 @@ REQUEST_HUMAN: Final = ToolSpec(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ToolResult:
-    """What a tool call came to: `for_model` goes back to the model; `closing` ends the turn with these words."""
-
-    for_model: str
-    closing: str = ""
-
-
-def tools_for(conversation: Conversation) -> tuple[ToolSpec, ...]:
+def tools_for(conversation: Conversation, language: str) -> tuple[ToolSpec, ...]:
     """Return the tools of a turn in this conversation."""
-    return (REQUEST_HUMAN,)
+    return (REQUEST_HUMAN, *action_specs(conversation, language))
 
 
-def use_tool(call: ToolCall, claim: Claim, *, language: str) -> ToolResult:
-    """Carry out one tool call, or say to the model why not."""
+class Tools:
+    """The tools of one turn, each wish carried out once."""
+
+    def __init__(self, claim: Claim, offered: Iterable[ToolSpec], *, language: str) -> None:
+        self._claim = claim
+        self._language = language
+        self._offered = {tool.name for tool in offered}
+        self._asked: set[tuple[str, str]] = set()
+
+    def use(self, call: ToolCall, *, step: int, position: int) -> ToolResult:
+        """Carry out one call, or say to the model why not. Raises LeaseLost."""
+        if call.name not in self._offered:
+            return ToolResult("There is no such tool.")
+        if position >= MAX_CALLS:
+            return ToolResult(f"At most {MAX_CALLS} calls at once.")
+        wish = _wish_of(call)
+        if wish in self._asked:
+            return ToolResult("You have asked exactly this before: go by the first answer.")
+        self._asked.add(wish)
+        place = Place(self._claim, step, position, self._language)
+        return _request_human(call, place) if call.name == REQUEST_HUMAN.name else use_action(call, place)
+
+
+def _request_human(call: ToolCall, place: Place) -> ToolResult:
     arguments = parse_arguments(call.arguments)
-    if call.name != REQUEST_HUMAN.name:
-        return ToolResult(f"There is no tool {call.name[:60]}.")
     if arguments is None or set(arguments) - {"reason"} or not isinstance(arguments.get("reason", ""), str):
         return ToolResult('The arguments must be a JSON object like {"reason": "..."}.')
     summary = arguments.get("reason", "").strip()[:MAX_REASON_CHARACTERS]
-    handoff.request(claim.conversation_id, reason="customer_asked", by="assistant", summary=summary)
-    return ToolResult("A person was asked to take over.", closing=say("to_person", language))
+    handoff.request(place.claim.conversation_id, reason="customer_asked", by="assistant", summary=summary)
+    return ToolResult("A person was asked to take over.", closing=say("to_person", place.language))
 
 
 def parse_arguments(text: str) -> dict[str, Any] | None:
@@ -69,3 +84,9 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse(name: str) -> None:
     raise ValueError(f"{name} is no JSON")
+
+
+def _wish_of(call: ToolCall) -> tuple[str, str]:
+    """Return what a call asks for, equal for calls that differ only in how their JSON is written."""
+    arguments = parse_arguments(call.arguments)
+    return call.name, call.arguments if arguments is None else json.dumps(arguments, sort_keys=True)

@@ -1,7 +1,8 @@
 """One turn of the assistant, from a claimed row to its last event.
 
-Invariant: what a turn writes carries its claim. Once the claim is lost (a person took over, another runner holds the
-turn) nothing more is said or stored. "Stop" ends the turn with what had been shown.
+Invariants: what a turn writes carries its claim. Once the claim is lost (a person took over, another runner holds the
+turn) nothing more is said or stored. "Stop" ends the turn with what had been shown. Tools are used only after the
+answer that asks for them is whole, and a proposal ends the turn: no model and no fallback speaks after it.
 """
 
 import asyncio
@@ -13,8 +14,11 @@ from django.conf import settings
 from django.db import DatabaseError
 
 from supportbot.accounts.scope import workspace_scope
+from supportbot.assistant.calls import ToolResult
+from supportbot.assistant.closing import closed
 from supportbot.assistant.context import TurnContext, build_context
 from supportbot.assistant.drafting import Draft
+from supportbot.assistant.guarded import proposed_before
 from supportbot.assistant.limits import (
     MAX_STEPS,
     SAVE_EVERY_SECONDS,
@@ -22,9 +26,9 @@ from supportbot.assistant.limits import (
     STILL_WORKING_AFTER_SECONDS,
 )
 from supportbot.assistant.texts import say
-from supportbot.assistant.tools import ToolResult, use_tool
+from supportbot.assistant.tools import Tools
 from supportbot.assistant.voice import Voice
-from supportbot.asyncdb import db
+from supportbot.asyncdb import db, outside
 from supportbot.chat.errors import LeaseLost
 from supportbot.chat.signals import Signal, StopRequested, TurnsSuperseded, Watched
 from supportbot.chat.stream import switchboard
@@ -55,6 +59,8 @@ class Turn:
         self._by = "builtin"
         self._is_stopped = False
         self._is_void = False
+        self._told: list[str] = []  # what was looked up, in our words
+        self._looked_up: list[str] = []  # and all of it
         self._writing: asyncio.Task[Answer] | None = None
         self._claim_in_use = asyncio.Lock()
 
@@ -95,19 +101,39 @@ class Turn:
     async def _compose(self) -> Answer:
         context = await db(build_context, self.claim)
         self._begin_draft(context)
+        if self.claim.attempt > 1:
+            earlier = await db(proposed_before, self.claim, context.language)
+            if earlier:
+                return self._closed(earlier)
         timers = self._announce_work(context)
-        request = context.request
         try:
-            for _ in range(MAX_STEPS):
-                calls = await self._ask(request, context)
-                results = [await db(use_tool, call, self.claim, language=context.language) for call in calls]
-                if not calls or any(result.closing for result in results):
-                    return self._closed(context, results)
-                request = _with_results(request, calls, results)
+            return await self._converse(context)
         finally:
             for timer in timers:
                 timer.cancel()
-        return self._closed(context, [])
+
+    async def _converse(self, context: TurnContext) -> Answer:
+        """Ask the model, step by step, until it is done or a tool has ended the turn."""
+        request = context.request
+        tools = Tools(self.claim, request.tools, language=context.language)
+        for step in range(MAX_STEPS):
+            calls = await self._ask(request, context)
+            results = [
+                await outside(tools.use, call, step=step, position=position) for position, call in enumerate(calls)
+            ]
+            if not calls or any(result.closing for result in results):
+                return self._closed(results)
+            self._voice.say(self._draft.end_paragraph())
+            self._learn(results)
+            request = _with_results(request, calls, results)
+        return self._closed([])
+
+    def _learn(self, results: list[ToolResult]) -> None:
+        for result in results:
+            if result.told:
+                self._told.append(result.told)
+                self._looked_up.append(result.looked_up)
+                self._draft.learn(result.looked_up)
 
     async def _ask(self, request: ModelRequest, context: TurnContext) -> list[ToolCall]:
         """Stream one answer of a model into the draft; return the tools it asks for."""
@@ -139,16 +165,13 @@ class Turn:
             self._voice.begin_again(self.claim)
 
     def _begin_draft(self, context: TurnContext) -> None:
-        self._draft = Draft(context.passages, context.language, context.said, site=settings.BASE_URL)
+        self._draft = Draft(
+            context.passages, context.language, context.said, site=settings.BASE_URL, looked_up=self._looked_up
+        )
 
-    def _closed(self, context: TurnContext, results: list[ToolResult]) -> Answer:
+    def _closed(self, results: list[ToolResult]) -> Answer:
         self._voice.say(self._draft.finish())
-        closing = next((result.closing for result in results if result.closing), "")
-        if not closing:
-            return self._draft.answer(by=self._by)
-        said = self._draft.answer(by=self._by)
-        text = closing if said.is_abstention or closing in said.text else f"{said.text}\n\n{closing}".strip()
-        return replace(said, text=text, is_abstention=False, offers_human=False)
+        return closed(self._draft.answer(by=self._by), results, self._told)
 
     def _announce_work(self, context: TurnContext) -> list[asyncio.TimerHandle]:
         """Say what is going on if the first words take their time."""

@@ -1,0 +1,293 @@
+"""Guarded actions in a turn: a model looks up and proposes, the customer decides, the conversation is told."""
+
+import json
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db import transaction
+
+from actions.models import ActionRequest
+from actions.policies import policy_of, switch
+from actions.services import confirm
+from actions.testing import FakeShop, Refund, run_queued
+from supportbot.accounts.models import Customer
+from supportbot.accounts.scope import workspace_scope
+from supportbot.accounts.services import create_channel, new_visitor
+from supportbot.assistant.runner import carry_out
+from supportbot.assistant.tools import Tools, tools_for
+from supportbot.asyncdb import db
+from supportbot.chat.errors import LeaseLost
+from supportbot.chat.log import lock_conversation
+from supportbot.chat.models import Conversation
+from supportbot.chat.services import start_conversation
+from supportbot.chat.signals import EventView
+from supportbot.chat.turns import claim_turn, release_turn, supersede_turns
+from supportbot.llm.errors import ProviderRefused, Reason
+from supportbot.llm.testing import Says, ScriptedModel, answering
+from supportbot.llm.types import ToolCall
+from supportbot.outbox.services import deliver_due
+from tests.actions.conftest import signed_in_as
+from tests.assistant.conftest import payloads
+from tests.assistant.test_turn import say
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.asyncio]
+Log = Callable[[], list[EventView]]
+UNTIL_CONFIRMED = "Please check the card. Nothing happens until you confirm."
+
+
+def call(name: str, **arguments: Any) -> ToolCall:
+    return ToolCall("call_1", name, json.dumps(arguments))
+
+
+REFUND = call("refund_order", order_id="A-1001", reason="Arrived damaged")
+
+
+async def turn(conversation: Conversation, text: str, *steps: Says) -> ScriptedModel:
+    """Let the customer write and a scripted model answer."""
+    claim = await db(say, conversation, text)
+    with answering(ScriptedModel(*steps)) as model:
+        await carry_out(claim)
+    return model
+
+
+def requests_in(conversation: Conversation) -> list[ActionRequest]:
+    with workspace_scope(conversation.workspace_id):
+        return list(ActionRequest.objects.order_by("id"))
+
+
+async def test_from_wish_to_receipt(alice: Customer, conversation: Conversation, shop: FakeShop, log: Log) -> None:
+    await turn(conversation, "Please refund A-1001", Says("Sure, it is taken care of. ", calls=(REFUND,)))
+
+    events = await db(log)
+    [card] = payloads(events, "action.proposed")
+    [final] = payloads(events, "assistant.final")
+    assert [event.event for event in events][-2:] == ["action.proposed", "assistant.final"]
+    assert (card["summary"], card["arguments"]["amount"]) == ("Refund €49.90 for order A-1001.", "49.90")
+    assert (final["text"], final["citations"], final["abstained"]) == (UNTIL_CONFIRMED, [], False)
+    assert shop.refunds == []
+
+    def confirm_and_run() -> None:
+        with workspace_scope(conversation.workspace_id):
+            confirm(card["request"], principal=signed_in_as(alice), digest=card["digest"])
+            run_queued()
+
+    await db(confirm_and_run)
+    await db(deliver_due)
+    assert shop.refunds == [Refund("A-1001", Decimal("49.90"), "EUR")]
+    told = [event for event in await db(log) if event.seq > events[-1].seq]
+    assert [event.event for event in told] == ["action.queued", "action.succeeded", "assistant.final"]
+    assert "receipt" not in told[0].payload and told[1].payload["receipt"]["amount"] == "49.90"
+    reference = told[1].payload["receipt"]["reference"]
+    done = f"“Refund €49.90 for order A-1001” has been carried out. Your reference is {reference}."
+    assert (told[2].payload["text"], told[2].payload["by"]) == (done, "builtin")
+    assert told[2].payload["request"] == card["request"]
+
+
+async def test_a_look_up_is_answered_with_its_facts(conversation: Conversation, shop: FakeShop, log: Log) -> None:
+    answer = "Your order A-1001 is delivered and comes to €49.90."
+    model = await turn(
+        conversation, "Where is my order?", Says(calls=(call("order_status", order_id="A-1001"),)), Says(answer)
+    )
+    [final] = payloads(await db(log), "assistant.final")
+    assert (final["text"], final["abstained"]) == (answer, False)
+    result = model.requests[1].messages[-1]
+    assert result.role == "tool" and '"id": "A-1001"' in result.content and "B-2002" not in result.content
+    assert await db(requests_in, conversation) == []
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        "I have cancelled your order A-1001.",
+        "Your order A-1001 was refunded.",
+        "Your order A-1001 costs €999.99.",
+        "Your parcel waits for you in the depot of Freiburg.",
+        "Order A-1001 cancelled.",
+        "Order A-1001 was returned.",
+        "Sure, consider it done.",
+    ],
+)
+async def test_a_look_up_bears_no_lies(conversation: Conversation, shop: FakeShop, log: Log, lie: str) -> None:
+    await turn(conversation, "Where is my order?", Says(calls=(call("order_status", order_id="A-1001"),)), Says(lie))
+    [final] = payloads(await db(log), "assistant.final")
+    assert lie not in final["text"]
+    assert final["text"].startswith("Order A-1001: delivered")
+    assert shop.refunds == [] and shop.changes == []
+
+
+async def test_several_in_one_turn(conversation: Conversation, shop: FakeShop, log: Log) -> None:
+    shop.add_order("A-1006", "cus_alice", total="20.00")
+    other = call("refund_order", order_id="A-1006", reason="Too small")
+    await turn(conversation, "Refund both", Says(calls=(REFUND, other, REFUND)))
+    cards = payloads(await db(log), "action.proposed")
+    assert [card["arguments"]["order_id"] for card in cards] == ["A-1001", "A-1006"]
+    [final] = payloads(await db(log), "assistant.final")
+    assert final["text"] == UNTIL_CONFIRMED
+
+
+async def test_a_wish_the_policy_refuses(conversation: Conversation, shop: FakeShop, log: Log) -> None:
+    late = call("refund_order", order_id="A-1005", reason="Does not fit")
+    await turn(conversation, "Refund A-1005", Says(calls=(late,)))
+    events = await db(log)
+    [refused] = payloads(events, "action.refused")
+    [final] = payloads(events, "assistant.final")
+    assert refused["reason"]["code"] == "outside_window"
+    assert (final["text"], final["offers_human"]) == (refused["reason"]["text"], True)
+    assert not payloads(events, "action.proposed") and shop.refunds == []
+
+
+@pytest.mark.parametrize("order", ["B-2002", "X-0000"])
+async def test_a_strangers_order_is_like_none(conversation: Conversation, shop: FakeShop, log: Log, order: str) -> None:
+    wish = call("refund_order", order_id=order, reason="Mine")
+    await turn(conversation, "Refund my neighbour's order", Says(calls=(wish, call("order_status", order_id=order))))
+    events = await db(log)
+    [refused] = payloads(events, "action.refused")
+    [final] = payloads(events, "assistant.final")
+    assert refused["reason"] == {"code": "order_not_found", "text": f"There is no order {order} in your account."}
+    assert final["text"] == refused["reason"]["text"]
+    assert not payloads(events, "action.proposed") and shop.refunds == []
+
+
+@pytest.mark.parametrize(
+    ("wish", "field"),
+    [
+        (call("refund_order", order_id="A-1001", reason="x", customer="cus_stranger"), "customer"),
+        (call("refund_order", order_id="A-1001", reason="x", amount="1e2"), "amount"),
+        (call("refund_order", order_id="A-1001"), "reason"),
+        (ToolCall("1", "refund_order", '{"order_id": "A-1001", "order_id": "A-1005", "reason": "x"}'), "order_id"),
+        (ToolCall("1", "refund_order", '{"order_id": '), "arguments"),
+        (ToolCall("1", "order_status", '{"customer_id": "cus_stranger"}'), "customer_id"),
+    ],
+)
+async def test_malformed_arguments_are_explained_back(
+    conversation: Conversation, shop: FakeShop, log: Log, wish: ToolCall, field: str
+) -> None:
+    model = await turn(
+        conversation, "Do it", Says(calls=(wish,)), Says("Which of your orders do you mean, and what happened to it?")
+    )
+    result = json.loads(model.requests[1].messages[-1].content)
+    assert field in result["fields"]
+    events = await db(log)
+    assert not [event for event in events if event.event.startswith("action.")]
+    assert payloads(events, "assistant.final")[0]["text"].startswith("Which of your orders")
+    assert shop.calls == []
+
+
+@pytest.mark.parametrize("name", ["delete_customer", "confirm", "refund_order "])
+async def test_an_unknown_tool(conversation: Conversation, shop: FakeShop, log: Log, name: str) -> None:
+    model = await turn(
+        conversation, "Do it", Says(calls=(call(name, order_id="A-1001", reason="x"),)), Says("How can I help?")
+    )
+    assert model.requests[1].messages[-1].content == "There is no such tool."
+    assert shop.calls == []
+
+
+async def test_an_equal_call_is_not_repeated(conversation: Conversation, shop: FakeShop, log: Log) -> None:
+    again = ToolCall("2", "order_status", '{ "order_id" : "A-1001" }')
+    asked = call("order_status", order_id="A-1001")
+    model = await turn(
+        conversation, "Where is it?", Says(calls=(asked,)), Says(calls=(again,)), Says("Order A-1001 is delivered.")
+    )
+    assert "before" in model.requests[2].messages[-1].content
+    assert shop.calls == ["order"]
+    assert payloads(await db(log), "assistant.final")[0]["text"] == "Order A-1001 is delivered."
+
+
+async def test_an_equal_wish_in_a_later_turn_meets_its_card(
+    conversation: Conversation, shop: FakeShop, log: Log
+) -> None:
+    await turn(conversation, "Refund A-1001", Says(calls=(REFUND,)))
+    await turn(conversation, "Refund A-1001 now!", Says(calls=(REFUND,)))
+    events = await db(log)
+    assert len(payloads(events, "action.proposed")) == 1
+    assert [final["text"] for final in payloads(events, "assistant.final")] == [UNTIL_CONFIRMED] * 2
+
+
+async def test_a_visitor_gets_no_tools_of_orders(conversation: Conversation, shop: FakeShop, log: Log) -> None:
+    def as_visitor() -> Conversation:
+        with workspace_scope(conversation.workspace_id):
+            channel = create_channel(conversation.workspace, "Shop", allowed_origins=[]).channel
+            return start_conversation(new_visitor(channel, locale="en").customer.pk)
+
+    model = await turn(await db(as_visitor), "Refund A-1001", Says(calls=(REFUND,)), Says("How can I help?"))
+    assert [tool.name for tool in model.requests[0].tools] == ["request_human"]
+    assert "cannot see or change orders" in model.requests[0].messages[0].content
+    assert shop.calls == []
+
+
+async def test_a_switched_off_action_is_not_offered(conversation: Conversation, shop: FakeShop) -> None:
+    def switch_off() -> None:
+        with workspace_scope(conversation.workspace_id):
+            policy = policy_of("refund_order")
+            assert policy is not None
+            switch(policy, is_enabled=False, actor="test")
+
+    await db(switch_off)
+    model = await turn(conversation, "Refund A-1001", Says("How can I help?"))
+    names = [tool.name for tool in model.requests[0].tools]
+    assert names == ["request_human", "cancel_order", "change_shipping_address", "order_status"]
+
+
+async def test_a_shop_that_does_not_answer(conversation: Conversation, shop: FakeShop, log: Log) -> None:
+    shop.is_reachable = False
+    await turn(conversation, "Refund A-1001", Says(calls=(REFUND,)))
+    [final] = payloads(await db(log), "assistant.final")
+    assert final["offers_human"] and "does not answer" in final["text"]
+    assert not [event for event in await db(log) if event.event.startswith("action.")]
+
+
+async def test_a_call_of_a_model_that_fails_is_void(conversation: Conversation, shop: FakeShop, log: Log) -> None:
+    """Tools are used only after the answer that asks for them is whole."""
+    claim = await db(say, conversation, "How long can I return unused items?")
+    broken = ScriptedModel(Says("One moment. ", fails=ProviderRefused(Reason.UNREACHABLE), calls=(REFUND,)))
+    with answering(broken, with_builtin=True):
+        await carry_out(claim)
+    [final] = payloads(await db(log), "assistant.final")
+    assert final["by"] == "builtin"
+    assert shop.calls == []
+
+
+async def test_a_turn_that_was_lost_after_its_proposal_asks_no_model_again(
+    conversation: Conversation, shop: FakeShop, log: Log
+) -> None:
+    claim = await db(say, conversation, "Refund A-1001")
+
+    def propose_and_die() -> None:
+        with workspace_scope(conversation.workspace_id):
+            fresh = Conversation.objects.select_related("customer").get(pk=conversation.pk)
+            Tools(claim, tools_for(fresh, "en"), language="en").use(REFUND, step=0, position=0)
+            release_turn(claim)
+
+    await db(propose_and_die)
+    again = await db(claim_turn, "another")
+    assert again is not None and again.turn_id == claim.turn_id
+    with answering(ScriptedModel()):
+        await carry_out(again)
+    events = await db(log)
+    assert len(payloads(events, "action.proposed")) == 1
+    assert payloads(events, "assistant.final")[0]["text"] == UNTIL_CONFIRMED
+
+
+async def test_a_claim_that_was_lost_proposes_nothing(conversation: Conversation, shop: FakeShop) -> None:
+    claim = await db(say, conversation, "Refund A-1001")
+
+    def lose_and_use() -> int:
+        with workspace_scope(conversation.workspace_id):
+            with transaction.atomic():
+                supersede_turns(lock_conversation(conversation.pk))
+            fresh = Conversation.objects.select_related("customer").get(pk=conversation.pk)
+            with pytest.raises(LeaseLost):
+                Tools(claim, tools_for(fresh, "en"), language="en").use(REFUND, step=0, position=0)
+            return ActionRequest.objects.count()
+
+    assert await db(lose_and_use) == 0
+    assert shop.calls == []
+
+
+async def test_a_claim_without_a_call_is_withheld(conversation: Conversation, shop: FakeShop, log: Log) -> None:
+    await turn(conversation, "Refund A-1001", Says("Done! Your refund is on its way and was approved."))
+    [final] = payloads(await db(log), "assistant.final")
+    assert final["abstained"] and "refund" not in final["text"]
+    assert await db(requests_in, conversation) == []
