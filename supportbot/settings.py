@@ -81,7 +81,6 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "guardian",
-    "django_htmx",
     "supportbot.outbox",
     "supportbot.accounts",
     "kb",
@@ -106,7 +105,6 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "django_htmx.middleware.HtmxMiddleware",
 ]
 
 ROOT_URLCONF = "supportbot.urls"
@@ -270,6 +268,8 @@ KB_RETRIEVAL = env.bool("KB_RETRIEVAL", default=True)
 # --- Guarded actions. A merchant's system must lie in the public internet; the demo's shop alone runs on this machine.
 ACTIONS_MERCHANT = "actions.connectors.merchant.connected_merchant"
 ACTIONS_LOOPBACK = [f"127.0.0.1:{SHOP_PORT}"]
+if _runtime and _runtime.shop_url:
+    ACTIONS_LOOPBACK.append(urlsplit(_runtime.shop_url).netloc)  # a command may not know the port of this start
 ACTIONS_AUDIT_HEADS = DATA_DIR / "audit-heads.jsonl"
 
 # --- Models. No model name is built in: OPENAI_MODEL names one, or the server's only one is taken.
