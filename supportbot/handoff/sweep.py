@@ -33,9 +33,10 @@ def expire_forgotten() -> int:
 
 def wake_snoozed() -> int:
     """Bring back what was put aside until now, or whose customer has written since; return how many."""
-    wrote = Message.objects.filter(
-        conversation_id=OuterRef("conversation_id"), source=Source.CUSTOMER, created_at__gt=OuterRef("snoozed_at")
-    )
+    with across_workspaces("customers who wrote to a snoozed ticket"):  # asked for where a queryset is made, not run
+        wrote = Message.objects.filter(
+            conversation_id=OuterRef("conversation_id"), source=Source.CUSTOMER, created_at__gt=OuterRef("snoozed_at")
+        )
     return _each(Q(Q(snoozed_until__lte=now()) | Q(Exists(wrote)), state=State.SNOOZED), _wake)
 
 

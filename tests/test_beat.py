@@ -1,0 +1,103 @@
+"""Every task of the beat, called as beat's worker calls it: with no arguments and outside any workspace."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from celery import current_app
+from django.conf import settings as product
+from django.utils.timezone import now
+
+from actions.policies import ensure_policies
+from actions.principals import Principal
+from actions.services import propose
+from actions.testing import FakeShop, connected
+from kb import ports
+from kb.services import Change, create_article, publish
+from supportbot.accounts.errors import UnscopedQuery
+from supportbot.accounts.models import Customer, Membership, User, Workspace
+from supportbot.accounts.scope import workspace_scope
+from supportbot.accounts.services import add_member, create_workspace
+from supportbot.chat.models import Conversation
+from supportbot.chat.services import add_customer_message, start_conversation
+from supportbot.handoff import services
+from supportbot.handoff.models import Ticket
+
+pytestmark = pytest.mark.django_db
+
+EVERY_TASK = sorted({entry["task"] for entry in product.CELERY_BEAT_SCHEDULE.values()})
+
+
+@pytest.fixture(autouse=True)
+def small_model(settings: Any) -> Any:
+    settings.KB_EMBEDDER = "kb.testing.HashEmbedder"
+    ports._load.cache_clear()
+    yield
+    ports._load.cache_clear()
+
+
+@pytest.fixture
+def shop() -> Any:
+    with connected(FakeShop()) as fake:
+        fake.add_order("A-1001", "cus_alice", total="49.90")
+        yield fake
+
+
+@pytest.fixture
+def busy_workspace(db: None, shop: FakeShop) -> Workspace:
+    """An article without vectors, a snoozed ticket whose customer wrote, a late one, and a card."""
+    workspace = create_workspace("Wrenfell Outdoor", slug="wrenfell")
+    agent = User.objects.create_user("bob")
+    add_member(workspace, agent, Membership.Role.AGENT)
+    with workspace_scope(workspace.pk):
+        alice = Customer.objects.create(external_id="cus_alice", name="Alice", locale="en")
+        publish(create_article(Change(title="Delivery", body="A parcel takes two days.")).pk)
+        _snoozed(alice, agent)
+        late = services.request(start_conversation(alice.pk).pk, reason="customer_asked", by="customer", summary="")
+        Ticket.objects.filter(pk=late.pk).update(waiting_since=now() - timedelta(hours=1))
+        ensure_policies()
+        principal = Principal(
+            workspace_id=workspace.pk,
+            customer_id=alice.pk,
+            external_id="cus_alice",
+            is_verified=True,
+            locale="en",
+            expires_at=now() + timedelta(minutes=10),
+        )
+        propose(principal, "refund_order", {"order_id": "A-1001", "reason": "Damaged"}, proposal_key="turn:1:1")
+    return workspace
+
+
+def _snoozed(customer: Customer, agent: User) -> None:
+    conversation: Conversation = start_conversation(customer.pk)
+    ticket = services.request(conversation.pk, reason="customer_asked", by="customer", summary="")
+    services.claim(ticket.pk, agent=agent)
+    services.snooze(ticket.pk, agent=agent, until=now() + timedelta(hours=1))
+    add_customer_message(conversation.pk, text="One more thing", client_id="1")
+
+
+def run(task: str) -> None:
+    current_app.loader.import_default_modules()
+    current_app.tasks[task]()
+
+
+def test_the_test_runs_outside_every_workspace(busy_workspace: Workspace) -> None:
+    with pytest.raises(UnscopedQuery):
+        Ticket.objects.count()
+
+
+@pytest.mark.parametrize("task", EVERY_TASK)
+def test_a_tick_of_an_empty_installation(task: str) -> None:
+    run(task)
+
+
+@pytest.mark.parametrize("task", EVERY_TASK)
+def test_a_tick_beside_work(task: str, busy_workspace: Workspace) -> None:
+    run(task)
+
+
+def test_the_ticket_tick_wakes_and_moves_up(busy_workspace: Workspace) -> None:
+    run("supportbot.handoff.tasks.sweep_tickets")
+    with workspace_scope(busy_workspace.pk):
+        assert sorted(Ticket.objects.values_list("state", flat=True)) == ["claimed", "waiting"]
+        assert Ticket.objects.filter(state="waiting", escalated_at=None).count() == 0
