@@ -1,5 +1,6 @@
 """Start and stop of what a web process runs beside its requests: outbox relay, turn runner, model client."""
 
+import asyncio
 import logging
 import threading
 from collections.abc import Awaitable, Callable
@@ -29,9 +30,8 @@ async def lifespan(scope: dict[str, Any], receive: Receive, send: Send) -> None:
             threading.Thread(target=warm_up, name="warm-up", daemon=True).start()
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
-            await runner.stop()
+            await asyncio.gather(runner.stop(), asyncio.to_thread(relay.stop))
             await gateway.close()
-            relay.stop()
             await send({"type": "lifespan.shutdown.complete"})
             return
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 from uuid import uuid4
 
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError, OperationalError
 
 from supportbot.accounts.scope import workspace_scope
 from supportbot.assistant.limits import DRAIN_SECONDS, POLL_SECONDS
@@ -36,7 +36,7 @@ class Runner:
     def start(self) -> None:
         self.name = f"runner-{uuid4().hex}"
         self._rang = asyncio.Event()
-        self._loop_task = asyncio.create_task(self._loop())
+        self._loop_task = asyncio.create_task(self._keep_going())
 
     async def stop(self) -> None:
         """Drain: return when every running turn has ended or given its lease up."""
@@ -50,6 +50,19 @@ class Runner:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
         await switchboard().close()
+
+    @property
+    def is_running(self) -> bool:
+        return self._loop_task is not None and not self._loop_task.done()
+
+    async def _keep_going(self) -> None:
+        while True:
+            try:
+                await self._loop()
+            except Exception:
+                # The edge of the process's work: whatever went wrong, customers wait for the next round.
+                logger.exception("runner: a round failed; trying again")
+                await asyncio.sleep(POLL_SECONDS)
 
     async def _loop(self) -> None:
         await switchboard().listen_for_turns(self._ring)
@@ -115,8 +128,8 @@ async def carry_out(claim: Claim) -> None:
             with suppress(DatabaseError):
                 await asyncio.shield(db(release_turn, turn.claim))
             raise
-        except DatabaseError:
-            logger.exception("turn %s: the database failed; its lease runs out and it is claimed again", claim.turn_id)
+        except (OperationalError, InterfaceError):
+            logger.exception("turn %s: the database is away; its lease runs out and it is claimed again", claim.turn_id)
         except Exception:
             # The edge of a turn: whatever went wrong, the customer is told and can try again.
             logger.exception("turn %s failed", claim.turn_id)

@@ -19,6 +19,7 @@ from supportbot.accounts.permissions import IsCustomer, needs
 from supportbot.accounts.views import ScopedAPIView
 from supportbot.chat.access import conversation_for, conversations_of
 from supportbot.chat.models import Conversation
+from supportbot.chat.pace import say
 from supportbot.chat.selectors import events_after
 from supportbot.chat.serializers import (
     ConversationSerializer,
@@ -33,7 +34,6 @@ from supportbot.chat.serializers import (
 from supportbot.chat.services import (
     Receipt,
     add_agent_message,
-    add_customer_message,
     add_note,
     start_conversation,
 )
@@ -146,9 +146,9 @@ def _say(caller: Caller, conversation: Conversation, *, client_id: str, text: st
     if isinstance(caller, CustomerCaller):
         if kind is not None:
             raise InvalidInput(fields={"kind": ["Only the team chooses between reply and note: leave it out."]})
-        return add_customer_message(conversation.pk, text=text, client_id=client_id)
-    say: Callable[..., Receipt] = add_note if kind == "note" else add_agent_message
-    return say(conversation.pk, text=text, author=_author(caller), client_id=client_id)
+        return say(conversation.pk, text=text, client_id=client_id)
+    write: Callable[..., Receipt] = add_note if kind == "note" else add_agent_message
+    return write(conversation.pk, text=text, author=_author(caller), client_id=client_id)
 
 
 def _author(caller: Staff) -> User:

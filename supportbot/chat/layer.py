@@ -35,11 +35,14 @@ async def send(group: str, message: dict[str, Any]) -> None:
         LOST.labels("send").inc()
 
 
-async def join(group: str, channel: str) -> None:
+async def join(group: str, channel: str) -> bool:
+    """Return whether the channel is in the group now; who gets False asks again."""
     try:
         await _layer().group_add(group, channel)
     except LAYER_ERRORS:
         LOST.labels("join").inc()
+        return False
+    return True
 
 
 async def leave(group: str, channel: str) -> None:
@@ -50,7 +53,12 @@ async def leave(group: str, channel: str) -> None:
 
 
 async def new_channel() -> str:
-    return await _layer().new_channel()
+    """Return a channel of this process's own, "" while the layer is away."""
+    try:
+        return await _layer().new_channel()
+    except LAYER_ERRORS:
+        LOST.labels("new_channel").inc()
+        return ""
 
 
 async def receive(channel: str) -> dict[str, Any]:

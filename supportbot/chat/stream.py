@@ -8,10 +8,11 @@ conversations watched here with the database, which heals every signal that was 
 """
 
 import asyncio
+import logging
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, Final
 from uuid import UUID, uuid4
@@ -31,6 +32,7 @@ from supportbot.chat.signals import (
     signal_to_wire,
 )
 
+logger = logging.getLogger(__name__)
 PROCESS: Final = uuid4().hex
 TURNS_GROUP: Final = "turns"
 HEAD_POLL_SECONDS: Final = 5.0
@@ -53,17 +55,17 @@ class Switchboard:
         self._turn_listeners: set[Callable[[], None]] = set()
         self._watched_elsewhere: dict[UUID, float] = {}
         self._heads: dict[UUID, int] = {}
-        self._channel = ""
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._is_started = False
         self._starting = asyncio.Lock()
+        self._channel = ""  # none until the layer has given one
+        self._unjoined: set[str] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def listen(self, conversation_id: UUID, listener: Listener) -> None:
         """Call `listener` with every signal of the conversation from now on."""
         await self._ensure_started()
-        is_first = not self._listeners[conversation_id]
         self._listeners[conversation_id].add(listener)
-        if is_first:
-            await layer.join(_group(conversation_id), self._channel)
+        await self._join(_group(conversation_id))
 
     def unlisten(self, conversation_id: UUID, listener: Listener) -> None:
         listeners = self._listeners.get(conversation_id)
@@ -73,15 +75,13 @@ class Switchboard:
         if not listeners:
             del self._listeners[conversation_id]
             self._heads.pop(conversation_id, None)
+            self._unjoined.discard(_group(conversation_id))
             self._spawn(layer.leave(_group(conversation_id), self._channel))
 
     async def listen_for_turns(self, listener: Callable[[], None]) -> None:
         """Call `listener` whenever a turn waits for a runner, inserted here or elsewhere."""
         await self._ensure_started()
         self._turn_listeners.add(listener)
-
-    def unlisten_for_turns(self, listener: Callable[[], None]) -> None:
-        self._turn_listeners.discard(listener)
 
     def publish(self, conversation_id: UUID, signal: Signal) -> None:
         """Hand a signal to the listeners here, and to other processes where it concerns them."""
@@ -122,36 +122,68 @@ class Switchboard:
         return self._watched_elsewhere.get(conversation_id, 0.0) > time.monotonic()
 
     async def _ensure_started(self) -> None:
+        """Begin to hear other processes. A layer that is away holds nobody up: news within the process need none."""
         async with self._starting:
-            if self._channel:
+            if self._is_started:
                 return
-            self._channel = await layer.new_channel()
-            await layer.join(TURNS_GROUP, self._channel)
+            self._is_started = True
+            self._unjoined.add(TURNS_GROUP)
+            await self._open_channel()
             self._spawn(self._receive())
             self._spawn(self._poll_heads())
 
-    def _spawn(self, coroutine: Any) -> None:
+    async def _open_channel(self) -> None:
+        self._channel = await layer.new_channel()
+        if self._channel:
+            await self._join_what_failed()
+
+    async def _join(self, group: str) -> None:
+        if not self._channel or not await layer.join(group, self._channel):
+            self._unjoined.add(group)
+
+    async def _join_what_failed(self) -> None:
+        groups, self._unjoined = self._unjoined, set()
+        for group in groups:
+            await self._join(group)
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(coroutine)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            logger.error("switchboard: a task failed", exc_info=task.exception())
 
     async def _receive(self) -> None:
+        while not self._channel:
+            await asyncio.sleep(layer.RECEIVE_PAUSE_SECONDS)
+            await self._open_channel()
         while True:
             message = await layer.receive(self._channel)
             if message.get("process") == PROCESS:
                 continue
-            conversation_id, signal = UUID(message["conversation"]), signal_from_wire(message["signal"])
-            if isinstance(signal, Watched):
-                self._watched_elsewhere[conversation_id] = time.monotonic() + WATCH_SECONDS
-            if isinstance(signal, TurnWaiting):
-                self._wake_runner()
-            else:
-                self._deliver(conversation_id, signal)
+            try:
+                self._take(UUID(message["conversation"]), signal_from_wire(message["signal"]))
+            except (KeyError, TypeError, ValueError):  # a newer version's: its event, if any, is in the log
+                layer.LOST.labels("unknown").inc()
+
+    def _take(self, conversation_id: UUID, signal: Signal) -> None:
+        """Pass on what another process said."""
+        if isinstance(signal, Watched):
+            self._watched_elsewhere[conversation_id] = time.monotonic() + WATCH_SECONDS
+        if isinstance(signal, TurnWaiting):
+            self._wake_runner()
+        else:
+            self._deliver(conversation_id, signal)
 
     async def _poll_heads(self) -> None:
         while True:
             await asyncio.sleep(HEAD_POLL_SECONDS)
             self._forget_watchers()
+            if self._channel:
+                await self._join_what_failed()
             with suppress(DatabaseError):  # the next round asks again
                 for conversation_id, seq in (await db(heads_of, list(self._listeners))).items():
                     if seq > self._heads.get(conversation_id, 0):

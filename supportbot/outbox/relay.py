@@ -43,6 +43,10 @@ class Relay:
             except DatabaseError:
                 logger.warning("outbox: the database does not answer; trying again")
                 handled = 0
+            except Exception:
+                # The edge of the thread: without it nothing of this process would be announced any more.
+                logger.exception("outbox: a round failed; trying again")
+                handled = 0
             close_old_connections()
             if not handled:
                 doorbell.wait(POLL_SECONDS)

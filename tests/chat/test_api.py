@@ -4,13 +4,14 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.core.cache import cache
 from rest_framework.test import APIClient
 
 from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.accounts.services import NewChannel, create_channel, new_visitor
 from supportbot.chat.log import append_event, lock_conversation
 from supportbot.chat.models import Conversation, ConversationEvent, Message, Turn
-from supportbot.chat.services import add_note, hand_over
+from supportbot.chat.services import add_note, hand_over, start_conversation
 from tests.rest import caller, person, service, signed_in
 
 pytestmark = pytest.mark.django_db
@@ -269,3 +270,19 @@ def test_a_token_for_nobodys_channel_is_refused(
 def test_a_missing_conversation_is_not_found(alices: APIClient) -> None:
     answer = alices.get(f"{CONVERSATIONS}/{uuid4()}/events")
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+def test_one_conversation_takes_twenty_messages_a_minute(alices: APIClient, alice: Customer) -> None:
+    cache.clear()
+    first, second = start_conversation(alice.pk), start_conversation(alice.pk)
+    answers = [say(alices, first, client_id=f"m{number}", text="Hello") for number in range(21)]
+    assert [answer.status_code for answer in answers] == [201] * 20 + [429]
+    assert answers[-1].json()["code"] == "too_fast"
+    assert Message.objects.filter(conversation=first, source="customer").count() == 20
+    assert say(alices, second, client_id="m", text="Hello").status_code == 201
+
+
+def test_answers_while_the_cache_is_away(alices: APIClient, alice: Customer, cache_away: None) -> None:
+    conversation = start_conversation(alice.pk)
+    assert say(alices, conversation, client_id="m1", text="Hello").status_code == 201
+    assert alices.get(CONVERSATIONS).status_code == 200

@@ -141,3 +141,47 @@ async def test_a_dead_layer_fails_nobody_and_the_poll_heals_what_it_lost(
     heard = await ear.next()
     assert NewEvent(2, None) in heard
     monkeypatch.undo()
+
+
+async def test_a_layer_that_comes_late_is_joined_then(
+    board: Switchboard, conversation: Conversation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_back = asyncio.Event()
+    working = layer._layer()
+
+    class Late:
+        def __getattr__(self, name: str) -> Any:
+            if is_back.is_set():
+                return getattr(working, name)
+
+            async def fail(*args: Any) -> None:
+                raise redis.ConnectionError
+
+            return fail
+
+    monkeypatch.setattr(layer, "RECEIVE_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(layer, "_layer", Late)
+    ear, woken = Ear(), asyncio.Event()
+    await board.listen(conversation.pk, ear)
+    await board.listen_for_turns(woken.set)
+    await db(write, conversation, 1)
+    [news] = await ear.next()
+    assert isinstance(news, NewEvent)
+
+    is_back.set()
+    async with asyncio.timeout(10):
+        while not (woken.is_set() and NewEvent(9, None) in ear.heard):  # it joins one group after the other
+            await from_elsewhere(uuid7(), TurnWaiting(), group=stream.TURNS_GROUP)
+            await from_elsewhere(conversation.pk, NewEvent(9, None))
+            await asyncio.sleep(0.01)
+
+
+async def test_a_signal_of_a_newer_version_is_passed_over(board: Switchboard, conversation: Conversation) -> None:
+    ear = Ear()
+    await board.listen(conversation.pk, ear)
+    await from_elsewhere(conversation.pk, NewEvent(7, None))
+    await ear.next()
+    unknown = stream._message(conversation.pk, NewEvent(8, None)) | {"process": "another", "signal": {"kind": "Smell"}}
+    await layer.send(stream._group(conversation.pk), unknown)
+    await from_elsewhere(conversation.pk, NewEvent(9, None))
+    assert await ear.next(2) == [NewEvent(7, None), NewEvent(9, None)]
