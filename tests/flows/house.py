@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from supportbot.embedded.children import ChildProcess, product_children
+from supportbot.embedded.children import ChildProcess, product_children, shop_child
 from supportbot.embedded.plan import Plan
 from supportbot.embedded.ports import free_port
 from supportbot.embedded.postgres import PostgresServer
@@ -21,7 +21,7 @@ from supportbot.embedded.valkey import ValkeyServer
 from supportbot.embedded.waiting import wait_for_page
 from tests.embedded.instance import MANAGE
 
-SHOP_PORT = 8100  # no shop runs here: the storefront is an allowed origin, no more
+SHOP_PORT = free_port()  # the storefront is an allowed origin; only the flows with actions let the shop run
 STOREFRONT = f"http://127.0.0.1:{SHOP_PORT}"
 
 
@@ -61,7 +61,18 @@ class House:
 
     def child(self, name: str, **more: str) -> ChildProcess:
         """Return a child of `make run` (web, worker, beat), on a port of its own and not started."""
-        plan = Plan(
+        plan = self._plan()
+        made = next(child for child in product_children(plan, self.folder) if child.name == name)
+        environment = self.environment(PORT=str(plan.port), **more)
+        return replace(made, environment=environment, log=self.folder / f"{name}-{plan.port}.log")
+
+    def shop(self) -> ChildProcess:
+        """Return the demo shop, not started."""
+        demo = {name: self.demo[name] for name in ("channel", "identity_secret", "webhook_secret")}
+        return shop_child(self._plan(), self.folder, **demo)
+
+    def _plan(self) -> Plan:
+        return Plan(
             data_dir=self.folder / "data",
             host="127.0.0.1",
             port=free_port(),
@@ -73,9 +84,6 @@ class House:
             embedder="packaged",
             with_demo=True,
         )
-        made = next(child for child in product_children(plan, self.folder) if child.name == name)
-        environment = self.environment(PORT=str(plan.port), **more)
-        return replace(made, environment=environment, log=self.folder / f"{name}-{plan.port}.log")
 
 
 class Web:
