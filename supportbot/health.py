@@ -21,6 +21,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from kb.models import Recipe
 from kb.ports import embedder
+from supportbot.assistant.runner import runner
 from supportbot.celery import app as celery_app
 from supportbot.outbox.tasks import HEARTBEAT_KEY
 
@@ -114,6 +115,10 @@ def _recipe() -> str:
     return "ok" if active is None or active.name == embedder().recipe.name else "kb_reindex is due"
 
 
+def _runner() -> str:
+    return "stopped" if runner.has_died else "ok"
+
+
 CHECKS: dict[str, Callable[[], str]] = {
     "database": _database,
     "vector": _vector_extension,
@@ -122,4 +127,5 @@ CHECKS: dict[str, Callable[[], str]] = {
     "broker": _broker,
     "worker": _worker,
     "recipe": _recipe,
+    "runner": _runner,
 }

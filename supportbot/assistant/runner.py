@@ -42,8 +42,9 @@ class Runner:
         """Drain: return when every running turn has ended or given its lease up."""
         if self._loop_task is None:
             return
-        self._loop_task.cancel()
-        await asyncio.gather(self._loop_task, return_exceptions=True)
+        loop_task, self._loop_task = self._loop_task, None
+        loop_task.cancel()
+        await asyncio.gather(loop_task, return_exceptions=True)
         if self._running:
             _, late = await asyncio.wait(self._running, timeout=DRAIN_SECONDS)
             for task in late:
@@ -52,8 +53,9 @@ class Runner:
         await switchboard().close()
 
     @property
-    def is_running(self) -> bool:
-        return self._loop_task is not None and not self._loop_task.done()
+    def has_died(self) -> bool:
+        """Say whether it was started, not stopped, and runs no more: then nobody is answered here."""
+        return self._loop_task is not None and self._loop_task.done()
 
     async def _keep_going(self) -> None:
         while True:
