@@ -1,14 +1,11 @@
-"""How often one address may search the public help pages: every search embeds its question.
+"""How often one address may search the public help pages: every search embeds its question."""
 
-A cache that is away lets everybody in: reading matters more than the count.
-"""
-
-import redis
 from django.http import HttpRequest
-from rest_framework.throttling import SimpleRateThrottle
+
+from supportbot.counting import FailOpenThrottle
 
 
-class HelpSearchThrottle(SimpleRateThrottle):
+class HelpSearchThrottle(FailOpenThrottle):
     scope = "help_search"
     rate = "30/min"
 
@@ -17,9 +14,6 @@ class HelpSearchThrottle(SimpleRateThrottle):
 
     def seconds_to_wait(self, request: HttpRequest) -> int:
         """Count a search; return 0 if it may run, else in how many seconds the next one may."""
-        try:
-            if self.allow_request(request, None):  # type: ignore[arg-type]  # reads META only, as get_ident does
-                return 0
-        except (redis.RedisError, OSError):
+        if self.allow_request(request, None):  # type: ignore[arg-type]  # reads META only, as get_ident does
             return 0
         return max(1, round(self.wait() or 1))

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from pytest_django.fixtures import Settings
 
 from supportbot.accounts.models import Customer, Membership, User, Workspace
 from supportbot.accounts.scope import workspace_scope
@@ -34,6 +35,13 @@ def bob(workspace: Workspace) -> User:
     user = User.objects.create_user("bob", first_name="Bob", password="correct horse battery")
     add_member(workspace, user, Membership.Role.AGENT)
     return user
+
+
+@pytest.fixture
+def cache_away(settings: Settings, unused_port: int) -> None:
+    """The cache is a Valkey that nobody has started."""
+    location = f"redis://127.0.0.1:{unused_port}/2"
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": location}}
 
 
 @pytest.fixture

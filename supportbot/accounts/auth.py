@@ -10,7 +10,6 @@ import jwt
 from django.contrib.auth.models import AnonymousUser
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.request import Request
-from rest_framework.throttling import SimpleRateThrottle
 
 from supportbot.accounts.callers import Caller, CustomerCaller, Staff
 from supportbot.accounts.errors import InvalidToken
@@ -21,6 +20,7 @@ from supportbot.accounts.selectors import (
     staff_by_api_key,
     staff_of,
 )
+from supportbot.counting import FailOpenThrottle
 
 if TYPE_CHECKING:  # DRF's views import this module through the settings
     from rest_framework.views import APIView
@@ -72,7 +72,7 @@ class StaffSessionAuthentication(SessionAuthentication):
         return (user, staff) if staff else None
 
 
-class CallerThrottle(SimpleRateThrottle):
+class CallerThrottle(FailOpenThrottle):
     """Counts per caller (person, key or customer), per address for those who are nobody yet."""
 
     scope = "caller"

@@ -17,7 +17,7 @@ from supportbot.asyncdb import db
 from supportbot.chat.notice import ai_notice
 from supportbot.errors import SupportBotError
 from supportbot.widget import pace
-from supportbot.widget.errors import FrameError, OriginRefused, OutOfOrder, TicketRefused, TooFast, Unavailable
+from supportbot.widget.errors import FrameError, OriginRefused, OutOfOrder, TicketRefused, Unavailable
 from supportbot.widget.feed import Feed, Opening, opening
 from supportbot.widget.handlers import Deed, carry_out, on_behalf
 from supportbot.widget.handshake import origin_of
@@ -26,7 +26,6 @@ from supportbot.widget.parsing import client_id_in, parse_client_frame
 from supportbot.widget.protocol import (
     LIMITS,
     ClientFrame,
-    CustomerMessage,
     CustomerTyping,
     Head,
     Hello,
@@ -67,7 +66,7 @@ class ChatConsumer(AsyncWebsocketConsumer):
         self._task: asyncio.Task[Any] | None = None
         self._is_abandoned = False
         self._bad_frames = 0
-        self._frames, self._messages, self._typing = pace.frames(), pace.messages(), pace.typing()
+        self._frames, self._typing = pace.frames(), pace.typing()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve one socket; whatever ends it, nothing of it stays behind."""
@@ -191,8 +190,6 @@ class ChatConsumer(AsyncWebsocketConsumer):
                 await self._carry_out(frame, session)
 
     async def _carry_out(self, deed: Deed, session: Session) -> None:
-        if isinstance(deed, CustomerMessage) and not self._messages.allows():
-            raise TooFast()
         if isinstance(deed, CustomerTyping) and not self._typing.allows():
             return
         receipt = await carry_out(deed, session)

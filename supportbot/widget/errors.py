@@ -33,6 +33,12 @@ class TicketRefused(WidgetError):
         super().__init__(fields={"ticket": [self.default_message]})
 
 
+class TooManyTickets(WidgetError):
+    code = "throttled"
+    status = 429
+    default_message = "You have opened very many chats within a minute: try again in a minute."
+
+
 class OtherSubject(WidgetError):
     """The conversation is bound to somebody else than the token speaks of."""
 
@@ -42,12 +48,6 @@ class OtherSubject(WidgetError):
 
     def __init__(self) -> None:
         super().__init__(fields={"token": [self.default_message]})
-
-
-class TooFast(WidgetError):
-    code = "rate_limited"
-    status = 429
-    default_message = "That was too many messages in a minute: wait a moment and send it again."
 
 
 class Unavailable(WidgetError):

@@ -7,10 +7,10 @@ from uuid import UUID
 from supportbot.accounts.scope import workspace_scope
 from supportbot.asyncdb import db, outside
 from supportbot.chat.access import conversation_for
-from supportbot.chat.services import add_customer_message
+from supportbot.chat.pace import ask_again, say
 from supportbot.chat.signals import Typing
 from supportbot.chat.stream import switchboard
-from supportbot.chat.turns import request_stop, retry_turn
+from supportbot.chat.turns import request_stop
 from supportbot.handoff import services as handoff
 from supportbot.widget.decisions import confirm, decline
 from supportbot.widget.protocol import (
@@ -57,12 +57,12 @@ async def carry_out(deed: Deed, session: Session) -> Ack | None:
     """Do what the client asks for; raises the service's error for a refusal."""
     match deed:
         case CustomerMessage(client_id=client_id, text=text):
-            receipt = await on_behalf(session, add_customer_message, text=text, client_id=client_id)
+            receipt = await on_behalf(session, say, text=text, client_id=client_id)
             return Ack(client_id, receipt.seq)
         case Stop():
             await on_behalf(session, request_stop)
         case Retry(message=message):
-            await on_behalf(session, retry_turn, message)
+            await on_behalf(session, ask_again, message)
         case RequestHuman(reason=reason):
             await on_behalf(session, handoff.request, reason="customer_asked", by="customer", summary=reason)
         case Rate(score=score, comment=comment, message=message_id):

@@ -1,10 +1,8 @@
-"""How fast a client may talk."""
+"""How fast one socket may send frames; how fast a customer may write is chat's to say."""
 
 import time
 from collections.abc import Callable
 from typing import Final
-
-from supportbot.widget.protocol import MESSAGES_PER_MINUTE
 
 FRAMES_AT_ONCE: Final = 120
 FRAMES_PER_SECOND: Final = 4.0
@@ -32,10 +30,6 @@ class Pace:
 
 def frames() -> Pace:
     return Pace(FRAMES_AT_ONCE, FRAMES_PER_SECOND)
-
-
-def messages() -> Pace:
-    return Pace(MESSAGES_PER_MINUTE, MESSAGES_PER_MINUTE / 60)
 
 
 def typing() -> Pace:

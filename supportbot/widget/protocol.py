@@ -10,11 +10,11 @@ from uuid import UUID
 
 import orjson
 
+from supportbot.chat.pace import MESSAGES_PER_MINUTE
 from supportbot.chat.texts import MAX_MESSAGE_CHARACTERS
 
 PROTOCOL: Final = 1
 MAX_FRAME_BYTES: Final = 16 * 1024
-MESSAGES_PER_MINUTE: Final = 20
 LIMITS: Final = {
     "message_characters": MAX_MESSAGE_CHARACTERS,
     "frame_bytes": MAX_FRAME_BYTES,

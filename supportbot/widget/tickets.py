@@ -22,6 +22,7 @@ from supportbot.errors import NotFound
 from supportbot.widget.errors import OriginRefused, TicketRefused
 from supportbot.widget.identities import bind
 from supportbot.widget.models import SocketTicket
+from supportbot.widget.throttles import count_new_visitor, count_ticket
 
 LIFE: Final = timedelta(seconds=60)
 KEPT_AFTER_EXPIRY: Final = timedelta(hours=1)
@@ -64,10 +65,12 @@ def issue_ticket(asked: TicketRequest) -> IssuedTicket:
     """Issue a ticket for the named conversation or a new one.
 
     Raises InvalidToken or InvalidVisitor for a credential that proves nothing, NotFound for a conversation that is
-    missing or not this customer's: both look the same.
+    missing or not this customer's: both look the same. TooManyTickets for who asks too often.
     """
     with workspace_scope(asked.channel.workspace.pk):
         caller, visitor = _who(asked)
+        if visitor is None:
+            count_ticket(caller.customer_id)
         if asked.conversation is None:
             locale = asked.channel.locale
             conversation = start_conversation(caller.customer_id, channel_id=asked.channel.pk, locale=locale)
@@ -84,6 +87,7 @@ def _who(asked: TicketRequest) -> tuple[CustomerCaller, str | None]:
         return _visitor(asked), None
     if asked.conversation is not None:  # somebody without any proof
         raise NotFound()
+    count_new_visitor(asked.channel.pk)
     created = new_visitor(asked.channel, locale=asked.channel.locale)
     return CustomerCaller(asked.channel.workspace.pk, created.customer.pk, is_verified=False), created.secret
 

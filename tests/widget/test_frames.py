@@ -10,6 +10,7 @@ from django.conf import settings
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.services import NewChannel, issue_api_key
 from supportbot.asyncdb import db
+from supportbot.chat import pace as chat_pace
 from supportbot.chat.models import ConversationEvent, Message
 from supportbot.widget import consumer, pace, rollcall
 from supportbot.widget.models import Rating, SocketTicket
@@ -179,12 +180,14 @@ async def test_an_unknown_path_closes_with_a_code(server: str, path: str) -> Non
 async def test_too_many_messages_are_refused_one_by_one(
     server: str, channel: NewChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pace, "messages", lambda: Pace(2, 0))
+    monkeypatch.setattr(chat_pace, "MESSAGES_PER_MINUTE", 2)
     async with greeted(server, await db(ticket, channel)) as socket:
         for number in range(3):
             await socket.say("message", client_id=f"m{number}", text="Hello")
         error = await socket.until("error")
-        assert (error["code"], error["client_id"]) == ("rate_limited", "m2")
+        assert (error["code"], error["client_id"]) == ("too_fast", "m2")
+        await socket.say("retry", message=SOME_ID)
+        assert (await socket.until("error"))["code"] == "too_fast"
         await socket.quiet()
     assert await db(Message.objects.filter(source="customer").count) == 2
 

@@ -273,8 +273,22 @@ def test_one_address_gets_so_many_tickets_a_minute(channel: NewChannel, monkeypa
     refused({"channel": channel.channel.key}, status=429, code="throttled")
 
 
-def test_one_channel_gives_so_many_tickets_a_minute(channel: NewChannel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(throttles.PerChannel, "rate", "2/min")
-    for _ in range(2):
-        ticket(channel)
+def test_strangers_in_masses_shut_nobody_out_who_is_known(channel: NewChannel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(throttles, "NEW_VISITORS_PER_MINUTE", 2)
+    first, _ = ticket(channel), ticket(channel)
     refused({"channel": channel.channel.key}, status=429, code="throttled")
+    ticket(channel, visitor=first["visitor"], conversation=first["conversation"])
+    ticket(channel, token=identity_token(channel))
+
+
+def test_one_customer_gets_so_many_tickets_a_minute(channel: NewChannel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(throttles, "TICKETS_PER_MINUTE", 2)
+    for _ in range(2):
+        ticket(channel, token=identity_token(channel))
+    refused({"channel": channel.channel.key, "token": identity_token(channel)}, status=429, code="throttled")
+    ticket(channel, token=identity_token(channel, "cus_tom"))
+
+
+def test_tickets_are_given_while_the_cache_is_away(channel: NewChannel, cache_away: None) -> None:
+    granted = ticket(channel)
+    ticket(channel, visitor=granted["visitor"])

@@ -1,0 +1,34 @@
+"""How fast one conversation's customer may make the assistant work: the same count for every door."""
+
+from typing import Final
+from uuid import UUID
+
+from supportbot.chat.errors import ChatError
+from supportbot.chat.services import Receipt, add_customer_message
+from supportbot.chat.turns import retry_turn
+from supportbot.counting import count
+
+MESSAGES_PER_MINUTE: Final = 20
+
+
+class TooFast(ChatError):
+    code = "too_fast"
+    status = 429
+    default_message = f"At most {MESSAGES_PER_MINUTE} messages and retries a minute: wait a moment and send it again."
+
+
+def say(conversation_id: UUID, *, text: str, client_id: str) -> Receipt:
+    """Store what the customer wrote; raises TooFast, and what `add_customer_message` refuses."""
+    _keep_pace(conversation_id)
+    return add_customer_message(conversation_id, text=text, client_id=client_id)
+
+
+def ask_again(conversation_id: UUID, message_id: UUID) -> None:
+    """Let the assistant try a failed answer again; raises TooFast, and what `retry_turn` refuses."""
+    _keep_pace(conversation_id)
+    retry_turn(conversation_id, message_id)
+
+
+def _keep_pace(conversation_id: UUID) -> None:
+    if count(f"pace:{conversation_id}", seconds=60) > MESSAGES_PER_MINUTE:
+        raise TooFast()
