@@ -320,6 +320,7 @@ UNFOLD = {
     "SITE_TITLE": "SupportBot",
     "SITE_HEADER": "SupportBot",
     "SITE_SUBHEADER": "Console",
+    "LOGIN": {"form": "supportbot.accounts.lockout.ConsoleLogIn"},
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "/static/pages/mark.svg"}],
     "BORDER_RADIUS": "6px",
     # Without entries of its own the theme says here that one lacks every right.

@@ -20,6 +20,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from supportbot.accounts.auth import WORKSPACE_SESSION_KEY
 from supportbot.accounts.callers import Staff
+from supportbot.accounts.lockout import DeskLogIn
 from supportbot.accounts.models import User, Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.selectors import staff_of
@@ -167,7 +168,11 @@ def _render(
 
 urls = [
     path("", queue, name="desk"),
-    path("log-in/", LoginView.as_view(template_name="desk/login.html", next_page="desk"), name="desk-login"),
+    path(
+        "log-in/",
+        LoginView.as_view(template_name="desk/login.html", next_page="desk", authentication_form=DeskLogIn),
+        name="desk-login",
+    ),
     path("log-out/", LogoutView.as_view(next_page="desk-login"), name="desk-logout"),
     path("tickets/<uuid:ticket_id>/", ticket, name="desk-ticket"),
     path("tickets/<uuid:ticket_id>/<slug:name>/", take_step, name="desk-step"),

@@ -1,0 +1,71 @@
+"""Guessing passwords: ten wrong ones shut a user name out from that address, and nobody else."""
+
+import pytest
+from django.core.cache import cache
+from django.http import HttpResponse
+from django.test import Client
+
+from supportbot.accounts import lockout
+from supportbot.accounts.models import User
+
+pytestmark = pytest.mark.django_db
+RIGHT = "correct horse battery"
+DOORS = ["/desk/log-in/", "/admin/login/"]
+
+
+@pytest.fixture(autouse=True)
+def _no_counts() -> None:
+    """The cache outlives a test."""
+    cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def _the_console_takes_them(bob: User, mallory: User) -> None:
+    User.objects.update(is_staff=True)
+
+
+def log_in(door: str, password: str, *, username: str = "bob", address: str = "203.0.113.9") -> HttpResponse:
+    data = {"username": username, "password": password, "next": "/livez"}
+    return Client(REMOTE_ADDR=address).post(door, data)
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_ten_wrong_passwords_lock_one_name_at_one_address(door: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(9):
+        answer = log_in(door, "wrong")
+        assert (answer.status_code, b"Too many wrong passwords" in answer.content) == (200, False)
+    assert b"Too many wrong passwords" in log_in(door, "wrong").content
+    for shut in DOORS:  # one account, one lock
+        answer = log_in(shut, RIGHT)
+        assert (answer.status_code, b"Too many wrong passwords" in answer.content) == (200, True)
+        assert "sessionid" not in answer.cookies
+    assert log_in(door, RIGHT, address="203.0.113.10").status_code == 302
+    assert log_in(door, RIGHT, username="mallory").status_code == 302
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_a_lock_ends(door: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lockout, "LOCKED_SECONDS", 0)  # over at once
+    for _ in range(12):
+        log_in(door, "wrong")
+    assert log_in(door, RIGHT).status_code == 302
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_the_right_password_forgives_the_wrong_ones_before(door: str) -> None:
+    for _ in range(2):
+        for _ in range(9):
+            log_in(door, "wrong")
+        assert log_in(door, RIGHT).status_code == 302
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_people_log_in_while_the_cache_is_away(door: str, cache_away: None) -> None:
+    assert log_in(door, "wrong").status_code == 200
+    assert log_in(door, RIGHT).status_code == 302
+
+
+def test_a_name_that_nobody_has_is_locked_like_any_other() -> None:
+    for _ in range(10):
+        answer = log_in(DOORS[0], "wrong", username="nobody")
+    assert b"Too many wrong passwords" in answer.content
