@@ -32,7 +32,7 @@ _ATTRIBUTES = {
 _SCHEMES = {"http", "https", "mailto"}
 # A path on this host, a place on this page, or one of the schemes. "//host" and "/\\host" lead elsewhere.
 _LINK = re.compile(r"(?:https?://|mailto:|#|\?|/(?![/\\])|(?![/\\])[^:/?#]*(?:[/?#]|$))", re.IGNORECASE)
-_HEADING_ID = re.compile(r"[ \t]*\{#([A-Za-z][\w.-]{0,100})\}\s*$")
+_HEADING_ID = re.compile(r"\{#([A-Za-z][\w.-]{0,100})\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +145,15 @@ def _with_heading_ids(tokens: Sequence[Token]) -> list[Token]:
 def _written_id(inline: Token) -> str:
     """Take a trailing `{#id}` off a heading and return the id."""
     last = inline.children[-1] if inline.children else None
-    found = _HEADING_ID.search(last.content) if last is not None and last.type == "text" else None
-    if last is None or found is None:
+    if last is None or last.type != "text":
         return ""
-    last.content = last.content[: found.start()]
+    text = last.content.rstrip()
+    # A pattern with spaces before the id would begin again at each space of the heading.
+    begin = max(text.rfind("{#"), 0)
+    found = _HEADING_ID.fullmatch(text, begin)
+    if found is None:
+        return ""
+    last.content = text[:begin].rstrip(" \t")
     return found.group(1)
 
 

@@ -5,16 +5,21 @@ and pictures are left out.
 """
 
 import re
-from collections.abc import Iterator
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from kb.documents import MOST_TITLE_CHARACTERS, Document, check_storable
+from kb.documents import MOST_BODY_CHARACTERS, MOST_TITLE_CHARACTERS, Document, check_storable
+from kb.errors import InvalidDocument
 from kb.loaders.markdown import document_of
 from kb.loaders.tables import markdown_table
 
 # Deeper trees are written to break parsers; below this only the text is taken.
 DEEPEST = 120
+# Each list and quotation around a line puts its mark or indent before it; deeper ones are taken as plain lines, or a
+# text would grow by its depth.
+MOST_MARKS = 10
+# While it is put together; what is tidied away afterwards has room too.
+MOST_CHARACTERS = 2 * MOST_BODY_CHARACTERS
 
 _LEFT_OUT = [
     "script", "style", "noscript", "template", "head", "nav", "aside", "footer", "form", "button", "select", "iframe",
@@ -25,6 +30,7 @@ _BLOCKS = {
     "address", "article", "blockquote", "body", "dd", "details", "div", "dl", "dt", "fieldset", "figcaption", "figure",
     "header", "html", "main", "p", "section", "summary",
 }  # fmt: skip
+_MARKED = ("ul", "ol", "li", "blockquote")
 _ROW_GROUPS = ("thead", "tbody", "tfoot")
 _SPACE = re.compile(r"\s+")
 _BLANK_LINES = re.compile(r"\n{3,}")
@@ -46,7 +52,7 @@ def markdown_of_html(text: str) -> tuple[str, str]:
     title = _title(tree)
     tree.strip_tags(_LEFT_OUT, recursive=False)
     root = tree.css_first("main") or tree.css_first("article") or tree.body
-    return title, "" if root is None else _tidy("".join(_pieces(root, 0)))
+    return title, "" if root is None else _tidy(_inner(root, 0, 0))
 
 
 def _title(tree: LexborHTMLParser) -> str:
@@ -62,12 +68,18 @@ def _tidy(markdown: str) -> str:
     return _BLANK_LINES.sub("\n\n", "\n".join(lines)).strip() + "\n" if markdown.strip() else ""
 
 
-def _pieces(node: LexborNode, depth: int) -> Iterator[str]:
-    """Yield the Markdown of a node's children."""
-    return (_piece(child, depth) for child in _children(node))
+def _inner(node: LexborNode, depth: int, marks: int) -> str:
+    """Return the Markdown of a node's children. Raises InvalidDocument once it is more than any article may have."""
+    pieces, length = [], 0
+    for child in _children(node):
+        pieces.append(_piece(child, depth, marks))
+        length += len(pieces[-1])
+        if length > MOST_CHARACTERS:
+            raise InvalidDocument(f"The page has more than {MOST_CHARACTERS:,} characters. Split it.")
+    return "".join(pieces)
 
 
-def _piece(node: LexborNode, depth: int) -> str:
+def _piece(node: LexborNode, depth: int, marks: int) -> str:
     tag = node.tag or ""
     if tag == "-text":
         return _escaped(_SPACE.sub(" ", node.text(deep=False)))
@@ -82,9 +94,11 @@ def _piece(node: LexborNode, depth: int) -> str:
     if tag == "pre":
         return _listing(node)
     if tag == "table":
-        return _table(node, depth)
-    inner = "".join(_pieces(node, depth + 1))
-    return _wrapped(tag, node, inner)
+        return _table(node, depth, marks)
+    if tag in ("li", "blockquote"):
+        marks += 1
+    inner = _inner(node, depth + 1, marks)
+    return f"\n{inner.strip()}\n" if marks > MOST_MARKS and tag in _MARKED else _wrapped(tag, node, inner)
 
 
 def _wrapped(tag: str, node: LexborNode, inner: str) -> str:
@@ -133,17 +147,17 @@ def _listing(node: LexborNode) -> str:
     return f"\n\n{fence}\n{code}\n{fence}\n\n" if code.strip() else ""
 
 
-def _table(node: LexborNode, depth: int) -> str:
+def _table(node: LexborNode, depth: int, marks: int) -> str:
     # Only its own rows and cells: asking for all below would take nested tables apart again at every level.
     rows = [row for part in _children(node) for row in (_children(part) if part.tag in _ROW_GROUPS else [part])]
-    cells = [[_cell(cell, depth) for cell in _children(row) if cell.tag in ("th", "td")] for row in rows]
+    cells = [[_cell(cell, depth, marks) for cell in _children(row) if cell.tag in ("th", "td")] for row in rows]
     return f"\n\n{markdown_table(cells)}\n\n"
 
 
-def _cell(node: LexborNode, depth: int) -> str:
+def _cell(node: LexborNode, depth: int, marks: int) -> str:
     if node.css_first("table") is not None:  # a table inside a cell is no table any more: its words stay
         return _escaped(_SPACE.sub(" ", node.text(deep=True)).strip())
-    return _SPACE.sub(" ", "".join(_pieces(node, depth + 1))).strip()
+    return _SPACE.sub(" ", _inner(node, depth + 1, marks)).strip()
 
 
 def _children(node: LexborNode) -> list[LexborNode]:

@@ -23,8 +23,9 @@ KEYS = ("id", "title", "url", "locale", "audience", "category")
 
 _FENCE = re.compile(r"---[ \t]*\n")
 _END = re.compile(r"^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.MULTILINE)
-_HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+(.+?)[ \t]*#*[ \t]*$", re.MULTILINE)
-_HEADING_ID = re.compile(r"[ \t]*\{#[^{}]*\}$")
+# Only where a heading begins: what may follow (spaces, closing signs, an id) is cut off by hand, since a pattern that
+# looks for a trailing part begins again at each space of the line.
+_HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+(?=[^ \t\n])(.*)$", re.MULTILINE)
 
 
 def read_markdown(text: str, path: str) -> Document:
@@ -102,4 +103,13 @@ def first_heading(body: str) -> str:
     found = _HEADING.search(body)
     if found is None:
         return ""
-    return _HEADING_ID.sub("", found.group(1)).replace("*", "").replace("`", "")[:MOST_TITLE_CHARACTERS].strip()
+    line = found.group(1).rstrip()
+    text = without_id(line.rstrip("#").rstrip() or line)
+    return text.replace("*", "").replace("`", "")[:MOST_TITLE_CHARACTERS].strip()
+
+
+def without_id(heading: str) -> str:
+    """Return a heading without the `{#id}` at its end."""
+    begin = heading.rfind("{#") if heading.endswith("}") else -1
+    is_id = begin >= 0 and not set(heading[begin + 2 : -1]) & {"{", "}"}
+    return heading[:begin].rstrip() if is_id else heading

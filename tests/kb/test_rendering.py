@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -154,3 +155,14 @@ def test_a_passage_that_is_none_marks_nothing(passage: tuple[int, int]) -> None:
     rendered = render_article("Returns", BODY, passage=passage)
     assert not rendered.is_marked
     assert "<mark" not in rendered.html
+
+
+def test_a_heading_of_spaces_costs_little_time() -> None:
+    began = time.process_time()
+    render_article("Title", "# a" + "\u00a0" * 10 + " \t" * 100_000 + "b\n\n# " + " x {#" * 50_000)
+    assert time.process_time() - began < 5  # a pattern that begins again at each space takes minutes here
+
+
+def test_a_written_id_is_taken_off_its_heading() -> None:
+    assert render_article("Title", "## Costs  {#fees}").html.strip() == '<h2 id="fees">Costs</h2>'
+    assert "{#no id}" in render_article("Title", "## Costs {#no id}").html
