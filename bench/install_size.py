@@ -18,13 +18,16 @@ LOCK = Path(__file__).resolve().parent.parent / "requirements.lock"
 LIMIT_MIB = 500
 LIMIT_PACKAGES = 100
 LARGEST = 8
+BLOCK_BYTES = 512  # the unit of st_blocks, whatever the file system's own block size is
 
 
 @dataclass(frozen=True)
 class Size:
-    """Byte code included. The limit is on what `du -sm` shows, where each small file fills a block."""
+    """Byte code included; MiB are 2^20 bytes, MB 10^6. The limit is on what `du -sm` shows."""
 
     disk_mib: int
+    disk_mb: int
+    content_mib: int
     content_mb: int
     packages: int
     largest_mb: dict[str, int]
@@ -54,9 +57,13 @@ def measured(folder: Path) -> Size:
     packages = next(folder.glob("lib/python*/site-packages"))
     sizes = {entry.name: content_bytes(entry) for entry in packages.iterdir() if entry.is_dir()}
     largest = sorted(sizes, key=lambda name: -sizes[name])[:LARGEST]
+    on_disk = sum(file.lstat().st_blocks * BLOCK_BYTES for file in folder.rglob("*"))
+    content = content_bytes(folder)
     return Size(
-        disk_mib=round(sum(file.lstat().st_blocks * 512 for file in folder.rglob("*")) / 2**20),
-        content_mb=round(content_bytes(folder) / 1e6),
+        disk_mib=round(on_disk / 2**20),
+        disk_mb=round(on_disk / 1e6),
+        content_mib=round(content / 2**20),
+        content_mb=round(content / 1e6),
         packages=len(list(packages.glob("*.dist-info"))),
         largest_mb={name: round(sizes[name] / 1e6) for name in largest},
     )
