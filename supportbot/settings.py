@@ -43,7 +43,8 @@ if _unknown:
         f"{_unknown[0]} is not a setting of SupportBot. Known are: {', '.join(sorted(SUPPORTBOT_VARIABLES))}."
     )
 
-DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / ".data"))).absolute()
+# Resolved: under two names, one folder would look like two, and one of them as if nothing ran on it.
+DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / ".data"))).resolve()
 _runtime = load_runtime(DATA_DIR)
 
 HOST = env.str("HOST", default="127.0.0.1")

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
 
+from supportbot.embedded.errors import StartRefused
+
 # `nobody` may be shared with other daemons, which could then read the cluster: a user of our own is preferred.
 PREFERRED = ("supportbot", "nobody")
 
@@ -41,7 +43,7 @@ class Account:
 def server_account() -> Account | None:
     """Return the user to run PostgreSQL as, None when the current one will do.
 
-    Only users of the passwd database count: initdb refuses a bare number.
+    Only users of the passwd database count: initdb refuses a bare number. Raises StartRefused when there is none.
     """
     if os.geteuid() != 0:
         return None
@@ -51,4 +53,7 @@ def server_account() -> Account | None:
         except KeyError:
             continue
         return Account(name, entry.pw_uid, entry.pw_gid)
-    raise LookupError("neither of the users supportbot and nobody exists")
+    raise StartRefused(
+        "PostgreSQL does not run as root, and this machine has neither a user supportbot nor nobody: make one "
+        "(`useradd --system supportbot`), start as an ordinary user, or set DATABASE_URL."
+    )

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from supportbot.embedded.accounts import Account, server_account
@@ -82,15 +83,28 @@ class DataDir:
         content = read_json(self.path / "instance.json")
         if content is None:
             return None
-        if content.get("format") != FORMAT:
-            raise StartRefused(
-                f"DATA_DIR {self.path} was written by another version of SupportBot (format {content.get('format')}, "
-                f"this one knows {FORMAT}): start the newer version, or choose another DATA_DIR."
-            )
+        self._check_format(content.get("format"))
         try:
-            return Instance(**content)
+            return _instance_from(content)
         except TypeError as error:
-            raise StartRefused(f"{self.path}/instance.json is damaged: bring back a whole one.") from error
+            raise self._damaged() from error
+
+    def _check_format(self, written: object) -> None:
+        if type(written) is not int:
+            raise self._damaged()
+        if written > FORMAT:
+            raise StartRefused(
+                f"DATA_DIR {self.path} was written by a newer version of SupportBot (format {written}, this one knows "
+                f"{FORMAT}): start the newer version, or choose another DATA_DIR."
+            )
+        if written < FORMAT:
+            raise StartRefused(
+                f"DATA_DIR {self.path} was written by an older version of SupportBot (format {written}, this one needs "
+                f"{FORMAT}): see CHANGELOG.md for the way, or choose another DATA_DIR."
+            )
+
+    def _damaged(self) -> StartRefused:
+        return StartRefused(f"{self.path}/instance.json is damaged: bring back a whole one.")
 
     def remember(self, instance: Instance) -> Instance:
         write_private(self.path / "instance.json", json.dumps(asdict(instance), indent=2))
@@ -99,15 +113,16 @@ class DataDir:
     @contextmanager
     def held(self) -> Iterator[None]:
         """Hold the directory for this process. Raises AlreadyRunning."""
-        with (self.path / "lock").open("r+") as file:
+        with (self.path / "lock").open("a+") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
+                file.seek(0)
                 raise AlreadyRunning(
                     f"SupportBot already runs on DATA_DIR {self.path} (process {file.read().strip() or 'unknown'}): "
                     "stop it with Ctrl-C or `manage.py down`, or start a second one with its own DATA_DIR and ports."
                 ) from error
-            file.truncate()
+            file.truncate(0)
             file.write(str(os.getpid()))
             file.flush()
             yield
@@ -128,6 +143,15 @@ class DataDir:
         known = self.instance().postgres_home
         return None if known is None else self.path / known  # an absolute one replaces the left side
 
+    def outside_home(self) -> Path | None:
+        """Return the database's folder if it lies outside. Raises StartRefused for one that we would not have made."""
+        home = self.known_postgres_home()
+        if home is None or home.is_relative_to(self.path):
+            return None
+        if home != OUTSIDE / self.instance().id:
+            raise self._damaged()
+        return home
+
     def _new_postgres_home(self, instance: Instance) -> Path:
         inside = self.path / "postgres"
         account = server_account()
@@ -147,6 +171,16 @@ class DataDir:
             home = str(postgres_home.relative_to(self.path) if inside else postgres_home)
             instance = replace(instance, postgres_home=home)
         self.remember(replace(instance, postgres_port=postgres_port, valkey_port=valkey_port))
+
+
+def _instance_from(content: dict[str, Any]) -> Instance:
+    """Raises TypeError for a field that is missing, unknown or of another type."""
+    instance = Instance(**content)
+    ports = (instance.postgres_port, instance.valkey_port)
+    has_right_types = isinstance(instance.id, str) and isinstance(instance.postgres_home, str | None)
+    if not has_right_types or not all(port is None or type(port) is int for port in ports):
+        raise TypeError(content)
+    return instance
 
 
 def _is_reachable(folder: Path, account: Account) -> bool:

@@ -10,6 +10,7 @@ import hmac
 import json
 import os
 import secrets as random
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,8 @@ def load_runtime(data_dir: Path) -> Runtime | None:
         addresses = Addresses(**content)
     except TypeError:  # written by another version: its own commands can read it, we cannot
         return None
+    if type(addresses.supervisor_pid) is not int or not _are_texts(list(asdict(addresses).values())[1:]):
+        raise StartRefused(f"{data_dir / 'runtime.json'} is damaged: delete it, and start again with `make run`.")
     if not is_running(ProcessMark(addresses.supervisor_pid, addresses.supervisor_started)):
         return None
     return Runtime(
@@ -105,12 +108,22 @@ def ensure_secrets(data_dir: Path) -> Secrets:
         _create_once(path, json.dumps(asdict(_new_secrets()), indent=2))
         content = read_json(path)
     try:
-        return Secrets(**(content or {}))
+        return _secrets_from(content or {})
     except TypeError as error:
         raise StartRefused(
             f"{path} lacks a secret or holds one this version does not know: bring back the file that belongs to this "
             "DATA_DIR, or choose another DATA_DIR."
         ) from error
+
+
+def _secrets_from(content: dict[str, Any]) -> Secrets:
+    if not _are_texts(content.values()) or not all(content.values()):
+        raise TypeError("a secret is a text that is not empty")
+    return Secrets(**content)
+
+
+def _are_texts(values: Iterable[object]) -> bool:
+    return all(isinstance(value, str) for value in values)
 
 
 def write_private(path: Path, text: str) -> None:

@@ -34,9 +34,31 @@ def test_what_commands_left_before_the_first_start_is_no_obstacle(tmp_path: Path
 def test_a_newer_versions_directory_is_refused_and_untouched(tmp_path: Path) -> None:
     content = json.dumps({"id": "x", "format": 2, "something": "new"})
     (tmp_path / "instance.json").write_text(content)
-    with pytest.raises(StartRefused, match="written by another version of SupportBot"):
+    with pytest.raises(StartRefused, match="written by a newer version of SupportBot"):
         DataDir(tmp_path).prepare()
     assert (tmp_path / "instance.json").read_text() == content
+
+
+def test_an_older_versions_directory_is_told_from_a_newer_one(tmp_path: Path) -> None:
+    (tmp_path / "instance.json").write_text(json.dumps({"id": "x", "format": 0}))
+    with pytest.raises(StartRefused, match=r"written by an older version .*CHANGELOG"):
+        DataDir(tmp_path).prepare()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"id": "x"},
+        {"id": "x", "format": "1"},
+        {"id": "x", "format": 1, "postgres_port": "many"},
+        {"id": "x", "format": 1, "postgres_home": 7},
+        {"id": 5, "format": 1},
+    ],
+)
+def test_a_damaged_mark_is_refused_in_a_sentence(tmp_path: Path, content: dict[str, object]) -> None:
+    (tmp_path / "instance.json").write_text(json.dumps(content))
+    with pytest.raises(StartRefused, match=r"instance\.json is damaged"):
+        DataDir(tmp_path).prepare()
 
 
 def test_a_file_is_refused(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Children that do not outlive their parent, by real processes."""
 
+import json
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from supportbot.embedded.errors import StartRefused
 from supportbot.embedded.processes import ProcessMark, end_leftover, is_running, mark, spawn, stop, wait_until
 from supportbot.embedded.register import Register
 
@@ -23,6 +25,7 @@ STUBBORN = [
 PARENT = """
 import sys, time
 from pathlib import Path
+from supportbot.embedded.errors import StartRefused
 from supportbot.embedded.processes import spawn
 with open(sys.argv[1], "wb") as output:
     print(spawn([sys.executable, "-c", "import time; time.sleep(600)"], output=output).pid, flush=True)
@@ -82,6 +85,23 @@ def test_a_copied_directory_leaves_the_originals_processes_alone(tmp_path: Path)
     Register(original / "processes.json").save({"web": os.getpid()})
     (copy / "processes.json").write_bytes((original / "processes.json").read_bytes())
     assert Register(copy / "processes.json").running() == {}
+
+
+def test_a_folder_under_two_names_is_one_folder(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    Register(tmp_path / "link" / "processes.json").save({"web": os.getpid()})
+    assert list(Register(tmp_path / "real" / "processes.json").running()) == ["web"]
+
+
+@pytest.mark.parametrize(
+    "processes", [None, [], {"web": 5}, {"web": {"pid": -1, "started": "1"}}, {"web": {"pid": "1", "started": "1"}}]
+)
+def test_a_damaged_register_is_refused_and_ends_nobody(tmp_path: Path, processes: object) -> None:
+    register = Register(tmp_path / "processes.json")
+    register.path.write_text(json.dumps({"folder": str(tmp_path), "processes": processes}))
+    with pytest.raises(StartRefused, match=r"processes\.json is damaged"):
+        register.end_leftovers()
 
 
 def test_ending_what_has_ended_is_no_error() -> None:

@@ -1,9 +1,11 @@
 """What a running instance tells other commands, and what a dead one must not."""
 
+import json
 import os
 import stat
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -55,6 +57,22 @@ def test_damaged_secrets_are_refused_and_kept(tmp_path: Path) -> None:
     with pytest.raises(StartRefused, match="lacks a secret"):
         ensure_secrets(tmp_path)
     assert (tmp_path / "secrets.json").read_text() == '{"secret_key": "only"}'
+
+
+@pytest.mark.parametrize("value", ["", 5, None])
+def test_a_secret_that_is_no_text_is_refused(tmp_path: Path, value: object) -> None:
+    known = asdict(ensure_secrets(tmp_path))
+    (tmp_path / "secrets.json").write_text(json.dumps({**known, "field_key": value}))
+    with pytest.raises(StartRefused, match="lacks a secret"):
+        ensure_secrets(tmp_path)
+
+
+@pytest.mark.parametrize("changed", [{"database_url": 5}, {"supervisor_pid": "1"}])
+def test_addresses_of_another_type_are_refused(tmp_path: Path, changed: dict[str, object]) -> None:
+    content = {**asdict(addresses(os.getpid(), "1")), **changed}
+    (tmp_path / "runtime.json").write_text(json.dumps(content))
+    with pytest.raises(StartRefused, match=r"runtime\.json is damaged"):
+        load_runtime(tmp_path)
 
 
 def test_a_running_instance_is_found(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 import shutil
 import signal
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -30,9 +31,9 @@ class Command(BaseCommand):
         try:
             data.check()
             has_stopped = stop_instance(data)
+            has_purged = options["purge"] and purge(data)
         except EmbeddedError as refusal:
             raise CommandError(str(refusal)) from refusal
-        has_purged = options["purge"] and purge(data)
         if options["json"]:
             self.stdout.write(json.dumps({"stopped": has_stopped, "purged": has_purged}))
         else:
@@ -54,11 +55,25 @@ def stop_instance(data: DataDir) -> bool:
 
 
 def purge(data: DataDir) -> bool:
-    """Delete the directory and a database kept outside it; False when there was none. `check` has said it is ours."""
+    """Delete the directory and a database kept outside it; False when there was none. `check` has said it is ours.
+
+    Raises AlreadyRunning, and deletes nothing, while a supervisor holds it that no register names.
+    """
     if not data.is_ours:
         return False
-    home = data.known_postgres_home()
-    if home is not None and not home.is_relative_to(data.path):
-        shutil.rmtree(home)
-    shutil.rmtree(data.path)
+    with data.held():
+        home = data.outside_home()
+        if home is not None and home.exists():  # what has gone already need not be deleted
+            _remove(home)
+        _remove(data.path)
     return True
+
+
+def _remove(folder: Path) -> None:
+    try:
+        shutil.rmtree(folder)
+    except OSError as error:
+        raise EmbeddedError(
+            f"{error.filename or folder} could not be deleted ({error.strerror}): run the command as the user who "
+            "started SupportBot, or delete the folder by hand."
+        ) from error
