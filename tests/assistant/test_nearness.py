@@ -1,5 +1,7 @@
 """How the sentences of the passages are compared with the question before the built-in answerer chooses."""
 
+import threading
+
 import pytest
 from pytest_django.fixtures import Settings
 
@@ -91,3 +93,10 @@ def said(conversation: Conversation, text: str) -> Claim:
         claim = claim_turn("test-runner")
     assert claim is not None
     return claim
+
+
+def test_while_enough_others_measure_words_alone_choose(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nearness, "_room", threading.BoundedSemaphore(1))
+    with nearness._room:
+        assert nearness_of(REQUEST) == {}
+    assert nearness_of(REQUEST)
