@@ -26,8 +26,8 @@ _room = threading.BoundedSemaphore(_AT_ONCE)
 def nearness_of(request: ModelRequest) -> Mapping[str, float]:
     """Return the cosine to the question of each sentence worth comparing; empty if there is no time or no embedder.
 
-    It costs a tenth of a second of a core: while enough others are measuring, words alone choose, so that many customers
-    at once wait for their own question only.
+    It costs a tenth of a second of a core: while enough others are measuring, words alone choose, so that many
+    customers at once wait for their own question only.
     """
     if is_remote_configured() or not _room.acquire(blocking=False):
         return {}
