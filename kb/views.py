@@ -4,6 +4,7 @@ Everybody may read these pages, so they show what the public may read and nothin
 speak the reader's language, an article's page the article's.
 """
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import wraps
@@ -30,6 +31,8 @@ from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
 
 MOST_QUERY_CHARACTERS = 300
+# No article is named so, and the database would refuse a NUL.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 MOST_PASSAGES = 24
 MOST_HITS = 10
 
@@ -122,6 +125,8 @@ def _search_page(request: HttpRequest, place: Place, query: str) -> HttpResponse
 @in_workspace
 def help_page(request: HttpRequest, place: Place, name: str) -> HttpResponse:
     """One article; `?r=REVISION&start=&end=` shows that revision with the passage marked."""
+    if _CONTROL.search(name):
+        raise ArticleMissing
     article = help_article(PUBLIC, name)
     live = article.live_revision
     assert live is not None, "a readable article is live"

@@ -127,6 +127,18 @@ def test_what_is_not_for_everybody_is_a_friendly_404(
         assert not any(row.title in words(tree) for row in hidden)
 
 
+@pytest.mark.parametrize("name", ["x%00", "%00", "x%0a", "a/%7f", "x%1f", "%ff"])
+def test_an_unusable_name_is_a_friendly_404(client: Client, workspace: Workspace, name: str) -> None:
+    published()
+    assert "There is no page here" in words(page(client, f"/help/wrenfell/{name}/", status=404))
+
+
+@pytest.mark.parametrize("query", ["lang=%00", "r=%00&start=%00&end=%00", "r=1&start=0&end=5&lang=d%00e"])
+def test_an_unusable_query_is_passed_over(client: Client, workspace: Workspace, query: str) -> None:
+    assert "Delivery costs" in words(page(client, f"{article_address(published())}?{query}"))
+    page(client, f"/help/wrenfell/?{query}")
+
+
 def test_a_search_finds_articles_and_links_to_the_passage(client: Client, workspace: Workspace) -> None:
     published()
     published("Goodwill", "We may give 80 euros away.", audience="internal")
