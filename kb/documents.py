@@ -10,7 +10,7 @@ from typing import NoReturn
 from urllib.parse import urlsplit
 
 from kb.errors import InvalidDocument
-from kb.models import Audience
+from kb.models import Audience, State
 
 MOST_BODY_CHARACTERS = 2_000_000
 MOST_TITLE_CHARACTERS = 300
@@ -46,6 +46,8 @@ class Document:
     locale: str | None = None
     audience: str | None = None
     category: str | None = None
+    collection: str | None = None
+    state: str | None = None
 
     def at(self, origin: str) -> "Document":
         """Return the document with the place it was read from."""
@@ -114,6 +116,14 @@ def check_audience(value: str) -> str:
     if audience not in Audience.values:
         _refuse("audience", f"The audience {_shown(value)} is not known. Use one of {', '.join(Audience.values)}.")
     return audience
+
+
+def check_state(value: str) -> str:
+    """Return what an import may ask for; taking an article away is the console's and the API's work."""
+    state = value.strip().lower()
+    if state not in (State.DRAFT, State.LIVE):
+        _refuse("state", f"The state {_shown(value)} is not known. Use draft or live.")
+    return state
 
 
 def check_category(value: str) -> str:

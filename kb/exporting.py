@@ -1,15 +1,19 @@
-"""Articles as Markdown files, one folder a collection, which an import reads back unchanged."""
+"""Articles as Markdown files, one folder a collection, which an import reads back unchanged: words, facts, collection,
+state."""
 
 import hashlib
+import re
 from pathlib import Path
 
 import yaml
+from django.db.models import QuerySet
 from django.utils.text import slugify
 
 from kb.errors import KnowledgeError
 from kb.models import Article, Revision, State
 
 ROWS_AT_ONCE = 200
+_LOOKS_DERIVED = re.compile(r"-[0-9a-f]{8}$")
 
 
 class ExportFailed(KnowledgeError):
@@ -17,17 +21,21 @@ class ExportFailed(KnowledgeError):
     default_message = "The folder cannot be written. Check its rights and the disk."
 
 
-def export_articles(folder: Path) -> int:
-    """Write what is not archived and return how many files were written. Raises ExportFailed.
+def export_live(folder: Path) -> int:
+    """Write what customers read and return how many files were written. Raises ExportFailed."""
+    return _export(folder, Article.objects.filter(state=State.LIVE))
 
-    An article that is live exports what customers read; one that never was, its newest draft.
-    """
-    rows = Article.objects.exclude(state=State.ARCHIVED).select_related(
-        "collection", "live_revision", "latest_revision"
-    )
+
+def export_with_drafts(folder: Path) -> int:
+    """Like `export_live`, and the newest words of articles that were never published."""
+    return _export(folder, Article.objects.filter(state__in=(State.LIVE, State.DRAFT)))
+
+
+def _export(folder: Path, articles: QuerySet[Article]) -> int:
+    rows = articles.select_related("collection", "live_revision", "latest_revision")
     count = 0
     for article in rows.order_by("external_id").iterator(ROWS_AT_ONCE):
-        revision = article.live_revision or article.latest_revision
+        revision = article.live_revision if article.is_live else article.latest_revision
         if revision is not None:
             _write(folder / article.collection.slug / _file_name(article), _text(article, revision))
             count += 1
@@ -41,6 +49,8 @@ def _text(article: Article, revision: Revision) -> str:
         "locale": article.locale,
         "audience": article.audience,
         "category": article.category,
+        "collection": article.collection.name,
+        "state": article.state,
         "url": article.url,
     }
     said = {name: value for name, value in front.items() if value}
@@ -49,13 +59,11 @@ def _text(article: Article, revision: Revision) -> str:
 
 def _file_name(article: Article) -> str:
     """Return a name that fits every file system and stands for one external id only."""
+    name = slugify(article.external_id)[:80] or "article"
+    if name == article.external_id and not _LOOKS_DERIVED.search(name):
+        return f"{name}.md"
     readable = slugify(article.external_id.removesuffix(".md"))[:80] or "article"
-    is_exact = readable == article.external_id.removesuffix(".md")
-    return (
-        f"{readable}.md"
-        if is_exact
-        else f"{readable}-{hashlib.sha256(article.external_id.encode()).hexdigest()[:8]}.md"
-    )
+    return f"{readable}-{hashlib.sha256(article.external_id.encode()).hexdigest()[:8]}.md"
 
 
 def _write(file: Path, text: str) -> None:

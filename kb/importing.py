@@ -5,7 +5,7 @@ thousand articles cost about what their texts cost. An item that cannot be read 
 Nothing is embedded here: `kb.index.sync_articles` does that afterwards.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Literal
@@ -28,6 +28,8 @@ FACTS = ("url", "locale", "audience", "category")
 Outcome = Literal["new", "updated", "unchanged", "failed"]
 OUTCOMES: tuple[Outcome, ...] = ("new", "updated", "unchanged", "failed")
 Items = Iterable[Document | Failure]
+# Where each external id of a group shall go; None where nobody says.
+Places = Mapping[str, Collection | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +60,15 @@ class ImportReport:
 def import_documents(items: Items, *, collection: str = "") -> ImportReport:
     """Publish the documents of the current workspace's import; those known by external id are updated, never doubled.
 
-    `collection` names where they go; without it new ones go to the default collection, known ones stay where they are.
+    `collection` names where they go, else a document says so itself; otherwise new ones go to the default collection
+    and known ones stay where they are. The new words of a document that calls itself a draft wait as one.
     """
-    return _in_groups(items, lambda group: _store(group, collection, waits=_is_unpublished, finish=make_live))
+    return _in_groups(items, lambda group: _store(group, collection, publishes=_is_to_be_live))
 
 
 def import_drafts(items: Items, *, collection: str = "") -> ImportReport:
     """Like `import_documents`, but new words wait as drafts: what customers read does not change."""
-    return _in_groups(items, lambda group: _store(group, collection, waits=_never, finish=_leave))
+    return _in_groups(items, lambda group: _store(group, collection, publishes=_never))
 
 
 def preview_import(items: Items, *, collection: str = "") -> ImportReport:
@@ -105,19 +108,22 @@ def _store(
     group: Sequence[Document],
     shelf_name: str,
     *,
-    waits: Callable[[Article], bool],
-    finish: Callable[[Sequence[Article]], None],
+    publishes: Callable[[Document], bool],
 ) -> ImportReport:
-    shelf = collection_named(shelf_name) if shelf_name else None
-    made = _insert_missing(group, shelf or collection_named(DEFAULT_NAME))
+    names = {name for document in group if (name := shelf_name or document.collection)}
+    shelves = {name: collection_named(name) for name in sorted(names)}
+    places = {document.external_id: shelves.get(shelf_name or document.collection or "") for document in group}
+    made = _insert_missing(group, places)
     articles = {row.external_id: row for row in lock_articles(Q(external_id__in=[d.external_id for d in group]))}
     pairs = [(document, articles[document.external_id]) for document in group]
     reworded = [(article, document.wording) for document, article in pairs if _is_reworded(article, document)]
-    changed = _apply_facts([pair for pair in pairs if pair[1].pk not in made], shelf)
-    pending = {article.pk for article, _ in reworded} | {article.pk for _, article in pairs if waits(article)}
+    changed = _apply_facts([pair for pair in pairs if pair[1].pk not in made], places)
+    new_words = {article.pk for article, _ in reworded}
+    due = [a for d, a in pairs if publishes(d) and (a.pk in new_words or _is_unpublished(a))]
     write_revisions(reworded)
-    finish([article for _, article in pairs if article.pk in pending])
-    touched = pending | changed
+    if due:
+        make_live(due)
+    touched = new_words | changed | {article.pk for article in due}
     return ImportReport(
         [ItemResult(_outcome(article.pk, made, touched), d.origin, d.external_id) for d, article in pairs],
         [article.pk for _, article in pairs],
@@ -125,17 +131,18 @@ def _store(
 
 
 def _preview(group: Sequence[Document], shelf_name: str) -> ImportReport:
-    shelf = Collection.objects.filter(name__iexact=shelf_name).first() if shelf_name else None
     rows = Article.objects.filter(external_id__in=[document.external_id for document in group])
     known = {row.external_id: row for row in rows.select_related("latest_revision", "live_revision", "collection")}
     report = ImportReport()
     for document in group:
         article = known.get(document.external_id)
-        moved = article is not None and bool(shelf_name) and article.collection != shelf
+        shelf = shelf_name or document.collection
+        moved = article is not None and bool(shelf) and article.collection.name.casefold() != str(shelf).casefold()
         outcome: Outcome = "new"
         if article is not None:
             is_same = not (_is_reworded(article, document) or _facts_to_change(article, document, None) or moved)
-            outcome = "unchanged" if is_same and not _is_unpublished(article) else "updated"
+            waits = _is_to_be_live(document) and _is_unpublished(article)
+            outcome = "unchanged" if is_same and not waits else "updated"
         report.items.append(ItemResult(outcome, document.origin, document.external_id))
     return report
 
@@ -146,17 +153,19 @@ def _outcome(pk: UUID, made: set[UUID], touched: set[UUID]) -> Outcome:
     return "updated" if pk in touched else "unchanged"
 
 
-def _insert_missing(group: Sequence[Document], shelf: Collection) -> set[UUID]:
+def _insert_missing(group: Sequence[Document], places: Places) -> set[UUID]:
     """Insert the articles that are missing and return their ids; one that somebody else made meanwhile is not ours."""
     wanted = {document.external_id: document for document in group}
     there = set(Article.objects.filter(external_id__in=wanted).values_list("external_id", flat=True))
     locale = check_locale(Workspace.objects.get(pk=current_workspace_id()).locale)
-    rows = [_article_of(document, shelf, locale) for key, document in wanted.items() if key not in there]
+    missing = [document for key, document in wanted.items() if key not in there]
+    default = collection_named(DEFAULT_NAME) if any(places[d.external_id] is None for d in missing) else None
+    rows = [_article_of(document, places[document.external_id] or default, locale) for document in missing]
     Article.objects.bulk_create(rows, ignore_conflicts=True)
     return set(Article.objects.filter(pk__in=[row.pk for row in rows]).values_list("pk", flat=True))
 
 
-def _article_of(document: Document, shelf: Collection, locale: str) -> Article:
+def _article_of(document: Document, shelf: Collection | None, locale: str) -> Article:
     return Article(
         external_id=document.external_id,
         collection=shelf,
@@ -180,9 +189,11 @@ def _facts_to_change(article: Article, document: Document, shelf: Collection | N
     return {name: value for name, value in wanted.items() if getattr(article, name) != value}
 
 
-def _apply_facts(pairs: Sequence[tuple[Document, Article]], shelf: Collection | None) -> set[UUID]:
+def _apply_facts(pairs: Sequence[tuple[Document, Article]], places: Places) -> set[UUID]:
     """Store the facts that differ, announce the live articles among them, and return the ids of all that changed."""
-    changes = {article: _facts_to_change(article, document, shelf) for document, article in pairs}
+    changes = {
+        article: _facts_to_change(article, document, places[document.external_id]) for document, article in pairs
+    }
     changed = [article for article, facts in changes.items() if facts]
     for article in changed:
         for name, value in changes[article].items():
@@ -198,9 +209,9 @@ def _is_unpublished(article: Article) -> bool:
     return article.state != State.LIVE or article.live_revision_id != article.latest_revision_id
 
 
-def _never(article: Article) -> bool:
+def _is_to_be_live(document: Document) -> bool:
+    return document.state != State.DRAFT
+
+
+def _never(document: Document) -> bool:
     return False
-
-
-def _leave(articles: Sequence[Article]) -> None:
-    """Drafts stay drafts."""

@@ -38,7 +38,13 @@ def _load_path(path: str) -> Iterator[Document | Failure]:
         return
     place = Path(path)
     if place.is_dir():
+        root = place.resolve()
         for file in _files_in(place):
+            if not file.resolve().is_relative_to(root):  # a link may show anything this account can read
+                yield Failure(
+                    _printable(file), "The link leads out of the folder. Import what it leads to by its path."
+                )
+                continue
             yield from _load_file(file, file.relative_to(place).as_posix())
     elif not place.is_file():
         yield Failure(path, "There is no such file or folder. Check the path.")
@@ -59,7 +65,7 @@ def _files_in(folder: Path) -> Iterator[Path]:
 
 
 def _load_file(file: Path, external_id: str) -> Iterator[Document | Failure]:
-    origin = str(file).encode("utf-8", "replace").decode()  # names that are no UTF-8 could not be printed
+    origin = _printable(file)
     if file.name.lower().endswith(_LINES):
         yield from read_lines(file, origin)
         return
@@ -67,6 +73,11 @@ def _load_file(file: Path, external_id: str) -> Iterator[Document | Failure]:
         yield _READERS[file.suffix.lower()](_text_of(file), external_id).at(origin)
     except InvalidDocument as error:
         yield Failure(origin, error.message)
+
+
+def _printable(file: Path) -> str:
+    """Return the path with question marks for what is no UTF-8."""
+    return str(file).encode("utf-8", "replace").decode()
 
 
 def _text_of(file: Path) -> str:

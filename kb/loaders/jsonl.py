@@ -10,7 +10,7 @@ from typing import IO, cast
 from kb.documents import Document, Failure
 from kb.errors import InvalidDocument
 from kb.loaders.html import markdown_of_html
-from kb.loaders.markdown import KEYS, document_of
+from kb.loaders.markdown import KEYS, check_keys, document_of
 
 # After decompression. A gzip file of a few megabytes can hold a thousand times as much.
 MOST_FILE_BYTES = 512 * 1024 * 1024
@@ -69,6 +69,7 @@ def _item(line: bytes, origin: str) -> Document | Failure:
 
 def _document(line: bytes) -> Document:
     row = _object(line)
+    check_keys(row)
     facts = {key: value for key in KEYS if (value := _single(row, key))}
     if "id" not in facts:
         raise InvalidDocument("The line has no id. Add one, so that a later import finds the same article.")

@@ -1,6 +1,8 @@
 """Markdown with front matter, and plain text."""
 
 import re
+from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import PurePosixPath
 
 import yaml
@@ -12,6 +14,8 @@ from kb.documents import (
     check_category,
     check_external_id,
     check_locale,
+    check_name,
+    check_state,
     check_url,
     check_wording,
 )
@@ -19,7 +23,9 @@ from kb.errors import InvalidDocument
 
 # Enough for every key an article could sensibly have; a YAML parser is not shown more.
 MOST_FRONT_MATTER_CHARACTERS = 20_000
-KEYS = ("id", "title", "url", "locale", "audience", "category")
+KEYS = ("id", "title", "url", "locale", "audience", "category", "collection", "state")
+# "audiance" is as like to "audience" as 0.88, "status" to "state" as 0.73, "subcategory" to "category" as 0.84.
+LIKENESS = 0.85
 
 _FENCE = re.compile(r"---[ \t]*\n")
 _END = re.compile(r"^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.MULTILINE)
@@ -52,7 +58,21 @@ def document_of(facts: dict[str, str], body: str, path: str) -> Document:
         locale=check_locale(facts["locale"]) if "locale" in facts else None,
         audience=check_audience(facts["audience"]) if "audience" in facts else None,
         category=check_category(facts["category"]) if "category" in facts else None,
+        collection=check_name(facts["collection"]) if "collection" in facts else None,
+        state=check_state(facts["state"]) if "state" in facts else None,
     )
+
+
+def check_keys(names: Iterable[object]) -> None:
+    """Raise InvalidDocument for a key that is nearly one of ours: "audiance: internal" must not publish to everybody.
+
+    Keys that are like none of ours belong to other programs and are passed over.
+    """
+    given = {name for name in names if isinstance(name, str)}
+    missing = [key for key in KEYS if key not in given]
+    for name in sorted(given.difference(KEYS)):
+        if meant := get_close_matches(name.strip().casefold(), missing, n=1, cutoff=LIKENESS):
+            raise InvalidDocument(f"The key {name[:60]!r} is not known. Write {meant[0]!r}, or rename it.")
 
 
 def split_front_matter(text: str) -> tuple[dict[str, str], str]:
@@ -91,6 +111,7 @@ def _known_keys(front: object) -> dict[str, str]:
         return {}
     if not isinstance(front, dict):
         raise InvalidDocument("The front matter is not a list of keys. Write one `key: value` a line.")
+    check_keys(front)
     known = {key: front[key] for key in KEYS if key in front}
     for key, value in known.items():
         if not isinstance(value, str):

@@ -16,9 +16,10 @@ from django.test.utils import CaptureQueriesContext
 from kb.loaders.html import MOST_MARKS, markdown_of_html
 from kb.loaders.markdown import first_heading
 from kb.models import Article, Chunk, Collection, Revision, State
-from kb.services import Change, archive, publish, save_draft
+from kb.services import Change, archive, collection_named, create_article, publish, save_draft
 from kb.testing import HashEmbedder
 from supportbot.accounts.models import Workspace
+from supportbot.accounts.scope import workspace_scope
 
 pytestmark = pytest.mark.django_db
 
@@ -174,6 +175,9 @@ BROKEN = {
     "enormous.md": (b"x " * 4_000_001, "larger than"),
     "audience.md": (b"---\naudience: friends\n---\nText", "public, signed_in, internal"),
     "locale.md": (b"---\nlocale: klingon please\n---\nText", "language code"),
+    "state.md": (b"---\nstate: archived\n---\nText", "draft or live"),
+    "typo.md": (b"---\naudiance: internal\n---\nText", "'audiance' is not known. Write 'audience'"),
+    "capital.md": (b"---\nAudience: internal\n---\nText", "Write 'audience'"),
     "url.md": (b"---\nurl: javascript:alert(1)\n---\nText", "web address"),
     "long-title.md": (b"---\ntitle: " + b"x" * 301 + b"\n---\nText", "301"),
     "scripts-only.html": (b"<script>alert(1)</script>", "empty"),
@@ -220,6 +224,8 @@ LINES = [
     ('{"id": "z", "title": "Z", "text": "a\\u0000b"}', "NUL"),
     ('{"id": "7", "title": "Seven again", "text": "Twice."}', "already used"),
     ("[" * 100_000, "not JSON"),
+    ('{"id": "typo", "title": "T", "text": "Secret.", "audence": "internal"}', "Write 'audience'"),
+    ('{"id": "c", "title": "C", "text": "Words.", "collection": 5}', "collection is not text"),
 ]
 
 
@@ -324,11 +330,86 @@ def test_two_imports_at_once_double_nothing_and_share_the_work(workspace: Worksp
     )
 
 
+def test_keys_of_other_programs_are_passed_over(workspace: Workspace, tmp_path: Path) -> None:
+    keys = "date: today\ntags: [a, b]\nstatus: ok\ncategories: x\nsubtitle: y\ntranslation_of: z\ntitle: T\ntitles: U\n"
+    (tmp_path / "a.md").write_text(f"---\n{keys}---\nText")
+    assert counts(run(tmp_path)) == (1, 0, 0, 0)
+
+
+def test_a_link_out_of_the_folder_is_passed_over_and_told(workspace: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "secret.md").write_text("The password is swordfish.")
+    inside = tmp_path / "articles"
+    inside.mkdir()
+    (inside / "own.md").write_text("Own words.")
+    (inside / "alias.md").symlink_to(inside / "own.md")
+    (inside / "out.md").symlink_to(tmp_path / "secret.md")
+    (inside / "broken.md").symlink_to(tmp_path / "nowhere.md")
+    report = run(inside)
+    assert "leads out of the folder" in failures(report)["out.md"]
+    assert sorted(Article.objects.values_list("external_id", flat=True)) == ["alias.md", "own.md"]
+
+
+def test_a_file_says_its_collection_and_that_it_is_a_draft(workspace: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text("---\ncollection: Team handbook\nstate: draft\n---\nUnfinished.")
+    assert counts(run(tmp_path, "--dry-run")) == (1, 0, 0, 0)
+    assert counts(run(tmp_path)) == (1, 0, 0, 0)
+    article = Article.objects.get()
+    assert (article.collection.name, article.state) == ("Team handbook", State.DRAFT)
+    assert not Chunk.objects.exists()
+    assert counts(run(tmp_path)) == counts(run(tmp_path, "--dry-run")) == (0, 0, 1, 0)
+    assert counts(run(tmp_path, "--dry-run", "--collection", "Help")) == (0, 1, 0, 0)
+    run(tmp_path, "--collection", "Help")
+    assert Article.objects.get().collection.name == "Help"
+
+
+def test_a_draft_of_a_live_article_leaves_what_customers_read(workspace: Workspace, tmp_path: Path) -> None:
+    file = tmp_path / "a.md"
+    file.write_text("---\nid: a\n---\nOld words.")
+    run(tmp_path)
+    file.write_text("---\nid: a\nstate: draft\n---\nNew words.")
+    assert counts(run(tmp_path)) == (0, 1, 0, 0)
+    (row,) = Article.objects.values_list("state", "live_revision__body", "latest_revision__body")
+    assert row == (State.LIVE, "Old words.", "New words.")
+
+
+def export(*arguments: object) -> int:
+    out = io.StringIO()
+    call_command("kb_export", *map(str, arguments), "--json", stdout=out)
+    written: int = json.loads(out.getvalue())["articles"]
+    return written
+
+
 def test_an_export_reads_back_unchanged(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     run(folder)
     target = tmp_path_factory.mktemp("export")
-    call_command("kb_export", str(target), stdout=io.StringIO())
+    assert export(target) == 4
     assert counts(run(target)) == (0, 0, 4, 0)
+
+
+def facts() -> list[tuple[object, ...]]:
+    """Everything of the workspace's articles that an export promises to keep."""
+    names = ("external_id", "locale", "audience", "category", "url", "state", "collection__name")
+    words = ("latest_revision__title", "latest_revision__body")
+    return list(Article.objects.order_by("external_id").values_list(*names, *words))
+
+
+def test_everything_is_the_same_in_another_installation(
+    workspace: Workspace, other_workspace: Workspace, tmp_path: Path
+) -> None:
+    for external_id in ("x", "x.md", "X", "x-2d711642", "a/b.md", "a-b", "\u00fc", "no"):
+        change = Change(
+            title=f"Title: of {external_id} # 1", body=f"---\n{external_id}\n\n", audience="internal", locale="de-at",
+            category="Shelf: one", url="https://shop.example/x", collection=collection_named("C++ & more"),
+        )  # fmt: skip
+        publish(create_article(change, external_id=external_id).pk)
+    create_article(Change(title="Unfinished", body="Not yet."), external_id="draft")
+    archive(publish(create_article(Change(title="Gone", body="Old.")).pk).pk)
+    before = [row for row in facts() if row[5] != State.ARCHIVED]
+    assert (export(tmp_path / "live", "--workspace", "wrenfell"), len(before)) == (8, 9)
+    assert export(tmp_path / "all", "--drafts", "--workspace", "wrenfell") == 9
+    run(tmp_path / "all", "--workspace", "another")
+    with workspace_scope(other_workspace.pk):
+        assert facts() == before
 
 
 @pytest.mark.parametrize(
