@@ -25,7 +25,7 @@ from supportbot.handoff.models import Ticket
 
 pytestmark = pytest.mark.django_db
 
-EVERY_TASK = sorted({entry["task"] for entry in product.CELERY_BEAT_SCHEDULE.values()})
+EVERY_TASK = sorted({str(entry["task"]) for entry in product.CELERY_BEAT_SCHEDULE.values()})
 
 
 @pytest.fixture(autouse=True)
