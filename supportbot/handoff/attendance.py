@@ -1,24 +1,34 @@
 """Whether a customer has the chat open. Only mail depends on it, so a cache is enough: forgotten counts as gone."""
 
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import Final
 from uuid import UUID
 
 from django.core.cache import cache
 
+from supportbot.counting import CACHE_AWAY
+
 HERE_FOR_SECONDS: Final = 90
 
 
-def note_customer_here(conversation_id: UUID) -> None:
-    """Note that a socket of the customer's is open; repeat at least once a minute."""
-    cache.set(_key(conversation_id), True, timeout=HERE_FOR_SECONDS)
+def note_customers_here(conversation_ids: Iterable[UUID]) -> None:
+    """Note that sockets of their customers are open; repeat at least once a minute."""
+    with suppress(*CACHE_AWAY):
+        cache.set_many({_key(one): True for one in conversation_ids}, timeout=HERE_FOR_SECONDS)
 
 
-def note_customer_gone(conversation_id: UUID) -> None:
-    cache.delete(_key(conversation_id))
+def note_customers_gone(conversation_ids: Iterable[UUID]) -> None:
+    with suppress(*CACHE_AWAY):
+        cache.delete_many([_key(one) for one in conversation_ids])
 
 
 def is_customer_here(conversation_id: UUID) -> bool:
-    return cache.get(_key(conversation_id)) is not None
+    """Say whether the customer reads along; nobody knows while the cache is away, and a mail too many is no harm."""
+    try:
+        return cache.get(_key(conversation_id)) is not None
+    except CACHE_AWAY:
+        return False
 
 
 def _key(conversation_id: UUID) -> str:

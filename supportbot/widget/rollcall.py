@@ -1,20 +1,25 @@
 """The round that a process makes of its open sockets: may each stay, is somebody there, how far is the log.
 
-One timer and one query for all of them: a timer and a query per socket would be the main work of an idle server.
+One timer and two queries for all of them: a timer and a query per socket would be the main work of an idle server. It
+also keeps the book of who reads along, for the mail to those who do not: one writer, so that a page which is closed and
+opened again ends up as open.
 """
 
 import asyncio
 import weakref
+from collections.abc import Iterable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 from uuid import UUID
 
 from django.db import DatabaseError
 
+from supportbot.accounts.models import Channel
 from supportbot.accounts.scope import across_workspaces
 from supportbot.asyncdb import db
 from supportbot.chat.models import Conversation
 from supportbot.chat.stream import switchboard
+from supportbot.handoff.attendance import note_customers_gone, note_customers_here
 from supportbot.widget.protocol import Head
 from supportbot.widget.tickets import Session
 
@@ -37,32 +42,69 @@ def roll_call() -> "RollCall":
     return _calls.setdefault(asyncio.get_running_loop(), RollCall())
 
 
-def still_theirs(pairs: set[tuple[UUID, UUID]]) -> set[tuple[UUID, UUID]]:
-    """Return those (conversation, customer) that still belong together, on a channel that is live."""
+class Place(NamedTuple):
+    """What a socket stands on."""
+
+    conversation_id: UUID
+    customer_id: UUID
+    channel_id: UUID
+
+
+def still_theirs(places: set[Place]) -> set[Place]:
+    """Return those whose conversation is still the customer's, opened by a channel that is still live."""
     with across_workspaces("roll call of open sockets"):
-        found = Conversation.objects.filter(pk__in=[pair[0] for pair in pairs], channel__is_live=True)
-        return pairs & set(found.values_list("pk", "customer_id"))
+        conversations = Conversation.objects.filter(pk__in={place.conversation_id for place in places})
+        owners = dict(conversations.values_list("pk", "customer_id"))
+        channels = Channel.objects.filter(pk__in={place.channel_id for place in places}, is_live=True)
+        live = set(channels.values_list("pk", flat=True))
+    return {
+        place for place in places if owners.get(place.conversation_id) == place.customer_id and place.channel_id in live
+    }
+
+
+def note_attendance(here: set[UUID], gone: set[UUID]) -> None:
+    note_customers_here(here)
+    note_customers_gone(gone)
 
 
 class RollCall:
     def __init__(self) -> None:
         self._sockets: set[ChatConsumer] = set()
         self._task: asyncio.Task[None] | None = None
+        self._unnoted: set[UUID] = set()
+        self._noting: asyncio.Task[None] | None = None
 
     def enter(self, socket: "ChatConsumer") -> None:
         self._sockets.add(socket)
+        self._note(_conversations([socket]))
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run())
 
     def leave(self, socket: "ChatConsumer") -> None:
-        self._sockets.discard(socket)
+        if socket in self._sockets:
+            self._sockets.discard(socket)
+            self._note(_conversations([socket]))
+
+    def _note(self, conversation_ids: set[UUID]) -> None:
+        self._unnoted |= conversation_ids
+        if self._noting is None or self._noting.done():
+            self._noting = asyncio.create_task(self._write_down())
+
+    async def _write_down(self) -> None:
+        while self._unnoted:
+            due, self._unnoted = self._unnoted, set()
+            here = due & _conversations(self._sockets)
+            await db(note_attendance, here, due - here)
 
     async def _run(self) -> None:
         rounds = 0
         while self._sockets:
             await asyncio.sleep(ROUND_SECONDS)
             rounds += 1
-            self._look(asyncio.get_running_loop().time(), is_head_due=rounds % HEAD_EVERY_ROUNDS == 0)
+            is_head_due = rounds % HEAD_EVERY_ROUNDS == 0
+            self._look(asyncio.get_running_loop().time(), is_head_due=is_head_due)
+            if is_head_due:
+                self._note(_conversations(self._sockets))
             with suppress(DatabaseError):  # nobody is sent away because the database is
                 await self._dismiss_strangers()
 
@@ -82,11 +124,15 @@ class RollCall:
 
     async def _dismiss_strangers(self) -> None:
         sockets = [(socket, socket.session) for socket in self._sockets if socket.session is not None]
-        staying = await db(still_theirs, {_pair(session) for _, session in sockets})
+        staying = await db(still_theirs, {_place(session) for _, session in sockets})
         for socket, session in sockets:
-            if _pair(session) not in staying and socket.session is session:
+            if _place(session) not in staying and socket.session is session:
                 socket.writer.close(NOT_WELCOME, "this conversation is not open to you any more")
 
 
-def _pair(session: Session) -> tuple[UUID, UUID]:
-    return session.conversation_id, session.caller.customer_id
+def _place(session: Session) -> Place:
+    return Place(session.conversation_id, session.caller.customer_id, session.channel_id)
+
+
+def _conversations(sockets: "Iterable[ChatConsumer]") -> set[UUID]:
+    return {socket.session.conversation_id for socket in sockets if socket.session is not None}

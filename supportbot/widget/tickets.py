@@ -16,6 +16,7 @@ from supportbot.accounts.scope import across_workspaces, workspace_scope
 from supportbot.accounts.selectors import customer_by_token, customer_by_visitor_secret
 from supportbot.accounts.services import new_visitor
 from supportbot.chat.access import conversation_for
+from supportbot.chat.log import lock_conversation, touch
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import start_conversation
 from supportbot.errors import NotFound
@@ -75,7 +76,7 @@ def issue_ticket(asked: TicketRequest) -> IssuedTicket:
             locale = asked.channel.locale
             conversation = start_conversation(caller.customer_id, channel_id=asked.channel.pk, locale=locale)
         else:
-            conversation = _named_conversation(asked, caller)
+            conversation = _on_channel(_named_conversation(asked, caller), asked.channel)
         return _issue(asked, caller, conversation, visitor)
 
 
@@ -114,6 +115,14 @@ def _named_conversation(asked: TicketRequest, caller: CustomerCaller) -> Convers
             raise
     conversation_for(_visitor(asked), asked.conversation)
     return bind(asked.conversation, caller)
+
+
+def _on_channel(conversation: Conversation, channel: Channel) -> Conversation:
+    """Return the conversation; one that was begun over REST with a visitor's secret came from no channel yet."""
+    if conversation.channel_id is None:
+        conversation = lock_conversation(conversation.pk)
+        touch(conversation, channel_id=conversation.channel_id or channel.pk)
+    return conversation
 
 
 def _issue(

@@ -11,7 +11,7 @@ from supportbot.accounts.models import User
 from supportbot.chat.models import Conversation, Message
 from supportbot.chat.services import add_agent_message, add_note
 from supportbot.handoff import services
-from supportbot.handoff.attendance import note_customer_gone, note_customer_here
+from supportbot.handoff.attendance import note_customers_gone, note_customers_here
 from supportbot.handoff.mail import MAX_ATTEMPTS, on_agent_replied
 from supportbot.handoff.models import OutgoingMail, Ticket
 from supportbot.handoff.tasks import send_mail
@@ -30,9 +30,9 @@ def claimed(ticket: Ticket, bob: User) -> Ticket:
 @pytest.fixture(autouse=True)
 def nobody_reads(conversation: Conversation) -> Any:
     """The cache outlives a test."""
-    note_customer_gone(conversation.pk)
+    note_customers_gone([conversation.pk])
     yield
-    note_customer_gone(conversation.pk)
+    note_customers_gone([conversation.pk])
 
 
 def reply(
@@ -74,10 +74,10 @@ def test_a_replayed_reply_sends_no_second_mail(claimed: Ticket, conversation: Co
 
 
 def test_a_customer_in_the_chat_gets_no_mail(claimed: Ticket, conversation: Conversation, bob: User) -> None:
-    note_customer_here(conversation.pk)
+    note_customers_here([conversation.pk])
     reply(conversation, bob)
     deliver_due()
-    note_customer_gone(conversation.pk)
+    note_customers_gone([conversation.pk])
     reply(conversation, bob, "Anything else?", "2")
     deliver_due()
     send_mail()

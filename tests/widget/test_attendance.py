@@ -1,0 +1,106 @@
+"""Who reads along: sockets that stay, and mail to those who have closed the page."""
+
+import asyncio
+from uuid import UUID
+
+import pytest
+
+from supportbot.accounts.models import Channel, User, Workspace
+from supportbot.accounts.services import NewChannel, create_channel, new_visitor
+from supportbot.asyncdb import db
+from supportbot.chat.models import Conversation
+from supportbot.chat.services import add_agent_message
+from supportbot.handoff import services as handoff
+from supportbot.handoff.attendance import is_customer_here, note_customers_gone
+from supportbot.handoff.models import OutgoingMail
+from supportbot.outbox.services import deliver_due
+from supportbot.widget import rollcall
+from tests.rest import caller
+from tests.widget.page import greeted, ticket
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+async def until_here(conversation: str, expected: bool) -> None:
+    async with asyncio.timeout(10):
+        while await db(is_customer_here, UUID(conversation)) is not expected:  # noqa: ASYNC110  # a cache rings no bell
+            await asyncio.sleep(0.01)
+
+
+def with_a_person(conversation: str, agent: User) -> None:
+    asked = handoff.request(UUID(conversation), reason="customer_asked", by="customer")
+    handoff.leave_address(asked.pk, email="alice@example.com")
+    handoff.claim(asked.pk, agent=agent)
+
+
+def mails_after_a_reply(conversation: str, agent: User, client_id: str) -> int:
+    add_agent_message(UUID(conversation), text="Hello from Bob", author=agent, client_id=client_id)
+    deliver_due()
+    return OutgoingMail.objects.count()
+
+
+async def test_mail_goes_out_only_once_the_page_is_closed(server: str, channel: NewChannel, bob: User) -> None:
+    granted = await db(ticket, channel)
+    conversation = granted["conversation"]
+    await db(with_a_person, conversation, bob)
+    async with greeted(server, granted):
+        await until_here(conversation, True)
+        assert await db(mails_after_a_reply, conversation, bob, "r1") == 0
+    await until_here(conversation, False)
+    assert await db(mails_after_a_reply, conversation, bob, "r2") == 1
+
+
+async def test_the_customer_stays_while_one_of_two_pages_is_open(server: str, channel: NewChannel) -> None:
+    first = await db(ticket, channel)
+    same = {"visitor": first["visitor"], "conversation": first["conversation"]}
+    async with greeted(server, first) as staying:
+        async with greeted(server, await db(ticket, channel, **same)):
+            await until_here(first["conversation"], True)
+        await staying.say("ping")
+        await staying.until("head")
+        assert await db(is_customer_here, UUID(first["conversation"]))
+
+
+async def test_the_round_says_again_who_is_here(
+    server: str, channel: NewChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rollcall, "ROUND_SECONDS", 0.02)
+    granted = await db(ticket, channel)
+    async with greeted(server, granted):
+        await until_here(granted["conversation"], True)
+        await db(note_customers_gone, [UUID(granted["conversation"])])  # as a restarted cache forgets
+        await until_here(granted["conversation"], True)
+
+
+def begun_over_rest(channel: NewChannel) -> dict[str, str]:
+    """Return the visitor's secret and the conversation they began without a page."""
+    visitor = new_visitor(channel.channel)
+    answer = caller(visitor.secret).post("/api/v1/conversations", {}, format="json")
+    return {"visitor": visitor.secret, "conversation": answer.json()["id"]}
+
+
+async def test_a_conversation_begun_over_rest_keeps_its_socket(
+    server: str, channel: NewChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rollcall, "ROUND_SECONDS", 0.02)
+    begun = await db(begun_over_rest, channel)
+    async with greeted(server, await db(ticket, channel, **begun)) as socket:
+        for _ in range(2):  # heads that nobody asked for: five rounds each
+            await socket.until("head")
+        await socket.say("message", client_id="m1", text="Hello")
+        await socket.until("ack")
+    assert (await db(Conversation.objects.get)).channel_id == channel.channel.pk
+
+
+async def test_the_channel_that_opened_the_socket_decides(
+    server: str, channel: NewChannel, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rollcall, "ROUND_SECONDS", 0.02)
+    first = await db(ticket, channel)
+    other = await db(create_channel, workspace, "Second shop", allowed_origins=channel.channel.allowed_origins)
+    same = {"visitor": first["visitor"], "conversation": first["conversation"]}
+    async with greeted(server, first) as old, greeted(server, await db(ticket, other, **same)) as new:
+        await db(Channel.objects.filter(pk=channel.channel.pk).update, is_live=False)
+        assert await old.close_code() == 4401
+        await new.say("ping")
+        await new.until("head")
