@@ -29,9 +29,8 @@ find_python() {
 make_environment() {
     python=$(find_python)
     if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
-        version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
         echo "$python cannot make virtual environments: install its venv package" \
-            "(Debian, Ubuntu: python$version-venv) and try again." >&2
+            "(Debian, Ubuntu: python$(version_of "$python")-venv) and try again." >&2
         return 1
     fi
     echo "Making the environment in .venv ..." >&2
@@ -43,9 +42,44 @@ hash_of() {
     .venv/bin/python -c 'import hashlib, sys; print(hashlib.sha256(open(sys.argv[1], "rb").read()).hexdigest())' "$1"
 }
 
-fits .venv/bin/python || make_environment
+version_of() {
+    "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])'
+}
 
-if grep -qs "$(hash_of "$lock")" "$stamp"; then
+# An environment in use must not be exchanged under its processes, so another version is refused, not made anew.
+check_wish() {
+    if [ -z "${PYTHON:-}" ] || ! fits .venv/bin/python; then
+        return
+    fi
+    python=$(find_python)
+    if [ "$(version_of "$python")" != "$(version_of .venv/bin/python)" ]; then
+        echo ".venv was made with Python $(version_of .venv/bin/python), but PYTHON=$PYTHON is" \
+            "$(version_of "$python"): delete .venv to make it anew, or leave PYTHON away." >&2
+        return 1
+    fi
+}
+
+is_complete() {
+    fits .venv/bin/python && grep -qs "$(hash_of "$lock")" "$stamp"
+}
+
+# The kernel holds this lock for the shell's descriptor, so that a killed start leaves none behind.
+wait_for_turn() {
+    python=$(find_python)
+    exec 9<"$0"
+    if ! "$python" -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX | fcntl.LOCK_NB)' 2>/dev/null; then
+        echo "Another make is at work on .venv: waiting for it ..." >&2
+        "$python" -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX)'
+    fi
+}
+
+check_wish
+if is_complete; then
+    exit 0
+fi
+wait_for_turn
+fits .venv/bin/python || make_environment
+if is_complete; then
     exit 0
 fi
 echo "Installing packages (the first time takes a minute) ..." >&2
