@@ -30,6 +30,11 @@ class InvalidVisitor(AccountsError):
     default_message = "This visitor secret is unknown."
 
 
+class NoSuchKey(AccountsError):
+    code = "no_such_key"
+    status = 404
+
+
 class NameTaken(AccountsError):
     code = "name_taken"
     status = 409

@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.utils.text import slugify
 
 from supportbot.accounts.callers import SCOPES
-from supportbot.accounts.errors import NameTaken
+from supportbot.accounts.errors import NameTaken, NoSuchKey
 from supportbot.accounts.identity import Identity
 from supportbot.accounts.models import (
     ApiKey,
@@ -175,10 +175,13 @@ def issue_api_key(
     return NewApiKey(row, plain)
 
 
-def revoke_api_key(key: ApiKey) -> None:
-    """End a key at once."""
-    key.revoked_at = timezone.now()
-    key.save(update_fields=["revoked_at"])
+def revoke_api_key(prefix: str) -> ApiKey:
+    """End a key of the scope's workspace at once; raises NoSuchKey. A key that has ended keeps the moment it did."""
+    ApiKey.objects.filter(prefix=prefix, revoked_at=None).update(revoked_at=timezone.now())
+    key: ApiKey | None = ApiKey.objects.filter(prefix=prefix).first()
+    if key is None:
+        raise NoSuchKey(f"There is no API key {prefix}: its prefix is the key up to the second underscore.")
+    return key
 
 
 def customer_for_identity(channel: Channel, identity: Identity) -> Customer:

@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from supportbot.accounts.errors import InvalidKey, InvalidToken
+from supportbot.accounts.identity import verify_identity
 from supportbot.accounts.models import ApiKey, Channel, Membership, User, Workspace
 from supportbot.accounts.scope import across_workspaces, workspace_scope
 from supportbot.accounts.selectors import channel_by_key, staff_by_api_key
+from tests.rest import identity_token
 
 pytestmark = pytest.mark.django_db
 
@@ -71,6 +74,9 @@ def test_several_workspaces_have_to_be_told_apart(workspace: Workspace, other_wo
         (("apikey_create", "robot"), "scopes: Choose from"),
         (("apikey_create", "robot", "--scope", "all"), "scopes: Choose from"),
         (("apikey_create", "robot", "--scope", "kb:read", "--user", "mallory"), "mallory does not work in wrenfell"),
+        (("apikey_revoke", "sk_unknown"), "no API key sk_unknown"),
+        (("identitykey_add", "pk_unknown"), "no channel pk_unknown"),
+        (("identitykey_revoke", "pk_unknown", "1"), "no channel pk_unknown"),
         (("user_create", "bob", "--role", "agent"), "already a person with the user name bob"),
         (("user_create", "a b", "--role", "agent"), "username: Enter a valid username"),
         (("user_create", "ines", "--role", "agent", "--email", "x"), "email: Enter a valid email"),
@@ -92,3 +98,32 @@ def test_a_mistake_is_one_sentence_and_makes_nothing(
 def test_without_a_workspace_it_says_how_to_make_one() -> None:
     with pytest.raises(CommandError, match="workspace_create"):
         call_command("channel_create", "Shop")
+
+
+def test_a_revoked_key_opens_nothing(workspace: Workspace, other_workspace: Workspace) -> None:
+    plain = run("apikey_create", "robot", "--scope", "kb:read", "--workspace", "wrenfell")["api_key"]
+    prefix = "_".join(plain.split("_")[:2])
+    with pytest.raises(CommandError, match="no API key"):
+        run("apikey_revoke", prefix, "--workspace", "another")
+    assert staff_by_api_key(plain)
+    ended = run("apikey_revoke", prefix, "--workspace", "wrenfell")
+    with pytest.raises(InvalidKey):
+        staff_by_api_key(plain)
+    assert run("apikey_revoke", prefix, "--workspace", "wrenfell") == ended
+
+
+def test_a_signing_secret_is_changed_without_a_pause(workspace: Workspace) -> None:
+    made = run("channel_create", "Shop")
+    channel = channel_by_key(made["channel"])
+    assert channel is not None
+    added = run("identitykey_add", channel.key)
+    old, new = (identity_token(channel.key, facts["identity_secret"], "cus_alice") for facts in (made, added))
+    assert (added["kid"], verify_identity(channel, old).subject, verify_identity(channel, new).subject) == (
+        "2", "cus_alice", "cus_alice",
+    )  # fmt: skip
+    run("identitykey_revoke", channel.key, "1")
+    assert verify_identity(channel, new)
+    with pytest.raises(InvalidToken):
+        verify_identity(channel, old)
+    with pytest.raises(CommandError, match="has no key 7; it has 2"):
+        call_command("identitykey_revoke", channel.key, "7")

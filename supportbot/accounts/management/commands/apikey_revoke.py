@@ -1,0 +1,27 @@
+"""`manage.py apikey_revoke PREFIX`: end a program's key."""
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from supportbot.accounts.commands import WorkspaceCommand
+from supportbot.accounts.models import Workspace
+from supportbot.accounts.services import revoke_api_key
+
+
+class Command(WorkspaceCommand):
+    help = "End an API key at once."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("prefix", metavar="PREFIX", help="the key up to its second underscore, as in sk_1a2b3c4d")
+
+    def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
+        key = revoke_api_key(options["prefix"])
+        assert key.revoked_at is not None
+        return {
+            "workspace": workspace.slug,
+            "prefix": key.prefix,
+            "name": key.name,
+            "revoked_at": key.revoked_at.isoformat(),
+        }

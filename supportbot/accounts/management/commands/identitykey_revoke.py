@@ -1,0 +1,23 @@
+"""`manage.py identitykey_revoke CHANNEL KID`: end a secret that signs identities."""
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from supportbot.accounts.commands import WorkspaceCommand
+from supportbot.accounts.identitykeys import channel_named, revoke_identity_key
+from supportbot.accounts.models import Workspace
+
+
+class Command(WorkspaceCommand):
+    help = "End a signing key of a channel at once."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("channel", metavar="CHANNEL", help="the channel's public key, pk_…")
+        parser.add_argument("kid", metavar="KID", help="the key's name; the first one is 1")
+
+    def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
+        channel = channel_named(options["channel"])
+        revoke_identity_key(channel, options["kid"])
+        return {"workspace": workspace.slug, "channel": channel.key, "revoked": options["kid"]}
