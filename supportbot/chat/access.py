@@ -1,5 +1,6 @@
 """The only way to get a conversation on behalf of somebody."""
 
+from typing import Final
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -8,9 +9,12 @@ from supportbot.accounts.callers import Caller, CustomerCaller
 from supportbot.chat.models import Conversation
 from supportbot.errors import NotFound
 
+# Whoever may write to one may see it: a ticket, too, is opened on a conversation.
+OPENING_SCOPES: Final = ("conversations:read", "conversations:write", "tickets:write")
+
 
 def conversations_of(caller: Caller) -> QuerySet[Conversation]:
-    """Return the conversations a caller may read: a customer's own, all of the workspace for staff with the scope."""
+    """Return the conversations a caller may list: a customer's own, all of the workspace for staff with the scope."""
     if isinstance(caller, CustomerCaller):
         return Conversation.objects.filter(workspace_id=caller.workspace_id, customer_id=caller.customer_id)
     if caller.may("conversations:read"):
@@ -19,8 +23,17 @@ def conversations_of(caller: Caller) -> QuerySet[Conversation]:
 
 
 def conversation_for(caller: Caller, conversation_id: UUID) -> Conversation:
-    """Return the conversation; raises NotFound for a foreign one exactly as for a missing one."""
-    conversation = conversations_of(caller).filter(pk=conversation_id).first()
+    """Return the conversation; raises NotFound for a foreign one exactly as for a missing one.
+
+    Staff need one of OPENING_SCOPES; what may be done with it is for the door to ask.
+    """
+    if isinstance(caller, CustomerCaller):
+        conversations = conversations_of(caller)
+    elif any(caller.may(scope) for scope in OPENING_SCOPES):
+        conversations = Conversation.objects.filter(workspace_id=caller.workspace_id)
+    else:
+        raise NotFound()
+    conversation = conversations.filter(pk=conversation_id).first()
     if conversation is None:
         raise NotFound()
     return conversation

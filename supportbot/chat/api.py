@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
 from supportbot.accounts.callers import Caller, CustomerCaller, Staff
+from supportbot.accounts.crossorigin import ForCustomersPages
 from supportbot.accounts.models import Channel, Customer, User
 from supportbot.accounts.permissions import IsCustomer, needs
 from supportbot.accounts.views import ScopedAPIView
@@ -90,7 +91,7 @@ class ConversationList(ScopedAPIView, ListAPIView[Conversation]):
 
 
 class ConversationDetail(ScopedAPIView):
-    permission_classes = [IsCustomer | needs("conversations:read")]
+    permission_classes = [IsCustomer | needs("conversations:read") | needs("conversations:write")]
 
     @extend_schema(responses=EitherConversation)
     def get(self, request: Request, conversation_id: UUID) -> Response:
@@ -99,8 +100,9 @@ class ConversationDetail(ScopedAPIView):
         return Response(_serializer_for(_caller(request))(conversation).data)
 
 
-class EventList(ScopedAPIView):
-    permission_classes = [IsCustomer | needs("conversations:read")]
+class EventList(ForCustomersPages):
+    permission_classes = [IsCustomer | needs("conversations:read") | needs("conversations:write")]
+    page_methods = "GET, OPTIONS"
 
     @extend_schema(parameters=[EventQuery], responses=EventPageSerializer)
     def get(self, request: Request, conversation_id: UUID) -> Response:
@@ -125,8 +127,9 @@ class EventList(ScopedAPIView):
         )
 
 
-class MessageList(ScopedAPIView):
+class MessageList(ForCustomersPages):
     permission_classes = [IsCustomer | needs("conversations:write")]
+    page_methods = "POST, OPTIONS"
 
     @extend_schema(request=MessageInput, responses={201: ReceiptSerializer, 200: ReceiptSerializer})
     def post(self, request: Request, conversation_id: UUID) -> Response:

@@ -74,7 +74,7 @@ class TicketList(ScopedAPIView, ListAPIView[Ticket]):
 
 
 class TicketDetail(ScopedAPIView):
-    permission_classes = [IsCustomer | needs("tickets:read")]
+    permission_classes = [IsCustomer | needs("tickets:read") | needs("tickets:write")]
 
     @extend_schema(responses=HandoffTicketSerializer)
     def get(self, request: Request, ticket_id: UUID) -> Response:

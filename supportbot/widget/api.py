@@ -17,20 +17,20 @@ from rest_framework.views import APIView
 
 from supportbot.accounts.auth import BearerAuthentication
 from supportbot.accounts.callers import Staff
+from supportbot.accounts.crossorigin import let_pages_read
 from supportbot.accounts.models import Channel
+from supportbot.accounts.origins import is_allowed, is_known, read_origin
 from supportbot.accounts.selectors import channel_by_key
 from supportbot.chat.notice import ai_notice
 from supportbot.web import ClosedSerializerMixin
 from supportbot.widget import strictjson
 from supportbot.widget.errors import OriginRefused, UnknownChannel
-from supportbot.widget.origins import is_allowed, is_known, read_origin
 from supportbot.widget.protocol import LIMITS
 from supportbot.widget.throttles import PerAddress
 from supportbot.widget.tickets import IssuedTicket, TicketRequest, issue_ticket
 
 SOCKET_PATH: Final = "/ws/v1/chat/"
 MAX_BODY_BYTES: Final = 32 * 1024
-PREFLIGHT_SECONDS: Final = 600
 _CHANNEL_KEY: Final = re.compile(r"pk_[0-9A-Za-z_-]{1,37}")
 
 
@@ -111,10 +111,7 @@ class TicketView(APIView):
         response.headers["Cache-Control"] = "no-store"
         origin = read_origin(request.headers.get("Origin"))
         if origin is not None and is_known(origin):
-            response.headers["Access-Control-Allow-Origin"] = request.headers["Origin"]
-            response.headers["Access-Control-Allow-Methods"] = "POST, OPTIONS"
-            response.headers["Access-Control-Allow-Headers"] = "Content-Type"
-            response.headers["Access-Control-Max-Age"] = str(PREFLIGHT_SECONDS)
+            let_pages_read(request, response, methods="POST, OPTIONS", headers="Content-Type")
         return response
 
 

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from supportbot.accounts.auth import caller_of_bearer
 from supportbot.accounts.callers import Staff
 from supportbot.accounts.errors import AccountsError
+from supportbot.accounts.origins import is_known, read_origin
 from supportbot.asyncdb import db
-from supportbot.widget.origins import is_known, read_origin
 
 
 async def origin_of(handshake: Iterable[tuple[bytes, bytes]]) -> str | None:

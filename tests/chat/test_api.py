@@ -5,10 +5,11 @@ from uuid import uuid4
 
 import pytest
 from django.core.cache import cache
+from django.test import Client
 from rest_framework.test import APIClient
 
 from supportbot.accounts.models import Customer, User, Workspace
-from supportbot.accounts.services import NewChannel, create_channel, new_visitor
+from supportbot.accounts.services import NewChannel, create_channel, issue_api_key, new_visitor
 from supportbot.chat.log import append_event, lock_conversation
 from supportbot.chat.models import Conversation, ConversationEvent, Message, Turn
 from supportbot.chat.services import add_note, hand_over, start_conversation
@@ -286,3 +287,69 @@ def test_answers_while_the_cache_is_away(alices: APIClient, alice: Customer, cac
     conversation = start_conversation(alice.pk)
     assert say(alices, conversation, client_id="m1", text="Hello").status_code == 201
     assert alices.get(CONVERSATIONS).status_code == 200
+
+
+PAGE = "https://shop.acme.test"
+
+
+@pytest.fixture
+def embedded(workspace: Workspace) -> NewChannel:
+    return create_channel(workspace, "Shop", allowed_origins=[PAGE])
+
+
+@pytest.mark.parametrize(("method", "part"), [("GET", "events"), ("POST", "messages")])
+def test_a_browsers_preflight_is_answered(
+    embedded: NewChannel, conversation: Conversation, client: Client, method: str, part: str
+) -> None:
+    address = f"{CONVERSATIONS}/{conversation.pk}/{part}"
+    asking = {"Access-Control-Request-Method": method, "Access-Control-Request-Headers": "authorization"}
+    answer = client.options(address, headers={"Origin": PAGE, **asking})
+    assert (answer.status_code, answer["Access-Control-Allow-Origin"]) == (204, PAGE)
+    assert answer["Access-Control-Allow-Methods"] == f"{method}, OPTIONS"
+    assert answer["Access-Control-Allow-Headers"] == "Authorization, Content-Type"
+    for origin in ("https://attacker.test", "https://shop.acme.test:8443", "null"):
+        answer = client.options(address, headers={"Origin": origin, **asking})
+        assert "Access-Control-Allow-Origin" not in answer and "Origin" in answer["Vary"]
+
+
+def test_pages_of_the_channel_read_their_customers_conversation(
+    embedded: NewChannel, conversation: Conversation, alice: Customer
+) -> None:
+    alices = signed_in(embedded, alice)
+    address = f"{CONVERSATIONS}/{conversation.pk}"
+    said = alices.post(f"{address}/messages", {"client_id": "1", "text": "Hi"}, format="json", headers={"Origin": PAGE})
+    read = alices.get(f"{address}/events", headers={"Origin": PAGE})
+    refused = caller("vs_unknown").get(f"{address}/events", headers={"Origin": PAGE})
+    assert [said.status_code, read.status_code, refused.status_code] == [201, 200, 401]
+    for answer in (said, read, refused):
+        assert answer["Access-Control-Allow-Origin"] == PAGE
+        assert "Access-Control-Allow-Credentials" not in answer and answer["Cache-Control"] == "no-store"
+    elsewhere = alices.get(f"{address}/events", headers={"Origin": "https://attacker.test"})
+    assert (elsewhere.status_code, "Access-Control-Allow-Origin" in elsewhere) == (200, False)
+
+
+def test_no_page_reads_with_the_teams_credential_or_anothers_channel(
+    embedded: NewChannel, conversation: Conversation, bobs: APIClient, alice: Customer, other_workspace: Workspace
+) -> None:
+    theirs = "https://theirs.test"
+    create_channel(other_workspace, "Theirs", allowed_origins=[theirs])
+    address = f"{CONVERSATIONS}/{conversation.pk}/events"
+    team = bobs.get(address, headers={"Origin": PAGE})
+    foreign = signed_in(embedded, alice).get(address, headers={"Origin": theirs})
+    for answer in (team, foreign):
+        assert (answer.status_code, "Access-Control-Allow-Origin" in answer) == (200, False)
+
+
+def test_a_key_that_only_writes_sees_what_it_writes_to(
+    workspace: Workspace, other_workspace: Workspace, conversation: Conversation, bob: User
+) -> None:
+    plain = issue_api_key(workspace, "writer", scopes=["conversations:write"], user=bob).plain
+    writer = caller(plain)
+    assert say(writer, conversation, client_id="n1", text="Called back", kind="note").status_code == 201
+    assert writer.get(f"{CONVERSATIONS}/{conversation.pk}").status_code == 200
+    assert events(writer, conversation).status_code == 200
+    assert writer.get(CONVERSATIONS).status_code == 403
+    stranger = service(other_workspace, "conversations:write")
+    assert say(stranger, conversation, client_id="n2", text="Mine").status_code == 404
+    narrow = service(workspace, "kb:read")
+    assert narrow.get(f"{CONVERSATIONS}/{conversation.pk}").status_code == 403

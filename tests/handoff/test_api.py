@@ -9,7 +9,7 @@ from django.utils.timezone import now
 from rest_framework.test import APIClient
 
 from supportbot.accounts.models import Customer, Membership, User, Workspace
-from supportbot.accounts.services import NewChannel, add_member, new_visitor
+from supportbot.accounts.services import NewChannel, add_member, issue_api_key, new_visitor
 from supportbot.chat.models import Conversation, ConversationEvent
 from supportbot.chat.services import start_conversation
 from supportbot.handoff import services
@@ -189,3 +189,20 @@ def test_another_customers_conversation_is_not_there(channel: NewChannel, conver
     missing = post(stranger, TICKETS, {"conversation": str(uuid4())})
     assert (foreign.status_code, foreign.json()) == (404, missing.json())
     assert not Ticket.objects.exists()
+
+
+def test_a_key_that_only_writes_tickets_sees_the_one_it_changes(
+    workspace: Workspace, other_workspace: Workspace, ticket: Ticket, bob: User, alice: Customer
+) -> None:
+    writer = caller(issue_api_key(workspace, "writer", scopes=["tickets:write"], user=bob).plain)
+    assert post(writer, url(ticket, "claim")).status_code == 200
+    assert writer.get(url(ticket)).json()["state"] == "claimed"
+    assert writer.get(TICKETS).status_code == 403
+    asked = post(writer, TICKETS, {"conversation": str(start_conversation(alice.pk).pk)})
+    assert (asked.status_code, Ticket.objects.count()) == (200, 2)
+    before = everything()
+    stranger = service(other_workspace, "tickets:write")
+    assert post(stranger, url(ticket, "release")).status_code == 404
+    assert post(stranger, TICKETS, {"conversation": str(ticket.conversation_id)}).status_code == 404
+    assert service(workspace, "conversations:write").get(url(ticket)).status_code == 403
+    assert everything() == before

@@ -1,11 +1,13 @@
-"""Which web pages may use a channel. Origins are compared whole (scheme, host, port), never by a part of them."""
+"""Which web pages are a channel's. Origins are compared whole (scheme, host, port), never by a part of them."""
 
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from django.conf import settings
+from django.db.models import QuerySet
 
 from supportbot.accounts.models import Channel
-from supportbot.accounts.scope import across_workspaces
+from supportbot.accounts.scope import across_workspaces, workspace_scope
 from supportbot.accounts.services import clean_origin
 from supportbot.errors import InvalidInput
 
@@ -35,7 +37,15 @@ def is_allowed(origin: str, channel: Channel) -> bool:
 
 def is_known(origin: str) -> bool:
     """Say whether any live channel allows the origin: a preflight names no channel, an error may precede one."""
-    if origin in own_origins():
-        return True
     with across_workspaces("look-up by origin"):
-        return Channel.objects.filter(allowed_origins__contains=[origin], is_live=True).exists()
+        return origin in own_origins() or _channels_of(origin).exists()
+
+
+def is_known_in(workspace_id: UUID, origin: str) -> bool:
+    """Say whether a live channel of the workspace allows the origin."""
+    with workspace_scope(workspace_id):
+        return origin in own_origins() or _channels_of(origin).exists()
+
+
+def _channels_of(origin: str) -> QuerySet[Channel]:
+    return Channel.objects.filter(allowed_origins__contains=[origin], is_live=True)

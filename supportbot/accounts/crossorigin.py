@@ -1,0 +1,60 @@
+"""Letting merchants' pages read answers (CORS), by the exact origins of channels. Cookies are never allowed to them."""
+
+from typing import Any, ClassVar, Final, cast
+
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.utils.cache import patch_vary_headers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from supportbot.accounts.callers import Caller, Staff
+from supportbot.accounts.origins import is_known, is_known_in, read_origin
+from supportbot.accounts.views import ScopedAPIView
+
+PREFLIGHT_SECONDS: Final = 600
+
+
+def let_pages_read(request: HttpRequest | Request, response: HttpResponseBase, *, methods: str, headers: str) -> None:
+    """Let the page that asks read the answer."""
+    response.headers["Access-Control-Allow-Origin"] = request.headers["Origin"]
+    response.headers["Access-Control-Allow-Methods"] = methods
+    response.headers["Access-Control-Allow-Headers"] = headers
+    response.headers["Access-Control-Max-Age"] = str(PREFLIGHT_SECONDS)
+
+
+class ForCustomersPages(ScopedAPIView):
+    """A view that a page of the customer's channel may call with their credential; never with one of the team's."""
+
+    page_methods: ClassVar[str]
+    _reader: Caller | None = None
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
+            return self._closed(request, HttpResponse(status=204))  # it shows no credential, hence before any is asked
+        return super().dispatch(request, *args, **kwargs)
+
+    def perform_authentication(self, request: Request) -> None:
+        super().perform_authentication(request)
+        self._reader = cast(Caller | None, request.auth)
+
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+        finished = super().finalize_response(request, response, *args, **kwargs)
+        self._closed(request, finished)
+        return finished
+
+    def _closed(self, request: HttpRequest | Request, response: HttpResponse) -> HttpResponse:
+        """Return the answer, closed to every page but those of the reader's own channels."""
+        patch_vary_headers(response, ["Origin"])
+        response.headers["Cache-Control"] = "no-store"
+        origin = read_origin(request.headers.get("Origin"))
+        if origin is not None and self._may_read(origin):
+            let_pages_read(request, response, methods=self.page_methods, headers="Authorization, Content-Type")
+        return response
+
+    def _may_read(self, origin: str) -> bool:
+        if isinstance(self._reader, Staff):
+            return False
+        if self._reader is None:  # a preflight, or a credential that was refused: its page may read that
+            return is_known(origin)
+        return is_known_in(self._reader.workspace_id, origin)
