@@ -1,11 +1,13 @@
-"""A circuit breaker per provider: after some failures in a row nobody waits for a provider that is down.
+"""A circuit breaker per model and what it is asked for: after some failures in a row nobody waits for one that is down.
 
 It lives in the process. Each process finds out for itself, which costs it at most `failures` slow calls.
 """
 
 from time import monotonic
+from typing import Literal
 
 from supportbot.llm.conf import Limits
+from supportbot.llm.ports import EmbeddingProvider, Provider
 
 
 class Breaker:
@@ -41,12 +43,14 @@ class Breaker:
         self._next_probe = monotonic() + self._limits.probe_every_seconds
 
 
-_breakers: dict[str, Breaker] = {}
+Kind = Literal["answers", "embeddings"]
+# By kind, provider and model: a server may well embed while its chat model is being loaded.
+_breakers: dict[tuple[Kind, str, str], Breaker] = {}
 
 
-def breaker_of(provider: str, limits: Limits) -> Breaker:
-    """Return the breaker of a provider; all event loops of the process share what they learn."""
-    return _breakers.setdefault(provider, Breaker(limits))
+def breaker_of(kind: Kind, provider: Provider | EmbeddingProvider, limits: Limits) -> Breaker:
+    """Return the breaker of what a provider does with its model; all event loops of the process share it."""
+    return _breakers.setdefault((kind, provider.name, provider.model), Breaker(limits))
 
 
 def forget_failures() -> None:

@@ -50,8 +50,9 @@ def reserve(most: Money) -> Reservation:
         raise ValueError("reserve() without a daily budget")
     day = datetime.now(UTC).date()
     Budget.objects.bulk_create([Budget(day=day, amount=allowance, currency=most.currency)], ignore_conflicts=True)
-    todays = Budget.objects.filter(Budget.room_for(most.amount), day=day)
-    if not todays.update(reserved=F("reserved") + most.amount):
+    # Today's row may be older than the setting: what the operator allows now is what counts.
+    todays = Budget.objects.filter(Budget.room_for(most.amount, allowance), day=day)
+    if not todays.update(amount=allowance, reserved=F("reserved") + most.amount):
         raise BudgetExceeded
     return Reservation(day, most.amount)
 

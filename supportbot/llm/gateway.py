@@ -76,7 +76,7 @@ class Gateway:
         self, call: Call, provider: Provider, in_force: Limits, failure: LlmError | None, has_next: bool
     ) -> AsyncGenerator[ModelEvent, None]:
         """Say who begins, then yield its events. Raises ProviderError or BudgetExceeded."""
-        breaker = breaker_of(provider.name, in_force)
+        breaker = breaker_of("answers", provider, in_force)
         if not breaker.admit():
             raise ProviderRefused(Reason.CIRCUIT_OPEN)
         await call.reserve(provider)
@@ -98,7 +98,11 @@ class Gateway:
 async def _attempts(
     call: Call, provider: Provider, breaker: Breaker, in_force: Limits, ends_at: float
 ) -> AsyncGenerator[ProviderEvent, None]:
-    """Try one provider, again only before its first sign of life. This is the one layer that retries."""
+    """Try one provider, again only before its first sign of life. This is the one layer that retries.
+
+    The first attempt's money is reserved already, each further one reserves its own. Raises ProviderError or
+    BudgetExceeded.
+    """
     loop = asyncio.get_running_loop()
     while True:
         attempt = call.begin(provider)
@@ -116,6 +120,7 @@ async def _attempts(
             if pause is None or loop.time() + pause >= ends_at:
                 raise
         await asyncio.sleep(pause)
+        await call.reserve(provider)
 
 
 def _no_route_left(failure: LlmError | None) -> LlmError:

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Q, Value
 from django.utils.timezone import now
 
 from supportbot.accounts.constraints import SameWorkspace
@@ -91,6 +91,6 @@ class Budget(TenantModel):
         return f"{self.day}: {self.spent} of {self.amount} {self.currency}"
 
     @classmethod
-    def room_for(cls, amount: Decimal) -> Q:
+    def room_for(cls, amount: Decimal, allowance: Decimal) -> Q:
         """Return the condition under which `amount` still fits; the database evaluates it on the locked row."""
-        return Q(amount__gte=F("spent") + F("reserved") + amount)
+        return Q(spent__lte=Value(allowance - amount) - F("reserved"))

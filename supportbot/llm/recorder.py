@@ -13,9 +13,9 @@ from supportbot.accounts.scope import current_workspace_id
 from supportbot.asyncdb import db
 from supportbot.llm import budget, record
 from supportbot.llm.attempt import Attempt
-from supportbot.llm.errors import BudgetExceeded, LlmError, ProviderError, Reason
+from supportbot.llm.errors import LlmError, ProviderError, Reason
 from supportbot.llm.ports import Provider
-from supportbot.llm.pricing import price_of
+from supportbot.llm.reservations import Reservations
 from supportbot.llm.tokens import highest_usage
 from supportbot.llm.types import ModelRequest, Restarted, RouteStarted
 
@@ -31,7 +31,7 @@ class Call:
         self.request = request
         self.ends_at = ends_at
         self.attempts: list[Attempt] = []
-        self.reservations: list[asyncio.Task[budget.Reservation]] = []
+        self.reservations = Reservations()
         self._is_announced = False
 
     def announce(self, provider: Provider, failure: LlmError | None) -> RouteStarted | Restarted:
@@ -51,16 +51,8 @@ class Call:
         return sum(attempt.provider is provider for attempt in self.attempts)
 
     async def reserve(self, provider: Provider) -> None:
-        """Take the most this route can cost from the day's budget. Raises BudgetExceeded.
-
-        Shielded: when the caller stops at this very moment, the reservation is still known, and given back.
-        """
-        price = None if provider.is_local or budget.daily_allowance() is None else price_of(provider.model)
-        if price is None:
-            return
-        taking = asyncio.create_task(db(budget.reserve, price.of(highest_usage(self.request))))
-        self.reservations.append(taking)
-        await asyncio.shield(taking)
+        """Take the most one attempt can cost from the day's budget. Raises BudgetExceeded."""
+        await self.reservations.take(provider, highest_usage(self.request))
 
 
 class Recorder:
@@ -83,7 +75,7 @@ class Recorder:
 
 
 async def _save(call: Call) -> None:
-    taken = await _taken(call.reservations)
+    taken = await call.reservations.taken()
     records = [attempt.record() for attempt in call.attempts]
     await write(records, taken)
 
@@ -96,13 +88,3 @@ async def write(records: Sequence[record.CallRecord], taken: Sequence[budget.Res
         logger.info("llm.call_outside_workspace", extra={"attempts": len(records)})
     except DatabaseError:
         logger.exception("llm.record_lost", extra={"attempts": len(records)})
-
-
-async def _taken(reservations: Sequence[asyncio.Task[budget.Reservation]]) -> list[budget.Reservation]:
-    taken = []
-    for reservation in reservations:
-        try:
-            taken.append(await reservation)
-        except (BudgetExceeded, DatabaseError):
-            continue  # nothing was taken
-    return taken

@@ -1,5 +1,7 @@
 """Rough token counts, where a provider gives none or before it is asked. Pure."""
 
+from collections.abc import Sequence
+
 import orjson
 
 from supportbot.llm.types import ModelRequest, Usage
@@ -19,6 +21,12 @@ def highest_usage(request: ModelRequest) -> Usage:
     """Return what a call can use at most; the budget reserves this much before it goes out."""
     of_text = _input_characters(request) // CHARACTERS_PER_TOKEN_LEAST
     return Usage(of_text + TOKENS_PER_MESSAGE * len(request.messages), request.max_output_tokens, is_estimated=True)
+
+
+def highest_embedding_usage(texts: Sequence[str]) -> Usage:
+    """Return what embedding these texts can use at most."""
+    tokens = sum(-(-len(text) // CHARACTERS_PER_TOKEN_LEAST) + TOKENS_PER_MESSAGE for text in texts)
+    return Usage(tokens, 0, is_estimated=True)
 
 
 def _input_characters(request: ModelRequest) -> int:

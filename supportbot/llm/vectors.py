@@ -1,10 +1,12 @@
-"""One request for embeddings, with the same breaker, retry, deadline and record as an answer."""
+"""One request for embeddings, with the same breaker, retry, deadline, budget and record as an answer."""
 
 import asyncio
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from supportbot.accounts.errors import UnscopedQuery
+from supportbot.accounts.scope import current_workspace_id
 from supportbot.llm.attempt import Outcome
 from supportbot.llm.breaker import breaker_of
 from supportbot.llm.conf import Limits
@@ -19,19 +21,27 @@ from supportbot.llm.errors import (
 from supportbot.llm.ports import Embedded, EmbeddingProvider
 from supportbot.llm.record import CallRecord
 from supportbot.llm.recorder import write
+from supportbot.llm.reservations import Reservations
 from supportbot.llm.retry import pause_after
+from supportbot.llm.tokens import highest_embedding_usage
 from supportbot.llm.types import Usage
 
 
 async def embed(provider: EmbeddingProvider, texts: Sequence[str], purpose: str, limits: Limits) -> list[list[float]]:
-    """Return one vector for each text. Raises ModelUnavailable or DeadlineExceeded."""
-    breaker = breaker_of(provider.name, limits)
+    """Return one vector for each text. Raises ModelUnavailable, DeadlineExceeded or BudgetExceeded.
+
+    Outside a workspace, where a server is asked for the size of its vectors, there is no budget to take from.
+    """
+    breaker = breaker_of("embeddings", provider, limits)
     if not breaker.admit():
         raise ModelUnavailable from ProviderRefused(Reason.CIRCUIT_OPEN)
     ends_at = asyncio.get_running_loop().time() + limits.deadline_seconds
     records: list[CallRecord] = []
+    reservations = Reservations()
     try:
         while True:
+            if _is_in_workspace():
+                await reservations.take(provider, highest_embedding_usage(texts))
             try:
                 vectors = await _try(provider, texts, purpose, ends_at, records)
             except ProviderError as error:
@@ -45,7 +55,15 @@ async def embed(provider: EmbeddingProvider, texts: Sequence[str], purpose: str,
                 breaker.succeeded()
                 return vectors
     finally:
-        await write(records)
+        await write(records, await reservations.taken())
+
+
+def _is_in_workspace() -> bool:
+    try:
+        current_workspace_id()
+    except UnscopedQuery:
+        return False
+    return True
 
 
 async def _try(

@@ -3,19 +3,27 @@
 import asyncio
 import math
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from kb.errors import EmbeddingUnavailable
+from supportbot import asyncdb
+from supportbot.accounts.models import Workspace
+from supportbot.accounts.scope import across_workspaces
 from supportbot.llm import gateway, loop_thread
 from supportbot.llm.embedding import TEXTS_PER_CALL, GatewayEmbedder
-from supportbot.llm.errors import DeadlineExceeded, ModelMisconfigured, ModelUnavailable
+from supportbot.llm.errors import BudgetExceeded, DeadlineExceeded, ModelMisconfigured, ModelUnavailable
+from supportbot.llm.models import Budget
 from supportbot.llm.probe import check_model, resolve_model
+from supportbot.llm.types import ModelRequest
+from tests.llm.conftest import read
 from tests.modelserver import Behaviour, Call, ModelServer
 from tests.modelserver.server import VECTOR_SIZE, vector_of
 
 Stored = Callable[[], Any]
+Ask = Callable[..., ModelRequest]
 
 
 class TestGateway:
@@ -55,6 +63,27 @@ class TestGateway:
         with pytest.raises(DeadlineExceeded):
             await gateway.embed(["one"])
         await server.until_idle()
+
+    async def test_vectors_are_paid_from_the_budget(
+        self, server: ModelServer, stored: Stored, settings: Any, workspace: Workspace
+    ) -> None:
+        settings.LLM_PRICES = {"currency": "EUR", "per_million_tokens": {"vectors": {"input": "1000", "output": "0"}}}
+        settings.LLM_DAILY_BUDGET = "0.03"
+        await gateway.embed(["one", "two"])  # reserves at most 20 tokens, uses 5
+        (row,) = await asyncdb.db(lambda: list(Budget.objects.all()))
+        assert (row.reserved, row.spent) == (Decimal(0), Decimal("0.005"))
+        settings.LLM_DAILY_BUDGET = "0.01"
+        with pytest.raises(BudgetExceeded):
+            await gateway.embed(["one", "two"])
+        assert len(server.asked) == 1
+        with across_workspaces("a server's own facts"):
+            await gateway.embed(["one"])
+
+    async def test_embeddings_go_on_while_answers_fail(self, server: ModelServer, unstored: None, ask: Ask) -> None:
+        server.will(*[Behaviour(status=500)] * 6)
+        for _ in range(3):
+            await read(ask())
+        assert await gateway.embed(["one"]) == [vector_of("one")]
 
     async def test_without_a_model_it_says_which_setting(self, settings: Any, unstored: None) -> None:
         settings.OPENAI_EMBEDDING_MODEL = ""

@@ -139,6 +139,34 @@ class TestBudget:
         await gateway.close()
         assert not await db(lambda: Budget.objects.exclude(reserved=0).exists())
 
+    async def test_a_changed_setting_holds_at_once(self, ask: Ask, stored: Stored, settings: Any) -> None:
+        settings.LLM_DAILY_BUDGET = "0.01"
+        with answering(ScriptedModel()), pytest.raises(BudgetExceeded):
+            await read(ask(max_output_tokens=10))
+        settings.LLM_DAILY_BUDGET = "0.05"
+        with answering(ScriptedModel(Says("Yes.", usage=Usage(0, 10)))):
+            await read(ask(max_output_tokens=10))
+        assert (await self.budget()).spent == Decimal("0.02")
+        settings.LLM_DAILY_BUDGET = "0.03"
+        with answering(ScriptedModel()), pytest.raises(BudgetExceeded):
+            await read(ask(max_output_tokens=10))
+
+    async def test_a_second_attempt_takes_its_own_money(self, ask: Ask, stored: Stored, settings: Any) -> None:
+        settings.LLM_DAILY_BUDGET = "0.03"  # one attempt fits, two do not
+        broken = Says(fails=ProviderUnclear(Reason.CUT))
+        with answering(ScriptedModel(broken), with_builtin=True) as model:
+            events = await read(ask(max_output_tokens=10))
+        assert (len(model.requests), events[-1].provider) == (1, "builtin")  # type: ignore[union-attr]  # Finished
+        assert (await self.budget()).reserved == 0
+
+    async def test_two_attempts_that_fit_are_both_booked(self, ask: Ask, stored: Stored) -> None:
+        broken = Says(fails=ProviderUnclear(Reason.CUT))
+        with answering(ScriptedModel(broken, Says("Yes.", usage=Usage(0, 10)))):
+            await read(ask(max_output_tokens=10))
+        budget = await self.budget()
+        assert budget.reserved == 0
+        assert budget.spent >= Decimal("0.02")
+
     async def test_the_model_without_a_price_is_not_held_back(self, ask: Ask, stored: Stored, settings: Any) -> None:
         settings.LLM_PRICES = {}
         with answering(ScriptedModel(Says("Yes."))):
