@@ -17,7 +17,7 @@ _TEXTS: Final[dict[str, dict[Phrase, str]]] = {
         "still_working": "This takes longer than usual",
         "confirm": "Please check the card. Nothing happens until you confirm.",
         "awaits_approval": "A colleague still has to decide about this. Nothing happens before that.",
-        "under_way": "This request is already on its way. You will see here what becomes of it.",
+        "under_way": "This request is already under way, so nothing new was started.",
         "shop_silent": "The shop's system does not answer at the moment, so I can neither look nor prepare anything. "
         "Please try again in a few minutes.",
     },
@@ -30,7 +30,7 @@ _TEXTS: Final[dict[str, dict[Phrase, str]]] = {
         "still_working": "Das dauert länger als sonst",
         "confirm": "Bitte prüfen Sie die Karte. Es geschieht nichts, bevor Sie bestätigen.",
         "awaits_approval": "Darüber muss noch jemand aus dem Team entscheiden. Vorher geschieht nichts.",
-        "under_way": "Diese Anfrage ist schon unterwegs. Sie sehen hier, was daraus wird.",
+        "under_way": "Diese Anfrage läuft bereits, deshalb wurde nichts Neues begonnen.",
         "shop_silent": "Das System des Shops antwortet gerade nicht, deshalb kann ich weder nachsehen noch etwas "
         "vorbereiten. Bitte versuchen Sie es in ein paar Minuten noch einmal.",
     },

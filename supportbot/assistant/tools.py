@@ -9,7 +9,6 @@ from supportbot.assistant.guarded import action_specs, use_action
 from supportbot.assistant.limits import MAX_CALLS
 from supportbot.assistant.texts import say
 from supportbot.chat.models import Conversation
-from supportbot.chat.turns import Claim
 from supportbot.handoff import services as handoff
 from supportbot.llm.types import ToolCall, ToolSpec
 
@@ -35,23 +34,20 @@ def tools_for(conversation: Conversation, language: str) -> tuple[ToolSpec, ...]
 class Tools:
     """The tools of one turn, each wish carried out once."""
 
-    def __init__(self, claim: Claim, offered: Iterable[ToolSpec], *, language: str) -> None:
-        self._claim = claim
-        self._language = language
+    def __init__(self, offered: Iterable[ToolSpec]) -> None:
         self._offered = {tool.name for tool in offered}
         self._asked: set[tuple[str, str]] = set()
 
-    def use(self, call: ToolCall, *, step: int, position: int) -> ToolResult:
+    def use(self, call: ToolCall, place: Place) -> ToolResult:
         """Carry out one call, or say to the model why not. Raises LeaseLost."""
         if call.name not in self._offered:
             return ToolResult("There is no such tool.")
-        if position >= MAX_CALLS:
+        if place.position >= MAX_CALLS:
             return ToolResult(f"At most {MAX_CALLS} calls at once.")
         wish = _wish_of(call)
         if wish in self._asked:
             return ToolResult("You have asked exactly this before: go by the first answer.")
         self._asked.add(wish)
-        place = Place(self._claim, step, position, self._language)
         return _request_human(call, place) if call.name == REQUEST_HUMAN.name else use_action(call, place)
 
 

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import DatabaseError
 
 from supportbot.accounts.scope import workspace_scope
-from supportbot.assistant.calls import ToolResult
+from supportbot.assistant.calls import Place, ToolResult
 from supportbot.assistant.closing import closed
 from supportbot.assistant.context import TurnContext, build_context
 from supportbot.assistant.drafting import Draft
@@ -115,11 +115,13 @@ class Turn:
     async def _converse(self, context: TurnContext) -> Answer:
         """Ask the model, step by step, until it is done or a tool has ended the turn."""
         request = context.request
-        tools = Tools(self.claim, request.tools, language=context.language)
+        tools = Tools(request.tools)
         for step in range(MAX_STEPS):
             calls = await self._ask(request, context)
             results = [
-                await outside(tools.use, call, step=step, position=position) for position, call in enumerate(calls)
+                # The claim of this moment: a fallback has raised its attempt.
+                await outside(tools.use, call, Place(self.claim, step, position, context.language))
+                for position, call in enumerate(calls)
             ]
             if not calls or any(result.closing for result in results):
                 return self._closed(results)

@@ -15,6 +15,7 @@ from actions.testing import FakeShop, Refund, run_queued
 from supportbot.accounts.models import Customer
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.services import create_channel, new_visitor
+from supportbot.assistant.calls import Place
 from supportbot.assistant.runner import carry_out
 from supportbot.assistant.tools import Tools, tools_for
 from supportbot.asyncdb import db
@@ -249,6 +250,27 @@ async def test_a_call_of_a_model_that_fails_is_void(conversation: Conversation, 
     assert shop.calls == []
 
 
+async def test_another_route_that_begins_after_words_were_shown_may_propose(
+    conversation: Conversation, shop: FakeShop, log: Log
+) -> None:
+    claim = await db(say, conversation, "Refund A-1001")
+    broken = ScriptedModel(Says("Hello. How are ", fails=ProviderRefused(Reason.UNREACHABLE)))
+    second = ScriptedModel(Says(calls=(REFUND,)), name="second")
+    with answering(broken, second):
+        await carry_out(claim)
+    events = await db(log)
+    assert [started["attempt"] for started in payloads(events, "assistant.started")] == [1, 2]
+    assert len(payloads(events, "action.proposed")) == 1
+    assert payloads(events, "assistant.final")[0]["text"] == UNTIL_CONFIRMED
+
+
+async def test_a_flood_of_calls_is_cut(conversation: Conversation, shop: FakeShop, log: Log) -> None:
+    flood = tuple(call("refund_order", order_id=f"A-{number}", reason="x") for number in range(2000, 2500))
+    await turn(conversation, "Refund everything", Says(calls=flood))
+    assert len(payloads(await db(log), "action.refused")) == 8
+    assert len(shop.calls) == 8
+
+
 async def test_a_turn_that_was_lost_after_its_proposal_asks_no_model_again(
     conversation: Conversation, shop: FakeShop, log: Log
 ) -> None:
@@ -257,7 +279,7 @@ async def test_a_turn_that_was_lost_after_its_proposal_asks_no_model_again(
     def propose_and_die() -> None:
         with workspace_scope(conversation.workspace_id):
             fresh = Conversation.objects.select_related("customer").get(pk=conversation.pk)
-            Tools(claim, tools_for(fresh, "en"), language="en").use(REFUND, step=0, position=0)
+            Tools(tools_for(fresh, "en")).use(REFUND, Place(claim, 0, 0, "en"))
             release_turn(claim)
 
     await db(propose_and_die)
@@ -279,7 +301,7 @@ async def test_a_claim_that_was_lost_proposes_nothing(conversation: Conversation
                 supersede_turns(lock_conversation(conversation.pk))
             fresh = Conversation.objects.select_related("customer").get(pk=conversation.pk)
             with pytest.raises(LeaseLost):
-                Tools(claim, tools_for(fresh, "en"), language="en").use(REFUND, step=0, position=0)
+                Tools(tools_for(fresh, "en")).use(REFUND, Place(claim, 0, 0, "en"))
             return ActionRequest.objects.count()
 
     assert await db(lose_and_use) == 0
