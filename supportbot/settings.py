@@ -13,6 +13,7 @@ import environ
 from celery.schedules import crontab
 from django.core.exceptions import ImproperlyConfigured
 
+from supportbot.embedded.libpq import forget_libpq_defaults
 from supportbot.embedded.runtime import load_runtime
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -130,11 +131,17 @@ TEMPLATES = [
 DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", default=16)
 if DATABASE_POOL_SIZE < 0:
     raise ImproperlyConfigured(f"DATABASE_POOL_SIZE={DATABASE_POOL_SIZE} is below 0, which switches the pool off.")
+if not os.environ.get("DATABASE_URL"):
+    forget_libpq_defaults()
 DATABASE_URL = env.str("DATABASE_URL", default=_runtime.database_url if _runtime else "")
 if DATABASE_URL:
-    if urlsplit(DATABASE_URL).scheme not in ("postgres", "postgresql"):
+    try:
+        _is_postgres = urlsplit(DATABASE_URL).scheme in ("postgres", "postgresql")
+        DATABASES = {"default": env.db_url_config(DATABASE_URL)} if _is_postgres else {}
+    except ValueError as _error:  # its words name the port or the bracket, never the password
+        raise ImproperlyConfigured(f"DATABASE_URL is not a readable address: {_error}.") from _error
+    if not DATABASES:
         raise ImproperlyConfigured("DATABASE_URL must name a PostgreSQL server, like postgres://user:secret@host/name.")
-    DATABASES = {"default": env.db_url_config(DATABASE_URL)}
     if DATABASE_POOL_SIZE:
         DATABASES["default"]["OPTIONS"] = {
             **DATABASES["default"].get("OPTIONS", {}),

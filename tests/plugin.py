@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from supportbot.embedded.accounts import server_account
+from supportbot.embedded.libpq import forget_libpq_defaults
 from supportbot.embedded.ports import free_port
 from supportbot.embedded.postgres import PostgresServer
 from supportbot.embedded.processes import mark
@@ -45,6 +46,7 @@ class TestServers:
         )
 
     def start(self) -> None:
+        forget_libpq_defaults()
         self.postgres.start()
         for name in [name for name in os.environ if name.startswith(OUTSIDE_WORLD) or name in OUTSIDE_NAMES]:
             del os.environ[name]  # a developer's own model or mail server is not ours to call

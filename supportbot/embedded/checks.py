@@ -17,11 +17,16 @@ from supportbot.embedded.model import check_model_name
 from supportbot.embedded.plan import Plan
 from supportbot.embedded.ports import LOOPBACK, is_taken
 from supportbot.embedded.postgres import check_cluster
+from supportbot.embedded.runtime import load_runtime
+from supportbot.embedded.steps import refuse_newer_schema
 from supportbot.embedded.valkey import find_program
 from supportbot.llm.routing import is_remote_configured
 
 # A fresh cluster with its first write-ahead log, static files and room for the demo's rows.
 NEEDED_MEGABYTES = 200
+LAST_PRIVILEGED_PORT = 1023
+LAST_PORT = 65535
+TRIED_PORTS = 20  # of those behind a taken one, for a suggestion
 CPU_INFO = Path("/proc/cpuinfo")
 
 
@@ -43,6 +48,7 @@ def machine_checks(plan: Plan) -> dict[str, Check]:
     if plan.embedder == "packaged":
         checks["embedder"] = check_embedder
     checks["database"] = check_given_database if plan.database_url else check_embedded_database
+    checks["schema"] = check_schema
     checks["redis"] = check_given_redis if plan.redis_url else check_embedded_valkey
     if plan.broker_url:
         checks["broker"] = check_given_broker
@@ -70,32 +76,38 @@ def _examine_one(plan: Plan, name: str, check: Check) -> Finding:
 
 def check_port_numbers(plan: Plan) -> str:
     for name, port in (("PORT", plan.port), ("SHOP_PORT", plan.shop_port)):
-        if not 1 <= port <= 65535:
-            raise StartRefused(f"{name}={port} is not a port: choose one from 1 to 65535.")
-    if is_taken(0, host=plan.host):
-        raise StartRefused(f"HOST={plan.host} is not an address of this machine: use 127.0.0.1, or 0.0.0.0 for all.")
+        if not 1 <= port <= LAST_PORT:
+            raise StartRefused(f"{name}={port} is not a port: choose one from 1 to {LAST_PORT}.")
+    check_host(plan)
     if plan.port == plan.shop_port and plan.with_demo:
         raise StartRefused(f"PORT and SHOP_PORT are both {plan.port}: give each its own.")
     return f"PORT {plan.port}, SHOP_PORT {plan.shop_port}"
 
 
+def check_host(plan: Plan) -> None:
+    if is_taken(0, host=plan.host):
+        raise StartRefused(f"HOST={plan.host} is not an address of this machine: use 127.0.0.1, or 0.0.0.0 for all.")
+
+
 def check_ports_free(plan: Plan) -> str:
     """Not part of `machine_checks`: while an instance runs, its ports are rightly taken."""
+    check_host(plan)
     wanted = [("PORT", plan.host, plan.port)]
     if plan.with_demo:
         wanted.append(("SHOP_PORT", LOOPBACK, plan.shop_port))
     for name, host, port in wanted:
         if is_taken(port, host=host):
             raise StartRefused(
-                f"Port {port} on {host} is taken or not allowed: choose another one, for example "
-                f"`{name}={_suggestion(host, port)} make run`."
+                f"Port {port} on {host} is taken or not allowed: choose another one{_suggestion(name, host, port)}."
             )
     return "free"
 
 
-def _suggestion(host: str, port: int) -> int:
-    free = (candidate for candidate in range(max(port, 1023) + 1, 65535) if not is_taken(candidate, host=host))
-    return next(free, port)
+def _suggestion(name: str, host: str, port: int) -> str:
+    first = max(port, LAST_PRIVILEGED_PORT) + 1
+    candidates = range(first, min(first + TRIED_PORTS, LAST_PORT + 1))
+    free = next((candidate for candidate in candidates if not is_taken(candidate, host=host)), None)
+    return "" if free is None else f", for example `{name}={free} make run`"
 
 
 def check_data_dir(plan: Plan) -> str:
@@ -154,6 +166,16 @@ def check_embedded_database(plan: Plan) -> str:
 def check_given_database(plan: Plan) -> str:
     assert plan.database_url is not None
     return external.probe_database(plan.database_url)
+
+
+def check_schema(plan: Plan) -> str:
+    """Look where a database can be asked: a given one, or the embedded one while it runs."""
+    runtime = load_runtime(plan.data_dir)
+    url = plan.database_url or (runtime.database_url if runtime else None)
+    if url is None:
+        return "is looked at once the database runs"
+    refuse_newer_schema(url)
+    return "is not newer than this version"
 
 
 def check_embedded_valkey(plan: Plan) -> str:

@@ -14,10 +14,10 @@ from supportbot.embedded.plan import Plan
 from supportbot.embedded.processes import spawn, stop
 
 WORKER_THREADS = 8
-SOCKET_FRAME_BYTES = (
-    262_144  # above it the server closes 1009; the application refuses from 16 KiB on, with an error frame
-)
+# Above it the server closes 1009; the application refuses from 16 KiB on, with an error frame.
+SOCKET_FRAME_BYTES = 262_144
 DRAIN_SECONDS = 15.0  # running turns get ten of them
+WEB_GRACE_SECONDS = 12  # the web server closes what is left before the supervisor ends it by force
 
 
 @dataclass
@@ -75,7 +75,7 @@ def _web_command(plan: Plan) -> list[str]:
     command += ["--ws", "auto", "--ws-max-size", str(SOCKET_FRAME_BYTES)]
     # Frames are small: compressing them would double the memory of an idle socket and cost time on each frame.
     command += ["--ws-per-message-deflate", "false"]
-    command += ["--timeout-graceful-shutdown", str(int(DRAIN_SECONDS) - 3)]
+    command += ["--timeout-graceful-shutdown", str(WEB_GRACE_SECONDS)]
     # Nothing stands in front of it here, so a forwarded address is a claim of the caller.
     return [*command, "--no-proxy-headers", "--no-server-header", "--no-access-log", "--log-level", "warning"]
 

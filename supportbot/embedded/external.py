@@ -1,6 +1,6 @@
 """Servers that the operator named: probed with plain connections, which tell the cause at once (a pool would not)."""
 
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote_plus, urlsplit, urlunsplit
 
 import psycopg
 import redis
@@ -14,12 +14,16 @@ CONNECT_SECONDS = 3
 OLDEST_POSTGRES = 16
 OLDEST_PGVECTOR = (0, 8)
 OLDEST_REDIS = 7
+# What a transport of kombu raises for an address, an option or a missing package of its own; NameError among them.
+_UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, NameError, ImportError)
+# Query keys of libpq, Redis and AMQP addresses that hold a secret or say where one lies.
+_SECRET_KEYS = {"password", "sslpassword", "passfile", "sslkey", "ssl_password", "ssl_keyfile"}
 EXTENSIONS = ("vector", "pg_trgm", "unaccent", "btree_gin")
 
 
 def probe_database(url: str) -> str:
     """Return the server's version in words. Raises StartRefused naming cause and way out; changes nothing."""
-    with _connect(url) as connection:
+    with connect(url) as connection:
         version = connection.info.server_version // 10000
         if version < OLDEST_POSTGRES:
             raise StartRefused(
@@ -34,7 +38,7 @@ def probe_database(url: str) -> str:
 
 def create_extensions(url: str) -> None:
     """Create what is missing. Raises StartRefused with the SQL for the administrator when the role may not."""
-    with _connect(url) as connection:
+    with connect(url) as connection:
         rows = connection.execute("SELECT extname FROM pg_extension").fetchall()
         missing = [name for name in EXTENSIONS if (name,) not in rows]
         try:
@@ -55,7 +59,7 @@ def probe_redis(url: str) -> str:
             url, socket_connect_timeout=CONNECT_SECONDS, socket_timeout=CONNECT_SECONDS
         ) as client:
             version = str(client.info("server")["redis_version"])
-    except (redis.RedisError, ValueError, OSError) as error:
+    except (redis.RedisError, ValueError, TypeError, OSError) as error:  # TypeError: an option it does not know
         raise StartRefused(f"REDIS_URL {without_password(url)} does not answer: {_one_line(error)}.") from error
     if int(version.partition(".")[0]) < OLDEST_REDIS:
         raise StartRefused(
@@ -69,21 +73,30 @@ def probe_broker(url: str) -> str:
     try:
         with Connection(url, connect_timeout=CONNECT_SECONDS) as connection:
             connection.ensure_connection(max_retries=1, interval_start=0, timeout=CONNECT_SECONDS)
-    except (KombuError, OSError, ValueError, KeyError, ImportError) as error:
+    except (KombuError, OSError, *_UNREADABLE) as error:
         raise StartRefused(f"CELERY_BROKER_URL {without_password(url)} does not answer: {_one_line(error)}.") from error
     return "it answers"
 
 
 def without_password(url: str) -> str:
     """Return the URL fit for a terminal."""
-    parts = urlsplit(url)
-    if "@" not in parts.netloc:
-        return url
-    login, _, host = parts.netloc.rpartition("@")
-    return urlunsplit(parts._replace(netloc=f"{login.partition(':')[0]}:…@{host}"))
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # it cannot be taken apart, so nobody knows where its password stands
+        return "(not a readable address)"
+    parts = parts._replace(query="&".join(_without_secret(pair) for pair in parts.query.split("&")))
+    if "@" in parts.netloc:
+        login, _, host = parts.netloc.rpartition("@")
+        parts = parts._replace(netloc=f"{login.partition(':')[0]}:…@{host}")
+    return urlunsplit(parts)
 
 
-def _connect(url: str) -> "psycopg.Connection[tuple[object, ...]]":
+def _without_secret(pair: str) -> str:
+    key, _, _ = pair.partition("=")
+    return f"{key}=…" if unquote_plus(key).strip().lower() in _SECRET_KEYS else pair
+
+
+def connect(url: str) -> "psycopg.Connection[tuple[object, ...]]":
     if urlsplit(url).scheme not in ("postgres", "postgresql"):
         raise StartRefused("DATABASE_URL must look like postgres://user:password@host:5432/name.")
     try:
@@ -109,9 +122,27 @@ def _require_extensions(connection: "psycopg.Connection[tuple[object, ...]]") ->
             "postgresql-NN-pgvector and postgresql-contrib), or unset DATABASE_URL to use the embedded PostgreSQL."
         )
     version = offered["vector"]
-    if tuple(int(part) for part in version.split(".")[:2]) < OLDEST_PGVECTOR:
+    if _first_two(version) < OLDEST_PGVECTOR:
         raise StartRefused(f"The server of DATABASE_URL has pgvector {version}: install 0.8 or newer there.")
+    return _require_installed_pgvector(connection) or version
+
+
+def _require_installed_pgvector(connection: "psycopg.Connection[tuple[object, ...]]") -> str | None:
+    """Return the version inside this database, None before it has the extension: new packages do not update it."""
+    row = connection.execute("SELECT extversion FROM pg_extension WHERE extname = 'vector'").fetchone()
+    if row is None:
+        return None
+    version = str(row[0])
+    if _first_two(version) < OLDEST_PGVECTOR:
+        raise StartRefused(
+            f"The database of DATABASE_URL still uses pgvector {version}: let an administrator run, in the database "
+            f"{connection.info.dbname}: ALTER EXTENSION vector UPDATE;"
+        )
     return version
+
+
+def _first_two(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".")[:2])
 
 
 def _one_line(error: BaseException) -> str:

@@ -1,8 +1,12 @@
 """Loopback ports: finding a free one and telling whether one is taken."""
 
 import socket
+from functools import lru_cache
+from ipaddress import ip_address
+from threading import Thread
 
 LOOPBACK = "127.0.0.1"
+RESOLVE_SECONDS = 3.0
 
 
 def free_port() -> int:
@@ -15,12 +19,37 @@ def free_port() -> int:
 
 def is_taken(port: int, *, host: str = LOOPBACK) -> bool:
     """True when a server could not bind the port."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    address = address_of(host)
+    if address is None:
+        return True
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family) as probe:
         # Servers set it too: without it, connections of the last run in TIME_WAIT would look like a taken port.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((host, port))
+            probe.bind((address, port))
         except OSError:
             return True
     return False
+
+
+@lru_cache(maxsize=8)
+def address_of(host: str) -> str | None:
+    """Return the numeric address of a host, None when its name leads nowhere within three seconds; asked once."""
+    try:
+        return str(ip_address(host))
+    except ValueError:
+        pass
+    found: list[str] = []
+
+    def resolve() -> None:
+        try:
+            found.append(socket.gethostbyname(host))
+        except (OSError, UnicodeError):  # UnicodeError: a label that is empty or too long
+            return
+
+    # The system's resolver cannot be told a limit: a thread that still waits for it must not keep the process.
+    resolving = Thread(target=resolve, daemon=True)
+    resolving.start()
+    resolving.join(RESOLVE_SECONDS)
+    return found[0] if found else None

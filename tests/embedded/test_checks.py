@@ -2,6 +2,7 @@
 
 import shutil
 import socket
+import threading
 from collections import namedtuple
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from django.db import connection
 from psycopg.conninfo import make_conninfo
 
-from supportbot.embedded import checks, external
+from supportbot.embedded import checks, external, ports
 from supportbot.embedded.errors import StartRefused
 from supportbot.embedded.plan import Plan
 from supportbot.embedded.ports import free_port
@@ -57,6 +58,42 @@ def test_without_the_demo_its_port_does_not_matter(plan: Plan) -> None:
         owner.listen()
         plan = replace(plan, shop_port=owner.getsockname()[1], with_demo=False)
         assert checks.check_ports_free(plan) == "free"
+
+
+def test_a_name_that_leads_nowhere_is_asked_once_and_told(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def lead_nowhere(host: str) -> str:
+        asked.append(host)
+        raise socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setattr(socket, "gethostbyname", lead_nowhere)
+    plan = replace(plan, host="nohost.invalid")
+    for check in (checks.check_port_numbers, checks.check_ports_free):
+        with pytest.raises(StartRefused, match=r"HOST=nohost\.invalid is not an address of this machine"):
+            check(plan)
+    assert asked == ["nohost.invalid"]
+
+
+def test_a_resolver_that_never_answers_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    never = threading.Event()
+    monkeypatch.setattr(ports, "RESOLVE_SECONDS", 0.01)
+    monkeypatch.setattr(socket, "gethostbyname", lambda host: str(never.wait(30)))
+    assert ports.address_of("silent.invalid") is None
+    never.set()
+
+
+def test_only_a_few_ports_are_tried_for_a_suggestion(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[int] = []
+
+    def all_but_none_taken(port: int, *, host: str = "") -> bool:
+        tried.append(port)
+        return port != 0  # 0 asks whether the host is ours
+
+    monkeypatch.setattr(checks, "is_taken", all_but_none_taken)
+    with pytest.raises(StartRefused, match=r"is taken or not allowed: choose another one\.$"):
+        checks.check_ports_free(plan)
+    assert len(tried) == 2 + checks.TRIED_PORTS
 
 
 @pytest.mark.parametrize("port", [0, 65536, -1])
@@ -157,6 +194,43 @@ def test_a_role_without_the_right_gets_the_sql_for_the_administrator(plain_role:
         external.create_extensions(plain_role)
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_still_uses_an_old_pgvector_is_told_the_statement(plain_role: str) -> None:
+    inside = database_url(name="plain")
+    external.create_extensions(inside)
+    with psycopg.connect(inside, autocommit=True) as administrator:
+        administrator.execute("UPDATE pg_extension SET extversion = '0.7.4' WHERE extname = 'vector'")
+    with pytest.raises(StartRefused, match=r"still uses pgvector 0\.7\.4: .* in the database plain: ALTER EXTENSION"):
+        external.probe_database(inside)
+
+
+NEWER = "INSERT INTO django_migrations (app, name, applied) VALUES (%s, '9999_from_the_future', now())"
+
+
+@pytest.fixture
+def migrated(plain_role: str) -> str:
+    """A database with nothing but the table that Django keeps of applied migrations."""
+    with psycopg.connect(plain_role, autocommit=True) as owner:
+        owner.execute("CREATE TABLE django_migrations (app text, name text, applied timestamptz)")
+    return plain_role
+
+
+def test_a_database_of_a_newer_version_is_refused(plan: Plan, migrated: str) -> None:
+    assert checks.check_schema(replace(plan, database_url=migrated))
+    with psycopg.connect(migrated, autocommit=True) as owner:
+        owner.execute(NEWER, ["chat"])
+    plan = replace(plan, database_url=migrated)
+    with pytest.raises(StartRefused, match=r"by a newer version of SupportBot \(chat\.9999_from_the_future"):
+        checks.require(plan, {"schema": checks.machine_checks(plan)["schema"]})
+
+
+def test_another_products_migrations_in_the_database_do_not_matter(plan: Plan, migrated: str) -> None:
+    with psycopg.connect(migrated, autocommit=True) as owner:
+        owner.execute(NEWER, ["auth"])
+        owner.execute(NEWER, ["warehouse"])
+    assert checks.check_schema(replace(plan, database_url=migrated)) == "is not newer than this version"
+
+
 def test_the_administrators_line_is_enough(plain_role: str) -> None:
     with pytest.raises(StartRefused) as refusal:
         external.create_extensions(plain_role)
@@ -166,17 +240,60 @@ def test_the_administrators_line_is_enough(plain_role: str) -> None:
     external.create_extensions(plain_role)
 
 
-@pytest.mark.parametrize("url", ["redis://127.0.0.1:1", "nonsense", "redis://:hidden@127.0.0.1:1/0"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://127.0.0.1:1",
+        "nonsense",
+        "redis://:hidden@127.0.0.1:1/0",
+        "redis://:hidden@[::1",
+        "redis://:hidden@127.0.0.1:abc",
+        "redis://127.0.0.1:1?password=hidden&colour=red",
+    ],
+)
 def test_a_redis_that_does_not_answer_is_told(url: str) -> None:
     with pytest.raises(StartRefused, match=r"REDIS_URL .* does not answer") as refusal:
         external.probe_redis(url)
     assert "hidden" not in str(refusal.value)
 
 
-@pytest.mark.parametrize("url", ["amqp://127.0.0.1:1", "nothing://127.0.0.1", "redis://127.0.0.1:1/0"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "amqp://127.0.0.1:1",
+        "nothing://127.0.0.1",
+        "redis://127.0.0.1:1/0",
+        "amqp://someone:hidden@[::1",
+        "amqp://someone:hidden@127.0.0.1:abc",
+        "amqp://127.0.0.1:1?password=hidden",
+        "kafka://127.0.0.1",
+        "sqs://",
+    ],
+)
 def test_a_broker_that_does_not_answer_is_told(url: str) -> None:
-    with pytest.raises(StartRefused, match=r"CELERY_BROKER_URL .* does not answer"):
+    with pytest.raises(StartRefused, match=r"CELERY_BROKER_URL .* does not answer") as refusal:
         external.probe_broker(url)
+    assert "hidden" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgres://someone:hidden@host/name",
+        "postgres://someone@host/name?sslmode=require&password=hidden",
+        "postgres://host/name?sslpassword=hidden",
+        "postgres://host/name?PASSFILE=hidden&connect_timeout=3",
+        "postgres://host/name?pass%77ord=hidden",
+        "postgres://someone:hidden@[host",
+    ],
+)
+def test_no_secret_of_an_address_is_shown(url: str) -> None:
+    assert "hidden" not in external.without_password(url)
+
+
+def test_the_rest_of_an_address_is_shown() -> None:
+    shown = external.without_password("postgres://someone:hidden@host:5/name?sslmode=require&password=hidden")
+    assert shown == "postgres://someone:…@host:5/name?sslmode=require&password=…"
 
 
 def test_a_real_valkey_passes_both(valkey_url: str) -> None:
