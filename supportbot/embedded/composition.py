@@ -15,13 +15,14 @@ from supportbot.embedded import external
 from supportbot.embedded.checks import check_ports_free, machine_checks, require
 from supportbot.embedded.children import ChildProcess, product_children, product_environment, shop_child
 from supportbot.embedded.datadir import DataDir
-from supportbot.embedded.demo import Demo, DemoFacts
+from supportbot.embedded.demo import Demo, DemoFacts, DemoFile
+from supportbot.embedded.logs import cap_logs
 from supportbot.embedded.plan import Plan
 from supportbot.embedded.processes import mark
 from supportbot.embedded.register import Register
 from supportbot.embedded.runtime import Addresses, Secrets, ensure_secrets, save_runtime
 from supportbot.embedded.servers import Servers
-from supportbot.embedded.steps import CommandRunner, pending_migrations
+from supportbot.embedded.steps import CommandRunner, pending_migrations, refuse_newer_schema
 from supportbot.embedded.supervisor import STOP_SIGNALS, Supervisor, stop_signals
 from supportbot.embedded.waiting import wait_for_page
 
@@ -43,7 +44,8 @@ class Composition:
         self._on_ready = on_ready
         self._data = DataDir(plan.data_dir)
         self._register = Register(self._data.register)
-        self._supervisor = Supervisor(on_change=self._note_processes)
+        self._demo_file: DemoFile | None = None
+        self._supervisor = Supervisor(on_change=self._note_processes, tidy=lambda: cap_logs(self._data.logs))
 
     def run(self) -> None:
         """Start everything and return after a stop signal, when nothing runs any more. Raises EmbeddedError."""
@@ -94,6 +96,7 @@ class Composition:
 
     def _prepare_database(self, database_url: str, runner: CommandRunner) -> bool:
         """Bring the schema up to date; True when there was something to do."""
+        refuse_newer_schema(database_url)
         external.create_extensions(database_url)
         if not pending_migrations(database_url):
             return False
@@ -136,10 +139,13 @@ class Composition:
 
     def _write_demo_file(self, demo: Demo, facts: DemoFacts) -> dict[str, Any]:
         names = demo.users_with_first_password(facts)
-        return demo_workspace.write_demo_file(self.plan, facts, open_names=names, pids=self._supervisor.pids)
+        self._demo_file = DemoFile(self.plan, facts, open_names=names)
+        return self._demo_file.write(_with_supervisor(self._supervisor.pids))
 
     def _note_processes(self, pids: dict[str, int]) -> None:
-        self._register.save({"supervisor": os.getpid(), **pids})
+        self._register.save(_with_supervisor(pids))
+        if self._demo_file is not None:
+            self._demo_file.write(_with_supervisor(pids))
 
     def _take_down(self) -> None:
         for number in STOP_SIGNALS:  # a second Ctrl-C must not leave half of it running
@@ -147,3 +153,7 @@ class Composition:
         self._supervisor.stop()
         (self._data.path / "runtime.json").unlink(missing_ok=True)
         self._register.path.unlink(missing_ok=True)
+
+
+def _with_supervisor(pids: dict[str, int]) -> dict[str, int]:
+    return {"supervisor": os.getpid(), **pids}

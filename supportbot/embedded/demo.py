@@ -56,10 +56,10 @@ class Demo:
     def remembered(self) -> DemoFacts | None:
         """Return the facts of an earlier start with the same database and addresses."""
         content = read_json(self._memory)
-        if content is None or content["for"] != self._fingerprint():
+        if content is None or content.get("for") != self._fingerprint():
             return None
-        facts: DemoFacts = content["facts"]
-        return facts
+        facts: DemoFacts | None = content.get("facts")
+        return facts  # None: damaged, and seeding makes it whole again
 
     def _fingerprint(self) -> str:
         # The channel's allowed origins and the shop's address are rows of the demo: with other ports they change too.
@@ -90,23 +90,30 @@ def refuse_open_demo(plan: Plan, names: list[str]) -> None:
         )
 
 
-def write_demo_file(plan: Plan, facts: DemoFacts, *, open_names: list[str], pids: dict[str, int]) -> dict[str, Any]:
-    """Write `demo.json`, with which a script can do what a person does, and return its content."""
-    # A password that its owner has changed is not ours to know.
-    users = [
-        {**user, "password": user["password"] if user["username"] in open_names else None} for user in facts["users"]
-    ]
-    content = {
-        "urls": page_urls(plan),
-        "workspace": facts["workspace"],
-        "channel": facts["channel"],
-        "api_key": facts["api_key"],
-        "users": users,
-        "customers": shop_customers(plan.shop_url),
-        "pids": pids,
-    }
-    write_private(plan.data_dir / "demo.json", json.dumps(content, indent=2))
-    return content
+class DemoFile:
+    """`demo.json`, with which a script can do what a person does; written again whenever a process id changes."""
+
+    def __init__(self, plan: Plan, facts: DemoFacts, *, open_names: list[str]) -> None:
+        self._path = plan.data_dir / "demo.json"
+        # A password that its owner has changed is not ours to know.
+        users = [
+            {**user, "password": user["password"] if user["username"] in open_names else None}
+            for user in facts["users"]
+        ]
+        self._content = {
+            "urls": page_urls(plan),
+            "workspace": facts["workspace"],
+            "channel": facts["channel"],
+            "api_key": facts["api_key"],
+            "users": users,
+            "customers": shop_customers(plan.shop_url),
+        }
+
+    def write(self, pids: dict[str, int]) -> dict[str, Any]:
+        """Write the file with these process ids and return its content."""
+        content = {**self._content, "pids": pids}
+        write_private(self._path, json.dumps(content, indent=2))
+        return content
 
 
 def page_urls(plan: Plan) -> dict[str, str]:

@@ -49,9 +49,10 @@ class _Care:
 
 
 class Supervisor:
-    def __init__(self, *, on_change: Callable[[dict[str, int]], None]) -> None:
+    def __init__(self, *, on_change: Callable[[dict[str, int]], None], tidy: Callable[[], None]) -> None:
         self._cared: list[_Care] = []
         self._on_change = on_change
+        self._tidy = tidy
 
     @property
     def pids(self) -> dict[str, int]:
@@ -76,7 +77,8 @@ class Supervisor:
             time.sleep(LOOK_SECONDS)
 
     def look(self) -> None:
-        """Note the dead and start those whose pause is over."""
+        """Note the dead, start those whose pause is over, and tidy up."""
+        self._tidy()
         now = time.monotonic()
         for care in self._cared:
             if care.service.is_alive:

@@ -21,9 +21,13 @@ class Books:
 
     def __init__(self) -> None:
         self.pids: list[dict[str, int]] = []
+        self.tidied = 0
 
     def note(self, pids: dict[str, int]) -> None:
         self.pids.append(dict(pids))
+
+    def tidy(self) -> None:
+        self.tidied += 1
 
 
 @pytest.fixture
@@ -33,7 +37,7 @@ def books() -> Books:
 
 @pytest.fixture
 def supervisor(books: Books) -> Iterator[Supervisor]:
-    running = Supervisor(on_change=books.note)
+    running = Supervisor(on_change=books.note, tidy=books.tidy)
     yield running
     running.stop()
 
@@ -74,6 +78,12 @@ def test_a_child_that_keeps_dying_is_given_longer_and_longer_pauses(
         "in 1.5 s",
         "in 3.5 s",
     ]
+
+
+def test_every_look_tidies_up(supervisor: Supervisor, books: Books) -> None:
+    supervisor.look()
+    supervisor.look()
+    assert books.tidied == 2
 
 
 def test_a_stop_leaves_no_process(supervisor: Supervisor, tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from supportbot.embedded.processes import wait_until
 from tests.embedded.instance import Instance, still_running
 
 pytestmark = pytest.mark.chaos
+# libpq's variables for a server of one's own: none of them may lead the product away from the embedded one.
+PERSONAL_DEFAULTS = {"PGHOSTADDR": "203.0.113.7", "PGSSLMODE": "verify-full", "PGSERVICE": "elsewhere"}
 
 
 @pytest.fixture
@@ -24,7 +26,7 @@ def instance(home: Path) -> Iterator[Instance]:
 
 def test_a_machines_life(instance: Instance) -> None:
     """Start, look, be killed in part and in whole, start again, stop, and be removed."""
-    ready = instance.start()
+    ready = instance.start(**PERSONAL_DEFAULTS)
     assert_everything_is_there(instance, ready)
     assert_a_second_start_is_refused(instance)
     assert_killed_parts_come_back(instance)
@@ -54,9 +56,10 @@ def assert_everything_is_there(instance: Instance, ready: dict[str, object]) -> 
     assert set(ready) == {"urls", "workspace", "channel", "api_key", "users", "customers", "pids"}
     for name in ("demo.json", "secrets.json", "runtime.json"):
         assert stat.S_IMODE((instance.data_dir / name).stat().st_mode) == 0o600
+    assert ready["pids"] == {name: known.pid for name, known in instance.processes().items()}
     assert set(instance.processes()) == {"supervisor", "postgres", "valkey", "web", "worker", "beat", "shop"}
     assert instance.status("/livez") == 200
-    assert instance.command("migrate", "--check").returncode == 0
+    assert instance.command("migrate", "--check", **PERSONAL_DEFAULTS).returncode == 0
 
 
 def assert_a_second_start_is_refused(instance: Instance) -> None:
@@ -75,7 +78,9 @@ def assert_killed_parts_come_back(instance: Instance) -> None:
     def all_run_again() -> bool:
         now = instance.processes()
         changed = all(now.get(name) not in (None, before[name]) for name in ("postgres", "valkey", "web"))
-        return changed and len(still_running(now)) == 7 and instance.status("/livez") == 200
+        told = json.loads((instance.data_dir / "demo.json").read_text())["pids"]
+        is_told = told == {name: known.pid for name, known in now.items()}
+        return changed and is_told and len(still_running(now)) == 7 and instance.status("/livez") == 200
 
     assert wait_until(all_run_again, seconds=60, pause=0.5)
     assert instance.command("migrate", "--check").returncode == 0
@@ -85,6 +90,7 @@ REFUSALS = [
     ({"SUPPORTBOT_TYPO": "1"}, "SUPPORTBOT_TYPO is not a setting"),
     ({"PORT": "eighty"}, "PORT=eighty is not a whole number"),
     ({"DATABASE_URL": "mysql://someone@127.0.0.1/name"}, "DATABASE_URL must name a PostgreSQL server"),
+    ({"DATABASE_URL": "postgres://someone:hidden@127.0.0.1:abc/name"}, "DATABASE_URL is not a readable address: Port"),
     ({"DATABASE_URL": "postgres://someone:hidden@127.0.0.1:1/name"}, "Connection refused"),
     ({"REDIS_URL": "redis://127.0.0.1:1"}, "REDIS_URL redis://127.0.0.1:1 does not answer"),
     ({"CELERY_BROKER_URL": "amqp://127.0.0.1:1"}, "CELERY_BROKER_URL amqp://127.0.0.1:1 does not answer"),

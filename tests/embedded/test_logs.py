@@ -1,0 +1,19 @@
+"""Logs that grow."""
+
+from pathlib import Path
+
+from supportbot.embedded.logs import cap_logs
+
+
+def test_a_log_above_the_limit_moves_aside_and_its_writer_goes_on(tmp_path: Path) -> None:
+    log, small = tmp_path / "web.log", tmp_path / "beat.log"
+    small.write_text("short")
+    (tmp_path / "web.log.1").write_text("older")
+    with log.open("ab", buffering=0) as writer:
+        writer.write(b"x" * 101)
+        cap_logs(tmp_path, limit_bytes=100)
+        writer.write(b"next")
+    assert log.read_bytes() == b"next"
+    assert (tmp_path / "web.log.1").read_bytes() == b"x" * 101
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["beat.log", "web.log", "web.log.1"]
+    assert small.read_text() == "short"
