@@ -70,17 +70,18 @@ def _told(order: Order, locale: str) -> dict[str, Any]:
     }
 
 
-_DATES = {
+_DETAILS = {
     "shipped_at": ("sent on", "verschickt am"),
     "delivered_at": ("delivered on", "zugestellt am"),
     "expected_on": ("expected on", "erwartet am"),
+    "total": ("total", "Summe"),
 }
 
 
 def _sentence(told: Mapping[str, Any], locale: str) -> str:
-    dates = [f"{label(locale, *words)} {told[name]}" for name, words in _DATES.items() if name in told]
+    details = [f"{label(locale, *words)} {told[name]}" for name, words in _DETAILS.items() if name in told]
     order = label(locale, f"Order {told['id']}", f"Bestellung {told['id']}")
-    return f"{order}: {', '.join([told['status_text'], *dates])}."
+    return f"{order}: {', '.join([told['status_text'], *details])}."
 
 
 ACTION = OrderStatus()

@@ -135,8 +135,11 @@ class Draft:
         return Sentence(self._renumbered(raw, supports), is_fact, is_sourced=bool(supports) or is_looked_up)
 
     def _is_looked_up(self, words: str) -> bool:
-        """Say whether most meaningful words stand in what was looked up, those about an order's state all of them."""
-        asked = meaningful_stems(words)
+        """Say whether most meaningful words stand in what was looked up, those about an order's state all of them.
+
+        Numbers are checked for themselves: a known amount would lend its weight to any promise around it.
+        """
+        asked = {word for word in meaningful_stems(words) if not word.isdigit()}
         if not asked or not meaningful_stems(states_in(words)) <= self._looked_up_words:
             return False
         return len(asked & self._looked_up_words) >= MIN_LOOKED_UP * len(asked)

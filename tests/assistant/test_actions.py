@@ -108,6 +108,7 @@ async def test_a_look_up_is_answered_with_its_facts(conversation: Conversation, 
         "Order A-1001 cancelled.",
         "Order A-1001 was returned.",
         "Sure, consider it done.",
+        "You get €49.90 back.",
     ],
 )
 async def test_a_look_up_bears_no_lies(conversation: Conversation, shop: FakeShop, log: Log, lie: str) -> None:
