@@ -8,18 +8,18 @@ import itertools
 import re
 from typing import Final
 
-_OPENING: Final = "Thank you for asking, and let me look at that with you."
+_OPENING: Final = "Thank you for asking, let me look into that for you."
 _PLAIN: Final = (
-    "I can help you with that if you tell me a little more.",
-    "Please describe what you see on the page in front of you.",
-    "If you like, a person of our team can join us here.",
+    "Could you tell me a little more about what happened before that?",
+    "What do you see on the page in front of you?",
+    "Would you like a person of our team to join us here?",
     "Would you tell me which of the two you mean?",
-    "Let me know how you would like to go on from here.",
+    "How would you like to go on from here?",
 )
-# The last sentence takes what is left of the hundred: every beginning of three words or more is harmless.
+# The last sentence takes what is left of the hundred: every beginning of three words or more is a question.
 _CLOSING: Final = (
-    "If you like, I can stay with you here while you go through each of these steps on your own page once more, and "
-    "you can tell me after each of them what you see there, so that we get to the end of it together and without hurry"
+    "Would you like me to stay with you here while you go through each of these steps on your own page once more, or "
+    "would you rather tell me after each of them what you see there, so as to get to the end of it without hurry"
 )
 _CLOSING_LEAST: Final = 3
 _SOURCE: Final = re.compile(r'<source number="(\d+)"[^>]*>\n(.*?)\n</source>', re.DOTALL)
@@ -41,7 +41,7 @@ def tokens_for(prompt: str, count: int) -> list[str]:
 
 def _closing(count: int) -> list[str]:
     *words, last = _CLOSING.split()[:count]
-    return [*words, f"{last.rstrip(',')}."]
+    return [*words, f"{last.rstrip(',')}?"]
 
 
 def _words(sentence: str) -> list[str]:

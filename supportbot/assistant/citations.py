@@ -1,7 +1,8 @@
 """Finding what a sentence rests on: the span of a passage that says it. Pure.
 
-A quotation is found word for word, whatever Markdown marks stand between the words. A paraphrase is found by the
-sentences that share most of its meaningful words. The span is in characters of the revision's body.
+A quotation is whole sentences, list items or cells, found word for word, whatever Markdown marks stand between the
+words: a piece of a sentence can say the opposite of it. A paraphrase is found by the sentences that share most of its
+meaningful words, and must agree with them in saying yes or no. The span is in characters of the revision's body.
 """
 
 import re
@@ -13,6 +14,9 @@ from typing import Final
 
 from kb.addresses import passage_address
 from kb.search import Passage
+from supportbot.assistant.guardrails.disguise import undisguised
+from supportbot.assistant.guardrails.quantities import quantities_in
+from supportbot.assistant.sentences import goes_on
 from supportbot.chat.turns import CitedSpan
 from supportbot.llm.extractive.words import STOP_WORDS, stem
 
@@ -21,9 +25,22 @@ _LINK_TARGET: Final = re.compile(r"(?<=\])\([^)\s]*\)")
 # A quotation keeps the marks of its first and last word, so that it is whole Markdown of its own.
 _OPENING: Final = re.compile(r"[*_~`]{1,3}\Z")
 _CLOSING: Final = re.compile(r"""[*_~`]{0,3}(?:\]\([^)\s]*\))?[*_~`]{0,3}[.!?…]?["”’»)]?[*_~`]{0,3}""")
-MIN_SUPPORT: Final = 0.35  # of a sentence's meaningful words, to accept a source the model named itself
+MIN_SUPPORT: Final = 0.5  # of a sentence's meaningful words, to accept a source the model named itself
 MIN_UNASKED_SUPPORT: Final = 0.7  # to give a source to a sentence that named none
+MIN_SHARED: Final = 2  # meaningful words: one shared word is chance
 _BREAK: Final = re.compile(r"""\n|\||[.!?…]["”’»)*_]*\s""")
+_LIST_MARK: Final = re.compile(r"\d{1,2}|[a-z]", re.IGNORECASE)
+_NEGATION: Final = re.compile(
+    r"\b(?:not|no|never|cannot|without|none|neither|nor|nothing|nobody|hardly|except|excluded|un(?:able|available)"
+    r"|nicht|kein\w*|nie|niemals|ohne|weder|nichts|niemand|au(?:ß|ss)er|ausgeschlossen)\b|n['’]t\b",
+    re.IGNORECASE,
+)
+_CONDITION: Final = re.compile(
+    r"\b(?:if|once|unless|until|when|only|wenn|falls|sofern|sobald|nur|bis|bevor|before|except)\b", re.IGNORECASE
+)
+_CLAUSE: Final = re.compile(
+    r"[,;:–—]\s|\s-\s|\s(?:and|but|und|aber|sondern|while|because|so|plus|since|weil|denn|sowie)\s", re.IGNORECASE
+)
 _MAX_RUN: Final = 3
 _EXTRA_SENTENCE: Final = 0.08  # what another sentence must add to be worth showing
 
@@ -63,6 +80,13 @@ class _Word:
     end: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Unit:
+    stems: set[str]
+    is_negated: bool
+    is_conditional: bool
+
+
 class IndexedPassage:
     """A passage whose words can be looked up with their places."""
 
@@ -91,21 +115,40 @@ class IndexedPassage:
 
     def _quotation(self, asked: Sequence[str]) -> Support | None:
         texts = [word.text for word in self._words]
-        for first in range(len(texts) - len(asked) + 1):
-            if texts[first] == asked[0] and texts[first : first + len(asked)] == list(asked):
-                return self._span(first, first + len(asked) - 1, share=1.0, is_quotation=True)
+        for first in sorted(self._starts):
+            last = first + len(asked) - 1
+            if last + 1 in self._ends and texts[first : last + 1] == list(asked):
+                return self._span(first, last, share=1.0, is_quotation=True)
         return None
+
+    @cached_property
+    def _starts(self) -> frozenset[int]:
+        """The places where a sentence, line or cell begins, with or without the mark of its list item."""
+        firsts = {unit.start for unit in self._sentences if unit}
+        marked = {unit.start + 1 for unit in self._sentences if self._begins_with_mark(unit)}
+        return frozenset(firsts | marked)
+
+    @cached_property
+    def _ends(self) -> frozenset[int]:
+        return frozenset(unit.stop for unit in self._sentences)
+
+    def _begins_with_mark(self, unit: range) -> bool:
+        if len(unit) < 2 or not _LIST_MARK.fullmatch(self._words[unit.start].text):
+            return False
+        return self.passage.text[self._words[unit.start].end] in ".)"
 
     @cached_property
     def _sentences(self) -> list[range]:
         """The places of the words of each sentence, line or cell."""
-        words, text = self._words, self.passage.text
+        words = self._words
         ends = [
-            place + 1
-            for place in range(len(words) - 1)
-            if _BREAK.search(text, words[place].end, words[place + 1].start)
+            place + 1 for place in range(len(words) - 1) if self._is_break(words[place].end, words[place + 1].start)
         ]
         return [range(first, last) for first, last in pairwise([0, *ends, len(words)])]
+
+    def _is_break(self, start: int, end: int) -> bool:
+        found = _BREAK.search(self.passage.text, start, end)
+        return found is not None and not (found.group()[0] == "." and goes_on(self.passage.text, found.start() + 1))
 
     def _paraphrase(self, asked: Sequence[str]) -> Support | None:
         """Return the sentence, or the run of sentences, that shares most of the meaningful words."""
@@ -115,6 +158,61 @@ class IndexedPassage:
         best = max(self._runs(), key=lambda run: self._share(run, wanted) - _EXTRA_SENTENCE * (len(run) - 1))
         share = self._share(best, wanted)
         return self._span(best[0].start, best[-1].stop - 1, share=share, is_quotation=False) if share else None
+
+    def bears(self, sentence: str, support: Support) -> bool:
+        """Return whether the span says what the sentence says, as far as words show it: no rider, no turned "not"."""
+        if support.is_quotation:
+            return True
+        if len(meaningful_stems(sentence) & self.stems) < MIN_SHARED:
+            return False
+        clauses = [clause for clause in _CLAUSE.split(sentence) if len(meaningful_stems(clause)) > 1]
+        return all(self._says(clause) for clause in clauses or [sentence])
+
+    def _says(self, clause: str) -> bool:
+        """Return whether one of the sentences nearest to the clause agrees with it, conditions included."""
+        wanted, is_negated = meaningful_stems(clause), _is_negated(clause)
+        shared = [len(wanted & unit.stems) for unit in self._units]
+        most = max(shared, default=0)
+        if most < MIN_SUPPORT * len(wanted):
+            return len(wanted & self.stems) >= MIN_SUPPORT * len(wanted) and is_negated == self._is_negated
+        nearest = [unit for unit, count in zip(self._units, shared, strict=True) if count == most]
+        is_conditional = _CONDITION.search(clause) is not None
+        return any(
+            unit.is_negated == is_negated and (is_conditional or not unit.is_conditional or 2 * most >= len(unit.stems))
+            for unit in nearest
+        )
+
+    @cached_property
+    def _is_negated(self) -> bool:
+        return any(unit.is_negated for unit in self._units)
+
+    @cached_property
+    def _units(self) -> list[_Unit]:
+        """What each sentence, line or cell says, as far as it can be compared."""
+        supports = (
+            self._span(unit.start, unit.stop - 1, share=1.0, is_quotation=True) for unit in self._sentences if unit
+        )
+        texts = [self._text_of(support) for support in supports]
+        return [_Unit(meaningful_stems(t), _is_negated(t), _CONDITION.search(t) is not None) for t in texts]
+
+    def in_another_language(self, sentence: str) -> Support | None:
+        """Return the sentence with most of the same numbers, else the first; None if one says "not" and one does not.
+
+        Words cannot be compared across languages: this shows only what cannot be wrong by its numbers or its "not".
+        """
+        numbers = {quantity.value for quantity in quantities_in(sentence)}
+        shared = {unit: len(numbers & {self._words[place].text for place in unit}) for unit in self._sentences if unit}
+        if not shared:
+            return None
+        best = max(shared, key=lambda unit: shared[unit])
+        support = self._span(best.start, best.stop - 1, share=0.0, is_quotation=False)
+        text, is_negated = self._text_of(support), _is_negated(sentence)
+        if shared[best]:
+            return support if is_negated == _is_negated(text) else None
+        return support if not is_negated or self._is_negated else None
+
+    def _text_of(self, support: Support) -> str:
+        return self.passage.text[support.start - self.passage.start : support.end - self.passage.start]
 
     def _runs(self) -> Iterator[list[range]]:
         for first in range(len(self._sentences)):
@@ -139,6 +237,10 @@ def meaningful_stems(text: str) -> set[str]:
     return _stems(match.group().lower() for match in _WORD.finditer(text))
 
 
+def _is_negated(text: str) -> bool:
+    return _NEGATION.search(undisguised(text)) is not None
+
+
 def _stems(words: Iterable[str]) -> set[str]:
     return {stem(word) for word in words if word not in STOP_WORDS}
 
@@ -152,22 +254,25 @@ class Sources:
     def named(self, number: int, sentence: str, *, language: str) -> Support | None:
         """Return the support of a source the sentence names by number; None if that one does not bear it.
 
-        An answer in another language than its source shares no words with it: there the marker itself counts, and the
-        numbers are checked elsewhere.
+        An answer in another language than its source shares no words with it: there the marker counts where numbers and
+        "not" agree. Whether such a sentence means the same nobody checks (docs/decisions/checked-drafts.md).
         """
         if not 1 <= number <= len(self._passages):
             return None
         indexed = self._passages[number - 1]
         support = indexed.support(sentence)
         if support is not None and support.share >= MIN_SUPPORT:
-            return support
+            return support if indexed.bears(sentence, support) else None
         if indexed.passage.locale and not indexed.passage.locale.startswith(language):
-            passage = indexed.passage
-            return Support(passage, passage.start, passage.end, share=0.0, is_quotation=False)
+            return indexed.in_another_language(sentence)
         return None
 
     def unasked(self, sentence: str) -> Support | None:
         """Return the best support among all passages for a sentence that names none, if it is strong enough."""
-        found = [support for indexed in self._passages if (support := indexed.support(sentence)) is not None]
+        found = [
+            support
+            for indexed in self._passages
+            if (support := indexed.support(sentence)) is not None and indexed.bears(sentence, support)
+        ]
         best = max(found, key=lambda support: (support.is_quotation, support.share), default=None)
         return best if best is not None and best.share >= MIN_UNASKED_SUPPORT else None

@@ -11,10 +11,22 @@ from typing import Final
 
 from kb.search import Passage
 from supportbot.assistant.citations import Sources, Support, meaningful_stems
-from supportbot.assistant.facts import says_unknown, states_a_fact
-from supportbot.assistant.guardrails.output import claims_something_done, links_in, numbers_in, safe_prefix
+from supportbot.assistant.facts import asks, is_small_talk, says_unknown, states_a_fact
+from supportbot.assistant.guardrails.claims import claims_something_done, tells_where_it_is
+from supportbot.assistant.guardrails.disguise import shown_text
+from supportbot.assistant.guardrails.links import comparable, links_in
+from supportbot.assistant.guardrails.output import safe_prefix
+from supportbot.assistant.guardrails.quantities import Quantity, borne, names_it, quantities_in
 from supportbot.assistant.guardrails.states import states_in
-from supportbot.assistant.sentences import MARKER, marked_sources, split_off, without_markers
+from supportbot.assistant.sentences import (
+    MARKER,
+    MAX_SENTENCE_CHARACTERS,
+    marked_sources,
+    sources_of,
+    split_off,
+    without_list_mark,
+    without_markers,
+)
 from supportbot.assistant.texts import say
 from supportbot.chat.turns import Answer, CitedSpan
 
@@ -29,16 +41,18 @@ class Sentence:
     shown: str
     is_fact: bool
     is_sourced: bool
-    withheld: str = ""  # unsourced, claim, number or link
+    withheld: str = ""  # unsourced, claim, number, link or length
+    leaves_a_gap: bool = False  # withheld, and more than small talk
 
 
 @dataclass
 class Draft:
     """The answer of one attempt.
 
-    `said` are texts whose numbers and links may be repeated (the customer's own); `site` is where our help pages are;
-    `looked_up` is what the shop's system said of the customer's orders in this turn. A sentence that keeps to its words
-    and numbers rests on it and needs no article, unless it speaks of something done: that never rests on wording.
+    `said` is what the customer wrote: its numbers may be repeated in a question or as an order's name, its links never;
+    `site` is where our help pages are; `looked_up` is what the shop's system said of the customer's orders in this
+    turn. A sentence that keeps to its words and numbers rests on it and needs no article, unless it speaks of something
+    done: that never rests on wording.
     """
 
     passages: Sequence[Passage]
@@ -55,23 +69,24 @@ class Draft:
 
     def __post_init__(self) -> None:
         self._sources = Sources(self.passages)
-        self._known_numbers = set().union(*(numbers_in(text) for text in self.said))
+        self._said_numbers = {quantity.value for text in self.said for quantity in quantities_in(text)}
+        self._known_numbers: set[Quantity] = set()
         self._looked_up_words: set[str] = set()
         for text in self.looked_up:
             self.learn(text)
-        self._known_links = set().union(*(links_in(text) for text in self.said))
-        self._known_links |= {passage.url for passage in self.passages if passage.url}
+        urls = [passage.url for passage in self.passages if passage.url]
+        self._known_links = {comparable(address) for url in urls for address in (url, self.site + url)}
 
     def learn(self, looked_up: str) -> None:
         """Let the answer rest on what was looked up, from here on."""
-        self._known_numbers |= numbers_in(looked_up)
+        self._known_numbers |= quantities_in(looked_up)
         self._looked_up_words |= meaningful_stems(looked_up)
 
     def write(self, text: str) -> str:
         """Take the next piece of model text; return what may be shown because of it."""
         if len(self.shown) > MAX_ANSWER_CHARACTERS:
             return ""
-        self._unfinished += text
+        self._unfinished += shown_text(text)
         return self._let_out("".join(self._finished()) + self._beginning())
 
     def end_paragraph(self) -> str:
@@ -85,13 +100,16 @@ class Draft:
 
     def answer(self, *, by: str, is_stopped: bool = False) -> Answer:
         """Return the answer as it stands: what is sourced or needs no source, or an honest "not found"."""
-        if is_stopped:  # exactly what was shown, half a sentence included
-            return Answer(self.shown.strip(), tuple(self._spans_in(self.shown)), by, is_stopped=True)
         kept = [sentence for sentence in self.sentences if not sentence.withheld]
         text = "".join(sentence.shown for sentence in kept).strip()
+        if is_stopped:  # what was shown, half a sentence included, but for what was withheld in the middle
+            text = "".join(
+                [*(sentence.shown for sentence in kept), self._unfinished[: self._shown_of_unfinished]]
+            ).strip()
+            return Answer(text, tuple(self._spans_in(text)), by, is_stopped=True)
         if any(sentence.is_sourced for sentence in kept):
             return Answer(text, tuple(self.spans), by)
-        if text and len(kept) == len(self.sentences):
+        if text and not any(sentence.leaves_a_gap for sentence in self.sentences):
             is_unknown = by == "builtin" or says_unknown(text)
             return Answer(text, (), by, is_abstention=is_unknown, offers_human=says_unknown(text))
         return Answer(say("not_found", self.language), (), by, is_abstention=True, offers_human=True)
@@ -122,7 +140,9 @@ class Draft:
         already_shown, self._shown_of_unfinished, self._newest_word = self._shown_of_unfinished, 0, 0
         sentence = self._checked(raw)
         self.sentences.append(sentence)
-        return "" if sentence.withheld else sentence.shown[already_shown:]
+        if sentence.withheld:  # what was shown of it stays until the end; the next one must not grow onto it
+            return raw[len(raw.rstrip()) :] if already_shown else ""
+        return sentence.shown[already_shown:]
 
     def _checked(self, raw: str) -> Sentence:
         words = without_markers(raw)
@@ -131,7 +151,8 @@ class Draft:
         is_looked_up = is_fact and self._is_looked_up(words)
         withheld = self._objection(words, list(supports.values()), needs_source=is_fact and not is_looked_up)
         if withheld:
-            return Sentence(raw, is_fact, is_sourced=False, withheld=withheld)
+            gap = withheld != "unsourced" or not is_small_talk(words)
+            return Sentence(raw, is_fact, is_sourced=False, withheld=withheld, leaves_a_gap=gap)
         return Sentence(self._renumbered(raw, supports), is_fact, is_sourced=bool(supports) or is_looked_up)
 
     def _is_looked_up(self, words: str) -> bool:
@@ -153,20 +174,36 @@ class Draft:
         }
         if named:
             return named
+        if (item := without_list_mark(words)) != words:
+            return self._supports(raw, item)
         unasked = self._sources.unasked(words)
         return {0: unasked} if unasked is not None else {}
 
     def _objection(self, words: str, supports: list[Support], *, needs_source: bool) -> str:
+        if len(words) > MAX_SENTENCE_CHARACTERS:
+            return "length"
         if any(support.is_quotation for support in supports):
             return ""
-        if claims_something_done(words):
+        if claims_something_done(words) and (needs_source or not tells_where_it_is(words)):
             return "claim"
         texts = [support.passage.text for support in supports]
-        if not numbers_in(words) <= self._known_numbers.union(*(numbers_in(text) for text in texts)):
+        if not self._bears_numbers(words, texts):
             return "number"
         if not links_in(words) <= self._known_links.union(*(links_in(text) for text in texts)):
             return "link"
         return "unsourced" if needs_source and not supports else ""
+
+    def _bears_numbers(self, words: str, texts: list[str]) -> bool:
+        """Say whether every number stands in a source or look-up, or is the customer's own and names something.
+
+        What a customer says does not become true: their amounts come back only in a question.
+        """
+        known = self._known_numbers.union(*(quantities_in(text) for text in texts))
+        wanted = {number for number in quantities_in(without_list_mark(words)) if not borne(number, known)}
+        if not wanted:
+            return True
+        is_question = asks(words)
+        return all(n.value in self._said_numbers and (is_question or names_it(words, n)) for n in wanted)
 
     def _renumbered(self, raw: str, supports: dict[int, Support]) -> str:
         """Return the sentence with its valid markers only, each with the number of its citation."""
@@ -177,7 +214,7 @@ class Draft:
         numbers = {number: self._number(support) for number, support in supports.items()}
         shown = raw
         for marker in reversed(list(MARKER.finditer(raw))):
-            valid = dict.fromkeys(numbers[n] for n in marked_sources(marker.group()) if n in numbers)
+            valid = dict.fromkeys(numbers[n] for n in sources_of(marker) if n in numbers)
             before = raw[: marker.start()]
             start = marker.start() if valid else len(before.rstrip())
             shown = shown[:start] + "".join(f"[{number}]" for number in valid) + shown[marker.end() :]
