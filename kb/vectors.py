@@ -110,7 +110,7 @@ class _Work:
 
     def embed(self, article_ids: Sequence[UUID]) -> None:
         """Embed and store in small commits. Rows that a publish replaced meanwhile are simply not there any more."""
-        while rows := list(_with_title(_without_vector(article_ids, self.recipe))[:CHUNKS_PER_COMMIT]):
+        while rows := list(_without_vector(article_ids, self.recipe)[:CHUNKS_PER_COMMIT]):
             vectors = self._vectors(rows)
             touched = sorted({row.article_id for row in rows})
             with transaction.atomic():
@@ -122,7 +122,7 @@ class _Work:
 
     def _vectors(self, rows: Sequence[Chunk]) -> list[Sequence[float]]:
         found = {row.content_hash: self.known.get(row.content_hash) for row in rows}
-        asked = {row.content_hash: _text_of(row) for row in rows if found[row.content_hash] is None}
+        asked = _texts([row for row in rows if found[row.content_hash] is None])
         if asked:
             made = list(zip(asked, embedder_of(self.recipe).passages(list(asked.values())), strict=True))
             self.known.add(made)
@@ -133,18 +133,27 @@ class _Work:
 
 
 def _without_vector(article_ids: Sequence[UUID], recipe: Recipe) -> QuerySet[Chunk]:
-    return Chunk.objects.filter(article__in=article_ids, recipe=recipe, embedding=None)
+    rows = Chunk.objects.filter(article__in=article_ids, recipe=recipe, embedding=None)
+    return rows.order_by("article", "position")
 
 
-def _with_title(rows: QuerySet[Chunk]) -> QuerySet[Chunk]:
-    fields = ("position", "heading_path", "text", "start", "end", "content_hash", "article__live_revision__title")
-    return rows.select_related("article__live_revision").only(*fields).order_by("article", "position")
+def _texts(rows: Sequence[Chunk]) -> dict[str, str]:
+    """Return what is embedded for each content hash.
+
+    With the title of the row's own revision: a publish may have moved the article on, and under this hash the vector
+    of the new title would be taken for that of the old one.
+    """
+    revisions = Revision.objects.filter(
+        article__in={row.article_id for row in rows}, number__in={row.revision_number for row in rows}
+    )
+    titles = {
+        (article, number): title for article, number, title in revisions.values_list("article", "number", "title")
+    }
+    return {row.content_hash: _text_of(row, titles[row.article_id, row.revision_number]) for row in rows}
 
 
-def _text_of(row: Chunk) -> str:
-    revision = row.article.live_revision
-    assert revision is not None, "chunk rows describe a live revision"
-    return embedding_text(revision.title, ChunkText(row.position, row.heading_path, row.text, row.start, row.end))
+def _text_of(row: Chunk, title: str) -> str:
+    return embedding_text(title, ChunkText(row.position, row.heading_path, row.text, row.start, row.end))
 
 
 def _store(rows: Sequence[Chunk], vectors: Sequence[Sequence[float]]) -> None:

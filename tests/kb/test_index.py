@@ -1,5 +1,6 @@
 """The index keeps up with the articles, whatever dies on the way."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 import pytest
@@ -12,10 +13,12 @@ from kb.index import sync_article, sync_articles
 from kb.locks import free_articles
 from kb.models import Article, Chunk, Recipe
 from kb.ports import RecipeSpec
+from kb.recipes import active_recipe
 from kb.reindex import reindex
 from kb.services import Change, archive, create_article, publish, save_draft
 from kb.tasks import index_article, repair, sweep
 from kb.testing import HashEmbedder
+from kb.vectors import embed_missing
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
 
@@ -27,6 +30,19 @@ TWO_SECTIONS = f"## Costs\n\nDelivery costs 4.90 euros. {FILLER}\n\n## Times\n\n
 
 def published(body: str = TWO_SECTIONS, title: str = "Delivery") -> Article:
     return publish(create_article(Change(title=title, body=body)).pk)
+
+
+class VectorBook:
+    """Keeps what was embedded."""
+
+    def __init__(self) -> None:
+        self.vectors: dict[str, Sequence[float]] = {}
+
+    def get(self, content_hash: str, /) -> Sequence[float] | None:
+        return self.vectors.get(content_hash)
+
+    def add(self, vectors: Sequence[tuple[str, Sequence[float]]], /) -> None:
+        self.vectors.update(vectors)
 
 
 def without_vector() -> int:
@@ -91,17 +107,7 @@ def test_what_was_embedded_before_a_failure_stays(workspace: Workspace, embedder
 
 
 def test_known_vectors_spare_the_model(workspace: Workspace, embedder: HashEmbedder) -> None:
-    class Book:
-        def __init__(self) -> None:
-            self.vectors: dict[str, list[float]] = {}
-
-        def get(self, content_hash: str, /) -> list[float] | None:
-            return self.vectors.get(content_hash)
-
-        def add(self, vectors: list[tuple[str, list[float]]], /) -> None:
-            self.vectors.update(vectors)
-
-    book, row = Book(), published()
+    book, row = VectorBook(), published()
     sync_articles([row.pk], known=book)
     Chunk.objects.update(embedding=None)
     embedder.embedded.clear()
@@ -127,6 +133,22 @@ def test_a_publish_during_embedding_is_not_marked_as_indexed(
         sync_article(row.pk)
     assert indexed(row.pk) is None
     assert set(Chunk.objects.values_list("revision_number", flat=True)) == {2}
+
+
+def test_a_row_of_an_older_revision_is_embedded_with_its_own_title(
+    workspace: Workspace, embedder: HashEmbedder
+) -> None:
+    row = published(title="Delivery at home")
+    stored = list(Chunk.objects.values_list("content_hash", flat=True))
+    save_draft(row.pk, Change(title="Delivery abroad"))
+    row.refresh_from_db()
+    # As a process sees it that took the rows just before the publish.
+    Article.objects.filter(pk=row.pk).update(live_revision=row.latest_revision)
+    book = VectorBook()
+    embed_missing([row.pk], active_recipe(), known=book)
+    assert embedder.embedded
+    assert all(text.startswith("Delivery at home") for text in embedder.embedded)
+    assert sorted(book.vectors) == sorted(stored)
 
 
 def test_the_nightly_repair_finds_every_kind_of_drift(workspace: Workspace) -> None:
