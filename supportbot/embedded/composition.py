@@ -49,11 +49,18 @@ class Composition:
 
     def run(self) -> None:
         """Start everything and return after a stop signal, when nothing runs any more. Raises EmbeddedError."""
+        self._keep(self._start)
+
+    def run_servers(self) -> None:
+        """The same with the embedded servers alone and an untouched database, for a restore."""
+        self._keep(self._start_bare)
+
+    def _keep(self, start: Callable[[], Ready]) -> None:
         require(self.plan, machine_checks(self.plan))
         self._data.prepare()
         with self._data.held(), stop_signals():
             try:
-                self._on_ready(self._start())
+                self._on_ready(start())
                 self._supervisor.keep_alive()
             except KeyboardInterrupt:
                 self._tell("Stopping ...")
@@ -61,13 +68,21 @@ class Composition:
                 self._take_down()
         self._tell("Stopped. The data is kept; `make run` starts it again.")
 
-    def _start(self) -> Ready:
+    def _start_bare(self) -> Ready:
+        self._start_servers(self._make_room())
+        return Ready(self.plan, None)
+
+    def _make_room(self) -> Secrets:
         os.umask(0o077)  # what is written from here on (logs, mail, the shop's data) is nobody else's to read
         for name in self._register.end_leftovers():
             self._tell(f"Ended {name}, which an earlier start had left running.")
-        check_ports_free(self.plan)
         self._note_processes({})
-        secrets = ensure_secrets(self._data.path)
+        cap_logs(self._data.logs)
+        return ensure_secrets(self._data.path)
+
+    def _start(self) -> Ready:
+        secrets = self._make_room()
+        check_ports_free(self.plan)
         servers = self._start_servers(secrets)
         runner = CommandRunner(self._data.logs, product_environment(self.plan))
         is_migrated = self._prepare_database(servers.database_url, runner)

@@ -15,7 +15,7 @@ from django.conf import settings
 
 from supportbot.embedded.accounts import server_account
 from supportbot.embedded.ports import free_port
-from supportbot.embedded.processes import ProcessMark, is_running
+from supportbot.embedded.processes import ProcessMark, is_running, wait_until
 
 MANAGE = str(settings.BASE_DIR / "manage.py")
 # What the test run itself lives on; an instance must find its own servers.
@@ -57,6 +57,14 @@ class Instance:
         assert line, log.read_text()
         ready: dict[str, Any] = json.loads(line)
         return ready
+
+    def start_servers(self) -> None:
+        """Return once `up --servers-only` has noted their addresses."""
+        with self.data_dir.with_name(f"{self.data_dir.name}.stderr").open("a") as errors:
+            self.process = subprocess.Popen(
+                [sys.executable, MANAGE, "up", "--servers-only"], env=self.environment(), stderr=errors, text=True
+            )
+        assert wait_until((self.data_dir / "runtime.json").exists, seconds=60)
 
     def processes(self) -> dict[str, ProcessMark]:
         """Return everything that the instance has noted as its own, the supervisor included."""

@@ -7,6 +7,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from supportbot.embedded.processes import wait_until
@@ -48,6 +49,18 @@ def test_a_machines_life(instance: Instance) -> None:
     purge = instance.command("down", "--purge", "--json")
     assert json.loads(purge.stdout) == {"stopped": False, "purged": True}
     assert not instance.data_dir.exists()
+
+
+def test_the_servers_alone_leave_the_database_to_a_restore(instance: Instance) -> None:
+    instance.start_servers()
+    assert set(instance.processes()) == {"supervisor", "postgres", "valkey"}
+    url = json.loads((instance.data_dir / "runtime.json").read_text())["database_url"]
+    with psycopg.connect(url) as connection:
+        tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+    assert tables == []
+    last = instance.processes()
+    assert instance.stop() == 0
+    assert still_running(last) == []
 
 
 def assert_everything_is_there(instance: Instance, ready: dict[str, object]) -> None:

@@ -17,6 +17,9 @@ class Command(BaseCommand):
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--servers-only", action="store_true", help="only PostgreSQL and Valkey, for a restore; nothing is migrated"
+        )
         parser.add_argument("--no-demo", action="store_true", help="without the demo workspace and the demo shop")
         parser.add_argument("--json", action="store_true", help="print one JSON line instead of the table once it runs")
 
@@ -24,7 +27,10 @@ class Command(BaseCommand):
         plan = plan_from_environment(with_demo=not options["no_demo"])
         on_ready = self._show_json if options["json"] else self._show_table
         try:
-            Composition(plan, tell=self._tell, on_ready=on_ready).run()
+            if options["servers_only"]:
+                Composition(plan, tell=self._tell, on_ready=self._show_servers).run_servers()
+            else:
+                Composition(plan, tell=self._tell, on_ready=on_ready).run()
         except EmbeddedError as refusal:
             raise CommandError(str(refusal)) from refusal
         except OSError as error:
@@ -36,6 +42,11 @@ class Command(BaseCommand):
         # Progress goes to stderr: with --json, stdout holds nothing else.
         self.stderr.write(line, self.style.SUCCESS)
         self.stderr.flush()
+
+    def _show_servers(self, ready: Ready) -> None:
+        self._tell(
+            f"The servers run, see {ready.plan.data_dir / 'runtime.json'}. Ctrl-C stops them."
+        )
 
     def _show_table(self, ready: Ready) -> None:
         self.stdout.write(ready_table(ready.plan, ready.demo))
