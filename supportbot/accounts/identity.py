@@ -52,8 +52,8 @@ def _candidate_keys(channel: Channel, token: str) -> list[IdentityKey]:
         raise InvalidToken("The identity token is not a JWT.") from error
     with workspace_scope(channel.workspace_pk):
         keys = list(channel.identity_keys.filter(revoked_at=None))
-    named = [key for key in keys if key.kid == kid]
-    return named or keys
+    # A token that names its key is held to it: after a rotation the old name must not be tried on the new keys.
+    return keys if kid is None else [key for key in keys if key.kid == kid]
 
 
 def _claims(token: str, key: IdentityKey, audience: str) -> dict[str, Any] | None:

@@ -140,3 +140,15 @@ def test_the_secret_is_not_readable_in_the_database(channel: Channel) -> None:
         cursor.execute("SELECT secret FROM accounts_identitykey")
         assert SECRET not in cursor.fetchone()[0]
     assert IdentityKey.objects.get().secret == SECRET
+
+
+def test_a_token_is_held_to_the_key_it_names(channel: Channel) -> None:
+    unknown = token(channel, headers={"kid": "nobody's"})
+    with pytest.raises(InvalidToken, match="not signed by a key"):
+        verify_identity(channel, unknown)
+    IdentityKey.objects.create(channel=channel, kid="2", algorithm="HS256", secret="y" * 32)
+    with pytest.raises(InvalidToken):
+        verify_identity(channel, token(channel, headers={"kid": "2"}))
+    with pytest.raises(InvalidToken):
+        verify_identity(channel, token(channel, headers={"kid": ""}))
+    assert verify_identity(channel, token(channel)).subject == "cus_1"
