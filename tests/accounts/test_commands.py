@@ -127,3 +127,11 @@ def test_a_signing_secret_is_changed_without_a_pause(workspace: Workspace) -> No
         verify_identity(channel, old)
     with pytest.raises(CommandError, match="has no key 7; it has 2"):
         call_command("identitykey_revoke", channel.key, "7")
+
+
+def test_a_sentence_is_said_once(workspace: Workspace) -> None:
+    with pytest.raises(CommandError) as refused:
+        call_command("ask", "")
+    told = str(refused.value)
+    sentences = [part for part in told.replace(": ", ". ").split(". ") if part]
+    assert len(sentences) == len({part.rstrip(".") for part in sentences}), told
