@@ -1,0 +1,30 @@
+"""What CHANGELOG.md promises to whoever upgrades."""
+
+import re
+
+from django.apps import apps
+from django.conf import settings
+from django.db.migrations.loader import MigrationLoader
+
+from supportbot.embedded.datadir import FORMAT
+from supportbot.embedded.steps import OWN_PACKAGES
+
+
+def state_of_the_newest_version() -> str:
+    text = (settings.BASE_DIR / "CHANGELOG.md").read_text(encoding="utf-8")
+    return text.partition("these last migrations:")[2].partition(".\n")[0]
+
+
+def test_the_last_migrations_are_those_on_disk() -> None:
+    told = dict(re.findall(r"(\w+) (\d{4})", state_of_the_newest_version()))
+    ours = {app.label for app in apps.get_app_configs() if app.name.partition(".")[0] in OWN_PACKAGES}
+    on_disk: dict[str, str] = {}
+    for app, name in sorted(MigrationLoader(None, ignore_no_migrations=True).disk_migrations):
+        if app in ours:
+            on_disk[app] = name[:4]
+    assert told == on_disk
+
+
+def test_the_format_of_the_data_directory_is_the_one_written() -> None:
+    text = (settings.BASE_DIR / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert f"data directory format {FORMAT}," in text
