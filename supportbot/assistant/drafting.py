@@ -100,13 +100,10 @@ class Draft:
 
     def answer(self, *, by: str, is_stopped: bool = False) -> Answer:
         """Return the answer as it stands: what is sourced or needs no source, or an honest "not found"."""
+        if is_stopped:  # exactly what was shown, half a sentence included
+            return Answer(self.shown.strip(), tuple(self._spans_in(self.shown)), by, is_stopped=True)
         kept = [sentence for sentence in self.sentences if not sentence.withheld]
         text = "".join(sentence.shown for sentence in kept).strip()
-        if is_stopped:  # what was shown, half a sentence included, but for what was withheld in the middle
-            text = "".join(
-                [*(sentence.shown for sentence in kept), self._unfinished[: self._shown_of_unfinished]]
-            ).strip()
-            return Answer(text, tuple(self._spans_in(text)), by, is_stopped=True)
         if any(sentence.is_sourced for sentence in kept):
             return Answer(text, tuple(self.spans), by)
         if text and not any(sentence.leaves_a_gap for sentence in self.sentences):
@@ -208,7 +205,7 @@ class Draft:
     def _renumbered(self, raw: str, supports: dict[int, Support]) -> str:
         """Return the sentence with its valid markers only, each with the number of its citation."""
         if 0 in supports:
-            bare = MARKER.sub("", raw).rstrip()
+            bare = unmarked(raw).rstrip()
             blanks = raw[len(raw.rstrip()) :]
             return f"{bare} [{self._number(supports[0])}]{blanks}"
         numbers = {number: self._number(support) for number, support in supports.items()}

@@ -186,15 +186,11 @@ def test_a_sentence_without_end_is_withheld_whole() -> None:
     assert answered(f"I have, {words}refunded it all to the account you paid with. [1]").is_abstention
 
 
-def test_a_stopped_answer_leaves_out_what_was_withheld() -> None:
+def test_what_is_shown_after_a_withheld_sentence_does_not_grow_onto_it() -> None:
     draft = Draft((SOURCES["en"],), "en")
-    draft.write(
-        "Good question. Opened software is always returnable, nobody checks. Use the label in *Your orders*. [1] "
-    )
-    draft.write("You can ")
-    text = draft.answer(by="model", is_stopped=True).text
-    assert "software" not in text
-    assert "Use the label in *Your orders*. [1]" in text
+    for piece in ("Opened software is always fine", ", nobody checks it at all. ", "You can "):
+        draft.write(piece)
+    assert draft.answer(by="model", is_stopped=True).text.endswith("fine You can")
 
 
 def test_nothing_unstorable_or_invisible_is_shown() -> None:
