@@ -70,6 +70,16 @@ class NewestFirst(CursorPagination):
         }
 
 
+class TextField(serializers.CharField):
+    """Text, and nothing that could be made text of: the socket takes no number for a message either."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        text: str = super().to_internal_value(data)
+        return text
+
+
 class ClosedSerializerMixin:
     """A serializer that refuses fields it does not know, naming each: a typing error must never be ignored."""
 

@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from supportbot.chat.models import Conversation
-from supportbot.web import ClosedSerializerMixin
+from supportbot.web import ClosedSerializerMixin, TextField
 
 
 class ConversationSerializer(serializers.ModelSerializer[Conversation]):
@@ -80,8 +80,8 @@ class EventQuery(serializers.Serializer[Any]):
 class MessageInput(ClosedSerializerMixin, serializers.Serializer[Any]):
     """A message. The rules of its text are the service's, so that socket and REST refuse with the same words."""
 
-    client_id = serializers.CharField(max_length=128, trim_whitespace=False)
-    text = serializers.CharField(trim_whitespace=False, allow_blank=True)
+    client_id = TextField(max_length=128, trim_whitespace=False)
+    text = TextField(trim_whitespace=False, allow_blank=True)
     kind = serializers.ChoiceField(
         choices=["reply", "note"], required=False, help_text="The team's: to the customer, or only for colleagues."
     )

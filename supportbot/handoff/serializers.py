@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from supportbot.handoff.models import Ticket
 from supportbot.handoff.selectors import place_in_queue
-from supportbot.web import ClosedSerializerMixin
+from supportbot.web import ClosedSerializerMixin, TextField
 
 
 class HandoffTicketSerializer(serializers.ModelSerializer[Ticket]):
@@ -68,8 +68,8 @@ class NewTicketInput(ClosedSerializerMixin, serializers.Serializer[Any]):
     """The wish for a person. `reason` is the team's to choose; a customer's is always that they asked."""
 
     conversation = serializers.UUIDField()
-    reason = serializers.CharField(max_length=20, required=False)
-    summary = serializers.CharField(max_length=1000, allow_blank=True, required=False)
+    reason = TextField(max_length=20, required=False)
+    summary = TextField(max_length=1000, allow_blank=True, required=False)
 
 
 class NothingInput(ClosedSerializerMixin, serializers.Serializer[Any]):
@@ -77,7 +77,7 @@ class NothingInput(ClosedSerializerMixin, serializers.Serializer[Any]):
 
 
 class ReturnInput(ClosedSerializerMixin, serializers.Serializer[Any]):
-    note = serializers.CharField(allow_blank=True, default="", help_text="What the assistant should know; never shown.")
+    note = TextField(allow_blank=True, default="", help_text="What the assistant should know; never shown.")
 
 
 class SnoozeInput(ClosedSerializerMixin, serializers.Serializer[Any]):
@@ -85,7 +85,7 @@ class SnoozeInput(ClosedSerializerMixin, serializers.Serializer[Any]):
 
 
 class TransferInput(ClosedSerializerMixin, serializers.Serializer[Any]):
-    to = serializers.CharField(max_length=150, help_text="The colleague's user name or id.")
+    to = TextField(max_length=150, help_text="The colleague's user name or id.")
 
 
 class ContactInput(ClosedSerializerMixin, serializers.Serializer[Any]):

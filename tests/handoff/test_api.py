@@ -206,3 +206,19 @@ def test_a_key_that_only_writes_tickets_sees_the_one_it_changes(
     assert post(stranger, TICKETS, {"conversation": str(ticket.conversation_id)}).status_code == 404
     assert service(workspace, "conversations:write").get(url(ticket)).status_code == 403
     assert everything() == before
+
+
+@pytest.mark.parametrize("value", [5, 1.5, True, ["x"], {"x": 1}])
+def test_what_is_no_text_is_refused_and_not_made_text_of(
+    bobs: APIClient, ticket: Ticket, conversation: Conversation, bob: User, value: object
+) -> None:
+    services.claim(ticket.pk, agent=bob)
+    before = everything()
+    messages = f"/api/v1/conversations/{conversation.pk}/messages"
+    good = {"client_id": "1", "text": "Hello", "kind": "reply"}
+    for name in ("text", "client_id"):
+        answer = post(bobs, messages, {**good, name: value})
+        assert (answer.status_code, list(answer.json()["fields"])) == (400, [name])
+    assert post(bobs, url(ticket, "return"), {"note": value}).status_code == 400
+    assert post(bobs, url(ticket, "transfer"), {"to": value}).status_code == 400
+    assert everything() == before
