@@ -142,6 +142,8 @@ class Recipe(models.Model):
     query_prefix = models.CharField(max_length=100, blank=True)
     passage_prefix = models.CharField(max_length=100, blank=True)
     is_active = models.BooleanField(default=False)
+    # When another took its place; its chunk rows are dropped a little later. None for one that is being built.
+    retired_at = models.DateTimeField(null=True, blank=True)
     # What `kb.confidence` fitted on data for this recipe; empty means its defaults.
     calibration = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -5,6 +5,9 @@ written for a recipe that has just gone out of use.
 """
 
 from django.db import IntegrityError, connection, transaction
+from django.db.models import DateTimeField
+from django.db.models.functions import Coalesce
+from django.utils import timezone
 
 from kb.errors import RecipeMismatch
 from kb.models import Recipe
@@ -81,7 +84,8 @@ def hold_active_recipe() -> Recipe:
 def flip_to(recipe: Recipe) -> None:
     """Make `recipe` the active one; waits for whoever is writing chunk rows, inside the caller's transaction."""
     hold_alone()
-    Recipe.objects.filter(is_active=True).exclude(pk=recipe.pk).update(is_active=False)
+    others = Recipe.objects.exclude(pk=recipe.pk)
+    others.update(is_active=False, retired_at=Coalesce("retired_at", timezone.now(), output_field=DateTimeField()))
     Recipe.objects.filter(pk=recipe.pk).update(is_active=True)
 
 

@@ -2,13 +2,16 @@
 
 Search goes on with the old recipe until the new one has every vector; then one short transaction flips. What was
 published while the new one was being built is caught up with under the lock that keeps publishing out, as text at once
-and with its vectors right after.
+and with its vectors right after. The old rows stay a minute longer: a search that began before the flip reads them.
 """
 
 from collections.abc import Iterator
+from datetime import timedelta
+from typing import Final
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.utils import timezone
 
 from kb.index import ARTICLES_PER_COMMIT, locked_live, mend_chunk_rows, replace_chunks
 from kb.models import Article, Chunk, Recipe, State
@@ -18,6 +21,9 @@ from kb.vectors import KnownVectors, Progress, SyncReport, embed_missing, settle
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import across_workspaces, workspace_scope
 
+# Longer than any search takes.
+KEPT_AFTER_FLIP: Final = timedelta(minutes=1)
+
 
 def reindex(*, known: KnownVectors | None = None, progress: Progress = silent) -> SyncReport:
     """Index every workspace with the embedder set now and make its recipe the active one.
@@ -25,6 +31,8 @@ def reindex(*, known: KnownVectors | None = None, progress: Progress = silent) -
     Raises EmbeddingUnavailable; the old index stays in use then, and another run goes on where this one ended.
     """
     recipe = recipe_for(embedder().recipe)
+    # One that was in use before is being built again: the sweep must let its rows be.
+    Recipe.objects.filter(pk=recipe.pk).update(retired_at=None)
     make_vector_index(recipe.dimensions)
     report = SyncReport()
     for _ in _each_workspace():
@@ -34,8 +42,17 @@ def reindex(*, known: KnownVectors | None = None, progress: Progress = silent) -
         ids = _live_ids()
         _add(report, embed_missing(ids, recipe, known=known))
         settle(ids, recipe)
-    _drop_other_recipes(recipe)
     return report
+
+
+def drop_retired() -> int:
+    """Delete the chunk rows of recipes that went out of use a while ago, in every workspace; return how many."""
+    dropped = 0
+    with across_workspaces("rows of recipes that are out of use"):
+        old = Chunk.objects.filter(recipe__is_active=False, recipe__retired_at__lte=timezone.now() - KEPT_AFTER_FLIP)
+        while ids := list(old.values_list("pk", flat=True)[:5_000]):
+            dropped += Chunk.objects.filter(pk__in=ids).delete()[0]
+    return dropped
 
 
 def rebuild_workspace(recipe: Recipe, *, known: KnownVectors | None = None, progress: Progress = silent) -> SyncReport:
@@ -67,13 +84,6 @@ def _flip(recipe: Recipe) -> None:
         mend_chunk_rows(_live_ids(), recipe)
         # Marks of the old recipe mean nothing for the new one; `settle` sets them again.
         Article.objects.filter(pk__in=_live_ids()).update(indexed_revision=None)
-
-
-def _drop_other_recipes(recipe: Recipe) -> None:
-    with across_workspaces("rows of recipes that are out of use"):
-        old = Chunk.objects.exclude(recipe=recipe)
-        while ids := list(old.values_list("pk", flat=True)[:5_000]):
-            Chunk.objects.filter(pk__in=ids).delete()
 
 
 def _each_workspace() -> Iterator[Workspace]:

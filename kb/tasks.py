@@ -15,6 +15,7 @@ from kb.drift import articles_behind, repair_drift
 from kb.errors import KnowledgeError
 from kb.index import sync_article, sync_articles
 from kb.nudge import publisher
+from kb.reindex import drop_retired
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.outbox.models import Announcement
@@ -41,7 +42,8 @@ def index_article(workspace_id: str, article_id: str) -> None:
 
 @shared_task
 def sweep() -> None:
-    """Index what is behind in every workspace."""
+    """Index what is behind in every workspace, and drop what a reindex has replaced."""
+    drop_retired()
     for workspace in _each_workspace():
         behind = articles_behind()
         if behind:

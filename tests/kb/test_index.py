@@ -5,6 +5,7 @@ from uuid import UUID
 
 import pytest
 from django.db import connection
+from django.utils.timezone import now
 
 from kb import ports
 from kb.drift import articles_behind, repair_drift
@@ -14,7 +15,7 @@ from kb.locks import free_articles
 from kb.models import Article, Chunk, Recipe
 from kb.ports import RecipeSpec
 from kb.recipes import active_recipe
-from kb.reindex import reindex
+from kb.reindex import KEPT_AFTER_FLIP, drop_retired, reindex
 from kb.services import Change, archive, create_article, publish, save_draft
 from kb.tasks import index_article, repair, sweep
 from kb.testing import HashEmbedder
@@ -224,6 +225,10 @@ def test_a_reindex_builds_the_new_index_and_flips(workspace: Workspace, settings
     settings.KB_EMBEDDER = second_model  # type: ignore[attr-defined]  # pytest-django's
     reindex()
     assert Recipe.objects.get(is_active=True).name == "hash-64"
+    sweep()
+    assert set(Chunk.objects.values_list("recipe__name", flat=True)) == {"hash-384", "hash-64"}, "searches under way"
+    Recipe.objects.filter(name="hash-384").update(retired_at=now() - KEPT_AFTER_FLIP)
+    sweep()
     assert set(Chunk.objects.values_list("recipe__name", flat=True)) == {"hash-64"}
     assert {len(chunk.embedding) for chunk in Chunk.objects.all()} == {64}
     assert indexed(row.pk) == 1
@@ -241,6 +246,7 @@ def test_an_interrupted_reindex_leaves_the_old_index_in_use(
     model.fail_after(0)
     with pytest.raises(EmbeddingUnavailable):
         reindex()
+    assert drop_retired() == 0, "what is being built is not dropped"
     old = Chunk.objects.filter(recipe__is_active=True)
     assert old.exists()
     assert not old.filter(embedding=None).exists()

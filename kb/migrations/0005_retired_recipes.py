@@ -1,0 +1,11 @@
+"""When a recipe went out of use: its rows stay a little longer, for searches that had begun."""
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("kb", "0004_closer_vector_index")]
+
+    operations = [
+        migrations.AddField("recipe", "retired_at", models.DateTimeField(blank=True, null=True)),
+    ]
