@@ -24,6 +24,7 @@ from supportbot.assistant.sentences import (
     marked_sources,
     sources_of,
     split_off,
+    unmarked,
     without_list_mark,
     without_markers,
 )

@@ -52,7 +52,12 @@ def goes_on(text: str, stop: int) -> bool:
 
 def without_markers(sentence: str) -> str:
     """Return the words of a sentence without its source markers."""
-    return re.sub(r"\s+([.!?…,;:])", r"\1", MARKER.sub("", sentence)).strip()
+    return unmarked(sentence).strip()
+
+
+def unmarked(text: str) -> str:
+    """Return a text without its source markers, and without the blanks they leave before a stop."""
+    return re.sub(r"\s+([.!?…,;:])", r"\1", MARKER.sub("", text))
 
 
 def without_list_mark(sentence: str) -> str:

@@ -187,3 +187,8 @@ def test_a_stopped_answer_is_exactly_what_was_shown() -> None:
 def test_nothing_at_all_is_an_abstention() -> None:
     _, answer = written("")
     assert answer.is_abstention
+
+
+def test_a_marker_that_goes_leaves_no_blank_before_the_stop() -> None:
+    _, answer = written("Gift cards cannot be returned [7].")
+    assert answer.text == "Gift cards cannot be returned. [1]"
