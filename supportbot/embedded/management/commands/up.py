@@ -44,9 +44,7 @@ class Command(BaseCommand):
         self.stderr.flush()
 
     def _show_servers(self, ready: Ready) -> None:
-        self._tell(
-            f"The servers run, see {ready.plan.data_dir / 'runtime.json'}. Ctrl-C stops them."
-        )
+        self._tell(f"The servers run, see {ready.plan.data_dir / 'runtime.json'}. Ctrl-C stops them.")
 
     def _show_table(self, ready: Ready) -> None:
         self.stdout.write(ready_table(ready.plan, ready.demo))
