@@ -1,13 +1,40 @@
 """Fixtures that every part of the test tree may use."""
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from django.db import connections
 from pytest_django.fixtures import Settings
 
+from supportbot import asyncdb
 from supportbot.accounts.models import Customer, Membership, User, Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.services import add_member, create_workspace
+
+
+@pytest.fixture(autouse=True)
+def database_threads_at_rest(_django_db_marker: None) -> Iterator[None]:
+    """Set up after the test's database, so that it ends before it: whatever a test left to a database thread is done
+    by then. A record still being written would lock what the end of a transactional test empties."""
+    yield
+    for executor in (asyncdb._executor, asyncdb._outside_executor):
+        rest(executor)
+
+
+def rest(executor: ThreadPoolExecutor) -> None:
+    """Return when every thread of the executor has ended its work and given its connection back."""
+    everyone = len(executor._threads)
+    meeting = threading.Barrier(everyone) if everyone else None
+
+    def meet() -> None:
+        connections.close_all()
+        if meeting is not None:
+            meeting.wait(timeout=30)
+
+    for done in [executor.submit(meet) for _ in range(everyone)]:
+        done.result()
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from django.db import connections
 
 from supportbot import asyncdb
 from supportbot.accounts.models import Workspace
@@ -39,16 +38,14 @@ async def server(settings: Any) -> AsyncIterator[ModelServer]:
 
 
 @pytest.fixture
-def stored(transactional_db: None, workspace: Workspace) -> Iterator[Callable[[], Any]]:
-    """Return the call rows once the records under way are written; database threads give their connections back."""
+def stored(transactional_db: None, workspace: Workspace) -> Callable[[], Any]:
+    """Return the call rows once the records under way are written."""
 
     async def rows() -> list[LLMCall]:
         await gateway.close()
         return await asyncdb.db(lambda: list(LLMCall.objects.order_by("started_at")))
 
-    yield rows
-    for _ in range(asyncdb._executor._max_workers):
-        asyncdb._executor.submit(connections.close_all).result()
+    return rows
 
 
 @pytest.fixture
