@@ -76,7 +76,8 @@ async def test_forty_conversations_at_once(house: House, visitor: Visitor) -> No
 
     results = await asyncio.gather(*[one() for _ in range(40)])
     assert len({final["message"] for final, _ in results}) == 40
-    assert len({final["text"] for final, _ in results}) == 1
+    # Under a rush words alone choose what else is quoted; the best sentence is the same for all.
+    assert len({final["citations"][0]["quote"] for final, _ in results}) == 1
     for final, events in results:
         assert final["citations"]
         assert_whole(events)
