@@ -23,7 +23,8 @@ _CLOSING: Final = (
 )
 _CLOSING_LEAST: Final = 3
 _SOURCE: Final = re.compile(r'<source number="(\d+)"[^>]*>\n(.*?)\n</source>', re.DOTALL)
-_SENTENCE: Final = re.compile(r"(?<![^\s])[A-Z][^.!?\n|*_`#>‹›\[\]()]{40,160}\.(?=\s)")
+# Whole sentences: behind a label ("**Gifts:** We ...") stands half of one.
+_SENTENCE: Final = re.compile(r"(?:(?<=\n)|(?<=[.!?] ))[A-Z][^.!?\n|*_`#>‹›\[\]()]{40,160}\.(?=\s)")
 _QUOTES: Final = 3
 
 
@@ -54,6 +55,6 @@ def _quotations(prompt: str) -> list[str]:
     found = [
         f"{sentence.rstrip('.')} [{number}]."
         for number, text in _SOURCE.findall(prompt)
-        for sentence in _SENTENCE.findall(text + "\n")
+        for sentence in _SENTENCE.findall(f"\n{text}\n")
     ]
     return found[:_QUOTES]
