@@ -13,7 +13,7 @@ from django.utils.timezone import now
 from supportbot.chat import stream
 from supportbot.chat.models import Audience, Conversation, ConversationEvent
 from supportbot.chat.selectors import event_view
-from supportbot.chat.signals import NewEvent, Signal
+from supportbot.chat.signals import DeskRings, NewEvent, Signal
 from supportbot.errors import NotFound
 
 
@@ -46,7 +46,14 @@ def append_event(
     conversation.last_event_at = row.created_at
     conversation.save(update_fields=["last_seq", "last_public_seq", "last_event_at"])
     tell_after_commit(conversation.pk, NewEvent(row.seq, event_view(row)))
+    if conversation.mode != Conversation.Mode.ASSISTANT:
+        ring_desk(conversation)
     return row
+
+
+def ring_desk(conversation: Conversation) -> None:
+    """Let the desk of the conversation's workspace know, after the commit, that it looks different there."""
+    tell_after_commit(conversation.workspace_pk, DeskRings(str(conversation.pk)))
 
 
 def tell_after_commit(conversation_id: UUID, signal: Signal) -> None:

@@ -79,9 +79,32 @@ class Watched:
     """A reader lacks what was said so far; one in another process also wants what will be said."""
 
 
-Signal = NewEvent | Delta | Status | Typing | StopRequested | TurnsSuperseded | TurnWaiting | Watched
+@dataclass(frozen=True, slots=True)
+class AtWork:
+    """A person of the team has the conversation open; only colleagues hear of it.
+
+    `doing` is reading, replying, noting or gone. Who `asks` wants the others to say what they do.
+    """
+
+    user: str
+    who: str
+    doing: str
+    asks: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DeskRings:
+    """Told to a workspace in place of a conversation: at its desk, this conversation looks different now."""
+
+    conversation: str
+
+
+Signal = (
+    NewEvent | Delta | Status | Typing | StopRequested | TurnsSuperseded | TurnWaiting | Watched | AtWork | DeskRings
+)
 _KINDS: Final[dict[str, type[Any]]] = {
-    kind.__name__: kind for kind in (Delta, Status, Typing, StopRequested, TurnsSuperseded, TurnWaiting, Watched)
+    kind.__name__: kind
+    for kind in (Delta, Status, Typing, StopRequested, TurnsSuperseded, TurnWaiting, Watched, AtWork, DeskRings)
 }
 
 
