@@ -23,6 +23,7 @@ from kb.models import Recipe
 from kb.ports import embedder
 from supportbot.assistant.runner import runner
 from supportbot.celery import app as celery_app
+from supportbot.outbox.services import parked
 from supportbot.outbox.tasks import HEARTBEAT_KEY
 
 HEARTBEAT_MAX_AGE_SECONDS = 45
@@ -42,6 +43,8 @@ def readyz(request: HttpRequest) -> HttpResponse:
     body: dict[str, object] = {"ready": is_ready}
     if _may_see_details(request):
         body["checks"] = checks
+        # No reason to take this process out of service: another one would hear no better.
+        body["parked_announcements"] = _parked() if checks["database"] == checks["migrations"] == "ok" else None
     return JsonResponse(body, status=200 if is_ready else 503)
 
 
@@ -117,6 +120,13 @@ def _recipe() -> str:
 
 def _runner() -> str:
     return "stopped" if runner.has_died else "ok"
+
+
+def _parked() -> int | None:
+    try:
+        return parked().count()
+    except DatabaseError:  # gone since it was checked
+        return None
 
 
 CHECKS: dict[str, Callable[[], str]] = {

@@ -5,10 +5,13 @@ import time
 import pytest
 from django.core.cache import cache
 from django.test import Client
+from django.utils.timezone import now
 from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 
 from kb.models import Recipe
+from supportbot.ids import uuid7
+from supportbot.outbox.models import Announcement
 from supportbot.outbox.tasks import HEARTBEAT_KEY, heartbeat
 
 pytestmark = pytest.mark.django_db
@@ -43,6 +46,14 @@ def test_vectors_of_another_model_are_not_ready(client: Client) -> None:
     answer = client.get("/readyz")
     assert answer.status_code == 503
     assert "kb_reindex" in answer.json()["checks"]["recipe"]
+
+
+def test_parked_announcements_are_counted_and_take_nothing_out_of_service(client: Client) -> None:
+    assert client.get("/readyz").json()["parked_announcements"] == 0
+    Announcement.objects.create(topic="action_changed", object_id=uuid7(), workspace_id=uuid7(), parked_at=now())
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["parked_announcements"]) == (200, 1)
+    assert "parked_announcements" not in client.get("/readyz", headers={"Via": "1.1 proxy"}).json()
 
 
 @pytest.mark.parametrize(

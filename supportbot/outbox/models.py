@@ -5,7 +5,10 @@ from django.db.models.functions import Now
 
 
 class Announcement(models.Model):
-    """One thing that happened to one object. It carries ids only; whoever hears it reads the truth from the rows."""
+    """One thing that happened to one object. It carries ids only; whoever hears it reads the truth from the rows.
+
+    A parked one was refused too often: it is left alone until somebody asks for it, and holds nothing back.
+    """
 
     id = models.BigAutoField(primary_key=True)
     topic = models.CharField(max_length=40)
@@ -16,12 +19,14 @@ class Announcement(models.Model):
     delivered_at = models.DateTimeField(null=True)
     attempts = models.PositiveIntegerField(default=0)
     last_error = models.CharField(max_length=300, blank=True)
+    parked_at = models.DateTimeField(null=True)
 
     class Meta:
         indexes = [
             models.Index(
                 fields=["object_id", "id"], name="announcement_undelivered", condition=models.Q(delivered_at=None)
-            )
+            ),
+            models.Index(fields=["id"], name="announcement_parked", condition=~models.Q(parked_at=None)),
         ]
 
     def __str__(self) -> str:

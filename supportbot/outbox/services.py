@@ -2,7 +2,8 @@
 
 Invariants: an announcement is written in the transaction of the change it tells of. It counts as delivered in the
 transaction of its consumers, so a consumer that dies is asked again. While an object's older announcement is
-undelivered, its newer ones wait.
+undelivered, its newer ones wait; once it is parked they pass, and one that is heard has told for it, since all say the
+same: look at this object.
 """
 
 import logging
@@ -14,7 +15,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef
+from django.db.models import Exists, F, OuterRef, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.module_loading import import_string
@@ -25,6 +26,8 @@ from supportbot.outbox.models import Announcement
 logger = logging.getLogger(__name__)
 Consumer = Callable[[Announcement], None]
 MAX_PAUSE: Final = timedelta(minutes=5)
+# About twenty minutes of trying. An outage of the database does not count: then nothing can be written down.
+MAX_ATTEMPTS: Final = 12
 KEPT_AFTER_DELIVERY: Final = timedelta(days=7)
 
 
@@ -54,7 +57,7 @@ def _deliver_one() -> bool:
             for consumer in consumers(announcement.topic):
                 with _scope_of(announcement):
                     consumer(announcement)
-            Announcement.objects.filter(pk=announcement.pk).update(delivered_at=Now())
+            _mark_heard(announcement)
     except Exception as error:
         # The edge of a consumer's work: whatever it raised, the relay goes on and this announcement comes again.
         if announcement is None:
@@ -65,20 +68,38 @@ def _deliver_one() -> bool:
 
 
 def _claim() -> Announcement | None:
-    older = Announcement.objects.filter(object_id=OuterRef("object_id"), delivered_at=None, id__lt=OuterRef("id"))
+    moving = Announcement.objects.filter(delivered_at=None, parked_at=None)
+    older = moving.filter(object_id=OuterRef("object_id"), id__lt=OuterRef("id"))
     return (
-        Announcement.objects.select_for_update(skip_locked=True, no_key=True)
-        .filter(~Exists(older), delivered_at=None, due_at__lte=Now())
+        moving.select_for_update(skip_locked=True, no_key=True)
+        .filter(~Exists(older), due_at__lte=Now())
         .order_by("id")
         .first()
     )
 
 
+def _mark_heard(announcement: Announcement) -> None:
+    """Count it as delivered, and with it what was parked before it: whoever looked now has seen all there is."""
+    same = Announcement.objects.filter(object_id=announcement.object_id, topic=announcement.topic)
+    same.filter(delivered_at=None, id__lte=announcement.pk).update(delivered_at=Now(), parked_at=None)
+
+
 def _postpone(announcement: Announcement, error: Exception) -> None:
-    pause = min(timedelta(seconds=2 ** min(announcement.attempts, 10)), MAX_PAUSE)
+    """Try again after a pause that grows, or park what was refused too often."""
+    tried, moment = announcement.attempts + 1, timezone.now()
+    if tried >= MAX_ATTEMPTS:
+        logger.error("outbox: %s parked after %s attempts: see `manage.py outbox_parked`", announcement, tried)
     Announcement.objects.filter(pk=announcement.pk, delivered_at=None).update(
-        attempts=F("attempts") + 1, due_at=timezone.now() + pause, last_error=f"{type(error).__name__}: {error}"[:300]
+        attempts=F("attempts") + 1,
+        due_at=moment + min(timedelta(seconds=2 ** min(tried - 1, 10)), MAX_PAUSE),
+        last_error=_printable(f"{type(error).__name__}: {error}")[:300],
+        parked_at=moment if tried >= MAX_ATTEMPTS else None,
     )
+
+
+def _printable(text: str) -> str:
+    # A NUL or half a surrogate in an error's words would make the note itself fail, and the row come back for ever.
+    return "".join(char if char.isprintable() else " " for char in text)
 
 
 def _scope_of(announcement: Announcement) -> AbstractContextManager[None]:
@@ -90,6 +111,19 @@ def _scope_of(announcement: Announcement) -> AbstractContextManager[None]:
 def consumers(topic: str) -> list[Consumer]:
     """Return the functions that hear a topic, as the settings name them."""
     return [import_string(path) for path in settings.OUTBOX_CONSUMERS.get(topic, [])]
+
+
+def parked() -> QuerySet[Announcement]:
+    """Return what was refused too often, oldest first, whatever workspace it belongs to."""
+    return Announcement.objects.exclude(parked_at=None).filter(delivered_at=None).order_by("id")
+
+
+def retry_parked(announcement_id: int | None = None) -> int:
+    """Let one parked announcement, or all of them, be tried again from the start; return how many there were."""
+    chosen = parked() if announcement_id is None else parked().filter(pk=announcement_id)
+    released = chosen.update(parked_at=None, attempts=0, due_at=Now())
+    doorbell.ring()
+    return released
 
 
 def purge_delivered() -> int:

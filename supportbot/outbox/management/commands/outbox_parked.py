@@ -1,0 +1,54 @@
+"""Show what could not be announced to the rooms above, and try it again after the cause is mended."""
+
+import json
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from supportbot.outbox.models import Announcement
+from supportbot.outbox.services import parked, retry_parked
+
+
+class Command(BaseCommand):
+    help = "List the announcements that were parked after too many failures, or try them again."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--retry", metavar="ID", help="try this one again, or `all` of them")
+        parser.add_argument("--json", action="store_true", help="print one JSON object instead of words")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        facts = _retried(options["retry"]) if options["retry"] else _listed()
+        self.stdout.write(json.dumps(facts, ensure_ascii=False) if options["json"] else _words(facts))
+
+
+def _listed() -> dict[str, Any]:
+    return {"parked": [_entry(announcement) for announcement in parked()]}
+
+
+def _entry(announcement: Announcement) -> dict[str, Any]:
+    return {
+        "id": announcement.pk,
+        "topic": announcement.topic,
+        "object": str(announcement.object_id),
+        "workspace": str(announcement.workspace_id),
+        "attempts": announcement.attempts,
+        "since": announcement.created_at.isoformat(),
+        "error": announcement.last_error,
+    }
+
+
+def _retried(chosen: str) -> dict[str, Any]:
+    if chosen != "all" and not (chosen.isascii() and chosen.isdigit() and len(chosen) < 19):
+        raise CommandError(f"--retry takes the id of a parked announcement, or `all`; {chosen!r} is neither.")
+    released = retry_parked(None if chosen == "all" else int(chosen))
+    if not released and chosen != "all":
+        raise CommandError(f"There is no parked announcement {chosen}: `outbox_parked` lists them.")
+    return {"retried": released}
+
+
+def _words(facts: dict[str, Any]) -> str:
+    if "retried" in facts:
+        return f"{facts['retried']} will be tried again within seconds."
+    lines = [f"{row['id']}  {row['topic']} {row['object']}  {row['error']}" for row in facts["parked"]]
+    return "\n".join(lines) or "Nothing is parked."
