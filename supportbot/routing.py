@@ -4,6 +4,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from channels.routing import URLRouter
 from django.urls import path, re_path
 
+from supportbot.handoff.consumers import DeskConsumer
 from supportbot.widget.consumer import ChatConsumer
 
 UNKNOWN_PATH = 4404
@@ -22,6 +23,7 @@ class UnknownPath(AsyncWebsocketConsumer):
 websocket_application = URLRouter(
     [
         path("ws/v1/chat/", ChatConsumer.as_asgi()),  # type: ignore[arg-type,list-item]  # ASGI; the stubs know views only
+        path("ws/v1/desk/", DeskConsumer.as_asgi()),  # type: ignore[arg-type,list-item]  # as above
         re_path(r"", UnknownPath.as_asgi()),  # type: ignore[arg-type,list-item]  # as above
     ]
 )

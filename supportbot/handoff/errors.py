@@ -36,3 +36,28 @@ class NotAPerson(HandoffError):
     code = "not_a_person"
     status = 403
     default_message = "This key acts as a service, and only a person may do this: use a key that acts as a person."
+
+
+class BadFrame(HandoffError):
+    """A frame of the desk's socket that cannot be understood."""
+
+    code = "invalid_frame"
+    default_message = "This frame cannot be understood."
+
+
+class NotLoggedIn(HandoffError):
+    """Nobody is logged in to the desk with this browser, or not any more."""
+
+    code = "not_logged_in"
+    status = 401
+    close_code = 4401
+    default_message = "Log in to the desk again."
+
+
+class ForeignPage(HandoffError):
+    """The page that opens the desk's socket is not one of this installation."""
+
+    code = "origin_refused"
+    status = 403
+    close_code = 4403
+    default_message = "The desk's socket opens from this installation's own pages only."

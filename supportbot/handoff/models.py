@@ -101,6 +101,12 @@ class Ticket(TenantModel):
             models.Index(
                 fields=["state", "waiting_since"], condition=Q(state__in=["waiting", "snoozed"]), name="ticket_to_sweep"
             ),
+            # The desk reads its queue in this order, a page of thousands.
+            models.Index(
+                fields=["workspace", "state", "-priority", "waiting_since", "id"],
+                condition=Q(state__in=["waiting", "claimed", "snoozed"]),
+                name="ticket_queue",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -116,12 +122,32 @@ class Presence(TenantModel):
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     seen_at = models.DateTimeField(default=now)
+    is_away = models.BooleanField(default=False)  # by their own word, however often they are seen
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["workspace", "user"], name="presence_once")]
 
     def __str__(self) -> str:
         return f"{self.user_id} seen {self.seen_at:%F %T}"
+
+
+class CannedReply(TenantModel):
+    """A reply the team writes often. `{name}` and `{agent}` in its text are filled in where it is inserted."""
+
+    title = models.CharField(max_length=80)
+    text = models.TextField(max_length=4000)
+    locale = models.CharField(max_length=12, blank=True)  # none: for every language
+
+    class Meta:
+        ordering = ["title", "id"]
+        verbose_name_plural = "canned replies"
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "title"], name="canned_reply_title_once"),
+            models.CheckConstraint(condition=~Q(title="") & ~Q(text=""), name="canned_reply_says_something"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
 
 
 class OutgoingMail(TenantModel):

@@ -6,7 +6,9 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+SOON_LATE_AFTER: Final = timedelta(minutes=3)
 LATE_AFTER: Final = timedelta(minutes=5)
+SILENT_AFTER: Final = timedelta(minutes=10)
 EXPIRES_AFTER: Final = timedelta(hours=24)
 
 
@@ -35,6 +37,10 @@ def place_of(ticket_id: UUID, queue: Iterable[Waiting]) -> int | None:
 def is_late(since: datetime, now: datetime) -> bool:
     """Say whether somebody has waited longer than a customer should."""
     return now - since >= LATE_AFTER
+
+
+def is_soon_late(since: datetime, now: datetime) -> bool:
+    return now - since >= SOON_LATE_AFTER
 
 
 def is_given_up(since: datetime, now: datetime, *, has_address: bool) -> bool:

@@ -1,0 +1,162 @@
+"""The frames of `/ws/v1/desk/`, both ways. Their JSON Schemas are in `schemas/`, their meaning in docs/protocol.md.
+
+What an agent's browser sends is taken as strictly as a customer's: exactly the fields of its frame, of their kinds.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+
+from supportbot.chat.errors import InvalidClientId
+from supportbot.chat.texts import clean_client_id
+from supportbot.handoff.errors import BadFrame
+
+PROTOCOL: Final = 1
+MAX_FRAME_BYTES: Final = 16 * 1024
+MAX_SEQ: Final = 2**53 - 1
+_UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+# --- What an agent's browser says.
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """Begin; the queue follows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribe:
+    """Follow this conversation, and no other; `last_seq` is the last event that is shown already."""
+
+    conversation: UUID
+    last_seq: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    conversation: UUID
+    client_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    conversation: UUID
+    client_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentTyping:
+    """The agent is writing: `reply`, `note`, or no more (`reading`)."""
+
+    conversation: UUID
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """Somebody is still there; answered by `head`."""
+
+
+ClientFrame = Hello | Subscribe | Reply | Note | AgentTyping | Ping
+
+
+def _conversation(value: Any) -> UUID:
+    if not isinstance(value, str) or not _UUID.fullmatch(value):
+        raise ValueError("must be an id as the server sent it")
+    return UUID(value)
+
+
+def _seq(value: Any) -> int:
+    if type(value) is not int or not 0 <= value <= MAX_SEQ:
+        raise ValueError(f"must be a whole number from 0 to {MAX_SEQ}")
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("must be a text")
+    return value
+
+
+def _client_id(value: Any) -> str:
+    try:
+        return clean_client_id(_text(value))
+    except InvalidClientId as error:
+        raise ValueError("must be 1 to 128 visible ASCII characters") from error
+
+
+def _kind(value: Any) -> str:
+    if value not in ("reply", "note", "reading"):
+        raise ValueError("must be reply, note or reading")
+    return str(value)
+
+
+Field = Callable[[Any], Any]
+_WRITTEN: Final[Mapping[str, Field]] = {"conversation": _conversation, "client_id": _client_id, "text": _text}
+_OPTIONAL: Final = frozenset({"last_seq"})
+FRAMES: Final[Mapping[str, tuple[type[ClientFrame], Mapping[str, Field]]]] = {
+    "hello": (Hello, {}),
+    "subscribe": (Subscribe, {"conversation": _conversation, "last_seq": _seq}),
+    "reply": (Reply, _WRITTEN),
+    "note": (Note, _WRITTEN),
+    "typing": (AgentTyping, {"conversation": _conversation, "kind": _kind}),
+    "ping": (Ping, {}),
+}
+
+
+def parse_client_frame(text: str | None) -> ClientFrame:
+    """Return the frame; raises BadFrame naming the field and what is wrong with it."""
+    content = _object(text)
+    kind = content.pop("type", None)
+    if not isinstance(kind, str) or kind not in FRAMES:
+        raise BadFrame(f"The `type` of a frame is one of {', '.join(FRAMES)}.", fields={"type": ["Not a known frame."]})
+    made, fields = FRAMES[kind]
+    unknown = sorted(set(content) - set(fields))
+    if unknown:
+        raise BadFrame("A field of this frame is not known.", fields={repr(unknown[0][:40]): ["Not known here."]})
+    for name in fields:
+        if name not in content and name not in _OPTIONAL:
+            raise BadFrame(f"The field `{name}` is missing.", fields={name: ["Missing."]})
+    return made(**{name: _checked(name, fields[name], value) for name, value in content.items()})
+
+
+def _checked(name: str, field: Field, value: Any) -> Any:
+    try:
+        return field(value)
+    except ValueError as error:
+        raise BadFrame(f"The field `{name}` {error}.", fields={name: [f"It {error}."]}) from error
+
+
+def _object(text: str | None) -> dict[str, Any]:
+    if text is None:
+        raise BadFrame("Frames are text, not binary.")
+    if len(text) > MAX_FRAME_BYTES or len(text.encode("utf-8", "surrogatepass")) > MAX_FRAME_BYTES:
+        raise BadFrame(f"A frame has at most {MAX_FRAME_BYTES:,} bytes.")
+    try:
+        content = json.loads(text, object_pairs_hook=_unique)
+    except (ValueError, RecursionError) as error:
+        raise BadFrame("A frame is a JSON object with a `type`, each field named once.") from error
+    if not isinstance(content, dict):
+        raise BadFrame("A frame is a JSON object with a `type`.")
+    return content
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key stands twice")
+    return found
+
+
+def encode(kind: str, **fields: Any) -> str:
+    """Return the text of a server's frame; a field that is None is left out."""
+    named = {name: value for name, value in fields.items() if value is not None}
+    return orjson.dumps({"type": kind, **named}, option=orjson.OPT_UTC_Z).decode()

@@ -1,0 +1,210 @@
+"""The queue as the desk shows it: who, what, why, and how long it has been so; those first who must be answered next.
+
+A page is read, never the whole queue: thousands may be open.
+"""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from django.db.models import Count, Q, QuerySet
+from django.db.models.functions import Left
+
+from supportbot.accounts.models import User
+from supportbot.chat.models import Conversation, Message, Source
+from supportbot.handoff.models import HELD, OPEN, Priority, Reason, State, Ticket
+from supportbot.handoff.queue import is_late, is_soon_late
+from supportbot.handoff.selectors import tickets_in
+from supportbot.handoff.words import REASON_ICONS, REASONS, how_long, hue_of, initials
+
+ROWS_A_PAGE: Final = 50
+SHOWN: Final = ("open", "mine", "waiting", "all")
+MAX_SAID: Final = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One ticket in a list. `group` is where it stands there, `rank` its place: smaller ones first."""
+
+    ticket: str
+    conversation: str
+    group: str  # mine, waiting, colleagues, aside or ended
+    rank: list[float]
+    who: str
+    initials: str
+    hue: int
+    what: str
+    reason: str
+    icon: str
+    language: str
+    priority: str
+    since: str
+    since_at: str
+    level: str  # "", soon or late
+    holder: str
+    is_new: bool  # the customer said something that nobody has answered
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Rows under one heading; `more` are not shown."""
+
+    name: str
+    title: str
+    rows: tuple[Row, ...]
+    more: int
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a customer said last."""
+
+    text: str
+    at: datetime
+    is_unanswered: bool
+
+
+def counts_for(person: User) -> dict[str, int]:
+    """Return how many tickets of the workspace are with this person, waiting, aside and open at all."""
+    held = Q(assignee=person, state__in=HELD)
+    counts: dict[str, int] = Ticket.objects.filter(state__in=OPEN).aggregate(
+        mine=Count("id", filter=held),
+        waiting=Count("id", filter=Q(state=State.WAITING)),
+        open=Count("id"),
+    )
+    return counts
+
+
+def groups_for(person: User, now: datetime, *, shown: str = "open", page: int = 1) -> list[Group]:
+    """Return the workspace's tickets as this person's desk lists them; `page` counts from 1."""
+    if shown == "all":
+        newest = _paged(tickets_in().order_by("-created_at", "-id"), page)
+        return [_group("all", "All, newest first", newest, person, now)]
+    groups = [_group(name, title, _paged(found, page), person, now) for name, title, found in _open_groups(person)]
+    if shown != "open":
+        wanted = {"mine": ("mine", "aside"), "waiting": ("waiting",)}[shown]
+        groups = [group for group in groups if group.name in wanted]
+    return [group for group in groups if group.rows or group.name == "waiting"]
+
+
+def _open_groups(person: User) -> list[tuple[str, str, QuerySet[Ticket]]]:
+    # In the order of `queue.in_order`.
+    ordered = tickets_in().order_by("-priority", "waiting_since", "id")
+    mine = ordered.filter(assignee=person)
+    return [
+        ("mine", "With you", mine.filter(state=State.CLAIMED)),
+        ("waiting", "Waiting", ordered.filter(state=State.WAITING)),
+        ("aside", "Put aside by you", mine.filter(state=State.SNOOZED)),
+        ("colleagues", "With colleagues", ordered.filter(state__in=HELD).exclude(assignee=person)),
+    ]
+
+
+def found_rows(words: str, person: User, now: datetime) -> Group:
+    """Return tickets, ended ones included, whose customer, summary or contact holds the words; newest first."""
+    words = words.replace("\x00", "").strip()[:100]
+    customer = "conversation__customer__"
+    holds = Q()
+    for word in words.split()[:6]:
+        holds &= (
+            Q(**{f"{customer}name__icontains": word})
+            | Q(**{f"{customer}email__icontains": word})
+            | Q(**{f"{customer}external_id__iexact": word})
+            | Q(summary__icontains=word)
+            | Q(contact_email__icontains=word)
+        )
+    found = tickets_in().filter(holds) if words else tickets_in().none()
+    return _group("found", f"Found for “{words}”", _paged(found.order_by("-created_at", "-id"), 1), person, now)
+
+
+def rows_of(conversation_ids: Iterable[UUID], person: User, now: datetime) -> list[Row]:
+    """Return the row of the newest ticket of each conversation."""
+    newest = tickets_in().filter(conversation__in=list(conversation_ids)).order_by("conversation_id", "-id")
+    return _rows(list(newest.distinct("conversation_id")), person, now)
+
+
+def _paged(tickets: QuerySet[Ticket], page: int) -> list[Ticket]:
+    start = (page - 1) * ROWS_A_PAGE
+    return list(tickets[start : start + ROWS_A_PAGE + 1])  # one more than is shown says that there are more
+
+
+def _group(name: str, title: str, tickets: list[Ticket], person: User, now: datetime) -> Group:
+    more = max(0, len(tickets) - ROWS_A_PAGE)
+    return Group(name, title, tuple(_rows(tickets[:ROWS_A_PAGE], person, now)), more)
+
+
+def _rows(tickets: list[Ticket], person: User, now: datetime) -> list[Row]:
+    said = _said_in([ticket.conversation for ticket in tickets])
+    return [row_of(ticket, said.get(ticket.conversation_id), person, now) for ticket in tickets]
+
+
+def _said_in(conversations: list[Conversation]) -> dict[UUID, Said]:
+    """Return what each customer said last, by one query."""
+    answered = {conversation.pk: conversation.answered_seq for conversation in conversations}
+    messages = Message.objects.filter(conversation__in=list(answered), source=Source.CUSTOMER)
+    newest = messages.order_by("conversation_id", "-seq").distinct("conversation_id")
+    rows = newest.values_list("conversation_id", Left("text", MAX_SAID), "created_at", "seq")
+    return {one: Said(text, at, is_unanswered=seq > answered[one]) for one, text, at, seq in rows}
+
+
+def row_of(ticket: Ticket, said: Said | None, person: User, now: datetime) -> Row:
+    customer, group = ticket.conversation.customer, group_of(ticket, person)
+    is_new = said is not None and said.is_unanswered
+    since = _since(ticket, said)
+    return Row(
+        ticket=str(ticket.pk),
+        conversation=str(ticket.conversation_id),
+        group=group,
+        rank=[0 if group != "mine" or is_new else 1, -ticket.priority, ticket.waiting_since.timestamp()],
+        who=str(customer),
+        initials=initials(customer.name),
+        hue=hue_of(customer.pk),
+        what=_what(ticket, said),
+        reason=REASONS[Reason(ticket.reason)],
+        icon=REASON_ICONS[Reason(ticket.reason)],
+        language=ticket.language.partition("-")[0].upper(),
+        priority=Priority(ticket.priority).label if ticket.priority else "",
+        since=how_long(now - since),
+        since_at=since.isoformat(),
+        level=_level(ticket, since, now, is_new=is_new),
+        holder=ticket.assignee.display_name if ticket.assignee and group == "colleagues" else "",
+        is_new=is_new and ticket.is_open,
+    )
+
+
+def group_of(ticket: Ticket, person: User) -> str:
+    if not ticket.is_open:
+        return "ended"
+    if ticket.state == State.WAITING:
+        return "waiting"
+    if ticket.assignee_id != person.pk:
+        return "colleagues"
+    return "aside" if ticket.state == State.SNOOZED else "mine"
+
+
+def _what(ticket: Ticket, said: Said | None) -> str:
+    """Return the first line of what it is about: what the customer said last once somebody talks with them."""
+    newest = said.text if said else ""
+    words = (newest or ticket.summary) if ticket.state in HELD else (ticket.summary or newest)
+    return words.strip().partition("\n")[0] or "Nothing written yet"
+
+
+def _since(ticket: Ticket, said: Said | None) -> datetime:
+    """Return the moment from which this ticket's time counts: the wait, or else the customer's last words."""
+    if ticket.state == State.WAITING:
+        return ticket.waiting_since
+    if ticket.ended_at is not None:
+        return ticket.ended_at
+    claimed = ticket.claimed_at or ticket.waiting_since
+    return max(said.at, claimed) if said and said.is_unanswered else claimed
+
+
+def _level(ticket: Ticket, since: datetime, now: datetime, *, is_new: bool) -> str:
+    somebody_waits = ticket.state == State.WAITING or (ticket.state == State.CLAIMED and is_new)
+    if not somebody_waits:
+        return ""
+    return "late" if is_late(since, now) else "soon" if is_soon_late(since, now) else ""

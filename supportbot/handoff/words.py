@@ -1,0 +1,50 @@
+"""The desk's words for reasons, spans of time and people. Pure."""
+
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+from supportbot.handoff.models import Reason
+
+REASONS: Final = {
+    Reason.CUSTOMER_ASKED: "Asked for a person",
+    Reason.NO_ANSWER: "Not in our articles",
+    Reason.ACTION: "An action needs a person",
+    Reason.GUARDRAIL: "Stopped by a safety rule",
+    Reason.MODEL_DOWN: "The assistant was not available",
+    Reason.OTHER: "Another reason",
+}
+REASON_ICONS: Final = {
+    Reason.CUSTOMER_ASKED: "person",
+    Reason.NO_ANSWER: "book",
+    Reason.ACTION: "shield",
+    Reason.GUARDRAIL: "lock",
+    Reason.MODEL_DOWN: "alert",
+    Reason.OTHER: "flag",
+}
+HUES: Final = 4
+
+
+def how_long(time: timedelta) -> str:
+    """Return a span in its largest unit, rounded down: `now`, `5 min`, `2 h`, `3 days`."""
+    minutes = int(time.total_seconds() // 60)
+    if minutes < 1:
+        return "now"
+    if minutes < 60:
+        return f"{minutes} min"
+    if minutes < 24 * 60:
+        return f"{minutes // 60} h"
+    days = minutes // (24 * 60)
+    return "1 day" if days == 1 else f"{days} days"
+
+
+def initials(name: str) -> str:
+    """Return up to two letters that stand for a name: `Mara Lindner` is ML."""
+    words = [word for word in name.split() if word[0].isalnum()]
+    letters = [word[0] for word in (words[:1] + words[-1:] if len(words) > 1 else words)]
+    return "".join(letters).upper()
+
+
+def hue_of(person: UUID) -> int:
+    """Return which of the four quiet colours a person's initials stand on, always the same for one person."""
+    return person.int % HUES + 1
