@@ -27,8 +27,8 @@ APPROVE = "approve_action"
 
 
 def _amount(*validators: MinValueValidator) -> "models.DecimalField[Decimal | None, Decimal | None]":
-    """A column for money: up to nine digits and two decimals, as the arguments allow."""
-    return models.DecimalField(max_digits=11, decimal_places=2, null=True, blank=True, validators=validators)
+    """A column for money: nine digits and three decimals at most; `money.plain` writes as many as the currency has."""
+    return models.DecimalField(max_digits=12, decimal_places=3, null=True, blank=True, validators=validators)
 
 
 class MerchantConnection(TenantModel):
@@ -194,6 +194,9 @@ class Attempt(TenantModel):
     number = models.PositiveSmallIntegerField()
     started_at = models.DateTimeField(default=now, editable=False)
     sent_at = models.DateTimeField(null=True)  # set before the call: from here on something may have moved
+    was_answered = models.BooleanField(
+        default=False, db_default=False
+    )  # unclear as it was, the merchant has done with the call
     finished_at = models.DateTimeField(null=True)
     outcome = models.CharField(max_length=12, choices=Outcome.choices, blank=True)
     detail = models.CharField(max_length=200, blank=True)
@@ -228,7 +231,7 @@ class LedgerEntry(TenantModel):
     action = models.CharField(max_length=60)
     customer_id = models.UUIDField()
     order_id = models.CharField(max_length=60, blank=True)
-    amount = models.DecimalField(max_digits=11, decimal_places=2)
+    amount = models.DecimalField(max_digits=12, decimal_places=3)
     currency = models.CharField(max_length=3, blank=True)
     day = models.DateField()  # in the workspace's time zone
     status = models.CharField(max_length=8, choices=Status.choices, default=Status.RESERVED)

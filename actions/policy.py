@@ -31,6 +31,15 @@ class Rules:
     approval_above: Decimal | None = None
     window_days: int | None = None
 
+    @property
+    def has_figures(self) -> bool:
+        """Say whether any rule is an amount in `currency`."""
+        figures = (
+            self.max_per_order, self.max_per_customer_day, self.max_per_customer_year, self.max_per_workspace_day,
+            self.approval_above,
+        )  # fmt: skip
+        return any(figure is not None for figure in figures)
+
 
 @dataclass(frozen=True, slots=True)
 class Used:
@@ -93,11 +102,13 @@ def _exceeded(rules: Rules, amount: Decimal, used: Used) -> str:
 
 def _wants_a_person(rules: Rules, money: Money | None, used: Used) -> bool:
     """Above the threshold a person decides. Slices add up: by order and by the customer's day."""
-    if money is None or rules.approval_above is None:
+    if money is None:
         return False
-    # The threshold says nothing about another currency's amounts.
-    if money.currency != rules.currency:
+    # No figure of the rules says anything about another currency's amounts.
+    if money.currency != rules.currency and rules.has_figures:
         return True
+    if rules.approval_above is None:
+        return False
     return money.amount + max(used.order, used.customer_day) > rules.approval_above
 
 

@@ -14,7 +14,7 @@ from django.utils.timezone import now
 from actions import audit, ledger
 from actions.canonical import digest_of
 from actions.connectors.port import merchant
-from actions.errors import KeyReused, UnknownAction
+from actions.errors import InvalidArguments, KeyReused, UnknownAction
 from actions.facts import Facts, Order
 from actions.models import ActionPolicy, ActionRequest
 from actions.money import Money
@@ -142,7 +142,11 @@ def _prospect(wish: Wish, spec: WriteAction) -> Prospect:
     order = own_order(merchant(), wish.asked["order_id"], wish.merchant_id)
     if isinstance(order, Reason):
         return Prospect(reason=order)
-    terms = spec.terms(wish.asked, order)
+    try:
+        terms = spec.terms(wish.asked, order)
+    except InvalidArguments as error:
+        note_refusal("wish.refused", error, actor=wish.principal.actor, action=wish.action.name)
+        raise
     return Prospect(reason=terms) if isinstance(terms, Reason) else Prospect(order, terms)
 
 

@@ -8,10 +8,11 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Final, Protocol
 
 from actions.errors import InvalidArguments
-from actions.money import amount_of, plain
+from actions.money import AMOUNT, USUAL_DECIMALS, amount_of
 from actions.reading import UNSEEN, Number, shown_name
 
 Problems = dict[str, list[str]]
@@ -77,7 +78,10 @@ _ORDER_ID: Final = re.compile(r"#?[A-Za-z0-9][A-Za-z0-9_-]{0,39}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """Money above zero with at most two decimals, as text or as a JSON number written that way; becomes "12.50"."""
+    """Money above zero, as text or as a JSON number written that way; becomes "12.50".
+
+    A third decimal is kept for the currencies that have one: whose order it is decides, when its currency is known.
+    """
 
     description: str
 
@@ -85,12 +89,16 @@ class Amount:
         text = value.text if isinstance(value, Number) else value
         amount = amount_of(text) if isinstance(text, str) else None
         if amount is None or not amount:
-            _wrong(problems, at, 'Write an amount above zero with at most two decimals, such as "12.50".')
+            _wrong(problems, at, 'Write an amount above zero in digits, with a point before its decimals: "12.50".')
             return ""
-        return plain(amount)
+        return f"{amount:.{max(USUAL_DECIMALS, _decimals(amount))}f}"
 
     def json_schema(self) -> dict[str, Any]:
-        return {"type": "string", "description": self.description, "pattern": r"^[0-9]{1,9}(\.[0-9]{1,2})?$"}
+        return {"type": "string", "description": self.description, "pattern": f"^{AMOUNT.pattern}$"}
+
+
+def _decimals(amount: Decimal) -> int:
+    return -int(amount.as_tuple().exponent)
 
 
 @dataclass(frozen=True, slots=True)

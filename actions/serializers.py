@@ -2,12 +2,27 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from actions.cards import face_of, reason_of
 from actions.models import ActionPolicyVersion, ActionRequest
+from actions.money import plain
 from actions.selectors import Step
 from supportbot.web import ClosedSerializerMixin
+
+
+@extend_schema_field({"type": "string", "nullable": True, "example": "12.50"})
+class AmountField(serializers.Field[Any, Any, str | None, Any]):
+    """An amount of a row as its currency writes it: the column has decimals for every currency."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(source="*", read_only=True)
+        self.name = name
+
+    def to_representation(self, row: Any) -> str | None:
+        amount = getattr(row, self.name)
+        return None if amount is None else plain(amount, row.currency)
 
 
 class RowSerializer(serializers.Serializer[Any]):
@@ -32,6 +47,7 @@ class ActionRequestSerializer(serializers.ModelSerializer[ActionRequest]):
 
     customer = serializers.UUIDField(source="customer_id", read_only=True)
     conversation = serializers.UUIDField(source="conversation_id", read_only=True, allow_null=True)
+    amount = AmountField("amount")
     policy_version = serializers.IntegerField(source="policy_version.number", read_only=True)
     state = serializers.CharField(read_only=True)
     arguments = serializers.DictField(read_only=True)
@@ -82,6 +98,12 @@ class EmptyInput(ClosedSerializerMixin, serializers.Serializer[Any]):
 
 
 class RulesSerializer(serializers.ModelSerializer[ActionPolicyVersion]):
+    max_per_order = AmountField("max_per_order")
+    max_per_customer_day = AmountField("max_per_customer_day")
+    max_per_customer_year = AmountField("max_per_customer_year")
+    max_per_workspace_day = AmountField("max_per_workspace_day")
+    approval_above = AmountField("approval_above")
+
     class Meta:
         model = ActionPolicyVersion
         fields = [

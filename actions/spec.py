@@ -114,7 +114,8 @@ class WriteAction(Action):
 
     @abstractmethod
     def terms(self, asked: Arguments, order: Order) -> Terms | Reason:
-        """Make the wish complete, or say why it makes no sense for this order."""
+        """Make the wish complete, or say why it makes no sense for this order; raises InvalidArguments for what only
+        the order shows to be wrongly written."""
 
     @abstractmethod
     def obstacle(self, arguments: Arguments, facts: Facts) -> Reason | None:

@@ -51,7 +51,8 @@ class ProcessDied(BaseException):
 class FakeShop:
     """Orders, books and faults. `faults` are taken one per command, in order: "" is none.
 
-    commit_then_silence: done, reply lost. silence: not done, no reply. refuse_connection: never arrived.
+    commit_then_silence: done, reply lost. silence: not done, no reply. refuse_connection: never
+    arrived.
     die_before: the caller dies before the work. die_after: the work is done, then the caller dies.
     """
 
@@ -144,7 +145,9 @@ class FakeShop:
             return DidNot("amount_above_remaining", "That is more than is left.", is_final=True)
         self.change_order(order.id, refunded=order.refunded + amount)
         self.refunds.append(Refund(order.id, amount, order.currency, key))
-        return Happened({"refund": f"RF-{len(self.refunds)}", "amount": plain(amount), "payment": order.payment})
+        return Happened(
+            {"refund": f"RF-{len(self.refunds)}", "amount": plain(amount, order.currency), "payment": order.payment}
+        )
 
     def _change_address(self, order: Order, call: Call, key: str) -> Outcome:
         if not order.is_before_shipping:

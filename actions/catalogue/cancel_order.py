@@ -37,7 +37,12 @@ class CancelOrder(WriteAction):
 
     def terms(self, asked: Arguments, order: Order) -> Terms | Reason:
         money = order.remaining
-        arguments = {**asked, "order_id": order.id, "amount": plain(money.amount), "currency": money.currency}
+        arguments = {
+            **asked,
+            "order_id": order.id,
+            "amount": plain(money.amount, money.currency),
+            "currency": money.currency,
+        }
         return Terms(arguments, money, {"payment": order.payment})
 
     def obstacle(self, arguments: Arguments, facts: Facts) -> Reason | None:

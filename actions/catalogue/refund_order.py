@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from actions.errors import InvalidArguments
 from actions.facts import Arguments, Facts, Order
-from actions.money import Money, plain
+from actions.money import Money, decimals_of, is_amount_in, plain
 from actions.reasons import Reason
 from actions.schema import Amount, Count, Listing, OrderId, Shape, Text
 from actions.spec import Call, Face, Limits, Risk, Row, Terms, WriteAction, label, money_of, short, spoken_amount
@@ -59,7 +60,7 @@ class RefundOrder(WriteAction):
         if "items" in asked:
             money = _worth(asked["items"], order)
         elif "amount" in asked:
-            money = Money(Decimal(asked["amount"]), order.currency)
+            money = _asked_for(asked["amount"], order.currency)
         else:
             money = order.remaining
         if isinstance(money, Reason):
@@ -67,7 +68,7 @@ class RefundOrder(WriteAction):
         items = [{"sku": sku, "quantity": count} for sku, count in _counted(asked.get("items", ())).items()]
         arguments = {
             "order_id": order.id,
-            "amount": plain(money.amount),
+            "amount": plain(money.amount, money.currency),
             "currency": money.currency,
             "reason": asked["reason"],
             **({"items": items} if items else {}),
@@ -120,6 +121,14 @@ class RefundOrder(WriteAction):
             "to": short(result.get("payment")),
             "reference": short(result.get("refund")),
         }
+
+
+def _asked_for(text: str, currency: str) -> Money:
+    if not is_amount_in(text, currency):
+        decimals = decimals_of(currency)
+        most = f"at most {decimals}" if decimals else "no"
+        raise InvalidArguments(fields={"amount": [f"The order is in {currency}, whose amounts have {most} decimals."]})
+    return Money(Decimal(text), currency)
 
 
 def _worth(items: Sequence[Mapping[str, Any]], order: Order) -> Money | Reason:

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from actions.facts import Address, Line, Order
-from actions.money import CURRENCY, amount_of
+from actions.money import CURRENCY, is_amount_in
 
 
 class NotAnOrder(ValueError):
@@ -22,30 +22,31 @@ def order_of(data: Any) -> Order:
 
 
 def _order(data: Mapping[str, Any]) -> Order:
+    currency = _currency(data["currency"])
     return Order(
         id=_text(data["id"]),
         customer=_text(data["customer"]),
         status=_text(data["status"]),
-        currency=_currency(data["currency"]),
-        total=_amount(data["total"]),
-        refunded=_amount(data["refunded"]),
+        currency=currency,
+        total=_amount(data["total"], currency),
+        refunded=_amount(data["refunded"], currency),
         placed_at=_moment(data["placed_at"]),
         shipped_at=_moment(data["shipped_at"]) if data.get("shipped_at") else None,
         delivered_at=_moment(data["delivered_at"]) if data.get("delivered_at") else None,
         expected_on=_text(data.get("expected_on", "")),
-        lines=tuple(_line(line) for line in data["items"]),
+        lines=tuple(_line(line, currency) for line in data["items"]),
         address=Address(**{name: _text(data["address"][name]) for name in Address.__slots__}),
         payment=_text(data["payment"]),
     )
 
 
-def _line(data: Mapping[str, Any]) -> Line:
+def _line(data: Mapping[str, Any], currency: str) -> Line:
     return Line(
         sku=_text(data["sku"]),
         name=_text(data["name"]),
         quantity=int(data["quantity"]),
-        price=_amount(data["price"]),
-        refunded=_amount(data["refunded"]),
+        price=_amount(data["price"], currency),
+        refunded=_amount(data["refunded"], currency),
     )
 
 
@@ -56,11 +57,10 @@ def _text(value: Any) -> str:
     return "".join(char for char in value if char.isprintable())[:200]
 
 
-def _amount(value: Any) -> Decimal:
-    amount = amount_of(value)
-    if amount is None:
-        raise ValueError("not an amount")
-    return amount
+def _amount(value: Any, currency: str) -> Decimal:
+    if not is_amount_in(value, currency):
+        raise ValueError("not an amount in this currency")
+    return Decimal(value)
 
 
 def _currency(value: Any) -> str:

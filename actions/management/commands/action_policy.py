@@ -7,7 +7,7 @@ from typing import Any, Final
 from django.core.management.base import CommandError, CommandParser
 
 from actions.models import ActionPolicy
-from actions.money import amount_of
+from actions.money import amount_of, plain
 from actions.policies import allow_approval, approvers_of, change_rules, forbid_approval, policy_of, rules_of, switch
 from actions.registry import action_named
 from supportbot.accounts.commands import WorkspaceCommand
@@ -87,7 +87,10 @@ def _told(name: str, policy: ActionPolicy) -> dict[str, Any]:
         "is_enabled": rules.is_enabled,
         "version": rules.number,
         "currency": rules.currency,
-        **{rule: str(value) if isinstance(value, Decimal) else value for rule, value in values.items()},
+        **{
+            rule: plain(value, rules.currency) if isinstance(value, Decimal) else value
+            for rule, value in values.items()
+        },
         "is_shadow": rules.is_shadow,
         "approvers": [person.username for person in approvers_of(policy)],
     }
