@@ -80,14 +80,15 @@ def _carry_out(attempt: Attempt) -> Result:
         return DidNot(error.code, error.message, is_final=False)
     if obstacle is not None:
         # It may be our own earlier attempt, arrived late, that stands in the way.
-        return _by_key(shop, request, obstacle.code) if was_sent else Blocked(obstacle)
+        return _by_key(shop, request, Unclear(obstacle.code)) if was_sent else Blocked(obstacle)
     return _send(shop, attempt, was_sent=was_sent) if _mark_sent(attempt) else Lost()
 
 
-def _by_key(shop: Merchant, request: ActionRequest, cause: str) -> Found:
+def _by_key(shop: Merchant, request: ActionRequest, unclear: Unclear) -> Found:
     """Ask what became of the key. "Never seen" is no proof yet: what was sent may still be on its way."""
     found = shop.find(str(request.pk))
-    return Unclear(cause) if isinstance(found, NeverSeen) else found
+    # Unclear twice: what is known of the call itself is kept.
+    return unclear if isinstance(found, NeverSeen | Unclear) else found
 
 
 def _own_order_now(shop: Merchant, request: ActionRequest) -> Order | Reason:
@@ -123,10 +124,10 @@ def _send(shop: Merchant, attempt: Attempt, *, was_sent: bool) -> Found:
     call = write_action(request.action).call(request.arguments, customer or "")
     outcome = shop.run(call, idempotency_key=str(request.pk))
     if isinstance(outcome, Unclear):
-        return _by_key(shop, request, outcome.cause)
+        return _by_key(shop, request, outcome)
     # A no to this attempt says nothing of an earlier one; the key knows of both.
     is_no = isinstance(outcome, DidNot) and outcome.is_final
-    return _by_key(shop, request, "refused") if is_no and was_sent else outcome
+    return _by_key(shop, request, Unclear("refused", was_answered=True)) if is_no and was_sent else outcome
 
 
 @transaction.atomic
@@ -158,7 +159,10 @@ def _finish(attempt: Attempt, result: Result) -> None:
             outcome, detail = Attempt.Outcome.UNCLEAR, cause
         case _:
             outcome, detail = Attempt.Outcome.UNCLEAR, ""
-    Attempt.objects.filter(pk=attempt.pk).update(outcome=outcome, detail=detail[:200], finished_at=now())
+    was_answered = isinstance(result, Unclear) and result.was_answered
+    Attempt.objects.filter(pk=attempt.pk).update(
+        outcome=outcome, detail=detail[:200], was_answered=was_answered, finished_at=now()
+    )
 
 
 def succeed(request: ActionRequest, happened: Happened) -> None:

@@ -7,14 +7,14 @@ import json
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Max, Q
+from django.db.models import Q
 from django.utils.timezone import now
 from kombu.exceptions import OperationalError
 
@@ -33,8 +33,10 @@ from supportbot.accounts.scope import across_workspaces, workspace_scope
 logger = logging.getLogger(__name__)
 BATCH: Final = 200
 LOOKS_PER_SWEEP: Final = 20
-# What was sent is surely off the wire by then, so "never seen" means that it did not happen.
-SETTLED_AFTER: Final = timedelta(seconds=60)
+# "Never seen" means that it did not happen once no call can be under way any more. A merchant may hold a call that we
+# gave up waiting for; one that it has answered is over, and its books may only lag behind a little.
+SETTLED_AFTER: Final = timedelta(seconds=150)
+SETTLED_AFTER_ANSWER: Final = timedelta(seconds=15)
 LONGEST_PAUSE: Final = timedelta(hours=1)
 # A request that was handed over has been taken by then, unless its message was lost.
 HANDED_OVER: Final = timedelta(seconds=2)
@@ -87,7 +89,7 @@ def reconcile(request_id: UUID) -> None:
             succeed(request, found)
         elif isinstance(found, DidNot) and found.is_final:
             fail(request, refusal_of(found))
-        elif isinstance(found, NeverSeen) and _is_off_the_wire(request):
+        elif isinstance(found, NeverSeen) and _settles_at(request) <= now():
             fail(request, Reason("not_carried_out"))
         else:
             _look_later(request)
@@ -100,15 +102,25 @@ def _locked_unknown(request_id: UUID) -> Iterator[ActionRequest | None]:
         yield request if request.state == State.UNKNOWN else None
 
 
-def _is_off_the_wire(request: ActionRequest) -> bool:
-    last = Attempt.objects.filter(request_id=request.pk).aggregate(last=Max("sent_at"))["last"]
-    return last is None or last <= now() - SETTLED_AFTER
+def _settles_at(request: ActionRequest) -> datetime:
+    """Return when every call of this request is surely over, so that "never seen" is an answer."""
+    sent = Attempt.objects.filter(request_id=request.pk, sent_at__isnull=False)
+    ends = [
+        attempt.sent_at + (SETTLED_AFTER_ANSWER if attempt.was_answered else SETTLED_AFTER)
+        for attempt in sent
+        if attempt.sent_at is not None
+    ]
+    return max(ends, default=request.changed_at)
 
 
 def _look_later(request: ActionRequest) -> None:
-    """Ask again after half the time it has been unknown: soon at first, hourly in the end."""
-    pause = min(max((now() - request.changed_at) / 2, FIRST_LOOK), LONGEST_PAUSE)
-    ActionRequest.objects.filter(pk=request.pk, state=State.UNKNOWN).update(due_at=now() + pause)
+    """Ask again after half the time it has been unknown: soon at first, hourly in the end, and once when it settles."""
+    moment = now()
+    due_at = moment + min(max((moment - request.changed_at) / 2, FIRST_LOOK), LONGEST_PAUSE)
+    settles_at = _settles_at(request)
+    if moment < settles_at < due_at:
+        due_at = settles_at
+    ActionRequest.objects.filter(pk=request.pk, state=State.UNKNOWN).update(due_at=due_at)
 
 
 def expire_waiting() -> None:

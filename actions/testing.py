@@ -51,8 +51,8 @@ class ProcessDied(BaseException):
 class FakeShop:
     """Orders, books and faults. `faults` are taken one per command, in order: "" is none.
 
-    commit_then_silence: done, reply lost. silence: not done, no reply. refuse_connection: never
-    arrived.
+    commit_then_silence: done, reply lost. silence: not done, no reply. nonsense: not done, answered 500.
+    refuse_connection: never arrived.
     die_before: the caller dies before the work. die_after: the work is done, then the caller dies.
     """
 
@@ -104,6 +104,8 @@ class FakeShop:
             return DidNot("not_sent", "", is_final=False)
         if fault == "silence":
             return Unclear("no answer")
+        if fault == "nonsense":
+            return Unclear("answered 500", was_answered=True)
         if fault == "die_before":
             raise ProcessDied
         outcome = self._decide(call, idempotency_key)

@@ -30,7 +30,14 @@ class NotSent(Exception):
 
 
 class NoAnswer(Exception):
-    """The request was sent, or a part of it, and no usable answer came: anything can have happened."""
+    """The request was sent, or a part of it, and no usable answer came: anything can have happened.
+
+    `status` is that of an answer which came but says nothing, 0 where none began: the call may still be under way.
+    """
+
+    def __init__(self, cause: str, *, status: int = 0) -> None:
+        super().__init__(cause)
+        self.status = status
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +71,21 @@ def exchange(method: str, url: str, *, body: bytes, headers: Mapping[str, str], 
     cut.daemon = True
     cut.start()
     try:
-        connection.request(method, target.path, body or None, {"Host": target.host_header, **headers})
-        return _read(connection.getresponse())
-    except (OSError, http.client.HTTPException) as error:
-        raise NoAnswer(type(error).__name__) from error
+        return _read(_response(connection, method, target, body, headers))
     finally:
         cut.cancel()
         connection.close()
+
+
+def _response(
+    connection: http.client.HTTPConnection, method: str, target: Target, body: bytes, headers: Mapping[str, str]
+) -> http.client.HTTPResponse:
+    """Send the request; return once the answer's head is here."""
+    try:
+        connection.request(method, target.path, body or None, {"Host": target.host_header, **headers})
+        return connection.getresponse()
+    except (OSError, http.client.HTTPException) as error:
+        raise NoAnswer(type(error).__name__) from error
 
 
 def checked_target(url: str) -> Target:
@@ -133,11 +148,14 @@ def _cut(sock: socket.socket) -> None:
 def _read(response: http.client.HTTPResponse) -> Answer:
     kind = response.getheader("Content-Type", "").partition(";")[0].strip().lower()
     if kind != "application/json" or response.getheader("Content-Encoding"):
-        raise NoAnswer(f"answered {response.status} without JSON")
-    raw = response.read(MAX_ANSWER_BYTES + 1)
+        raise NoAnswer(f"answered {response.status} without JSON", status=response.status)
+    try:
+        raw = response.read(MAX_ANSWER_BYTES + 1)
+    except (OSError, http.client.HTTPException) as error:
+        raise NoAnswer(f"answered {response.status} in part", status=response.status) from error
     if len(raw) > MAX_ANSWER_BYTES:
-        raise NoAnswer("answered more than 1 MiB")
+        raise NoAnswer("answered more than 1 MiB", status=response.status)
     try:
         return Answer(response.status, json.loads(raw))
     except (ValueError, RecursionError) as error:
-        raise NoAnswer(f"answered {response.status} with broken JSON") from error
+        raise NoAnswer(f"answered {response.status} with broken JSON", status=response.status) from error

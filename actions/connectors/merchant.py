@@ -22,6 +22,8 @@ READ_SECONDS: Final = 4.0
 RUN_SECONDS: Final = 8.0
 # The merchant asks for patience: nothing was done.
 _LATER: Final = frozenset({408, 425, 429})
+# A gateway's word: what stands behind it may still be at work.
+_IN_BETWEEN: Final = frozenset({502, 504})
 
 
 def connected_merchant() -> "HttpMerchant":
@@ -57,7 +59,7 @@ class HttpMerchant:
         except NotSent as error:
             return DidNot("not_sent", str(error), is_final=False)
         except NoAnswer as error:
-            return Unclear(str(error))
+            return Unclear(str(error), was_answered=_is_over(error.status))
         return _outcome(answer)
 
     def find(self, idempotency_key: str) -> Found:
@@ -117,7 +119,12 @@ def _outcome(answer: Answer) -> Outcome:
     # 409: the key is known with other content. What became of it, only `find` can tell.
     if 400 <= answer.status < 500 and answer.status != 409:
         return _refusal(answer.body, answer.status)
-    return Unclear(f"answered {answer.status}")
+    return Unclear(f"answered {answer.status}", was_answered=_is_over(answer.status))
+
+
+def _is_over(status: int) -> bool:
+    """Say whether an answer means that the merchant has done with the call; 0 is none."""
+    return status != 0 and status not in _IN_BETWEEN
 
 
 def _refusal(body: Any, status: int) -> DidNot:

@@ -31,9 +31,10 @@ class DidNot:
 @dataclass(frozen=True, slots=True)
 class Unclear:
     """Sent, without an answer that says anything: it may have moved. The merchant is asked by key, nothing is re-sent
-    blind."""
+    blind. `was_answered`: the merchant has done with this call, it is not under way any more."""
 
     cause: str
+    was_answered: bool = False
 
 
 @dataclass(frozen=True, slots=True)

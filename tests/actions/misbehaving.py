@@ -28,7 +28,7 @@ class Misbehaving:
 
     def _answer(self, caller: socket.socket) -> None:
         try:
-            self.heard.append(caller.recv(65_536))
+            self.heard.append(_request(caller))
             if not self.pause:
                 caller.sendall(self.answer)
                 return
@@ -38,6 +38,18 @@ class Misbehaving:
                     return
         except OSError:  # the client has had enough
             return
+
+
+def _request(caller: socket.socket) -> bytes:
+    """Return the whole request: a connection closed over unread bytes is reset, and takes the answer with it."""
+    heard = b""
+    while b"\r\n\r\n" not in heard and (more := caller.recv(65_536)):
+        heard += more
+    head, _, body = heard.partition(b"\r\n\r\n")
+    [length] = [int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")] or [0]
+    while len(body) < length and (more := caller.recv(65_536)):
+        body += more
+    return head + b"\r\n\r\n" + body
 
 
 @contextmanager

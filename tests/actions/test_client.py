@@ -34,31 +34,32 @@ def at(settings: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    "answer",
+    ("answer", "is_over"),
     [
-        reply("500 Oops", b'{"code": "x"}'),
-        reply("502 Bad Gateway", b"<html>502</html>", kind="text/html"),
-        reply("200 OK", b"<html>fine</html>", kind="text/html"),
-        reply("200 OK", b"{broken"),
-        reply("200 OK", b"[" * 100_000),
-        reply("200 OK", b"[1]"),
-        reply("200 OK", b'{"a": "' + b"x" * MAX_ANSWER_BYTES + b'"}'),
-        reply("200 OK", b"\x1f\x8b", more="Content-Encoding: gzip\r\n"),
-        reply("302 Found", b"{}", more="Location: http://169.254.169.254/\r\n"),
-        reply("409 Conflict", b'{"code": "key_reused"}'),
-        b"",
-        b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{",
-        b"SSH-2.0-OpenSSH\r\n",
+        (reply("500 Oops", b'{"code": "x"}'), True),
+        (reply("502 Bad Gateway", b"<html>502</html>", kind="text/html"), False),
+        (reply("200 OK", b"<html>fine</html>", kind="text/html"), True),
+        (reply("200 OK", b"{broken"), True),
+        (reply("200 OK", b"[" * 100_000), True),
+        (reply("200 OK", b"[1]"), True),
+        (reply("200 OK", b'{"a": "' + b"x" * MAX_ANSWER_BYTES + b'"}'), True),
+        (reply("200 OK", b"\x1f\x8b", more="Content-Encoding: gzip\r\n"), True),
+        (reply("302 Found", b"{}", more="Location: http://169.254.169.254/\r\n"), True),
+        (reply("409 Conflict", b'{"code": "key_reused"}'), True),
+        (b"", False),
+        (b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{", True),
+        (b"SSH-2.0-OpenSSH\r\n", False),
     ],
     ids=[
         "500", "502-html", "html", "broken", "deep", "list", "huge", "compressed", "redirect", "conflict", "hang-up",
         "cut", "no-http",
     ],
 )  # fmt: skip
-def test_no_usable_answer_to_a_command_is_unclear(at: Any, answer: bytes) -> None:
+def test_no_usable_answer_to_a_command_is_unclear(at: Any, answer: bytes, is_over: bool) -> None:
     with misbehaving(answer) as server:
         merchant = at(server.port)
-        assert isinstance(merchant.run(CALL, idempotency_key="k"), Unclear)
+        outcome = merchant.run(CALL, idempotency_key="k")
+        assert isinstance(outcome, Unclear) and outcome.was_answered is is_over
         assert isinstance(merchant.find("k"), Unclear)
         with pytest.raises(MerchantUnavailable):
             merchant.order("A-1")

@@ -16,7 +16,7 @@ from actions.models import ActionRequest, Attempt, AuditEntry, LedgerEntry
 from actions.publisher import Publisher
 from actions.registry import write_action
 from actions.states import FINAL, State
-from actions.sweeping import hand_over, sweep
+from actions.sweeping import SETTLED_AFTER, SETTLED_AFTER_ANSWER, hand_over, sweep
 from actions.tasks import expire_waiting, run_request, write_down_heads
 from actions.tasks import sweep as sweep_task
 from actions.testing import FakeShop, ProcessDied, make_due, run_queued
@@ -135,12 +135,46 @@ def test_unknown_and_never_seen_ends_as_not_carried_out(queued: ActionRequest, s
     sweep()
     # What was sent a moment ago may still arrive: "never seen" is no answer yet.
     assert state_of(queued)[0] == State.UNKNOWN
-    moment = queued.created_at.replace(year=2000)
-    Attempt.objects.update(sent_at=moment)
-    make_due()
+    sent_long_ago(SETTLED_AFTER - timedelta(seconds=20))
+    sweep()
+    assert state_of(queued)[0] == State.UNKNOWN
+    # The look that settles it is not put off further than it must be.
+    assert queued.due_at is not None and queued.due_at <= now() + timedelta(seconds=20)
+    sent_long_ago(SETTLED_AFTER)
     sweep()
     assert state_of(queued) == (State.FAILED, "not_carried_out")
     assert shop.refunds == [] and LedgerEntry.objects.get().status == LedgerEntry.Status.RELEASED
+
+
+def sent_long_ago(ago: timedelta) -> None:
+    """Let all calls lie this far back, and a look be due."""
+    Attempt.objects.update(sent_at=now() - ago)
+    make_due()
+
+
+def test_an_answer_without_sense_settles_sooner_than_silence(queued: ActionRequest, shop: FakeShop) -> None:
+    """The merchant has done with a call that it answered; only its books may lag behind."""
+    shop.faults = ["nonsense"] * MAX_ATTEMPTS
+    for _ in range(MAX_ATTEMPTS):
+        make_due()
+        run_queued()
+    assert state_of(queued)[0] == State.UNKNOWN
+    sent_long_ago(SETTLED_AFTER_ANSWER - timedelta(seconds=5))
+    sweep()
+    assert state_of(queued)[0] == State.UNKNOWN
+    sent_long_ago(SETTLED_AFTER_ANSWER)
+    sweep()
+    assert state_of(queued) == (State.FAILED, "not_carried_out")
+
+
+def test_one_silence_among_answers_is_waited_for(queued: ActionRequest, shop: FakeShop) -> None:
+    shop.faults = ["nonsense", "silence", "nonsense", "nonsense", "nonsense"]
+    for _ in range(MAX_ATTEMPTS):
+        make_due()
+        run_queued()
+    sent_long_ago(SETTLED_AFTER_ANSWER)
+    sweep()
+    assert state_of(queued)[0] == State.UNKNOWN
 
 
 def test_a_merchant_that_was_never_reached_fails_openly(queued: ActionRequest, shop: FakeShop) -> None:
