@@ -5,8 +5,10 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from supportbot.assistant.calls import Place, ToolResult
+from supportbot.assistant.errors import BadArguments, NoSuchTool, RepeatedCall, ToolRefused, TooManyCalls, TooManySteps
 from supportbot.assistant.guarded import action_specs, use_action
 from supportbot.assistant.limits import MAX_CALLS
+from supportbot.assistant.onrecord import put_on_record
 from supportbot.assistant.texts import say
 from supportbot.chat.models import Conversation
 from supportbot.handoff import services as handoff
@@ -27,8 +29,13 @@ REQUEST_HUMAN: Final = ToolSpec(
 
 
 def tools_for(conversation: Conversation, language: str) -> tuple[ToolSpec, ...]:
-    """Return the tools of a turn in this conversation."""
-    return (REQUEST_HUMAN, *action_specs(conversation, language))
+    """Return the tools of a turn in this conversation; a visitor has no orders, and so no actions."""
+    return (REQUEST_HUMAN,) if conversation.customer.is_anonymous else (REQUEST_HUMAN, *action_specs(language))
+
+
+def tools_after_signing_in(conversation: Conversation, language: str) -> tuple[ToolSpec, ...]:
+    """Return what a visitor could ask for as a known customer; nothing for who is one already."""
+    return action_specs(language) if conversation.customer.is_anonymous else ()
 
 
 class Tools:
@@ -39,22 +46,38 @@ class Tools:
         self._asked: set[tuple[str, str]] = set()
 
     def use(self, call: ToolCall, place: Place) -> ToolResult:
-        """Carry out one call, or say to the model why not. Raises LeaseLost."""
+        """Carry out one call, or say to the model and to the record why not. Raises LeaseLost."""
+        try:
+            self._check(call, place)
+            return _request_human(call, place) if call.name == REQUEST_HUMAN.name else use_action(call, place)
+        except ToolRefused as refusal:
+            if place.position <= MAX_CALLS:  # of a flood, its first call stands for the rest
+                put_on_record(refusal, place, tool=call.name)
+            return ToolResult(refusal.message)
+
+    def _check(self, call: ToolCall, place: Place) -> None:
+        """Raise ToolRefused for what was not offered, is too much, or was asked before."""
         if call.name not in self._offered:
-            return ToolResult("There is no such tool.")
+            raise NoSuchTool()
         if place.position >= MAX_CALLS:
-            return ToolResult(f"At most {MAX_CALLS} calls at once.")
+            raise TooManyCalls()
         wish = _wish_of(call)
         if wish in self._asked:
-            return ToolResult("You have asked exactly this before: go by the first answer.")
+            raise RepeatedCall()
         self._asked.add(wish)
-        return _request_human(call, place) if call.name == REQUEST_HUMAN.name else use_action(call, place)
+
+
+def end_of_steps(place: Place) -> ToolResult:
+    """Return how a turn ends whose model asks for tools without end: on record, and with the offer of a person."""
+    refusal = TooManySteps()
+    put_on_record(refusal, place)
+    return ToolResult(refusal.message, offers_human=True)
 
 
 def _request_human(call: ToolCall, place: Place) -> ToolResult:
     arguments = parse_arguments(call.arguments)
     if arguments is None or set(arguments) - {"reason"} or not isinstance(arguments.get("reason", ""), str):
-        return ToolResult('The arguments must be a JSON object like {"reason": "..."}.')
+        raise BadArguments()
     summary = arguments.get("reason", "").strip()[:MAX_REASON_CHARACTERS]
     handoff.request(place.claim.conversation_id, reason="customer_asked", by="assistant", summary=summary)
     return ToolResult("A person was asked to take over.", closing=say("to_person", place.language))

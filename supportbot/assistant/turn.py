@@ -26,7 +26,7 @@ from supportbot.assistant.limits import (
     STILL_WORKING_AFTER_SECONDS,
 )
 from supportbot.assistant.texts import say
-from supportbot.assistant.tools import Tools
+from supportbot.assistant.tools import Tools, end_of_steps
 from supportbot.assistant.voice import Voice
 from supportbot.asyncdb import db, outside
 from supportbot.chat.errors import LeaseLost
@@ -128,7 +128,7 @@ class Turn:
             self._voice.say(self._draft.end_paragraph())
             self._learn(results)
             request = _with_results(request, calls, results)
-        return self._closed([])
+        return self._closed([await outside(end_of_steps, Place(self.claim, MAX_STEPS, 0, context.language))])
 
     def _learn(self, results: list[ToolResult]) -> None:
         for result in results:
