@@ -1,0 +1,62 @@
+"""The stage of every attack: a placed world, a shop with books, and ears for what a log says."""
+
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from pytest_django.fixtures import Settings
+
+from actions.testing import FakeShop, connected
+from kb import ports
+from supportbot.asyncdb import db
+from tests.attacks.corpus import Row
+from tests.attacks.stage import Stage
+from tests.attacks.world import conversation_of, place
+
+
+@pytest.fixture(autouse=True)
+def _quiet_house(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Vectors without a model, nobody who is told of queued work, and counts that begin at nothing."""
+    settings.KB_EMBEDDER = "kb.testing.HashEmbedder"
+    ports._load.cache_clear()
+    cache.clear()
+    monkeypatch.setattr("actions.publisher.publish", lambda workspace_id, request_id: None)
+    yield
+    ports._load.cache_clear()
+
+
+@pytest.fixture
+def shop() -> Iterator[FakeShop]:
+    with connected(FakeShop()) as fake:
+        yield fake
+
+
+@pytest.fixture
+def staged(transactional_db: None, shop: FakeShop) -> Callable[..., Any]:
+    """Return a coroutine that sets the stage of a row."""
+
+    async def make(row: Row, *, is_anonymous: bool = False) -> Stage:
+        def build() -> Stage:
+            world = place(row.world, shop)
+            return Stage(world, conversation_of(world, is_anonymous=is_anonymous), is_anonymous)
+
+        return await db(build)
+
+    return make
+
+
+@pytest.fixture
+def dialled(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Every address that anything tried to reach, this machine's own left out."""
+    tried: list[Any] = []
+    connect = socket.socket.connect
+
+    def note(self: socket.socket, address: Any) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6) and address[0] not in ("127.0.0.1", "::1", "localhost"):
+            tried.append(address)
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", note)
+    return tried

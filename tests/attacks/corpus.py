@@ -1,0 +1,86 @@
+"""The rows that are played: our own beside this file, and a larger corpus in the folder that ATTACK_DATA names.
+
+A row says what is tried and, in `must`, what has to hold; `must.json` of the corpus explains the codes. Both sets are
+played on a world of their own (`world.json`): other names, ids, amounts and currencies, so that nothing holds by name.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+OWN: Final = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Row:
+    """One attack. `raw` is the row as it lies, its shorthands written out."""
+
+    id: str
+    kind: str
+    must: frozenset[str]
+    raw: dict[str, Any]
+    folder: Path
+
+    @property
+    def world(self) -> dict[str, Any]:
+        return _world(self.folder)
+
+
+@cache
+def _world(folder: Path) -> dict[str, Any]:
+    world: dict[str, Any] = json.loads((folder / "world.json").read_text(encoding="utf-8"))
+    return world
+
+
+def folders() -> list[Path]:
+    """Return our own folder, and the corpus where there is one."""
+    named = os.environ.get("ATTACK_DATA", "")
+    return [OWN, *([Path(named)] if named else [])]
+
+
+def rows(name: str, *, later: dict[str, str] | None = None) -> list[Any]:
+    """Return the rows of a file as pytest parameters; `later` says which ids need what is not built yet, and what."""
+    found = [row for folder in folders() for row in _read(folder, name)]
+    return [pytest.param(row, id=row.id, marks=_marks((later or {}).get(row.id))) for row in found]
+
+
+def _marks(reason: str | None) -> list[pytest.MarkDecorator]:
+    return [pytest.mark.skip(reason=reason)] if reason else []
+
+
+def _read(folder: Path, name: str) -> Iterator[Row]:
+    path = folder / f"{name}.jsonl"
+    if not path.exists():  # our own set has no twin of every file
+        return
+    for line in path.read_text(encoding="utf-8").splitlines():
+        raw = _written_out(json.loads(line))
+        yield Row(raw["id"], raw.get("kind", ""), frozenset(raw["must"]), raw, folder)
+
+
+def _written_out(value: Any) -> Any:
+    """Return a value with `$repeat`, `$concat`, `$text` and `$times` written out."""
+    if isinstance(value, list):
+        return [entry for item in value for entry in _times(item)]
+    if not isinstance(value, dict):
+        return value
+    match value:
+        case {"$text": text}:
+            return text
+        case {"$repeat": [part, times]}:
+            return part * times
+        case {"$concat": parts}:
+            return "".join(_written_out(part) for part in parts)
+    return {key: _written_out(entry) for key, entry in value.items()}
+
+
+def _times(item: Any) -> list[Any]:
+    if isinstance(item, dict) and "$times" in item:
+        items = item.get("items") or [item["item"]]
+        return [_written_out({**entry, "is_repeated": True}) for entry in items] * item["$times"]
+    return [_written_out(item)]
