@@ -14,6 +14,7 @@ from django.contrib.auth.hashers import check_password
 from django.core.management import get_commands
 from psycopg import sql
 
+from actions.registry import all_actions
 from supportbot.embedded.errors import StartRefused
 from supportbot.embedded.plan import Plan
 from supportbot.embedded.runtime import Secrets, read_json, write_private
@@ -63,7 +64,7 @@ class Demo:
 
     def _fingerprint(self) -> str:
         # The channel's allowed origins and the shop's address are rows of the demo: with other ports they change too.
-        told = [self.plan.base_url, self.plan.local_url, self.plan.shop_url, self.plan.database_url or ""]
+        told = [self.plan.base_url, self.plan.local_url, self.plan.shop_url, self.plan.database_url or "", recipe()]
         return hashlib.sha256("\n".join(told).encode()).hexdigest()
 
     def users_with_first_password(self, facts: DemoFacts) -> list[str]:
@@ -74,6 +75,13 @@ class Demo:
         with psycopg.connect(self.database_url, connect_timeout=3) as connection:
             rows = connection.execute(query, (names,)).fetchall()
         return sorted(name for name, stored in rows if check_password(self.secrets.demo_password(name), stored))
+
+
+def recipe() -> str:
+    """Return a text that changes with what seeding makes: a folder of an older version is then brought up to date."""
+    programs = [path.read_text() for path in sorted(Path(__file__).parent.glob("wrenfell*.py"))]
+    policies = [f"{action.name} {action.version}" for action in all_actions().values()]
+    return "\n".join([*programs, *sorted(policies)])
 
 
 def is_offered() -> bool:

@@ -1,11 +1,14 @@
 """The demo's first passwords are never offered to a network."""
 
+import hashlib
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from django.db import connection
 
+from actions.registry import all_actions
 from supportbot.accounts.models import User
 from supportbot.embedded.demo import Demo, DemoFacts, refuse_open_demo
 from supportbot.embedded.errors import StartRefused
@@ -51,6 +54,42 @@ def test_a_network_host_refuses_them_by_name_and_loopback_does_not(plan: Plan) -
     refuse_open_demo(replace(plan, host="0.0.0.0"), [])
     with pytest.raises(StartRefused, match=r"HOST=0\.0\.0\.0 .* while ines still have .*changepassword"):
         refuse_open_demo(replace(plan, host="0.0.0.0"), ["ines"])
+
+
+def seeded(plan: Plan) -> Demo:
+    """A folder whose demo was filled by the version that runs now."""
+
+    class Seeding:
+        def run(self, *command: str) -> str:
+            return json.dumps(FACTS)
+
+    demo = Demo(plan, "postgresql://", ensure_secrets(plan.data_dir))
+    demo.seed(Seeding())  # type: ignore[arg-type]  # all that is asked of a CommandRunner
+    return demo
+
+
+def test_a_later_start_remembers_the_demo(plan: Plan) -> None:
+    assert seeded(plan).remembered() == FACTS
+
+
+def test_a_demo_of_before_its_actions_is_seeded_again(plan: Plan) -> None:
+    demo = seeded(plan)
+    told = [plan.base_url, plan.local_url, plan.shop_url, ""]
+    old = hashlib.sha256("\n".join(told).encode()).hexdigest()  # all that it noted then
+    (plan.data_dir / "seed.json").write_text(json.dumps({"for": old, "facts": FACTS}))
+    assert demo.remembered() is None
+
+
+@pytest.mark.parametrize("change", ["another action", "a new version"])
+def test_other_actions_are_seeded_again(plan: Plan, monkeypatch: pytest.MonkeyPatch, change: str) -> None:
+    demo, actions = seeded(plan), dict(all_actions())
+    refund = actions["refund_order"]
+    if change == "another action":
+        del actions["refund_order"]
+    else:
+        monkeypatch.setattr(type(refund), "version", refund.version + 1)
+    monkeypatch.setattr("supportbot.embedded.demo.all_actions", lambda: actions)
+    assert demo.remembered() is None
 
 
 @pytest.mark.parametrize(

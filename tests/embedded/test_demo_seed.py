@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from actions.models import ActionPolicy, MerchantConnection
+from actions.policies import may_approve
+from actions.registry import all_actions
 from kb.models import Article
 from supportbot.accounts.callers import CustomerCaller
 from supportbot.accounts.models import ApiKey, Channel, IdentityKey, Membership, User, Workspace
@@ -78,6 +81,18 @@ def test_seeding_again_makes_nothing_and_is_quick() -> None:
     assert (Workspace.objects.count(), User.objects.count()) == (1, 6)
     with workspace_scope(Workspace.objects.get().pk):
         assert (Channel.objects.count(), ApiKey.objects.count(), Article.objects.count()) == (1, 1, 2)
+
+
+def test_a_workspace_of_before_its_actions_gets_them() -> None:
+    wrenfell._workspace()
+    facts = seeded()
+    assert facts["workspace"] == "wrenfell"
+    lead = User.objects.get(username="daniel")
+    with workspace_scope(Workspace.objects.get().pk):
+        policies = {policy.action: policy for policy in ActionPolicy.objects.all()}
+        assert policies.keys() == all_actions().keys()
+        assert may_approve(lead, policies["refund_order"])
+        assert MerchantConnection.objects.get().base_url == "http://127.0.0.1:8100/merchant/v1"
 
 
 def test_other_ports_change_the_origins_and_keep_the_key(settings: Any) -> None:
