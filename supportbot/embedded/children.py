@@ -108,6 +108,7 @@ def shop_child(plan: Plan, logs: Path, *, channel: str, identity_secret: str, we
         **inherited,
         "SHOP_PORT": str(plan.shop_port),
         "SHOP_DATA_DIR": str(plan.data_dir / "shop"),
+        "SHOP_PLATFORM_URL": plan.base_url,
         "SHOP_CHANNEL_KEY": channel,
         "SHOP_IDENTITY_SECRET": identity_secret,
         "SHOP_WEBHOOK_SECRET": webhook_secret,

@@ -17,6 +17,7 @@ from typing import Any
 from standardwebhooks import Webhook
 
 MANAGE = Path(__file__).parents[2] / "examples" / "shop" / "manage.py"
+PLATFORM_URL = "http://127.0.0.1:1"  # nothing ever answers there
 CHANNEL_KEY = "pk_test_channel"
 IDENTITY_SECRET = "identity-secret-of-at-least-32-bytes"
 WEBHOOK_SECRET = "whsec_" + base64.b64encode(b"the webhook secret of the tests!").decode()
@@ -68,6 +69,7 @@ class ShopProcess:
         return {
             "SHOP_PORT": str(self.port),
             "SHOP_DATA_DIR": str(self.data_dir),
+            "SHOP_PLATFORM_URL": PLATFORM_URL,
             "SHOP_CHANNEL_KEY": CHANNEL_KEY,
             "SHOP_IDENTITY_SECRET": IDENTITY_SECRET,
             "SHOP_WEBHOOK_SECRET": WEBHOOK_SECRET,

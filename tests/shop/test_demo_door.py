@@ -56,7 +56,7 @@ def test_a_body_that_is_no_json_object(any_shop: ShopProcess, body: bytes, statu
 
 def test_orders_are_one_customers_the_newest_first(any_shop: ShopProcess) -> None:
     orders = any_shop.get("/api/orders?customer=cus_1001").json["orders"]
-    assert [order["id"] for order in orders] == ["WF-20431", "WF-20418", "WF-20404"]
+    assert [order["id"] for order in orders] == ["WF-20431", "WF-20418", "WF-20404", "WF-20262"]
     assert {order["customer"] for order in orders} == {"cus_1001"}
 
 

@@ -110,9 +110,10 @@ def test_a_taken_port_is_said_so_and_the_data_stay(stopped_shop: ShopProcess) ->
     ("variable", "value"),
     [
         *((name, "") for name in ("SHOP_PORT", "SHOP_DATA_DIR", "SHOP_CHANNEL_KEY")),
-        *((name, "") for name in ("SHOP_IDENTITY_SECRET", "SHOP_WEBHOOK_SECRET")),
+        *((name, "") for name in ("SHOP_IDENTITY_SECRET", "SHOP_WEBHOOK_SECRET", "SHOP_PLATFORM_URL")),
+        *(("SHOP_PLATFORM_URL", value) for value in ("127.0.0.1:8000", "http://x/ 'unsafe-inline'", "http://x/path")),
         *(("SHOP_PORT", value) for value in ("0", "65536", "eighty", "-1", "１００")),
-        ("SHOP_CHANNEL_KEY", "sk_secret"),
+        *(("SHOP_CHANNEL_KEY", value) for value in ("sk_secret", 'pk_1" onload="x')),
         ("SHOP_IDENTITY_SECRET", "too short"),
         *(("SHOP_WEBHOOK_SECRET", value) for value in ("whsec_AAAA", "whsec_$$$", "no-prefix" * 5, "whsec_é")),
     ],

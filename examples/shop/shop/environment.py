@@ -3,6 +3,7 @@
 import base64
 import binascii
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -14,12 +15,14 @@ from django.core.exceptions import ImproperlyConfigured
 IDENTITY_SECRET_BYTES = 32
 # Standard Webhooks, "Signature scheme": symmetric secrets have 24 to 64 bytes.
 WEBHOOK_SECRET_BYTES = range(24, 65)
+_ORIGIN = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?/?")
 
 
 @dataclass(frozen=True)
 class Environment:
     port: int
     data_dir: Path
+    platform_url: str
     channel_key: str
     identity_secret: str
     webhook_secret: str
@@ -36,6 +39,7 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
     return Environment(
         port=_port(_required(variables, "SHOP_PORT")),
         data_dir=Path(_required(variables, "SHOP_DATA_DIR")).absolute(),
+        platform_url=_platform_url(_required(variables, "SHOP_PLATFORM_URL")),
         channel_key=_channel_key(_required(variables, "SHOP_CHANNEL_KEY")),
         identity_secret=_identity_secret(_required(variables, "SHOP_IDENTITY_SECRET")),
         webhook_secret=_webhook_secret(_required(variables, "SHOP_WEBHOOK_SECRET")),
@@ -55,8 +59,15 @@ def _port(value: str) -> int:
     return int(value)
 
 
+def _platform_url(value: str) -> str:
+    """Return an origin. It goes into the pages' security policy, where a blank or a quote would add rules."""
+    if not _ORIGIN.fullmatch(value):
+        raise ImproperlyConfigured("SHOP_PLATFORM_URL must be the platform's address, such as http://127.0.0.1:8000.")
+    return value.rstrip("/")
+
+
 def _channel_key(value: str) -> str:
-    if not value.startswith("pk_"):
+    if not re.fullmatch(r"pk_[A-Za-z0-9_-]+", value):
         raise ImproperlyConfigured("SHOP_CHANNEL_KEY must be the public key of a widget channel: pk_...")
     return value
 

@@ -1,7 +1,7 @@
 """How a shop tells the chat widget who is signed in: a short-lived token signed by the shop's own server.
 
-This is all a real shop needs. Call it for the customer of the current session, after your own log-in, and for nobody
-else; the secret stays on the server. The demo's token endpoint, which signs for anybody, is in `views/demo.py`.
+Call it for the customer of the current session, after your own log-in, and for nobody else, as `views/chat_token.py`
+does; the secret stays on the server. The demo's door for scripts, which signs for anybody, is in `views/demo.py`.
 """
 
 import time

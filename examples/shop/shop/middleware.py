@@ -1,4 +1,4 @@
-"""The two things every request passes: who may knock at all, and the one shape in which the shop says no."""
+"""What every request passes: who may knock, how pages are fenced, and the one shape in which the shop says no."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from shop.environment import environment
-from shop.errors import HostNotAllowed, NotJson, OriginNotAllowed, ShopError
+from shop.errors import HostNotAllowed, OriginNotAllowed, ShopError
 
 View = Callable[[HttpRequest], HttpResponse]
 
@@ -15,7 +15,7 @@ class LoopbackOnly:
     """Serve this machine's own pages and programs only.
 
     The token endpoint hands out any demo identity, so a page on another host must reach it neither directly (Origin)
-    nor by a name that it points at this machine (Host). A plain form cannot post JSON; no CORS header is ever sent.
+    nor by a name that it points at this machine (Host). No CORS header is ever sent.
     """
 
     def __init__(self, get_response: View) -> None:
@@ -41,8 +41,39 @@ class LoopbackOnly:
         origin = request.headers.get("Origin")
         if origin is not None and origin.lower() not in self.origins:
             raise OriginNotAllowed("Pages of another origin may not use this shop.")
-        if request.method == "POST" and request.content_type != "application/json":
-            raise NotJson("Send the body as JSON, with the header Content-Type: application/json.")
+
+
+class PageHeaders:
+    """Fence every answer: own files only, and of the platform its script, its calls and its socket."""
+
+    def __init__(self, get_response: View) -> None:
+        self.get_response = get_response
+        self.policy = content_security_policy(environment().platform_url)
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        response["Content-Security-Policy"] = self.policy
+        # Not "no-referrer": browsers would then send the forms' posts with the Origin "null".
+        response["Referrer-Policy"] = "same-origin"
+        return response
+
+
+def content_security_policy(platform: str) -> str:
+    """Return the policy of the shop's pages. This is all a page needs for the chat, strict as it may be otherwise."""
+    socket = platform.replace("http", "ws", 1)
+    rules = {
+        "default-src": "'none'",
+        "script-src": f"'self' {platform}",
+        "style-src": "'self'",
+        "img-src": "'self'",
+        "connect-src": f"'self' {platform} {socket}",
+        "form-action": "'self'",
+        "base-uri": "'none'",
+        "frame-ancestors": "'none'",
+        "require-trusted-types-for": "'script'",
+        "trusted-types": "'none'",
+    }
+    return "; ".join(f"{name} {value}" for name, value in rules.items())
 
 
 class JsonErrors:

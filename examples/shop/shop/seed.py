@@ -33,6 +33,7 @@ class Story:
 STORY = {
     20418: Story(0, OrderStatus.DELIVERED, (("CAIRN", "41"), ("ALDER", "M"))),  # boots too tight, shirt damaged
     20431: Story(0, OrderStatus.SHIPPED, (("KESTREL2", "amber"),)),  # "Where is my tent?"
+    20262: Story(0, OrderStatus.DELIVERED, (("EMBER", ""),)),  # three months old: too late to return
     20380: Story(2, OrderStatus.DELIVERED, (("TARN45", ""),)),  # does it pass as cabin baggage?
     20361: Story(5, OrderStatus.DELIVERED, (("EMBER", ""), ("SKARN", "M"))),  # an invoice with the company's name
     20425: Story(6, OrderStatus.DELIVERED, (("SKARN", "S"),)),  # the refund whose outcome is not known

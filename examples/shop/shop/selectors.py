@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
+from django.db.models import QuerySet
+
 from shop.errors import NotFound
 from shop.models import Change, Customer, Operation, Order, OrderLine, Refund
 from shop.money import to_text
@@ -38,8 +40,11 @@ def customers() -> list[Json]:
 
 def orders_of(customer: Customer) -> list[Json]:
     """Return a customer's orders, the newest first."""
-    orders = Order.objects.filter(customer=customer).order_by("-placed_at").prefetch_related("lines")
-    return [order_json(order) for order in orders]
+    return [order_json(order) for order in orders_with_lines(customer)]
+
+
+def orders_with_lines(customer: Customer) -> QuerySet[Order]:
+    return Order.objects.filter(customer=customer).order_by("-placed_at").prefetch_related("lines")
 
 
 def find_operation(key: str) -> Json:
@@ -64,6 +69,14 @@ def ledger() -> Json:
         "refunds": [refund_json(refund) for refund in Refund.objects.select_related("order").order_by("id")],
         "changes": [change_json(change) for change in Change.objects.order_by("id")],
     }
+
+
+def refunds_newest_first() -> QuerySet[Refund]:
+    return Refund.objects.select_related("order").order_by("-id")
+
+
+def changes_newest_first() -> QuerySet[Change]:
+    return Change.objects.order_by("-id")
 
 
 def customer_json(customer: Customer) -> Json:

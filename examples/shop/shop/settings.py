@@ -1,5 +1,7 @@
 """Django's settings for the demo shop. What differs between two shops is in `environment.py`."""
 
+import hashlib
+import hmac
 import os
 from pathlib import Path
 
@@ -7,12 +9,39 @@ from pathlib import Path
 DATA_DIR = os.environ.get("SHOP_DATA_DIR")
 
 DEBUG = False
-INSTALLED_APPS = ["shop"]
+INSTALLED_APPS = ["django.contrib.sessions", "shop"]
 ROOT_URLCONF = "shop.urls"
-MIDDLEWARE = ["shop.middleware.LoopbackOnly", "shop.middleware.JsonErrors"]
+MIDDLEWARE = [
+    "shop.middleware.LoopbackOnly",
+    "shop.middleware.PageHeaders",
+    "shop.middleware.JsonErrors",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": ["django.template.context_processors.request", "shop.page.page"],
+        },
+    }
+]
 # The port belongs to the check as well, which this setting cannot say: see LoopbackOnly.
 ALLOWED_HOSTS = ["127.0.0.1", "localhost"]
 APPEND_SLASH = False
+
+# Of its own, and the same at every start; known to nobody who does not hold the shop's secrets anyway.
+SECRET_KEY = hmac.digest(
+    os.environ.get("SHOP_IDENTITY_SECRET", "").encode(), b"sessions and forms of the shop", hashlib.sha256
+).hex()
+# Cookies belong to a host without its port: the platform, or a second shop, on this machine would overwrite ours.
+_OWN = f"wrenfell_{os.environ.get('SHOP_PORT', '')}"
+SESSION_COOKIE_NAME, CSRF_COOKIE_NAME, LANGUAGE_COOKIE_NAME = f"{_OWN}_session", f"{_OWN}_csrf", f"{_OWN}_language"
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = LANGUAGE_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_HTTPONLY = LANGUAGE_COOKIE_HTTPONLY = True
+CSRF_FAILURE_VIEW = "shop.views.pages.stale_form"
 
 DATABASES = {
     "default": {
@@ -39,6 +68,7 @@ LOGGING = {
 
 USE_TZ = True
 TIME_ZONE = "UTC"
-USE_I18N = False
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("de", "Deutsch")]
 # The largest body anyone has a reason to send is a refund with a few items.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024

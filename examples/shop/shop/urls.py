@@ -1,11 +1,23 @@
-"""The shop's addresses: its demo door, the merchant API, and a page that says what this is."""
+"""The shop's addresses: its pages, the demo door, and the merchant API."""
 
 from django.urls import path
+from django.views.i18n import set_language
 
-from shop.views import demo, merchant, pages
+from shop.views import books, demo, merchant, pages, storefront
+from shop.views.chat_token import chat_token
 
 urlpatterns = [
-    path("", pages.home),
+    path("", storefront.home, name="home"),
+    path("orders", storefront.orders, name="orders"),
+    path("sign-in", storefront.sign_in_page, name="sign-in"),
+    path("account/sign-in", storefront.sign_in_as, name="sign-in-as"),
+    path("account/sign-out", storefront.sign_out_here, name="sign-out"),
+    path("account/chat-token", chat_token, name="chat-token"),
+    path("ledger", books.ledger, name="ledger"),
+    path("ledger/faults", books.set_faults, name="set-faults"),
+    path("ledger/reset", books.reset, name="reset"),
+    path("language", set_language, name="set-language"),
+    path("static/<str:name>", pages.static),
     path("healthz", pages.healthz),
     path("api/customers", demo.customers),
     path("api/token", demo.token),

@@ -1,4 +1,4 @@
-"""The demo's own door, for its storefront and for scripts on this machine. A real shop has nothing like it.
+"""The demo's own door, for scripts on this machine. A real shop has nothing like it.
 
 Anybody who reaches it may be any customer: that is the point of a demo, and why the shop never listens beyond loopback.
 """

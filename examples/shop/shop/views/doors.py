@@ -1,12 +1,13 @@
-"""What the views of the two doors have in common: the methods they answer, and a refusal for all others."""
+"""What the views of the two doors for programs have in common: JSON in, JSON out, and a refusal for all else."""
 
 from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, ParamSpec
 
 from django.http import HttpRequest, HttpResponse
+from django.views.decorators.csrf import csrf_exempt
 
-from shop.errors import MethodNotAllowed
+from shop.errors import MethodNotAllowed, NotJson
 from shop.middleware import refused
 
 P = ParamSpec("P")
@@ -14,17 +15,23 @@ View = Callable[Concatenate[HttpRequest, P], HttpResponse]
 
 
 def only(*methods: str) -> Callable[[View[P]], View[P]]:
-    """Let these HTTP methods in (HEAD counts as GET); others get 405 with `Allow`."""
+    """Let these HTTP methods in (HEAD counts as GET); others get 405 with `Allow`.
+
+    A post must be JSON, which no form of another page can send: that stands in for the token of the shop's own forms.
+    """
     allowed = ", ".join(methods)
 
     def decorate(view: View[P]) -> View[P]:
+        @csrf_exempt
         @wraps(view)
         def checked(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
-            if request.method in methods or (request.method == "HEAD" and "GET" in methods):
-                return view(request, *args, **kwargs)
-            answer = refused(MethodNotAllowed(f"This address answers {allowed} only."))
-            answer["Allow"] = allowed
-            return answer
+            if request.method not in methods and not (request.method == "HEAD" and "GET" in methods):
+                answer = refused(MethodNotAllowed(f"This address answers {allowed} only."))
+                answer["Allow"] = allowed
+                return answer
+            if request.method == "POST" and request.content_type != "application/json":
+                return refused(NotJson("Send the body as JSON, with the header Content-Type: application/json."))
+            return view(request, *args, **kwargs)
 
         return checked
 

@@ -1,20 +1,20 @@
-"""What a person or a supervisor finds when they look in."""
+"""Files, health, and what is answered where nothing is, to a program as to a person."""
+
+import mimetypes
+from pathlib import Path
 
 from django.db import connection
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
 
 from shop.errors import NotFound
 from shop.middleware import refused
 from shop.views.doors import only
 
-
-@only("GET")
-def home(request: HttpRequest) -> HttpResponse:
-    return HttpResponse(
-        "Wrenfell Outdoor: the service of the demo shop. Nothing is sold here.\n"
-        "Try /api/customers, /api/orders?customer=cus_1001 and /api/ledger.\n",
-        content_type="text/plain; charset=utf-8",
-    )
+# The pages' few own files, read once: a name is looked up among these and never becomes a path.
+_FILES = {file.name: file.read_bytes() for file in (Path(__file__).parents[1] / "static").iterdir()}
+_FOR_PROGRAMS = ("/api/", "/merchant/", "/healthz", "/account/chat-token")
 
 
 @only("GET")
@@ -24,9 +24,27 @@ def healthz(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"status": "ok"})
 
 
+@only("GET")
+def static(request: HttpRequest, name: str) -> HttpResponse:
+    if name not in _FILES:
+        raise Http404
+    return HttpResponse(_FILES[name], content_type=mimetypes.guess_type(name)[0])
+
+
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return refused(NotFound("Nothing is at this address."))
+    if request.path.startswith(_FOR_PROGRAMS):
+        return refused(NotFound("Nothing is at this address."))
+    message = _("There is no such page in this shop.")
+    return render(request, "shop/message.html", {"title": _("Not found"), "message": message}, status=404)
+
+
+def stale_form(request: HttpRequest, reason: str = "") -> HttpResponse:
+    message = _("Nothing was changed: the form is older than your log-in. Go back, reload the page and send it again.")
+    return render(request, "shop/message.html", {"title": _("Not sent"), "message": message}, status=403)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    return JsonResponse({"code": "server_error", "message": "The shop failed.", "fields": {}}, status=500)
+    """Without a template: whatever failed may be what it needs."""
+    if request.path.startswith(_FOR_PROGRAMS):
+        return JsonResponse({"code": "server_error", "message": "The shop failed.", "fields": {}}, status=500)
+    return HttpResponse("The shop failed. Its log says why.", status=500, content_type="text/plain; charset=utf-8")

@@ -1,0 +1,50 @@
+// Tells the chat who is signed in here, and the reader when the chat cannot be reached.
+"use strict";
+{
+  const { customer, csrf, tokenUrl } = document.currentScript.dataset;
+  const LAST_CUSTOMER = "wrenfell.customer";
+  const PATIENCE_MILLISECONDS = 8000;
+  // An array until the widget has loaded, which then takes what stands in it; a call may be refused later on.
+  const chat = (...call) => Promise.resolve((window.SupportBot ??= []).push(call)).catch((error) => console.warn(error));
+
+  // Asked for again whenever the chat needs a fresh one; the answer depends on the session alone.
+  async function getToken() {
+    const answer = await fetch(tokenUrl, { method: "POST", headers: { "X-CSRFToken": csrf } });
+    if (!answer.ok) throw new Error(`No token: ${answer.status}`);
+    return (await answer.json()).token;
+  }
+
+  // Whoever was signed in here before must leave nothing in the chat, by whatever way they went.
+  if ((localStorage.getItem(LAST_CUSTOMER) ?? "") !== customer) chat("logout");
+  localStorage.setItem(LAST_CUSTOMER, customer);
+  if (customer) chat("identify", { getToken });
+
+  function show(isThere) {
+    const words = document.getElementById("chat-away");
+    if (words) words.hidden = isThere;
+    for (const button of document.querySelectorAll("[data-say]")) button.hidden = !isThere;
+  }
+
+  function noteWidget(isThere) {
+    const whenParsed = () => show(isThere);
+    if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", whenParsed, { once: true });
+    else whenParsed();
+  }
+
+  // Errors of a script's loading do not bubble; they can be caught on their way down.
+  const isWidget = (event) => event.target instanceof HTMLScriptElement && "channel" in event.target.dataset;
+  const silence = setTimeout(() => noteWidget(false), PATIENCE_MILLISECONDS);
+  for (const kind of ["load", "error"])
+    addEventListener(kind, (event) => {
+      if (!isWidget(event)) return;
+      clearTimeout(silence);
+      noteWidget(kind === "load");
+    }, true);
+
+  addEventListener("click", (event) => {
+    const button = event.target.closest?.("[data-say]");
+    if (!button) return;
+    chat("prefill", button.dataset.say);
+    chat("open");
+  });
+}

@@ -1,0 +1,61 @@
+"""The shop's books on a page, beside the switches that make the shop misbehave. For whoever watches the platform."""
+
+from django import forms
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_POST, require_safe
+
+from shop import selectors
+from shop.faults import MAX_CALLS, MAX_DELAY_SECONDS, Faults, injector
+from shop.seed import reset_to_seed
+
+
+class FaultsForm(forms.Form):
+    """The switches; one left empty is off."""
+
+    delay_seconds = forms.FloatField(
+        label=_("Seconds to wait before each call"), required=False, min_value=0, max_value=MAX_DELAY_SECONDS
+    )
+    fail_next = forms.IntegerField(
+        label=_("Calls to fail, nothing done"), required=False, min_value=0, max_value=MAX_CALLS
+    )
+    drop_reply = forms.IntegerField(
+        label=_("Replies to lose, work done"), required=False, min_value=0, max_value=MAX_CALLS
+    )
+
+    def faults(self) -> Faults:
+        return Faults(**{name: value or 0 for name, value in self.cleaned_data.items()})
+
+
+@require_safe
+def ledger(request: HttpRequest) -> HttpResponse:
+    return _books(request, FaultsForm())
+
+
+@require_POST
+def set_faults(request: HttpRequest) -> HttpResponse:
+    form = FaultsForm(request.POST)
+    if not form.is_valid():
+        return _books(request, form, status=400)
+    injector.set(form.faults())
+    return redirect("ledger")
+
+
+@require_POST
+def reset(request: HttpRequest) -> HttpResponse:
+    """Everything back to the seed. Whoever is signed in stays so: the seed has the same people."""
+    injector.reset()
+    reset_to_seed()
+    return redirect("ledger")
+
+
+def _books(request: HttpRequest, form: FaultsForm, *, status: int = 200) -> HttpResponse:
+    content = {
+        "refunds": selectors.refunds_newest_first(),
+        "changes": selectors.changes_newest_first(),
+        "faults": injector.state(),
+        "form": form,
+        "here": "ledger",
+    }
+    return render(request, "shop/ledger.html", content, status=status)
