@@ -16,7 +16,7 @@ import redis
 
 from bench.processes import ROOT, serving
 from supportbot.embedded.accounts import server_account
-from supportbot.embedded.children import product_children
+from supportbot.embedded.children import ChildProcess, product_children
 from supportbot.embedded.plan import Plan
 from supportbot.embedded.ports import LOOPBACK, free_port
 from supportbot.embedded.postgres import PostgresServer
@@ -77,6 +77,10 @@ class Instance:
         command = [application or part if part == "supportbot.asgi:application" else part for part in child.command]
         with serving(command, plan.port, child.log, **{**child.environment, **environment}) as server:
             yield Web(server.pid, plan.port)
+
+    def child(self, name: str) -> ChildProcess:
+        """Return a process of `make run` (web, worker, beat), not started."""
+        return next(child for child in product_children(self._plan(free_port()), self.folder) if child.name == name)
 
     def forget_counts(self) -> None:
         """Empty the cache: 500 sockets from one address are more than a visitor may ask for in a minute."""

@@ -1,0 +1,98 @@
+"""How soon a confirmed action begins, beside a direct dispatch by Celery, and how many actions a second get done.
+
+    python -m bench.actions [--actions 150] [--parallel 4] [--json]
+
+One run starts a throw-away product with a worker of its own (as `make run` does: threads, all queues) and a merchant in
+memory. README.md says how to read the figures.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from bench.figures import percentile, table
+from bench.instance import Instance, temporary_folder, throw_away_instance
+from bench.processes import ROOT, cpu_seconds, serving
+from supportbot.embedded.ports import LOOPBACK, free_port
+
+NO_MODEL: Final = "http://127.0.0.1:9"  # nobody asks anything
+WARM_UP: Final = 20
+Figures = dict[str, Any]
+
+
+def main() -> None:
+    options = _options()
+    with temporary_folder() as folder, throw_away_instance(folder, NO_MODEL) as instance, merchant(folder) as port:
+        os.environ["SHOP_PORT"] = str(port)  # where the settings allow a merchant on this machine
+        with worker(instance) as pid:
+            starts, throughput = measure(f"http://{LOOPBACK}:{port}", pid, options.actions, options.parallel)
+    if options.json:
+        text = "\n".join(json.dumps(row) for row in [*starts, throughput])
+    else:
+        text = f"Commit to start:\n{table(starts)}\n\nWhole actions:\n{table([throughput])}"
+    sys.stdout.write(text + "\n")
+
+
+@contextmanager
+def merchant(folder: Path) -> Iterator[int]:
+    port = free_port()
+    command = [sys.executable, "-m", "bench.local_merchant", "--port", str(port)]
+    with serving(command, port, folder / "merchant.log"):
+        yield port
+
+
+@contextmanager
+def worker(instance: Instance) -> Iterator[int]:
+    """Run the product's worker, and in it the tasks of the benchmark."""
+    child = instance.child("worker")
+    child.command += ["-I", "bench.starts"]
+    child.environment = {**child.environment, "SHOP_PORT": os.environ["SHOP_PORT"], "PYTHONPATH": str(ROOT)}
+    child.start()
+    try:
+        assert child.pid is not None
+        yield child.pid
+    finally:
+        child.stop()
+
+
+def measure(merchant_url: str, worker_pid: int, count: int, parallel: int) -> tuple[list[Figures], Figures]:
+    import django
+
+    django.setup()
+    from bench.confirming import Shopper  # needs the settings of the throw-away instance
+
+    shopper = Shopper(merchant_url)
+    shopper.starts(WARM_UP)
+    action, direct = shopper.starts(count)
+    began, own_cpu, cpu = shopper.clock(), time.process_time(), cpu_seconds(worker_pid)
+    confirmed_after, done_after = shopper.many(count, parallel)
+    return [_row("direct delay()", direct, direct), _row("action", action, direct)], {
+        "actions": count,
+        "confirmed_per_second": round(count / (confirmed_after - began), 1),
+        "done_per_second": round(count / (done_after - began), 1),
+        "caller_cpu_ms_per_action": round((time.process_time() - own_cpu) / count * 1000, 1),
+        "worker_cpu_ms_per_action": round((cpu_seconds(worker_pid) - cpu) / count * 1000, 1),
+    }
+
+
+def _row(name: str, values: Sequence[float], bar: Sequence[float]) -> Figures:
+    shown = {f"p{percent}_ms": percentile(values, percent) for percent in (50, 95, 99)}
+    return {"": name, **shown, "p50_over_direct": round(percentile(values, 50) / (percentile(bar, 50) or 1), 2)}
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--actions", type=int, default=150)
+    parser.add_argument("--parallel", type=int, default=4, help="customers who confirm at once, for actions per second")
+    parser.add_argument("--json", action="store_true", help="JSON lines instead of tables")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,34 @@
+"""What the worker under measurement loads besides the product: an empty task, and a note of when each task began."""
+
+import os
+import time
+from typing import Any
+
+import redis
+from celery import shared_task
+from celery.signals import task_prerun
+
+KEY_OF_STARTS = "bench:start:"
+SECONDS_KEPT = 60
+_notes = redis.Redis.from_url(f"{os.environ['REDIS_URL']}/3")
+
+
+@shared_task(name="bench.nothing")
+def nothing(workspace: str, name: str) -> None:
+    """Take the arguments of an action's message and do nothing."""
+
+
+@task_prerun.connect
+def note_start(args: tuple[Any, ...] = (), **_: Any) -> None:
+    moment = time.time()
+    if len(args) == 2:  # (workspace, request): an action's message, or `nothing`
+        _notes.rpush(f"{KEY_OF_STARTS}{args[1]}", moment)
+        _notes.expire(f"{KEY_OF_STARTS}{args[1]}", SECONDS_KEPT)
+
+
+def started_at(name: str) -> float:
+    """Return when the first task for this name began, once it did; raises TimeoutError after a minute."""
+    found: Any = _notes.blpop([f"{KEY_OF_STARTS}{name}"], timeout=SECONDS_KEPT)  # Any: typed for both kinds of client
+    if found is None:
+        raise TimeoutError(f"no worker took {name}")
+    return float(found[1])
