@@ -12,7 +12,7 @@ from supportbot.assistant.guardrails.input import normalised
 from supportbot.assistant.limits import HISTORY_MESSAGES, PASSAGES
 from supportbot.assistant.nearness import nearness_of
 from supportbot.assistant.prompts import ANSWER_VERSION, answer_instructions
-from supportbot.assistant.tools import tools_for
+from supportbot.assistant.tools import tools_after_signing_in, tools_for
 from supportbot.chat.models import Conversation, Message, Source
 from supportbot.chat.selectors import history
 from supportbot.chat.turns import Claim
@@ -55,6 +55,7 @@ def build_context(claim: Claim) -> TurnContext:
         purpose="answer",
         messages=(llm.ChatMessage("system", instructions), *said_before),
         tools=tools,
+        tools_signed_in=tools_after_signing_in(conversation, language),
         sources=_numbered(found.passages),
         question=question,
         looked_up=looked_up,

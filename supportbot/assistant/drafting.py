@@ -30,6 +30,7 @@ from supportbot.assistant.sentences import (
 )
 from supportbot.assistant.texts import say
 from supportbot.chat.turns import Answer, CitedSpan
+from supportbot.llm.wishes.phrases import asks_back
 
 MAX_ANSWER_CHARACTERS: Final = 8_000
 MIN_LOOKED_UP: Final = 0.5  # of a sentence's meaningful words, to rest on what was looked up
@@ -108,7 +109,7 @@ class Draft:
         if any(sentence.is_sourced for sentence in kept):
             return Answer(text, tuple(self.spans), by)
         if text and not any(sentence.leaves_a_gap for sentence in self.sentences):
-            is_unknown = by == "builtin" or says_unknown(text)
+            is_unknown = says_unknown(text) or (by == "builtin" and not asks_back(text))
             return Answer(text, (), by, is_abstention=is_unknown, offers_human=says_unknown(text))
         return Answer(say("not_found", self.language), (), by, is_abstention=True, offers_human=True)
 

@@ -32,17 +32,22 @@ _CLOSINGS: Final[dict[str, Phrase]] = {
 _CARD_ONLY: Final = "Calling this only shows the customer a card; nothing happens unless they confirm it there."
 
 
-def action_specs(conversation: Conversation, language: str) -> tuple[ToolSpec, ...]:
-    """Return the tools of the actions that are switched on; none for a visitor, who has no orders."""
-    if conversation.customer.is_anonymous:
-        return ()
+def action_specs(language: str) -> tuple[ToolSpec, ...]:
+    """Return the tools of the actions that are switched on."""
     offered = offered_actions()
     return tuple(_spec(action, language) for action in all_actions().values() if action.name in offered)
 
 
 def _spec(action: Action, language: str) -> ToolSpec:
     description = action.description.get(language, action.description["en"])
-    return ToolSpec(action.name, description if action.is_read else f"{description} {_CARD_ONLY}", action.json_schema())
+    return ToolSpec(
+        action.name,
+        description if action.is_read else f"{description} {_CARD_ONLY}",
+        action.json_schema(),
+        title=action.title.get(language, action.title["en"]),
+        examples=tuple(example for examples in action.examples.values() for example in examples),
+        is_read=action.is_read,
+    )
 
 
 def use_action(call: ToolCall, place: Place) -> ToolResult:

@@ -28,11 +28,18 @@ class ChatMessage:
 
 @dataclass(frozen=True, slots=True)
 class ToolSpec:
-    """A tool the model may ask for; `parameters` is a JSON Schema, so its values are as free as JSON."""
+    """A tool the model may ask for; `parameters` is a JSON Schema, so its values are as free as JSON.
+
+    A model goes by the description. The built-in answerer goes by `examples`: what customers say who want it, in any
+    language; `is_read` says that it only looks something up.
+    """
 
     name: str
     description: str
-    parameters: Mapping[str, Any]
+    parameters: Mapping[str, Any] = field(hash=False)
+    title: str = ""
+    examples: tuple[str, ...] = ()
+    is_read: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +61,16 @@ class ModelRequest:
     """One question to a model.
 
     A remote model reads `messages`; the built-in answerer reads `question`, `sources`, `is_answerable` and `locale`,
-    and `messages` only for what was said before. `looked_up` is what was searched for if that is not the question
-    itself: a follow-up with what it leans on. `nearness` is how near sentences of the sources are to it in meaning
-    (`extractive.meaning`); without it, the built-in answerer goes by words.
+    and `messages` for what was said before. `looked_up` is what was searched for if that is not the question itself: a
+    follow-up with what it leans on. `tools_signed_in` are those that this customer would have if they were signed in:
+    nobody may call them, but a wish for one gets a better answer than a search. `nearness` is how near sentences of the
+    sources are to it in meaning (`extractive.meaning`); without it, the built-in answerer goes by words.
     """
 
     purpose: Purpose
     messages: tuple[ChatMessage, ...]
     tools: tuple[ToolSpec, ...] = ()
+    tools_signed_in: tuple[ToolSpec, ...] = ()
     sources: tuple[Source, ...] = ()
     question: str = ""
     looked_up: str = ""

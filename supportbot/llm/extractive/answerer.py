@@ -1,8 +1,7 @@
 """The built-in answer to one request: a quotation, a courtesy, a wish passed on, or an honest "not found". Pure.
 
-Whether there is an answer at all was decided by search (`is_answerable`). Recognising an action joins in at
-`reply_to`, as one more step before the quotation: it reads `request.tools`, which carry each action's description and
-schema.
+Whether there is an answer at all was decided by search (`is_answerable`). What the customer wants done comes before the
+quotation (`wishes`): it is called for as a model would call for it.
 """
 
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from supportbot.llm.extractive.scoring import rank
 from supportbot.llm.extractive.smalltalk import courtesy_in
 from supportbot.llm.extractive.units import Unit, units_of
 from supportbot.llm.types import ModelRequest, ToolCall
+from supportbot.llm.wishes.answering import next_step
 
 HUMAN_TOOL = "request_human"
 PIECE_CHARACTERS = 32
@@ -43,6 +43,9 @@ def reply_to(request: ModelRequest) -> Reply:
         return Reply(say(courtesy, language))
     if _asks_for_a_person(request):
         return _to_a_person(request, language)
+    step = next_step(request, language)
+    if step is not None:
+        return Reply(step.text, step.calls)
     return Reply(_quotation(request, language) or say("not_found", language))
 
 
