@@ -1,9 +1,7 @@
 """`manage.py down [--purge]`: end what runs on this DATA_DIR, from any terminal."""
 
 import json
-import shutil
 import signal
-from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -13,6 +11,7 @@ from supportbot.embedded.datadir import DataDir
 from supportbot.embedded.errors import EmbeddedError
 from supportbot.embedded.processes import end_leftover
 from supportbot.embedded.register import Register
+from supportbot.embedded.removal import purge
 
 # Running turns are drained, then every process has its own patience.
 STOP_SECONDS = 60.0
@@ -52,28 +51,3 @@ def stop_instance(data: DataDir) -> bool:
         )
     register.end_leftovers()
     return bool(running)
-
-
-def purge(data: DataDir) -> bool:
-    """Delete the directory and a database kept outside it; False when there was none. `check` has said it is ours.
-
-    Raises AlreadyRunning, and deletes nothing, while a supervisor holds it that no register names.
-    """
-    if not data.is_ours:
-        return False
-    with data.held():
-        home = data.outside_home()
-        if home is not None and home.exists():  # what has gone already need not be deleted
-            _remove(home)
-        _remove(data.path)
-    return True
-
-
-def _remove(folder: Path) -> None:
-    try:
-        shutil.rmtree(folder)
-    except OSError as error:
-        raise EmbeddedError(
-            f"{error.filename or folder} could not be deleted ({error.strerror}): run the command as the user who "
-            "started SupportBot, or delete the folder by hand."
-        ) from error
