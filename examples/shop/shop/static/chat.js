@@ -31,11 +31,11 @@
     else whenParsed();
   }
 
-  // Errors of a script's loading do not bubble; they can be caught on their way down.
+  // Neither event bubbles, and a load never passes the window: both are caught on their way down through the document.
   const isWidget = (event) => event.target instanceof HTMLScriptElement && "channel" in event.target.dataset;
   const silence = setTimeout(() => noteWidget(false), PATIENCE_MILLISECONDS);
   for (const kind of ["load", "error"])
-    addEventListener(kind, (event) => {
+    document.addEventListener(kind, (event) => {
       if (!isWidget(event)) return;
       clearTimeout(silence);
       noteWidget(kind === "load");
