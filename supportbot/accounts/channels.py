@@ -6,7 +6,7 @@ from uuid import UUID
 from django.db import transaction
 
 from supportbot.accounts.models import Channel
-from supportbot.accounts.services import clean_origin
+from supportbot.accounts.services import check_fields, clean_origin
 from supportbot.errors import NotFound
 
 
@@ -20,7 +20,7 @@ def channel_with_id(channel_id: UUID) -> Channel:
 
 @transaction.atomic
 def change_channel(channel_id: UUID, **changes: Any) -> Channel:
-    """Store checked changes of name, allowed_origins, locale, greeting, is_live; raises InvalidInput for an origin."""
+    """Store changes of a channel's name, origins, look and words; raises InvalidInput naming the field."""
     channel: Channel | None = Channel.objects.select_for_update(no_key=True).filter(pk=channel_id).first()
     if channel is None:
         raise NotFound()
@@ -28,5 +28,6 @@ def change_channel(channel_id: UUID, **changes: Any) -> Channel:
         changes["allowed_origins"] = list(dict.fromkeys(clean_origin(origin) for origin in changes["allowed_origins"]))
     for field, value in changes.items():
         setattr(channel, field, value)
+    check_fields(channel)
     channel.save(update_fields=list(changes))
     return channel

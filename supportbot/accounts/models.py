@@ -10,6 +10,7 @@ from django.utils.timezone import now
 
 from supportbot.accounts.constraints import SameWorkspace
 from supportbot.accounts.fields import EncryptedTextField
+from supportbot.accounts.look import are_greetings, are_suggestions, greeting_in, in_language, is_colour, is_web_address
 from supportbot.accounts.scope import TenantManager, current_workspace_id
 from supportbot.ids import uuid7
 
@@ -115,7 +116,17 @@ class Channel(TenantModel):
     name = models.CharField(max_length=120)
     allowed_origins = ArrayField(models.CharField(max_length=200), default=list, blank=True)
     locale = models.CharField(max_length=12, default="en")
-    greeting = models.CharField(max_length=300, blank=True)
+    greeting = models.CharField(max_length=300, blank=True)  # in the channel's own language
+    greetings = models.JSONField(default=dict, blank=True, validators=[are_greetings], help_text="By other languages.")
+    suggestions = models.JSONField(
+        default=dict, blank=True, validators=[are_suggestions], help_text="By language, at most three lines each."
+    )
+    assistant_name = models.CharField(max_length=60, blank=True, help_text="What the assistant is called in the chat.")
+    accent = models.CharField(max_length=7, blank=True, validators=[is_colour], help_text="Such as #1f5b45.")
+    privacy_url = models.CharField(max_length=300, blank=True, validators=[is_web_address])
+    confirms_on_hosted_page = models.BooleanField(
+        default=False, help_text="Actions are confirmed on our own chat page only, never in the shop's page."
+    )
     is_live = models.BooleanField(default=True)
     created_at = models.DateTimeField(default=now, editable=False)
 
@@ -124,6 +135,12 @@ class Channel(TenantModel):
 
     def __str__(self) -> str:
         return self.name
+
+    def greeting_in(self, locale: str) -> str:
+        return greeting_in(locale, own=self.greeting, own_locale=self.locale, others=self.greetings)
+
+    def suggestions_in(self, locale: str) -> list[str]:
+        return in_language(self.suggestions, locale) or []
 
 
 class IdentityKey(TenantModel):

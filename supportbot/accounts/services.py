@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import IPv6Address
-from typing import Final
+from typing import Any, Final
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -72,7 +72,7 @@ def create_workspace(name: str, *, slug: str = "", locale: str = "en", currency:
     if not slug:
         raise InvalidInput(fields={"slug": ["Give a slug of letters, digits and hyphens."]})
     workspace = Workspace(name=name, slug=slug, locale=locale, currency=currency)
-    _check_fields(workspace)
+    check_fields(workspace)
     try:
         with transaction.atomic():
             workspace.save(force_insert=True)
@@ -81,7 +81,7 @@ def create_workspace(name: str, *, slug: str = "", locale: str = "en", currency:
     return workspace
 
 
-def _check_fields(row: Model) -> None:
+def check_fields(row: Model) -> None:
     """Raise InvalidInput for a value its column cannot hold: kinder than the database says it."""
     try:
         row.clean_fields()
@@ -106,8 +106,12 @@ def create_channel(
     locale: str = "",
     greeting: str = "",
     identity_secret: str = "",
+    **look: Any,
 ) -> NewChannel:
-    """Create a channel with one HS256 identity key; the secret is made here unless given (at least 32 characters)."""
+    """Create a channel with one HS256 identity key; the secret is made here unless given (at least 32 characters).
+
+    `look` are further fields of the channel: greetings, suggestions, assistant_name, accent, privacy_url and so on.
+    """
     secret = identity_secret or secrets.token_urlsafe(48)
     if len(secret) < 32:
         raise InvalidInput(fields={"identity_secret": ["A signing secret has at least 32 characters."]})
@@ -118,8 +122,9 @@ def create_channel(
             allowed_origins=[clean_origin(origin) for origin in allowed_origins],
             locale=locale or workspace.locale,
             greeting=greeting,
+            **look,
         )
-        _check_fields(channel)
+        check_fields(channel)
         channel.save(force_insert=True)
         IdentityKey.objects.create(
             channel=channel, kid="1", algorithm=IdentityKey.Algorithm.HS256, secret=secret, public_key=""
@@ -170,7 +175,7 @@ def issue_api_key(
             user=user,
             expires_at=expires_at,
         )
-        _check_fields(row)
+        check_fields(row)
         row.save(force_insert=True)
     return NewApiKey(row, plain)
 

@@ -28,17 +28,17 @@ from kb.vectorcache import VectorCache
 from kb.vectors import KnownVectors, NoVectors, ReadOnlyVectors
 from supportbot.accounts.callers import ROLE_SCOPES
 from supportbot.accounts.errors import InvalidKey, NameTaken
-from supportbot.accounts.models import Channel, IdentityKey, User, Workspace
+from supportbot.accounts.models import User, Workspace
 from supportbot.accounts.people import create_person
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.selectors import staff_by_api_key
-from supportbot.accounts.services import clean_origin, create_channel, create_workspace, issue_api_key
+from supportbot.accounts.services import create_workspace, issue_api_key
 from supportbot.embedded.demo import DemoFacts, DemoUser
 from supportbot.embedded.plan import Plan, is_loopback
 from supportbot.embedded.runtime import Secrets, read_json, write_private
+from supportbot.embedded.wrenfell_channel import storefront_channel
 
 SLUG: Final = "wrenfell"
-CHANNEL: Final = "Storefront"
 KNOWLEDGE: Final = settings.BASE_DIR / "examples" / "knowledge"
 
 
@@ -66,8 +66,7 @@ def seed(plan: Plan, secrets: Secrets) -> DemoFacts:
         workspace = _workspace()
         users = [_person(workspace, person, secrets) for person in TEAM]
         with workspace_scope(workspace.pk):
-            channel = _channel(workspace, secrets)
-            _allow_origins(channel, _origins(plan))
+            channel = storefront_channel(workspace, plan, secrets)
             _connect_shop(plan, secrets)
     with workspace_scope(workspace.pk):
         _import_knowledge(workspace, plan.data_dir)
@@ -110,37 +109,6 @@ def _hire(workspace: Workspace, person: Person, password: str) -> None:
     if person.role == "admin":
         user.is_superuser = True
         user.save(update_fields=["is_superuser"])
-
-
-def _channel(workspace: Workspace, secrets: Secrets) -> Channel:
-    channel: Channel | None = Channel.objects.filter(name=CHANNEL).order_by("id").first()
-    if channel is None:
-        return create_channel(workspace, CHANNEL, identity_secret=secrets.identity_secret).channel
-    keys = list(IdentityKey.objects.filter(channel=channel).order_by("id"))
-    if not any(key.secret == secrets.identity_secret and key.revoked_at is None for key in keys):
-        # Another DATA_DIR on the same database: its shop signs with a secret of its own.
-        IdentityKey.objects.create(
-            channel=channel,
-            kid=str(len(keys) + 1),
-            algorithm=IdentityKey.Algorithm.HS256,
-            secret=secrets.identity_secret,
-        )
-    return channel
-
-
-def _origins(plan: Plan) -> list[str]:
-    ports = (plan.shop_port, plan.port)
-    near = [f"http://{host}:{port}" for host in ("127.0.0.1", "localhost") for port in ports]
-    return [clean_origin(origin) for origin in (*near, plan.base_url)]
-
-
-def _allow_origins(channel: Channel, wanted: Sequence[str]) -> None:
-    """Allow what this start serves on; another start's ports go, what an admin added elsewhere stays."""
-    kept = [origin for origin in channel.allowed_origins if not is_loopback(urlsplit(origin).hostname or "")]
-    allowed = list(dict.fromkeys([*wanted, *kept]))
-    if allowed != channel.allowed_origins:
-        channel.allowed_origins = allowed
-        channel.save(update_fields=["allowed_origins"])
 
 
 def _connect_shop(plan: Plan, secrets: Secrets) -> None:

@@ -1,6 +1,6 @@
-"""What the widget keeps: tickets that open a socket, and what customers thought of an answer.
+"""What the widget keeps: tickets that open a socket, codes that open our page, and what customers thought of an answer.
 
-Invariant: a ticket opens one socket. It is used by a conditional UPDATE, so two sockets never share one.
+Invariant: a ticket opens one socket, a code one page. Each is used by a conditional UPDATE, so two never share one.
 """
 
 from django.db import models
@@ -36,6 +36,33 @@ class SocketTicket(TenantModel):
 
     def __str__(self) -> str:
         return f"Ticket for {self.conversation_id}"
+
+
+class PageCode(TenantModel):
+    """The right to take one customer's identity to our own chat page, once, within a minute. Only a hash is stored."""
+
+    secret_hash = models.CharField(max_length=64, unique=True, editable=False)
+    channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="+", db_constraint=False)
+    customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="+", db_constraint=False)
+    conversation = models.ForeignKey(
+        Conversation, on_delete=models.CASCADE, null=True, related_name="+", db_constraint=False
+    )
+    is_verified = models.BooleanField()
+    identity_expires_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(default=now, editable=False)
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            SameWorkspace("channel", name="page_code_channel_workspace"),
+            SameWorkspace("customer", name="page_code_customer_workspace"),
+            SameWorkspace("conversation", name="page_code_conversation_workspace"),
+        ]
+        indexes = [models.Index(fields=["expires_at"], name="page_code_expiry")]
+
+    def __str__(self) -> str:
+        return f"Code for {self.customer_id}"
 
 
 class Rating(TenantModel):

@@ -1,0 +1,133 @@
+"""A tenant's colour, moved only as far as WCAG 2.2 AA asks for: whatever they choose comes out legible.
+
+Values in, values out. Colours are three sRGB channels from 0 to 1; mixing happens in OKLab, as `color-mix(in oklab, …)`
+does in the style sheets, with Björn Ottosson's published matrices.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+Colour = tuple[float, float, float]
+TEXT: Final = 4.5
+CONTROL: Final = 3.0
+MARGIN: Final = 0.06  # a browser rounds a mix to its own 256 steps
+STEP: Final = 0.97
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """What a theme's accent stands on, and how the theme mixes it: the values of kb/static/kb/tokens.css."""
+
+    bg: str
+    sunken: str
+    surface: str
+    hover: str
+    faintest_ink: str
+    away: str  # where an accent goes to become legible on this paper
+    solid_share: float
+    ink_share: float
+    soft_share: float
+
+
+LIGHT: Final = Paper("#f7f5f1", "#f1eee8", "#ffffff", "#f4f1ec", "#6c675f", "#000000", 1.0, 0.92, 0.11)
+DARK: Final = Paper("#141311", "#171614", "#1c1b19", "#272522", "#9d978c", "#ffffff", 0.86, 0.46, 0.22)
+DARK_INK: Final = "#1e1c19"
+
+
+@lru_cache(maxsize=256)
+def fit(accent: str, paper: Paper) -> dict[str, str]:
+    """Return the accent tokens of a colour such as `#1f5b45` on a theme's paper, by their names in tokens.css."""
+    colour, far = parse(accent), parse(paper.away)
+    on, solid, hover = _solid(blend(colour, far, paper.solid_share))
+    soft = _soft(colour, paper)
+    papers = [parse(paper.bg), parse(paper.sunken), parse(paper.surface), parse(paper.hover), soft]
+    ink = _ink(blend(colour, far, paper.ink_share), far, papers)
+    named = {"on-accent": on, "accent-solid": solid, "accent-hover": hover, "accent-ink": ink, "accent-soft": soft}
+    return {"accent": accent} | {name: hexed(value) for name, value in named.items()}
+
+
+def _solid(solid: Colour) -> tuple[Colour, Colour, Colour]:
+    """Return the text on a button, the button, and the button under a pointer."""
+    white, dark = parse("#ffffff"), parse(DARK_INK)
+    on = white if contrast(white, solid) >= CONTROL else dark  # white where a small step makes it legible
+    away = parse("#000000") if on == white else white
+    while min(contrast(on, solid), contrast(on, blend(solid, away, 0.9))) < TEXT + MARGIN:
+        solid = blend(solid, away, STEP)
+    return on, solid, blend(solid, away, 0.9)
+
+
+def _soft(colour: Colour, paper: Paper) -> Colour:
+    """Return a tint on which the faintest text of the theme can still be read."""
+    share, surface, ink = paper.soft_share, parse(paper.surface), parse(paper.faintest_ink)
+    while share > 0 and contrast(ink, blend(colour, surface, share)) < TEXT + MARGIN:
+        share -= 0.01
+    return blend(colour, surface, max(share, 0.0))
+
+
+def _ink(ink: Colour, far: Colour, papers: Sequence[Colour]) -> Colour:
+    """Return the accent as text on every paper of the theme."""
+    while min(contrast(ink, paper) for paper in papers) < TEXT + MARGIN:
+        ink = blend(ink, far, STEP)
+    return ink
+
+
+def parse(text: str) -> Colour:
+    """Return the colour of `#rrggbb`."""
+    red, green, blue = (int(text[at : at + 2], 16) / 255 for at in (1, 3, 5))
+    return red, green, blue
+
+
+def hexed(colour: Colour) -> str:
+    return "#" + "".join(f"{round(channel * 255):02x}" for channel in colour)
+
+
+def contrast(one: Colour, two: Colour) -> float:
+    """Return WCAG's contrast ratio, 1 to 21."""
+    high, low = sorted((_luminance(one), _luminance(two)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+def blend(one: Colour, two: Colour, share: float) -> Colour:
+    """Return `share` of one and the rest of two, mixed in OKLab."""
+    first, second = _to_oklab(one), _to_oklab(two)
+    light, a, b = (share * x + (1 - share) * y for x, y in zip(first, second, strict=True))
+    return _from_oklab((light, a, b))
+
+
+def _luminance(colour: Colour) -> float:
+    red, green, blue = (_linear(channel) for channel in colour)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def _linear(channel: float) -> float:
+    return channel / 12.92 if channel <= 0.04045 else float(((channel + 0.055) / 1.055) ** 2.4)
+
+
+def _encoded(channel: float) -> float:
+    raised = 12.92 * channel if channel <= 0.0031308 else float(1.055 * channel ** (1 / 2.4) - 0.055)
+    return min(1.0, max(0.0, raised))
+
+
+def _to_oklab(colour: Colour) -> Colour:
+    red, green, blue = (_linear(channel) for channel in colour)
+    long = (0.4122214708 * red + 0.5363325363 * green + 0.0514459929 * blue) ** (1 / 3)
+    medium = (0.2119034982 * red + 0.6806995451 * green + 0.1073969566 * blue) ** (1 / 3)
+    short = (0.0883024619 * red + 0.2817188376 * green + 0.6299787005 * blue) ** (1 / 3)
+    return (
+        0.2104542553 * long + 0.7936177850 * medium - 0.0040720468 * short,
+        1.9779984951 * long - 2.4285922050 * medium + 0.4505937099 * short,
+        0.0259040371 * long + 0.7827717662 * medium - 0.8086757660 * short,
+    )
+
+
+def _from_oklab(lab: Colour) -> Colour:
+    light, a, b = lab
+    long = (light + 0.3963377774 * a + 0.2158037573 * b) ** 3
+    medium = (light - 0.1055613458 * a - 0.0638541728 * b) ** 3
+    short = (light - 0.0894841775 * a - 1.2914855480 * b) ** 3
+    red = 4.0767416621 * long - 3.3077115913 * medium + 0.2309699292 * short
+    green = -1.2684380046 * long + 2.6097574011 * medium - 0.3413193965 * short
+    blue = -0.0041960863 * long - 0.7034186147 * medium + 1.7076147010 * short
+    return _encoded(red), _encoded(green), _encoded(blue)

@@ -1,0 +1,81 @@
+"""The demo's channel: the storefront's pages may embed it, its shop signs for its customers, it looks like Wrenfell.
+
+What people have changed stays: another name or look, origins of other machines, further keys.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from supportbot.accounts.channels import change_channel
+from supportbot.accounts.models import Channel, IdentityKey, Workspace
+from supportbot.accounts.services import clean_origin, create_channel
+from supportbot.embedded.plan import Plan, is_loopback
+from supportbot.embedded.runtime import Secrets
+
+CHANNEL: Final = "Storefront"
+PRIVACY: Final = "/help/wrenfell/your-data-and-deleting-your-account/"
+LOOK: Final[dict[str, Any]] = {
+    "assistant_name": "Wrenfell",
+    "accent": "#1f5b45",
+    "greeting": "Hello, how can we help?",
+    "greetings": {"de": "Hallo, wie können wir helfen?"},
+    "suggestions": {
+        "en": ["Where is my order?", "How do I return something?", "How do I wash a rain jacket?"],
+        "de": ["Wo ist meine Bestellung?", "Wie gebe ich etwas zurück?", "Wie wasche ich eine Regenjacke?"],
+    },
+}
+
+
+def storefront_channel(workspace: Workspace, plan: Plan, secrets: Secrets) -> Channel:
+    """Return the channel as this start needs it. Call inside the workspace's scope."""
+    channel = _channel(workspace, secrets)
+    _allow_origins(channel, _origins(plan))
+    _point_to_privacy(channel, plan)
+    return channel
+
+
+def _channel(workspace: Workspace, secrets: Secrets) -> Channel:
+    channel: Channel | None = Channel.objects.filter(name=CHANNEL).order_by("id").first()
+    if channel is None:
+        return create_channel(workspace, CHANNEL, identity_secret=secrets.identity_secret, **LOOK).channel
+    _dress(channel)
+    keys = list(IdentityKey.objects.filter(channel=channel).order_by("id"))
+    if not any(key.secret == secrets.identity_secret and key.revoked_at is None for key in keys):
+        # Another DATA_DIR on the same database: its shop signs with a secret of its own.
+        IdentityKey.objects.create(
+            channel=channel,
+            kid=str(len(keys) + 1),
+            algorithm=IdentityKey.Algorithm.HS256,
+            secret=secrets.identity_secret,
+        )
+    return channel
+
+
+def _dress(channel: Channel) -> None:
+    """Give the look to a channel of a version that had none; one that somebody has dressed stays as it is."""
+    if channel.accent or channel.suggestions or channel.greeting or channel.assistant_name:
+        return
+    change_channel(channel.pk, **LOOK)
+    channel.refresh_from_db()
+
+
+def _point_to_privacy(channel: Channel, plan: Plan) -> None:
+    """Name the help page about people's data, on the address of this start; an address from elsewhere stays."""
+    if not channel.privacy_url or is_loopback(urlsplit(channel.privacy_url).hostname or ""):
+        change_channel(channel.pk, privacy_url=f"{plan.base_url}{PRIVACY}")
+
+
+def _origins(plan: Plan) -> list[str]:
+    ports = (plan.shop_port, plan.port)
+    near = [f"http://{host}:{port}" for host in ("127.0.0.1", "localhost") for port in ports]
+    return [clean_origin(origin) for origin in (*near, plan.base_url)]
+
+
+def _allow_origins(channel: Channel, wanted: Sequence[str]) -> None:
+    """Allow what this start serves on; another start's ports go, what an admin added elsewhere stays."""
+    kept = [origin for origin in channel.allowed_origins if not is_loopback(urlsplit(origin).hostname or "")]
+    allowed = list(dict.fromkeys([*wanted, *kept]))
+    if allowed != channel.allowed_origins:
+        channel.allowed_origins = allowed
+        channel.save(update_fields=["allowed_origins"])
