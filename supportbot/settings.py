@@ -197,6 +197,7 @@ CELERY_BEAT_SCHEDULE = {
     },
     "sweep-index": {"task": "kb.tasks.sweep", "schedule": 60.0, "options": {"expires": 60}},
     "purge-socket-tickets": {"task": "supportbot.widget.tasks.purge", "schedule": 3600.0},
+    "sweep-erased": {"task": "supportbot.chat.tasks.sweep_erased", "schedule": 3600.0},
     "purge-model-bodies": {"task": "supportbot.llm.tasks.purge_bodies", "schedule": 3600.0},
     "repair-index": {"task": "kb.tasks.repair", "schedule": crontab(hour=3, minute=20)},
     "sweep-actions": {"task": "actions.tasks.sweep", "schedule": 2.0, "options": {"expires": 2}},
@@ -211,6 +212,8 @@ OUTBOX_CONSUMERS: dict[str, list[str]] = {
     "article_changed": ["kb.tasks.on_article_changed"],
     "action_changed": ["supportbot.assistant.receivers.on_action_changed"],
     "agent_replied": ["supportbot.handoff.mail.on_agent_replied"],
+    "conversation_erased": ["supportbot.chat.erasure.on_conversation_erased"],
+    "customer_forgotten": [],
 }
 
 # --- Health details and metrics, for a scraper that is not on this machine.

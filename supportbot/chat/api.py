@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.urls import path
 from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema
 from rest_framework.generics import ListAPIView
@@ -17,11 +18,11 @@ from supportbot.accounts.callers import Caller, CustomerCaller, Staff
 from supportbot.accounts.crossorigin import ForCustomersPages
 from supportbot.accounts.models import Channel, Customer, User
 from supportbot.accounts.permissions import IsCustomer, needs
-from supportbot.accounts.views import ScopedAPIView
 from supportbot.chat.access import conversation_for, conversations_of
+from supportbot.chat.erasure import erase_all_conversations, erase_conversation
 from supportbot.chat.models import Conversation
 from supportbot.chat.pace import say
-from supportbot.chat.selectors import events_after
+from supportbot.chat.selectors import events_after, with_last_said
 from supportbot.chat.serializers import (
     ConversationSerializer,
     EventPageSerializer,
@@ -29,6 +30,7 @@ from supportbot.chat.serializers import (
     EventSerializer,
     MessageInput,
     NewConversationInput,
+    OwnConversationRowSerializer,
     OwnConversationSerializer,
     ReceiptSerializer,
 )
@@ -38,8 +40,9 @@ from supportbot.chat.services import (
     add_note,
     start_conversation,
 )
+from supportbot.chat.transcript import transcript_of
 from supportbot.errors import InvalidInput, NotAllowed
-from supportbot.web import NewestFirst
+from supportbot.web import AnyAnswer, NewestFirst
 
 EitherConversation = PolymorphicProxySerializer(
     component_name="ConversationOfReader",
@@ -48,18 +51,19 @@ EitherConversation = PolymorphicProxySerializer(
 )
 
 
-class ConversationList(ScopedAPIView, ListAPIView[Conversation]):
+class ConversationList(ForCustomersPages, ListAPIView[Conversation]):
     """Conversations, newest first: the workspace's for the team, their own for a customer."""
 
     pagination_class = NewestFirst
+    page_methods = "GET, POST, DELETE, OPTIONS"
 
     def get_permissions(self) -> list[Any]:
-        if self.request.method == "POST":
+        if self.request.method in ("POST", "DELETE"):
             return [IsCustomer()]
         return [(IsCustomer | needs("conversations:read"))()]
 
     def get_serializer_class(self) -> type[BaseSerializer[Conversation]]:
-        return _serializer_for(cast(Caller | None, self.request.auth))
+        return OwnConversationRowSerializer if _is_customer(self.request) else ConversationSerializer
 
     @extend_schema(
         parameters=[
@@ -72,7 +76,10 @@ class ConversationList(ScopedAPIView, ListAPIView[Conversation]):
 
     def get_queryset(self) -> QuerySet[Conversation]:
         asked = self.request.query_params
+        _check_known(asked, {"mode", "customer", "limit", "cursor"})
         conversations = conversations_of(_caller(self.request)).select_related("customer", "agent")
+        if _is_customer(self.request):
+            conversations = with_last_said(conversations)
         if "mode" in asked:
             conversations = conversations.filter(mode=_mode(asked["mode"]))
         if "customer" in asked:
@@ -89,15 +96,46 @@ class ConversationList(ScopedAPIView, ListAPIView[Conversation]):
         conversation = start_conversation(caller.customer_id, channel_id=caller.channel_id, locale=locale)
         return Response(OwnConversationSerializer(conversation).data, status=201)
 
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request) -> Response:
+        """Erase all one's own conversations for good, as their customer. Records of money stay."""
+        erase_all_conversations(cast(CustomerCaller, request.auth))
+        return Response(status=204)
 
-class ConversationDetail(ScopedAPIView):
-    permission_classes = [IsCustomer | needs("conversations:read") | needs("conversations:write")]
+
+class ConversationDetail(ForCustomersPages):
+    page_methods = "GET, DELETE, OPTIONS"
+
+    def get_permissions(self) -> list[Any]:
+        if self.request.method == "DELETE":
+            return [IsCustomer()]
+        return [(IsCustomer | needs("conversations:read") | needs("conversations:write"))()]
 
     @extend_schema(responses=EitherConversation)
     def get(self, request: Request, conversation_id: UUID) -> Response:
         """Show one conversation: who answers, and how far its log is."""
         conversation = conversation_for(_caller(request), conversation_id)
         return Response(_serializer_for(_caller(request))(conversation).data)
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, conversation_id: UUID) -> Response:
+        """Erase one's own conversation for good, as its customer. Records of money stay."""
+        erase_conversation(cast(CustomerCaller, request.auth), conversation_id)
+        return Response(status=204)
+
+
+class Transcript(ForCustomersPages):
+    permission_classes = [IsCustomer | needs("conversations:read")]
+    content_negotiation_class = AnyAnswer
+    page_methods = "GET, OPTIONS"
+
+    @extend_schema(responses={(200, "text/plain"): str})
+    def get(self, request: Request, conversation_id: UUID) -> HttpResponse:
+        """Download a conversation as text, as its customer sees it: who said what and when, sources and receipts."""
+        conversation = conversation_for(_caller(request), conversation_id)
+        answer = HttpResponse(transcript_of(conversation), content_type="text/plain; charset=utf-8")
+        answer.headers["Content-Disposition"] = f'attachment; filename="chat-{conversation.created_at:%Y-%m-%d}.txt"'
+        return answer
 
 
 class EventList(ForCustomersPages):
@@ -160,6 +198,17 @@ def _author(caller: Staff) -> User:
     return User.objects.get(pk=caller.user_id)
 
 
+def _is_customer(request: HttpRequest | Request) -> bool:
+    return isinstance(getattr(request, "auth", None), CustomerCaller)
+
+
+def _check_known(asked: QueryDict, known: set[str]) -> None:
+    """Raise InvalidInput for a filter we do not have: a typing error must not look like an answer."""
+    unknown = sorted(set(asked) - known)
+    if unknown:
+        raise InvalidInput(fields={name: ["This field is not known here."] for name in unknown})
+
+
 def _caller(request: Request) -> Caller:
     return cast(Caller, request.auth)
 
@@ -195,6 +244,7 @@ def _next_page(request: Request, after: int, limit: int) -> str:
 urls = [
     path("conversations", ConversationList.as_view()),
     path("conversations/<uuid:conversation_id>", ConversationDetail.as_view()),
+    path("conversations/<uuid:conversation_id>/transcript", Transcript.as_view()),
     path("conversations/<uuid:conversation_id>/events", EventList.as_view()),
     path("conversations/<uuid:conversation_id>/messages", MessageList.as_view()),
 ]

@@ -1,3 +1,6 @@
+from collections.abc import Sequence
+from uuid import UUID
+
 from supportbot.errors import SupportBotError
 
 
@@ -70,3 +73,17 @@ class LeaseLost(ChatError):
     code = "lease_lost"
     status = 409
     default_message = "This turn is no longer yours."
+
+
+class NotSettled(ChatError):
+    """A customer cannot be forgotten while something is being done for them: its outcome would reach nobody."""
+
+    code = "not_settled"
+    status = 409
+
+    def __init__(self, request_ids: Sequence[UUID]) -> None:
+        named = ", ".join(str(one) for one in request_ids[:5])
+        super().__init__(
+            f"{len(request_ids)} action requests of this customer are not settled ({named}): decide or cancel them, "
+            "or wait until they are."
+        )

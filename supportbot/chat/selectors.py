@@ -3,10 +3,12 @@
 from collections.abc import Iterable
 from uuid import UUID
 
-from django.db.models import Min, QuerySet
+from django.db.models import Min, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Left
 from django.utils.timezone import now
 
 from supportbot.accounts.scope import across_workspaces
+from supportbot.chat.errors import ConversationEnded
 from supportbot.chat.models import Audience, Conversation, ConversationEvent, Message, Source, Turn
 from supportbot.chat.signals import EventView, TurnView
 
@@ -41,6 +43,12 @@ def head_of(conversation_id: UUID) -> int:
     return head
 
 
+def check_open(conversation_id: UUID) -> None:
+    """Raise ConversationEnded for a conversation in which nothing more happens."""
+    if Conversation.objects.filter(pk=conversation_id, ended_at__lte=now()).exists():
+        raise ConversationEnded()
+
+
 def heads_of(conversation_ids: Iterable[UUID]) -> dict[UUID, int]:
     """Return the newest seq of each conversation."""
     with across_workspaces("switchboard compares heads"):
@@ -63,6 +71,13 @@ def history(conversation: Conversation, *, limit: int = 20) -> list[Message]:
         conversation=conversation, audience=Audience.EVERYONE, seq__gt=conversation.episode_start_seq
     )
     return list(reversed(messages.order_by("-seq")[:limit]))
+
+
+def with_last_said(conversations: QuerySet[Conversation]) -> QuerySet[Conversation]:
+    """Return the conversations with the beginning of what a person or the assistant said last in `last_said`."""
+    said = Message.objects.filter(conversation=OuterRef("pk"), audience=Audience.EVERYONE).exclude(source=Source.SYSTEM)
+    last = said.order_by("-seq").values(begin=Left("text", 400))[:1]
+    return conversations.annotate(last_said=Subquery(last))
 
 
 def first_unanswered_seq(conversation: Conversation) -> int | None:

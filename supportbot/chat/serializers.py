@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from supportbot.chat.models import Conversation
+from supportbot.chat.previews import preview
 from supportbot.web import ClosedSerializerMixin, TextField
 
 
@@ -45,11 +46,24 @@ class OwnConversationSerializer(serializers.ModelSerializer[Conversation]):
 
     class Meta:
         model = Conversation
-        fields = ["id", "channel", "locale", "mode", "agent_name", "head", "created_at", "ended_at"]
+        fields = ["id", "channel", "locale", "mode", "agent_name", "head", "created_at", "last_event_at", "ended_at"]
         read_only_fields = fields
 
     def get_agent_name(self, conversation: Conversation) -> str | None:
         return conversation.agent.display_name if conversation.agent else None
+
+
+class OwnConversationRowSerializer(OwnConversationSerializer):
+    """A conversation in its customer's list, with the last thing that was said in it."""
+
+    preview = serializers.SerializerMethodField()
+
+    class Meta(OwnConversationSerializer.Meta):
+        fields = [*OwnConversationSerializer.Meta.fields, "preview"]
+        read_only_fields = fields
+
+    def get_preview(self, conversation: Conversation) -> str:
+        return preview(getattr(conversation, "last_said", None) or "")
 
 
 class NewConversationInput(ClosedSerializerMixin, serializers.Serializer[Any]):
@@ -72,7 +86,7 @@ class EventPageSerializer(serializers.Serializer[Any]):
     head = serializers.IntegerField(help_text="The newest seq this reader may see.")
 
 
-class EventQuery(serializers.Serializer[Any]):
+class EventQuery(ClosedSerializerMixin, serializers.Serializer[Any]):
     after = serializers.IntegerField(min_value=0, max_value=2**63 - 1, default=0)
     limit = serializers.IntegerField(min_value=1, max_value=500, default=500)
 

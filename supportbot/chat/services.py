@@ -1,6 +1,9 @@
 """Every change that people make to a conversation. The assistant's own writes are in `turns`."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -81,9 +84,9 @@ def add_note(conversation_id: UUID, *, text: str, author: User, client_id: str) 
     return _add_message(conversation, Source.AGENT, text, client_id=client_id, author=author, audience=Audience.STAFF)
 
 
-def add_system_message(conversation: Conversation, text: str) -> Receipt:
-    """Add a line of the system's own to a locked conversation."""
-    return _add_message(conversation, Source.SYSTEM, text)
+def add_system_message(conversation: Conversation, text: str, **marks: Any) -> Receipt:
+    """Add a line of the system's own to a locked conversation; `marks` tell programs what it is about."""
+    return _add_message(conversation, Source.SYSTEM, text, marks=marks)
 
 
 def hand_over(conversation: Conversation, *, mode: str, agent: User | None = None) -> None:
@@ -125,11 +128,13 @@ def _add_message(
     client_id: str | None = None,
     author: User | None = None,
     audience: str = Audience.EVERYONE,
+    marks: Mapping[str, Any] = MappingProxyType({}),
 ) -> Receipt:
     message_id = uuid7()
     payload = {"message": str(message_id), "source": str(source), "text": text}
     payload |= {"author": author.display_name} if author else {}
     payload |= {"client_id": client_id} if client_id else {}
+    payload |= marks
     event = append_event(conversation, "message", payload, audience=audience)
     Message.objects.create(
         id=message_id,

@@ -99,12 +99,38 @@ class DeskRings:
     conversation: str
 
 
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """The conversation is gone: whoever reads it has nothing to read any more."""
+
+
 Signal = (
-    NewEvent | Delta | Status | Typing | StopRequested | TurnsSuperseded | TurnWaiting | Watched | AtWork | DeskRings
+    NewEvent
+    | Delta
+    | Status
+    | Typing
+    | StopRequested
+    | TurnsSuperseded
+    | TurnWaiting
+    | Watched
+    | AtWork
+    | DeskRings
+    | Erased
 )
 _KINDS: Final[dict[str, type[Any]]] = {
     kind.__name__: kind
-    for kind in (Delta, Status, Typing, StopRequested, TurnsSuperseded, TurnWaiting, Watched, AtWork, DeskRings)
+    for kind in (
+        Delta,
+        Status,
+        Typing,
+        StopRequested,
+        TurnsSuperseded,
+        TurnWaiting,
+        Watched,
+        AtWork,
+        DeskRings,
+        Erased,
+    )
 }
 
 

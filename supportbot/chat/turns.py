@@ -19,6 +19,7 @@ from supportbot.chat.errors import LeaseLost, NothingToRetry
 from supportbot.chat.log import append_event, lock_conversation, tell_after_commit, touch
 from supportbot.chat.models import Citation, Conversation, Message, Source, Turn
 from supportbot.chat.signals import StopRequested, TurnsSuperseded, TurnWaiting
+from supportbot.errors import NotFound
 
 LEASE: Final = timedelta(seconds=5)
 MAX_LOSSES: Final = 1
@@ -165,6 +166,14 @@ def _held(claim: Claim) -> Any:
     return Turn.objects.filter(pk=claim.turn_id, state=Turn.State.RUNNING, attempt=claim.attempt, runner=claim.runner)
 
 
+def _lock_claimed(claim: Claim) -> Conversation:
+    """Return the claim's conversation, locked; raises LeaseLost for one that was erased, the claim with it."""
+    try:
+        return lock_conversation(claim.conversation_id)
+    except NotFound as error:
+        raise LeaseLost() from error
+
+
 def extend_lease(claim: Claim, *, text: str, index: int) -> bool:
     """Keep the claim and save what was said so far; return whether the customer asked to stop. Raises LeaseLost."""
     beat = {"lease_until": Now() + LEASE, "partial_text": text, "partial_index": index}
@@ -178,7 +187,7 @@ def extend_lease(claim: Claim, *, text: str, index: int) -> bool:
 @transaction.atomic
 def restart_attempt(claim: Claim) -> Claim:
     """Begin the next attempt under the same lease (another route answers): readers empty what they show."""
-    conversation = lock_conversation(claim.conversation_id)
+    conversation = _lock_claimed(claim)
     attempt = claim.attempt + 1
     if not _held(claim).update(attempt=attempt, lease_until=Now() + LEASE, partial_text="", partial_index=0):
         raise LeaseLost()
@@ -189,7 +198,7 @@ def restart_attempt(claim: Claim) -> Claim:
 @transaction.atomic
 def finish_turn(claim: Claim, answer: Answer) -> int:
     """End the turn with its answer; return the seq of `assistant.final`. Raises LeaseLost: then nothing was written."""
-    conversation = lock_conversation(claim.conversation_id)
+    conversation = _lock_claimed(claim)
     state = Turn.State.STOPPED if answer.is_stopped else Turn.State.DONE
     if not _held(claim).update(state=state, finished_at=Now(), partial_text=""):
         raise LeaseLost()
@@ -287,7 +296,7 @@ def check_held(claim: Claim) -> None:
 @transaction.atomic
 def fail_turn(claim: Claim, code: str) -> None:
     """End the turn openly without an answer; raises LeaseLost."""
-    conversation = lock_conversation(claim.conversation_id)
+    conversation = _lock_claimed(claim)
     turn = _held(claim).first()
     if turn is None:
         raise LeaseLost()

@@ -1,0 +1,102 @@
+"""Erasing: a customer's chats, or all that is held of them. What is gone is gone from every room that hangs on it.
+
+Deleting a conversation takes its events, messages, citations, turns, tickets, mails, ratings and the rights to open it
+along (cascades); what was kept of the calls to models about it is found by its plain id. Records of money stay: they
+hold the id of a conversation and a customer, which then point to nobody.
+
+Invariants: whoever writes to a conversation holds its row lock, so nothing comes after the erasure; a turn that runs
+finds no claim any more. A model call that ends later than this leaves a body: the announcement and a sweep find it.
+"""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+
+from actions.models import ActionRequest
+from actions.states import OPEN
+from supportbot.accounts.callers import CustomerCaller
+from supportbot.accounts.models import Customer
+from supportbot.accounts.scope import across_workspaces
+from supportbot.chat.access import conversations_of
+from supportbot.chat.errors import NotSettled
+from supportbot.chat.log import ring_desk, tell_after_commit
+from supportbot.chat.models import Conversation
+from supportbot.chat.signals import Erased
+from supportbot.chat.turns import supersede_turns
+from supportbot.errors import NotFound
+from supportbot.llm.models import LLMBody
+from supportbot.outbox.models import Announcement
+from supportbot.outbox.services import announce
+
+
+@transaction.atomic
+def erase_conversation(caller: CustomerCaller, conversation_id: UUID) -> None:
+    """Erase one conversation of the asking customer; raises NotFound for a foreign one as for a missing one."""
+    if not _erase(_locked(caller, [conversation_id])):
+        raise NotFound()
+
+
+@transaction.atomic
+def erase_all_conversations(caller: CustomerCaller) -> int:
+    """Erase every conversation of the asking customer; return how many there were."""
+    mine = conversations_of(caller).values_list("pk", flat=True)
+    return _erase(_locked(caller, list(mine)))
+
+
+@transaction.atomic
+def forget_customer(customer: Customer) -> int:
+    """Erase a customer and all their conversations; return how many. Raises NotSettled while something moves for them.
+
+    Announced as `customer_forgotten`. A merchant's token of the same person makes a new customer, who has no past.
+    """
+    Customer.objects.select_for_update().get(pk=customer.pk)  # no conversation of theirs begins any more
+    _check_settled(customer)
+    mine = Conversation.objects.filter(customer=customer).order_by("pk").select_for_update()
+    count = _erase(list(mine))
+    announce("customer_forgotten", customer.pk, workspace_id=customer.workspace_pk)
+    customer.delete()
+    return count
+
+
+def _check_settled(customer: Customer) -> None:
+    moving = ActionRequest.objects.filter(customer_id=customer.pk, state__in=[str(state) for state in OPEN])
+    ids = list(moving.order_by("pk").values_list("pk", flat=True))
+    if ids:
+        raise NotSettled(ids)
+
+
+def _locked(caller: CustomerCaller, conversation_ids: Sequence[UUID]) -> list[Conversation]:
+    """Return those that are the caller's, locked against everything: a ticket being issued for one fails then."""
+    mine = conversations_of(caller).filter(pk__in=conversation_ids).order_by("pk")
+    return list(mine.select_for_update(of=("self",)))
+
+
+def _erase(conversations: Sequence[Conversation]) -> int:
+    for conversation in conversations:
+        supersede_turns(conversation)
+        _forget_bodies(conversation.pk)
+        announce("conversation_erased", conversation.pk, workspace_id=conversation.workspace_pk)
+        tell_after_commit(conversation.pk, Erased())
+        ring_desk(conversation)
+        conversation.delete()
+    return len(conversations)
+
+
+def on_conversation_erased(announcement: Announcement) -> None:
+    """Delete what a call to a model kept that ended after the erasure; hearing it twice changes nothing."""
+    _forget_bodies(announcement.object_id)
+
+
+def _forget_bodies(conversation_id: UUID) -> None:
+    LLMBody.objects.filter(call__conversation_id=conversation_id).delete()
+
+
+def sweep_bodies_of_nothing() -> int:
+    """Delete the bodies of calls about conversations that are gone, in every workspace; return how many."""
+    with across_workspaces("bodies of erased conversations"):
+        there = Conversation.objects.filter(pk=OuterRef("call__conversation_id"))
+        orphans = LLMBody.objects.filter(~Exists(there), call__conversation_id__isnull=False)
+        deleted, _ = orphans.delete()
+    return deleted

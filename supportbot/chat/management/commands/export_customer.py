@@ -1,0 +1,28 @@
+"""`manage.py export_customer ID`: everything that is held of one customer, as JSON."""
+
+import json
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from supportbot.accounts.commands import WorkspaceCommand
+from supportbot.accounts.models import Workspace
+from supportbot.chat.personaldata import Encoder, customer_named, export_of
+
+
+class Command(WorkspaceCommand):
+    help = "Print everything that is held of one customer, as JSON (with or without --json), by table."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("customer", metavar="ID", help="our id of the customer, or the merchant's")
+
+    def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
+        customer = customer_named(options["customer"])
+        held = export_of(customer)
+        # Times, ids and amounts in the form they have in JSON, whoever prints it.
+        readable: dict[str, Any] = json.loads(json.dumps(held, cls=Encoder))
+        return {"workspace": workspace.slug, "customer": str(customer.pk), "held": readable}
+
+    def words(self, facts: dict[str, Any]) -> str:
+        return json.dumps(facts, ensure_ascii=False, indent=2)

@@ -1,0 +1,78 @@
+"""Everything that is held of one customer, as one JSON object.
+
+It is found as the database finds it: whatever erasing the customer would delete, in whichever room, so that what a room
+begins to keep is never left out here; and what is kept by plain id, since it outlives them.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+from uuid import UUID
+
+from django.contrib.admin.utils import NestedObjects
+from django.core.serializers.json import DjangoJSONEncoder
+from django.core.serializers.python import Serializer
+from django.db import models
+from django.db.models import Q
+
+from actions.models import ActionRequest, Attempt, AuditEntry, LedgerEntry
+from supportbot.accounts.models import Customer
+from supportbot.chat.models import Conversation
+from supportbot.errors import NotFound
+from supportbot.llm.models import LLMBody, LLMCall
+
+# They open something: whoever is handed the export must not be handed a key.
+_SECRET: Final = "_hash"
+Encoder = DjangoJSONEncoder
+
+
+def customer_named(name: str) -> Customer:
+    """Return a customer by our id or the merchant's; raises NotFound."""
+    customers = Customer.objects.all()
+    try:
+        wanted = Q(pk=UUID(name)) | Q(external_id=name)
+    except ValueError:
+        wanted = Q(external_id=name.replace("\0", "�"))
+    customer: Customer | None = customers.filter(wanted).order_by("pk").first()
+    if customer is None:
+        raise NotFound(f"There is no customer {name} in this workspace.")
+    return customer
+
+
+def export_of(customer: Customer) -> dict[str, list[dict[str, Any]]]:
+    """Return the rows that belong to a customer by table, oldest first, without hashes of secrets."""
+    tables: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in (*_would_go(customer), *_would_stay(customer)):
+        tables[row._meta.label_lower].append(_shown(row))
+    return {name: sorted(rows, key=lambda row: str(row["id"])) for name, rows in sorted(tables.items())}
+
+
+def _would_go(customer: Customer) -> Iterator[models.Model]:
+    collector = NestedObjects(using="default", origin=[customer])
+    collector.collect([customer])
+    for rows in collector.data.values():
+        yield from rows
+
+
+def _would_stay(customer: Customer) -> Iterator[models.Model]:
+    """Return the records of money, and of what models cost, that name the customer or a conversation of theirs."""
+    requests = ActionRequest.objects.filter(customer_id=customer.pk)
+    ids = list(requests.values_list("pk", flat=True))
+    conversations = list(Conversation.objects.filter(customer=customer).values_list("pk", flat=True))
+    calls = LLMCall.objects.filter(conversation_id__in=conversations)
+    kept: Iterable[models.QuerySet[Any]] = (
+        requests,
+        Attempt.objects.filter(request_id__in=ids),
+        LedgerEntry.objects.filter(request_id__in=ids),
+        AuditEntry.objects.filter(request_id__in=ids),
+        calls,
+        LLMBody.objects.filter(call__in=calls),
+    )
+    for rows in kept:
+        yield from rows
+
+
+def _shown(row: models.Model) -> dict[str, Any]:
+    [told] = Serializer().serialize([row])
+    fields = {name: value for name, value in told["fields"].items() if not name.endswith(_SECRET)}
+    return {"id": row.pk, **fields}

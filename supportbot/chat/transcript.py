@@ -1,0 +1,150 @@
+"""A conversation as a text to keep: who said what and when, on which sources, and what was done.
+
+Made from the events their customer sees, in the conversation's language; English where we have no other.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import tzinfo
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from supportbot.chat.models import Conversation
+from supportbot.chat.selectors import events_after
+from supportbot.chat.signals import EventView
+
+WORDS: Final[dict[str, dict[str, str]]] = {
+    "en": {
+        "title": "Conversation with {workspace}",
+        "id": "Number: {id}",
+        "times": "Times are in {zone}.",
+        "customer": "You",
+        "assistant": "Assistant (AI)",
+        "system": "Note",
+        "agent": "Our team",
+        "sources": "Sources:",
+        "receipt.order": "Order",
+        "receipt.amount": "Amount",
+        "receipt.to": "To",
+        "receipt.address": "Address",
+        "receipt.reference": "Reference",
+        "failed": "The answer failed.",
+        "stopped": "(stopped)",
+        "handoff.requested": "A person of our team was asked for.",
+        "handoff.joined": "{agent} has joined the conversation.",
+        "handoff.ended": "The conversation with our team has ended.",
+        "action.proposed": "Prepared, waiting for your confirmation: {title}",
+        "action.refused": "Not possible: {title}",
+        "action.awaiting_approval": "Confirmed, waiting for a colleague's approval: {title}",
+        "action.queued": "Confirmed, being carried out: {title}",
+        "action.succeeded": "Done: {title}",
+        "action.failed": "Not done: {title}",
+        "action.unknown": "Outcome not known yet: {title}",
+        "action.cancelled": "Withdrawn: {title}",
+        "action.expired": "Expired, nothing was done: {title}",
+        "action.rejected": "Not approved, nothing was done: {title}",
+    },
+    "de": {
+        "title": "Gespräch mit {workspace}",
+        "id": "Nummer: {id}",
+        "times": "Zeiten in {zone}.",
+        "customer": "Sie",
+        "assistant": "Assistent (KI)",
+        "system": "Hinweis",
+        "agent": "Unser Team",
+        "sources": "Quellen:",
+        "receipt.order": "Bestellung",
+        "receipt.amount": "Betrag",
+        "receipt.to": "An",
+        "receipt.address": "Adresse",
+        "receipt.reference": "Beleg",
+        "failed": "Die Antwort ist fehlgeschlagen.",
+        "stopped": "(abgebrochen)",
+        "handoff.requested": "Ein Mensch aus unserem Team wurde gerufen.",
+        "handoff.joined": "{agent} ist jetzt im Gespräch.",
+        "handoff.ended": "Das Gespräch mit unserem Team ist beendet.",
+        "action.proposed": "Vorbereitet, wartet auf Ihre Bestätigung: {title}",
+        "action.refused": "Nicht möglich: {title}",
+        "action.awaiting_approval": "Bestätigt, wartet auf die Freigabe eines Kollegen: {title}",
+        "action.queued": "Bestätigt, wird ausgeführt: {title}",
+        "action.succeeded": "Erledigt: {title}",
+        "action.failed": "Nicht erledigt: {title}",
+        "action.unknown": "Ergebnis noch nicht bekannt: {title}",
+        "action.cancelled": "Zurückgezogen: {title}",
+        "action.expired": "Abgelaufen, nichts wurde getan: {title}",
+        "action.rejected": "Nicht freigegeben, nichts wurde getan: {title}",
+    },
+}
+
+
+def transcript_of(conversation: Conversation) -> str:
+    """Return the conversation's text, as its customer may read it."""
+    words = WORDS.get(conversation.locale.replace("_", "-").partition("-")[0].lower(), WORDS["en"])
+    workspace = conversation.workspace
+    head = [
+        words["title"].format(workspace=workspace.name),
+        words["id"].format(id=conversation.pk),
+        words["times"].format(zone=workspace.timezone),
+    ]
+    return "\n".join([*head, "", *written(_events(conversation), words, ZoneInfo(workspace.timezone))])
+
+
+def _events(conversation: Conversation) -> Iterator[EventView]:
+    seq = 0
+    while page := events_after(conversation.pk, seq):
+        yield from page
+        seq = page[-1].seq
+
+
+def written(events: Iterable[EventView], words: dict[str, str], zone: tzinfo) -> Iterator[str]:
+    """Return the lines of these events, a blank one after each."""
+    for event in events:
+        entry = _entry(event, words)
+        if entry is not None:
+            who, lines = entry
+            yield f"[{event.created_at.astimezone(zone):%Y-%m-%d %H:%M}] {who}"
+            yield from lines
+            yield ""
+
+
+def _entry(event: EventView, words: dict[str, str]) -> tuple[str, list[str]] | None:
+    """Return who and what, None for an event that says nothing by itself."""
+    payload = event.payload
+    match event.event:
+        case "message":
+            return payload.get("author") or words[payload["source"]], [payload["text"]]
+        case "assistant.final":
+            return words["assistant"], _answer(payload, words)
+        case "assistant.failed":
+            return words["assistant"], [words["failed"]]
+        case name if name.startswith("action.") and name in words:
+            return words["system"], _step(name, payload, words)
+        case name if name in words:
+            return words["system"], [words[name].format(agent=payload.get("agent", ""))]
+        case _:
+            return None
+
+
+def _answer(payload: dict[str, Any], words: dict[str, str]) -> list[str]:
+    lines = [payload["text"]] if payload["text"] else []
+    lines += [words["stopped"]] if payload.get("stopped") else []
+    sources = [
+        f"  [{number}] {source['title']} {source['url']}".rstrip()
+        for number, source in enumerate(payload["citations"], start=1)
+    ]
+    return lines + ([words["sources"], *sources] if sources else [])
+
+
+def _step(name: str, payload: dict[str, Any], words: dict[str, str]) -> list[str]:
+    lines = [words[name].format(title=payload["title"])]
+    lines += [f"  {row['label']}: {row['value']}" for row in payload.get("rows", ())]
+    if "reason" in payload:
+        lines.append(f"  {payload['reason']['text']}")
+    return lines + _receipt(payload.get("receipt") or {}, words)
+
+
+def _receipt(receipt: dict[str, Any], words: dict[str, str]) -> list[str]:
+    """Return what a receipt says, one thing a line."""
+    told = {name: value for name, value in receipt.items() if value and f"receipt.{name}" in words}
+    if "amount" in told:
+        told["amount"] = f"{told['amount']} {receipt.get('currency', '')}".strip()
+    return [f"  {words[f'receipt.{name}']}: {value}" for name, value in told.items()]
