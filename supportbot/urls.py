@@ -13,6 +13,7 @@ from supportbot.chat import api as chat_api
 from supportbot.handoff import api as handoff_api
 from supportbot.handoff import views as desk
 from supportbot.widget import api as widget_api
+from supportbot.widget import hosted
 from supportbot.widget import scripts as widget_scripts
 
 handler400 = pages.bad_request
@@ -33,5 +34,6 @@ urlpatterns = [
     *(path("api/v1/", include(room.urls)) for room in rooms),
     path("desk/", include(desk.urls)),
     *kb_views.urls,
+    *hosted.urls,
     *widget_scripts.urls,
 ]

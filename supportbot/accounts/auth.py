@@ -1,7 +1,7 @@
 """How a request to the REST API says who it is.
 
-`Authorization: Bearer` carries an API key (`sk_…`), a visitor's secret (`vs_…`) or an identity token; a log-in to the
-console or desk works too. `request.auth` is the Caller.
+`Authorization: Bearer` carries an API key (`sk_…`), a visitor's secret (`vs_…`), the pass of our own chat page (`hp_…`)
+or an identity token; a log-in to the console or desk works too. `request.auth` is the Caller.
 """
 
 from typing import TYPE_CHECKING, Any, cast
@@ -11,6 +11,7 @@ from django.contrib.auth.models import AnonymousUser
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.request import Request
 
+from supportbot.accounts import pagepass
 from supportbot.accounts.callers import Caller, CustomerCaller, Staff
 from supportbot.accounts.errors import InvalidToken
 from supportbot.accounts.models import User
@@ -48,6 +49,8 @@ def caller_of_bearer(credential: str) -> tuple[Any, Caller]:
         return user or AnonymousUser(), staff
     if credential.startswith("vs_"):
         return AnonymousUser(), customer_by_visitor_secret(credential)
+    if credential.startswith(pagepass.PREFIX):
+        return AnonymousUser(), pagepass.caller_of_page_pass(credential)
     return AnonymousUser(), customer_by_bearer_token(credential, _audience(credential))
 
 

@@ -48,13 +48,17 @@ class Staff:
 
 @dataclass(frozen=True, slots=True)
 class CustomerCaller:
-    """A customer. Verified means the merchant's server signed for them; a visitor only holds a secret."""
+    """A customer. Verified means the merchant's server signed for them; a visitor only holds a secret.
+
+    `is_hosted`: they come by our own chat page, where no script of the merchant's runs.
+    """
 
     workspace_id: UUID
     customer_id: UUID
     is_verified: bool
     channel_id: UUID | None = None
     expires_at: datetime | None = None
+    is_hosted: bool = False
 
 
 Caller = Staff | CustomerCaller

@@ -39,3 +39,20 @@ class NameTaken(AccountsError):
     code = "name_taken"
     status = 409
     default_message = "This name is already taken."
+
+
+class ConfirmOnHostedPage(AccountsError):
+    """The channel takes confirmations on our own chat page only."""
+
+    code = "confirm_on_hosted_page"
+    status = 403
+    default_message = "This is confirmed on the chat's own page, not here: open it there and press the button again."
+
+
+class IdentityExpired(AccountsError):
+    code = "identity_expired"
+    status = 401
+    default_message = (
+        "Your sign-in has run out, and nothing was done: sign in again (`identify` with a fresh token), "
+        "then confirm once more."
+    )

@@ -11,6 +11,7 @@ from supportbot.accounts.callers import ROLE_SCOPES, CustomerCaller, Staff
 from supportbot.accounts.errors import InvalidKey, InvalidToken, InvalidVisitor
 from supportbot.accounts.identity import verify_identity
 from supportbot.accounts.models import ApiKey, Channel, Customer, Membership, User, hash_secret
+from supportbot.accounts.pagepass import PREFIX, caller_of_page_pass
 from supportbot.accounts.scope import across_workspaces
 from supportbot.accounts.services import customer_for_identity
 
@@ -77,12 +78,21 @@ def customer_by_visitor_secret(secret: str) -> CustomerCaller:
 
 
 def customer_by_token(channel: Channel, token: str) -> CustomerCaller:
-    """Return the customer a valid identity token speaks of; raises InvalidToken."""
+    """Return the customer of a valid identity token, or of a page's pass on this channel; raises InvalidToken."""
+    if token.startswith(PREFIX):
+        return _by_page_pass(channel, token)
     identity = verify_identity(channel, token)
     customer = customer_for_identity(channel, identity)
     return CustomerCaller(
         channel.workspace_pk, customer.pk, is_verified=True, channel_id=channel.pk, expires_at=identity.expires_at
     )
+
+
+def _by_page_pass(channel: Channel, text: str) -> CustomerCaller:
+    caller = caller_of_page_pass(text)
+    if caller.channel_id != channel.pk:
+        raise InvalidToken("This page's pass is for another channel.")
+    return caller
 
 
 def customer_by_bearer_token(token: str, audience: str) -> CustomerCaller:

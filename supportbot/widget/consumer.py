@@ -33,6 +33,7 @@ from supportbot.widget.protocol import (
     LiveTurn,
     Logout,
     Ping,
+    Queue,
     Reset,
     Welcome,
 )
@@ -61,6 +62,7 @@ class ChatConsumer(AsyncWebsocketConsumer):
         self.writer = Writer(self.send, lambda code, reason: self.close(code=code, reason=reason))
         self.session: Session | None = None
         self.heard_at = 0.0
+        self.told_place: Queue | None = None  # the roll call's
         self._origin: str | None = None
         self._greeting: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[Any] | None = None
@@ -185,7 +187,8 @@ class ChatConsumer(AsyncWebsocketConsumer):
                 self.writer.close(NO_TICKET, "logged out")
             case Identify(token=token):
                 caller = await on_behalf(session, identify, channel_id=session.channel_id, token=token)
-                self.session = replace(session, caller=caller)
+                # Where a socket was opened is a property of the socket, whoever signs in on it.
+                self.session = replace(session, caller=replace(caller, is_hosted=session.caller.is_hosted))
             case _:
                 await self._carry_out(frame, session)
 

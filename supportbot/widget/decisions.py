@@ -5,13 +5,16 @@ from uuid import UUID
 from actions import services
 from actions.principals import principal_of
 from supportbot.accounts.callers import CustomerCaller
+from supportbot.accounts.confirming import check_may_confirm_here
 
 
 def confirm(_conversation_id: UUID, *, caller: CustomerCaller, request: UUID, digest: str) -> None:
     """Let the customer's own card go on, exactly as it was shown; the log tells what becomes of it.
 
-    Raises NotFound for a request of somebody else, and what `actions.services.confirm` refuses.
+    Raises NotFound for a request of somebody else, ConfirmOnHostedPage where the channel wants our own page for it,
+    IdentityExpired, and what `actions.services.confirm` refuses.
     """
+    check_may_confirm_here(caller)
     services.confirm(request, principal=principal_of(caller), digest=digest)
 
 

@@ -1,3 +1,5 @@
+from typing import ClassVar
+
 from supportbot.errors import SupportBotError
 
 
@@ -33,6 +35,17 @@ class TicketRefused(WidgetError):
         super().__init__(fields={"ticket": [self.default_message]})
 
 
+class CodeRefused(WidgetError):
+    """Unknown, used, expired, of another channel, or its identity has run out: all look the same."""
+
+    code = "code_refused"
+    status = 401
+    default_message = "This page's code is not good any more: open the chat again from the shop."
+
+    def __init__(self) -> None:
+        super().__init__(fields={"code": [self.default_message]})
+
+
 class TooManyTickets(WidgetError):
     code = "throttled"
     status = 429
@@ -48,6 +61,23 @@ class OtherSubject(WidgetError):
 
     def __init__(self) -> None:
         super().__init__(fields={"token": [self.default_message]})
+
+
+class AttachmentsNotSupported(WidgetError):
+    code = "attachments_not_supported"
+    default_message = "Files cannot be sent yet, and nothing was stored: describe it in words and send that."
+
+    def __init__(self) -> None:
+        super().__init__(fields={"attachments": [self.default_message]})
+
+
+class ConversationErased(WidgetError):
+    """The conversation was erased by its customer, or with them."""
+
+    code = "erased"
+    status = 404
+    close_code: ClassVar[int] = 4401
+    default_message = "This conversation has been deleted, as its customer wished."
 
 
 class Unavailable(WidgetError):

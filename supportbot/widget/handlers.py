@@ -8,11 +8,13 @@ from supportbot.accounts.scope import workspace_scope
 from supportbot.asyncdb import db, outside
 from supportbot.chat.access import conversation_for
 from supportbot.chat.pace import ask_again, say
+from supportbot.chat.selectors import check_open
 from supportbot.chat.signals import Typing
 from supportbot.chat.stream import switchboard
 from supportbot.chat.turns import request_stop
 from supportbot.handoff import services as handoff
 from supportbot.widget.decisions import confirm, decline
+from supportbot.widget.errors import AttachmentsNotSupported
 from supportbot.widget.protocol import (
     Ack,
     Confirm,
@@ -53,9 +55,17 @@ def _checked(session: Session, service: Callable[[UUID], T]) -> T:
     return service(session.conversation_id)
 
 
+def ask_for_person(conversation_id: UUID, *, summary: str) -> None:
+    """Ask for a person; raises ConversationEnded."""
+    check_open(conversation_id)
+    handoff.request(conversation_id, reason="customer_asked", by="customer", summary=summary)
+
+
 async def carry_out(deed: Deed, session: Session) -> Ack | None:
     """Do what the client asks for; raises the service's error for a refusal."""
     match deed:
+        case CustomerMessage(has_attachments=True):
+            raise AttachmentsNotSupported()
         case CustomerMessage(client_id=client_id, text=text):
             receipt = await on_behalf(session, say, text=text, client_id=client_id)
             return Ack(client_id, receipt.seq)
@@ -64,7 +74,7 @@ async def carry_out(deed: Deed, session: Session) -> Ack | None:
         case Retry(message=message):
             await on_behalf(session, ask_again, message)
         case RequestHuman(reason=reason):
-            await on_behalf(session, handoff.request, reason="customer_asked", by="customer", summary=reason)
+            await on_behalf(session, ask_for_person, summary=reason)
         case Rate(score=score, comment=comment, message=message_id):
             await on_behalf(session, rate, score=score, comment=comment, message_id=message_id)
         case Confirm(request=request, digest=digest):

@@ -5,6 +5,7 @@ from uuid import UUID
 from django.db import transaction
 
 from supportbot.accounts.callers import CustomerCaller
+from supportbot.accounts.errors import InvalidToken
 from supportbot.accounts.models import Channel, Customer
 from supportbot.accounts.selectors import customer_by_token
 from supportbot.chat.log import lock_conversation, touch
@@ -23,6 +24,8 @@ def identify(conversation_id: UUID, *, channel_id: UUID, token: str) -> Customer
     if channel is None:
         raise NotFound()
     signed_in = customer_by_token(channel, token)
+    if not signed_in.is_verified:
+        raise InvalidToken("A visitor's pass signs nobody in.")
     bind(conversation_id, signed_in)
     return signed_in
 

@@ -83,6 +83,13 @@ class Fields:
     def optional_integer(self, name: str, low: int, high: int) -> int | None:
         return self.integer(name, low, high) if name in self._left else None
 
+    def has_items(self, name: str) -> bool:
+        """Say whether a list that may be left out has anything in it."""
+        value = self._left.pop(name, [])
+        if not isinstance(value, list):
+            raise _wrong(name, "must be a list")
+        return bool(value)
+
     def close(self) -> None:
         if self._left:
             names = sorted(self._left)
@@ -106,6 +113,7 @@ FRAMES: Final[dict[str, Callable[[Fields], ClientFrame]]] = {
     "message": lambda fields: CustomerMessage(
         fields.text("client_id", MAX_FRAME_BYTES, is_checked=False),
         fields.text("text", MAX_FRAME_BYTES, is_checked=False),
+        has_attachments=fields.has_items("attachments"),
     ),
     "stop": lambda _: Stop(),
     "confirm": lambda fields: Confirm(

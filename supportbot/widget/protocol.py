@@ -35,6 +35,7 @@ class Hello:
 class CustomerMessage:
     client_id: str
     text: str
+    has_attachments: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +171,16 @@ class Typing:
 
 
 @dataclass(frozen=True, slots=True)
+class Queue:
+    """Where a customer who waits for a person stands; `wait` is a range of minutes, {"min", "max"}."""
+
+    ticket: UUID
+    place: int
+    wait: dict[str, int] | None = None
+    type: Literal["queue"] = "queue"
+
+
+@dataclass(frozen=True, slots=True)
 class Head:
     seq: int
     type: Literal["head"] = "head"
@@ -194,7 +205,7 @@ class Refusal:
     type: Literal["error"] = "error"
 
 
-ServerFrame = Welcome | Ack | Event | Delta | Status | Typing | Head | Reset | Refusal
+ServerFrame = Welcome | Ack | Event | Delta | Status | Typing | Queue | Head | Reset | Refusal
 
 
 def encode(frame: ServerFrame) -> str:

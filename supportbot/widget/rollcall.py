@@ -22,6 +22,7 @@ from supportbot.chat.stream import switchboard
 from supportbot.handoff.attendance import note_customers_gone, note_customers_here
 from supportbot.widget.protocol import Head
 from supportbot.widget.tickets import Session
+from supportbot.widget.waiting import queue_frames
 
 if TYPE_CHECKING:
     from supportbot.widget.consumer import ChatConsumer
@@ -50,16 +51,24 @@ class Place(NamedTuple):
     channel_id: UUID
 
 
-def still_theirs(places: set[Place]) -> set[Place]:
+class Standing(NamedTuple):
+    """Which places may be kept, and which conversations are not there any more."""
+
+    staying: set[Place]
+    gone: set[UUID]
+
+
+def standing_of(places: set[Place]) -> Standing:
     """Return those whose conversation is still the customer's, opened by a channel that is still live."""
     with across_workspaces("roll call of open sockets"):
         conversations = Conversation.objects.filter(pk__in={place.conversation_id for place in places})
         owners = dict(conversations.values_list("pk", "customer_id"))
         channels = Channel.objects.filter(pk__in={place.channel_id for place in places}, is_live=True)
         live = set(channels.values_list("pk", flat=True))
-    return {
+    staying = {
         place for place in places if owners.get(place.conversation_id) == place.customer_id and place.channel_id in live
     }
+    return Standing(staying, {place.conversation_id for place in places} - set(owners))
 
 
 def note_attendance(here: set[UUID], gone: set[UUID]) -> None:
@@ -70,12 +79,14 @@ def note_attendance(here: set[UUID], gone: set[UUID]) -> None:
 class RollCall:
     def __init__(self) -> None:
         self._sockets: set[ChatConsumer] = set()
+        self._newcomers: set[ChatConsumer] = set()
         self._task: asyncio.Task[None] | None = None
         self._unnoted: set[UUID] = set()
         self._noting: asyncio.Task[None] | None = None
 
     def enter(self, socket: "ChatConsumer") -> None:
         self._sockets.add(socket)
+        self._newcomers.add(socket)
         self._note(_conversations([socket]))
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run())
@@ -94,7 +105,10 @@ class RollCall:
         while self._unnoted:
             due, self._unnoted = self._unnoted, set()
             here = due & _conversations(self._sockets)
+            newcomers, self._newcomers = self._newcomers, set()
             await db(note_attendance, here, due - here)
+            with suppress(DatabaseError):  # the next round tells them
+                await self._tell_places(newcomers)
 
     async def _run(self) -> None:
         rounds = 0
@@ -107,6 +121,7 @@ class RollCall:
                 self._note(_conversations(self._sockets))
             with suppress(DatabaseError):  # nobody is sent away because the database is
                 await self._dismiss_strangers()
+                await self._tell_places(set(self._sockets))
 
     def _look(self, now: float, *, is_head_due: bool) -> None:
         for socket in list(self._sockets):
@@ -124,10 +139,23 @@ class RollCall:
 
     async def _dismiss_strangers(self) -> None:
         sockets = [(socket, socket.session) for socket in self._sockets if socket.session is not None]
-        staying = await db(still_theirs, {_place(session) for _, session in sockets})
+        standing = await db(standing_of, {_place(session) for _, session in sockets})
         for socket, session in sockets:
-            if _place(session) not in staying and socket.session is session:
+            if session.conversation_id in standing.gone:  # the word of its erasure was lost on the way here
+                socket.writer.tell_of_erasure()
+            elif _place(session) not in standing.staying and socket.session is session:
                 socket.writer.close(NOT_WELCOME, "this conversation is not open to you any more")
+
+    async def _tell_places(self, sockets: "set[ChatConsumer]") -> None:
+        """Send to who waits for a person where they stand, if that is news to them."""
+        if not sockets:
+            return
+        frames = await db(queue_frames, _conversations(sockets))
+        for socket in sockets:
+            frame = frames.get(socket.session.conversation_id) if socket.session is not None else None
+            if frame is not None and frame != socket.told_place:
+                socket.told_place = frame
+                socket.writer.send(frame)
 
 
 def _place(session: Session) -> Place:

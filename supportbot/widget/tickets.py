@@ -6,12 +6,13 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils.timezone import now
 
 from supportbot.accounts.callers import CustomerCaller
 from supportbot.accounts.errors import InvalidVisitor
 from supportbot.accounts.models import Channel, hash_secret
+from supportbot.accounts.origins import own_origins
 from supportbot.accounts.scope import across_workspaces, workspace_scope
 from supportbot.accounts.selectors import customer_by_token, customer_by_visitor_secret
 from supportbot.accounts.services import new_visitor
@@ -38,6 +39,12 @@ class TicketRequest:
     token: str = ""
     visitor: str = ""
     conversation: UUID | None = None
+    locale: str = ""
+
+    @property
+    def language(self) -> str:
+        """The locale of what is begun with this ticket."""
+        return self.locale or self.channel.locale
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,26 +68,31 @@ class Session:
     caller: CustomerCaller
 
 
-@transaction.atomic
 def issue_ticket(asked: TicketRequest) -> IssuedTicket:
     """Issue a ticket for the named conversation or a new one.
 
     Raises InvalidToken or InvalidVisitor for a credential that proves nothing, NotFound for a conversation that is
     missing or not this customer's: both look the same. TooManyTickets for who asks too often.
     """
-    with workspace_scope(asked.channel.workspace.pk):
-        caller, visitor = _who(asked)
+    try:
+        return _issue_ticket(asked)
+    except IntegrityError as error:  # erased between the look and the commit
+        raise NotFound() from error
+
+
+@transaction.atomic
+def _issue_ticket(asked: TicketRequest) -> IssuedTicket:
+    with workspace_scope(asked.channel.workspace_pk):
+        caller, visitor = who_asks(asked)
         if visitor is None:
             count_ticket(caller.customer_id)
-        if asked.conversation is None:
-            locale = asked.channel.locale
-            conversation = start_conversation(caller.customer_id, channel_id=asked.channel.pk, locale=locale)
-        else:
-            conversation = _on_channel(_named_conversation(asked, caller), asked.channel)
-        return _issue(asked, caller, conversation, visitor)
+        conversation = conversation_asked_for(asked, caller) or start_conversation(
+            caller.customer_id, channel_id=asked.channel.pk, locale=asked.language
+        )
+        return issue_to(asked, caller, conversation, visitor)
 
 
-def _who(asked: TicketRequest) -> tuple[CustomerCaller, str | None]:
+def who_asks(asked: TicketRequest) -> tuple[CustomerCaller, str | None]:
     """Return the caller, and the secret of one who becomes a visitor just now."""
     if asked.token:
         return customer_by_token(asked.channel, asked.token), None
@@ -89,8 +101,8 @@ def _who(asked: TicketRequest) -> tuple[CustomerCaller, str | None]:
     if asked.conversation is not None:  # somebody without any proof
         raise NotFound()
     count_new_visitor(asked.channel.pk)
-    created = new_visitor(asked.channel, locale=asked.channel.locale)
-    return CustomerCaller(asked.channel.workspace.pk, created.customer.pk, is_verified=False), created.secret
+    created = new_visitor(asked.channel, locale=asked.language)
+    return CustomerCaller(asked.channel.workspace_pk, created.customer.pk, is_verified=False), created.secret
 
 
 def _visitor(asked: TicketRequest) -> CustomerCaller:
@@ -105,16 +117,22 @@ def _visitor(asked: TicketRequest) -> CustomerCaller:
     return caller
 
 
-def _named_conversation(asked: TicketRequest, caller: CustomerCaller) -> Conversation:
+def conversation_asked_for(asked: TicketRequest, caller: CustomerCaller) -> Conversation | None:
+    """Return the named conversation if the caller may go on with it, None if none is named; raises NotFound."""
+    if asked.conversation is None:
+        return None
+    return _on_channel(_named(asked, asked.conversation, caller), asked.channel)
+
+
+def _named(asked: TicketRequest, conversation_id: UUID, caller: CustomerCaller) -> Conversation:
     """Return the conversation the caller owns; who shows a token too makes a visitor's their own."""
-    assert asked.conversation is not None
     try:
-        return conversation_for(caller, asked.conversation)
+        return conversation_for(caller, conversation_id)
     except NotFound:
-        if not (asked.token and asked.visitor):
+        if not (caller.is_verified and asked.visitor):
             raise
-    conversation_for(_visitor(asked), asked.conversation)
-    return bind(asked.conversation, caller)
+    conversation_for(_visitor(asked), conversation_id)
+    return bind(conversation_id, caller)
 
 
 def _on_channel(conversation: Conversation, channel: Channel) -> Conversation:
@@ -125,9 +143,10 @@ def _on_channel(conversation: Conversation, channel: Channel) -> Conversation:
     return conversation
 
 
-def _issue(
-    asked: TicketRequest, caller: CustomerCaller, conversation: Conversation, visitor: str | None
+def issue_to(
+    asked: TicketRequest, caller: CustomerCaller, conversation: Conversation, visitor: str | None = None
 ) -> IssuedTicket:
+    """Issue a ticket to a caller who may open the conversation."""
     secret = f"st_{secrets.token_urlsafe(32)}"
     row = SocketTicket.objects.create(
         secret_hash=hash_secret(secret),
@@ -167,6 +186,7 @@ def _session(ticket: SocketTicket) -> Session:
         is_verified=ticket.is_verified,
         channel_id=ticket.channel_id,
         expires_at=ticket.identity_expires_at,
+        is_hosted=ticket.origin in own_origins(),
     )
     return Session(ticket.workspace.pk, ticket.channel_id, ticket.conversation_id, ticket.conversation.locale, caller)
 

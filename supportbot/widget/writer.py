@@ -12,11 +12,13 @@ from uuid import UUID
 from django.db import DatabaseError
 
 from supportbot.accounts.scope import workspace_scope
-from supportbot.chat.signals import NewEvent, Signal
+from supportbot.chat.signals import Erased, NewEvent, Signal
 from supportbot.chat.stream import switchboard
+from supportbot.widget.errors import ConversationErased
 from supportbot.widget.feed import Feed
 from supportbot.widget.mailbox import Close, Mailbox
 from supportbot.widget.protocol import ServerFrame, encode
+from supportbot.widget.refusals import refusal
 
 logger = logging.getLogger(__name__)
 RING_AGAIN_SECONDS: Final = 1.0
@@ -43,6 +45,12 @@ class Writer:
         """Write what waits, then close the socket; nothing else is taken."""
         self._mailbox.close(code, reason)
         self.leave()
+
+    def tell_of_erasure(self) -> None:
+        """Say that the conversation is gone, and close."""
+        gone = ConversationErased()
+        self.send(refusal(gone))
+        self.close(gone.close_code, gone.code)
 
     @property
     def is_closing(self) -> bool:
@@ -84,7 +92,9 @@ class Writer:
             self._conversation_id = None
 
     def _hear(self, signal: Signal) -> None:
-        if self._feed is None:
+        if isinstance(signal, Erased):
+            self.tell_of_erasure()
+        elif self._feed is None:
             self._early.append(signal)
         else:
             self._mailbox.put(signal)

@@ -105,7 +105,8 @@ async def test_a_stale_identity_confirms_nothing(server: str, channel: NewChanne
         card = await db(card_in, granted["conversation"])
         await socket.say("confirm", request=str(card.pk), digest=card.digest)
         error = await socket.until("error")
-        assert (error["code"], error["request"]) == ("identity_required", str(card.pk))
+        assert (error["code"], error["request"]) == ("identity_expired", str(card.pk))
+        assert "identify" in error["message"]
         assert await db(state_of, card) == "awaiting_confirmation"
         await socket.say("identify", token=identity_token(channel))
         await socket.say("confirm", request=str(card.pk), digest=card.digest)

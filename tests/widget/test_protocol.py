@@ -22,6 +22,7 @@ ID = str(uuid4())
 GOOD: list[dict[str, Any]] = [
     {"type": "hello", "ticket": "st_x", "last_seq": 3},
     {"type": "message", "client_id": "m-1", "text": "Hello"},
+    {"type": "message", "client_id": "m-1", "text": "Hello", "attachments": []},
     {"type": "stop"},
     {"type": "confirm", "request": ID, "digest": "0" * 64},
     {"type": "decline", "request": ID},
@@ -78,6 +79,8 @@ def test_every_server_frame_is_encoded_as_its_schema_says() -> None:
         protocol.Delta(ID, 1, 0, "Hel"),
         protocol.Status(ID, "Looking into our help pages"),
         protocol.Typing("Bob"),
+        protocol.Queue(uuid4(), 2),
+        protocol.Queue(uuid4(), 1, {"min": 1, "max": 3}),
         protocol.Head(2),
         protocol.Reset(),
         protocol.Refusal("invalid_frame", "No.", "text", "m1", uuid4()),

@@ -1,0 +1,82 @@
+"""Page passes (`hp_…`): what our own chat page holds in memory instead of a merchant's token or a visitor's secret.
+
+Signed by this installation, for one customer on one channel. A pass lives an hour at most, and never longer than the
+proof it was made from: it can be used in the place of an identity token, but it makes no new one.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from django.core import signing
+from django.utils.timezone import now
+
+from supportbot.accounts.callers import CustomerCaller
+from supportbot.accounts.errors import InvalidToken
+from supportbot.accounts.models import Channel, Customer
+from supportbot.accounts.scope import across_workspaces
+
+PREFIX: Final = "hp_"
+MAX_LIFE: Final = timedelta(hours=1)
+_SALT: Final = "supportbot.page-pass"
+
+
+@dataclass(frozen=True, slots=True)
+class PagePass:
+    """A pass as it is handed over, once."""
+
+    text: str
+    expires_at: datetime
+
+
+def make_page_pass(caller: CustomerCaller) -> PagePass:
+    """Return a pass for a customer on the channel they came by."""
+    assert caller.channel_id is not None
+    ends = now() + MAX_LIFE
+    if caller.expires_at is not None:
+        ends = min(ends, caller.expires_at)
+    content = {
+        "workspace": str(caller.workspace_id),
+        "channel": str(caller.channel_id),
+        "customer": str(caller.customer_id),
+        "is_verified": caller.is_verified,
+        "ends": int(ends.timestamp()),
+    }
+    return PagePass(PREFIX + signing.dumps(content, salt=_SALT), ends)
+
+
+def caller_of_page_pass(text: str) -> CustomerCaller:
+    """Return who a pass speaks for; raises InvalidToken for a forged or expired one, or where nobody is there now."""
+    content = _content(text)
+    ends = datetime.fromtimestamp(content["ends"], UTC)
+    if ends <= now():
+        raise InvalidToken("This page's pass has expired: open the chat again from the shop.")
+    caller = CustomerCaller(
+        UUID(content["workspace"]),
+        UUID(content["customer"]),
+        is_verified=content["is_verified"],
+        channel_id=UUID(content["channel"]),
+        expires_at=ends if content["is_verified"] else None,
+        is_hosted=True,
+    )
+    _check_still_there(caller, UUID(content["channel"]))
+    return caller
+
+
+def _content(text: str) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = signing.loads(text.removeprefix(PREFIX), salt=_SALT, max_age=MAX_LIFE)
+    except signing.SignatureExpired as error:
+        raise InvalidToken("This page's pass has expired: open the chat again from the shop.") from error
+    except (signing.BadSignature, UnicodeEncodeError) as error:
+        raise InvalidToken("This page's pass is not one of ours.") from error
+    return content
+
+
+def _check_still_there(caller: CustomerCaller, channel_id: UUID) -> None:
+    with across_workspaces("look-up by page pass"):
+        customers = Customer.objects.filter(pk=caller.customer_id, workspace_id=caller.workspace_id)
+        channels = Channel.objects.filter(pk=channel_id, workspace_id=caller.workspace_id, is_live=True)
+        if not (customers.exists() and channels.exists()):
+            raise InvalidToken("This page's pass is for a chat that is not there any more.")

@@ -1,0 +1,71 @@
+"""What a customer who waits for a person is told: their place, and about how long it takes.
+
+The estimate is made of how long those waited who came shortly before, so it stands when a wait begins and only runs
+down: it never grows in silence. Once it has run out nothing is promised; the sweep tells the customer in words.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from math import ceil
+from typing import Final
+from uuid import UUID
+
+from django.utils.timezone import now
+
+from supportbot.accounts.scope import across_workspaces
+from supportbot.handoff.models import State, Ticket
+from supportbot.handoff.queue import Waiting, in_order
+from supportbot.widget.protocol import Queue
+
+MIN_WAITS: Final = 3  # fewer say nothing about the next
+MAX_WAITS: Final = 20
+LOOKED_BACK: Final = timedelta(days=7)
+
+
+def queue_frames(conversation_ids: Iterable[UUID]) -> dict[UUID, Queue]:
+    """Return the frame for each of these conversations whose customer waits for a person."""
+    with across_workspaces("places of waiting customers"):
+        mine = Ticket.objects.filter(conversation_id__in=set(conversation_ids), state=State.WAITING)
+        waiting = {ticket.pk: ticket for ticket in mine}
+        if not waiting:
+            return {}
+        frames: dict[UUID, Queue] = {}
+        for workspace_id in {ticket.workspace_pk for ticket in waiting.values()}:
+            history = _waits(workspace_id)
+            for place, one in enumerate(_queue(workspace_id), start=1):
+                if one.ticket_id in waiting:
+                    wait = minutes_left(one.since, history, now())
+                    frames[waiting[one.ticket_id].conversation_id] = Queue(one.ticket_id, place, wait)
+        return frames
+
+
+def _queue(workspace_id: UUID) -> list[Waiting]:
+    rows = Ticket.objects.filter(workspace_id=workspace_id, state=State.WAITING)
+    return in_order(Waiting(*row) for row in rows.values_list("id", "priority", "waiting_since"))
+
+
+def _waits(workspace_id: UUID) -> list[tuple[datetime, timedelta]]:
+    """Return when somebody came to those who waited lately, and after how long; newest first."""
+    claimed = Ticket.objects.filter(workspace_id=workspace_id, claimed_at__gt=now() - LOOKED_BACK)
+    rows = claimed.order_by("-claimed_at").values_list("waiting_since", "claimed_at")[:200]
+    return [(claimed_at, claimed_at - since) for since, claimed_at in rows if claimed_at is not None]
+
+
+def minutes_left(
+    since: datetime, history: Sequence[tuple[datetime, timedelta]], moment: datetime
+) -> dict[str, int] | None:
+    """Return the range of whole minutes that is left of a usual wait, None where nothing can be said.
+
+    Only waits that were over when this one began count: what happens meanwhile does not move the estimate.
+    """
+    before = [length for ended, length in history if ended <= since]
+    lengths = sorted(before[:MAX_WAITS])
+    if len(lengths) < MIN_WAITS:
+        return None
+    quarter = len(lengths) // 4
+    shortest, longest = (_minutes(since + length - moment) for length in (lengths[quarter], lengths[-1 - quarter]))
+    return {"min": max(shortest, 1), "max": longest} if longest >= 1 else None
+
+
+def _minutes(left: timedelta) -> int:
+    return ceil(left.total_seconds() / 60)
