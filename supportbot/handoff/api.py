@@ -137,6 +137,24 @@ class Transfer(AgentsStep):
         return self.take(request, ticket_id, services.transfer, to=colleague)
 
 
+class Assign(AgentsStep):
+    @extend_schema(request=TransferInput, responses=HandoffTicketSerializer)
+    def post(self, request: Request, ticket_id: UUID) -> Response:
+        """Put a waiting ticket, or one's own, into a colleague's hands."""
+        colleague = member_named(_read(TransferInput, request)["to"])
+        return self.take(request, ticket_id, services.assign, to=colleague)
+
+
+class Reopen(AgentsStep):
+    @extend_schema(request=NothingInput, responses=HandoffTicketSerializer)
+    def post(self, request: Request, ticket_id: UUID) -> Response:
+        """Take the conversation of an ended ticket up again: the answer is the new ticket."""
+        _read(NothingInput, request)
+        staff = cast(Staff, request.auth)
+        again = services.take_up(ticket_for(staff, ticket_id).pk, agent=person_of(staff))
+        return _shown(staff, ticket_for(staff, again.pk))
+
+
 class Contact(ScopedAPIView):
     permission_classes = [IsCustomer]
 
@@ -169,5 +187,7 @@ urls = [
     path("tickets/<uuid:ticket_id>/resolve", Resolve.as_view()),
     path("tickets/<uuid:ticket_id>/snooze", Snooze.as_view()),
     path("tickets/<uuid:ticket_id>/transfer", Transfer.as_view()),
+    path("tickets/<uuid:ticket_id>/assign", Assign.as_view()),
+    path("tickets/<uuid:ticket_id>/reopen", Reopen.as_view()),
     path("tickets/<uuid:ticket_id>/contact", Contact.as_view()),
 ]

@@ -32,6 +32,12 @@ class NotYourTicket(HandoffError):
     default_message = "Nobody has claimed this ticket yet: claim it first."
 
 
+class NobodyWaits(HandoffError):
+    code = "nobody_waits"
+    status = 409
+    default_message = "Nobody is waiting."
+
+
 class NotAPerson(HandoffError):
     code = "not_a_person"
     status = 403
@@ -61,3 +67,9 @@ class ForeignPage(HandoffError):
     status = 403
     close_code = 4403
     default_message = "The desk's socket opens from this installation's own pages only."
+
+
+class NothingToAnswer(HandoffError):
+    code = "nothing_to_answer"
+    status = 409
+    default_message = "The customer has not asked anything yet."

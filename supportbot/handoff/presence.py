@@ -1,10 +1,10 @@
-"""Who of the team is there: whoever opened the desk or its queue within the last two minutes."""
+"""Who of the team is there: whoever had the desk open within the last two minutes and is not away by their own word."""
 
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils.timezone import now
 
 from supportbot.accounts.models import Membership, User
@@ -24,13 +24,37 @@ def note_presence(user: User) -> None:
         Presence.objects.filter(pk=row.pk).update(seen_at=now())
 
 
+def say_away(user: User, *, is_away: bool) -> None:
+    """Note that a person takes nothing new, or does again."""
+    Presence.objects.update_or_create(user=user, defaults={"is_away": is_away, "seen_at": now()})
+
+
+def is_away(user: User) -> bool:
+    return bool(Presence.objects.filter(user=user, is_away=True).exists())
+
+
+def is_here(user_id: UUID) -> bool:
+    """Say whether one person is at work now."""
+    return bool(_present().filter(user=user_id).exists())
+
+
+def _present() -> QuerySet[Presence]:
+    return Presence.objects.filter(seen_at__gt=now() - PRESENT_FOR, is_away=False)
+
+
+def colleagues_of(user: User) -> list[User]:
+    """Return everybody else who answers customers in the scope's workspace, by name."""
+    roles = {"memberships__workspace_id": current_workspace_id(), "memberships__role__in": ANSWERING_ROLES}
+    people = User.objects.filter(is_active=True, **roles).exclude(pk=user.pk)
+    return sorted(people.distinct(), key=lambda person: person.display_name.casefold())
+
+
 def is_somebody_here() -> bool:
     """Say whether anybody who answers customers is at work in the scope's workspace."""
     answering = Membership.objects.filter(
         workspace_id=current_workspace_id(), role__in=ANSWERING_ROLES, user__is_active=True
     )
-    present = Presence.objects.filter(seen_at__gt=now() - PRESENT_FOR, user__in=answering.values("user"))
-    return bool(present.exists())
+    return bool(_present().filter(user__in=answering.values("user")).exists())
 
 
 def answers_customers(user: User) -> bool:

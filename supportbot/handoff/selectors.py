@@ -1,11 +1,14 @@
 """Reading the queue."""
 
+from typing import Final
 from uuid import UUID
 
 from django.db.models import QuerySet
 
 from supportbot.handoff.models import OPEN, State, Ticket
 from supportbot.handoff.queue import Waiting, place_of
+
+A_PAGE: Final = 50
 
 
 def tickets_in(state: str = "") -> QuerySet[Ticket]:
@@ -18,6 +21,12 @@ def waiting_queue() -> list[Waiting]:
     """Return the workspace's queue, in no order."""
     rows = Ticket.objects.filter(state=State.WAITING).values_list("id", "priority", "waiting_since")
     return [Waiting(*row) for row in rows]
+
+
+def waiting_in_order() -> list[UUID]:
+    """Return the ids of the tickets to be served next, in the order of `queue.in_order`; one page of them."""
+    waiting = Ticket.objects.filter(state=State.WAITING).order_by("-priority", "waiting_since", "id")
+    return list(waiting.values_list("id", flat=True)[:A_PAGE])
 
 
 def place_in_queue(ticket: Ticket) -> int | None:

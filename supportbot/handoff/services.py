@@ -14,16 +14,16 @@ from django.db import transaction
 from django.utils.timezone import now
 
 from supportbot.accounts.models import User
-from supportbot.chat.log import append_event, lock_conversation
+from supportbot.chat.log import append_event, lock_conversation, ring_desk
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import add_system_message, give_back, hand_over
 from supportbot.chat.turns import supersede_turns
 from supportbot.errors import InvalidInput, NotAllowed, NotFound
-from supportbot.handoff.errors import AlreadyClaimed, NotYourTicket, TicketEnded
+from supportbot.handoff.errors import AlreadyClaimed, NobodyWaits, NotYourTicket, TicketEnded
 from supportbot.handoff.models import HELD, Reason, Requester, State, Ticket
 from supportbot.handoff.notices import ADDRESS_NOTED, NOBODY_HERE, worded
 from supportbot.handoff.presence import answers_customers, is_somebody_here, leads, note_presence
-from supportbot.handoff.selectors import open_ticket_of, place_in_queue
+from supportbot.handoff.selectors import open_ticket_of, place_in_queue, waiting_in_order
 from supportbot.handoff.texts import clean_note, clean_summary
 
 MAX_EMAIL_CHARACTERS: Final = 254
@@ -69,16 +69,41 @@ def claim(ticket_id: UUID, *, agent: User) -> Ticket:
     """
     if not answers_customers(agent):
         raise NotAllowed("Your role does not answer customers in this workspace.")
+    ticket = _hand_to(ticket_id, agent)
+    note_presence(agent)
+    return ticket
+
+
+def _hand_to(ticket_id: UUID, person: User) -> Ticket:
     conversation, ticket = _lock(ticket_id)
     taken = Ticket.objects.filter(pk=ticket_id, state=State.WAITING).update(
-        state=State.CLAIMED, assignee=agent, claimed_at=now()
+        state=State.CLAIMED, assignee=person, claimed_at=now()
     )
     if not taken:
-        return _own(ticket, agent)
-    note_presence(agent)
-    _join(conversation, ticket, agent)
+        return _own(ticket, person)
+    _join(conversation, ticket, person)
     ticket.refresh_from_db()
     return ticket
+
+
+def claim_next(*, agent: User) -> Ticket:
+    """Take whoever is to be served next; raises NobodyWaits. A ticket that a colleague takes first is passed over."""
+    for ticket_id in waiting_in_order():
+        try:
+            return claim(ticket_id, agent=agent)
+        except (AlreadyClaimed, TicketEnded):
+            continue
+    raise NobodyWaits()
+
+
+@transaction.atomic
+def take_up(ticket_id: UUID, *, agent: User) -> Ticket:
+    """Take the conversation of an ended ticket into one's hands again, by a ticket of the same reason."""
+    _, ended = _lock(ticket_id)
+    if ended.is_open:
+        return claim(ticket_id, agent=agent)
+    again = request(ended.conversation_id, reason=ended.reason, by=Requester.AGENT, summary=ended.summary)
+    return claim(again.pk, agent=agent)
 
 
 def _own(ticket: Ticket, agent: User) -> Ticket:
@@ -99,9 +124,14 @@ def _join(conversation: Conversation, ticket: Ticket, agent: User) -> None:
 def release(ticket_id: UUID, *, agent: User) -> Ticket:
     """Put a claimed ticket back into the queue, where it keeps its age; the customer waits again."""
     conversation, ticket = _lock_held(ticket_id, agent)
+    put_back(conversation, ticket)
+    return ticket
+
+
+def put_back(conversation: Conversation, ticket: Ticket) -> None:
+    """Let a locked ticket and its locked conversation wait for anybody again."""
     _store(ticket, state=State.WAITING, assignee=None, claimed_at=None, snoozed_at=None, snoozed_until=None)
     _enter_queue(conversation, ticket)
-    return ticket
 
 
 @transaction.atomic
@@ -117,12 +147,26 @@ def transfer(ticket_id: UUID, *, agent: User, to: User) -> Ticket:
 
 
 @transaction.atomic
+def assign(ticket_id: UUID, *, agent: User, to: User) -> Ticket:
+    """Put a waiting ticket, or one's own, into a colleague's hands; raises as `claim` and `transfer` do."""
+    if not answers_customers(agent):
+        raise NotAllowed("Your role does not answer customers in this workspace.")
+    _, ticket = _lock(ticket_id)
+    if ticket.state != State.WAITING:
+        return transfer(ticket_id, agent=agent, to=to)
+    if not answers_customers(to):
+        raise InvalidInput(fields={"to": [f"{to.username} does not answer customers in this workspace."]})
+    return _hand_to(ticket_id, to)
+
+
+@transaction.atomic
 def snooze(ticket_id: UUID, *, agent: User, until: datetime) -> Ticket:
     """Put a ticket aside until a moment, or until the customer writes; it stays with its person."""
     if until <= now():
         raise InvalidInput(fields={"until": ["Name a moment in the future."]})
-    _, ticket = _lock_held(ticket_id, agent)
+    conversation, ticket = _lock_held(ticket_id, agent)
     _store(ticket, state=State.SNOOZED, snoozed_at=now(), snoozed_until=until)
+    ring_desk(conversation)  # no event: the customer is told nothing of it
     return ticket
 
 

@@ -1,21 +1,26 @@
-"""What time does to tickets: late ones move up, forgotten ones end, snoozed ones wake, each in its own transaction."""
+"""What time does to tickets: late ones move up, silent ones too, forgotten ones end, snoozed ones wake.
+
+Each in a transaction of its own.
+"""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.timezone import now
 
 from supportbot.accounts.scope import across_workspaces, workspace_scope
-from supportbot.chat.log import lock_conversation
+from supportbot.chat.log import lock_conversation, ring_desk
 from supportbot.chat.models import Conversation, Message, Source
 from supportbot.chat.services import add_system_message
-from supportbot.handoff.models import Priority, State, Ticket
+from supportbot.handoff.models import Presence, Priority, State, Ticket
 from supportbot.handoff.notices import LONGER_THAN_USUAL, NOBODY_CAME, worded
-from supportbot.handoff.queue import EXPIRES_AFTER, LATE_AFTER, is_given_up, is_late
-from supportbot.handoff.services import end, lock_ticket
+from supportbot.handoff.presence import PRESENT_FOR, is_here
+from supportbot.handoff.queue import EXPIRES_AFTER, LATE_AFTER, SILENT_AFTER, is_given_up, is_late
+from supportbot.handoff.services import end, lock_ticket, put_back
 
 AT_ONCE: Final = 500
 
@@ -38,6 +43,28 @@ def wake_snoozed() -> int:
             conversation_id=OuterRef("conversation_id"), source=Source.CUSTOMER, created_at__gt=OuterRef("snoozed_at")
         )
     return _each(Q(Q(snoozed_until__lte=now()) | Q(Exists(wrote)), state=State.SNOOZED), _wake)
+
+
+def escalate_silent() -> int:
+    """See to customers whom their person has not answered for too long; return how many.
+
+    A person who has gone loses the ticket to the queue, where it keeps its age; under one who is there it moves up.
+    """
+    with across_workspaces("customers whom nobody has answered"):
+        unanswered = _unanswered_since(now() - SILENT_AFTER).filter(
+            conversation_id=OuterRef("conversation_id"), seq__gt=OuterRef("conversation__answered_seq")
+        )
+        here = Presence.objects.filter(
+            workspace_id=OuterRef("workspace_id"), user_id=OuterRef("assignee_id"),
+            seen_at__gt=now() - PRESENT_FOR, is_away=False,
+        )  # fmt: skip
+    is_to_act = Q(priority=Priority.NORMAL) | ~Q(Exists(here))
+    is_silent = Q(Exists(unanswered), state=State.CLAIMED, claimed_at__lte=now() - SILENT_AFTER)
+    return _each(is_silent & is_to_act, _break_silence)
+
+
+def _unanswered_since(moment: datetime) -> QuerySet[Message]:
+    return Message.objects.filter(source=Source.CUSTOMER, created_at__lte=moment)
 
 
 def _each(wanted: Q, change: Callable[[Conversation, Ticket], bool]) -> int:
@@ -77,9 +104,25 @@ def _expire(conversation: Conversation, ticket: Ticket) -> bool:
     return is_due
 
 
+def _break_silence(conversation: Conversation, ticket: Ticket) -> bool:
+    unanswered = _unanswered_since(now() - SILENT_AFTER).filter(
+        conversation=conversation, seq__gt=conversation.answered_seq
+    )
+    if ticket.state != State.CLAIMED or ticket.assignee_id is None or not unanswered.exists():
+        return False
+    was_urgent, ticket.priority = ticket.priority, max(ticket.priority, Priority.HIGH)
+    ticket.save(update_fields=["priority"])
+    if not is_here(ticket.assignee_id):
+        put_back(conversation, ticket)
+        return True
+    ring_desk(conversation)
+    return ticket.priority != was_urgent
+
+
 def _wake(conversation: Conversation, ticket: Ticket) -> bool:
     if ticket.state != State.SNOOZED:
         return False
     ticket.state, ticket.snoozed_at, ticket.snoozed_until = State.CLAIMED, None, None
     ticket.save(update_fields=["state", "snoozed_at", "snoozed_until"])
+    ring_desk(conversation)
     return True

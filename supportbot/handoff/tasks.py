@@ -3,12 +3,13 @@
 from celery import shared_task
 
 from supportbot.handoff.mail import send_due
-from supportbot.handoff.sweep import escalate_late, expire_forgotten, wake_snoozed
+from supportbot.handoff.sweep import escalate_late, escalate_silent, expire_forgotten, wake_snoozed
 
 
 @shared_task
 def sweep_tickets() -> None:
     escalate_late()
+    escalate_silent()
     expire_forgotten()
     wake_snoozed()
 

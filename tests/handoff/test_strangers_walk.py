@@ -27,6 +27,7 @@ BODIES: dict[str, Any] = {
     "messages": {"client_id": "m1", "text": "Hello"},
     "snooze": {"until": "2099-01-01T00:00:00Z"},
     "transfer": {"to": "mallory"},
+    "assign": {"to": "mallory"},
     "contact": {"email": "mallory@example.com"},
     "channels": {"name": "Mine now"},
 }
