@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from supportbot.handoff.models import Reason
+from supportbot.handoff.models import Reason, Ticket
 
 REASONS: Final = {
     Reason.CUSTOMER_ASKED: "Asked for a person",
@@ -48,3 +48,7 @@ def initials(name: str) -> str:
 def hue_of(person: UUID) -> int:
     """Return which of the four quiet colours a person's initials stand on, always the same for one person."""
     return person.int % HUES + 1
+
+
+def reason_in_words(ticket: Ticket) -> str:
+    return REASONS[Reason(ticket.reason)]

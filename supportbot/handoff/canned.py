@@ -1,0 +1,85 @@
+"""Replies that are written often: found by a few letters, filled in for the customer at hand."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+from django.db.models import Q
+from rapidfuzz import fuzz
+
+from supportbot.accounts.models import User
+from supportbot.chat.models import Conversation
+from supportbot.chat.texts import UNREADABLE
+from supportbot.errors import InvalidInput, NotFound
+from supportbot.handoff.models import CannedReply
+
+MOST_SHOWN: Final = 8
+GOOD_ENOUGH: Final = 60
+_NOBODY: Final = {"en": "there", "de": "liebe Kundin, lieber Kunde"}
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A reply as it would be inserted."""
+
+    id: UUID
+    title: str
+    text: str
+    locale: str
+
+    def as_json(self) -> dict[str, Any]:
+        return {"id": str(self.id), "title": self.title, "text": self.text, "locale": self.locale}
+
+
+def replies_for(conversation: Conversation, agent: User, words: str = "") -> list[Filled]:
+    """Return the replies that fit the words, best first; those in the customer's language before others."""
+    language = conversation.locale.partition("-")[0]
+    ranked = [(_fit(reply, words), reply.locale in (language, ""), reply) for reply in CannedReply.objects.all()]
+    fitting = [one for one in ranked if one[0] >= GOOD_ENOUGH]
+    fitting.sort(key=lambda one: (-one[1], -one[0], one[2].title))
+    return [_filled(reply, conversation, agent) for _, _, reply in fitting[:MOST_SHOWN]]
+
+
+def _fit(reply: CannedReply, words: str) -> float:
+    wanted = words.strip().casefold()
+    return fuzz.partial_ratio(wanted, f"{reply.title} {reply.text}".casefold()) if wanted else 100.0
+
+
+def _filled(reply: CannedReply, conversation: Conversation, agent: User) -> Filled:
+    """Fill the gaps by plain replacement: what a customer is called can never be a gap itself."""
+    language = conversation.locale.partition("-")[0]
+    first_name = conversation.customer.name.split(" ")[0] or _NOBODY.get(language, _NOBODY["en"])
+    parts = reply.text.split("{agent}")
+    text = agent.display_name.join(part.replace("{name}", first_name) for part in parts)
+    return Filled(reply.pk, reply.title, text, reply.locale)
+
+
+def save_reply(*, title: str, text: str, locale: str = "", reply_id: UUID | None = None) -> CannedReply:
+    """Write a reply, or change one; raises InvalidInput naming the field, NotFound."""
+    reply = CannedReply(title=title.strip(), text=text.strip(), locale=locale)
+    if reply_id is not None:
+        reply = _reply(reply_id)
+        reply.title, reply.text, reply.locale = title.strip(), text.strip(), locale
+    for field in ("title", "text"):
+        if UNREADABLE.search(getattr(reply, field)):
+            raise InvalidInput(fields={field: ["It holds characters that cannot be stored: remove them."]})
+    if CannedReply.objects.filter(Q(title=reply.title) & ~Q(pk=reply.pk)).exists():
+        raise InvalidInput(fields={"title": ["Another reply has this title: choose a different one."]})
+    try:
+        reply.clean_fields(exclude=["workspace"])
+    except ValidationError as error:
+        raise InvalidInput(fields=error.message_dict) from error
+    reply.save()
+    return reply
+
+
+def delete_reply(reply_id: UUID) -> None:
+    _reply(reply_id).delete()
+
+
+def _reply(reply_id: UUID) -> CannedReply:
+    found = CannedReply.objects.filter(pk=reply_id).first()
+    if found is None:
+        raise NotFound()
+    return found

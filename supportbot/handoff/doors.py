@@ -1,0 +1,74 @@
+"""Who may enter the desk's pages, and what every one of them shows around its own."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec
+from zoneinfo import ZoneInfo
+
+from django.contrib.auth.views import redirect_to_login
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.timezone import override
+from django.views.decorators.cache import never_cache
+
+from actions.models import ActionRequest
+from actions.states import State as ActionState
+from supportbot.accounts.auth import WORKSPACE_SESSION_KEY
+from supportbot.accounts.callers import Staff
+from supportbot.accounts.models import Workspace
+from supportbot.accounts.scope import workspace_scope
+from supportbot.accounts.selectors import staff_of
+from supportbot.errors import NotFound
+from supportbot.handoff.access import person_of
+from supportbot.handoff.handshake import may_enter
+from supportbot.handoff.presence import is_away
+from supportbot.handoff.rows import counts_for
+from supportbot.handoff.words import hue_of, initials
+
+P = ParamSpec("P")
+Page = Callable[Concatenate[HttpRequest, Staff, P], HttpResponse]
+
+
+def for_the_team(page: Page[P]) -> Callable[..., HttpResponse]:
+    """Run a page inside the workspace of a person who may see tickets, in its time zone.
+
+    Others are asked to log in, or told why not.
+    """
+
+    @wraps(page)
+    @never_cache
+    def scoped(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        if not request.user.is_authenticated:
+            here = request.get_full_path() if request.method == "GET" else reverse("desk")
+            return redirect_to_login(here, reverse("desk-login"))
+        staff = staff_of(request.user, request.session.get(WORKSPACE_SESSION_KEY))
+        if staff is None or not may_enter(staff):
+            return render(request, "desk/no_entry.html", status=403)
+        with workspace_scope(staff.workspace_id), override(_zone_of(staff)):
+            try:
+                return page(request, staff, *args, **kwargs)
+            except NotFound as error:
+                raise Http404 from error
+
+    return scoped
+
+
+def _zone_of(staff: Staff) -> ZoneInfo:
+    return ZoneInfo(Workspace.objects.values_list("timezone", flat=True).get(pk=staff.workspace_id))
+
+
+def page_for(
+    request: HttpRequest, staff: Staff, template: str, context: dict[str, object], *, status: int = 200
+) -> HttpResponse:
+    """Render a page of the desk with its rail: who is here, what waits."""
+    person = person_of(staff)
+    house = {
+        "staff": staff,
+        "me": {"name": person.display_name, "initials": initials(person.display_name), "hue": hue_of(person.pk)},
+        "workspace": Workspace.objects.get(pk=staff.workspace_id),
+        "counts": counts_for(person),
+        "to_approve": ActionRequest.objects.filter(state=ActionState.AWAITING_APPROVAL).count(),
+        "is_away": is_away(person),
+    }
+    return render(request, template, {**house, **context}, status=status)

@@ -1,0 +1,103 @@
+// Canned replies: `/` and some letters, then Enter. What fits is asked of the server, which fills it in.
+
+import { byId, el } from "./dom.js";
+
+const SLASH = /(?:^|\s)\/(\S*)$/;
+
+export class Canned {
+  constructor(composer, ticket) {
+    this.composer = composer;
+    this.field = composer.field;
+    this.address = `${document.body.dataset.desk}tickets/${ticket}/canned.json`;
+    this.box = byId("canned");
+    this.list = byId("canned-list");
+    this.found = [];
+    this.chosen = 0;
+    this.field.setAttribute("aria-autocomplete", "list");
+    this.field.setAttribute("aria-controls", "canned-list");
+    this.field.addEventListener("input", () => this.#look());
+    this.field.addEventListener("keydown", (event) => this.#key(event));
+    this.field.addEventListener("blur", () => setTimeout(() => this.close(), 150));
+    const button = document.querySelector("[data-canned]");
+    button.hidden = !composer.mayReply;
+    button.addEventListener("click", () => this.open());
+  }
+
+  get isOpen() {
+    return !this.box.hidden;
+  }
+
+  /** Begin as if a slash had been typed. */
+  open() {
+    if (!this.composer.mayReply) return;
+    this.composer.setMode("reply");
+    const before = this.field.value.slice(0, this.field.selectionStart);
+    this.composer.insert(!before || /\s$/.test(before) ? "/" : " /");
+    this.#look();
+  }
+
+  close() {
+    this.box.hidden = true;
+    this.field.removeAttribute("aria-activedescendant");
+  }
+
+  async #look() {
+    const words = this.composer.mode === "reply" ? this.#words() : null;
+    if (words === null) return this.close();
+    const answer = await fetch(`${this.address}?q=${encodeURIComponent(words)}`);
+    if (!answer.ok || this.#words() !== words) return undefined;
+    this.found = (await answer.json()).replies;
+    this.chosen = 0;
+    byId("canned-words").textContent = this.found.length ? `/${words}` : `/${words}: no reply fits`;
+    this.list.replaceChildren(...this.found.map((reply, place) => this.#option(reply, place)));
+    this.box.hidden = false;
+    return this.#mark();
+  }
+
+  /** Return what was typed behind the slash before the cursor; null without one. */
+  #words() {
+    return SLASH.exec(this.field.value.slice(0, this.field.selectionStart))?.[1] ?? null;
+  }
+
+  #option(reply, place) {
+    const option = el("li", { role: "option", id: `canned-${place}` },
+      el("b", { dir: "auto" }, reply.title), el("span", { dir: "auto" }, reply.text));
+    option.addEventListener("mousedown", (event) => {
+      event.preventDefault();
+      this.chosen = place;
+      this.#take();
+    });
+    return option;
+  }
+
+  #mark() {
+    for (const [place, option] of [...this.list.children].entries()) {
+      option.setAttribute("aria-selected", String(place === this.chosen));
+    }
+    if (this.found.length) this.field.setAttribute("aria-activedescendant", `canned-${this.chosen}`);
+  }
+
+  #key(event) {
+    if (!this.isOpen) return;
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (step && this.found.length) {
+      this.chosen = (this.chosen + step + this.found.length) % this.found.length;
+      this.#mark();
+    } else if (event.key === "Enter" && !event.ctrlKey && this.found.length) {
+      this.#take();
+    } else if (event.key === "Escape") {
+      this.close();
+    } else {
+      return;
+    }
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  #take() {
+    const end = this.field.selectionStart;
+    const start = end - (this.#words()?.length ?? 0) - 1;
+    this.composer.insert(this.found[this.chosen].text, { from: start, to: end });
+    this.close();
+  }
+}

@@ -1,0 +1,133 @@
+// Writing: a reply or a note, never mistaken for one another; nothing typed is lost, nothing is sent twice.
+
+import { byId } from "./dom.js";
+
+const TYPING_EVERY = 2_000;
+const IDLE_AFTER = 5_000;
+
+export class Composer {
+  constructor(socket, thread, desk) {
+    this.form = byId("composer");
+    this.field = byId("text");
+    this.socket = socket;
+    this.thread = thread;
+    this.conversation = desk.dataset.conversation;
+    this.memory = `desk:${desk.dataset.ticket}`;
+    this.mayReply = this.form.dataset.mayReply === "yes";
+    this.outbox = new Map();
+    this.#prepare();
+    this.setMode(this.form.dataset.mode);
+  }
+
+  /** Switch between reply and note; each keeps its own words. */
+  setMode(mode) {
+    if (mode === "reply" && !this.mayReply) return;
+    if (this.mode) this.#remember();
+    this.mode = mode;
+    if (!this.field.value || this.hasOpened) this.field.value = sessionStorage.getItem(`${this.memory}:${mode}`) ?? "";
+    this.hasOpened = true;
+    this.form.classList.toggle("note-mode", mode === "note");
+    for (const button of byId("modes").children) {
+      button.setAttribute("aria-pressed", String(button.dataset.mode === mode));
+      button.hidden = button.dataset.mode === "reply" && !this.mayReply;
+    }
+    for (const button of this.form.querySelectorAll("[data-submit]")) button.hidden = button.dataset.submit !== mode;
+    this.#label();
+  }
+
+  /** Put words where the cursor is. */
+  insert(text, { from = this.field.selectionStart, to = this.field.selectionEnd } = {}) {
+    this.field.setRangeText(text, from, to, "end");
+    this.field.focus();
+    this.#remember();
+  }
+
+  focus(mode) {
+    this.setMode(mode);
+    this.field.focus();
+  }
+
+  /** Send what stands in the field; resolve to whether it was stored. */
+  send() {
+    const text = this.field.value.trim();
+    if (!text) return Promise.resolve(false);
+    const message = { type: this.mode, conversation: this.conversation, client_id: newId(), text };
+    this.#complain("");
+    this.field.value = "";
+    this.#remember();
+    this.thread.addWaiting(message.client_id, this.mode, text);
+    return new Promise((resolve) => {
+      this.outbox.set(message.client_id, { message, resolve });
+      if (!this.socket.isLive || !this.socket.send(message)) this.thread.markWaiting(message.client_id, "not sent yet");
+    });
+  }
+
+  #prepare() {
+    byId("modes").hidden = false;
+    for (const button of byId("modes").children) button.addEventListener("click", () => this.focus(button.dataset.mode));
+    this.form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.send();
+    });
+    this.field.addEventListener("input", () => {
+      this.#remember();
+      this.#sayTyping();
+    });
+    this.socket.on("live", () => this.outbox.forEach(({ message }) => this.socket.send(message)));
+    this.socket.on("lost", () => this.outbox.forEach((_, id) => this.thread.markWaiting(id, "not sent yet")));
+    this.socket.on("ack", ({ client_id: id }) => this.#settle(id, true));
+    this.socket.on("error", (error) => error.client_id && this.#refused(error));
+  }
+
+  #settle(clientId, isStored) {
+    const waiting = this.outbox.get(clientId);
+    this.outbox.delete(clientId);
+    waiting?.resolve(isStored);
+    return waiting?.message;
+  }
+
+  /** Give the words back: they are the agent's, whatever became of them. */
+  #refused(error) {
+    const message = this.#settle(error.client_id, false);
+    if (!message) return;
+    this.thread.dropWaiting(error.client_id);
+    if (message.type === this.mode && !this.field.value) this.field.value = message.text;
+    else sessionStorage.setItem(`${this.memory}:${message.type}`, message.text);
+    this.#remember();
+    this.#complain(`Not sent. ${error.message}`);
+  }
+
+  #complain(words) {
+    byId("not-sent").textContent = words;
+    byId("not-sent").hidden = !words;
+  }
+
+  #remember() {
+    sessionStorage.setItem(`${this.memory}:${this.mode}`, this.field.value);
+  }
+
+  #label() {
+    const name = document.querySelector(".c-h h1").textContent;
+    for (const label of this.form.querySelectorAll("[data-for]")) label.hidden = label.dataset.for !== this.mode;
+    this.form.querySelector("[data-for=reply]").textContent = `Reply to ${name}`;
+    this.form.querySelector("[data-for=note]").textContent = "Note, only your team sees this";
+    this.field.placeholder = this.mode === "reply" ? "Type / for canned replies" : "";
+  }
+
+  #sayTyping() {
+    clearTimeout(this.idle);
+    this.idle = setTimeout(() => this.#tellTyping("reading"), IDLE_AFTER);
+    if (Date.now() - (this.toldAt ?? 0) < TYPING_EVERY) return;
+    this.toldAt = Date.now();
+    this.#tellTyping(this.mode);
+  }
+
+  #tellTyping(kind) {
+    if (this.socket.isLive) this.socket.send({ type: "typing", conversation: this.conversation, kind });
+  }
+}
+
+/** Return an id of one's own; `crypto.randomUUID` exists on secure pages only, and the desk may run without. */
+function newId() {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}

@@ -1,0 +1,122 @@
+// The queue, live: rows come and go where they belong, and focus never falls out of the list.
+
+import { byId, el, icon, say } from "./dom.js";
+import { tickQueue } from "./times.js";
+
+const TITLES = { mine: "With you", waiting: "Waiting", aside: "Put aside by you", colleagues: "With colleagues" };
+const LISTED = { open: ["mine", "waiting", "aside", "colleagues"], mine: ["mine", "aside"], waiting: ["waiting"] };
+const WAITS_FOR_A_PERSON = ["mine", "waiting", "colleagues"];
+
+export class Queue {
+  constructor(socket, current, alerts) {
+    this.list = byId("queue");
+    this.listed = LISTED[this.list.dataset.shown] ?? [];
+    this.current = current;
+    this.alerts = alerts;
+    this.rows = new Map();
+    socket.on("queue", (frame) => this.#take(frame));
+    socket.on("ticket", (frame) => this.#change(frame.row));
+    setInterval(() => tickQueue(this.list), 20_000);
+  }
+
+  /** Return the links of all rows, in the order shown. */
+  links() {
+    return [...this.list.querySelectorAll(".q")];
+  }
+
+  #take({ counts, rows }) {
+    for (const [name, count] of Object.entries(counts)) {
+      for (const place of document.querySelectorAll(`[data-count=${name}]`)) {
+        place.textContent = String(count);
+        if (place.closest(".rail")) place.hidden = count === 0;
+      }
+    }
+    const words = document.querySelector("[data-count-words=waiting]");
+    if (words) words.textContent = counts.waiting ? " waiting" : "";
+    this.alerts.badge(counts.waiting);
+    if (!rows) return;
+    this.rows = new Map(rows.map((row) => [row.ticket, row]));
+    this.#draw();
+  }
+
+  #change(row) {
+    const before = this.rows.get(row.ticket);
+    if (row.group === "ended") this.rows.delete(row.ticket);
+    else this.rows.set(row.ticket, row);
+    this.#draw();
+    if (row.group === "waiting" && before?.group !== "waiting") this.#call(`${row.who} waits: ${row.what}`, row);
+    if (row.group === "mine" && row.is_new && row.ticket !== this.current && before?.what !== row.what) {
+      this.#call(`${row.who} wrote: ${row.what}`, row);
+    }
+  }
+
+  #call(words, row) {
+    say(words);
+    this.alerts.ring(words, row.ticket);
+  }
+
+  #draw() {
+    if (!this.listed.length) return;
+    const focused = document.activeElement?.closest?.("[data-ticket]")?.dataset.ticket;
+    const sections = this.listed.map((group) => this.#section(group)).filter(Boolean);
+    for (const old of this.list.querySelectorAll("[data-group]")) old.remove();
+    this.list.append(...sections);
+    tickQueue(this.list);
+    if (focused && this.list.contains(document.activeElement) === false) this.#focusAgain(focused);
+  }
+
+  #focusAgain(ticket) {
+    const link = this.list.querySelector(`[data-ticket="${ticket}"] .q`) ?? this.links()[0];
+    link?.focus({ preventScroll: true });
+  }
+
+  #section(group) {
+    const rows = [...this.rows.values()].filter((row) => row.group === group).sort(byRank);
+    if (!rows.length && group !== "waiting") return null;
+    const hint = group === "waiting" && rows.length ? el("span", {}, "longest first") : null;
+    const more = this.list.querySelector(`[data-group=${group}] .more`);
+    return el(
+      "section", { "aria-labelledby": group, "data-group": group },
+      el("div", { class: "sep" }, el("h2", { id: group }, TITLES[group]), hint),
+      el("ul", { class: "rows" }, ...rows.map((row) => this.#row(row))),
+      rows.length ? null : el("p", { class: "none" }, "Nobody is waiting."),
+      more,
+    );
+  }
+
+  #row(row) {
+    const shown = this.list.dataset.shown;
+    const suffix = shown === "open" ? "" : `?show=${shown}`;
+    const isCounted = WAITS_FOR_A_PERSON.includes(row.group) && (row.group === "waiting" || row.is_new);
+    return el("li", { "data-ticket": row.ticket }, el(
+      "a",
+      {
+        class: row.is_new ? "q new" : "q",
+        href: `${document.body.dataset.desk}tickets/${row.ticket}/${suffix}`,
+        "aria-current": row.ticket === this.current && "true",
+      },
+      el("span", { class: `avatar av-${row.hue}`, "aria-hidden": "true" }, row.initials || icon("person", "s")),
+      el("span", { class: "l1" }, el("b", { dir: "auto" }, row.who), " ",
+        el("time", { class: row.level, datetime: row.since_at, "data-counts": isCounted }, row.since)),
+      el("span", { class: "l2", dir: "auto" }, row.what),
+      el("span", { class: "l3" }, icon(row.icon), row.reason, ...tagsOf(row)),
+    ));
+  }
+}
+
+function tagsOf(row) {
+  const language = row.language && el("span", { class: "lang" }, el("span", { class: "vh" }, "language "), row.language);
+  return [
+    " ", language,
+    row.priority && el("span", { class: "tag warn" }, row.priority),
+    row.group === "aside" && el("span", { class: "tag" }, "Put aside"),
+    row.holder && el("span", { class: "with", dir: "auto" }, `with ${row.holder}`),
+  ].filter(Boolean);
+}
+
+function byRank(one, other) {
+  for (const place of one.rank.keys()) {
+    if (one.rank[place] !== other.rank[place]) return one.rank[place] - other.rank[place];
+  }
+  return one.ticket < other.ticket ? -1 : 1;
+}

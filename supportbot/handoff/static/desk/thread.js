@@ -1,0 +1,136 @@
+// The conversation that is open: each event once and in order, whoever types, and colleagues at the same place.
+
+import { byId, el, icon, say } from "./dom.js";
+import { clock } from "./times.js";
+
+const TYPING_FOR = 6_000;
+const COLLEAGUE_FOR = 25_000;
+const NEAR_THE_END = 120;
+const DOING = { reading: "has this open too", replying: "is writing a reply too", noting: "is writing a note" };
+
+export class Thread {
+  constructor(socket, desk) {
+    this.socket = socket;
+    this.conversation = desk.dataset.conversation;
+    this.seq = Number(desk.dataset.seq);
+    this.list = byId("thread");
+    this.scroll = this.list.closest(".scroll");
+    this.colleagues = new Map();
+    socket.on("live", () => this.#follow());
+    socket.on("event", (frame) => this.#take(frame));
+    socket.on("typing", () => this.#showTyping());
+    socket.on("presence", (frame) => this.#showColleague(frame));
+    setInterval(() => this.#drawColleagues(), 5_000);
+    this.toEnd();
+    this.scroll.addEventListener("scroll", () => (this.isAtEnd = this.#nearTheEnd()), { passive: true });
+    new ResizeObserver(() => this.isAtEnd && this.toEnd()).observe(this.scroll); // a draft above the field, a keyboard
+  }
+
+  toEnd() {
+    this.isAtEnd = true;
+    this.scroll.scrollTop = this.scroll.scrollHeight;
+  }
+
+  /** Show a message of one's own that has not been stored yet. */
+  addWaiting(clientId, mode, text) {
+    const line = { kind: mode === "note" ? "note" : "me", speaker: "You", initials: "", hue: 0, text, sources: [] };
+    const shown = lineOf(line, "sending");
+    shown.classList.add("waiting");
+    shown.dataset.client = clientId;
+    this.#append(shown);
+  }
+
+  markWaiting(clientId, words) {
+    const time = this.list.querySelector(`[data-client="${clientId}"] time`);
+    if (time) time.textContent = words;
+  }
+
+  dropWaiting(clientId) {
+    this.list.querySelector(`[data-client="${clientId}"]`)?.remove();
+  }
+
+  #follow() {
+    this.socket.send({ type: "subscribe", conversation: this.conversation, last_seq: this.seq });
+  }
+
+  #take(frame) {
+    if (frame.conversation !== this.conversation || frame.seq <= this.seq) return;
+    if (frame.prev_seq !== this.seq) {
+      this.#follow(); // something is missing: the log has it
+      return;
+    }
+    this.seq = frame.seq;
+    if (frame.payload.client_id) this.dropWaiting(frame.payload.client_id);
+    if (frame.line) this.#show(frame);
+    if (frame.event === "handoff.joined" || frame.event === "handoff.ended" || frame.event === "handoff.requested") {
+      byId("moved").querySelector("[data-words]").textContent = `${frame.line.text}.`;
+      byId("moved").hidden = false;
+    }
+  }
+
+  #show({ line }) {
+    byId("typing").hidden = true;
+    this.#append(lineOf(line, clock(line.said_at)));
+    if (line.kind !== "me" && line.kind !== "rule") say(`${line.speaker}: ${line.text}`);
+  }
+
+  /** Add a line; who reads further up is not moved. */
+  #append(line) {
+    this.list.append(line);
+    if (this.isAtEnd) this.toEnd();
+  }
+
+  #nearTheEnd() {
+    const { scrollTop, scrollHeight, clientHeight } = this.scroll;
+    return scrollHeight - scrollTop - clientHeight < NEAR_THE_END;
+  }
+
+  #showTyping() {
+    byId("typing").hidden = false;
+    clearTimeout(this.typingTimer);
+    this.typingTimer = setTimeout(() => (byId("typing").hidden = true), TYPING_FOR);
+  }
+
+  #showColleague({ user, who, doing }) {
+    if (doing === "gone") this.colleagues.delete(user);
+    else this.colleagues.set(user, { who, doing, at: Date.now() });
+    this.#drawColleagues();
+  }
+
+  #drawColleagues() {
+    for (const [user, one] of this.colleagues) {
+      if (Date.now() - one.at > COLLEAGUE_FOR) this.colleagues.delete(user);
+    }
+    const words = [...this.colleagues.values()].map((one) => `${one.who} ${DOING[one.doing]}`).join("; ");
+    byId("colleague").hidden = !words;
+    const place = byId("colleague").querySelector("[data-words]");
+    if (place.textContent !== words) place.textContent = words;
+  }
+}
+
+function lineOf(line, time) {
+  const when = el("time", line.said_at ? { datetime: line.said_at } : {}, time);
+  if (line.kind === "rule") {
+    return el("li", { class: "sys" }, el("span", {}, icon(line.icon), el("span", {}, line.text), " ", when));
+  }
+  const said = el("p", { class: "said", dir: "auto" }, line.text);
+  if (line.kind === "note") {
+    const who = el("span", {}, "Note from ", el("b", { dir: "auto" }, line.speaker === "You" ? "you" : line.speaker),
+      ", only your team sees this");
+    return el("li", { class: "note" }, el("p", { class: "who" }, icon("lock"), who, " ", when), said);
+  }
+  const face = { class: line.hue ? `avatar av-${line.hue}` : "avatar", "aria-hidden": "true" };
+  const mark = line.kind === "assistant" ? el("span", { class: "ai" }, "AI") : null;
+  return el("li", { class: `t ${line.kind}` },
+    el("span", face, line.initials || icon({ assistant: "assist", system: "info" }[line.kind] ?? "person", "s")),
+    el("div", {}, el("p", { class: "who" }, el("b", { dir: "auto" }, line.speaker), " ", mark, when), said,
+      line.sources.length ? sourcesOf(line.sources) : null));
+}
+
+function sourcesOf(sources) {
+  const titles = sources.flatMap(({ title, url }, place) => [
+    place ? ", " : null,
+    url ? el("a", { href: url, dir: "auto" }, title) : el("span", { dir: "auto" }, title),
+  ]);
+  return el("p", { class: "srcl" }, icon("book"), el("span", {}, ...titles.filter(Boolean)));
+}

@@ -1,0 +1,44 @@
+// Times in the reader's own zone, and how long somebody has waited, kept true while the page stays open.
+
+const MINUTE = 60_000;
+
+/** Return the time of day, with the day unless it is today. */
+export function clock(iso) {
+  const moment = new Date(iso);
+  const time = moment.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+  const isToday = moment.toDateString() === new Date().toDateString();
+  return isToday ? time : `${moment.toLocaleDateString("en-GB", { day: "numeric", month: "short" })} ${time}`;
+}
+
+/** Return a span in its largest unit, in the words of the server. */
+export function howLong(milliseconds) {
+  const minutes = Math.floor(milliseconds / MINUTE);
+  if (minutes < 1) return "now";
+  if (minutes < 60) return `${minutes} min`;
+  if (minutes < 24 * 60) return `${Math.floor(minutes / 60)} h`;
+  const days = Math.floor(minutes / (24 * 60));
+  return days === 1 ? "1 day" : `${days} days`;
+}
+
+/** Rewrite every time of day on the page from the workspace's zone into the reader's. */
+export function localise(root = document) {
+  for (const time of root.querySelectorAll("time[datetime]")) {
+    if (!time.closest("#queue")) time.textContent = clock(time.getAttribute("datetime"));
+  }
+}
+
+/** Keep the waiting times of the queue true; a wait turns amber, then red with the word. */
+export function tickQueue(queue) {
+  const { soon, late } = queue.dataset;
+  for (const time of queue.querySelectorAll("time[data-counts]")) showWait(time, Number(soon), Number(late));
+  for (const time of queue.querySelectorAll("time:not([data-counts])")) {
+    time.textContent = howLong(Date.now() - Date.parse(time.getAttribute("datetime")));
+  }
+}
+
+function showWait(time, soonSeconds, lateSeconds) {
+  const waited = Date.now() - Date.parse(time.getAttribute("datetime"));
+  const isLate = waited >= lateSeconds * 1000;
+  time.className = isLate ? "late" : waited >= soonSeconds * 1000 ? "soon" : "";
+  time.textContent = howLong(waited) + (isLate ? ", late" : "");
+}

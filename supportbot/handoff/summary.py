@@ -1,0 +1,84 @@
+"""What a conversation is about in three lines: wants, done, open. Made from the record, so that it cannot be wrong."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from actions.cards import face_of
+from actions.models import ActionRequest
+from actions.states import State as ActionState
+from supportbot.chat.models import Citation, Conversation, Message, Source
+from supportbot.handoff.models import Ticket
+from supportbot.handoff.words import reason_in_words
+
+MOST_CHARACTERS: Final = 280
+_DONE: Final = {
+    ActionState.SUCCEEDED: "done",
+    ActionState.FAILED: "tried, not done",
+    ActionState.REJECTED: "rejected by a colleague",
+    ActionState.CANCELLED: "withdrawn",
+    ActionState.EXPIRED: "expired",
+    ActionState.REFUSED: "not possible by the rules",
+}
+_OPEN: Final = {
+    ActionState.AWAITING_CONFIRMATION: "waits for the customer to confirm",
+    ActionState.AWAITING_APPROVAL: "waits for a colleague's approval; nothing has moved",
+    ActionState.QUEUED: "is about to be carried out",
+    ActionState.EXECUTING: "is being carried out",
+    ActionState.UNKNOWN: "has an outcome that is not known yet",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    wants: str
+    done: str
+    open: str
+
+
+def summary_of(ticket: Ticket) -> Summary:
+    """Return the summary of a ticket's conversation as the record says now."""
+    conversation = ticket.conversation
+    requests = list(ActionRequest.objects.filter(conversation_id=conversation.pk).order_by("id"))
+    done = [*_sentences(requests, _DONE), *_answered(conversation.pk)]
+    open_ends = [*_sentences(requests, _OPEN), *_unanswered(conversation)]
+    if ticket.is_open and not open_ends:
+        open_ends = [reason_in_words(ticket)]
+    return Summary(
+        wants=ticket.summary or _first_words(conversation) or "Nothing written yet",
+        done=" ".join(done) or "Nothing yet.",
+        open=" ".join(open_ends) or "Nothing.",
+    )
+
+
+def _sentences(requests: Sequence[ActionRequest], told: dict[ActionState, str]) -> list[str]:
+    return [
+        f"{face_of(request, 'en').title}: {told[ActionState(request.state)]}."
+        for request in requests
+        if request.state in told
+    ]
+
+
+def _answered(conversation_id: UUID) -> list[str]:
+    titles = Citation.objects.filter(message__conversation=conversation_id).order_by("title")
+    found = list(titles.values_list("title", flat=True).distinct()[:3])
+    return [f"Answered from {', '.join(found)}."] if found else []
+
+
+def _unanswered(conversation: Conversation) -> list[str]:
+    waiting = Message.objects.filter(
+        conversation=conversation, source=Source.CUSTOMER, seq__gt=conversation.answered_seq
+    ).count()
+    if not waiting:
+        return []
+    return ["The customer's last message is not answered." if waiting == 1 else f"{waiting} messages are not answered."]
+
+
+def _first_words(conversation: Conversation) -> str:
+    """Return what the customer said first in this episode."""
+    said = Message.objects.filter(
+        conversation=conversation, source=Source.CUSTOMER, seq__gt=conversation.episode_start_seq
+    )
+    text: str = said.order_by("seq").values_list("text", flat=True).first() or ""
+    return text[:MOST_CHARACTERS]

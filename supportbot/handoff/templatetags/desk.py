@@ -1,0 +1,25 @@
+"""Two small things that the desk's templates say often: an icon, and a time of day."""
+
+from datetime import datetime
+
+from django import template
+from django.templatetags.static import static
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.timezone import localtime, now
+
+register = template.Library()
+
+
+@register.simple_tag
+def icon(name: str, kind: str = "") -> SafeString:
+    """Draw an icon beside a word; it says nothing to a screen reader."""
+    address = f"{static('pages/icons.svg')}#i-{name}"
+    return format_html('<svg class="i {}" aria-hidden="true"><use href="{}"></use></svg>', kind, address)
+
+
+@register.filter
+def clock(moment: datetime) -> str:
+    """Return the time in the zone in force, with the day unless it is today."""
+    here = localtime(moment)
+    return here.strftime("%H:%M") if here.date() == localtime(now()).date() else here.strftime("%-d %b %H:%M")

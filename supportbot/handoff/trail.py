@@ -1,0 +1,193 @@
+"""What the assistant did in a conversation, from its own records: answers with their calls, actions with their audit.
+
+Passages are not kept with an answer: `passages_for` asks search again, and whoever shows them says so.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+from uuid import UUID
+
+from actions.cards import face_of, reason_of
+from actions.models import ActionRequest
+from actions.selectors import steps_of
+from kb.access import Viewer
+from kb.models import Audience
+from kb.search import Passage, search
+from supportbot.accounts.models import User
+from supportbot.chat.models import Conversation, Message, Source, Turn
+from supportbot.llm.models import LLMCall
+
+MOST_TURNS: Final = 20
+MOST_PASSAGES: Final = 5
+_ENDED: Final = {
+    Turn.State.FAILED: "Could not answer",
+    Turn.State.STOPPED: "Stopped by the customer",
+    Turn.State.SUPERSEDED: "Silenced: a person took over",
+    Turn.State.RUNNING: "Is answering now",
+    Turn.State.PENDING: "Is about to answer",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One attempt at a model."""
+
+    model: str
+    prompt: str
+    outcome: str
+    tokens: int
+    cost: str
+    took_ms: int
+    first_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """One turn of the assistant's: what was asked, what came of it, what it cost."""
+
+    at: datetime
+    outcome: str
+    question: str
+    sources: tuple[str, ...]
+    calls: tuple[Call, ...]
+
+    @property
+    def in_short(self) -> str:
+        """Return where it came from and what it cost, for one line."""
+        told = [f"From {', '.join(self.sources)}"] if self.sources else []
+        told += [f"{call.prompt}, {call.model}" for call in self.calls[-1:]]
+        return "; ".join([*told, *(call.cost for call in self.calls[-1:] if call.cost)])
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    state: str
+    actor: str
+    at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Acted:
+    """One action request with its way."""
+
+    request: UUID
+    title: str
+    state: str
+    reason: str
+    digest: str
+    at: datetime
+    steps: tuple[Step, ...]
+
+
+def answers_of(conversation: Conversation) -> list[Answered]:
+    """Return the newest turns, oldest first."""
+    turns = list(Turn.objects.filter(conversation=conversation, kind=Turn.Kind.REPLY).order_by("-id")[:MOST_TURNS])
+    turns.reverse()
+    calls = _calls_by_turn(conversation.pk)
+    messages = {one.pk: one for one in _said_by_assistant(conversation, [turn.message_id for turn in turns])}
+    return [_answered(turn, messages.get(turn.message_id), calls[turn.pk]) for turn in turns]
+
+
+def _said_by_assistant(conversation: Conversation, ids: Iterable[UUID]) -> list[Message]:
+    found = Message.objects.filter(conversation=conversation, pk__in=list(ids)).prefetch_related("citations")
+    return list(found)
+
+
+def _calls_by_turn(conversation_id: UUID) -> defaultdict[UUID | None, list[LLMCall]]:
+    calls: defaultdict[UUID | None, list[LLMCall]] = defaultdict(list)
+    for call in LLMCall.objects.filter(conversation_id=conversation_id).order_by("started_at", "id"):
+        calls[call.turn_id].append(call)
+    return calls
+
+
+def _answered(turn: Turn, message: Message | None, calls: Iterable[LLMCall]) -> Answered:
+    sources = [citation.title for citation in message.citations.all()] if message else []
+    return Answered(
+        at=turn.started_at or turn.created_at,
+        outcome=_ENDED.get(Turn.State(turn.state)) or ("Did not know" if _abstained(message) else "Answered"),
+        question=_question_of(turn),
+        sources=tuple(dict.fromkeys(sources)),
+        calls=tuple(_call(call) for call in calls),
+    )
+
+
+def _abstained(message: Message | None) -> bool:
+    return message is not None and message.is_abstention
+
+
+def _question_of(turn: Turn) -> str:
+    if turn.from_seq is None or turn.through_seq is None:
+        return ""
+    asked = Message.objects.filter(
+        conversation_id=turn.conversation_id,
+        source=Source.CUSTOMER,
+        seq__gt=turn.from_seq,
+        seq__lte=turn.through_seq,
+    )
+    return "\n".join(asked.order_by("seq").values_list("text", flat=True))
+
+
+def _call(call: LLMCall) -> Call:
+    return Call(
+        model=f"{call.provider} {call.model}",
+        prompt=call.prompt_version or call.purpose,
+        outcome=call.get_outcome_display(),
+        tokens=call.input_tokens + call.output_tokens,
+        cost=_cost(call.cost, call.currency),
+        took_ms=call.duration_ms,
+        first_ms=call.time_to_first_token_ms,
+    )
+
+
+def _cost(cost: Decimal | None, currency: str) -> str:
+    """Return a price in words; empty where none is known, which is not the same as nothing."""
+    if cost is None:
+        return ""
+    return f"{cost.normalize():f} {currency}".strip() if cost else "free of charge"
+
+
+def passages_for(question: str, conversation: Conversation) -> tuple[Passage, ...]:
+    """Return what search finds today for a question, as this customer would find it, with scores."""
+    return search(question, viewer=viewer_of(conversation), limit=MOST_PASSAGES).passages if question else ()
+
+
+def viewer_of(conversation: Conversation) -> Viewer:
+    """Return the reader that the customer of a conversation is to the knowledge base."""
+    audience = Audience.PUBLIC if conversation.customer.is_anonymous else Audience.SIGNED_IN
+    return Viewer(audience=audience, locale=conversation.locale.partition("-")[0])
+
+
+def actions_of(conversation_id: UUID) -> list[Acted]:
+    """Return the conversation's action requests with their audited steps, oldest first."""
+    requests = ActionRequest.objects.filter(conversation_id=conversation_id).order_by("id")
+    return [acted(request) for request in requests]
+
+
+def acted(request: ActionRequest) -> Acted:
+    """Return a request with every step it has taken."""
+    reason = reason_of(request, "en")
+    steps = [Step(one.state.label, name_of_actor(one.actor), one.at, one.reason_code) for one in steps_of(request.pk)]
+    return Acted(
+        request=request.pk,
+        title=face_of(request, "en").title,
+        state=request.get_state_display(),
+        reason=reason["text"] if reason else "",
+        digest=request.digest,
+        at=request.created_at,
+        steps=tuple(steps),
+    )
+
+
+def name_of_actor(actor: str) -> str:
+    """Return who took a step, in words: records hold ids, never names."""
+    kind, _, who = actor.partition(":")
+    if kind == "user":
+        person = User.objects.filter(pk=who).first()
+        return person.display_name if person else "somebody who has left"
+    named = {"customer": "the customer", "policy": "the rules", "system": "the system", "operator": f"operator {who}"}
+    return named.get(kind, actor)
