@@ -25,12 +25,17 @@ class CancelOrder(WriteAction):
             "I want to cancel, I ordered the wrong size",
             "Can you stop my order before it ships?",
             "I do not need it any more, cancel it",
+            "Cancel that order for me",
+            "Please cancel it",
+            "Please stop this order",
         ),
         "de": (
             "Bitte stornieren Sie meine Bestellung WF-20444",
             "Ich möchte stornieren, ich habe die falsche Größe bestellt",
             "Können Sie meine Bestellung noch aufhalten?",
             "Ich brauche es nicht mehr, bitte die Bestellung abbrechen",
+            "Machen Sie die Bestellung bitte rückgängig",
+            "Bitte die Bestellung stoppen",
         ),
     }
     limits = Limits(max_requests_per_customer_day=5)

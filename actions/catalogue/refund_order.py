@@ -40,6 +40,8 @@ class RefundOrder(WriteAction):
             "I want my money back",
             "Can you pay back 20 euros for WF-20404?",
             "Refund the shirt, it does not fit",
+            "Please reimburse me for the order",
+            "I would like to return it and get my money back",
         ),
         "de": (
             "Ich möchte eine Erstattung für die Bestellung WF-20418",
@@ -47,6 +49,8 @@ class RefundOrder(WriteAction):
             "Ich will mein Geld zurück",
             "Können Sie mir 20 Euro für WF-20404 zurückzahlen?",
             "Das Hemd passt nicht, bitte den Betrag zurückerstatten",
+            "Bitte zahlen Sie mir das Geld zurück",
+            "Ich möchte es zurückgeben und mein Geld wieder",
         ),
     }
     limits = Limits(

@@ -35,10 +35,11 @@ _CARD_ONLY: Final = "Calling this only shows the customer a card; nothing happen
 def action_specs(language: str) -> tuple[ToolSpec, ...]:
     """Return the tools of the actions that are switched on."""
     offered = offered_actions()
-    return tuple(_spec(action, language) for action in all_actions().values() if action.name in offered)
+    return tuple(spec_of(action, language) for action in all_actions().values() if action.name in offered)
 
 
-def _spec(action: Action, language: str) -> ToolSpec:
+def spec_of(action: Action, language: str) -> ToolSpec:
+    """Return an action as a tool: what a model reads of it, and what the built-in answerer learns it from."""
     description = action.description.get(language, action.description["en"])
     return ToolSpec(
         action.name,

@@ -113,11 +113,16 @@ def _read(match: re.Match[str], text: str, form: str) -> dict[str, str]:
 def _street(said: str) -> str:
     """Return the street without the words that lead in to it; a capital "An der Alster" is part of the name."""
     parts = said.split()
-    lead_in = [place for place, part in enumerate(parts) if _leads_in(part)]
+    lead_in = [place for place, part in enumerate(parts) if _leads_in(part) and not _goes_on(parts, place)]
     parts = parts[lead_in[-1] + 1 :] if lead_in else parts
     while len(parts) > 1 and any(part[0].isupper() for part in parts) and parts[0][0].islower():
         parts.pop(0)
     return " ".join(parts)
+
+
+def _goes_on(parts: list[str], place: int) -> bool:
+    """An article behind a capital preposition belongs to the name: An der Alster."""
+    return place > 0 and parts[place - 1][0].isupper() and parts[place - 1].lower() in _BEGINS_STREETS
 
 
 def _leads_in(word: str) -> bool:
@@ -161,6 +166,9 @@ def address_parts_in(text: str) -> dict[str, str]:
     if street:
         said = f"{street['street']} {street['number']}" if street["street"] else f"{street['left']} {street['right']}"
         parts["line1"] = " ".join(said.split())
+        town = re.match(rf"\s*(?:,|in)\s+(?P<city>[A-ZÄÖÜ][\w.ß-]+(?:[\s-]{_NAME}){{0,3}})", text[street.end() :])
+        if town and _city(town["city"]):
+            parts["city"] = _city(town["city"])
     place = _CODE_AND_CITY.search(text)
     if place and _city(place["city"]):
         parts |= {"postal_code": place["code"], "city": _city(place["city"])}

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 # "and" parts nothing by itself: "my order and my address". Whoever looks for two wishes parts there when needed.
@@ -33,6 +34,19 @@ def clauses_of(text: str) -> list[Clause]:
         clauses += _parted(sentence, start)
         start = end
     return clauses
+
+
+def sentences_of(text: str) -> list[Clause]:
+    """Return the sentences as clauses, for what is said across a comma."""
+    ends = [*(mark.end() for mark in _SENTENCE_END.finditer(text)), len(text)]
+    pieces = [(start, text[start:end]) for start, end in pairwise([0, *ends]) if text[start:end].strip()]
+    return [_whole(piece, start) for start, piece in pieces]
+
+
+def _whole(piece: str, start: int) -> Clause:
+    lead = len(piece) - len(piece.lstrip())
+    said = piece.strip().rstrip(".!?… ")
+    return Clause(said, start + lead, start + lead + len(said), "?" in piece, piece.strip())
 
 
 def _parted(sentence: str, offset: int) -> list[Clause]:

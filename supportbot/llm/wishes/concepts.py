@@ -10,63 +10,122 @@ from dataclasses import dataclass
 from typing import Final
 
 from supportbot.llm.extractive.words import STOP_WORDS, stem
+from supportbot.llm.wishes.goods import is_goods
 from supportbot.llm.wishes.wordlists import word_set
 
 # A phrase comes before the words in it: an e-mail address is no place to send a parcel to. "" means nothing at all.
 _ROWS: Final[tuple[tuple[str, str], ...]] = (
-    ("place", r"postaladdress"),  # what `values` puts in place of one
-    ("status", r"status\w*|stand|progress|lieferstatus|bestellstatus|updates? (?:on|about|regarding)"),
-    ("email", r"e-?mail(?:[ -]?addres\w*)?|e?-?mail-?adress\w*"),
-    ("billing", r"(?:billing|invoice|payment) address\w*|rechnungs(?:adress|anschrift)\w*"),
-    ("web", r"(?:web|ip|url|website) ?-?address\w*|(?:web|ip)-?adress\w*"),
+    ("PLACE", r"postaladdress"),  # what `values` puts in place of one
+    ("EMAIL", r"e-?mail(?:[ -]?addres\w*)?|e?-?mail-?adress\w*"),
+    ("BILLING", r"(?:billing|invoice|payment) address\w*|rechnungs(?:adress|anschrift)\w*"),
+    ("WEB", r"(?:web|ip|url|website) ?-?address\w*|(?:web|ip)-?adress\w*"),
+    # Other things that are ordered, changed and cancelled, none of them a parcel.
     (
-        "refund",
-        r"refund\w*|re-?imburs\w*|money[ -]?back(?! guarantee)|(?:money|cash|payment|cost|amount"
+        "ELSEWHERE",
+        r"accounts?|profile|subscriptions?|newsletter\w*|memberships?|reservations?|bookings?|appointments?|meetings?"
+        r"|events?|flights?|tickets?|hotel|contracts?|passwords?|transfers?|transactions?|plan|policy|insurance|alarm"
+        r"|(?:(?:credit|debit|bank|sim) )?cards?(?! refund)|konto|kundenkonto|profil|abo|abos|abonnement|mitgliedschaft"
+        r"|reservierung|buchung|termin\w*|vertrag|passwort|überweisung|lastschrift|karte|kreditkarte|flug|tarif",
+    ),
+    (
+        "STATUS",
+        r"status\w*|progress|lieferstatus|bestellstatus|updates? (?:on|about|regarding|for)|any (?:news|update)s?"
+        r"|current location|location of|(?:current )?state of|going on with|happening with",
+    ),
+    ("STATUS", r"stand(?= (?:der|von|meine|bei|mit|der dinge))|neuigkeiten|was neues|gibt es neues|whereabouts"),
+    (
+        "REFUND",
+        r"refund\w*|re-?imburs\w*|money[ -]?back(?! guarantee)|(?:money|cash|payment|cost|costs|amount"
         r"|price) (?:\w+ ){0,3}back"
         r"|pay(?:ing)? (?:\w+ ){0,4}?back|(?:give|return|get|want|have)(?:ing)? (?:me |us )?(?:back )?my money"
         r"|\w*erstatt\w*|rück(?:zahl|buch|überweis)\w*|zurück(?:zu)?(?:zahl|buch|überweis|gezahlt)\w*"
-        r"|(?:geld|betrag|kaufpreis|euro|eur|€)\b[^.?!;]{0,40}?\bzurück(?!send|schick)\w*|geld-?zurück"
-        r"|zahl\w* (?:\w+ ){0,6}?zurück|überweis\w* (?:\w+ ){0,6}?zurück",
+        r"|(?:geld|betrag|kaufpreis|euro|eur|€)\b[^.?!;]{0,40}?\b(?:zurück(?!send|schick|geschick|gesend)\w*"
+        r"|wieder(?:haben|bekommen)?)"
+        r"|geld-?zurück|zahl\w* (?:\w+ ){0,9}?zurück|überweis\w* (?:\w+ ){0,9}?zurück",
     ),
-    ("cancel", r"cancel\w*|call(?:ing)? off|stornier\w*|storno\w*|abbestell\w*|abbrech\w*|rückgängig|annullier\w*"),
-    ("stop", r"stop|stopp\w*|halt|intercept|aufhalt\w*|aufzuhalten|anhalt\w*|anzuhalten|zurückhalt\w*"),
-    ("address", r"\w*addres+\w*|adress|\w*adress(?:e|en|daten)|\w*anschrift\w*"),
     (
-        "change",
+        "CANCEL",
+        r"cancel\w*|call(?:ing)? off|stornier\w*|storno\w*|abbestell\w*|abbrech\w*|rückgängig|annullier\w*|scrap",
+    ),
+    ("STOP", r"stop|stopp\w*|halt|intercept|aufhalt\w*|aufzuhalten|anhalt\w*|anzuhalten|zurückhalt\w*"),
+    (
+        "ADDRESS",
+        r"\w*addres+\w*|adress|\w*adress(?:e|en|daten)|\w*anschrift\w*|where (?:(?:my|the|it|that"
+        r"|this) )?(?:\w+ ){0,2}?"
+        r"(?:is|gets?|will be|should be|goes?) (?:delivered|sent|shipped|going)",
+    ),
+    (
+        "CHANGE",
         r"chang\w*|updat\w*|correct\w*|modif\w*|edit\w*|amend\w*|replac\w*|switch\w*|alter|änder\w*|umänder\w*"
         r"|abänder\w*"
         r"|korrigier\w*|anpass\w*|anzupass\w*|aktualisier\w*|berichtig\w*|auszutausch\w*|umzuänder\w*|abzuänder\w*",
     ),
-    ("divert", r"redirect\w*|re-?rout\w*|divert\w*|umleit\w*|umzuleit\w*|umlenk\w*"),
-    ("moved", r"mov(?:ed|ing)|umgezogen|umzieh\w*|ziehe|umzug"),
     (
-        "arrive",
-        r"arriv\w*|get here|show(?:ed)? up|turn(?:ed)? up|ankomm\w*|angekommen|anzukommen|komm(?:t|en)|eintreff\w*",
+        "DIVERT",
+        r"redirect\w*|re-?rout\w*|divert\w*|forward\w*|umleit\w*|umzuleit\w*|umlenk\w*|nachsend\w*"
+        r"|leit\w* (?:\w+ ){1,5}?um",
     ),
-    ("arrive", r"eingetroffen|receiv\w*|reach\w*|be here|erhalt\w*|bekomm\w*|geliefert (?:wird|werden)|da sein|ist da"),
-    ("track", r"track\w*|trace|tracing|locate|verfolg\w*|nachverfolg\w*|sendungsverfolgung|tracking\w*"),
+    ("MOVED", r"mov(?:ed|ing)|umgezogen|umzieh\w*|ziehe|umzug"),
+    ("UNDERWAY", r"(?:on|under) (?:its|the|their)? ?way|in transit|out for delivery|unterwegs|auf dem weg"),
     (
-        "mine",
+        "ARRIVE",
+        r"arriv\w*|(?:gets?|be|is) here|show(?:ed|ing|s)? up|turn(?:ed|s)? up|(?:hasn'?t|not|never|didn'?t) (?:come"
+        r"|came)"
+        r"|ankomm\w*|angekommen|anzukommen|komm(?:t|en)|eintreff\w*|eingetroffen|receiv\w*|reach\w*|erhalt\w*|bekomm\w*"
+        r"|here (?:yet|already|by)|nicht (?:da|hier)|ist da|da sein|expect(?:ed)?",
+    ),
+    ("TRACK", r"track\w*|find|finden|trace|tracing|locate|verfolg\w*|nachverfolg\w*|sendungsverfolgung|tracking\w*"),
+    (
+        "SENT",
+        r"(?:did|was|were|has|have) (?:\w+ ){1,4}?(?:ship|leave|gone out)|shipped|dispatched|sent(?: out)?|posted"
+        r"|mailed|delivered|left (?:the )?warehouse|verschickt|versandt"
+        r"|versendet|geliefert"
+        r"|zugestellt|losgeschickt|abgeschickt|rausgegangen|gesendet|geschickt",
+    ),
+    ("WAIT", r"wait(?:ing|ed)?|warte\w*"),
+    (
+        "MINE",
         r"my|our|mine|mein\w*|unser\w*|i (?:\w+ )?(?:ordered|bought)|(?:ich|wir) (?:\w+ ){0,4}(?:bestellt|gekauft)",
     ),
-    ("thing", r"orders?|purchases?|parcels?|packages?|packets?|shipments?|stuff|goods|delivery|deliveries"),
-    ("thing", r"bestellung(?:en)?|auftrag|aufträge|paket(?:e|s)?|päckchen|sendung(?:en)?|lieferung(?:en)?|ware|pakets"),
     (
-        "deliver",
-        r"ship|ships|shipped|shipping|send|sends|sent|deliver\w*|dispatch\w*|mail(?:ed)?|liefer\w*|schick\w*"
-        r"|send(?:e|en|et)"
-        r"|versend\w*|versand\w*|verschick\w*|zustell\w*|zugestellt|geliefert|gesendet|geschickt|losgeschickt|raus",
+        "THING",
+        r"(?<!to\s)orders?|(?<!to\s)purchases?|parcels?|packages?|packets?|shipments?|stuff|goods|delivery|deliveries",
     ),
-    ("where", r"where(?:'s|s)?|whereabouts|wo|wohin"),
-    ("when", r"when(?:'s|s)?|wann"),
-    ("show", r"show|list|display|zeig\w*|anzeig\w*|auflist\w*|nachsehen|nachschau\w*|look up|check on|check"),
-    ("another", r"(?:an)?other|different|new|else(?:where)?|instead|ander\w*|neue[nmrs]?|neu|woanders|stattdessen"),
-    ("wrong", r"wrong|incorrect|mistake|typo|outdated|old|false|falsch\w*|fehler\w*|vertippt|veraltet\w*|alte[nrs]?"),
-    ("yet", r"yet|already|still|schon|bereits|noch"),
-    ("not", r"not|n't|never|nicht|nie"),
+    ("THING", r"bestellung(?:en)?|auftrag|aufträge|paket(?:e|s)?|päckchen|sendung(?:en)?|lieferung(?:en)?|ware|pakets"),
+    (
+        "DELIVER",
+        r"ship|ships|shipping|send|sends|deliver\w*|dispatch\w*|mail|liefer\w*|schick\w*|send(?:e|en|et)|versend\w*"
+        r"|versand\w*"
+        r"|verschick\w*|zustell\w*",
+    ),
+    ("WHERE", r"where(?:'s|s)?|wo|wohin|woran"),
+    ("WHEN", r"when(?:'s|s)?|wann|how (?:long|soon|much longer)|wie lange|what (?:time|day|date)|eta"),
+    (
+        "SHOW",
+        r"show|list|display|zeig\w*|anzeig\w*|auflist\w*|nachsehen|nachschau\w*|look up|look into"
+        r"|check(?:ing)? (?:on|my|the)",
+    ),
+    (
+        "ANOTHER",
+        r"(?:an)?other|different|new|else(?:where)?|instead|ander\w*|neue[nmrs]?|neu|woanders|stattdessen|dorthin",
+    ),
+    (
+        "WRONG",
+        r"wrong|incorrect|mistake|typo|outdated|old|false|falsch\w*|fehler\w*|vertippt|veraltet\w*|alte[nrs]?"
+        r"|stimmt nicht",
+    ),
+    ("YET", r"yet|already|still|schon|bereits|noch"),
+    ("NOT", r"not|\w+n't|never|nicht|nie"),
 )
+
+
+def _spaced(pattern: str) -> str:
+    """Let any blanks stand for one: a value that was blanked leaves many."""
+    return pattern.replace("[ -]", "[\\s-]").replace(" ", r"\s+")
+
+
 _WORD_OR_PHRASE: Final = re.compile(
-    "|".join(f"(?P<_{place}>\\b(?:{pattern})\\b)" for place, (_, pattern) in enumerate(_ROWS))
+    "|".join(f"(?P<_{place}>\\b(?:{_spaced(pattern)})\\b)" for place, (_, pattern) in enumerate(_ROWS))
     + r"|(?P<word>[^\W_]+(?:'[^\W_]+)*)",
     re.IGNORECASE,
 )
@@ -96,11 +155,16 @@ def mentions_in(text: str) -> Iterator[Mention]:
             word = said.lower()
             if word in STOP_WORDS or word in _EMPTY or len(word) < 2 or word.isdigit():
                 continue
-            yield Mention(stem(word), match.start(), match.end(), said)
+            yield Mention("THING" if is_goods(word) else stem(word), match.start(), match.end(), said)
         else:
             yield Mention(_ROWS[int(name[1:])][0], match.start(), match.end(), said)
 
 
 KNOWN: Final = frozenset(name for name, _ in _ROWS)
 # What a concept weighs in an example, 1 if it is not named: these make no wish by themselves.
-WEIGHTS: Final = {"mine": 0.3, "thing": 0.6, "another": 0.4, "not": 0.0, "wrong": 0.6}
+WEIGHTS: Final = {
+    "MINE": 0.3, "THING": 0.6, "ANOTHER": 0.4, "NOT": 0.6, "WRONG": 0.6, "YET": 0.6, "EMAIL": 0.0, "BILLING": 0.0,
+    "WEB": 0.0,
+}  # fmt: skip
+# They may stand beside any wish without changing what it is.
+BESIDE: Final = frozenset({"MINE", "THING", "ANOTHER", "PLACE", "YET"})

@@ -101,7 +101,7 @@ class Talk:
     def hear(self, text: str) -> None:
         """Take in a message of the customer."""
         self.answers, self.is_moved = None, False
-        heard = wishes_in(text, self.tools)
+        heard = [] if self._gives_up(text) else wishes_in(text, self.tools)
         if heard:
             self._begin(heard, text)
         elif self.open:
@@ -120,6 +120,9 @@ class Talk:
         asks_itself = phrase is None and text.rstrip().endswith("?")
         if self.is_moved and self.asked is None and not asks_itself and phrase is None:
             self.open, self.gone = [], self.open or self.gone
+
+    def _gives_up(self, text: str) -> bool:
+        return bool(self.open or self.gone) and _GIVES_UP.fullmatch(text.strip()) is not None
 
     def _begin(self, heard: Sequence[Heard], text: str) -> None:
         wishes: list[Wish] = []

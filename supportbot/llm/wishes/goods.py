@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from supportbot.llm.wishes.wordlists import word_set
+
 _ROWS: Final = (
     "jacket jackets coat parka anorak jacke jacken regenjacke mantel",
     "boot boots shoe shoes footwear stiefel schuh schuhe wanderschuhe wanderstiefel sneaker sneakers",
@@ -39,6 +41,14 @@ def same_goods(word: str, other: str) -> bool:
     return any(mine & _OF.get(part, frozenset()) for part in other.lower().split())
 
 
+# Verbs, or things that people speak of without having ordered them.
+_ALSO_OTHER: Final = word_set(
+    "light licht top book books stock stick sticks watch uhr phone handy telefon smartphone bag pack card mat table "
+    "tisch "
+    "chair stuhl cap hat base layer"
+)
+
+
 def is_goods(word: str) -> bool:
-    """Return whether a word names goods that we know a name for."""
-    return word.lower() in _OF
+    """Return whether a word surely names goods that we know a name for."""
+    return word.lower() in _OF and word.lower() not in _ALSO_OTHER

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from supportbot.llm.extractive.words import likeness, stem, words
+from supportbot.llm.extractive.words import STOP_WORDS, likeness, stem, words
 from supportbot.llm.types import ChatMessage
 from supportbot.llm.wishes.goods import same_goods
 from supportbot.llm.wishes.values import order_numbers_in
@@ -131,7 +131,7 @@ def _plain(number: str) -> str:
 
 
 def _has_status(about: Sequence[str], order: KnownOrder) -> bool:
-    states = [stem(word) for word in words(order.status) if len(word) > 3]
+    states = [stem(word) for word in words(order.status) if len(word) > 3 and word not in STOP_WORDS]
     return any(likeness(stem(word), state) == 1.0 for word in about for state in states)
 
 

@@ -11,12 +11,12 @@ from typing import Final
 
 from supportbot.llm.types import ToolSpec
 from supportbot.llm.wishes import stance
-from supportbot.llm.wishes.clauses import Clause, clauses_of
-from supportbot.llm.wishes.concepts import KNOWN, mentions_in
+from supportbot.llm.wishes.clauses import Clause, clauses_of, sentences_of
+from supportbot.llm.wishes.concepts import BESIDE, mentions_in
 from supportbot.llm.wishes.topics import Topic, topics_in
-from supportbot.llm.wishes.values import order_numbers_in, with_place, without_values
+from supportbot.llm.wishes.values import PLACE, order_numbers_in, with_place, without_values
 
-_PLAINLY: Final = 2.0  # the weight of a topic that is a wish without saying so: "my delivery address is wrong"
+_PLAINLY: Final = 1.6  # the weight of a topic that is a wish without saying so: "my delivery address is wrong"
 _OWN: Final = re.compile(
     r"\b(?:my|mine|our|mein\w*|unser\w*|it|this|that|these|those|them|es|ihn|sie|diese\w*|last|latest|letzte\w*"
     r"|(?:the|die|das|der|den) (?:order|parcel|package|shipment|bestellung|paket|sendung|lieferung)"
@@ -24,6 +24,13 @@ _OWN: Final = re.compile(
     re.IGNORECASE,
 )
 _SHORT_WORDS: Final = 7
+_NEARLY_ALL: Final = 0.85
+_POINTS: Final = re.compile(r"\b(?:it|them|this|that|these|those|es|sie|ihn|das|diese\w*)\b", re.IGNORECASE)
+# "Check if it was sent" only asks.
+_CONDITIONAL: Final = re.compile(
+    r"(?<!see )(?<!check )(?<!know )(?<!tell me )(?<!find out )(?<!wondering )\b(?:if|wenn|falls|in case)\b",
+    re.IGNORECASE,
+)
 _HOW_TO: Final = re.compile(
     r"\b(?:how (?:do|does|can|could|should|to|much|often|would)|why|who|whose|which|polic\w+|costs?|fees?|what happens"
     r"|what if|wie (?:kann|können|könnte|soll|geht|funktioniert|viel|oft|finde)|warum|wieso|weshalb|wer|welche\w*"
@@ -46,16 +53,25 @@ class Heard:
 
 def wishes_in(text: str, tools: Sequence[ToolSpec]) -> list[Heard]:
     """Return the actions a message asks for, in the order of its words; none where it asks, denies or reports."""
-    heard: list[tuple[Topic, Clause]] = []
-    for clause in _pieces(with_place(text), tools):
-        topic = _wish(clause, tools)
-        if topic is not None:
-            heard.append((topic, clause))
+    placed = with_place(text)
+    changing = [tool for tool in tools if not tool.is_read]
+    heard = _heard_in(_pieces(placed, tools), tools) or _heard_in(sentences_of(placed), changing)
+    if not heard and PLACE in placed:  # an address is often given apart from what it is for
+        heard = _heard_in([Clause(placed.strip(" .!"), 0, len(placed), "?" in placed, placed)], changing)
+    reads = {tool.name for tool in tools if tool.is_read}
+    if any(topic.action not in reads for topic, _ in heard):  # the card comes first, and it ends the turn
+        heard = [(topic, clause) for topic, clause in heard if topic.action not in reads]
     kept = _without_echoes(heard, tools)
     return [
         Heard(topic.action, clause.text, clause.start, _words_for(place, kept, text))
         for place, (topic, clause) in enumerate(kept)
     ]
+
+
+def _heard_in(clauses: Sequence[Clause], tools: Sequence[ToolSpec]) -> list[tuple[Topic, Clause]]:
+    has_trouble = any(stance.tells_of_trouble(clause.text) and not _is_asking(clause) for clause in clauses)
+    found = ((_wish(clause, tools, has_trouble=has_trouble), clause) for clause in clauses)
+    return [(topic, clause) for topic, clause in found if topic is not None]
 
 
 def _pieces(text: str, tools: Sequence[ToolSpec]) -> list[Clause]:
@@ -77,50 +93,86 @@ def _parts_wishes(clause: str, cut: re.Match[str], tools: Sequence[ToolSpec]) ->
     return bool(before and after) and before[0].action != after[0].action
 
 
-def _wish(clause: Clause, tools: Sequence[ToolSpec]) -> Topic | None:
+def _wish(clause: Clause, tools: Sequence[ToolSpec], *, has_trouble: bool) -> Topic | None:
     topics = topics_in(clause.text, tools)
     if not topics:
         return None
     topic = topics[0]
+    if "THING" in topic.rule.weights and not _names_a_thing(clause.text, topic):
+        return None
     tool = next(tool for tool in tools if tool.name == topic.action)
-    said = _asks_to_read(clause, topic) if tool.is_read else _asks_to_do(clause, topic)
+    said = _asks_to_read(clause, topic) if tool.is_read else _asks_to_do(clause, topic, has_trouble=has_trouble)
     return topic if said else None
+
+
+def _names_a_thing(text: str, topic: Topic) -> bool:
+    """What examples say of an order must be said of one here, or of "it": "when will my flight arrive" is not."""
+    named = any(mention.concept == "THING" for mention in topic.mentions)
+    return named or _POINTS.search(text) is not None or (topic.weight >= _PLAINLY and topic.share >= _NEARLY_ALL)
 
 
 def _asks_to_read(clause: Clause, topic: Topic) -> bool:
     """Looking something up may be asked for by a question, as long as it is about the customer's own."""
     text = clause.text
-    is_own = _OWN.search(text) is not None or bool(order_numbers_in(text))
-    return (is_own or not clause.is_asked) and not (
-        _HOW_TO.search(text) or stance.holds_back(text) or _is_conditional(text)
-    )
+    if _HOW_TO.search(text) or stance.holds_back(text) or _CONDITIONAL.search(text) or _is_elsewhere(text, topic):
+        return False
+    is_question = _is_asking(clause)
+    looks = _LOOKS.search(text) is not None or stance.asks_to_be_told(text)
+    wants = is_question or looks or _is_bare(text, topic)
+    if topic.rule.asks and not wants:
+        return False
+    return not is_question or _OWN.search(text) is not None or bool(order_numbers_in(text))
 
 
-def _asks_to_do(clause: Clause, topic: Topic) -> bool:
+_LOOKS: Final = re.compile(
+    r"\b(?:show|tell|check|find|look|see|zeig|sag|prüf|schau|sieh|nachseh|guck)\w*", re.IGNORECASE
+)
+
+
+def _is_asking(clause: Clause) -> bool:
     text = clause.text
-    first = min(mention.start for mention in topic.mentions if mention.concept in _key_concepts(topic))
-    last = max(mention.end for mention in topic.mentions if mention.concept in _key_concepts(topic))
-    if stance.is_negated(text[:first], text[last:]) or stance.holds_back(text) or stance.is_about(text):
+    is_conditional = _CONDITIONAL.search(text) is not None
+    return clause.is_asked or stance.asks_whether(text) or stance.begins_with_question(text) or is_conditional
+
+
+def _asks_to_do(clause: Clause, topic: Topic, *, has_trouble: bool) -> bool:
+    text, keys = clause.text, _key_concepts(topic)
+    first = min(mention.start for mention in topic.mentions if mention.concept in keys)
+    last = max(mention.end for mention in topic.mentions if mention.concept in keys)
+    if stance.is_negated(text[:first], text[last:]) or stance.holds_back(text):
+        return False
+    if stance.is_about(text, is_asked=clause.is_asked) or _is_elsewhere(text, topic):
         return False
     asks = stance.asks_for_it(text)
     if stance.reports(text) and not asks:
         return False
-    is_specific = bool(order_numbers_in(text)) or _POINTED.search(text) is not None
-    if stance.asks_whether(text):
+    is_specific = bool(order_numbers_in(text)) or _POINTED.search(text) is not None or has_trouble
+    if stance.asks_whether(text) and not asks:
         return is_specific
     if asks or _is_imperative(text, topic):
         return not clause.is_asked or asks or is_specific
     return not clause.is_asked and (_is_bare(text, topic) or topic.weight >= _PLAINLY)
 
 
+def _is_elsewhere(text: str, topic: Topic) -> bool:
+    """Return whether it is about other business: an account or a booking, which the action's examples never name."""
+    mentions = list(mentions_in(without_values(text)))
+    others = [mention for mention in mentions if mention.concept == "ELSEWHERE"]
+    if not others or "ELSEWHERE" in topic.rule.weights or any(mention.concept == "THING" for mention in mentions):
+        return False
+    return any(not _DESTINATION.search(text[: mention.start]) for mention in others)
+
+
+# "to my card" says where the money goes.
+_DESTINATION: Final = re.compile(
+    r"\b(?:to|on|onto|into|via|by|with|from|auf|an|per|mit|von|in)\s+(?:my|the|a|mein\w*|das|die|den|der"
+    r"|dem)?\s*(?:\w+\s+)?$",
+    re.IGNORECASE,
+)
 _POINTED: Final = re.compile(
     r"\b(?:last|latest|most recent|previous|this|that|these|those|letzte\w*|neueste\w*|diese\w*|jüngste\w*) \w+",
     re.IGNORECASE,
 )
-
-
-def _is_conditional(text: str) -> bool:
-    return stance.is_about(text) and re.search(r"\b(?:if|wenn|falls|in case)\b", text, re.IGNORECASE) is not None
 
 
 def _key_concepts(topic: Topic) -> set[str]:
@@ -141,12 +193,20 @@ def _is_imperative(text: str, topic: Topic) -> bool:
     return begins or ends
 
 
+_FINITE: Final = re.compile(
+    r"\b(?:is|are|was|were|has|have|had|does|did|do|took|takes|went|came|will|can|ist|sind|war|waren|hat|habe|haben"
+    r"|hatte"
+    r"|wird|wurde|werden|kam|geht|ging|kann)\b",
+    re.IGNORECASE,
+)
+
+
 def _is_bare(text: str, topic: Topic) -> bool:
     """A few words that say nothing but the wish: "refund WF-20418", "Geld zurück"."""
     bare = stance.without_fillers(text)
     mentions = list(mentions_in(without_values(bare)))
-    is_plain = all(mention.concept in topic.rule.weights or mention.concept in KNOWN for mention in mentions)
-    return is_plain and len(bare.split()) <= _SHORT_WORDS
+    is_plain = all(mention.concept in topic.rule.weights or mention.concept in BESIDE for mention in mentions)
+    return is_plain and not _FINITE.search(bare) and len(bare.split()) <= _SHORT_WORDS
 
 
 def _without_echoes(heard: Sequence[tuple[Topic, Clause]], tools: Sequence[ToolSpec]) -> list[tuple[Topic, Clause]]:

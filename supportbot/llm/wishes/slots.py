@@ -172,7 +172,7 @@ def _around(clause: str, wish: str) -> Iterator[str]:
         yield first
 
 
-_TELLING: Final = frozenset({"arrive", "mine", "thing", "not", "wrong", "deliver", "another", "yet"})
+_TELLING: Final = frozenset({"ARRIVE", "MINE", "THING", "NOT", "WRONG", "DELIVER", "ANOTHER", "YET"})
 _WHY: Final = re.compile(r"^(?:because|since|weil|denn|da|as)\s+", re.IGNORECASE)
 
 

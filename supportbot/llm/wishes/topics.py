@@ -17,15 +17,18 @@ from supportbot.llm.wishes.values import without_values
 
 ENOUGH: Final = 0.72  # of a rule's weight
 _LEAST: Final = 0.55  # the weight of one concept that can make a wish alone
+_ALONE: Final = 0.8
+_NO_WISH: Final = frozenset({"NOT", "YET", "MINE", "THING"})  # of whatever is spoken of
 _ONCE_SHARE, _SHARED_SHARE = 0.25, 0.3
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One example of an action, as concepts with their weights."""
+    """One example of an action, as concepts with their weights. `asks`: it is a question."""
 
     action: str
     weights: Mapping[str, float]
+    asks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,8 @@ class Topic:
 
     @property
     def weight(self) -> float:
-        return sum(self.rule.weights[mention.concept] for mention in self.mentions)
+        found = (mention.concept for mention in self.mentions if mention.concept not in _NO_WISH)
+        return sum(self.rule.weights[concept] for concept in found)
 
 
 def topics_in(text: str, tools: Sequence[ToolSpec]) -> list[Topic]:
@@ -63,7 +67,8 @@ def _match(rule: Rule, mentions: Sequence[Mention]) -> Topic | None:
         if mention.concept in rule.weights and mention.concept not in found:
             found[mention.concept] = mention
     share = sum(rule.weights[concept] for concept in found) / sum(rule.weights.values())
-    if share < ENOUGH or max((rule.weights[concept] for concept in found), default=0.0) < _LEAST:
+    own = [rule.weights[concept] for concept in found if concept not in WEIGHTS]
+    if share < ENOUGH or max(own, default=0.0) < _LEAST:
         return None
     return Topic(rule.action, rule, share, tuple(found.values()))
 
@@ -97,7 +102,10 @@ def _rule(tool: ToolSpec, example: str, spoken: Counter[str], users: Counter[str
         for concept in _concepts(example)
         if (weight := _weight(concept, spoken[concept], users[concept], actions)) > 0
     }
-    return Rule(tool.name, weights) if weights else None
+    if all(concept in WEIGHTS or weight < _LEAST for concept, weight in weights.items()):
+        # Nothing in it returns elsewhere: then its own words are all there is to know it by, and all are needed.
+        weights = {concept: WEIGHTS.get(concept, _ALONE) for concept in weights}
+    return Rule(tool.name, weights, example.rstrip().endswith("?")) if weights.keys() - WEIGHTS.keys() else None
 
 
 def _weight(concept: str, times: int, users: int, actions: int) -> float:

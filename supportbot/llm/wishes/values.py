@@ -48,6 +48,7 @@ _PART: Final = re.compile(
     r"|\d{1,3} ?prozent) (?:of |von |der |des |vom |a )?(?:the |my |mein\w* |dem |den )?"
     r"(?:money|amount|price|refund|sum|it|back|order|geld\w*|betrag\w*|preis\w*|kaufpreis\w*|erstatt\w*|zurück\w*"
     r"|summe)\b"
+    r"|\b(?:an?|einen|nur|just|only) (?:part|teil) (?:of|von|vom|des|der)\b|^part of\b|\bback part of\b"
     r"|\b(?:partial|teil)-?\s?(?:refund|erstattung|betrag)\w*|\bdie hälfte\b|\bhalf\b(?! an hour)|\b\d{1,3} ?(?:%"
     r"|percent|prozent)",
     re.IGNORECASE,

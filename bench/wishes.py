@@ -1,0 +1,175 @@
+#!/usr/bin/env python3
+"""How well the built-in answerer hears what customers want done, and what it takes for a wish that is none.
+
+    python -m bench.wishes [--file FILE.jsonl] [--half seen|unseen] [--show]
+
+Each row of the file is a conversation and what should be asked for in it. Of each half of the file, and of each action,
+it prints precision, recall and how often all arguments were right; then how often something was proposed that nobody
+wished. Only the rows whose id hashes to the seen half were looked at while the recogniser was written; `--show` prints
+what went wrong, and only there.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from bench.figures import percentile
+
+FILE: Final = Path(__file__).parent.parent / "examples" / "evaluation" / "wishes.jsonl"
+ASKED: Final = {
+    "order": ("which_order", "which_of_these", "order_number"),
+    "address": ("address", "address_part"),
+    "amount": ("amount",),
+}
+
+
+@dataclass(frozen=True)
+class Played:
+    """A row and what came of it: the calls as (action, arguments), the last answer, and the slowest turn."""
+
+    row: dict[str, Any]
+    calls: tuple[tuple[str, dict[str, Any]], ...]
+    answer: str
+    slowest_ms: float
+
+    @property
+    def wanted(self) -> list[tuple[str, dict[str, Any]]]:
+        return [(call["action"], call["arguments"]) for call in self.row["expect"]]
+
+
+def main() -> None:
+    options = _options()
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "supportbot.settings")
+    import django
+
+    django.setup()
+    rows = [json.loads(line) for line in options.file.read_text().splitlines() if line.strip()]
+    for half in (options.half,) if options.half else ("seen", "unseen"):
+        played = [_play(row) for row in rows if half_of(row["id"]) == half]
+        for facts in figures(half, played):
+            sys.stdout.write(json.dumps(facts) + "\n")
+        if options.show and half == "seen":
+            for entry in played:
+                if not is_right(entry):
+                    sys.stdout.write(f"{entry.row['id']} {entry.row['say']}\n  {entry.calls} {entry.answer[:160]!r}\n")
+
+
+def half_of(row_id: str) -> str:
+    """Return which half a row belongs to."""
+    return "unseen" if hashlib.sha256(row_id.encode()).digest()[0] % 2 else "seen"
+
+
+def _play(row: dict[str, Any]) -> Played:
+    from bench.wish_world import Chat
+
+    chat, times = Chat(row["locale"]), []
+    for text in row["say"]:
+        began = time.perf_counter()
+        chat.hear(text)
+        times.append((time.perf_counter() - began) * 1000)
+    calls = tuple((call.name, json.loads(call.arguments)) for call in chat.calls)
+    return Played(row, calls, chat.answer, max(times))
+
+
+def figures(half: str, played: list[Played]) -> Iterator[dict[str, Any]]:
+    """Yield the figures of each action, then those of the whole half."""
+    counts: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for entry in played:
+        for action, is_hit, is_exact in _compared(entry):
+            counts[action]["wished" if is_hit is not None else "false"] += 1
+            counts[action]["found"] += bool(is_hit)
+            counts[action]["exact"] += is_exact
+    for action, count in sorted(counts.items()):
+        yield {
+            "half": half,
+            "action": action,
+            "wished": count["wished"],
+            "recall": _share(count["found"], count["wished"]),
+            "precision": _share(count["found"], count["found"] + count["false"]),
+            "arguments_right": _share(count["exact"], count["found"]),
+        }
+    unwished = [entry for entry in played if not entry.wanted and not entry.row.get("asks")]
+    asked = [entry for entry in played if entry.row.get("asks")]
+    yield {
+        "half": half,
+        "rows": len(played),
+        "right": _share(sum(map(is_right, played)), len(played)),
+        "asked_for_what_was_missing": _share(sum(map(is_right, asked)), len(asked)),
+        "rows_without_a_wish": len(unwished),
+        "false_proposals": sum(bool(_changes(entry.calls)) for entry in unwished),
+        "rows_with_a_proposal_too_many": sum(_has_too_many(entry) for entry in played),
+        "turn_p50_ms": percentile([entry.slowest_ms for entry in played], 50),
+        "turn_p95_ms": percentile([entry.slowest_ms for entry in played], 95),
+    }
+
+
+def is_right(entry: Played) -> bool:
+    """Return whether exactly what was wished was asked for, with all arguments, or the right question was put."""
+    if asks := entry.row.get("asks"):
+        from supportbot.llm.wishes.phrases import phrase_in
+
+        return not _changes(entry.calls) and phrase_in(entry.answer) in ASKED[asks]
+    return all(is_hit and is_exact for _, is_hit, is_exact in _compared(entry))
+
+
+def _compared(entry: Played) -> Iterator[tuple[str, bool | None, bool]]:
+    """Yield (action, found, with right arguments) for each wish, and (action, None, False) for each call too many."""
+    left = list(entry.calls)
+    for action, arguments in entry.wanted:
+        same = [call for call in left if call[0] == action]
+        best = next((call for call in same if _fits(arguments, call[1])), same[0] if same else None)
+        if best is not None:
+            left.remove(best)
+        yield action, best is not None, best is not None and _fits(arguments, best[1])
+    for action, _ in left:
+        yield action, None, False
+
+
+def _fits(wanted: dict[str, Any], given: dict[str, Any]) -> bool:
+    """Return whether all that was wished is there, and no amount, item or order that was not."""
+    if {"amount", "items"} & given.keys() - wanted.keys():
+        return False
+    return all(_is_same(value, given.get(name)) for name, value in wanted.items())
+
+
+def _is_same(wanted: Any, given: Any) -> bool:
+    if isinstance(wanted, list):
+        return isinstance(given, list) and sorted(wanted) == sorted(item["sku"] for item in given)
+    if isinstance(wanted, dict):
+        return isinstance(given, dict) and all(given.get(name) == value for name, value in wanted.items())
+    if isinstance(given, str) and given.replace(".", "").isdigit():
+        return float(wanted) == float(given)
+    return bool(wanted == given)
+
+
+def _changes(calls: Iterable[tuple[str, dict[str, Any]]]) -> list[str]:
+    """Return the calls that would put up a card: a look-up and a person are no proposal."""
+    return [action for action, _ in calls if action not in ("order_status", "request_human")]
+
+
+def _has_too_many(entry: Played) -> bool:
+    return any(is_hit is None and _changes([(action, {})]) for action, is_hit, _ in _compared(entry))
+
+
+def _share(part: int, whole: int) -> float | None:
+    return round(part / whole, 3) if whole else None
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--file", type=Path, default=FILE)
+    parser.add_argument("--half", choices=("seen", "unseen"))
+    parser.add_argument("--show", action="store_true")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
