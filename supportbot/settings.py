@@ -71,8 +71,8 @@ if _public_host and _public_host not in ALLOWED_HOSTS:
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL else []
 
 INSTALLED_APPS = [
-    "unfold",
-    "django.contrib.admin",
+    "unfold.apps.BasicAppConfig",
+    "supportbot.console.apps.ConsoleAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -93,6 +93,7 @@ INSTALLED_APPS = [
     "supportbot.assistant",
     "supportbot.widget",
     "supportbot.evals",
+    "supportbot.console",
     "supportbot.embedded",
 ]
 
@@ -317,39 +318,12 @@ STORAGES = {
 }
 WHITENOISE_USE_FINDERS = True
 
-# --- The console's look: the names and colours of tokens.css, so that it is no other product.
-_WEIGHTS = ["50", "100", "200", "300", "400", "500", "600", "700", "800", "900", "950"]
-_PAPER_TO_INK = [
-    "#f7f5f1", "#f1eee8", "#e6e2da", "#d3cdc2", "#9d978c", "#6c675f", "#55514a", "#47433d",
-    "#322f2b", "#1c1b19", "#141311",
-]  # fmt: skip
-_COBALT = [
-    "#f2f4fb", "#e5eaf8", "#c9d3ef", "#a6b6e3", "#a1ade0", "#7b8bd1", "#3a50b5", "#31449d",
-    "#25357c", "#1a265d", "#0d153a",
-]  # fmt: skip
+# --- The console. Its colours are those of tokens.css, its pages those of templates/admin and templates/console.
 UNFOLD = {
     "SITE_TITLE": "SupportBot",
     "SITE_HEADER": "SupportBot",
-    "SITE_SUBHEADER": "Console",
     "LOGIN": {"form": "supportbot.accounts.lockout.ConsoleLogIn"},
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "/static/pages/mark.svg"}],
-    "BORDER_RADIUS": "6px",
-    # Without entries of its own the theme says here that one lacks every right.
-    "SIDEBAR": {
-        "navigation": [
-            {
-                "items": [
-                    {"title": "Console", "icon": "home", "link": "/admin/"},
-                    {"title": "Desk", "icon": "inbox", "link": "/desk/"},
-                    {"title": "API", "icon": "key", "link": "/api/v1/docs/"},
-                ]
-            }
-        ]
-    },
-    "COLORS": {
-        "base": dict(zip(_WEIGHTS, _PAPER_TO_INK, strict=True)),
-        "primary": dict(zip(_WEIGHTS, _COBALT, strict=True)),
-    },
 }
 
 LOG_LEVEL = env.str("SUPPORTBOT_LOG_LEVEL", default="INFO").upper()

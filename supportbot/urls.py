@@ -10,6 +10,7 @@ from kb import views as kb_views
 from supportbot import health, pages
 from supportbot.accounts import api as accounts_api
 from supportbot.chat import api as chat_api
+from supportbot.console import passwords
 from supportbot.handoff import api as handoff_api
 from supportbot.handoff import views as desk
 from supportbot.widget import api as widget_api
@@ -25,6 +26,7 @@ rooms = [accounts_api, kb_api, actions_api, chat_api, handoff_api, widget_api]
 
 urlpatterns = [
     path("", pages.home, name="home"),
+    path("admin/", include(passwords.urls)),
     path("admin/", admin.site.urls),
     path("livez", health.livez),
     path("readyz", health.readyz),

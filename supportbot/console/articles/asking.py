@@ -1,0 +1,81 @@
+"""Ask as customer: the page, and the answer that the editor shows beside the text."""
+
+from typing import Any, Final
+from uuid import UUID
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from kb.documents import check_wording
+from kb.models import Audience
+from kb.selectors import article_with_id
+from kb.services import Change
+from supportbot.accounts.models import Workspace
+from supportbot.assistant.guardrails.input import normalised
+from supportbot.console.articles.rehearsal import Rehearsal, Text, rehearse, rehearse_with
+from supportbot.console.base import sentence
+from supportbot.console.entry import needs, person_of
+from supportbot.counting import count
+from supportbot.errors import InvalidInput, SupportBotError
+
+MOST_A_MINUTE: Final = 30
+ASKERS: Final = ((Audience.PUBLIC, "A visitor"), (Audience.SIGNED_IN, "A signed-in customer"))
+
+
+def ask_page(request: HttpRequest) -> HttpResponse:
+    """Show the page; answer a question. The editor's script asks for the answer alone."""
+    person = needs(request, "kb:read")
+    question = normalised(request.POST.get("question", "") or request.GET.get("q", ""))
+    context: dict[str, Any] = {"question": question, "askers": ASKERS, "asker": _asker(request)}
+    status = 200
+    if request.method == "POST":
+        try:
+            context |= _asked(request, question, Workspace.objects.get(pk=person.workspace_id))
+        except SupportBotError as refusal:
+            context["problem"], status = sentence(refusal), refusal.status
+    if request.headers.get("X-Fragment"):
+        return render(request, "console/articles/asked.html", context, status=status)
+    page = {**admin.site.each_context(request), "title": "Ask as customer", **context}
+    return render(request, "console/articles/ask.html", page, status=status)
+
+
+def _asked(request: HttpRequest, question: str, workspace: Workspace) -> dict[str, Any]:
+    if not question:
+        raise InvalidInput("Write a question first.")
+    if count(f"rehearsal:{person_of(request).pk}", seconds=60) > MOST_A_MINUTE:
+        raise InvalidInput("That is more than this machine answers in a minute. Wait a moment.")
+    audience = _asker(request)
+    answers: list[Rehearsal] = [rehearse(question, workspace=workspace, audience=audience)]
+    text = _text(request)
+    if text is not None:
+        answers.append(rehearse_with(text, question, workspace=workspace, audience=audience))
+    return {"answers": answers, "text": text, "last": answers[-1]}
+
+
+def _asker(request: HttpRequest) -> str:
+    asker = request.POST.get("asker", "")
+    return asker if asker in dict(ASKERS) else str(Audience.PUBLIC)
+
+
+def _text(request: HttpRequest) -> Text | None:
+    """Return what stands in the editor, if the question came from there and has words to try."""
+    if "body" not in request.POST or not request.POST["body"].strip():
+        return None
+    title = request.POST.get("title", "") or "Untitled"
+    wording = check_wording(title, request.POST["body"])
+    change = Change(
+        title=wording.title,
+        body=wording.body,
+        locale=request.POST.get("locale") or None,
+        audience=request.POST.get("audience") or None,
+    )
+    return Text(_article_id(request), change, wording)
+
+
+def _article_id(request: HttpRequest) -> UUID | None:
+    try:
+        found = UUID(request.POST.get("article", ""))
+    except ValueError:
+        return None
+    return article_with_id(found).pk

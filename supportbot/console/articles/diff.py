@@ -1,0 +1,86 @@
+"""What differs between two texts, line by line, with the words that changed marked inside a line. Pure."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from itertools import zip_longest
+
+UNCHANGED_AROUND = 2
+# In a longer line words are not looked for: comparing them grows with the square of their number.
+MOST_LINE_CHARACTERS = 2_000
+_WORDS = re.compile(r"\s+|\w+|[^\w\s]")
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    text: str
+    is_changed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A line of one text: its number and its pieces; a blank stands where only the other text has a line."""
+
+    number: int = 0
+    pieces: tuple[Piece, ...] = ()
+    kind: str = "none"  # same, del, add or none
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Two lines side by side, or `skipped` lines that are the same in both."""
+
+    old: Side = Side()
+    new: Side = Side()
+    skipped: int = 0
+
+
+def compare(old: str, new: str) -> list[Row]:
+    """Return the rows of a side-by-side comparison; long unchanged stretches are folded."""
+    before, after = old.split("\n"), new.split("\n")
+    rows: list[Row] = []
+    for tag, i1, i2, j1, j2 in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+        if tag == "equal":
+            same = [_same(i1 + n, j1 + n, before[i1 + n]) for n in range(i2 - i1)]
+            rows += _folded(same, is_first=i1 == 0, is_last=i2 == len(before) and j2 == len(after))
+        else:
+            rows += _changed(before, after, range(i1, i2), range(j1, j2))
+    return rows
+
+
+def _same(i: int, j: int, text: str) -> Row:
+    piece = (Piece(text, False),)
+    return Row(Side(i + 1, piece, "same"), Side(j + 1, piece, "same"))
+
+
+def _folded(rows: list[Row], *, is_first: bool, is_last: bool) -> list[Row]:
+    head = 0 if is_first else UNCHANGED_AROUND
+    tail = 0 if is_last else UNCHANGED_AROUND
+    if len(rows) <= head + tail + 1:
+        return rows
+    kept_tail = rows[len(rows) - tail :] if tail else []
+    return [*rows[:head], Row(skipped=len(rows) - head - tail), *kept_tail]
+
+
+def _changed(before: Sequence[str], after: Sequence[str], olds: range, news: range) -> Iterator[Row]:
+    for i, j in zip_longest(olds, news):
+        if i is None or j is None:
+            yield Row(_whole(before, i, "del"), _whole(after, j, "add"))
+            continue
+        old, new = _pieces(before[i], after[j])
+        yield Row(Side(i + 1, old, "del"), Side(j + 1, new, "add"))
+
+
+def _whole(lines: Sequence[str], place: int | None, kind: str) -> Side:
+    return Side() if place is None else Side(place + 1, (Piece(lines[place], True),), kind)
+
+
+def _pieces(old: str, new: str) -> tuple[tuple[Piece, ...], tuple[Piece, ...]]:
+    if max(len(old), len(new)) > MOST_LINE_CHARACTERS:
+        return (Piece(old, True),), (Piece(new, True),)
+    a, b = _WORDS.findall(old), _WORDS.findall(new)
+    codes = SequenceMatcher(None, a, b, autojunk=False).get_opcodes()
+    left = tuple(Piece("".join(a[i1:i2]), tag != "equal") for tag, i1, i2, _, _ in codes if i2 > i1)
+    right = tuple(Piece("".join(b[j1:j2]), tag != "equal") for tag, _, _, j1, j2 in codes if j2 > j1)
+    return left, right

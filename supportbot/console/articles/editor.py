@@ -1,0 +1,179 @@
+"""The editor: an article's words on one side, what a customer will read on the other.
+
+It works as a plain form. Its script adds the live preview, keeps unsaved words in the browser, and follows a published
+article until it is searchable.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from kb.addresses import article_address
+from kb.documents import MOST_BODY_CHARACTERS, MOST_TITLE_CHARACTERS
+from kb.models import Article, Audience, Chunk, Collection
+from kb.rendering import render_article
+from kb.selectors import article_with_id, collection_with_id
+from kb.services import Change, archive, create_article, publish, save_draft
+from supportbot.console.entry import needs, person_of, staff
+from supportbot.console.rights import may
+from supportbot.errors import InvalidInput, SupportBotError
+
+FIELDS = ("title", "body", "collection", "audience", "locale", "category", "url", "external_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """What stands in the editor's fields, and what was wrong with it when it was sent."""
+
+    values: dict[str, str]
+    errors: dict[str, str]
+    message: str = ""
+    status: int = 200
+
+
+def new_article(request: HttpRequest) -> HttpResponse:
+    """Write a new article; nothing is stored before it is saved."""
+    needs(request, "kb:write")
+    if request.method != "POST":
+        values = dict.fromkeys(FIELDS, "") | {"audience": Audience.PUBLIC, "title": request.GET.get("title", "")[:300]}
+        return _page(request, None, Typed(values, {}))
+    try:
+        article = create_article(
+            _change(request), external_id=request.POST.get("external_id", "").strip(), author=person_of(request)
+        )
+        messages.success(request, "Saved as a draft.")
+        return _done(request, article)
+    except SupportBotError as refusal:
+        return _page(request, None, _refused(request, refusal))
+
+
+def edit_article(request: HttpRequest, article_id: UUID) -> HttpResponse:
+    """Read and change one article. Saving makes a draft; customers read it once it is published."""
+    needs(request, "kb:read")
+    article = article_with_id(article_id)
+    if request.method != "POST":
+        return _page(request, article, _stored(article))
+    needs(request, "kb:write")
+    if request.POST.get("do") == "archive":
+        archive(article.pk)
+        messages.success(request, "Archived: nobody finds it any more. Its revisions stay.")
+        return redirect("admin:kb_article_change", article.pk)
+    try:
+        saved = save_draft(article.pk, _change(request), author=person_of(request), based_on=_based_on(request))
+    except SupportBotError as refusal:
+        return _page(request, article, _refused(request, refusal))
+    return _done(request, saved)
+
+
+@require_POST
+def preview(request: HttpRequest) -> HttpResponse:
+    """Render what is being written, by the renderer of the help pages; nothing is stored."""
+    needs(request, "kb:read")
+    title, body = request.POST.get("title", ""), request.POST.get("body", "")
+    if len(body) > MOST_BODY_CHARACTERS or len(title) > MOST_TITLE_CHARACTERS * 10:
+        raise InvalidInput("This text is too long to be an article.")
+    return render(request, "console/articles/preview.html", _rendered(title, body))
+
+
+@require_safe
+def searchable(request: HttpRequest, article_id: UUID) -> JsonResponse:
+    """Say how far the index is with the live revision."""
+    needs(request, "kb:read")
+    return JsonResponse(index_state(article_with_id(article_id)))
+
+
+def index_state(article: Article) -> dict[str, Any]:
+    """Return whether the live revision is found by its words and by its meaning, and how many passages it has."""
+    live = article.live_revision
+    if not article.is_live or live is None:
+        return {"state": article.state, "is_searchable": False, "passages": 0, "done": 0}
+    rows = Chunk.objects.filter(article=article, revision_number=live.number)
+    total, done = rows.count(), rows.filter(embedding__isnull=False).count()
+    is_searchable = article.indexed_revision == live.number
+    return {"state": article.state, "is_searchable": is_searchable, "passages": total, "done": done}
+
+
+def _done(request: HttpRequest, article: Article) -> HttpResponse:
+    if request.POST.get("do") == "publish":
+        publish(article.pk)
+        messages.success(request, "Published: customers read it now.")
+    elif request.method == "POST" and not messages.get_messages(request):
+        messages.success(request, "Saved. Customers read the old words until you publish.")
+    return redirect("admin:kb_article_change", article.pk)
+
+
+def _change(request: HttpRequest) -> Change:
+    told = request.POST
+    collection = collection_with_id(_id(told["collection"])) if told.get("collection") else None
+    return Change(
+        title=told.get("title", ""),
+        body=told.get("body", ""),
+        locale=told.get("locale") or None,
+        audience=told.get("audience") or None,
+        category=told.get("category", ""),
+        url=told.get("url", ""),
+        collection=collection,
+    )
+
+
+def _id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError as error:
+        raise InvalidInput(fields={"collection": ["Choose one of the list."]}) from error
+
+
+def _based_on(request: HttpRequest) -> int | None:
+    number = request.POST.get("based_on", "")
+    return int(number) if number.isascii() and number.isdigit() and len(number) < 10 else None
+
+
+def _stored(article: Article) -> Typed:
+    latest = article.latest_revision
+    values = {
+        "title": latest.title if latest else "",
+        "body": latest.body if latest else "",
+        "collection": str(article.collection_id),
+        "audience": article.audience,
+        "locale": article.locale,
+        "category": article.category,
+        "url": article.url,
+        "external_id": article.external_id,
+    }
+    return Typed(values, {})
+
+
+def _refused(request: HttpRequest, refusal: SupportBotError) -> Typed:
+    values = {name: request.POST.get(name, "") for name in FIELDS}
+    errors = {name: " ".join(texts) for name, texts in refusal.fields.items()}
+    return Typed(values, errors, refusal.message, refusal.status)
+
+
+def _rendered(title: str, body: str) -> dict[str, Any]:
+    return {"title": title.strip(), "rendered": render_article(title.strip(), body)}
+
+
+def _page(request: HttpRequest, article: Article | None, typed: Typed) -> HttpResponse:
+    context = {
+        **admin.site.each_context(request),
+        "title": article.title if article else "New article",
+        "article": article,
+        "typed": typed,
+        "may_write": may(staff(request), "kb:write"),
+        "based_on": request.POST.get("based_on") or _newest(article),
+        "address": article_address(article) if article else "",
+        "index": index_state(article) if article else None,
+        "collections": Collection.objects.all(),
+        "audiences": Audience.choices,
+        "preview": _rendered(typed.values["title"], typed.values["body"]),
+    }
+    return render(request, "console/articles/editor.html", context, status=typed.status)
+
+
+def _newest(article: Article | None) -> int | str:
+    return article.latest_revision.number if article and article.latest_revision else ""

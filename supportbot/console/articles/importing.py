@@ -1,0 +1,101 @@
+"""Bringing files in: first what would happen, then, for the files that are wanted, that it happens.
+
+The page's script sends one file a request, so that each shows how far it is and a broken one holds up nobody. Without
+scripts the same form sends all at once and the answer is the report.
+"""
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_POST
+
+from kb.documents import check_name
+from kb.importing import OUTCOMES, ImportReport
+from kb.loaders.files import KNOWN_ENDINGS
+from kb.models import Article, Collection, State
+from kb.services import import_documents, import_drafts, preview_import
+from supportbot.console.articles.uploads import MOST_BYTES, MOST_ITEMS, Upload, documents_in
+from supportbot.console.base import sentence
+from supportbot.console.entry import needs
+from supportbot.errors import SupportBotError
+
+HOW = {"check": preview_import, "publish": import_documents, "draft": import_drafts}
+WORDS = {"new": "New", "updated": "Update", "unchanged": "Unchanged", "failed": "Not read"}
+MOST_ASKED = 2_000
+
+
+def import_page(request: HttpRequest) -> HttpResponse:
+    """Show the form; answer what was sent with a report, as JSON for the page's script."""
+    needs(request, "kb:write")
+    if request.method != "POST":
+        return _page(request, {})
+    problem, facts = "", {}
+    try:
+        facts = _facts(_run(request))
+    except SupportBotError as refusal:
+        problem = sentence(refusal)
+    status = 400 if problem else 200
+    if request.headers.get("Accept") == "application/json":
+        return JsonResponse({"message": problem} if problem else facts, status=status)
+    return _page(request, {"problem": problem, "report": facts, "was": request.POST.get("do")}, status=status)
+
+
+@require_POST
+def import_state(request: HttpRequest) -> JsonResponse:
+    """Say how many of these articles are searchable by now."""
+    needs(request, "kb:write")
+    ids = [UUID(text) for text in request.POST.getlist("article")[:MOST_ASKED] if _is_id(text)]
+    rows = Article.objects.filter(pk__in=ids, state=State.LIVE).values_list(
+        "pk", "indexed_revision", "live_revision__number"
+    )
+    done = [str(pk) for pk, indexed, live in rows if indexed == live]
+    return JsonResponse({"searchable": done})
+
+
+def _run(request: HttpRequest) -> ImportReport:
+    files, paths = request.FILES.getlist("files"), request.POST.getlist("path")
+    uploads = [
+        Upload(file, paths[place] if place < len(paths) else file.name or "") for place, file in enumerate(files)
+    ]
+    how = HOW.get(request.POST.get("do", ""), preview_import)
+    name = request.POST.get("collection", "").strip()
+    return how(documents_in(uploads), collection=check_name(name) if name else "")
+
+
+def _facts(report: ImportReport) -> dict[str, Any]:
+    items = [
+        {
+            "outcome": item.outcome,
+            "words": WORDS[item.outcome],
+            "origin": item.origin,
+            "id": item.external_id,
+            "message": item.message,
+        }
+        for item in report.items
+    ]
+    counts = {outcome: report.count(outcome) for outcome in OUTCOMES}
+    return {"items": items, "counts": counts, "articles": [str(pk) for pk in report.article_ids]}
+
+
+def _is_id(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _page(request: HttpRequest, more: dict[str, Any], *, status: int = 200) -> HttpResponse:
+    context = {
+        **admin.site.each_context(request),
+        "title": "Import",
+        "collections": Collection.objects.all(),
+        "endings": ",".join(KNOWN_ENDINGS),
+        "most_megabytes": MOST_BYTES // 1024 // 1024,
+        "most_items": MOST_ITEMS,
+        **more,
+    }
+    return render(request, "console/articles/import.html", context, status=status)

@@ -1,0 +1,188 @@
+"""What a customer would be answered, with the knowledge that is live and with a text that is not.
+
+A text is tried by publishing it inside a transaction that is then rolled back: search reads it through the very code
+that will read it one day, and nothing of it is ever stored. Its passages get their vectors beforehand, so that no
+model is waited for while rows are locked; the answer is made after the roll-back, from what was found.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from time import perf_counter
+from typing import Final
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+
+from kb.access import Viewer
+from kb.chunking import chunk, content_hash, embedding_text
+from kb.documents import Wording
+from kb.errors import EmbeddingUnavailable, RecipeMismatch
+from kb.models import Chunk
+from kb.recipes import active_recipe, embedder_of
+from kb.search import Passage, Retrieval, search
+from kb.services import Change, create_article, publish, save_draft
+from supportbot.accounts.models import Workspace
+from supportbot.assistant.drafting import Draft
+from supportbot.assistant.nearness import nearness_of
+from supportbot.assistant.prompts import ANSWER_VERSION, answer_instructions
+from supportbot.chat.turns import Answer
+from supportbot.llm import gateway, loop_thread
+from supportbot.llm.extractive.language import base_language, detect
+from supportbot.llm.types import ChatMessage, ModelRequest, Source
+
+PASSAGES: Final = 8
+DEPTH: Final = 60
+# A vector takes a quarter of a second here: of a longer text the first passages are found by meaning, all by words.
+MOST_EMBEDDED: Final = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """What stands in the editor: of an article, or of one that is not there yet."""
+
+    article_id: UUID | None
+    change: Change
+    wording: Wording
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One passage with its place by words, by meaning and in the end; None where a stage did not find it."""
+
+    passage: Passage
+    by_words: int | None
+    by_meaning: int | None
+    is_cited: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """One answer and what it was made from. `is_live` tells the knowledge as it is from that with the text."""
+
+    is_live: bool
+    answer: Answer
+    stages: tuple[Stage, ...]
+    confidence: float
+    took_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    retrieval: Retrieval
+    by_words: Mapping[UUID, int]
+    by_meaning: Mapping[UUID, int]
+
+
+def rehearse(question: str, *, workspace: Workspace, audience: str) -> Rehearsal:
+    """Return what a customer would be answered now."""
+    began = perf_counter()
+    viewer = _viewer(question, workspace, audience)
+    return _answered(question, workspace, viewer, _find(question, viewer), is_live=True, began=began)
+
+
+def rehearse_with(text: Text, question: str, *, workspace: Workspace, audience: str) -> Rehearsal:
+    """Return what a customer would be answered if `text` were published. Raises what publishing it would."""
+    began = perf_counter()
+    viewer = _viewer(question, workspace, audience)
+    vectors = _vectors_of(text.wording)
+    with transaction.atomic():
+        _publish(text, vectors)
+        found = _find(question, viewer)
+        transaction.set_rollback(True)
+    return _answered(question, workspace, viewer, found, is_live=False, began=began)
+
+
+def _viewer(question: str, workspace: Workspace, audience: str) -> Viewer:
+    return Viewer(audience=audience, locale=detect(question, base_language(workspace.locale)))
+
+
+def _publish(text: Text, vectors: Mapping[str, Sequence[float]]) -> None:
+    article = create_article(text.change) if text.article_id is None else save_draft(text.article_id, text.change)
+    publish(article.pk)
+    waiting = Chunk.objects.filter(article=article, embedding=None)
+    rows = [row for row in waiting.only("content_hash", "embedding") if row.content_hash in vectors]
+    for row in rows:
+        row.embedding = list(vectors[row.content_hash])
+    Chunk.objects.bulk_update(rows, ["embedding"])
+
+
+def _vectors_of(wording: Wording) -> dict[str, Sequence[float]]:
+    """Return the vectors of the passages that the index does not know yet; none where no model answers."""
+    recipe = active_recipe()
+    texts = [embedding_text(wording.title, piece) for piece in chunk(wording.title, wording.body)]
+    hashes = {content_hash(recipe.name, text): text for text in texts}
+    known = Chunk.objects.filter(content_hash__in=list(hashes), embedding__isnull=False)
+    rows = known.only("content_hash", "embedding")
+    found: dict[str, Sequence[float]] = {row.content_hash: row.embedding or () for row in rows}
+    missing = [key for key in hashes if key not in found][:MOST_EMBEDDED]
+    try:
+        embedder_of(recipe)
+        return found | {key: _vector(recipe.name, hashes[key]) for key in missing}
+    except (EmbeddingUnavailable, RecipeMismatch):
+        return found
+
+
+@lru_cache(maxsize=512)
+def _vector(_recipe: str, text: str) -> Sequence[float]:
+    """Remembered, since somebody who edits asks again with most of the text as it was."""
+    (vector,) = embedder_of(active_recipe()).passages([text])
+    return tuple(vector)
+
+
+def _find(question: str, viewer: Viewer) -> _Found:
+    retrieval = search(question, viewer=viewer, limit=PASSAGES)
+    by_words = search(question, viewer=viewer, limit=DEPTH, mode="lexical")
+    try:
+        by_meaning = search(question, viewer=viewer, limit=DEPTH, mode="vector").passages
+    except (EmbeddingUnavailable, RecipeMismatch):
+        by_meaning = ()
+    return _Found(retrieval, _places(by_words.passages), _places(by_meaning))
+
+
+def _places(passages: Sequence[Passage]) -> dict[UUID, int]:
+    return {passage.chunk_id: place for place, passage in enumerate(passages, start=1)}
+
+
+def _answered(
+    question: str, workspace: Workspace, viewer: Viewer, found: _Found, *, is_live: bool, began: float
+) -> Rehearsal:
+    passages = found.retrieval.passages
+    request = _request(question, workspace, viewer.locale or "en", found.retrieval)
+    completion = loop_thread.run(gateway.complete(request))
+    draft = Draft(passages, request.locale, said=[question], site=settings.BASE_URL)
+    draft.write(completion.text)
+    draft.finish()
+    answer = draft.answer(by="builtin" if completion.provider == "builtin" else "model")
+    cited = [(span.article_id, span.start) for span in answer.citations]
+    stages = tuple(
+        Stage(
+            passage,
+            found.by_words.get(passage.chunk_id),
+            found.by_meaning.get(passage.chunk_id),
+            any(passage.article_id == pk and passage.start <= start < passage.end for pk, start in cited),
+        )
+        for passage in passages
+    )
+    took_ms = (perf_counter() - began) * 1000
+    return Rehearsal(is_live, answer, stages, found.retrieval.confidence, took_ms)
+
+
+def _request(question: str, workspace: Workspace, language: str, found: Retrieval) -> ModelRequest:
+    """Return what the chat would ask, for a first message and without tools: nothing is done from the console."""
+    best = max((passage.score for passage in found.passages), default=0.0) or 1.0
+    instructions = answer_instructions(company=workspace.name, passages=found.passages, note="", sees_orders=False)
+    request = ModelRequest(
+        purpose="answer",
+        messages=(ChatMessage("system", instructions), ChatMessage("user", question)),
+        sources=tuple(
+            Source(number, passage.title, passage.text, passage.locale, weight=passage.score / best)
+            for number, passage in enumerate(found.passages, start=1)
+        ),
+        question=question,
+        locale=language,
+        is_answerable=found.is_answerable,
+        prompt_version=ANSWER_VERSION,
+    )
+    return replace(request, nearness=nearness_of(request))

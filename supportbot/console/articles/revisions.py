@@ -1,0 +1,83 @@
+"""An article's revisions: who wrote what when, what differs, and bringing an old one back."""
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST
+
+from kb.models import Article, Revision
+from kb.selectors import article_with_id
+from kb.services import Change, save_draft
+from supportbot.console.articles.diff import compare
+from supportbot.console.entry import needs, person_of, staff
+from supportbot.console.rights import may
+from supportbot.errors import NotFound
+
+MOST_SHOWN = 100
+# Comparing grows with the square of the lines; no article is so long that a person would read its comparison.
+MOST_COMPARED_LINES = 4_000
+
+
+def history(request: HttpRequest, article_id: UUID) -> HttpResponse:
+    """List the revisions, newest first, and compare one with the live one, or with the one before it."""
+    needs(request, "kb:read")
+    article = article_with_id(article_id)
+    rows = list(Revision.objects.filter(article=article).select_related("author").order_by("-number")[:MOST_SHOWN])
+    chosen = _chosen(rows, request.GET.get("r", ""))
+    other = _other(article, chosen)
+    is_bearable = _lines(chosen) + _lines(other) <= MOST_COMPARED_LINES
+    context = {
+        **admin.site.each_context(request),
+        "title": "History",
+        "article": article,
+        "revisions": rows,
+        "chosen": chosen,
+        "other": other,
+        "rows": compare(_text(other), _text(chosen)) if is_bearable else None,
+        "may_write": may(staff(request), "kb:write"),
+    }
+    return render(request, "console/articles/revisions.html", context)
+
+
+@require_POST
+def restore(request: HttpRequest, article_id: UUID) -> HttpResponse:
+    """Make an old revision's words the newest draft; what is live stays until that is published."""
+    needs(request, "kb:write")
+    article = article_with_id(article_id)
+    old = _numbered(article, request.POST.get("r", ""))
+    save_draft(article.pk, Change(title=old.title, body=old.body), author=person_of(request))
+    messages.success(request, f"Revision {old.number} is the draft now. Publish it to let customers read it.")
+    return redirect("admin:kb_article_change", article.pk)
+
+
+def _numbered(article: Article, number: str) -> Revision:
+    found = None
+    if number.isascii() and number.isdigit() and len(number) < 10:
+        found = Revision.objects.filter(article=article, number=int(number)).first()
+    if found is None:
+        raise NotFound()
+    return found
+
+
+def _chosen(rows: list[Revision], number: str) -> Revision:
+    if not rows:
+        raise NotFound()
+    return next((row for row in rows if str(row.number) == number), rows[0])
+
+
+def _other(article: Article, chosen: Revision) -> Revision | None:
+    live = article.live_revision
+    if live is not None and live.pk != chosen.pk:
+        return live
+    return Revision.objects.filter(article=article, number__lt=chosen.number).order_by("-number").first()
+
+
+def _text(revision: Revision | None) -> str:
+    return "" if revision is None else f"# {revision.title}\n\n{revision.body}"
+
+
+def _lines(revision: Revision | None) -> Any:
+    return 0 if revision is None else revision.body.count("\n") + 1

@@ -1,0 +1,72 @@
+"""Uploaded files as an import sees them: each on disk by itself, under the path its sender gave it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Final
+
+from kb.documents import Document, Failure
+from kb.loaders import load
+
+if TYPE_CHECKING:  # generic for the type checker only
+    from django.core.files.uploadedfile import UploadedFile
+
+MOST_BYTES: Final = 20 * 1024 * 1024
+# More than a person waits for in a browser; the command has no such limit.
+MOST_ITEMS: Final = 500
+MOST_PATH_CHARACTERS: Final = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """One file; `path` is where it lay in the folder that was dropped, and becomes its id unless the file names one."""
+
+    file: "UploadedFile[bytes]"
+    path: str
+
+
+def documents_in(uploads: Sequence[Upload]) -> Iterator[Document | Failure]:
+    """Yield what the files hold, in their order; a file that cannot be read is a Failure and holds nothing up."""
+    for upload in uploads:
+        yield from _items_of(upload)
+
+
+def _items_of(upload: Upload) -> Iterator[Document | Failure]:
+    path = _clean(upload.path)
+    if path is None:
+        yield Failure(upload.path[:80], "The file's name cannot be used. Give it a shorter, plain one.")
+    elif (upload.file.size or 0) > MOST_BYTES:
+        yield Failure(str(path), f"The file is larger than {MOST_BYTES // 1024 // 1024} MB. Split it.")
+    else:
+        with TemporaryDirectory(prefix="supportbot-import-") as folder:
+            yield from _capped(str(path), _read(upload.file, Path(folder), path))
+
+
+def _clean(path: str) -> PurePosixPath | None:
+    """Return the path below the folder it will be written to, None for one that no file could have there."""
+    parts = path.replace("\\", "/").split("/")
+    is_plain = all(part.isprintable() and not part.startswith(".") and 0 < len(part.encode()) <= 200 for part in parts)
+    return PurePosixPath(*parts) if is_plain and len(path) <= MOST_PATH_CHARACTERS else None
+
+
+def _read(file: "UploadedFile[bytes]", folder: Path, path: PurePosixPath) -> Iterator[Document | Failure]:
+    place = folder / path
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with place.open("wb") as copy:
+        for piece in file.chunks():
+            copy.write(piece)
+    # A folder is read with paths as ids but passes over files it does not know; a named file says why it cannot.
+    items = list(islice(load([str(folder)]), MOST_ITEMS + 1)) or list(load([str(place)]))
+    for item in items:
+        # Where our copy lay is nobody's concern.
+        yield replace(item, origin=item.origin.replace(f"{folder}/", ""))
+
+
+def _capped(name: str, items: Iterator[Document | Failure]) -> Iterator[Document | Failure]:
+    yield from islice(items, MOST_ITEMS)
+    if next(items, None) is not None:
+        yield Failure(
+            name, f"Only the first {MOST_ITEMS} items were read. Import this file with `manage.py kb_import`."
+        )

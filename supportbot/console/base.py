@@ -1,0 +1,102 @@
+"""What every admin class here derives from: rows, choices and look-ups of one's own workspace, rights by role.
+
+A new admin class names two rights and is then covered: strangers see none of its rows, whoever lacks the right none of
+its pages (tests/console walks over all that are registered).
+"""
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.contrib import messages
+from django.contrib.admin.options import BaseModelAdmin
+from django.db.models import ForeignKey, Model, QuerySet
+from django.forms import ModelChoiceField
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from unfold.admin import ModelAdmin
+
+from supportbot.accounts.models import Membership, TenantModel, User, Workspace
+from supportbot.accounts.scope import current_workspace_id
+from supportbot.console.entry import staff_here
+from supportbot.console.rights import may
+from supportbot.errors import NotAllowed, NotFound, SupportBotError
+
+if TYPE_CHECKING:  # generic for the type checker only
+    _Base = BaseModelAdmin[Any]
+else:
+    _Base = BaseModelAdmin
+
+
+class Scoped(_Base):
+    """Keeps a class of pages inside the log-in's workspace and to the roles that may use them.
+
+    `view_right` opens lists and pages. `change_right` changes rows; without one the rows are only read. Rows are added
+    and deleted where a class says so, since most of what is here is archived or revoked instead.
+    """
+
+    view_right: ClassVar[str]
+    change_right: ClassVar[str] = ""
+    can_add: ClassVar[bool] = False
+    can_delete: ClassVar[bool] = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return of_this_workspace(super().get_queryset(request))
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return self._may(request, self.view_right)
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return bool(self.change_right) and self._may(request, self.change_right)
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return self.can_add and self.has_change_permission(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return self.can_delete and self.has_change_permission(request)
+
+    def _may(self, request: HttpRequest, right: str) -> bool:
+        person = staff_here(request)
+        return person is not None and may(person, right)
+
+    def formfield_for_foreignkey(
+        self, db_field: "ForeignKey[Any, Any]", request: HttpRequest, **kwargs: Any
+    ) -> "ModelChoiceField[Any] | None":
+        kwargs.setdefault("queryset", of_this_workspace(db_field.related_model._default_manager.all()))
+        field: ModelChoiceField[Any] | None = super().formfield_for_foreignkey(db_field, request, **kwargs)
+        return field
+
+
+class ScopedAdmin(Scoped, ModelAdmin):
+    list_per_page = 50
+    show_full_result_count = False
+    actions: Any = None  # bulk actions are named by the class that has them
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Show what a service refuses as a sentence above the form, where a form's own checks did not say it first."""
+        try:
+            response: HttpResponse = super().changeform_view(request, *args, **kwargs)
+        except (NotAllowed, NotFound):
+            raise
+        except SupportBotError as refusal:
+            messages.error(request, sentence(refusal))
+            return HttpResponseRedirect(request.get_full_path())
+        return response
+
+
+def of_this_workspace(rows: QuerySet[Any]) -> QuerySet[Any]:
+    """Return those of the rows that belong to the scope's workspace; raises TypeError for a model that has none."""
+    model, here = rows.model, current_workspace_id()
+    if issubclass(model, TenantModel | Membership):
+        return rows.filter(workspace_id=here)
+    if model is User:
+        return rows.filter(memberships__workspace_id=here)
+    if model is Workspace:
+        return rows.filter(pk=here)
+    raise TypeError(f"{model.__name__} belongs to no workspace: the console has no page for it.")
+
+
+def sentence(refusal: SupportBotError) -> str:
+    """Return what an error says for a page: its fields' messages, or its own."""
+    said = [text for texts in refusal.fields.values() for text in texts]
+    return " ".join(said) or refusal.message

@@ -1,0 +1,114 @@
+"""Model calls: what they cost a day and purpose, as a chart and as the table behind it, and each call to read."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+
+from supportbot.console.base import ScopedAdmin
+from supportbot.console.charts import stacked
+from supportbot.console.tags import tag, when
+from supportbot.llm.budget import daily_allowance
+from supportbot.llm.models import Budget, LLMCall
+from supportbot.llm.selectors import DailyCost, daily_costs
+
+SPANS: Final = (7, 14, 30)
+KINDS: Final = {"done": "ok", "refused": "bad", "unclear": "warn", "stopped": ""}
+PURPOSES: Final = {
+    "answer": "Answers",
+    "summarise": "Summaries",
+    "rewrite": "Rewriting",
+    "judge": "Judging",
+    "embed": "Embedding",
+}
+
+
+@admin.register(LLMCall)
+class LLMCallAdmin(ScopedAdmin):
+    view_right = "costs:read"
+    change_list_template = "console/calls.html"
+    list_display = ["began", "purpose_words", "who", "prompt_version", "tokens", "money", "first", "whole", "end"]
+    list_filter = ["outcome", "purpose", "provider"]
+    search_fields = ["model", "conversation_id"]
+    ordering = ["-id"]
+
+    @admin.display(description="Time", ordering="started_at")
+    def began(self, call: LLMCall) -> str:
+        return when(call.started_at)
+
+    @admin.display(description="Purpose", ordering="purpose")
+    def purpose_words(self, call: LLMCall) -> str:
+        return PURPOSES.get(call.purpose, call.purpose)
+
+    @admin.display(description="Model", ordering="model")
+    def who(self, call: LLMCall) -> str:
+        return call.model if call.model == call.provider else f"{call.provider}: {call.model}"
+
+    @admin.display(description="Tokens in, out")
+    def tokens(self, call: LLMCall) -> str:
+        return f"{call.input_tokens}, {call.output_tokens}{' (estimated)' if call.is_estimated else ''}"
+
+    @admin.display(description="Cost", ordering="cost")
+    def money(self, call: LLMCall) -> str:
+        return "no price" if call.cost is None else f"{call.cost.normalize():f} {call.currency}".strip()
+
+    @admin.display(description="First token", ordering="time_to_first_token_ms")
+    def first(self, call: LLMCall) -> str:
+        return "–" if call.time_to_first_token_ms is None else f"{call.time_to_first_token_ms} ms"
+
+    @admin.display(description="Whole", ordering="duration_ms")
+    def whole(self, call: LLMCall) -> str:
+        return f"{call.duration_ms} ms"
+
+    @admin.display(description="Outcome", ordering="outcome")
+    def end(self, call: LLMCall) -> Any:
+        words = call.outcome.capitalize() + (f": {call.reason}" if call.reason else "")
+        return tag(KINDS.get(call.outcome, ""), words)
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        days = request.GET.get("days", "")
+        asked = request.GET.copy()
+        asked.pop("days", None)  # ours, and no field of a call
+        request.GET = asked  # type: ignore[assignment]  # immutable for the type checker only
+        span = int(days) if days in {str(one) for one in SPANS} else SPANS[1]
+        told = {**costs(span), "span": span, "spans": SPANS}
+        answer: HttpResponse = super().changelist_view(request, {**(extra_context or {}), **told})
+        return answer
+
+
+def costs(span: int) -> dict[str, Any]:
+    """Return the chart, its legend and its table; without any price, the calls are counted instead."""
+    today = datetime.now(UTC).date()
+    rows = daily_costs(days=span, today=today)
+    days = [today - timedelta(days=back) for back in reversed(range(span))]
+    is_money = any(row.cost for row in rows)
+    series = _series(rows, is_money=is_money)
+    return {
+        "chart": stacked(days, series),
+        "legend": [(place, name, sum(values.values())) for place, (name, values) in enumerate(series.items(), start=1)],
+        "is_money": is_money,
+        "currency": next((row.currency for row in rows if row.currency), ""),
+        "daily": rows,
+        "unpriced": sum(row.unpriced for row in rows),
+        "budget": _budget(today),
+    }
+
+
+def _series(rows: Sequence[DailyCost], *, is_money: bool) -> dict[str, dict[date, Decimal]]:
+    series: dict[str, dict[date, Decimal]] = {}
+    for row in rows:
+        values = series.setdefault(PURPOSES.get(row.purpose, row.purpose), defaultdict(Decimal))
+        values[row.day] += row.cost if is_money else Decimal(row.calls)
+    return dict(sorted(series.items()))
+
+
+def _budget(today: date) -> dict[str, Any] | None:
+    allowance = daily_allowance()
+    if allowance is None:
+        return None
+    row = Budget.objects.filter(day=today).first()
+    return {"spent": row.spent if row else Decimal(0), "amount": allowance, "currency": row.currency if row else ""}

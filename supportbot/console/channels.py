@@ -1,0 +1,161 @@
+"""Channels: what embeds the widget in a page, where it may stand, and the keys that sign customers' identities."""
+
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from django.utils.safestring import SafeString
+from django.views.decorators.http import require_POST
+
+from supportbot.accounts.channels import change_channel, channel_with_id
+from supportbot.accounts.embedding import snippet
+from supportbot.accounts.identitykeys import add_identity_key, revoke_identity_key
+from supportbot.accounts.models import Channel, IdentityKey, Workspace
+from supportbot.accounts.services import clean_origin, create_channel
+from supportbot.console.base import ScopedAdmin
+from supportbot.console.entry import needs
+from supportbot.console.secrets import remember, remembered, show_once
+from supportbot.console.tags import tag, when
+from supportbot.errors import InvalidInput
+
+RIGHT = "channels:write"
+# What the widget shows; a channel's row has these as far as its version knows them.
+LOOKS = ("assistant_name", "accent", "suggestions", "privacy_url", "confirms_on_hosted_page")
+
+
+class Lines(forms.CharField):
+    """A list of texts, one a line."""
+
+    widget = forms.Textarea
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(value) if isinstance(value, list) else value
+
+    def to_python(self, value: Any) -> Any:
+        return [line.strip() for line in (super().to_python(value) or "").splitlines() if line.strip()]
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return bool((initial or []) != self.to_python(data))
+
+
+class Origins(Lines):
+    def to_python(self, value: Any) -> Any:
+        try:
+            return list(dict.fromkeys(clean_origin(origin) for origin in super().to_python(value)))
+        except InvalidInput as refusal:
+            raise ValidationError([text for texts in refusal.fields.values() for text in texts]) from refusal
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        try:
+            return super().has_changed(initial, data)
+        except ValidationError:
+            return True
+
+
+class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
+    allowed_origins = Origins(
+        required=False,
+        label="Pages it may stand on",
+        help_text="One origin a line, such as https://shop.example. Others get no chat.",
+    )
+
+    class Meta:
+        model = Channel
+        fields = ["name", "allowed_origins", "locale", "greeting", "is_live"]
+        labels = {"is_live": "Answers", "locale": "Language"}
+        help_texts = {
+            "locale": "A code such as en or de: the language of the chat where the page names none.",
+            "greeting": "The first line of an empty chat. Nothing: the product's own words.",
+            "is_live": "Off: the chat does not open anywhere, at once.",
+        }
+
+    def clean_locale(self) -> str:
+        locale = str(self.cleaned_data["locale"]).strip()
+        if not locale.replace("-", "").isalnum() or not locale.isascii():
+            raise ValidationError("Use a language code such as en, de or pt-br.")
+        return locale
+
+
+@admin.register(Channel)
+class ChannelAdmin(ScopedAdmin):
+    view_right = change_right = RIGHT
+    can_add = True
+    form = ChannelForm
+    change_form_template = "console/channel.html"
+    list_display = ["name", "key", "locale", "state", "made"]
+    search_fields = ["name", "key"]
+    ordering = ["name", "pk"]
+
+    @admin.display(description="State")
+    def state(self, channel: Channel) -> SafeString:
+        return tag("ok", "Live") if channel.is_live else tag("", "Off")
+
+    @admin.display(description="Made", ordering="created_at")
+    def made(self, channel: Channel) -> str:
+        return when(channel.created_at)
+
+    def get_urls(self) -> list[URLPattern]:
+        wrap = self.admin_site.admin_view
+        return [
+            path("<uuid:channel_id>/keys/", wrap(require_POST(self.add_key)), name="channel-key-add"),
+            path("<uuid:channel_id>/keys/<str:kid>/", wrap(require_POST(self.revoke_key)), name="channel-key-revoke"),
+            *super().get_urls(),
+        ]
+
+    def save_model(self, request: HttpRequest, obj: Channel, form: ChannelForm, change: bool) -> None:
+        asked = {name: form.cleaned_data[name] for name in form.changed_data}
+        if change:
+            change_channel(obj.pk, **asked)
+            return
+        is_live = asked.pop("is_live", True)
+        workspace = Workspace.objects.get(pk=needs(request, RIGHT).workspace_id)
+        new = create_channel(workspace, **{"name": obj.name, **asked})
+        if not is_live:
+            change_channel(new.channel.pk, is_live=False)
+        obj.pk, obj.key = new.channel.pk, new.channel.key
+        remember(request, new.identity_secret)
+
+    def response_add(self, request: HttpRequest, obj: Channel, post_url_continue: str | None = None) -> HttpResponse:
+        return self._shown_once(request, obj, "1", remembered(request))
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        channel = self.get_object(request, object_id)
+        more = {} if channel is None else {"snippet": snippet(channel.key), "keys": _keys(channel)}
+        answer: HttpResponse = super().change_view(request, object_id, form_url, {**(extra_context or {}), **more})
+        return answer
+
+    def add_key(self, request: HttpRequest, channel_id: UUID) -> HttpResponse:
+        """Add a key beside those there are: the merchant's server changes over, then the old one is revoked."""
+        needs(request, RIGHT)
+        channel = channel_with_id(channel_id)
+        new = add_identity_key(channel)
+        return self._shown_once(request, channel, new.kid, new.secret)
+
+    def revoke_key(self, request: HttpRequest, channel_id: UUID, kid: str) -> HttpResponse:
+        needs(request, RIGHT)
+        channel = channel_with_id(channel_id)
+        revoke_identity_key(channel, kid)
+        messages.success(request, f"Key {kid} is revoked: what it signed proves nothing any more.")
+        return redirect("admin:accounts_channel_change", channel.pk)
+
+    def _shown_once(self, request: HttpRequest, channel: Channel, kid: str, secret: str) -> TemplateResponse:
+        return show_once(
+            self.admin_site,
+            request,
+            title=f"Key {kid} of {channel.name}",
+            secret=secret,
+            purpose="Your server signs customers' identities with it (docs/identity.md). Never put it into a page.",
+            back=("admin:accounts_channel_change", channel.pk),
+        )
+
+
+def _keys(channel: Channel) -> list[IdentityKey]:
+    return list(IdentityKey.objects.filter(channel=channel).defer("secret").order_by("created_at", "pk"))

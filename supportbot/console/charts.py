@@ -1,0 +1,83 @@
+"""Bars of a few series over days, as numbers for an SVG: no script, no style attribute. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 880, 220, 56, 24, 10
+GAP = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    x: float
+    y: float
+    width: float
+    height: float
+    series: int
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    y: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    x: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    bars: tuple[Bar, ...]
+    ticks: tuple[Tick, ...]
+    days: tuple[Day, ...]
+    width: int = WIDTH
+    height: int = HEIGHT
+    left: int = LEFT
+    base: int = HEIGHT - BOTTOM
+
+
+def stacked(days: Sequence[date], series: Mapping[str, Mapping[date, Decimal]]) -> Chart:
+    """Return the bars of each day, one series on the other; a value that is not there is nothing."""
+    tops = [sum((values.get(day, Decimal(0)) for values in series.values()), Decimal(0)) for day in days]
+    ceiling = _rounded(max(tops, default=Decimal(0)))
+    step = (WIDTH - LEFT) / max(len(days), 1)
+    room = HEIGHT - BOTTOM - TOP
+    bars = [
+        bar
+        for place, day in enumerate(days)
+        for bar in _stack(day, series, LEFT + place * step + step * 0.15, step * 0.7, room / float(ceiling))
+    ]
+    ticks = [Tick(HEIGHT - BOTTOM - room * part, _label(ceiling * Decimal(part))) for part in (0.0, 0.5, 1.0)]
+    every = max(1, len(days) // 8)
+    labels = [Day(LEFT + (place + 0.5) * step, f"{day:%-d %b}") for place, day in enumerate(days) if not place % every]
+    return Chart(tuple(bars), tuple(ticks), tuple(labels))
+
+
+def _stack(day: date, series: Mapping[str, Mapping[date, Decimal]], x: float, width: float, scale: float) -> list[Bar]:
+    bars, y = [], float(HEIGHT - BOTTOM)
+    for number, (name, values) in enumerate(series.items(), start=1):
+        value = values.get(day, Decimal(0))
+        height = float(value) * scale
+        if height > 0:
+            y -= height
+            words = f"{day:%-d %b}, {name}: {_label(value)}"
+            bars.append(Bar(round(x, 1), round(y, 1), round(width, 1), round(max(height - GAP, 1), 1), number, words))
+    return bars
+
+
+def _rounded(value: Decimal) -> Decimal:
+    """Return the next of 1, 2, 5 times a power of ten."""
+    if value <= 0:
+        return Decimal(1)
+    power = Decimal(10) ** value.adjusted()
+    return next((power * step for step in (1, 2, 5) if power * step >= value), power * 10)
+
+
+def _label(value: Decimal) -> str:
+    return format(value.quantize(Decimal("0.0001")).normalize(), "f")

@@ -1,0 +1,75 @@
+"""Who is in the console, and in which of their workspaces. Desk and console share the choice: one session key."""
+
+from typing import Any, cast
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from supportbot.accounts.auth import WORKSPACE_SESSION_KEY
+from supportbot.accounts.callers import Staff
+from supportbot.accounts.models import User, Workspace
+from supportbot.accounts.selectors import staff_of
+from supportbot.console.rights import may
+from supportbot.errors import NotAllowed, NotFound
+
+
+def staff_here(request: HttpRequest) -> Staff | None:
+    """Return the person of this request in the workspace they chose, else in their first; None for a stranger.
+
+    Looked up once a request. A superuser who works nowhere is a stranger too.
+    """
+    known = cast(Any, request)  # the answer is kept on the request
+    if not hasattr(known, "console_staff"):
+        known.console_staff = _staff_of(request)
+    return cast("Staff | None", known.console_staff)
+
+
+def staff(request: HttpRequest) -> Staff:
+    """Return the person of a request that the site has let in."""
+    found = staff_here(request)
+    if found is None:
+        raise NotAllowed()
+    return found
+
+
+def needs(request: HttpRequest, right: str) -> Staff:
+    """Return the person of this request; raises NotAllowed if they lack the right."""
+    person = staff(request)
+    if not may(person, right):
+        raise NotAllowed("Your role does not allow this. Ask an administrator of the workspace.")
+    return person
+
+
+def person_of(request: HttpRequest) -> User:
+    """Return the account of whoever the site has let in."""
+    return cast(User, request.user)
+
+
+def workspace_here(request: HttpRequest) -> Workspace:
+    """Return the workspace of this request, read once."""
+    known = cast(Any, request)
+    if not hasattr(known, "console_workspace"):
+        known.console_workspace = Workspace.objects.get(pk=staff(request).workspace_id)
+    return cast(Workspace, known.console_workspace)
+
+
+def workspaces_of(user: User) -> QuerySet[Workspace]:
+    """Return where a person works, by name."""
+    return Workspace.objects.filter(memberships__user=user).order_by("name", "pk")
+
+
+def enter(request: HttpRequest, workspace_id: UUID) -> None:
+    """Choose a workspace for this log-in; raises NotFound for one the person does not work in, or that is none."""
+    if staff_of(person_of(request), workspace_id) is None:
+        raise NotFound()
+    request.session[WORKSPACE_SESSION_KEY] = str(workspace_id)
+
+
+def _staff_of(request: HttpRequest) -> Staff | None:
+    user = request.user
+    if not isinstance(user, User) or not user.is_staff:
+        return None
+    chosen = request.session.get(WORKSPACE_SESSION_KEY)
+    # Who has left the workspace they chose is not shut out of the others.
+    return (staff_of(user, chosen) if chosen else None) or staff_of(user)

@@ -1,0 +1,94 @@
+"""The first page: what wants somebody, in the order in which it does, for those whose role may see it."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+from django.db.models import F, Q
+from django.urls import reverse
+from django.utils.timezone import now
+
+from actions.models import ActionRequest
+from actions.states import State as RequestState
+from kb.models import Article, State
+from supportbot.accounts.callers import Staff
+from supportbot.chat.models import Conversation, Message, Source
+from supportbot.console.rights import may
+from supportbot.console.unanswered import questions
+from supportbot.handoff.models import State as TicketState
+from supportbot.handoff.selectors import tickets_in
+from supportbot.llm.selectors import daily_costs
+
+DAYS: Final = 14
+MOST_QUESTIONS: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One number with what it means and where to go on."""
+
+    label: str
+    value: str
+    note: str
+    href: str
+
+
+def overview(person: Staff) -> dict[str, Any]:
+    """Return what the first page shows to this person."""
+    figures: list[Figure] = []
+    if may(person, "conversations:read"):
+        figures += _conversations()
+    if may(person, "kb:read"):
+        figures.append(_articles())
+    if may(person, "actions:read"):
+        figures.append(_requests())
+    if may(person, "costs:read"):
+        figures.append(_cost())
+    asked = questions() if may(person, "kb:read") else []
+    return {
+        "figures": figures,
+        "asked": asked[:MOST_QUESTIONS],
+        "asked_in_all": len(asked),
+        "may_write": may(person, "kb:write"),
+    }
+
+
+def _conversations() -> list[Figure]:
+    since = now() - timedelta(days=DAYS)
+    answers = Message.objects.filter(source=Source.ASSISTANT, created_at__gte=since)
+    answered, unknown = answers.count(), answers.filter(is_abstention=True).count()
+    share = f"{round(100 * unknown / answered)} % of answers were “I do not know”" if answered else "none yet"
+    waiting = tickets_in().filter(state=TicketState.WAITING).count()
+    begun = Conversation.objects.filter(created_at__gte=since).count()
+    return [
+        Figure("Waiting for a person", str(waiting), "at the desk, now", reverse("desk")),
+        Figure("Conversations", f"{begun:,}", f"{DAYS} days; {share}", reverse("admin:chat_conversation_changelist")),
+    ]
+
+
+def _articles() -> Figure:
+    live = Article.objects.filter(state=State.LIVE)
+    behind = live.exclude(indexed_revision=F("live_revision__number")) | live.filter(indexed_revision=None)
+    drafts = Article.objects.filter(Q(state=State.DRAFT) | Q(state=State.LIVE) & ~Q(live_revision=F("latest_revision")))
+    waiting = behind.count()
+    note = f"{drafts.count()} drafts; " + (f"{waiting} getting ready for search" if waiting else "all searchable")
+    return Figure("Articles live", f"{live.count():,}", note, reverse("admin:kb_article_changelist"))
+
+
+def _requests() -> Figure:
+    rows = ActionRequest.objects
+    waiting = rows.filter(state=RequestState.AWAITING_APPROVAL).count()
+    unknown = rows.filter(state=RequestState.UNKNOWN).count()
+    note = f"wait for an approval; {unknown} with an outcome not known yet"
+    return Figure("Requests", str(waiting), note, reverse("admin:actions_actionrequest_changelist"))
+
+
+def _cost() -> Figure:
+    today = datetime.now(UTC).date()
+    rows = daily_costs(days=1, today=today)
+    spent = sum((row.cost for row in rows), Decimal(0))
+    currency = next((row.currency for row in rows if row.currency), "")
+    calls = sum(row.calls for row in rows)
+    amount = f"{spent.quantize(Decimal('0.01'))} {currency}".strip()
+    return Figure("Spent today", amount, f"{calls} model calls", reverse("admin:llm_llmcall_changelist"))

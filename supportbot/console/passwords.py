@@ -1,0 +1,81 @@
+"""Choosing a password by mail: for who forgot theirs, and for who was just invited."""
+
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.contrib.auth.forms import PasswordResetForm
+from django.contrib.auth.tokens import default_token_generator
+from django.contrib.auth.views import (
+    PasswordResetCompleteView,
+    PasswordResetConfirmView,
+    PasswordResetDoneView,
+    PasswordResetView,
+)
+from django.core.mail import send_mail
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+from django.urls import path, reverse, reverse_lazy
+from django.utils.encoding import force_bytes
+from django.utils.http import urlsafe_base64_encode
+from rest_framework.throttling import BaseThrottle
+
+from supportbot.accounts.models import User, Workspace
+from supportbot.counting import count
+
+MOST_MAILS: Final = 5
+WINDOW_SECONDS: Final = 15 * 60
+
+
+class ResetForm(PasswordResetForm):
+    """Mails the link under the installation's own address: a Host header must not decide where a secret leads."""
+
+    def save(self, **options: Any) -> None:  # type: ignore[override]  # all of Django's are handed on
+        base = urlsplit(settings.BASE_URL)
+        super().save(**{**options, "domain_override": base.netloc, "use_https": base.scheme == "https"})
+
+
+class AskForLink(PasswordResetView):
+    """Says the same whether the address is known; a few mails per place and quarter of an hour."""
+
+    form_class = ResetForm
+    template_name = "registration/password_reset_form.html"
+    email_template_name = "registration/password_reset_email.txt"
+    subject_template_name = "registration/password_reset_subject.txt"
+    success_url = reverse_lazy("password_reset_done")
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        address = BaseThrottle().get_ident(request)  # type: ignore[arg-type]  # reads META only
+        if count(f"reset:{address}", seconds=WINDOW_SECONDS) > MOST_MAILS:
+            context = self.get_context_data(form=self.get_form(), is_too_often=True)
+            return self.render_to_response(context, status=429)
+        return super().post(request, *args, **kwargs)
+
+
+def send_invitation(user: User, workspace: Workspace, *, inviter: User) -> None:
+    """Mail a new person the link at which they choose their password."""
+    uid = urlsafe_base64_encode(force_bytes(user.pk))
+    link = reverse("password_reset_confirm", args=[uid, default_token_generator.make_token(user)])
+    context = {"user": user, "workspace": workspace, "inviter": inviter, "link": f"{settings.BASE_URL}{link}"}
+    body = render_to_string("console/invitation.txt", context)
+    send_mail(f"Your log-in for {workspace.name}", body, settings.DEFAULT_FROM_EMAIL, [user.email])
+
+
+urls = [
+    path("password_reset/", AskForLink.as_view(), name="admin_password_reset"),
+    path(
+        "password_reset/done/",
+        PasswordResetDoneView.as_view(template_name="registration/password_reset_done.html"),
+        name="password_reset_done",
+    ),
+    path(
+        "reset/<uidb64>/<token>/",
+        PasswordResetConfirmView.as_view(template_name="registration/password_reset_confirm.html"),
+        name="password_reset_confirm",
+    ),
+    path(
+        "reset/done/",
+        PasswordResetCompleteView.as_view(template_name="registration/password_reset_complete.html"),
+        name="password_reset_complete",
+    ),
+]

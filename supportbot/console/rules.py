@@ -1,0 +1,181 @@
+"""Actions and what the workspace allows of them: a changed rule is a new version, and all of them stay readable."""
+
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.utils.safestring import SafeString
+
+from actions.models import ActionPolicy, ActionPolicyVersion, name_of
+from actions.policies import allow_approval, approvers_of, change_rules, forbid_approval, switch
+from actions.registry import all_actions
+from supportbot.accounts.models import User
+from supportbot.console.base import ScopedAdmin, of_this_workspace
+from supportbot.console.entry import person_of
+from supportbot.console.tags import tag
+
+AMOUNTS = {
+    "max_per_order": "At most for one order",
+    "max_per_customer_day": "At most for a customer in a day",
+    "max_per_customer_year": "At most for a customer in a year",
+    "max_per_workspace_day": "At most in a day altogether",
+    "approval_above": "A person decides above",
+}
+NUMBERS = {
+    "max_requests_per_customer_day": "Requests of a customer in a day",
+    "window_days": "Days after delivery",
+}
+
+
+def _amount(label: str) -> forms.DecimalField:
+    return forms.DecimalField(label=label, min_value=Decimal(0), max_digits=11, decimal_places=2, required=False)
+
+
+def _number(label: str) -> forms.IntegerField:
+    return forms.IntegerField(label=label, min_value=0, max_value=1_000_000, required=False)
+
+
+class RulesForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
+    """The rules in force, as fields. An empty limit is no limit."""
+
+    max_per_order = _amount(AMOUNTS["max_per_order"])
+    max_per_customer_day = _amount(AMOUNTS["max_per_customer_day"])
+    max_per_customer_year = _amount(AMOUNTS["max_per_customer_year"])
+    max_per_workspace_day = _amount(AMOUNTS["max_per_workspace_day"])
+    approval_above = _amount(AMOUNTS["approval_above"])
+    max_requests_per_customer_day = _number(NUMBERS["max_requests_per_customer_day"])
+    window_days = _number(NUMBERS["window_days"])
+    is_shadow = forms.BooleanField(
+        label="Try out only", required=False, help_text="Everything is decided and nothing is carried out."
+    )
+    approvers = forms.ModelMultipleChoiceField(
+        queryset=User.objects.none(), required=False, widget=forms.CheckboxSelectMultiple, label="Who may approve"
+    )
+
+    class Meta:
+        model = ActionPolicy
+        fields = ["is_enabled"]
+        labels = {"is_enabled": "Switched on"}
+        help_texts = {"is_enabled": "Off stops it at once, also what is confirmed but not sent."}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        version = self.instance.current
+        if version is not None:
+            self.initial.update({name: getattr(version, name) for name in (*AMOUNTS, *NUMBERS, "is_shadow")})
+        members = of_this_workspace(User.objects.filter(is_active=True)).order_by("username")
+        approvers: Any = self.fields["approvers"]
+        approvers.queryset = members
+        approvers.label_from_instance = lambda user: user.display_name
+        self.initial["approvers"] = approvers_of(self.instance)
+
+    def changed_rules(self) -> dict[str, Any]:
+        names = {*AMOUNTS, *NUMBERS, "is_shadow"}
+        return {name: self.cleaned_data[name] for name in self.changed_data if name in names}
+
+
+@admin.register(ActionPolicy)
+class ActionPolicyAdmin(ScopedAdmin):
+    view_right = "actions:read"
+    change_right = "rules:write"
+    form = RulesForm
+    change_form_template = "console/rules.html"
+    list_display = ["title", "state", "approval", "day_limit", "version"]
+    list_select_related = ["current"]
+    ordering = ["action"]
+
+    @admin.display(description="Action", ordering="action")
+    def title(self, policy: ActionPolicy) -> str:
+        action = all_actions().get(policy.action)
+        return action.title["en"] if action else policy.action
+
+    @admin.display(description="State")
+    def state(self, policy: ActionPolicy) -> SafeString:
+        if not policy.is_enabled:
+            return tag("", "Off")
+        return tag("warn", "Tried out") if policy.current and policy.current.is_shadow else tag("ok", "On")
+
+    @admin.display(description="A person decides above")
+    def approval(self, policy: ActionPolicy) -> str:
+        return _money(policy.current, "approval_above")
+
+    @admin.display(description="In a day altogether")
+    def day_limit(self, policy: ActionPolicy) -> str:
+        return _money(policy.current, "max_per_workspace_day")
+
+    @admin.display(description="Version")
+    def version(self, policy: ActionPolicy) -> Any:
+        return policy.current.number if policy.current else "none"
+
+    @admin.display(description="Who may approve")
+    def approver_names(self, policy: ActionPolicy) -> str:
+        return ", ".join(person.display_name for person in approvers_of(policy)) or "nobody"
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        if not self.has_change_permission(request, obj):
+            return [(None, {"fields": ["title", "state", "approval", "day_limit", "version", "approver_names"]})]
+        return [
+            (None, {"fields": ["is_enabled", "is_shadow"]}),
+            ("Limits", {"fields": [*AMOUNTS, *NUMBERS], "description": "An empty field is no limit."}),
+            ("Approval", {"fields": ["approvers"]}),
+        ]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        if self.has_change_permission(request, obj):
+            return []
+        return ["title", "state", "approval", "day_limit", "version", "approver_names"]
+
+    def save_model(self, request: HttpRequest, obj: ActionPolicy, form: RulesForm, change: bool) -> None:
+        actor = name_of(person_of(request))
+        if changes := form.changed_rules():
+            change_rules(obj, actor=actor, **changes)
+        if "is_enabled" in form.changed_data:
+            switch(obj, is_enabled=obj.is_enabled, actor=actor)
+        wanted, present = set(form.cleaned_data["approvers"]), set(approvers_of(obj))
+        for person in wanted - present:
+            allow_approval(obj, person, actor=actor)
+        for person in present - wanted:
+            forbid_approval(obj, person, actor=actor)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        policy = self.get_object(request, object_id)
+        more: dict[str, Any] = {} if policy is None else {"versions": _versions(policy)}
+        answer: HttpResponse = super().change_view(request, object_id, form_url, {**(extra_context or {}), **more})
+        return answer
+
+
+def _money(version: ActionPolicyVersion | None, rule: str) -> str:
+    amount = getattr(version, rule) if version else None
+    return "no limit" if amount is None or version is None else f"{amount} {version.currency}"
+
+
+def _versions(policy: ActionPolicy) -> list[dict[str, Any]]:
+    """Return the versions, newest first, each with what it changed and who did it."""
+    rows = list(ActionPolicyVersion.objects.filter(policy=policy).order_by("number"))
+    people = {name_of(user): user.display_name for user in of_this_workspace(User.objects.all())}
+    told = []
+    for before, row in zip([None, *rows], rows, strict=False):
+        who = people.get(row.created_by, row.created_by.split(":")[0])
+        told.append({"row": row, "who": who, "changes": _changes(before, row)})
+    return told[::-1]
+
+
+def _changes(before: ActionPolicyVersion | None, after: ActionPolicyVersion) -> list[str]:
+    if before is None:
+        return ["The action's own limits"]
+    labels = {**AMOUNTS, **NUMBERS, "is_shadow": "Try out only"}
+    return [
+        f"{label}: {_said(getattr(before, name))} → {_said(getattr(after, name))}"
+        for name, label in labels.items()
+        if getattr(before, name) != getattr(after, name)
+    ]
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return "no limit" if value is None else str(value)

@@ -1,0 +1,32 @@
+"""The page that shows a new secret. It is the answer to the form that made it, so no second request can fetch it."""
+
+from typing import Any, cast
+from uuid import UUID
+
+from django.contrib.admin import AdminSite
+from django.http import HttpRequest
+from django.template.response import TemplateResponse
+from django.urls import reverse
+
+
+def show_once(
+    site: AdminSite, request: HttpRequest, *, title: str, secret: str, purpose: str, back: tuple[str, UUID]
+) -> TemplateResponse:
+    page, row = back
+    context: dict[str, Any] = {
+        **site.each_context(request),
+        "title": title,
+        "secret": secret,
+        "purpose": purpose,
+        "back": reverse(page, args=[row]),
+    }
+    return TemplateResponse(request, "console/secret.html", context)
+
+
+def remember(request: HttpRequest, secret: str) -> None:
+    """Keep a secret for the rest of this request; an admin class is shared by all requests and must not hold one."""
+    cast(Any, request).console_secret = secret
+
+
+def remembered(request: HttpRequest) -> str:
+    return str(cast(Any, request).console_secret)

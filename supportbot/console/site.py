@@ -1,0 +1,105 @@
+"""The door of the console: every page behind it runs inside one workspace, the one the log-in has chosen.
+
+Invariant: a page's whole work, its rendering included, happens inside `workspace_scope`, so that a query that forgets
+to say whose rows it wants is refused instead of answered.
+"""
+
+from collections.abc import Callable
+from functools import update_wrapper
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.contrib.admin import AdminSite
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.template.response import SimpleTemplateResponse
+from django.urls import URLPattern, path
+from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_POST
+from unfold.sites import UnfoldAdminSite
+
+from supportbot.accounts.scope import workspace_scope
+from supportbot.console.entry import enter, person_of, staff, staff_here, workspace_here, workspaces_of
+from supportbot.console.navigation import navigation
+from supportbot.console.overview import overview
+from supportbot.errors import NotAllowed, NotFound, SupportBotError
+
+View = Callable[..., HttpResponse]
+
+
+class ConsoleSite(UnfoldAdminSite):
+    site_url = "/"
+    enable_nav_sidebar = True
+
+    def __init__(self, name: str = "admin") -> None:
+        super().__init__(name)
+        self._pages: list[URLPattern] = []
+
+    def add_pages(self, *pages: URLPattern) -> None:
+        """Serve pages that belong to no model; each is let in and scoped as every other."""
+        for page in pages:
+            self._pages.append(path(str(page.pattern), self.admin_view(page.callback), name=page.name))
+
+    def get_urls(self) -> list[Any]:
+        # The theme's own search is left out: it remembers its results per person, whatever their workspace.
+        switcher = path("workspace/", self.admin_view(require_POST(switch)), name="switch")
+        return [switcher, *self._pages, *AdminSite.get_urls(self)]
+
+    def get_sidebar_list(self, request: HttpRequest) -> list[dict[str, Any]]:
+        return []  # ours is `navigation`
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        return staff_here(request) is not None
+
+    def admin_view(self, view: View, cacheable: bool = False) -> View:
+        wrapped: View = super().admin_view(update_wrapper(_scoped(view), view), cacheable)
+        return wrapped
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        context = {**self.each_context(request), "title": self.index_title, **overview(staff(request))}
+        return render(request, "console/overview.html", context)
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        context: dict[str, Any] = super().each_context(request)
+        person = staff_here(request)
+        if person is not None:
+            context |= {
+                "staff": person,
+                "workspace": workspace_here(request),
+                "workspaces": workspaces_of(person_of(request)),
+                "navigation": navigation(request, person),
+            }
+        return context
+
+
+def switch(request: HttpRequest) -> HttpResponse:
+    """Go to another workspace of one's own; its pages have other rows, so the way leads to the first one."""
+    try:
+        enter(request, UUID(request.POST.get("workspace", "")))
+    except ValueError as error:
+        raise NotFound() from error
+    target = request.POST.get("next", "")
+    is_ours = url_has_allowed_host_and_scheme(target, allowed_hosts={request.get_host()})
+    return redirect(target if is_ours else "admin:index")
+
+
+def _scoped(view: View) -> View:
+    def in_workspace(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        workspace = workspace_here(request)
+        with workspace_scope(workspace.pk), timezone.override(ZoneInfo(workspace.timezone)):
+            try:
+                response = view(request, *args, **kwargs)
+                if isinstance(response, SimpleTemplateResponse):
+                    response.render()
+            except NotAllowed as refusal:
+                raise PermissionDenied(refusal.message) from refusal
+            except SupportBotError as refusal:
+                if refusal.status == NotFound.status:
+                    raise Http404(refusal.message) from refusal
+                raise
+            return response
+
+    return in_workspace

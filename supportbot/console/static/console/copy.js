@@ -1,0 +1,16 @@
+// A button that copies the field it names. It is hidden until this script can make it work.
+
+for (const button of document.querySelectorAll("[data-copy]")) {
+  const field = document.getElementById(button.dataset.copy);
+  const words = button.lastChild;
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    field.select();
+    try {
+      await navigator.clipboard.writeText(field.value);
+      words.textContent = "Copied";
+    } catch {
+      words.textContent = "Press Ctrl C"; // no clipboard without https: the text is selected
+    }
+  });
+}

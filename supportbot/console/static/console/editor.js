@@ -1,0 +1,222 @@
+// The editor: preview while one types, words kept in the browser until they are saved, what the assistant would answer,
+// and, after publishing, when the article is searchable. Without this script the page is a plain form that works.
+
+const PREVIEW_AFTER_MS = 250;
+const KEEP_AFTER_MS = 500;
+const LOOK_EVERY_MS = 700;
+const LOOK_FOR_MS = 60000;
+
+const page = document.getElementById("ed");
+const form = document.getElementById("editor");
+const title = document.getElementById("title");
+const body = document.getElementById("body");
+const saved = document.getElementById("saved");
+const pane = document.getElementById("pane-preview");
+const token = form.elements.csrfmiddlewaretoken.value;
+const place = `article-draft:${page.dataset.article ?? "new"}`;
+const began = { title: title.value, body: body.value };
+
+let isSending = false;
+let previewed = 0;
+
+// ---- preview ----
+
+const render = later(async () => {
+  const mine = (previewed += 1);
+  const answer = await post(page.dataset.preview, { title: title.value, body: body.value });
+  // Answers may overtake each other: only the newest question's counts.
+  if (answer && mine === previewed) show(pane, answer);
+}, PREVIEW_AFTER_MS);
+
+function show(target, html) {
+  const read = new DOMParser().parseFromString(html, "text/html");
+  target.replaceChildren(...read.body.childNodes);
+}
+
+// ---- unsaved words stay in this browser ----
+
+const keep = later(() => {
+  try {
+    if (isChanged()) localStorage.setItem(place, JSON.stringify({ title: title.value, body: body.value, on: page.dataset.revision }));
+    else localStorage.removeItem(place);
+    saved.textContent = isChanged() ? "Not saved yet, kept in this browser" : "";
+  } catch {
+    saved.textContent = "Not saved yet"; // no storage here: the warning on leaving is all there is
+  }
+}, KEEP_AFTER_MS);
+
+function isChanged() {
+  return title.value !== began.title || body.value !== began.body;
+}
+
+function offerKept() {
+  let kept = null;
+  try {
+    kept = JSON.parse(localStorage.getItem(place) ?? "null");
+  } catch {
+    return; // unreadable or no storage: nothing to offer
+  }
+  if (!kept || (kept.title === title.value && kept.body === body.value)) return forget();
+  const note = document.getElementById("kept");
+  note.hidden = false;
+  document.getElementById("bring-back").addEventListener("click", () => {
+    title.value = kept.title;
+    body.value = kept.body;
+    note.hidden = true;
+    changed();
+    body.focus();
+  });
+  document.getElementById("drop-kept").addEventListener("click", () => {
+    note.hidden = true;
+    forget();
+    body.focus();
+  });
+}
+
+function forget() {
+  try {
+    localStorage.removeItem(place);
+  } catch {
+    // no storage: nothing was kept
+  }
+}
+
+function changed() {
+  render();
+  keep();
+}
+
+for (const field of [title, body]) field.addEventListener("input", changed);
+form.addEventListener("submit", () => {
+  isSending = true;
+});
+window.addEventListener("beforeunload", (event) => {
+  if (isChanged() && !isSending) event.preventDefault();
+});
+// A refused form comes back with its words: those are not the stored ones, whatever the fields began with.
+if (document.getElementById("refusal")) began.body = null;
+else offerKept();
+
+// ---- marks of Markdown ----
+
+const MARKS = {
+  heading: { before: "\n## ", after: "\n", words: "Heading" },
+  bold: { before: "**", after: "**", words: "bold" },
+  list: { before: "\n- ", after: "\n", words: "item" },
+  link: { before: "[", after: "](https://)", words: "words" },
+  table: { before: "\n| ", after: " | |\n| --- | --- |\n| | |\n", words: "Heading" },
+};
+
+function mark(name) {
+  const { before, after, words } = MARKS[name];
+  const { selectionStart: from, selectionEnd: to } = body;
+  const text = body.value.slice(from, to) || words;
+  body.focus();
+  body.setRangeText(before + text + after, from, to, "end");
+  body.setSelectionRange(from + before.length, from + before.length + text.length);
+  changed();
+}
+
+const toolbar = document.querySelector(".tb");
+if (toolbar) {
+  toolbar.hidden = false;
+  toolbar.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-mark]");
+    if (button) mark(button.dataset.mark);
+  });
+  body.addEventListener("keydown", (event) => {
+    if (!(event.ctrlKey || event.metaKey) || event.altKey) return;
+    const name = { b: "bold", k: "link" }[event.key.toLowerCase()];
+    if (!name) return;
+    event.preventDefault();
+    mark(name);
+  });
+}
+
+// ---- tabs ----
+
+const tabs = [...document.querySelectorAll("[role=tab]")];
+for (const tab of tabs) {
+  tab.addEventListener("click", () => choose(tab));
+  tab.addEventListener("keydown", (event) => {
+    if (event.key !== "ArrowRight" && event.key !== "ArrowLeft") return;
+    const next = tabs[(tabs.indexOf(tab) + 1) % tabs.length];
+    choose(next);
+    next.focus();
+  });
+}
+
+function choose(chosen) {
+  for (const tab of tabs) {
+    const isChosen = tab === chosen;
+    tab.setAttribute("aria-selected", String(isChosen));
+    tab.tabIndex = isChosen ? 0 : -1;
+    document.getElementById(tab.getAttribute("aria-controls")).hidden = !isChosen;
+  }
+}
+
+// ---- ask as customer ----
+
+const asking = document.getElementById("ask-form");
+const status = document.getElementById("ask-status");
+asking.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const button = document.getElementById("ask-now");
+  button.disabled = true;
+  status.textContent = "Asking twice: with what is live, and with these words.";
+  const fields = Object.fromEntries(new FormData(asking));
+  for (const name of ["title", "body", "locale", "audience"]) fields[name] = form.elements[name].value;
+  const answer = await post(page.dataset.ask, fields);
+  status.textContent = answer ? "" : "No answer came. Try again in a moment.";
+  if (answer) show(document.getElementById("asked"), answer);
+  button.disabled = false;
+});
+
+// ---- searchable ----
+
+async function follow() {
+  const until = Date.now() + LOOK_FOR_MS;
+  while (Date.now() < until) {
+    const state = await look();
+    if (!state || state.state !== "live") return;
+    if (state.is_searchable) {
+      saved.textContent = "Searchable";
+      return;
+    }
+    saved.textContent = `Getting ready for search, ${state.done} of ${state.passages} passages`;
+    await new Promise((next) => setTimeout(next, LOOK_EVERY_MS));
+  }
+  saved.textContent = "Found by its words; found by its meaning once the worker has read it";
+}
+
+async function look() {
+  try {
+    const answer = await fetch(page.dataset.searchable);
+    return answer.ok ? await answer.json() : null;
+  } catch {
+    return { state: "live", is_searchable: false, done: 0, passages: 0 }; // the next look tries again
+  }
+}
+
+if (page.dataset.searchable && saved.textContent.includes("Getting ready")) follow();
+
+// ---- small things ----
+
+async function post(address, fields) {
+  const headers = { "X-CSRFToken": token, "X-Fragment": "1" };
+  try {
+    const answer = await fetch(address, { method: "POST", headers, body: new URLSearchParams(fields) });
+    const text = await answer.text();
+    return answer.status < 500 && answer.headers.get("Content-Type")?.startsWith("text/html") && !answer.redirected ? text : "";
+  } catch {
+    return "";
+  }
+}
+
+function later(work, ms) {
+  let timer = 0;
+  return () => {
+    clearTimeout(timer);
+    timer = setTimeout(work, ms);
+  };
+}

@@ -1,0 +1,231 @@
+// Import: every file travels by itself, first to be checked, then to be stored. A file that fails says why in its row and
+// holds up no other one. Leaving the page loses nothing that is stored; what was not sent yet is simply not imported.
+
+const AT_ONCE = 3;
+const LOOK_EVERY_MS = 1000;
+const LOOK_FOR_MS = 120000;
+
+const form = document.getElementById("import");
+const chosen = document.getElementById("files");
+const drop = document.getElementById("drop");
+const report = document.getElementById("report");
+const rows = document.querySelector("#items tbody");
+const told = document.getElementById("told");
+const bar = document.getElementById("bar");
+const go = document.getElementById("go");
+const cancel = document.getElementById("cancel");
+const heading = document.getElementById("h-report");
+
+let entries = [];
+
+document.getElementById("without-script").hidden = true;
+chosen.addEventListener("change", () => check([...chosen.files].map((file) => ({ file, path: file.webkitRelativePath || file.name }))));
+for (const kind of ["dragenter", "dragover"]) {
+  drop.addEventListener(kind, (event) => {
+    event.preventDefault();
+    drop.classList.add("over");
+  });
+}
+drop.addEventListener("dragleave", () => drop.classList.remove("over"));
+drop.addEventListener("drop", async (event) => {
+  event.preventDefault();
+  drop.classList.remove("over");
+  check(await filesOf(event.dataTransfer));
+});
+go.addEventListener("click", store);
+cancel.addEventListener("click", () => {
+  entries = [];
+  report.hidden = true;
+  form.reset();
+  chosen.focus();
+});
+
+async function filesOf(transfer) {
+  const found = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
+  if (!found.length) return [...transfer.files].map((file) => ({ file, path: file.name }));
+  const nested = await Promise.all(found.map((entry) => walk(entry, "")));
+  return nested.flat();
+}
+
+async function walk(entry, folder) {
+  const path = folder + entry.name;
+  if (entry.isFile) return [{ file: await new Promise((ok, no) => entry.file(ok, no)), path }];
+  const reader = entry.createReader();
+  const inside = [];
+  for (;;) {
+    const some = await new Promise((ok, no) => reader.readEntries(ok, no)); // browsers give at most a hundred a call
+    if (!some.length) break;
+    inside.push(...some);
+  }
+  return (await Promise.all(inside.map((one) => walk(one, `${path}/`)))).flat();
+}
+
+async function check(files) {
+  if (!files.length) return;
+  entries = files.map(({ file, path }) => ({ file, path, row: newRow(path), isGood: false, items: [] }));
+  rows.replaceChildren(...entries.map((entry) => entry.row));
+  report.hidden = false;
+  go.hidden = cancel.hidden = true;
+  heading.textContent = "Checking";
+  await each(entries, (entry) => send(entry, "check"));
+  markDoubles();
+  const good = entries.filter((entry) => entry.isGood);
+  const counts = countOf(entries);
+  heading.textContent = "This is what would happen";
+  told.textContent = `${counts.new} new, ${counts.updated} updates, ${counts.unchanged} unchanged, ${counts.failed} cannot be read.`;
+  const articles = good.reduce((sum, entry) => sum + entry.items.filter((item) => item.outcome !== "failed").length, 0);
+  go.textContent = `Import ${articles} ${articles === 1 ? "item" : "items"}`;
+  go.hidden = !articles;
+  cancel.hidden = false;
+}
+
+async function store() {
+  const how = form.elements.how.value;
+  const good = entries.filter((entry) => entry.isGood);
+  const articles = [];
+  go.hidden = cancel.hidden = true;
+  heading.textContent = `Importing ${good.length} ${good.length === 1 ? "file" : "files"}`;
+  await each(good, async (entry) => {
+    const facts = await send(entry, how);
+    entry.articles = facts?.articles ?? [];
+    articles.push(...entry.articles);
+  });
+  const failed = entries.filter((entry) => !entry.isGood).length;
+  heading.textContent = `Imported ${good.filter((entry) => entry.isGood).length} of ${entries.length} files`;
+  told.textContent = failed ? `${failed} could not be read; the others are not affected.` : "Every file was read.";
+  cancel.textContent = "Import more";
+  cancel.hidden = false;
+  if (how === "publish") await follow(good, articles);
+}
+
+// Waits until the index has every article, and says so in the rows.
+async function follow(good, articles) {
+  const until = Date.now() + LOOK_FOR_MS;
+  while (articles.length && Date.now() < until) {
+    const body = new FormData();
+    for (const id of articles) body.append("article", id);
+    const answer = await ask(form.dataset.state, body);
+    const done = new Set(answer?.searchable ?? []);
+    for (const entry of good) {
+      if (entry.articles?.length && entry.articles.every((id) => done.has(id))) stateOf(entry, "ok", "Searchable");
+    }
+    told.dataset.searchable = done.size;
+    if (done.size === articles.length) {
+      heading.textContent += ", all searchable";
+      return;
+    }
+    await new Promise((later) => setTimeout(later, LOOK_EVERY_MS));
+  }
+}
+
+async function each(list, work) {
+  const waiting = [...list];
+  let done = 0;
+  bar.hidden = false;
+  bar.value = 0;
+  const lane = async () => {
+    while (waiting.length) {
+      await work(waiting.shift());
+      done += 1;
+      bar.value = done / list.length;
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(AT_ONCE, list.length) }, lane));
+}
+
+function send(entry, how) {
+  const body = new FormData();
+  body.append("files", entry.file, entry.file.name);
+  body.append("path", entry.path);
+  body.append("do", how);
+  body.append("collection", form.elements.collection.value);
+  return new Promise((settled) => {
+    const request = new XMLHttpRequest(); // fetch cannot say how far an upload is
+    request.open("POST", form.action || location.pathname);
+    request.setRequestHeader("Accept", "application/json");
+    request.setRequestHeader("X-CSRFToken", form.elements.csrfmiddlewaretoken.value);
+    request.upload.addEventListener("progress", (event) => {
+      if (event.lengthComputable) stateOf(entry, "", `Sending, ${Math.round((100 * event.loaded) / event.total)} %`);
+    });
+    request.addEventListener("load", () => settled(take(entry, how, request)));
+    request.addEventListener("error", () => settled(refuse(entry, "The connection broke off. Choose the file again.")));
+    request.send(body);
+  });
+}
+
+function take(entry, how, request) {
+  let facts = null;
+  try {
+    facts = JSON.parse(request.responseText);
+  } catch {
+    return refuse(entry, "The answer could not be read. You may be logged out: load the page again.");
+  }
+  if (request.status !== 200) return refuse(entry, facts.message);
+  entry.items = facts.items;
+  const bad = facts.items.filter((item) => item.outcome === "failed");
+  entry.isGood = facts.items.length > bad.length;
+  if (!entry.isGood) return refuse(entry, bad[0]?.message ?? "The file holds nothing to import.");
+  const first = facts.items.find((item) => item.outcome !== "failed");
+  entry.row.children[1].textContent = facts.items.length === 1 ? first.id : `${facts.items.length - bad.length} articles`;
+  const words = how === "check" ? first.words : how === "draft" ? "Waits as a draft" : "Stored, getting ready for search";
+  stateOf(entry, how === "draft" ? "ok" : "", bad.length ? `${words}; ${bad.length} lines not read: ${bad[0].message}` : words);
+  return facts;
+}
+
+function refuse(entry, why) {
+  entry.isGood = false;
+  entry.row.classList.add("wrong");
+  stateOf(entry, "bad", "Not read", why);
+  return null;
+}
+
+// Two files with one id would overwrite each other, each unaware of the other.
+function markDoubles() {
+  const owners = new Map();
+  for (const entry of entries) {
+    for (const item of entry.items) {
+      if (!entry.isGood || item.outcome === "failed") continue;
+      if (owners.has(item.id)) refuse(entry, `The id ${item.id} is already that of ${owners.get(item.id)}. Give one of the two another.`);
+      else owners.set(item.id, entry.path);
+    }
+  }
+}
+
+function countOf(list) {
+  const counts = { new: 0, updated: 0, unchanged: 0, failed: 0 };
+  for (const entry of list) {
+    if (!entry.isGood) counts.failed += 1;
+    else for (const item of entry.items) counts[item.outcome] += 1;
+  }
+  return counts;
+}
+
+function newRow(path) {
+  const row = document.createElement("tr");
+  for (const text of [path, "", "Waiting"]) {
+    const cell = document.createElement("td");
+    cell.textContent = text;
+    row.append(cell);
+  }
+  return row;
+}
+
+function stateOf(entry, kind, words, why = "") {
+  const tag = document.createElement("span");
+  tag.className = `tag ${kind}`;
+  tag.textContent = words;
+  const reason = document.createElement("span");
+  reason.className = "why";
+  reason.textContent = why;
+  entry.row.children[2].replaceChildren(tag, " ", reason);
+}
+
+async function ask(address, body) {
+  const headers = { "X-CSRFToken": form.elements.csrfmiddlewaretoken.value };
+  try {
+    const answer = await fetch(address, { method: "POST", body, headers });
+    return answer.ok ? await answer.json() : null;
+  } catch {
+    return null; // the next look tries again
+  }
+}

@@ -1,0 +1,43 @@
+// Loaded before the page is drawn, so that nobody's dark room is lit for a moment.
+// It also makes the select of the workspace switch act at once, and opens the menu on small screens.
+
+const KEY = "console-theme";
+
+function stored() {
+  try {
+    return localStorage.getItem(KEY) || "auto";
+  } catch {
+    return "auto"; // storage is switched off: the system decides
+  }
+}
+
+function apply(theme) {
+  document.documentElement.dataset.theme = theme;
+  for (const button of document.querySelectorAll("[data-theme-to]")) {
+    button.setAttribute("aria-pressed", String(button.dataset.themeTo === theme));
+  }
+}
+
+function choose(theme) {
+  try {
+    localStorage.setItem(KEY, theme);
+  } catch {
+    // as above: the choice lasts as long as the page
+  }
+  apply(theme);
+}
+
+apply(stored());
+
+document.addEventListener("DOMContentLoaded", () => {
+  const themes = document.querySelector(".theme");
+  if (themes) themes.hidden = false;
+  apply(stored());
+  for (const button of document.querySelectorAll("[data-theme-to]")) {
+    button.addEventListener("click", () => choose(button.dataset.themeTo));
+  }
+  for (const select of document.querySelectorAll("select[data-submit]")) {
+    select.form.classList.add("scripted");
+    select.addEventListener("change", () => select.form.requestSubmit());
+  }
+});

@@ -1,0 +1,21 @@
+"""How states and moments read in lists. A state's word says it, its colour only helps."""
+
+from datetime import datetime
+
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+
+def tag(kind: str, words: str) -> SafeString:
+    """Return the mark; `kind` is ok, warn, bad, info, accent or nothing."""
+    return format_html('<span class="tag {}">{}</span>', kind, words)
+
+
+def when(moment: datetime | None, *, otherwise: str = "never") -> str:
+    """Return a moment in the workspace's time: with the year only where it is another one than now."""
+    if moment is None:
+        return otherwise
+    local = timezone.localtime(moment)
+    is_this_year = local.year == timezone.localtime().year
+    return f"{local:%-d %b, %H:%M}" if is_this_year else f"{local:%-d %b %Y, %H:%M}"

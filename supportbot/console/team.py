@@ -1,0 +1,142 @@
+"""People and their roles. A person invited here sets their own password by the mail they get."""
+
+import secrets
+from smtplib import SMTPException
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+
+from supportbot.accounts.models import Membership, User, Workspace
+from supportbot.accounts.people import create_person
+from supportbot.accounts.services import add_member
+from supportbot.console.base import ScopedAdmin
+from supportbot.console.entry import needs, person_of
+from supportbot.console.passwords import send_invitation
+from supportbot.console.tags import when
+from supportbot.errors import NotAllowed
+
+RIGHT = "team:write"
+ROLES = [
+    ("editor", "Editor: writes articles"),
+    ("agent", "Agent: answers customers"),
+    ("supervisor", "Supervisor: leads agents, approves where a rule names them"),
+    ("admin", "Admin: everything in this workspace"),
+]
+
+
+class NewMemberForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
+    username = forms.CharField(max_length=150, label="User name", help_text="What they log in with.")
+    name = forms.CharField(max_length=150, required=False, label="Name", help_text="As customers see it.")
+    email = forms.EmailField(label="E-mail", help_text="A link to choose a password goes there.")
+    role = forms.ChoiceField(choices=ROLES)
+
+    class Meta:
+        model = Membership
+        fields = ["role"]
+
+    def clean_username(self) -> str:
+        username = str(self.cleaned_data["username"]).strip()
+        if User.objects.filter(username=username).exists():
+            raise ValidationError("This user name is taken. Choose another.")
+        return username
+
+
+class MemberForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
+    role = forms.ChoiceField(choices=ROLES)
+
+    class Meta:
+        model = Membership
+        fields = ["role"]
+
+
+@admin.register(Membership)
+class MembershipAdmin(ScopedAdmin):
+    view_right = change_right = RIGHT
+    can_add = can_delete = True
+    list_display = ["person", "username", "email", "role", "last_seen"]
+    list_filter = ["role"]
+    list_select_related = ["user"]
+    search_fields = ["user__username", "user__first_name", "user__last_name", "user__email"]
+    ordering = ["user__username"]
+
+    @admin.display(description="Name", ordering="user__first_name")
+    def person(self, membership: Membership) -> str:
+        return membership.user.display_name
+
+    @admin.display(description="User name", ordering="user__username")
+    def username(self, membership: Membership) -> str:
+        return membership.user.username
+
+    @admin.display(description="E-mail")
+    def email(self, membership: Membership) -> str:
+        return membership.user.email
+
+    @admin.display(description="Last log-in", ordering="user__last_login")
+    def last_seen(self, membership: Membership) -> str:
+        return when(membership.user.last_login)
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        kwargs["form"] = MemberForm if obj else NewMemberForm
+        return super().get_form(request, obj, change, **kwargs)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        shown = ["person", "username", "email", "role", "last_seen"]
+        return shown if obj else ["username", "name", "email", "role"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return ["person", "username", "email", "last_seen"] if obj else []
+
+    def get_actions(self, request: HttpRequest) -> Any:
+        return {}
+
+    def save_model(self, request: HttpRequest, obj: Membership, form: Any, change: bool) -> None:
+        workspace, told = Workspace.objects.get(pk=needs(request, RIGHT).workspace_id), form.cleaned_data
+        if change:
+            _keep_an_admin(obj, becomes=told["role"])
+            add_member(workspace, obj.user, told["role"])
+            return
+        # Nobody knows this first password: the mail's link replaces it.
+        user = create_person(
+            workspace,
+            told["username"],
+            role=told["role"],
+            password=secrets.token_urlsafe(32),
+            name=told["name"],
+            email=told["email"],
+        )
+        obj.pk = Membership.objects.get(user=user, workspace=workspace).pk
+        obj.user, obj.workspace = user, workspace
+        try:
+            send_invitation(user, workspace, inviter=person_of(request))
+        except (SMTPException, OSError):
+            messages.warning(request, "The mail could not be sent: let them ask for a link at the log-in page.")
+        else:
+            messages.info(request, f"A mail with a link to choose a password went to {user.email}.")
+
+    def delete_model(self, request: HttpRequest, obj: Membership) -> None:
+        _keep_an_admin(obj, becomes="")
+        super().delete_model(request, obj)
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> Any:
+        try:
+            return super().delete_view(request, object_id, extra_context)
+        except NotAllowed as refusal:
+            messages.error(request, refusal.message)
+            return self._response_post_save(request, self.get_object(request, object_id))
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """A role has nothing below it; what the person wrote stays."""
+        names: list[str | SafeString] = [f"The role of {membership.user.display_name} here" for membership in objs]
+        return names, {}, set(), []
+
+
+def _keep_an_admin(membership: Membership, *, becomes: str) -> None:
+    """Raise NotAllowed where a workspace would be left with nobody who could let anybody in again."""
+    admins = Membership.objects.filter(workspace_id=membership.workspace_id, role=Membership.Role.ADMIN)
+    is_last = not admins.exclude(pk=membership.pk).exists() and admins.filter(pk=membership.pk).exists()
+    if is_last and becomes != Membership.Role.ADMIN:
+        raise NotAllowed("This is the workspace's only admin. Make somebody else one first.")

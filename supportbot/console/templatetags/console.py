@@ -1,0 +1,34 @@
+"""What the console's own list pages need of Django's."""
+
+from decimal import Decimal
+from typing import Any, Final
+
+from django import template
+from django.contrib.admin.views.main import ChangeList
+
+MOST_OPEN: Final = 6
+
+register = template.Library()
+
+
+@register.filter
+def filters_of(changelist: ChangeList) -> list[dict[str, Any]]:
+    """Return the list's filters with their choices and the words of the one that is chosen."""
+    specs = changelist.filter_specs
+    shown = [_shown(str(spec.title), [dict(choice) for choice in spec.choices(changelist)]) for spec in specs]
+    for place, entry in enumerate(shown):
+        # The first filter of a list is the one it is opened for: its choices stand open where they fit on a line.
+        entry["is_open"] = place == 0 and len(entry["choices"]) <= MOST_OPEN
+    return shown
+
+
+def _shown(title: str, choices: list[dict[str, Any]]) -> dict[str, Any]:
+    chosen = next((choice["display"] for choice in choices if choice["selected"]), "all")
+    is_set = bool(choices) and not choices[0]["selected"]
+    return {"title": title, "choices": choices, "chosen": chosen, "is_set": is_set}
+
+
+@register.filter
+def plain(amount: Decimal | None) -> str:
+    """Return an amount without trailing zeros and without an exponent."""
+    return "–" if amount is None else f"{amount.normalize():f}"

@@ -1,0 +1,61 @@
+"""The workspace's own facts."""
+
+from typing import Any
+from zoneinfo import available_timezones
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+
+from supportbot.accounts.models import Membership, Workspace
+from supportbot.accounts.services import add_member, create_workspace
+from supportbot.console.base import ScopedAdmin
+from supportbot.console.entry import person_of
+
+
+class WorkspaceForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
+    timezone = forms.ChoiceField(
+        label="Time zone",
+        choices=lambda: [(name, name) for name in sorted(available_timezones())],
+        help_text="A day of the limits begins at midnight there.",
+    )
+
+    class Meta:
+        model = Workspace
+        fields = ["name", "locale", "timezone"]
+        labels = {"locale": "Language"}
+        help_texts = {"locale": "Of new articles and channels, where they name none: a code such as en or de."}
+
+    def clean_locale(self) -> str:
+        locale = str(self.cleaned_data["locale"]).strip()
+        if not locale.replace("-", "").isalnum() or not locale.isascii():
+            raise ValidationError("Use a language code such as en, de or pt-br.")
+        return locale
+
+
+@admin.register(Workspace)
+class WorkspaceAdmin(ScopedAdmin):
+    view_right = change_right = "team:write"
+    form = WorkspaceForm
+    list_display = ["name", "slug", "locale", "timezone", "currency"]
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """A new workspace is the operator's to make; a role in one says nothing about the house."""
+        return bool(getattr(request.user, "is_superuser", False)) and self.has_change_permission(request)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return ["name", "slug", "locale", "timezone", "currency"] if obj else ["name", "locale", "timezone"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return ["slug", "currency"] if obj else []  # addresses and money records were made with these
+
+    def save_model(self, request: HttpRequest, obj: Workspace, form: WorkspaceForm, change: bool) -> None:
+        if change:
+            obj.save(update_fields=["name", "locale", "timezone"])
+            return
+        made = create_workspace(obj.name, locale=obj.locale)
+        made.timezone = obj.timezone
+        made.save(update_fields=["timezone"])
+        add_member(made, person_of(request), Membership.Role.ADMIN)
+        obj.pk, obj.slug, obj.currency = made.pk, made.slug, made.currency

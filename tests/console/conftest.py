@@ -1,0 +1,121 @@
+"""People of the console, one of each role, and rows of everything it shows."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from actions import audit
+from actions.models import ActionPolicy, ActionRequest
+from actions.policies import ensure_policies
+from kb.models import Article, Collection
+from kb.services import Change, create_article, publish
+from supportbot.accounts.models import ApiKey, Channel, Customer, Membership, User, Workspace
+from supportbot.accounts.services import add_member, create_channel, issue_api_key
+from supportbot.chat.models import Conversation
+from supportbot.chat.services import add_customer_message, start_conversation
+from supportbot.llm.models import LLMCall
+
+Enter = Callable[[str], Client]
+ROLES = ("editor", "agent", "supervisor", "admin")
+# Stands in every row below, so that a page that shows any of them to a stranger is found out by one word.
+SECRET = "Xylograph"
+
+
+@pytest.fixture(autouse=True)
+def fast_embedder(settings: Any) -> None:
+    settings.KB_EMBEDDER = "kb.testing.HashEmbedder"
+
+
+def person(workspace: Workspace, role: str, name: str = "") -> User:
+    user = User.objects.create_user(name or f"{role}.of.{workspace.slug}", password="correct horse", is_staff=True)
+    add_member(workspace, user, role)
+    return user
+
+
+def logged_in(user: User) -> Client:
+    client = Client(raise_request_exception=False)
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def enter(workspace: Workspace) -> Enter:
+    """Return a browser in which somebody with this role is logged in."""
+    return lambda role: logged_in(person(workspace, role))
+
+
+@pytest.fixture
+def stranger(mallory: User) -> Client:
+    """An admin of another workspace."""
+    mallory.is_staff = True
+    mallory.save()
+    return logged_in(mallory)
+
+
+@dataclass
+class House:
+    """One row of everything, each with the secret word in it."""
+
+    article: Article
+    collection: Collection
+    channel: Channel
+    api_key: ApiKey
+    customer: Customer
+    conversation: Conversation
+    policy: ActionPolicy
+    request: ActionRequest
+    call: LLMCall
+    workspace: Workspace
+    membership: Membership
+
+    def rows(self) -> list[Any]:
+        return list(vars(self).values())
+
+
+@pytest.fixture
+def house(workspace: Workspace) -> House:
+    Workspace.objects.filter(pk=workspace.pk).update(name=f"{SECRET} Ltd")
+    collection = Collection.objects.create(slug="shelf", name=f"{SECRET} shelf")
+    change = Change(title=f"{SECRET} care", body=f"Wash the {SECRET} by hand.\n", collection=collection)
+    article = create_article(change, external_id=f"{SECRET}-1")
+    publish(article.pk)
+    customer = Customer.objects.create(external_id=f"{SECRET}-9", name=f"{SECRET} Smith")
+    conversation = start_conversation(customer.pk)
+    add_customer_message(conversation.pk, text=f"How do I wash a {SECRET}?", client_id="c1")
+    ensure_policies()
+    policy = ActionPolicy.objects.get(action="refund_order")
+    member = person(workspace, "admin", f"{SECRET}.admin")
+    return House(
+        article=article,
+        collection=collection,
+        channel=create_channel(workspace, f"{SECRET} shop").channel,
+        api_key=issue_api_key(workspace, f"{SECRET} key", scopes=["kb:read"]).row,
+        customer=customer,
+        conversation=conversation,
+        policy=policy,
+        request=_request(policy, customer),
+        call=LLMCall.objects.create(purpose="answer", provider="p", model=SECRET, duration_ms=9, outcome="done"),
+        workspace=workspace,
+        membership=Membership.objects.get(user=member),
+    )
+
+
+def _request(policy: ActionPolicy, customer: Customer) -> ActionRequest:
+    assert policy.current is not None
+    made = ActionRequest.objects.create(
+        customer_id=customer.pk,
+        proposal_key="k1",
+        action="refund_order",
+        spec_version=1,
+        policy_version=policy.current,
+        asked_digest="0" * 64,
+        arguments={"order_id": f"{SECRET}-1", "amount": "5.00", "reason": "damaged"},
+        digest="0" * 64,
+        order_id=f"{SECRET}-1",
+        proposed_by="assistant",
+    )
+    audit.record("request.proposed", actor="assistant", request_id=made.pk, order=f"{SECRET}-1")
+    return made
