@@ -1,0 +1,79 @@
+"""Random kills and drops, one after the other; the seed says which, when and for how long."""
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+import psycopg
+
+from supportbot.embedded.children import ChildProcess
+from tests.chaos.town import Town
+
+# How often each is chosen. What stands in the path of money is hit most.
+WEIGHTS: Final = {
+    "worker": 5, "web": 3, "broker": 3, "shop": 3, "reply": 3, "connections": 3, "failures": 2, "beat": 1,
+    "database": 1, "slowness": 1,
+}  # fmt: skip
+DOWN_SECONDS: Final = 1.5
+PAUSE_SECONDS: Final = 2.5
+
+
+@dataclass
+class Storm:
+    town: Town
+    seed: int
+    story: list[tuple[float, str]] = field(default_factory=list)  # what was struck, and when
+
+    def __post_init__(self) -> None:
+        self.chance = random.Random(self.seed)
+
+    async def rage(self, blows: int) -> None:
+        """Strike so many times, and let everything stand again afterwards."""
+        kinds, weights, began = list(WEIGHTS), list(WEIGHTS.values()), time.monotonic()
+        for _ in range(blows):
+            await asyncio.sleep(self.chance.uniform(0.1, PAUSE_SECONDS))
+            self.town.keep_up()
+            kind = self.chance.choices(kinds, weights)[0]
+            self.story.append((round(time.monotonic() - began, 1), kind))
+            await self._strikes[kind]()
+        await self.town.shop_does()
+
+    @property
+    def done(self) -> Counter[str]:
+        return Counter(kind for _, kind in self.story)
+
+    @property
+    def _strikes(self) -> dict[str, Callable[[], Awaitable[None]]]:
+        town = self.town
+        return {
+            "worker": lambda: self._kill(town.worker),
+            "web": lambda: self._kill(town.web),
+            "beat": lambda: self._kill(town.beat),
+            "shop": lambda: self._kill(town.shop),
+            "broker": lambda: self._kill_server(town.house.valkey),
+            "database": lambda: self._kill_server(town.house.postgres),
+            "connections": self._cut,
+            "reply": lambda: town.shop_does(drop_reply=self.chance.randint(1, 3)),
+            "failures": lambda: town.shop_does(fail_next=self.chance.randint(1, 4)),
+            "slowness": lambda: town.shop_does(delay_seconds=self.chance.uniform(1, 10)),
+        }
+
+    async def _kill(self, child: ChildProcess) -> None:
+        self.town.kill(child.process)
+        await asyncio.sleep(self.chance.uniform(0, DOWN_SECONDS))
+        self.town.keep_up()
+
+    async def _kill_server(self, server: "object") -> None:
+        self.town.kill(server._process)  # type: ignore[attr-defined]  # no other door to a kill -9
+        await asyncio.sleep(self.chance.uniform(0, DOWN_SECONDS))
+        server.start()  # type: ignore[attr-defined]
+
+    async def _cut(self) -> None:
+        try:
+            self.town.cut_connections()
+        except psycopg.OperationalError:  # it is starting up again at this moment
+            return
