@@ -4,20 +4,21 @@ import re
 from typing import Final
 
 from supportbot.chat.errors import EmptyMessage, InvalidClientId, MessageTooLong, UnreadableText
+from supportbot.plaintext import visible
 
 MAX_MESSAGE_CHARACTERS: Final = 4_000
 _CLIENT_ID: Final = re.compile("[!-~]{1,128}")
-# C0 and C1 controls but tab, line feed and carriage return; half surrogates cannot be encoded at all.
-UNREADABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+# C0 and C1 controls but tab and what ends a line; half surrogates cannot be encoded at all.
+UNREADABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
 
 
 def clean_text(text: str) -> str:
-    """Return the text without blank edges; raises EmptyMessage, MessageTooLong or UnreadableText."""
+    """Return the text without blank edges and unseen signs; raises EmptyMessage, MessageTooLong or UnreadableText."""
     if len(text) > MAX_MESSAGE_CHARACTERS:
         raise MessageTooLong(len(text), MAX_MESSAGE_CHARACTERS)
     if UNREADABLE.search(text):
         raise UnreadableText()
-    stripped = text.strip().strip("\u200b\u200c\u200d\u2060\ufeff").strip()
+    stripped = visible(text).strip()
     if not stripped:
         raise EmptyMessage()
     return stripped

@@ -4,6 +4,7 @@ from typing import Final
 
 from supportbot.chat.texts import UNREADABLE
 from supportbot.errors import InvalidInput
+from supportbot.plaintext import visible
 
 MAX_SUMMARY_CHARACTERS: Final = 1_000
 MAX_NOTE_CHARACTERS: Final = 2_000
@@ -11,7 +12,7 @@ MAX_NOTE_CHARACTERS: Final = 2_000
 
 def clean_summary(text: str) -> str:
     """Return the summary without what cannot be stored, cut: a wish for a person never fails for its wording."""
-    return UNREADABLE.sub("", text).strip()[:MAX_SUMMARY_CHARACTERS]
+    return visible(UNREADABLE.sub("", text)).strip()[:MAX_SUMMARY_CHARACTERS]
 
 
 def clean_note(text: str) -> str:
@@ -20,4 +21,4 @@ def clean_note(text: str) -> str:
         raise InvalidInput(fields={"note": [f"At most {MAX_NOTE_CHARACTERS:,} characters."]})
     if UNREADABLE.search(text):
         raise InvalidInput(fields={"note": ["It holds characters that cannot be stored: remove them."]})
-    return text.strip()
+    return visible(text).strip()

@@ -1,45 +1,107 @@
-"""Text without disguises: what may be stored and shown, and what the checks read. Pure.
+"""Text without disguises: what may be shown of a model's words, and what the checks read. Pure.
 
-A reader sees "refunded" where a model wrote a letter of another script or an invisible sign into the word; the checks
-must see it too.
+A reader sees "refunded" where a model wrote a letter of another script, small capitals, an entity or an invisible sign
+into the word; the checks must see it too.
 """
 
+import html
 import re
 import unicodedata
 from typing import Final
 
-# Format characters (zero width, bidirectional controls, tags) carry no words; a soft hyphen neither.
-INVISIBLE: Final = re.compile("[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\U000e0000-\U000e0fff]")  # fmt: skip  # noqa: E501
+from supportbot.plaintext import INVISIBLE, visible
+
 # PostgreSQL refuses NUL, UTF-8 half a surrogate pair; no other control character means anything in a chat.
 _UNSTORABLE: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-_LEFT_OVER_ACCENT: Final = re.compile("[\u0300-\u036f\u0488\u0489]")
-_LOOK_ALIKES: Final = dict(
-    zip(
-        "авеёікмнорстухѕјԁһԛԝѵӏгпьАВЕЁІКМНОРСТУХЅЈԌҺαβεικμνοπρτυχωςΑΒΕΖΗΙΚΜΝΟΡΤΥΧɡıℓ。․",
-        "abeeikmhopctyxsjdhqwvlrnbABEEIKMHOPCTYXSJGhabeikuvonptuxwcABEZHIKMNOPTYXgil..",
-        strict=True,
-    )
+# What is left once letters were composed strikes words through, rings them or covers their neighbours.
+_LEFT_OVER_ACCENT: Final = re.compile(
+    "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]"
 )
+# Letters that look Latin and are not (Cyrillic, Greek, Armenian, Cherokee, small capitals, letters with strokes).
+_LOOK_ALIKES: Final = {
+    "a": "аαᴀɑ", "b": "ьʙƀ", "c": "сςᴄϲ", "d": "ԁᴅđɗ", "e": "еёєεᴇɇ℮", "f": "ꜰƒſ", "g": "ɡɢցɠ", "h": "һʜհħ",
+    "i": "іїιɪıɨɩ", "j": "јᴊ", "k": "кκᴋ", "l": "ӏᴌʟłℓ", "m": "мᴍ", "n": "пηɴոռ", "o": "оοᴏօø", "p": "рρᴘ", "q": "ԛǫզ",
+    "r": "гʀɍ", "s": "ѕꜱ", "t": "тτᴛŧ", "u": "υᴜսʉμ", "v": "νѵᴠ", "w": "ԝωᴡա", "x": "хχ", "y": "уʏγү", "z": "ᴢ",
+    "A": "АΑᎪ", "B": "ВΒᏴ", "C": "СϹᏟ", "D": "Ꭰ", "E": "ЕΕЁᎬ", "F": "Ϝ", "G": "ԌᏀ", "H": "НΗᎻ", "I": "ІΙᏆ",
+    "J": "ЈᎫ", "K": "КΚᏦ", "L": "ᏞĿ", "M": "МΜᎷ", "N": "Ν", "O": "ОΟՕ", "P": "РΡᏢ", "R": "ᎡᏒ", "S": "ЅᏚ",
+    "T": "ТΤᎢ", "U": "Ս", "V": "ѴᏙ", "W": "ԜᎳ", "X": "ХΧ", "Y": "ҮΥ", "Z": "ΖᏃ", ".": "。․", "-": "−‐‑‒﹣",
+    "'": "’‘ʼ", " ": "\u1680",
+}  # fmt: skip
 _KEPT_ACCENTS: Final = frozenset("äöüÄÖÜ")
+# Letters in boxes and flags: Unicode gives them no plain form.
+_BOXED: Final = {chr(first + n): chr(65 + n) for first in (0x1F150, 0x1F170, 0x1F1E6) for n in range(26)}
+# Scripts whose letters nobody takes for Latin ones: a word may mix them, as "Tシャツ" does.
+_UNMISTAKABLE: Final = frozenset({
+    "CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO", "ARABIC", "HEBREW", "DEVANAGARI", "BENGALI", "TAMIL", "THAI",
+    "FEMININE", "MASCULINE", "MODIFIER",
+})  # fmt: skip
+_WORD: Final = re.compile(r"[^\W_]+")
+_MARKED_WORD: Final = re.compile("(?:[^\\W_]|[\U0001f150-\U0001f189\U0001f1e6-\U0001f1ff])+")
+_DECORATION: Final = re.compile(f"(?<=[ -~]){_LEFT_OVER_ACCENT.pattern}+")
+_BLANKS: Final = str.maketrans({"\u1680": " ", "\u0085": "\n", "\u2028": "\n", "\u2029": "\n", "−": "-", "İ": "I"})
+_ENTITY: Final = re.compile(r"&(?:#\d{1,7}|#x[\da-f]{1,6}|[a-z]\w{1,30});", re.IGNORECASE)
 
 
 def _bare_letters() -> dict[str, str]:
-    letters = (chr(code) for code in range(0xC0, 0x250))
+    letters = (chr(code) for code in (*range(0xC0, 0x250), *range(0x1E00, 0x1F00)))
     pairs = ((letter, unicodedata.normalize("NFKD", letter)) for letter in letters if letter not in _KEPT_ACCENTS)
     return {letter: parts[0] for letter, parts in pairs if len(parts) > 1 and parts[0].isascii()}
 
 
-_FOLD: Final = str.maketrans({**_bare_letters(), **_LOOK_ALIKES, "’": "'", "‘": "'", "ʼ": "'"})
+_FOLD: Final = str.maketrans(
+    {**_bare_letters(), **_BOXED, **{alike: plain for plain, many in _LOOK_ALIKES.items() for alike in many}}
+)
 
 
 def shown_text(text: str) -> str:
     """Return a model's text without invisible and control characters and halves of surrogate pairs."""
-    return text if text.isascii() and text.isprintable() else _UNSTORABLE.sub("", INVISIBLE.sub("", text))
+    return text if text.isascii() and text.isprintable() else _UNSTORABLE.sub("", visible(text))
 
 
 def undisguised(text: str) -> str:
-    """Return the text as the checks read it: NFKC, and letters of other scripts that look Latin are Latin."""
+    """Return the text as the checks read it: NFKC, entities resolved, and letters that look Latin are Latin."""
+    text = without_entities(text)
     if text.isascii():
         return text
-    composed = unicodedata.normalize("NFKC", INVISIBLE.sub("", text))
-    return _LEFT_OVER_ACCENT.sub("", composed.translate(_FOLD))
+    return _LEFT_OVER_ACCENT.sub("", _composed(text).translate(_FOLD))
+
+
+def without_entities(text: str) -> str:
+    """Return a text in which `&#105;` is the letter it stands for."""
+    return _ENTITY.sub(lambda entity: html.unescape(entity.group()), text) if "&" in text else text
+
+
+def plain_words(text: str) -> str:
+    """Return a text with each word that is put together from look-alike scripts, or crossed out, made plain.
+
+    Words of one script stay as they are: Russian is no disguise.
+    """
+    if text.isascii() and "\r" not in text:
+        return text
+    return _MARKED_WORD.sub(_made_plain, _DECORATION.sub("", _composed(text).translate(_BLANKS)))
+
+
+def mixes_scripts(text: str) -> bool:
+    """Return whether a word is put together from letters of Latin and of a script that is taken for it."""
+    return not text.isascii() and any(_is_mixed(word) for word in _WORD.findall(_composed(text)))
+
+
+def _composed(text: str) -> str:
+    return unicodedata.normalize("NFKC", INVISIBLE.sub("", visible(text)))
+
+
+def _made_plain(found: re.Match[str]) -> str:
+    word = found.group()
+    return undisguised(word) if _is_disguised(word) else word
+
+
+def _is_disguised(word: str) -> bool:
+    return _is_mixed(word) or (word[0] in _BOXED and len(word) > 2)
+
+
+def _is_mixed(word: str) -> bool:
+    if word.isascii():
+        return False
+    letters = [letter for letter in word if letter.isalpha() and letter != "μ"]  # NFKC makes the micro sign a Greek one
+    scripts = {unicodedata.name(letter, "UNNAMED").partition(" ")[0] for letter in letters}
+    return "LATIN" in scripts and not scripts <= _UNMISTAKABLE | {"LATIN"}

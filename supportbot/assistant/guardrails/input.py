@@ -1,13 +1,13 @@
 """The customer's text as the assistant reads it: the same words without disguises. Pure."""
 
-import unicodedata
 from typing import Final
 
-from supportbot.assistant.guardrails.disguise import INVISIBLE
+from supportbot.assistant.guardrails.disguise import plain_words, without_entities
 
 MAX_QUESTION_CHARACTERS: Final = 6_000
 
 
 def normalised(text: str) -> str:
-    """Return the text in NFKC without invisible characters: what a reader sees is what search and model get."""
-    return INVISIBLE.sub("", unicodedata.normalize("NFKC", text)).strip()[:MAX_QUESTION_CHARACTERS]
+    """Return the text in NFKC, without invisible characters and with disguised words made plain: what a reader sees is
+    what search and model get."""
+    return plain_words(without_entities(text)).strip()[:MAX_QUESTION_CHARACTERS]

@@ -1,0 +1,123 @@
+"""Disguises of text and of identifiers: what is stored hides nothing, and the assistant reads what a person would."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from supportbot.accounts.models import Customer, Workspace
+from supportbot.accounts.scope import workspace_scope
+from supportbot.accounts.services import create_channel, create_workspace
+from supportbot.assistant.guardrails.disguise import mixes_scripts, undisguised
+from supportbot.assistant.guardrails.input import normalised
+from supportbot.asyncdb import db
+from supportbot.chat.errors import UnreadableText
+from supportbot.chat.models import Message
+from supportbot.chat.texts import clean_text
+from supportbot.plaintext import visible
+from tests.attacks import checks
+from tests.attacks.corpus import Row, rows
+from tests.attacks.stage import Stage
+from tests.widget.page import ask_for_ticket, identity_token
+
+# Written in a code: nobody reads it as the words it stands for, and neither does the assistant.
+IN_CODE = {"rot13"}
+# Read as the letters stand, once nothing turns them round any more.
+TURNED = {"rlo"}
+# The hidden words are gone altogether: nobody sees them.
+HIDDEN_BESIDE = {"tags_block"}
+
+
+def of_kind(*, is_identity: bool) -> list[Any]:
+    return [entry for entry in rows("unicode") if entry.values[0].kind.startswith("identity") == is_identity]
+
+
+def stored_form(text: str) -> str:
+    """Return what would be stored; "" for a text that is refused in words."""
+    try:
+        return clean_text(text)
+    except UnreadableText:
+        return ""
+
+
+@pytest.mark.parametrize("row", of_kind(is_identity=False))
+def test_the_assistant_reads_what_a_person_reads(row: Row) -> None:
+    stored, meant = stored_form(row.raw["text"]), row.raw["hidden_or_plain"]
+    read = normalised(stored)
+    checks.cannot_deceive_the_eye(stored)
+    checks.cannot_deceive_the_eye(read)
+    if row.kind in HIDDEN_BESIDE:
+        assert checks.bare(meant) not in checks.bare(stored + read)
+    elif row.kind in TURNED:
+        assert checks.bare(meant)[::-1] == checks.bare(read)
+    elif stored and row.kind not in IN_CODE:
+        assert set(meant.casefold().split()) <= set(read.casefold().split())
+        assert set(meant.casefold().split()) <= set(
+            undisguised(stored).casefold().split()
+        )  # what a model's words go by
+
+
+@pytest.mark.asyncio
+async def test_disguises_in_whole_turns(staged: Callable[..., Any]) -> None:
+    """What is stored and what the model reads is what the pure functions say; nothing is done, nobody else's shown."""
+    entries = of_kind(is_identity=False)
+    stage = await staged(entries[0].values[0])
+    texts = [form for entry in entries if (form := stored_form(entry.values[0].raw["text"]))]
+    for text in texts[:12]:
+        await stage.ask(text)
+        [request] = stage.models[-1].requests
+        assert request.question == normalised(text)
+    assert await db(_stored, stage) == texts[:12]
+    await db(checks.no_action_executed, stage)
+    await db(checks.no_foreign_data, stage)
+
+
+def _stored(stage: Stage) -> list[str]:
+    with stage.world.at_home():
+        messages = Message.objects.filter(conversation=stage.conversation, source="customer").order_by("seq")
+        return [message.text for message in messages]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("row", of_kind(is_identity=True))
+def test_a_disguised_identifier_is_nobody_elses(row: Row) -> None:
+    """As the subject of a token it is refused, or a customer of its own."""
+    workspace: Workspace = create_workspace("Here", slug="here")
+    with workspace_scope(workspace.pk):
+        real = {Customer.objects.create(external_id=person["id"], email=person["email"]).pk
+                for person in row.world["customers"]}  # fmt: skip
+        channel = create_channel(workspace, "Shop", allowed_origins=["https://here.example"])
+    asked = {"channel": channel.channel.key, "token": identity_token(channel, row.raw["text"])}
+    answer = ask_for_ticket(asked, origin="https://here.example")
+    assert answer.status_code in (201, 401), answer.content
+    with workspace_scope(workspace.pk):
+        fresh = Customer.objects.exclude(pk__in=real)
+        assert fresh.count() == (1 if answer.status_code == 201 else 0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Größe für Ärzte – 5 µm", "naïve café, Øresund, Łódź", "Привет, где мой заказ?", "Πού είναι η παραγγελία μου;",
+        "می‌خواهم سفارشم را پس بدهم", "क्‍ष", "👨‍👩‍👧 ❤️ 🇩🇪 1️⃣", "注文をキャンセルしたい",
+        "Tシャツ", "أين طلبي؟", "איפה ההזמנה שלי?",
+    ],
+)  # fmt: skip
+def test_what_people_write_in_any_language_stays(text: str) -> None:
+    assert visible(text) == text
+    assert not mixes_scripts(text)
+
+
+@pytest.mark.parametrize("hidden", ["refunded", "storniert", "erstattet", "evil.com"])
+@pytest.mark.parametrize(
+    "disguise",
+    [
+        lambda word: word.replace("e", "\u0435"), lambda word: word.replace("n", "ɴ").replace("e", "ᴇ"),
+        "\u200b".join, "\u2060".join, "\u00ad".join, "\ufe0f".join, "\u0336".join, "\u20e3".join,
+        lambda word: "".join(f"&#{ord(letter)};" for letter in word),
+        lambda word: "".join(chr(ord(letter) + 0xFEE0) for letter in word),
+        lambda word: word.replace("e", "ẹ").replace("i", "į"), lambda word: word.replace("n", "ո").replace("d", "ԁ"),
+    ],
+)  # fmt: skip
+def test_no_disguise_of_a_word_escapes_the_checks(hidden: str, disguise: Callable[[str], str]) -> None:
+    assert undisguised(disguise(hidden)).lower() == hidden
