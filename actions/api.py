@@ -29,6 +29,7 @@ from actions.serializers import (
 from actions.spec import Action
 from actions.states import State
 from supportbot.accounts.callers import Caller, CustomerCaller, Staff
+from supportbot.accounts.confirming import check_may_confirm_here
 from supportbot.accounts.models import User
 from supportbot.accounts.permissions import IsCustomer, needs
 from supportbot.accounts.views import ScopedAPIView
@@ -102,7 +103,9 @@ class Confirm(ScopedAPIView):
     @extend_schema(request=DigestInput, responses=ActionRequestDetailSerializer)
     def post(self, request: Request, request_id: UUID) -> Response:
         """Confirm one's own card, exactly as it was shown."""
-        principal = principal_of(cast(CustomerCaller, request.auth))
+        caller = cast(CustomerCaller, request.auth)
+        check_may_confirm_here(caller)
+        principal = principal_of(caller)
         return _shown(services.confirm(request_id, principal=principal, digest=_digest(request)))
 
 

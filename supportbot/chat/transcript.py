@@ -74,6 +74,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "action.rejected": "Nicht freigegeben, nichts wurde getan: {title}",
     },
 }
+_RECEIPT: Final = ("order", "amount", "to", "address", "reference")
 
 
 def transcript_of(conversation: Conversation) -> str:
@@ -143,8 +144,8 @@ def _step(name: str, payload: dict[str, Any], words: dict[str, str]) -> list[str
 
 
 def _receipt(receipt: dict[str, Any], words: dict[str, str]) -> list[str]:
-    """Return what a receipt says, one thing a line."""
-    told = {name: value for name, value in receipt.items() if value and f"receipt.{name}" in words}
-    if "amount" in told:
+    """Return what a receipt says, one thing a line, always in the same order (the database keeps none)."""
+    told = {name: receipt.get(name) for name in _RECEIPT}
+    if told["amount"]:
         told["amount"] = f"{told['amount']} {receipt.get('currency', '')}".strip()
-    return [f"  {words[f'receipt.{name}']}: {value}" for name, value in told.items()]
+    return [f"  {words[f'receipt.{name}']}: {value}" for name, value in told.items() if value]

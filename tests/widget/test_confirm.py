@@ -12,16 +12,20 @@ from actions.policies import ensure_policies
 from actions.principals import principal_in_conversation
 from actions.services import propose
 from actions.testing import FakeShop, connected, run_queued
-from supportbot.accounts.models import Customer, Workspace
+from supportbot.accounts.models import Channel, Customer, Workspace
 from supportbot.accounts.services import NewChannel
 from supportbot.assistant.receivers import write_down
 from supportbot.asyncdb import db
+from supportbot.chat.models import Conversation
 from supportbot.outbox.services import deliver_due
 from supportbot.widget.models import SocketTicket
-from tests.widget.page import greeted, identity_token, ticket
+from tests.rest import caller
+from tests.widget.page import greeted, identity_token, open_socket, ticket
+from tests.widget.redeeming import code_for, own_origin, redeemed
 
 pytestmark = pytest.mark.django_db(transaction=True)
 OTHER_DIGEST = "0" * 64
+OWN_ORIGIN = own_origin()
 
 
 @pytest.fixture
@@ -126,6 +130,84 @@ async def test_after_log_out_nothing_is_confirmed(server: str, channel: NewChann
         await socket.say("confirm", request=str(card.pk), digest=card.digest)
         assert await socket.close_code() == 4401
     assert await db(state_of, card) == "awaiting_confirmation"
+
+
+def _demand_the_hosted_page() -> None:
+    Channel.objects.update(confirms_on_hosted_page=True)
+
+
+async def test_a_channel_may_want_it_on_its_own_page(server: str, channel: NewChannel, shop: FakeShop) -> None:
+    """In the shop's page nothing is confirmed, not even after signing in anew; on our own page the same card is."""
+    granted = await db(signed_in, channel)
+    await db(_demand_the_hosted_page)
+    async with greeted(server, granted) as socket:
+        card = await db(card_in, granted["conversation"])
+        for _ in range(2):
+            await socket.say("confirm", request=str(card.pk), digest=card.digest)
+            error = await socket.until("error")
+            assert (error["code"], error["request"]) == ("confirm_on_hosted_page", str(card.pk))
+            await socket.say("identify", token=identity_token(channel))
+        assert await db(state_of, card) == "awaiting_confirmation"
+    redeemed = await db(_come_along, channel, granted["conversation"])
+    async with open_socket(server, origin=OWN_ORIGIN) as hosted:
+        await hosted.hello(redeemed["ticket"])
+        await hosted.say("identify", token=redeemed["token"])
+        await hosted.say("confirm", request=str(card.pk), digest=card.digest)
+        assert [frame["type"] for frame in await hosted.quiet()] == []
+    assert await db(state_of, card) == "queued"
+
+
+async def test_over_rest_it_takes_the_pages_pass(server: str, channel: NewChannel, shop: FakeShop) -> None:
+    granted = await db(signed_in, channel)
+    await db(_demand_the_hosted_page)
+    card = await db(card_in, granted["conversation"])
+    refused = await db(_confirm_over_rest, identity_token(channel), card)
+    assert (refused.status_code, refused.json()["code"]) == (403, "confirm_on_hosted_page")
+    assert await db(state_of, card) == "awaiting_confirmation"
+    passed = (await db(_come_along, channel, granted["conversation"]))["token"]
+    assert (await db(_confirm_over_rest, passed, card)).status_code == 200
+    assert await db(state_of, card) == "queued"
+
+
+async def test_a_pass_confirms_nothing_once_its_proof_is_over(server: str, channel: NewChannel, shop: FakeShop) -> None:
+    granted = await db(signed_in, channel)
+    card = await db(card_in, granted["conversation"])
+    redeemed = await db(_come_along, channel, granted["conversation"])
+    await db(_expire_identities)
+    async with open_socket(server, origin=OWN_ORIGIN) as hosted:
+        await hosted.hello(redeemed["ticket"])
+        await hosted.say("confirm", request=str(card.pk), digest=card.digest)
+        error = await hosted.until("error")
+    assert error["code"] == "identity_expired"
+    assert await db(state_of, card) == "awaiting_confirmation"
+
+
+async def test_a_visitors_pass_signs_nobody_in(server: str, channel: NewChannel, shop: FakeShop) -> None:
+    stranger = await db(ticket, channel)
+    redeemed = await db(_visitor_comes_along, channel, stranger["visitor"])
+    granted = await db(ticket, channel)
+    async with greeted(server, granted) as socket:
+        await socket.say("identify", token=redeemed["token"])
+        error = await socket.until("error")
+    assert error["code"] == "invalid_token"
+    assert await db(_owner_of, granted["conversation"]) != await db(_owner_of, stranger["conversation"])
+
+
+def _owner_of(conversation: str) -> UUID:
+    return Conversation.objects.get(pk=conversation).customer_id
+
+
+def _come_along(channel: NewChannel, conversation: str) -> dict[str, Any]:
+    return redeemed(channel, code_for(channel, token=identity_token(channel), conversation=conversation))
+
+
+def _visitor_comes_along(channel: NewChannel, secret: str) -> dict[str, Any]:
+    return redeemed(channel, code_for(channel, visitor=secret))
+
+
+def _confirm_over_rest(credential: str, card: ActionRequest) -> Any:
+    address = f"/api/v1/action-requests/{card.pk}/confirm"
+    return caller(credential).post(address, {"digest": card.digest}, format="json")
 
 
 async def test_an_expired_card(server: str, channel: NewChannel, shop: FakeShop) -> None:

@@ -51,6 +51,9 @@ BAD_FRAMES = [
     ({**MESSAGE, "sender": "agent"}, "invalid_frame", "sender"),
     ({**MESSAGE, "verified": True}, "invalid_frame", "verified"),
     ({**MESSAGE, "conversation": SOME_ID}, "invalid_frame", "conversation"),
+    ({**MESSAGE, "attachments": "a.png"}, "invalid_frame", "attachments"),
+    ({**MESSAGE, "attachments": None}, "invalid_frame", "attachments"),
+    ({**MESSAGE, "attachments": [{"name": "a.png"}]}, "attachments_not_supported", "attachments"),
     ({**MESSAGE, "half \ud83d": 1}, "invalid_frame", "half ?"),
     ({"type": "message", "text": "Hello"}, "invalid_frame", "client_id"),
     ({"type": "message", "client_id": "m1"}, "invalid_frame", "text"),
@@ -98,6 +101,15 @@ async def test_three_bad_frames_in_a_row_end_the_socket(server: str, channel: Ne
             await socket.send(frame)
         assert await socket.close_code() == 4400
     assert [frame["type"] for frame in socket.frames].count("error") == 6
+
+
+async def test_a_file_is_refused_politely_and_the_words_alone_are_taken(server: str, channel: NewChannel) -> None:
+    async with greeted(server, await db(ticket, channel)) as socket:
+        for _ in range(4):  # it is a good frame: no number of them ends the socket
+            await socket.say("message", client_id="m1", text="See the picture", attachments=["a.png"])
+            assert "describe it in words" in (await socket.until("error"))["message"]
+        await socket.say("message", client_id="m1", text="See the picture", attachments=[])
+        assert (await socket.until("ack"))["client_id"] == "m1"
 
 
 async def test_a_frame_beyond_all_measure_is_cut_off_by_the_server(server: str, channel: NewChannel) -> None:

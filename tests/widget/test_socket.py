@@ -285,6 +285,28 @@ async def test_scores_are_kept_and_replaced(server: str, channel: NewChannel) ->
     assert kept == [(4, claim.message_id, "Better than I thought"), (5, None, "")]
 
 
+def _a_person_says(conversation: str, agent: User) -> tuple[UUID, UUID]:
+    """Return the ids of a person's reply and of a note among colleagues."""
+    handoff.claim(handoff.request(UUID(conversation), reason="customer_asked", by="customer").pk, agent=agent)
+    reply = add_agent_message(UUID(conversation), text="I am Bob", author=agent, client_id="b1")
+    return reply.message_id, add_note(UUID(conversation), text="Careful", author=agent, client_id="b2").message_id
+
+
+async def test_a_persons_reply_is_scored_too_and_a_note_is_not_there(
+    server: str, channel: NewChannel, bob: User
+) -> None:
+    granted = await db(ticket, channel)
+    reply, note = await db(_a_person_says, granted["conversation"], bob)
+    async with greeted(server, granted) as socket:
+        await socket.say("rate", score=5, message=str(reply))
+        await socket.say("rate", score=1, message=str(note))
+        hidden = await socket.until("error")
+        await socket.say("rate", score=1, message=granted["conversation"])
+        missing = await socket.until("error")
+    assert hidden == missing and hidden["code"] == "not_found"
+    assert await db(list, Rating.objects.values_list("score", "message_id")) == [(5, reply)]
+
+
 async def test_actions_that_do_not_exist_are_not_found(server: str, channel: NewChannel) -> None:
     granted = await db(ticket, channel)
     async with greeted(server, granted) as socket:

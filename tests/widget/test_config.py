@@ -1,0 +1,68 @@
+"""What a page is told with its ticket: the channel's words in the conversation's language, its look and its rules."""
+
+from typing import Any
+
+import pytest
+
+from supportbot.accounts.models import Channel, Customer
+from supportbot.accounts.services import NewChannel
+from supportbot.chat.models import Conversation, Message
+from tests.widget.page import ask_for_ticket, ticket
+
+pytestmark = pytest.mark.django_db
+
+
+def dressed(channel: NewChannel) -> None:
+    Channel.objects.filter(pk=channel.channel.pk).update(
+        greetings={"de": "Hallo aus dem Laden"},
+        suggestions={"en": ["Where is my order?"], "de": ["Wo ist meine Bestellung?"]},
+        assistant_name="Wren",
+        accent="#1f5b45",
+        privacy_url="https://shop.acme.test/privacy",
+        confirms_on_hosted_page=True,
+    )
+
+
+def config(channel: NewChannel, **fields: Any) -> dict[str, Any]:
+    told: dict[str, Any] = ticket(channel, **fields)["config"]
+    return told
+
+
+def test_a_plain_channel_says_little(channel: NewChannel) -> None:
+    told = config(channel)
+    assert (told["greeting"], told["locale"], told["name"]) == ("Hello from the shop", "en", "")
+    assert (told["suggestions"], told["look"], told["privacy_url"]) == ([], {}, "")
+    assert (told["confirm_on_hosted_page"], told["is_ended"]) == (False, False)
+    assert told["hosted_url"].endswith(f"/chat/{channel.channel.key}/")
+
+
+def test_a_dressed_channel_speaks_the_language_asked_for(channel: NewChannel) -> None:
+    dressed(channel)
+    english, german = config(channel), config(channel, locale="de-AT")
+    assert (english["greeting"], english["suggestions"]) == ("Hello from the shop", ["Where is my order?"])
+    assert (german["greeting"], german["suggestions"]) == ("Hallo aus dem Laden", ["Wo ist meine Bestellung?"])
+    assert german["locale"] == "de-AT" and "KI" in german["notice"]
+    assert german["look"]["light"]["accent-solid"] == "#1f5b45" and german["look"]["dark"]["on-accent"] == "#ffffff"
+    assert (german["name"], german["privacy_url"]) == ("Wren", "https://shop.acme.test/privacy")
+    assert german["confirm_on_hosted_page"] is True
+
+
+def test_a_german_conversation_begins_in_german(channel: NewChannel) -> None:
+    granted = ticket(channel, locale="de")
+    conversation = Conversation.objects.get(pk=granted["conversation"])
+    assert (conversation.locale, Customer.objects.get().locale) == ("de", "de")
+    assert "KI" in Message.objects.get().text
+    assert granted["config"]["greeting"].startswith("Hallo")  # ours, while the channel has no German one
+
+
+def test_a_conversation_that_is_there_keeps_its_language(channel: NewChannel) -> None:
+    first = ticket(channel, locale="de")
+    proof = {"visitor": first["visitor"], "conversation": first["conversation"]}
+    assert config(channel, **proof, locale="en")["locale"] == "de"
+
+
+@pytest.mark.parametrize("locale", ["", "Klingon!", "x", "de-" + "a" * 20, 5, None])
+def test_a_locale_that_is_none_is_named(channel: NewChannel, locale: Any) -> None:
+    answer = ask_for_ticket({"channel": channel.channel.key, "locale": locale})
+    assert (answer.status_code, list(answer.json()["fields"])) == (400, ["locale"])
+    assert not Conversation.objects.exists() and not Customer.objects.exists()

@@ -1,0 +1,79 @@
+"""An erased conversation leaves its readers: every open socket is told and closed, with or without the bell."""
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+from rest_framework.test import APIClient
+
+from supportbot.accounts.models import Customer
+from supportbot.accounts.services import NewChannel
+from supportbot.asyncdb import db
+from supportbot.chat.models import Conversation
+from supportbot.chat.services import add_customer_message
+from supportbot.chat.turns import claim_turn
+from supportbot.widget import rollcall
+from tests.rest import caller, signed_in
+from tests.widget.page import Socket, greeted, identity_token, ticket
+
+pytestmark = pytest.mark.django_db(transaction=True)
+CONVERSATIONS = "/api/v1/conversations"
+
+
+async def goodbye(socket: Socket) -> tuple[str, int]:
+    """Return the code of the last error, and the code of the close."""
+    error = await socket.until("error")
+    return error["code"], await socket.close_code()
+
+
+def delete(client: APIClient, path: str = "") -> int:
+    return int(client.delete(f"{CONVERSATIONS}{path}").status_code)
+
+
+async def test_every_open_socket_is_told_and_closed(server: str, channel: NewChannel) -> None:
+    granted = await db(ticket, channel)
+    proof = {"visitor": granted["visitor"], "conversation": granted["conversation"]}
+    other = await db(ticket, channel, visitor=granted["visitor"])
+    same = await db(ticket, channel, **proof)
+    async with greeted(server, granted) as one, greeted(server, same) as two, greeted(server, other) as stays:
+        assert await db(delete, caller(granted["visitor"]), f"/{granted['conversation']}") == 204
+        assert [await goodbye(socket) for socket in (one, two)] == [("erased", 4401)] * 2
+        assert await stays.quiet() == []
+        assert await db(delete, caller(granted["visitor"])) == 204
+        assert await goodbye(stays) == ("erased", 4401)
+    assert await db(Conversation.objects.count) == 0
+
+
+async def test_a_socket_that_missed_the_bell_is_told_in_the_round(
+    server: str, channel: NewChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rollcall, "ROUND_SECONDS", 0.05)
+    monkeypatch.setattr("supportbot.chat.erasure.tell_after_commit", lambda *told: None)
+    granted = await db(ticket, channel)
+    async with greeted(server, granted) as socket:
+        assert await db(delete, caller(granted["visitor"])) == 204
+        assert await goodbye(socket) == ("erased", 4401)
+
+
+async def test_a_ticket_for_it_opens_nothing(server: str, channel: NewChannel, alice: Customer) -> None:
+    granted = await db(ticket, channel, token=identity_token(channel))
+    assert await db(delete, signed_in(channel, alice)) == 204
+    from tests.widget.page import open_socket
+
+    async with open_socket(server) as socket:
+        refused = await socket.hello(granted["ticket"])
+        assert (refused["code"], await socket.close_code()) == ("ticket_refused", 4401)
+
+
+def _question(conversation: str) -> Any:
+    add_customer_message(UUID(conversation), text="Hello?", client_id="m1")
+    return claim_turn("runner", only=UUID(conversation))
+
+
+async def test_in_the_middle_of_an_answer(server: str, channel: NewChannel) -> None:
+    granted = await db(ticket, channel)
+    async with greeted(server, granted) as socket:
+        assert await db(_question, granted["conversation"]) is not None
+        await socket.until("assistant.started")
+        assert await db(delete, caller(granted["visitor"])) == 204
+        assert await goodbye(socket) == ("erased", 4401)

@@ -1,0 +1,107 @@
+"""The chat's own page: which channel, which language, and what its policy lets in."""
+
+import re
+from typing import Any
+
+import pytest
+from django.http import HttpResponse
+from django.test import Client
+
+from supportbot.accounts.models import Channel
+from supportbot.accounts.services import NewChannel
+from tests.widget.page import PAGE_ORIGIN
+
+pytestmark = pytest.mark.django_db
+
+
+def page(key: str, query: str = "", **headers: str) -> HttpResponse:
+    return Client().get(f"/chat/{key}/{query}", headers=headers)
+
+
+def policy_of(answer: HttpResponse) -> dict[str, list[str]]:
+    rules = [rule.split() for rule in answer["Content-Security-Policy"].split(";")]
+    return {name: values for name, *values in rules}
+
+
+def test_the_page_loads_the_widget_for_its_channel(channel: NewChannel) -> None:
+    answer = page(channel.channel.key)
+    html = answer.content.decode()
+    assert answer.status_code == 200
+    assert 'src="/widget/v1.js"' in html and f'data-channel="{channel.channel.key}"' in html
+    assert 'data-layout="fullscreen"' in html
+    assert "<title>Chat with Shop</title>" in html and "<noscript>" in html
+
+
+def test_its_policy_lets_in_our_scripts_and_no_text_that_becomes_one(channel: NewChannel) -> None:
+    policy = policy_of(page(channel.channel.key))
+    assert policy["default-src"] == ["'none'"]
+    assert policy["script-src"] == policy["style-src"] == ["'self'"]
+    assert policy["require-trusted-types-for"] == ["'script'"]
+    assert (policy["base-uri"], policy["form-action"]) == (["'none'"], ["'none'"])
+    assert policy["connect-src"][0] == "'self'" and policy["connect-src"][1].startswith("ws")
+    html = page(channel.channel.key).content.decode()
+    assert not re.search(r"\s(style|on\w+)=", html)
+
+
+def test_only_the_channels_pages_may_frame_it(channel: NewChannel) -> None:
+    answer = page(channel.channel.key)
+    assert policy_of(answer)["frame-ancestors"] == ["'self'", PAGE_ORIGIN]
+    assert "X-Frame-Options" not in answer
+    Channel.objects.update(allowed_origins=[])
+    assert policy_of(page(channel.channel.key))["frame-ancestors"] == ["'self'"]
+
+
+def test_it_keeps_nothing_and_tells_nobody(channel: NewChannel) -> None:
+    answer = page(channel.channel.key)
+    assert not answer.cookies
+    assert (answer["Referrer-Policy"], answer["Cache-Control"]) == ("no-referrer", "no-store")
+    assert "Accept-Language" in answer["Vary"]
+
+
+@pytest.mark.parametrize(
+    ("query", "accepts", "language"),
+    [
+        ("", "", "en"),
+        ("", "de-AT,en;q=0.5", "de"),
+        ("", "fr,de;q=0.9,en;q=0.8", "de"),
+        ("", "fr", "en"),
+        ("?lang=de", "en", "de"),
+        ("?lang=de_AT", "en", "de"),
+        ("?lang=en", "de", "en"),
+        ("?lang=klingon", "de", "de"),
+        ("?lang=%00", ";;;", "en"),
+    ],
+)
+def test_it_speaks_the_readers_language(channel: NewChannel, query: str, accepts: str, language: str) -> None:
+    answer = page(channel.channel.key, query, **{"Accept-Language": accepts})
+    html = answer.content.decode()
+    assert answer["Content-Language"] == language
+    assert f'<html lang="{language}"' in html and f'data-locale="{language}"' in html
+    assert ("Chat mit Shop" in html) is (language == "de")
+
+
+def test_a_channels_language_is_the_last_word(channel: NewChannel) -> None:
+    Channel.objects.update(locale="de-AT", assistant_name="Wren <b>")
+    answer = page(channel.channel.key)
+    assert answer["Content-Language"] == "de" and "Chat mit Wren &lt;b&gt;" in answer.content.decode()
+
+
+@pytest.mark.parametrize("key", ["pk_unknown", "x", "pk_%00", "%F0%9F%98%80", "pk_" + "a" * 300])
+def test_an_unknown_channel_is_a_kind_404(channel: NewChannel, key: str) -> None:
+    answer = page(key, **{"Accept-Language": "de"})
+    html = answer.content.decode()
+    assert answer.status_code == 404
+    assert "Hier ist kein Chat" in html and "script" not in html
+    assert policy_of(answer)["frame-ancestors"] == ["'self'"]
+
+
+def test_a_closed_channel_is_not_there(channel: NewChannel) -> None:
+    Channel.objects.update(is_live=False)
+    answer = page(channel.channel.key)
+    assert answer.status_code == 404 and "There is no chat here" in answer.content.decode()
+
+
+@pytest.mark.parametrize("method", ["post", "put", "delete"])
+def test_it_is_only_read(channel: NewChannel, method: str) -> None:
+    answer: Any = getattr(Client(), method)(f"/chat/{channel.channel.key}/")
+    assert answer.status_code == 405

@@ -1,0 +1,127 @@
+"""Who waits for a person is told where they stand, and about how long it takes: an estimate that only runs down."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from supportbot.accounts.models import Customer, User
+from supportbot.accounts.services import NewChannel
+from supportbot.asyncdb import db
+from supportbot.chat.models import Conversation
+from supportbot.chat.services import start_conversation
+from supportbot.handoff import services as handoff
+from supportbot.handoff.models import Priority, Ticket
+from supportbot.widget import rollcall
+from supportbot.widget.waiting import minutes_left
+from tests.widget.page import greeted, ticket
+
+SINCE = datetime(2026, 11, 25, 12, tzinfo=UTC)
+
+
+def waits(*minutes: float, ended: datetime = SINCE) -> list[tuple[datetime, timedelta]]:
+    return [(ended, timedelta(minutes=one)) for one in minutes]
+
+
+def after(minutes: float) -> datetime:
+    return SINCE + timedelta(minutes=minutes)
+
+
+def test_the_estimate_is_how_long_others_waited_before() -> None:
+    assert minutes_left(SINCE, waits(2, 3, 4, 6, 20), SINCE) == {"min": 3, "max": 6}
+    assert minutes_left(SINCE, waits(4, 4, 4), SINCE) == {"min": 4, "max": 4}
+
+
+def test_too_few_waits_say_nothing() -> None:
+    assert minutes_left(SINCE, waits(2, 3), SINCE) is None
+    assert minutes_left(SINCE, [], SINCE) is None
+
+
+def test_it_runs_down_and_never_grows() -> None:
+    history = waits(2, 3, 4, 6, 20)
+    told = [minutes_left(SINCE, history, after(minute / 4)) for minute in range(60)]
+    shown = [wait for wait in told if wait is not None]
+    assert shown[0] == {"min": 3, "max": 6} and shown[-1] == {"min": 1, "max": 1}
+    assert all(one["max"] >= two["max"] and one["min"] >= two["min"] for one, two in pairwise(shown))
+    assert told[24:] == [None] * 36  # run out: nothing is promised any more
+    assert told.index(None) == 24
+
+
+def test_what_happens_meanwhile_does_not_move_it() -> None:
+    later = waits(60, 60, 60, 60, ended=after(1))
+    assert minutes_left(SINCE, [*later, *waits(2, 3, 4)], after(1)) == minutes_left(SINCE, waits(2, 3, 4), after(1))
+
+
+def _ask(conversation: str) -> str:
+    return str(handoff.request(UUID(conversation), reason="customer_asked", by="customer").pk)
+
+
+def _somebody_waits(customer: Customer, **fields: Any) -> Ticket:
+    asked = handoff.request(start_conversation(customer.pk).pk, reason="customer_asked", by="customer")
+    Ticket.objects.filter(pk=asked.pk).update(waiting_since=asked.waiting_since - timedelta(minutes=1), **fields)
+    return asked
+
+
+def _claim(ticket_id: Any, agent: User) -> None:
+    handoff.claim(ticket_id, agent=agent)
+
+
+@pytest.fixture(autouse=True)
+def quick_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rollcall, "ROUND_SECONDS", 0.05)
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_the_place_is_told_when_it_changes(server: str, channel: NewChannel, alice: Customer, bob: User) -> None:
+    before = await db(_somebody_waits, alice)
+    granted = await db(ticket, channel)
+    async with greeted(server, granted) as socket:
+        mine = await db(_ask, granted["conversation"])
+        first = await socket.until("queue")
+        assert (first["ticket"], first["place"], "wait" in first) == (mine, 2, False)
+        await db(_claim, before.pk, bob)
+        assert (await socket.until("queue"))["place"] == 1
+        urgent = await db(_somebody_waits, alice, priority=Priority.URGENT)
+        assert (await socket.until("queue"))["place"] == 2
+        await db(_claim, urgent.pk, bob)
+        assert (await socket.until("queue"))["place"] == 1
+        await db(_claim, UUID(mine), bob)
+        await socket.until("handoff.joined")
+        seen = len(socket.frames)
+        for _ in range(3):
+            await socket.quiet()
+        assert not [frame for frame in socket.frames[seen:] if frame["type"] == "queue"]
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_page_that_comes_back_is_told_soon_after_its_welcome(
+    server: str, channel: NewChannel, bob: User, alice: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rollcall, "ROUND_SECONDS", 600.0)  # not by the round
+    granted = await db(ticket, channel)
+    await db(_claimed_after_minutes, alice, bob, 3)
+    mine = await db(_ask, granted["conversation"])
+    async with greeted(server, granted) as socket:
+        told = await socket.until("queue")
+    assert (told["ticket"], told["place"], told["wait"]) == (mine, 1, {"min": 3, "max": 3})
+
+
+def _claimed_after_minutes(customer: Customer, agent: User, minutes: int) -> None:
+    for _ in range(3):
+        asked = _somebody_waits(customer)
+        handoff.claim(asked.pk, agent=agent)
+        claimed = Ticket.objects.get(pk=asked.pk)
+        assert claimed.claimed_at is not None
+        Ticket.objects.filter(pk=asked.pk).update(waiting_since=claimed.claimed_at - timedelta(minutes=minutes))
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_who_does_not_wait_is_told_nothing(server: str, channel: NewChannel, alice: Customer) -> None:
+    await db(_somebody_waits, alice)
+    granted = await db(ticket, channel)
+    async with greeted(server, granted) as socket:
+        for _ in range(4):
+            assert await socket.quiet() == []
+    assert await db(Conversation.objects.count) == 2
