@@ -297,8 +297,18 @@ MODEL_DEADLINE_SECONDS = env.float("SUPPORTBOT_MODEL_DEADLINE_SECONDS", default=
 TURNS_PER_PROCESS = env.int("SUPPORTBOT_TURNS_PER_PROCESS", default=200)
 
 # --- Mail goes to files until a server is named.
-if env.str("EMAIL_URL", default=""):
-    vars().update(env.email("EMAIL_URL"))
+EMAIL_URL = env.str("EMAIL_URL", default="")
+if EMAIL_URL:
+    try:
+        _mail = env.email_url_config(EMAIL_URL)
+    except (ValueError, ImproperlyConfigured):
+        _mail = {}
+    if not _mail.get("EMAIL_HOST") and _mail.get("EMAIL_BACKEND") in (None, env.EMAIL_SCHEMES["smtp"]):
+        raise ImproperlyConfigured(  # without its words: they might hold the password
+            "EMAIL_URL is not a readable address: write it like smtp+tls://user:password@mail.example.com:587, "
+            "with other signs than letters and digits in the password percent-encoded."
+        )
+    vars().update(_mail)
 else:
     EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
     EMAIL_FILE_PATH = str(DATA_DIR / "mail")
