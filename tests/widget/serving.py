@@ -39,6 +39,7 @@ def served(**options: Any) -> Iterator[Served]:
     config = uvicorn.Config(
         "supportbot.asgi:application",
         port=port,
+        http="supportbot.httpserver:Plainspoken",
         lifespan="off",
         ws_max_size=262_144,
         log_level="warning",
