@@ -4,21 +4,40 @@ Web processes end with their module: any that runs may take any turn.
 """
 
 from collections.abc import AsyncIterator, Iterator
+from urllib.request import ProxyHandler, Request, build_opener
 
 import pytest
 import redis
 
 from supportbot.embedded.ports import free_port
+from supportbot.embedded.waiting import wait_for_page
 from tests.embedded.instance import open_to_postgres
-from tests.flows.house import House, Web, built, web
+from tests.flows.house import STOREFRONT, House, Web, built, web
 from tests.flows.people import Visitor
 from tests.modelserver import ModelServer
+
+JSON = {"Content-Type": "application/json"}
 
 
 @pytest.fixture(scope="session")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     with built(open_to_postgres(tmp_path_factory.mktemp("house"))) as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def shop_and_worker(house: House) -> Iterator[None]:
+    """The demo shop as it was seeded, and what carries actions to it."""
+    shop, worker = house.shop(), house.child("worker")
+    shop.start()
+    worker.start()
+    try:
+        wait_for_page(f"{STOREFRONT}/api/customers", shop)
+        build_opener(ProxyHandler({})).open(Request(f"{STOREFRONT}/api/reset", b"{}", JSON), timeout=10).close()
+        yield
+    finally:
+        worker.stop()
+        shop.stop()
 
 
 @pytest.fixture(scope="session")
