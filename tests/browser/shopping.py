@@ -1,0 +1,93 @@
+"""A customer at the demo shop's storefront: signs in by a click, and talks to the chat in its page."""
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+from urllib.request import ProxyHandler, Request, build_opener
+
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.conftest import check_for_everybody
+
+# The worker, the shop and the outbox between them, on a machine that is busy with other tests.
+PATIENCE_MILLISECONDS = 30_000
+
+
+@dataclass
+class Shopper:
+    page: Page
+    demo: dict[str, Any]
+
+    def be(self, name: str) -> None:
+        """Sign in as a customer of the demo, the way a newcomer does."""
+        self.page.goto(f"{self.demo['urls']['storefront']}sign-in")
+        self.page.get_by_role("button", name=name).click()
+        expect(self.page.get_by_role("complementary").first).to_contain_text(name)
+
+    def open_chat(self) -> None:
+        self.page.get_by_role("button", name=re.compile("^(Open chat|Chat öffnen)")).click()
+        expect(self.composer).to_be_focused()
+
+    def say(self, text: str) -> None:
+        self.composer.fill(text)
+        self.composer.press("Enter")
+
+    def ask(self, text: str) -> Locator:
+        """Say something and return the assistant's next words, once they are whole."""
+        before = self.answers.count()
+        self.say(text)
+        answer = self.answers.nth(before)
+        expect(answer.locator(".tools")).to_be_visible(timeout=PATIENCE_MILLISECONDS)
+        return answer
+
+    @property
+    def chat(self) -> Locator:
+        return self.page.get_by_role("dialog", name="Wrenfell")
+
+    @property
+    def composer(self) -> Locator:
+        return self.chat.get_by_role("textbox")
+
+    @property
+    def answers(self) -> Locator:
+        return self.chat.locator(".m.bot")
+
+    def card(self, title: str) -> Locator:
+        return self.chat.get_by_role("group", name=title, exact=True).last
+
+    def check(self) -> None:
+        """Hold the page, as it stands, to the rules for everybody; then go on in the size it had."""
+        size = self.page.viewport_size
+        check_for_everybody(self.page)
+        assert size is not None
+        self.page.set_viewport_size(size)
+        self.page.emulate_media(color_scheme="light", reduced_motion="no-preference")
+
+    # --- What a script beside the browser asks.
+
+    def paid_back(self, order: str) -> list[dict[str, Any]]:
+        """Return what the shop's books say was paid back of an order."""
+        refunds = call(f"{self.demo['urls']['shop']}/api/ledger")["refunds"]
+        return [refund for refund in refunds if refund["order"] == order]
+
+    def changed(self, order: str) -> list[dict[str, Any]]:
+        changes = call(f"{self.demo['urls']['shop']}/api/ledger")["changes"]
+        return [change for change in changes if change["order"] == order]
+
+    def misbehave(self, **faults: int) -> None:
+        call(f"{self.demo['urls']['shop']}/api/faults", faults)
+
+    def approve_as_the_lead(self, order: str) -> None:
+        """Decide by the key that acts as the team lead, who is somebody else than whoever asked."""
+        requests, key = f"{self.demo['urls']['base']}/api/v1/action-requests", self.demo["api_key"]
+        waiting = call(f"{requests}?state=awaiting_approval", key=key)["results"]
+        [request] = [one for one in waiting if one["arguments"]["order_id"] == order]
+        call(f"{requests}/{request['id']}/approve", {"digest": request["digest"]}, key=key)
+
+
+def call(address: str, body: dict[str, Any] | None = None, *, key: str = "") -> Any:
+    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
+    data = None if body is None else json.dumps(body).encode()
+    with build_opener(ProxyHandler({})).open(Request(address, data, headers), timeout=30) as answer:
+        return json.load(answer)

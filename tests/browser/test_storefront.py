@@ -1,0 +1,183 @@
+"""The demo shop's storefront in a real browser, on the whole product: from a question to a receipt.
+
+Every customer here keeps to orders of their own, so that the tests may share one shop in any order.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.shopping import PATIENCE_MILLISECONDS, Shopper
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def shopper(new_page: Callable[..., Page], demo: dict[str, Any]) -> Shopper:
+    return Shopper(new_page(viewport={"width": 1280, "height": 900}), demo)
+
+
+def test_from_a_question_to_a_receipt(shopper: Shopper) -> None:
+    shopper.be("Mara Lindner")
+    shopper.check()
+    shopper.open_chat()
+    shopper.check()
+
+    answer = shopper.ask("How long do I have to return something?")
+    expect(answer).to_contain_text("60 days")
+    answer.get_by_role("button", name="1 source").click()
+    expect(answer.get_by_role("blockquote")).to_contain_text("60 days")
+    shopper.check()
+    with shopper.page.context.expect_page() as opened:
+        answer.get_by_role("link").click()
+    expect(opened.value.locator("#passage")).to_contain_text("60 days")
+    opened.value.close()
+
+    shopper.say("I would like a refund for order WF-20404, it arrived damaged")
+    card = shopper.card("Refund €54.00")
+    expect(card).to_contain_text("Nothing happens until you confirm")
+    shopper.check()
+    assert shopper.paid_back("WF-20404") == []
+    card.get_by_role("button", name="Refund €54.00").click()
+    expect(card).to_contain_text("RF-", timeout=PATIENCE_MILLISECONDS)
+    expect(card).to_contain_text("Visa ending 4417")
+    shopper.check()
+    [refund] = shopper.paid_back("WF-20404")
+
+    shopper.page.reload()
+    expect(shopper.card("Refund €54.00")).to_contain_text(refund["reference"])
+    shopper.page.get_by_role("link", name="Ledger", exact=True).click()
+    entry = shopper.page.get_by_role("listitem").filter(has_text="WF-20404")
+    expect(entry).to_have_count(1)
+    expect(entry).to_contain_text(refund["key"])
+    shopper.page.get_by_role("link", name="Your orders").click()
+    expect(shopper.page.get_by_role("article", name="WF-20404")).to_contain_text("Everything has been refunded")
+
+
+def test_what_is_not_theirs_and_what_is_too_late(shopper: Shopper) -> None:
+    shopper.be("Priya Raman")
+    shopper.open_chat()
+    answer = shopper.ask("Please refund order WF-20404, it arrived damaged")
+    expect(answer).to_contain_text("There is no order WF-20404 in your account.")
+    shopper.check()
+    shopper.be("Mara Lindner")
+    shopper.open_chat()
+    expect(shopper.chat).not_to_contain_text("in your account")
+    answer = shopper.ask("Please refund order WF-20262, it does not fit")
+    expect(answer).to_contain_text("more than 60 days ago")
+    shopper.check()
+    assert shopper.paid_back("WF-20262") == []
+
+
+def test_an_amount_that_a_person_approves(shopper: Shopper) -> None:
+    shopper.be("Léa Martin")
+    shopper.open_chat()
+    shopper.say("I would like a refund for order WF-20425, it does not fit")
+    card = shopper.card("Refund €219.00")
+    card.get_by_role("button", name="Refund €219.00").click()
+    expect(card).to_contain_text("A colleague checks it")
+    shopper.check()
+    assert shopper.paid_back("WF-20425") == []
+
+    shopper.approve_as_the_lead("WF-20425")
+    expect(card).to_contain_text("RF-", timeout=PATIENCE_MILLISECONDS)
+    [refund] = shopper.paid_back("WF-20425")
+    assert refund["amount"] == "219.00"
+    shopper.check()
+
+
+def test_a_lost_reply_pays_once(shopper: Shopper) -> None:
+    shopper.be("Tom Okafor")
+    shopper.open_chat()
+    shopper.say("I would like a refund for order WF-20410, a pole is broken")
+    card = shopper.card("Refund €79.00")
+    expect(card).to_be_visible(timeout=PATIENCE_MILLISECONDS)
+    shopper.misbehave(drop_reply=1)
+    card.get_by_role("button", name="Refund €79.00").click()
+    expect(card).to_contain_text("RF-", timeout=PATIENCE_MILLISECONDS)
+    assert len(shopper.paid_back("WF-20410")) == 1
+
+
+def test_signing_out_takes_the_chat_along(shopper: Shopper) -> None:
+    shopper.be("Samir Haddad")
+    shopper.open_chat()
+    shopper.ask("How long do I have to return something?")
+    shopper.page.get_by_role("button", name="Sign out").click()
+    expect(shopper.page.get_by_text("You are a visitor.")).to_be_visible()
+    shopper.open_chat()
+    expect(shopper.chat).not_to_contain_text("How long do I have")
+    shopper.be("Samir Haddad")
+    shopper.open_chat()
+    expect(shopper.chat).not_to_contain_text("How long do I have")
+
+
+def test_an_order_is_asked_about_by_a_button(shopper: Shopper) -> None:
+    shopper.be("Élodie Garnier")
+    order = shopper.page.get_by_role("article", name="WF-20414")
+    order.get_by_role("button").click()
+    expect(shopper.composer).to_have_value(re.compile("WF-20414"))
+
+
+def test_the_ledger_keeps_itself_up_to_date(shopper: Shopper) -> None:
+    page = shopper.page
+    page.goto(f"{shopper.demo['urls']['storefront']}ledger")
+    expect(page.get_by_text("keeps itself up to date")).to_be_visible()
+    typed = page.get_by_label("Seconds to wait before each call")
+    typed.fill("7")
+    shopper.misbehave(fail_next=3)
+    try:
+        expect(page.get_by_text("3 calls to fail")).to_be_visible()
+        expect(typed).to_have_value("7")
+        expect(typed).to_be_focused()
+        typed.fill("a while")
+        page.get_by_role("button", name="Set these faults").click()
+        expect(typed).to_have_accessible_description(re.compile("number"))
+        shopper.check()
+    finally:
+        shopper.misbehave()
+
+
+def test_the_reader_hears_that_the_platform_is_away(shopper: Shopper) -> None:
+    shopper.page.route("**/widget/v1.js", lambda route: route.abort())
+    shopper.be("Felix Brenner")
+    expect(shopper.page.get_by_role("status").get_by_text("chat")).to_be_visible()
+    expect(shopper.page.get_by_role("article").first.get_by_role("button")).to_have_count(0)
+    shopper.check()
+
+
+def test_the_shop_works_without_scripts(new_page: Callable[..., Page], demo: dict[str, Any]) -> None:
+    shopper = Shopper(new_page(java_script_enabled=False), demo)
+    shopper.be("Élodie Garnier")
+    page = shopper.page
+    expect(page.get_by_text("The chat needs JavaScript.")).to_be_visible()
+    expect(page.get_by_role("article", name="WF-20361")).to_contain_text("€468.00")
+    page.get_by_role("link", name="Ledger", exact=True).click()
+    page.get_by_label("Calls to fail").fill("0")
+    page.get_by_role("button", name="Set these faults").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Ledger")
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_text("You are a visitor.")).to_be_visible()
+
+
+@pytest.mark.parametrize("path", ["", "sign-in", "ledger", "nothing"])
+def test_every_page_is_for_everybody(shopper: Shopper, path: str) -> None:
+    shopper.page.goto(f"{shopper.demo['urls']['storefront']}{path}")
+    expect(shopper.page.get_by_role("button", name="Open chat")).to_be_visible()
+    shopper.check()
+
+
+def test_the_storefront_is_walked_by_keyboard(shopper: Shopper) -> None:
+    page = shopper.page
+    page.goto(shopper.demo["urls"]["storefront"])
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_in_viewport()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Be a customer", exact=True)).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Who would you like to be?")
+    page.get_by_role("button", name="Be Mara Lindner").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your orders")
