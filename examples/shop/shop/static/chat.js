@@ -1,6 +1,7 @@
 // Tells the chat who is signed in here, and the reader when the chat cannot be reached.
 "use strict";
 {
+  document.documentElement.classList.add("scripted");
   const { customer, csrf, tokenUrl } = document.currentScript.dataset;
   const LAST_CUSTOMER = "wrenfell.customer";
   const PATIENCE_MILLISECONDS = 8000;
