@@ -7,7 +7,7 @@ is sent again; a result is written only by the attempt that still holds the leas
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import Final, TypeGuard
 from uuid import UUID
 
 from django.db import transaction
@@ -125,9 +125,19 @@ def _send(shop: Merchant, attempt: Attempt, *, was_sent: bool) -> Found:
     outcome = shop.run(call, idempotency_key=str(request.pk))
     if isinstance(outcome, Unclear):
         return _by_key(shop, request, outcome)
-    # A no to this attempt says nothing of an earlier one; the key knows of both.
-    is_no = isinstance(outcome, DidNot) and outcome.is_final
-    return _by_key(shop, request, Unclear("refused", was_answered=True)) if is_no and was_sent else outcome
+    return _checked(shop, request, outcome, was_sent=was_sent) if _is_no(outcome) else outcome
+
+
+def _is_no(outcome: Found) -> TypeGuard[DidNot]:
+    return isinstance(outcome, DidNot) and outcome.is_final
+
+
+def _checked(shop: Merchant, request: ActionRequest, refusal: DidNot, *, was_sent: bool) -> Found:
+    """Ask by key before a no is believed: an earlier attempt, or work done before a gateway said no, shows there."""
+    found = shop.find(str(request.pk))
+    if isinstance(found, Happened | DidNot):
+        return found
+    return Unclear("refused", was_answered=True) if was_sent else refusal
 
 
 @transaction.atomic

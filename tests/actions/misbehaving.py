@@ -28,7 +28,7 @@ class Misbehaving:
 
     def _answer(self, caller: socket.socket) -> None:
         try:
-            self.heard.append(_request(caller))
+            self.heard.append(read_request(caller))
             if not self.pause:
                 caller.sendall(self.answer)
                 return
@@ -40,7 +40,7 @@ class Misbehaving:
             return
 
 
-def _request(caller: socket.socket) -> bytes:
+def read_request(caller: socket.socket) -> bytes:
     """Return the whole request: a connection closed over unread bytes is reset, and takes the answer with it."""
     heard = b""
     while b"\r\n\r\n" not in heard and (more := caller.recv(65_536)):
