@@ -38,7 +38,7 @@ def build_context(claim: Claim) -> TurnContext:
     conversation = Conversation.objects.select_related("customer", "workspace").get(pk=claim.conversation_id)
     messages, waiting = _heard(conversation, claim)
     question = normalised("\n".join(message.text for message in waiting))
-    language = detect(question, base_language(conversation.locale))
+    language = _language(question, messages, base_language(conversation.locale))
     said_before = tuple(
         llm.ChatMessage(_ROLES[Source(message.source)], normalised(message.text))  # type: ignore[arg-type]  # a Role
         for message in (*messages, *waiting)
@@ -67,6 +67,12 @@ def build_context(claim: Claim) -> TurnContext:
     )
     said = tuple(message.text for message in (*messages, *waiting) if message.source == Source.CUSTOMER)
     return TurnContext(replace(request, nearness=nearness_of(request)), found.passages, language, said)
+
+
+def _language(question: str, messages: Sequence[Message], fallback: str) -> str:
+    """Return the language of a question; of a bare order number or a "WF-1042", the one spoken so far."""
+    said = (message.text for message in messages if message.source == Source.CUSTOMER)
+    return detect(question, detect(normalised("\n".join(said)), fallback))
 
 
 def _heard(conversation: Conversation, claim: Claim) -> tuple[list[Message], list[Message]]:

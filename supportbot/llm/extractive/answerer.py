@@ -4,6 +4,7 @@ Whether there is an answer at all was decided by search (`is_answerable`). What 
 quotation (`wishes`): it is called for as a model would call for it.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -52,13 +53,13 @@ def reply_to(request: ModelRequest) -> Reply:
 def pieces(text: str) -> Iterator[str]:
     """Yield `text` in small pieces that end between words."""
     piece = ""
-    for word in text.split(" "):
-        piece = f"{piece}{word} "
+    for word in re.findall(r"\S+\s*", text):
+        piece += word
         if len(piece) >= PIECE_CHARACTERS:
             yield piece
             piece = ""
-    if piece.strip():
-        yield piece[:-1]
+    if piece:
+        yield piece
 
 
 def _asks_for_a_person(request: ModelRequest) -> bool:

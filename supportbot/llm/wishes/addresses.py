@@ -9,20 +9,21 @@ from typing import Final
 
 from supportbot.llm.wishes.wordlists import word_set
 
-_NAME: Final = r"[^\W\d_][\w.'’ß-]*"
+_NAME: Final = r"[^\W\d_][\w.'’ß-]{0,40}"  # bounded, like all that repeats here: a wall of letters costs nothing
 _NUMBER: Final = r"\d{1,4}(?:\s?[a-zA-Z](?![\w.]))?(?:\s?[-/]\s?\d{1,4}[a-zA-Z]?)?"
 _EUROPEAN: Final = re.compile(
-    rf"(?P<street>{_NAME}(?:\s{_NAME}){{0,5}})\s(?P<number>{_NUMBER})(?P<between>[,;\n\s]+(?:[^,;\n]{{2,60}}[,;\n]\s*)?)"
+    rf"(?<!\w)(?P<street>{_NAME}(?:\s{_NAME}){{0,5}})\s(?P<number>{_NUMBER})(?P<between>[,;\n\s]+(?:[^,;\n]{{2,60}}[,;\n]\s*)?)"
     rf"(?:(?:D|DE|A|AT|CH|F|FR|NL|I|IT)[-\s])?(?P<code>\d{{4,5}})\s+(?P<city>{_NAME}(?:[\s-]{_NAME}){{0,4}})",
 )
 _BRITISH: Final = re.compile(
-    rf"(?P<number>{_NUMBER})\s(?P<street>{_NAME}(?:\s{_NAME}){{0,4}})(?P<between>[,;\n]\s*(?:[^,;\n]{{2,60}}[,;\n]\s*)??)"
+    rf"(?<!\w)(?P<number>{_NUMBER})\s(?P<street>{_NAME}(?:\s{_NAME}){{0,4}})(?P<between>[,;\n]\s*(?:[^,;\n]{{2,60}}[,;\n]\s*)??)"
     rf"(?P<city>{_NAME}(?:\s{_NAME}){{0,3}}),?\s+"
     r"(?P<code>[A-Z]{1,2}\d[A-Z\d]?\s?\d[A-Z]{2}|(?:[A-Z]{2}\s)?\d{5}(?:-\d{4})?)\b",
     re.IGNORECASE,
 )
 _STREET_ONLY: Final = re.compile(
-    rf"(?P<street>(?:{_NAME}\s){{0,3}}(?:{_NAME}(?:str(?:aße|asse|\.)?|weg|gasse|platz|allee|ring|ufer|damm|steig|hof)"
+    rf"(?<!\w)(?P<street>(?:{_NAME}\s){{0,3}}(?:{_NAME}(?:str(?:aße|asse|\.)?|weg|gasse|platz|allee|ring|ufer|damm"
+    rf"|steig|hof)"
     rf"|(?:straße|strasse|weg|platz|allee|gasse)))\s(?P<number>{_NUMBER})\b"
     rf"|(?P<left>{_NUMBER})\s(?P<right>(?:{_NAME}\s){{1,3}}(?:street|st|road|rd|avenue|ave|lane|ln|drive|close|court"
     rf"|way))\b",

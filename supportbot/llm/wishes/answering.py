@@ -11,7 +11,7 @@ import orjson
 
 from supportbot.llm.types import ModelRequest, ToolCall, ToolSpec
 from supportbot.llm.wishes.dialogue import Talk, Wish, talk_of
-from supportbot.llm.wishes.orders import KnownOrder, items_named, lines_of, meant, orders_in
+from supportbot.llm.wishes.orders import KnownOrder, items_named, lines_of, meant, orders_in, states_of
 from supportbot.llm.wishes.phrases import field_name, no_reason, say
 from supportbot.llm.wishes.recognise import wishes_in
 from supportbot.llm.wishes.slots import field_of_kind, fields_of, kind_of, required_by
@@ -94,7 +94,7 @@ class _Planner:
         found = meant(wish.order, wish.about, self._orders or (), wish.previous)
         if wish.order is not None and wish.order.kind == "number" and not found:
             return _Ready(tool.name, {order: wish.order.text})
-        return _Question("" if len(found) == len(self._orders or ()) else lines_of(found))
+        return _Question("" if len(found) == len(self._orders or ()) else states_of(found, self._language))
 
     def _plan_write(self, tool: ToolSpec, wish: Wish) -> _Ready | _Question | _LookUp:
         arguments = dict(wish.values)

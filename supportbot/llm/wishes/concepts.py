@@ -38,7 +38,7 @@ _ROWS: Final[tuple[tuple[str, str], ...]] = (
         r"refund\w*|re-?imburs\w*|money[ -]?back(?! guarantee)|(?:money|cash|payment|cost|costs|amount"
         r"|price) (?:\w+ ){0,3}back"
         r"|pay(?:ing)? (?:\w+ ){0,4}?back|(?:give|return|get|want|have)(?:ing)? (?:me |us )?(?:back )?my money"
-        r"|\w*erstatt\w*|rück(?:zahl|buch|überweis)\w*|zurück(?:zu)?(?:zahl|buch|überweis|gezahlt)\w*"
+        r"|\w{0,20}erstatt\w*|rück(?:zahl|buch|überweis)\w*|zurück(?:zu)?(?:zahl|buch|überweis|gezahlt)\w*"
         r"|(?:geld|betrag|kaufpreis|euro|eur|€)\b[^.?!;]{0,40}?\b(?:zurück(?!send|schick|geschick|gesend)\w*"
         r"|wieder(?:haben|bekommen)?)"
         r"|geld-?zurück|zahl\w* (?:\w+ ){0,9}?zurück|überweis\w* (?:\w+ ){0,9}?zurück",
@@ -50,7 +50,7 @@ _ROWS: Final[tuple[tuple[str, str], ...]] = (
     ("STOP", r"stop|stopp\w*|halt|intercept|aufhalt\w*|aufzuhalten|anhalt\w*|anzuhalten|zurückhalt\w*"),
     (
         "ADDRESS",
-        r"\w*addres+\w*|adress|\w*adress(?:e|en|daten)|\w*anschrift\w*|where (?:(?:my|the|it|that"
+        r"\w{0,20}address?\w*|adress|\w{0,20}adress(?:e|en|daten)|\w{0,20}anschrift\w*|where (?:(?:my|the|it|that"
         r"|this) )?(?:\w+ ){0,2}?"
         r"(?:is|gets?|will be|should be|goes?) (?:delivered|sent|shipped|going)",
     ),

@@ -14,15 +14,16 @@ from supportbot.llm.extractive.person import accepts
 from supportbot.llm.types import ModelRequest, ToolSpec
 from supportbot.llm.wishes.orders import OrderRef
 from supportbot.llm.wishes.phrases import Phrase, phrase_in
-from supportbot.llm.wishes.recognise import Heard, wishes_in
-from supportbot.llm.wishes.slots import Given, field_of_kind, given_by
+from supportbot.llm.wishes.recognise import READ_MOST, WISHES_MOST, Heard, wishes_in
+from supportbot.llm.wishes.slots import Given, Kind, field_of_kind, fields_of, given_by, kind_of, required_by
 from supportbot.llm.wishes.values import order_numbers_in
 
-_ASKS: Final[dict[Phrase, str]] = {
+# The kind of field that a question of ours was about; None where it named one by its own name.
+_ASKS: Final[dict[Phrase, Kind | None]] = {
     "which_order": "order", "which_of_these": "order", "order_number": "order", "amount": "amount",
-    "address": "address",
-    "address_part": "address", "which_item": "items", "other": "text", "choice": "choice",
+    "address": "address", "address_part": "address", "which_item": "items", "other": None, "choice": None,
 }  # fmt: skip
+_PLAIN_KINDS: Final = frozenset({"choice", "count", "pattern", "text"})
 _GIVES_UP: Final = re.compile(
     r"(?:ok(?:ay)?|no|nein|oh|actually|well|ach|na|then|dann|please|bitte|sorry|[\s,.!])*"
     r"(?:no(?: thanks?| thank you)?|never ?mind|forget (?:it|about it|that)|leave it|drop it|stop|cancel that"
@@ -100,7 +101,7 @@ class Talk:
 
     def hear(self, text: str) -> None:
         """Take in a message of the customer."""
-        self.answers, self.is_moved = None, False
+        self.answers, self.is_moved, text = None, False, text[:READ_MOST]
         heard = [] if self._gives_up(text) else wishes_in(text, self.tools)
         if heard:
             self._begin(heard, text)
@@ -133,7 +134,7 @@ class Talk:
             if wish.order is None and self.spoken_of and _POINTS_BACK.search(entry.clause):
                 wish = replace(wish, order=OrderRef("number", self.spoken_of, is_whole="-" in self.spoken_of))
             wishes += _one_for_each_number(wish, tool, entry)
-        self.open, self.is_moved, self._idle = wishes, True, 0
+        self.open, self.is_moved, self._idle = wishes[:WISHES_MOST], True, 0
 
     def _go_on(self, text: str) -> None:
         if _GIVES_UP.fullmatch(text.strip()):
@@ -151,20 +152,25 @@ class Talk:
 
     def _waiting(self) -> int:
         """Return the place of the wish that our question was about: the first that lacks what was asked."""
-        kind = _ASKS.get(self.asked, "") if self.asked else ""
-        for place, wish in enumerate(self.open):
-            if kind == "order" and wish.order is None:
-                return place
-            name = field_of_kind(self.tool(wish.action), kind) if kind else ""  # type: ignore[arg-type]  # a Kind
-            if name and kind != "order" and (kind == "address" or name not in wish.values):
-                return place
-        return 0
+        lacking = (place for place, wish in enumerate(self.open) if self._asked_field(wish))
+        return next(lacking, 0)
+
+    def _asked_field(self, wish: Wish) -> str:
+        """Return the field of the wish that our question was about, "" if it lacks nothing of the kind."""
+        tool = self.tool(wish.action)
+        if self.asked is None:
+            return ""
+        kind = _ASKS[self.asked]
+        if kind is None:  # no kind of its own: the first one that is missing was asked for
+            missing = (name for name in required_by(tool) if name not in wish.values)
+            return next((name for name in missing if kind_of(name, fields_of(tool)[name]) in _PLAIN_KINDS), "")
+        name = field_of_kind(tool, kind)
+        is_lacking = wish.order is None if kind == "order" else kind == "address" or name not in wish.values
+        return name if is_lacking else ""
 
     def _given(self, wish: Wish, text: str) -> Given:
-        tool = self.tool(wish.action)
-        kind = _ASKS.get(self.asked, "") if self.asked else ""
-        asked = field_of_kind(tool, kind) if kind else ""  # type: ignore[arg-type]  # a Kind
-        given = given_by(tool, text, asked=asked, was_offered=self.asked == "which_of_these")
+        was_offered = self.asked == "which_of_these"
+        given = given_by(self.tool(wish.action), text, asked=self._asked_field(wish), was_offered=was_offered)
         reasons = {"reason"} & given.values.keys()
         if reasons and ("reason" in wish.values or given.order is None):
             return replace(given, values={name: value for name, value in given.values.items() if name != "reason"})

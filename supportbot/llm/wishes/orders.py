@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 from supportbot.llm.extractive.words import STOP_WORDS, likeness, stem, words
 from supportbot.llm.types import ChatMessage
 from supportbot.llm.wishes.goods import same_goods
+from supportbot.llm.wishes.phrases import date_name
 from supportbot.llm.wishes.values import order_numbers_in
 
 OFFERED: Final = 5
@@ -147,6 +148,18 @@ def _speaks_of(about: Sequence[str], name: str) -> bool:
     ) or any(same_goods(word, " ".join(words(name))) for word in about)
 
 
+def states_of(orders: Sequence[KnownOrder], language: str) -> str:
+    """Return where some orders are, a line each, every value of it from the look-up."""
+    return "\n".join(f"- {_line(order)}{_dates(order, language)}" for order in orders[:OFFERED])
+
+
+def _dates(order: KnownOrder, language: str) -> str:
+    found = [
+        (date_name(name, language), order.told.get(name)) for name in ("shipped_at", "delivered_at", "expected_on")
+    ]
+    return "".join(f" · {name} {value}" for name, value in found if value)
+
+
 def lines_of(orders: Sequence[KnownOrder]) -> str:
     """Return a list to choose from, every word of it from the look-up."""
     return "\n".join(f"- {_line(order)}" for order in orders[:OFFERED])
@@ -159,4 +172,4 @@ def _line(order: KnownOrder) -> str:
         order.status,
         str(order.told.get("total", "")),
     ]
-    return " | ".join(part for part in parts if part.strip(": "))
+    return " · ".join(part for part in parts if part.strip(": "))

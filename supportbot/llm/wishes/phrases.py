@@ -58,6 +58,10 @@ _FIELDS: Final[dict[str, dict[str, str]]] = {
         "city": "der Ort", "name": "der Name", "country": "das Land", "reason": "Grund",
     },
 }  # fmt: skip
+_DATES: Final[dict[str, dict[str, str]]] = {
+    "en": {"shipped_at": "sent on", "delivered_at": "delivered on", "expected_on": "expected on"},
+    "de": {"shipped_at": "verschickt am", "delivered_at": "zugestellt am", "expected_on": "erwartet am"},
+}
 _NO_REASON: Final = {"en": "No reason given", "de": "Kein Grund angegeben"}
 # What the assistant says when a card stands or a wish was turned down (`assistant.texts`, `actions.reasons`) is known
 # by not being one of ours.
@@ -77,6 +81,11 @@ def field_name(name: str, language: str) -> str:
     """Return how a question calls a field of an action."""
     names: Mapping[str, str] = _FIELDS.get(language, _FIELDS["en"])
     return names.get(name, name.replace("_", " "))
+
+
+def date_name(name: str, language: str) -> str:
+    """Return the words before a date of an order."""
+    return _DATES.get(language, _DATES["en"])[name]
 
 
 def no_reason(language: str) -> str:

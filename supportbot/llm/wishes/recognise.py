@@ -23,6 +23,10 @@ _OWN: Final = re.compile(
     r"|i (?:\w+ )?(?:ordered|bought)|bestellt habe|gekauft habe)\b",
     re.IGNORECASE,
 )
+# Nobody wishes at the end of a long text only; and what is read costs time.
+READ_MOST: Final = 1_500
+_CUTS_MOST: Final = 6
+WISHES_MOST: Final = 8
 _SHORT_WORDS: Final = 7
 _NEARLY_ALL: Final = 0.85
 _POINTS: Final = re.compile(r"\b(?:it|them|this|that|these|those|es|sie|ihn|das|diese\w*)\b", re.IGNORECASE)
@@ -53,7 +57,7 @@ class Heard:
 
 def wishes_in(text: str, tools: Sequence[ToolSpec]) -> list[Heard]:
     """Return the actions a message asks for, in the order of its words; none where it asks, denies or reports."""
-    placed = with_place(text)
+    placed = with_place(text[:READ_MOST])
     changing = [tool for tool in tools if not tool.is_read]
     heard = _heard_in(_pieces(placed, tools), tools) or _heard_in(sentences_of(placed), changing)
     if not heard and PLACE in placed:  # an address is often given apart from what it is for
@@ -61,7 +65,7 @@ def wishes_in(text: str, tools: Sequence[ToolSpec]) -> list[Heard]:
     reads = {tool.name for tool in tools if tool.is_read}
     if any(topic.action not in reads for topic, _ in heard):  # the card comes first, and it ends the turn
         heard = [(topic, clause) for topic, clause in heard if topic.action not in reads]
-    kept = _without_echoes(heard, tools)
+    kept = _without_echoes(heard, tools)[:WISHES_MOST]
     return [
         Heard(topic.action, clause.text, clause.start, _words_for(place, kept, text))
         for place, (topic, clause) in enumerate(kept)
@@ -78,7 +82,8 @@ def _pieces(text: str, tools: Sequence[ToolSpec]) -> list[Clause]:
     """Return the clauses, one with two wishes in it parted at its "and"."""
     pieces: list[Clause] = []
     for clause in clauses_of(text):
-        cuts = [match for match in _JOIN.finditer(clause.text) if _parts_wishes(clause.text, match, tools)]
+        joints = list(_JOIN.finditer(clause.text))[:_CUTS_MOST]
+        cuts = [joint for joint in joints if _parts_wishes(clause.text, joint, tools)]
         start = 0
         for begin, following in [*((cut.start(), cut.end()) for cut in cuts), (len(clause.text),) * 2]:
             piece = clause.text[start:begin]

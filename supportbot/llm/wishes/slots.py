@@ -50,7 +50,9 @@ def fields_of(tool: ToolSpec) -> dict[str, Mapping[str, Any]]:
 
 
 def required_by(tool: ToolSpec) -> list[str]:
-    return list(tool.parameters.get("required", ()))
+    """Return the fields that a call cannot do without, in the order of the schema."""
+    required = set(tool.parameters.get("required", ()))
+    return [name for name in fields_of(tool) if name in required]
 
 
 def kind_of(name: str, schema: Mapping[str, Any]) -> Kind:

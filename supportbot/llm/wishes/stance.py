@@ -87,7 +87,8 @@ _ASKS_WHETHER: Final = re.compile(
     re.IGNORECASE,
 )
 _ASKS_FOR_IT: Final = re.compile(
-    r"^(?:requesting|asking for|request for)\b|\b(?:hereby|hiermit)\b"
+    r"\bwondering (?:if|whether) (?:you|i|we) (?:can|could|might|may)\b|^(?:requesting|asking for|request for)\b"
+    r"|\b(?:hereby|hiermit)\b"
     r"|^(?:can|could|may) i (?:please )?(?:have|get|request|ask for|claim) (?=.*\b(?:my|this|these|the|it)\b)"
     r"|\b(?:i|we)(?:'?d| would)? (?:\w+ ){0,2}?(?:want|wanna|need|like|demand|require|request|insist|ask for|claim"
     r"|prefer|expect|wish|hope|must|have to)\b|\b(?:i'm|i am|we are|im) (?:\w+ )?(?:looking|trying|asking|after|hoping"

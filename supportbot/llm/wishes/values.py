@@ -25,7 +25,11 @@ _NO_PREFIX: Final = word_set(
     "eur usd gbp chf size in gr nach to bis ab von at am top vor um am post plz tel fax iso en din since year"
 )
 _CURRENCY: Final = r"(?:€|\$|£|eur(?:os?)?|usd|gbp|chf|dollars?|bucks|pounds?|quid|franken|francs?|cents?)"
-_FIGURE: Final = r"[-+−]?[\w][\w.,'’_]*"
+_SPELT: Final = (
+    r"(?:five|ten|twelve|twenty|thirty|forty|fifty|sixty|hundred|fünf|zehn|zwölf|zwanzig|dreißig|vierzig|fünfzig"
+    r"|sechzig|hundert)"
+)
+_FIGURE: Final = rf"(?:[-+−]?\d[\w.,'’_]{{0,20}}|{_SPELT}\b)"
 _AMOUNT: Final = re.compile(
     rf"(?<![\w])(?:(?P<before>€|\$|£|eur|usd|gbp|chf)\s?(?P<left>{_FIGURE})"
     rf"|(?P<right>{_FIGURE})\s?(?P<after>{_CURRENCY})(?!\w))",
@@ -99,18 +103,11 @@ def amounts_in(text: str) -> list[AmountSaid]:
     found = []
     for match in _AMOUNT.finditer(text):
         figure = match["left"] or match["right"] or ""
-        if not any(char.isdigit() for char in figure) and figure.lower() not in _SPELT:
-            continue
         if _SPENT.search(text[: match.start()]) or _SPENT_AFTER.match(text[match.end() :]):
             continue
         is_signed = _SIGNED.search(text[: match.start()]) is not None
         found.append(AmountSaid("" if is_signed else strict_amount(figure), match.start(), match.end()))
     return found
-
-
-_SPELT: Final = word_set(
-    "ten twenty thirty forty fifty sixty hundred zehn zwanzig dreißig vierzig fünfzig sechzig hundert fünf zwölf five"
-)
 
 
 def strict_amount(figure: str) -> str:

@@ -1,0 +1,213 @@
+"""What the built-in answerer fills in, what it asks for, and how it follows a conversation."""
+
+from typing import Any
+
+import pytest
+
+from supportbot.llm.types import ModelRequest
+from supportbot.llm.wishes.addresses import address_in
+from supportbot.llm.wishes.answering import next_step
+from supportbot.llm.wishes.phrases import say
+from supportbot.llm.wishes.values import strict_amount
+from tests.llm.wish_tools import HUMAN, SKIP, Chat, catalogue, order
+
+
+def arguments_of(*texts: str, **changes: Any) -> dict[str, Any]:
+    """Return the arguments of the one call that the last text leads to."""
+    chat = Chat(**changes)
+    for text in texts[:-1]:
+        chat.hear(text)
+    _, [(_, arguments)] = chat.hear(texts[-1])
+    return arguments
+
+
+@pytest.mark.parametrize(
+    ("said", "amount"),
+    [
+        ("20 euros", "20"),
+        ("€12.50", "12.50"),
+        ("12,50 €", "12.50"),
+        ("EUR 7", "7"),
+        ("1.234,50 €", "1234.50"),
+    ],
+)
+def test_an_amount_is_taken_as_it_was_said(said: str, amount: str) -> None:
+    assert arguments_of(f"Please refund {said} for WF-20404")["amount"] == amount
+
+
+@pytest.mark.parametrize(
+    "said", ["1e2 euros", "1_0 euros", "-5 euros", "0 euros", "1.234 €", "twenty euros", "٣٠ €", "half of the money"]
+)
+def test_an_amount_that_is_none_is_asked_for_and_never_made_the_whole(said: str) -> None:
+    chat = Chat()
+    assert chat.hear(f"Please refund {said} for WF-20404") == (say("amount", "en"), [])
+    _, [(_, arguments)] = chat.hear("15")
+    assert (arguments["amount"], arguments["order_id"]) == ("15", "WF-20404")
+
+
+@pytest.mark.parametrize("figure", ["", "1e2", "1_0", "NaN", "-1", "0.00", "1.2345", "12.345", "٣٠"])
+def test_no_amount(figure: str) -> None:
+    assert strict_amount(figure) == ""
+
+
+def test_what_was_paid_is_no_amount_to_refund() -> None:
+    assert "amount" not in arguments_of("I paid 50 euros for WF-20404 and want my money back")
+
+
+def test_items_are_known_by_their_names_in_either_language() -> None:
+    for text in ("Refund the boots from WF-20418", "Bitte die Schuhe aus WF-20418 erstatten"):
+        assert arguments_of(text)["items"] == [{"sku": "CAIRN-41", "quantity": 1}]
+
+
+def test_all_items_of_an_order_are_the_order() -> None:
+    assert "items" not in arguments_of("Please refund the stove")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("Please refund WF-20404, it arrived damaged", "It arrived damaged"),
+        ("Please refund WF-20404", "No reason given"),
+        ("Bitte WF-20404 erstatten", "Kein Grund angegeben"),
+        ("The knob fell off and I want a refund for WF-20404", "The knob fell off"),
+    ],
+)
+def test_a_reason_is_the_customers_own_words(text: str, reason: str) -> None:
+    assert arguments_of(text)["reason"] == reason
+
+
+@pytest.mark.parametrize(
+    "said", ["WF-20404", "wf-20404", "wf20404", "#WF-20404", "order 20404", "Bestellung Nr. 20404", "WF 20404"]
+)
+def test_an_order_number_in_the_forms_people_write(said: str) -> None:
+    assert arguments_of(f"Refund please, {said}")["order_id"] == "WF-20404"
+
+
+def test_a_number_that_is_nobodys_goes_on_as_it_was_written() -> None:
+    assert arguments_of("Refund order 99999 please")["order_id"] == "99999"
+
+
+def test_the_only_order_needs_no_question() -> None:
+    only = [order("WF-1", "2026-11-01", "delivered", ("X", "Thing"))]
+    assert arguments_of("refund please", orders=only)["order_id"] == "WF-1"
+
+
+def test_without_orders_the_look_up_speaks_for_itself() -> None:
+    assert Chat(orders=[]).hear("refund please") == ("", [])
+
+
+def test_without_a_look_up_the_number_is_asked_for() -> None:
+    tools = [tool for tool in catalogue() if not tool.is_read]
+    chat = Chat(tools=tools)
+    assert chat.hear("refund please") == (say("order_number", "en"), [])
+    _, [(_, arguments)] = chat.hear("20404")
+    assert arguments["order_id"] == "20404"
+
+
+@pytest.mark.parametrize(
+    ("answer", "number"),
+    [("the last one", "WF-20444"), ("the second one", "WF-20418"), ("the stove", "WF-20404"), ("20418", "WF-20418")],
+)
+def test_which_order_is_answered_in_many_ways(answer: str, number: str) -> None:
+    chat = Chat()
+    words, calls = chat.hear("I need to cancel an order")
+    assert words.startswith(say("which_of_these", "en")) and "- WF-20418: Cairn" in words and calls == []
+    _, [(name, arguments)] = chat.hear(answer)
+    assert (name, arguments["order_id"]) == ("cancel_order", number)
+
+
+def test_a_question_in_between_does_not_lose_the_wish() -> None:
+    assert arguments_of("I want a refund", "How long does that take?", "ok, it's WF-20404")["order_id"] == "WF-20404"
+
+
+def test_a_correction_changes_what_was_corrected_only() -> None:
+    chat = Chat()
+    chat.hear("Refund 10 euros for WF-20404")
+    _, [(name, arguments)] = chat.hear("no, I meant WF-20418")
+    assert (name, arguments["order_id"], arguments["amount"]) == ("refund_order", "WF-20418", "10")
+
+
+def test_the_other_order_is_the_one_of_two_that_it_was_not() -> None:
+    two = [
+        order("WF-101", "2026-11-01", "delivered", ("X", "Mug")),
+        order("WF-102", "2026-11-02", "delivered", ("Y", "Pan")),
+    ]
+    assert arguments_of("Refund WF-101", "no, the other order", orders=two)["order_id"] == "WF-102"
+
+
+@pytest.mark.parametrize("taken_back", ["never mind", "no thanks", "Nein danke", "hat sich erledigt"])
+def test_a_wish_taken_back_is_forgotten(taken_back: str) -> None:
+    chat = Chat()
+    chat.hear("refund please")
+    words, calls = chat.hear(taken_back)
+    assert words in (say("left_alone", "en"), say("left_alone", "de")) and calls == []
+    assert chat.hear("WF-20404")[1] == []
+
+
+@pytest.mark.parametrize(("text", "phrase"), [("yes", "use_card"), ("ja bitte", "use_card"), ("no", "decline_on_card")])
+def test_words_are_no_click(text: str, phrase: Any) -> None:
+    chat = Chat()
+    chat.hear("Refund WF-20404")
+    words, calls = chat.hear(text)
+    assert words in (say(phrase, "en"), say(phrase, "de")) and calls == []
+
+
+def test_it_is_the_order_last_spoken_of() -> None:
+    assert arguments_of("Where is WF-20444?", "then cancel it please")["order_id"] == "WF-20444"
+
+
+def test_a_visitor_is_asked_to_sign_in() -> None:
+    request = ModelRequest("answer", (), (HUMAN,), catalogue(), question="I want a refund for WF-20404")
+    step = next_step(request, "en")
+    assert step is not None and (step.text, step.calls) == (say("sign_in", "en"), ())
+    about = ModelRequest("answer", (), (HUMAN,), catalogue(), question="How long does a refund take?")
+    assert next_step(about, "en") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("an die Talstraße 8, 79102 Freiburg liefern", ("Talstraße 8", "79102", "Freiburg")),
+        ("to An der Alster 5, 20099 Hamburg please", ("An der Alster 5", "20099", "Hamburg")),
+        ("hauptstr. 12a 10115 berlin", ("hauptstr. 12a", "10115", "berlin")),
+        ("to 12 High Street, Bristol BS1 4QA instead", ("12 High Street", "BS1 4QA", "Bristol")),
+        ("Rosenweg 5, 60311 Frankfurt am Main, bitte", ("Rosenweg 5", "60311", "Frankfurt am Main")),
+    ],
+)
+def test_an_address(text: str, parts: tuple[str, str, str]) -> None:
+    found = address_in(text)
+    assert (found["line1"], found["postal_code"], found["city"]) == parts
+
+
+@pytest.mark.parametrize("text", ["order 20418 in 5 days", "I paid 50 euros", "two boots, size 41", ""])
+def test_no_address(text: str) -> None:
+    assert address_in(text) == {}
+
+
+def test_an_address_with_all_its_parts() -> None:
+    text = "Please change the address of WF-20444 to Mara Lindqvist, Am Markt 3, 3. OG, 50667 Köln, Germany"
+    assert arguments_of(text)["address"] == {
+        "name": "Mara Lindqvist", "line1": "Am Markt 3", "line2": "3. OG", "postal_code": "50667", "city": "Köln",
+        "country": "DE",
+    }  # fmt: skip
+
+
+def test_an_address_may_come_in_pieces() -> None:
+    chat = Chat()
+    assert chat.hear("I need another delivery address for WF-20444")[0] == say("address", "en")
+    assert chat.hear("Rosenweg 5 in Leipzig")[0] == "What is the postal code of the new address?"
+    _, [(_, arguments)] = chat.hear("04109")
+    assert arguments["address"] == {"line1": "Rosenweg 5", "city": "Leipzig", "postal_code": "04109"}
+
+
+def test_fields_of_every_kind_are_asked_for_and_read() -> None:
+    chat = Chat(tools=(SKIP,))
+    assert chat.hear("Please skip my next box")[0] == "What should I put down as weeks?"
+    assert chat.hear("2")[0] == "Which of these is it for size: small box / large box?"
+    assert chat.hear("the large box")[0] == "What should I put down as contract?"
+    assert chat.hear("It is C1234")[0] == "What should I put down as note?"
+    _, [(name, arguments)] = chat.hear("on holiday")
+    assert (name, arguments) == (
+        "skip_next_box",
+        {"weeks": 2, "size": "large_box", "contract": "C1234", "note": "on holiday"},
+    )

@@ -1,0 +1,151 @@
+"""What the built-in answerer takes for a wish, through the provider's door: which action, and which is none."""
+
+import pytest
+
+from supportbot.llm.wishes.phrases import say
+from tests.llm.wish_tools import HUMAN, ORDERS, SKIP, Chat, catalogue
+
+
+@pytest.mark.parametrize(
+    ("text", "action", "order"),
+    [
+        ("I want a refund for order WF-20418", "refund_order", "WF-20418"),
+        ("Could you pay me back for WF-20404? It never lit.", "refund_order", "WF-20404"),
+        ("WF-20404 arrived broken, get me my money back", "refund_order", "WF-20404"),
+        ("The stove is broken. Can I get my money back?", "refund_order", "WF-20404"),
+        ("I was wondering if you could refund WF-20404", "refund_order", "WF-20404"),
+        ("Ich will mein Geld für WF-20404 zurück", "refund_order", "WF-20404"),
+        ("Ich wollte fragen, ob Sie mir WF-20404 erstatten könnten", "refund_order", "WF-20404"),
+        ("cancel my last order", "cancel_order", "WF-20444"),
+        ("I do not need WF-20444 any more, please cancel it", "cancel_order", "WF-20444"),
+        ("Hiermit storniere ich die Bestellung WF-20444", "cancel_order", "WF-20444"),
+        ("Kann ich WF-20444 noch stornieren?", "cancel_order", "WF-20444"),
+        ("ich möchte die jacke abbestellen", "cancel_order", "WF-20444"),
+    ],
+)
+def test_a_wish_for_an_action(text: str, action: str, order: str) -> None:
+    _, [(name, arguments)] = Chat().hear(text)
+    assert (name, arguments["order_id"]) == (action, order)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "How long does a refund take?",
+        "Can I get a refund after 40 days?",
+        "What happens to my money if I cancel?",
+        "Do you refund shipping costs?",
+        "Is it possible to change the address later?",
+        "I'd like to know how refunds work",
+        "refund policy",
+        "Wie lange dauert eine Erstattung?",
+        "Bekomme ich mein Geld zurück, wenn ich storniere?",
+        "Bis wann kann ich stornieren?",
+        "Ist es möglich, die Lieferadresse zu ändern?",
+        "Kostet eine Stornierung etwas?",
+    ],
+)
+def test_a_question_about_an_action_is_none(text: str) -> None:
+    chat = Chat()
+    words, calls = chat.hear(text)
+    assert calls == [] and chat.asked == []
+    assert "could not find" in words or "steht nichts" in words  # it went to the help pages, of which there are none
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "don't cancel",
+        "Please do not cancel WF-20444, I still want it",
+        "I'd rather not be refunded",
+        "There is no need to cancel WF-20444",
+        "stornieren Sie bitte nicht",
+        "Bitte WF-20444 nicht stornieren",
+        "Ich möchte keine Erstattung, sondern Ersatz",
+        "Ändern Sie die Adresse auf keinen Fall",
+    ],
+)
+def test_a_no_is_no_wish(text: str) -> None:
+    chat = Chat()
+    assert chat.hear(text)[1] == [] and chat.asked == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "You already refunded WF-20404, thank you",
+        "I never got my refund for WF-20404",
+        "The refund for WF-20404 was too low",
+        "Someone cancelled my order and it wasn't me",
+        "Maybe I'll cancel later",
+        "cancel my newsletter",
+        "I want to change my email address",
+        "Sie haben WF-20404 schon erstattet, danke",
+        "Ich warte immer noch auf meine Erstattung",
+        "Ich überlege noch, ob ich storniere",
+        "Ich möchte mein Abo kündigen und den Newsletter abbestellen",
+    ],
+)
+def test_a_report_a_thought_and_other_business_are_none(text: str) -> None:
+    chat = Chat()
+    assert chat.hear(text)[1] == [] and chat.asked == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["where is my parcel", "Has my tent been sent yet?", "order status", "Wo bleibt mein Paket?", "Sendung verfolgen"],
+)
+def test_a_look_up_is_made_at_once(text: str) -> None:
+    chat = Chat()
+    chat.hear(text)
+    assert [call.name for call in chat.asked] == ["order_status"]
+
+
+def test_of_a_look_up_only_what_was_asked_for_is_told() -> None:
+    words, _ = Chat().hear("Where is my jacket?")
+    assert words == "- WF-20444: Skarn rain jacket, L · paid, not packed yet · €50.00"
+
+
+def test_several_wishes_are_called_for_together() -> None:
+    _, calls = Chat().hear("Please refund WF-20404 and cancel WF-20444. Thanks!")
+    assert [(name, arguments["order_id"]) for name, arguments in calls] == [
+        ("refund_order", "WF-20404"),
+        ("cancel_order", "WF-20444"),
+    ]
+
+
+def test_one_wish_for_two_orders_is_two_calls() -> None:
+    _, calls = Chat().hear("Bitte WF-20404 und WF-20418 erstatten")
+    assert [arguments["order_id"] for _, arguments in calls] == ["WF-20404", "WF-20418"]
+
+
+def test_what_a_cancellation_brings_along_is_not_asked_for_again() -> None:
+    _, calls = Chat().hear("Cancel WF-20444 and give me my money back")
+    assert [name for name, _ in calls] == ["cancel_order"]
+
+
+def test_a_no_beside_a_wish_leaves_the_wish() -> None:
+    words, calls = Chat().hear("Don't cancel WF-20444, just change its address please")
+    assert (words, calls) == (say("address", "en"), [])
+
+
+def test_a_wish_for_a_person_stays_one() -> None:
+    _, [(name, _)] = Chat().hear("I want to talk to a person about my refund for WF-20404")
+    assert name == "request_human"
+
+
+def test_an_action_of_a_new_file_is_known_by_its_examples_alone() -> None:
+    chat = Chat(tools=(HUMAN, *catalogue(), SKIP))
+    words, calls = chat.hear("Could you skip the next box for me?")
+    assert (words, calls) == ("What should I put down as weeks?", [])
+    assert Chat(tools=(HUMAN, *catalogue())).hear("Could you skip the next box for me?")[1] == []
+    assert Chat(tools=(SKIP,)).hear("What does it cost to skip a box?")[1] == []
+
+
+def test_a_tool_without_examples_is_never_called() -> None:
+    assert Chat(tools=(HUMAN,)).hear("Refund WF-20404")[1] == []
+
+
+def test_a_wall_of_letters_is_no_wish_and_takes_no_time() -> None:
+    for wall in ("x" * 6000, "refund and " * 600, "Straße 8 " * 700, "€ 1 " * 1500):
+        assert len(Chat(orders=ORDERS).hear(wall)[1]) <= 8
