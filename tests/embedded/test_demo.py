@@ -10,6 +10,7 @@ from django.db import connection
 
 from actions.registry import all_actions
 from supportbot.accounts.models import User
+from supportbot.embedded.children import shop_child
 from supportbot.embedded.demo import Demo, DemoFacts, refuse_open_demo
 from supportbot.embedded.errors import StartRefused
 from supportbot.embedded.plan import Plan, is_loopback
@@ -54,6 +55,13 @@ def test_a_network_host_refuses_them_by_name_and_loopback_does_not(plan: Plan) -
     refuse_open_demo(replace(plan, host="0.0.0.0"), [])
     with pytest.raises(StartRefused, match=r"HOST=0\.0\.0\.0 .* while ines still have .*changepassword"):
         refuse_open_demo(replace(plan, host="0.0.0.0"), ["ines"])
+
+
+@pytest.mark.parametrize("public_url", ["", "https://help.example.com"])
+def test_the_shop_is_told_where_a_browser_finds_the_platform(plan: Plan, public_url: str) -> None:
+    plan = replace(plan, public_url=public_url)
+    shop = shop_child(plan, plan.data_dir, channel="pk_1", identity_secret="s", webhook_secret="whsec_1")
+    assert shop.environment["SHOP_PLATFORM_URL"] == (public_url or "http://127.0.0.1:8000")
 
 
 def seeded(plan: Plan) -> Demo:
