@@ -25,6 +25,7 @@ _LINK_TARGET: Final = re.compile(r"(?<=\])\([^)\s]*\)")
 # A quotation keeps the marks of its first and last word, so that it is whole Markdown of its own.
 _OPENING: Final = re.compile(r"[*_~`]{1,3}\Z")
 _CLOSING: Final = re.compile(r"""[*_~`]{0,3}(?:\]\([^)\s]*\))?[*_~`]{0,3}[.!?…]?["”’»)]?[*_~`]{0,3}""")
+_FENCE_END: Final = re.compile(r"[^\w\n]*\n[ ]{0,3}[`~]{3,}")  # a quoted block of code is quoted with its fence
 MIN_SUPPORT: Final = 0.5  # of a sentence's meaningful words, to accept a source the model named itself
 MIN_UNASKED_SUPPORT: Final = 0.7  # to give a source to a sentence that named none
 MIN_SHARED: Final = 2  # meaningful words: one shared word is chance
@@ -54,6 +55,11 @@ class Support:
     end: int
     share: float
     is_quotation: bool
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether the sentence is in another language than its source, so that no word could be compared."""
+        return not self.share and not self.is_quotation
 
     def as_span(self, site: str = "") -> CitedSpan:
         """Return the span with the address at which it is read; `site` completes addresses of our own help pages."""
@@ -227,7 +233,8 @@ class IndexedPassage:
         text = self.passage.text
         start, end = self._words[first].start, self._words[last].end
         opening, closing = _OPENING.search(text, max(0, start - 3), start), _CLOSING.match(text, end)
-        start, end = opening.start() if opening else start, closing.end() if closing else end
+        fence = _FENCE_END.match(text, end) if opening and opening.group() in ("```", "~~~") else None
+        start, end = opening.start() if opening else start, max(m.end() if m else end for m in (closing, fence))
         offset = self.passage.start
         return Support(self.passage, offset + start, offset + end, share, is_quotation)
 

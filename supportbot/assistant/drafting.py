@@ -12,15 +12,18 @@ from typing import Final
 from kb.search import Passage
 from supportbot.assistant.citations import Sources, Support, meaningful_stems
 from supportbot.assistant.facts import asks, is_small_talk, says_unknown, states_a_fact
+from supportbot.assistant.guardrails.abroad import speaks_of_a_deed
 from supportbot.assistant.guardrails.claims import claims_something_done, tells_where_it_is
-from supportbot.assistant.guardrails.disguise import shown_text
+from supportbot.assistant.guardrails.disguise import mixes_scripts, shown_text
 from supportbot.assistant.guardrails.links import comparable, links_in
 from supportbot.assistant.guardrails.output import safe_prefix
-from supportbot.assistant.guardrails.quantities import Quantity, borne, names_it, quantities_in
+from supportbot.assistant.guardrails.quantities import Quantity, borne, currencies_in, names_it, quantities_in
+from supportbot.assistant.guardrails.secrets import Kept, holds_secret
 from supportbot.assistant.guardrails.states import states_in
 from supportbot.assistant.sentences import (
     MARKER,
     MAX_SENTENCE_CHARACTERS,
+    fenced_part,
     marked_sources,
     sources_of,
     split_off,
@@ -33,6 +36,7 @@ from supportbot.chat.turns import Answer, CitedSpan
 from supportbot.llm.wishes.phrases import asks_back
 
 MAX_ANSWER_CHARACTERS: Final = 8_000
+MEMORY: Final = 200  # characters before a sentence that are read with it: what is kept back may come in pieces
 MIN_LOOKED_UP: Final = 0.5  # of a sentence's meaningful words, to rest on what was looked up
 
 
@@ -43,7 +47,7 @@ class Sentence:
     shown: str
     is_fact: bool
     is_sourced: bool
-    withheld: str = ""  # unsourced, claim, number, link or length
+    withheld: str = ""  # unsourced, claim, number, link, length, disguise or secret
     leaves_a_gap: bool = False  # withheld, and more than small talk
 
 
@@ -52,9 +56,9 @@ class Draft:
     """The answer of one attempt.
 
     `said` is what the customer wrote: its numbers may be repeated in a question or as an order's name, its links never;
-    `site` is where our help pages are; `looked_up` is what the shop's system said of the customer's orders in this
-    turn. A sentence that keeps to its words and numbers rests on it and needs no article, unless it speaks of something
-    done: that never rests on wording.
+    `site` is where our help pages are; `kept` is what must not be given away; `looked_up` is what the shop's system
+    said of the customer's orders in this turn. A sentence that keeps to its words and numbers rests on it and needs no
+    article, unless it speaks of something done: that never rests on wording.
     """
 
     passages: Sequence[Passage]
@@ -62,6 +66,7 @@ class Draft:
     said: Sequence[str] = ()
     site: str = ""
     looked_up: Sequence[str] = ()
+    kept: Kept = field(default_factory=Kept)
     sentences: list[Sentence] = field(default_factory=list)
     spans: list[CitedSpan] = field(default_factory=list)
     shown: str = ""
@@ -73,6 +78,7 @@ class Draft:
         self._sources = Sources(self.passages)
         self._said_numbers = {quantity.value for text in self.said for quantity in quantities_in(text)}
         self._known_numbers: set[Quantity] = set()
+        self._currencies: set[str] = set()
         self._looked_up_words: set[str] = set()
         for text in self.looked_up:
             self.learn(text)
@@ -82,6 +88,7 @@ class Draft:
     def learn(self, looked_up: str) -> None:
         """Let the answer rest on what was looked up, from here on."""
         self._known_numbers |= quantities_in(looked_up)
+        self._currencies |= currencies_in(looked_up)
         self._looked_up_words |= meaningful_stems(looked_up)
 
     def write(self, text: str) -> str:
@@ -129,6 +136,8 @@ class Draft:
     def _beginning(self) -> str:
         start = self._newest_word
         end = start + len(safe_prefix(self._unfinished[start:]))
+        if end > self._shown_of_unfinished and self.kept.is_near(f"{self._before()}{self._unfinished[:end]}"[-MEMORY:]):
+            end = self._shown_of_unfinished
         self._newest_word = self._unfinished.rfind(" ", start, end) + 1 or start
         fresh = self._unfinished[self._shown_of_unfinished : end]
         self._shown_of_unfinished = max(end, self._shown_of_unfinished)
@@ -153,6 +162,9 @@ class Draft:
             gap = withheld != "unsourced" or not is_small_talk(words)
             return Sentence(raw, is_fact, is_sourced=False, withheld=withheld, leaves_a_gap=gap)
         return Sentence(self._renumbered(raw, supports), is_fact, is_sourced=bool(supports) or is_looked_up)
+
+    def _before(self) -> str:
+        return "".join(sentence.shown for sentence in self.sentences[-8:] if not sentence.withheld)[-MEMORY:]
 
     def _is_looked_up(self, words: str) -> bool:
         """Say whether most meaningful words stand in what was looked up, those about an order's state all of them.
@@ -181,8 +193,16 @@ class Draft:
     def _objection(self, words: str, supports: list[Support], *, needs_source: bool) -> str:
         if len(words) > MAX_SENTENCE_CHARACTERS:
             return "length"
+        if self.kept.is_in(self._before() + words):
+            return "secret"
         if any(support.is_quotation for support in supports):
             return ""
+        if mixes_scripts(words):
+            return "disguise"
+        if holds_secret(words):
+            return "secret"
+        if any(support.is_foreign for support in supports) and speaks_of_a_deed(words):
+            return "claim"
         if claims_something_done(words) and (needs_source or not tells_where_it_is(words)):
             return "claim"
         texts = [support.passage.text for support in supports]
@@ -198,6 +218,8 @@ class Draft:
         What a customer says does not become true: their amounts come back only in a question.
         """
         known = self._known_numbers.union(*(quantities_in(text) for text in texts))
+        if not asks(words) and not currencies_in(words) <= self._currencies.union(*map(currencies_in, texts)):
+            return False
         wanted = {number for number in quantities_in(without_list_mark(words)) if not borne(number, known)}
         if not wanted:
             return True
@@ -206,18 +228,20 @@ class Draft:
 
     def _renumbered(self, raw: str, supports: dict[int, Support]) -> str:
         """Return the sentence with its valid markers only, each with the number of its citation."""
+        code, said = fenced_part(raw)  # brackets in a block of code are its own
         if 0 in supports:
-            bare = unmarked(raw).rstrip()
+            bare = f"{code}{unmarked(said)}".rstrip()
             blanks = raw[len(raw.rstrip()) :]
-            return f"{bare} [{self._number(supports[0])}]{blanks}"
+            # A fence is closed by a line that holds nothing else.
+            return f"{bare}{chr(10) if code else ' '}[{self._number(supports[0])}]{blanks}"
         numbers = {number: self._number(support) for number, support in supports.items()}
-        shown = raw
-        for marker in reversed(list(MARKER.finditer(raw))):
+        shown = said
+        for marker in reversed(list(MARKER.finditer(said))):
             valid = dict.fromkeys(numbers[n] for n in sources_of(marker) if n in numbers)
-            before = raw[: marker.start()]
+            before = said[: marker.start()]
             start = marker.start() if valid else len(before.rstrip())
             shown = shown[:start] + "".join(f"[{number}]" for number in valid) + shown[marker.end() :]
-        return shown
+        return f"{code}{shown}"
 
     def _number(self, support: Support) -> int:
         span = support.as_span(self.site)

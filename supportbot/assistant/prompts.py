@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from kb.search import Passage
+from supportbot.assistant.guardrails.secrets import Kept
+from supportbot.plaintext import visible
 
 ANSWER_VERSION: Final = "answer-2"
 
@@ -27,6 +29,8 @@ _ORDERS: Final = """\
 Use the tools to look up the customer's own orders, and to prepare what they ask for. Preparing only shows them a \
 card: nothing happens until they confirm it there. Take order numbers and amounts from the customer or from a look-up \
 and never make one up; ask for what is missing. What a look-up says needs no source number."""
+_NOTE: Final = "A colleague gave this conversation back to you with the note: "
+_SOURCES: Final = "<sources>\n"
 _NO_SOURCES: Final = "There are no sources for this message."
 
 
@@ -34,9 +38,15 @@ def answer_instructions(*, company: str, passages: Sequence[Passage], note: str,
     """Return the system message of an answer; `sees_orders` says whether there are tools for the customer's orders."""
     parts = [_RULES.format(company=company, orders=_ORDERS if sees_orders else _NO_ORDERS)]
     if note:
-        parts.append(f"A colleague gave this conversation back to you with the note: {fenced(note)}")
+        parts.append(f"{_NOTE}{fenced(note)}")
     parts.append(_sources(passages) if passages else _NO_SOURCES)
     return "\n\n".join(parts)
+
+
+def kept_back(instructions: str) -> Kept:
+    """Return what of the instructions no answer may give away: all but the sources."""
+    rules, _, note = instructions.partition(_SOURCES)[0].partition(_NOTE)
+    return Kept(rules, note)
 
 
 def _sources(passages: Sequence[Passage]) -> str:
@@ -44,12 +54,12 @@ def _sources(passages: Sequence[Passage]) -> str:
         f'<source number="{number}" title="{fenced(passage.title)}">\n{fenced(passage.text)}\n</source>'
         for number, passage in enumerate(passages, start=1)
     ]
-    return "<sources>\n" + "\n".join(blocks) + "\n</sources>"
+    return _SOURCES + "\n".join(blocks) + "\n</sources>"
 
 
 def fenced(text: str) -> str:
-    """Return a stranger's text without the signs that could close its fence."""
-    return text.replace("<", "‹").replace(">", "›").replace('"', "'")
+    """Return a stranger's text without the signs that could close its fence, and without those nobody sees."""
+    return visible(text).replace("<", "‹").replace(">", "›").replace('"', "'")
 
 
 def as_data(value: Mapping[str, Any]) -> str:

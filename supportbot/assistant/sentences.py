@@ -1,6 +1,7 @@
 """Cutting a stream of text into sentences while it arrives. Pure.
 
 A sentence ends at its full stop and whatever markers follow it, once the next sentence has begun; a line ends one too.
+A block of code between fences is one sentence, whatever stands in it, with the markers on the line behind it.
 Two sentences taken for one would be judged as one, so a doubtful full stop ends a sentence: cutting too often costs a
 source, gluing lets an invention ride on a fact.
 """
@@ -17,6 +18,9 @@ _AFTER: Final = _BRACKETED.replace("?P<numbers>", "?:")
 _END: Final = re.compile(
     rf"""(?:[.!?…]["”’»)*_]*)(?:\s*{_AFTER})*(?P<gap>\s+)(?=[^\s\[【])|\n+""", re.VERBOSE | re.IGNORECASE
 )
+_FENCE: Final = re.compile(r"\s*(?P<mark>`{3,}|~{3,})[^\n]*\n")
+_BEHIND_FENCE: Final = rf"[ \t]*(?:\n\s*(?:{_AFTER}\s*)*|\Z)"
+_UNFINISHED_MARKER: Final = re.compile(r"[\[【][^\]】]*")
 _MONTHS: Final = "jan|feb|mar|mär|apr|may|mai|jun|jul|aug|sep|oct|okt|nov|dec|dez"  # "am 5. Mai" goes on
 _ABBREVIATION: Final = re.compile(
     r"\b(?:e\.g|i\.e|z\. ?B|d\. ?h|u\. ?a|z|ca|approx|bzw|ggf|inkl|evtl|max|min|Nr|Str|Tel|vgl|vs|Mr|Mrs|Dr|Prof)\.$"
@@ -32,12 +36,44 @@ _LIST_MARK: Final = re.compile(
 
 def split_off(text: str) -> tuple[str, str] | None:
     """Return (first sentence with the blanks behind it, rest), or None while the first one is unfinished."""
+    if opens_fence(text):
+        return _split_off_fence(text)
     for match in _END.finditer(text):
         if match["gap"] is None or not goes_on(text, match.start() + 1):
             return text[: match.end()], text[match.end() :]
     if len(text) > MAX_SENTENCE_CHARACTERS:
         return text, ""
     return None
+
+
+def opens_fence(text: str) -> bool:
+    """Return whether a block of code begins here."""
+    return text.lstrip().startswith(("```", "~~~"))
+
+
+def fenced_part(sentence: str) -> tuple[str, str]:
+    """Return (a block of code, what stands behind it); ("", sentence) where there is none."""
+    end = _end_of_fence(sentence)
+    return (sentence[:end], sentence[end:]) if end else ("", sentence)
+
+
+def _split_off_fence(text: str) -> tuple[str, str] | None:
+    end = _end_of_fence(text)
+    behind = re.compile(_BEHIND_FENCE, re.IGNORECASE).match(text, end) if end else None
+    rest = text[behind.end() :] if behind else ""
+    if behind is not None and rest.strip() and not _UNFINISHED_MARKER.fullmatch(rest):
+        return text[: behind.end()], rest
+    return (text, "") if len(text) > MAX_SENTENCE_CHARACTERS else None
+
+
+def _end_of_fence(text: str) -> int:
+    """Return where the block of code at the beginning ends, 0 while it is open or where there is none."""
+    opening = _FENCE.match(text)
+    if opening is None:
+        return 0
+    mark = opening["mark"]
+    closing = re.compile(rf"^ {{0,3}}{mark}{mark[0]}*(?=[ \t]*(?:\n|\Z))", re.MULTILINE).search(text, opening.end())
+    return closing.end() if closing else 0
 
 
 def goes_on(text: str, stop: int) -> bool:
@@ -51,8 +87,9 @@ def goes_on(text: str, stop: int) -> bool:
 
 
 def without_markers(sentence: str) -> str:
-    """Return the words of a sentence without its source markers."""
-    return unmarked(sentence).strip()
+    """Return the words of a sentence without its source markers; code is left as it is."""
+    code, words = fenced_part(sentence)
+    return f"{code}{unmarked(words)}".strip()
 
 
 def unmarked(text: str) -> str:
@@ -67,7 +104,8 @@ def without_list_mark(sentence: str) -> str:
 
 def marked_sources(sentence: str) -> list[int]:
     """Return the source numbers a sentence names, in order, each once."""
-    return list(dict.fromkeys(number for marker in MARKER.finditer(sentence) for number in sources_of(marker)))
+    words = fenced_part(sentence)[1]
+    return list(dict.fromkeys(number for marker in MARKER.finditer(words) for number in sources_of(marker)))
 
 
 def sources_of(marker: re.Match[str]) -> list[int]:

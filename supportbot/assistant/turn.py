@@ -25,6 +25,7 @@ from supportbot.assistant.limits import (
     STATUS_AFTER_SECONDS,
     STILL_WORKING_AFTER_SECONDS,
 )
+from supportbot.assistant.prompts import kept_back
 from supportbot.assistant.texts import say
 from supportbot.assistant.tools import Tools, end_of_steps
 from supportbot.assistant.voice import Voice
@@ -168,7 +169,12 @@ class Turn:
 
     def _begin_draft(self, context: TurnContext) -> None:
         self._draft = Draft(
-            context.passages, context.language, context.said, site=settings.BASE_URL, looked_up=self._looked_up
+            context.passages,
+            context.language,
+            context.said,
+            site=settings.BASE_URL,
+            looked_up=self._looked_up,
+            kept=kept_back(context.request.messages[0].content),
         )
 
     def _closed(self, results: list[ToolResult]) -> Answer:

@@ -138,9 +138,22 @@ _ASKS: Final = re.compile(
 )
 
 
+_MARKS: Final = re.compile(r"[*_~`\\]")  # Markdown inside a word
+_SPACED: Final = re.compile(r"(?<![^\W_])(?:[^\W\d_][ .·•|/-]{1,2}){3,}[^\W\d_](?![^\W_])")  # r e f u n d e d
+
+
+def _joined(spaced: re.Match[str]) -> str:
+    return re.sub(r"[\W_]", "", spaced.group())
+
+
 def claims_something_done(sentence: str) -> bool:
     """Return whether the sentence says or promises that something was, is or will be done for the customer."""
-    plain = _CONDITION.sub("", " ".join(undisguised(sentence).lower().replace("*", "").split()))
+    words = " ".join(_MARKS.sub("", undisguised(sentence).lower()).split())
+    return any(_claims(view) for view in dict.fromkeys((words, _SPACED.sub(_joined, words))))
+
+
+def _claims(words: str) -> bool:
+    plain = _CONDITION.sub("", words)
     if _ASKS.match(plain) or _CLAIM.search(plain) is None:
         return False
     return _RULE.search(plain) is None or _HAPPENED.search(plain) is not None

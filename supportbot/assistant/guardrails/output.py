@@ -8,6 +8,7 @@ import re
 from typing import Final
 
 from supportbot.assistant.guardrails.disguise import undisguised
+from supportbot.assistant.sentences import opens_fence
 
 # Stems of words that can begin such a sentence, in English and German; text from here on waits for its sentence's end.
 _RISKY_STEMS: Final = (
@@ -23,12 +24,24 @@ _RISKY_STEMS: Final = (
 _RISKY: Final = re.compile("|".join(map(re.escape, _RISKY_STEMS)))
 _BEGINNINGS: Final = frozenset(stem[:length] for stem in _RISKY_STEMS for length in range(len(stem) + 1))
 _RISKY_SIGNS: Final = frozenset("0123456789€$£¥%[<@")
-_ADDRESS: Final = re.compile(r"\w[.:](?=[\w/])")  # evil.com/pay, mailto:a
+_ADDRESS: Final = re.compile(
+    r"\w[.:](?=[\w/])"  # evil.com/pay, mailto:a
+    r"|[\[({](?:\.|dot|punkt)[\])}]|^(?:dot|punkt)$"  # evil(dot)com
+    r"|^(?:sk|vs|st|rk|whsec|gh[pousr]|xox[abprs])[-_]|^eyj|\w{24}"  # keys and codes
+    r"|^[^\W\dia]$|(?:[^\W\d_][·•|./-]){2}",  # r e f u n d e d
+    re.IGNORECASE,
+)
 _WORD: Final = re.compile(r"\S+")
+_MARKS: Final = re.compile(r"[*_~`\\]")  # "re**fund**ed" is read as one word
 
 
 def safe_prefix(text: str) -> str:
-    """Return what may be shown of an unfinished sentence: all before the first word that is, or may become, risky."""
+    """Return what may be shown of an unfinished sentence: all before the first word that is, or may become, risky.
+
+    Nothing of a block of code, which is judged as one.
+    """
+    if opens_fence(text):
+        return ""
     end = 0
     for word in _WORD.finditer(text):
         is_unfinished = word.end() == len(text)
@@ -40,9 +53,9 @@ def safe_prefix(text: str) -> str:
 
 def _is_risky(word: str, *, is_unfinished: bool) -> bool:
     plain = undisguised(word)
-    if not _RISKY_SIGNS.isdisjoint(plain) or _ADDRESS.search(plain):
+    if not _RISKY_SIGNS.isdisjoint(plain) or _ADDRESS.search(plain.strip("\"'“„«‘(*`,.:;!?)”’»")):
         return True
-    bare = plain.lower().lstrip("\"'“„«‘(*_`-–—")
+    bare = _MARKS.sub("", plain.lower()).lstrip("\"'“„«‘(*_`-–—")
     if is_unfinished and (bare in _BEGINNINGS or bare.endswith((".", ":"))):
         return True
     return _RISKY.search(bare) is not None

@@ -82,6 +82,20 @@ _SPELT: Final = re.compile(
 )
 
 
+_CURRENCY: Final = re.compile(
+    r"(?<![^\W\d_])(?:(?P<eur>euros?|eur)|(?P<usd>(?:us[ -]?)?dollars?|usd)|(?P<gbp>gbp|pfund|pounds?)"
+    r"|(?P<chf>chf|franken|francs?)|(?P<jpy>yen|jpy)|(?P<other>rupees?|inr|kron(?:en|or|er)|sek|nok|dkk|z[lł]oty|pln"
+    r"|rub(?:les?|el)|bitcoins?|btc|usdt|crypto|aud|cad|yuan|cny|rmb|lira))(?![^\W\d_])"
+    r"|(?P<sign>[€$£¥₹₽₩₺₿₫₴])"
+)
+
+
+def currencies_in(text: str) -> set[str]:
+    """Return the currencies a text names, with or without a number."""
+    found = _CURRENCY.finditer(undisguised(text).lower())
+    return {_SIGN.get(match.group(), match.group()) if match["sign"] else str(match.lastgroup) for match in found}
+
+
 def quantities_in(text: str) -> set[Quantity]:
     """Return the numbers of a text, written in digits or spelt before money or time, in one spelling."""
     plain = undisguised(text).lower()
