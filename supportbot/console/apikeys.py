@@ -52,6 +52,7 @@ class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at r
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(ScopedAdmin):
+    one, many = "API key", "API keys"
     view_right = change_right = RIGHT
     can_add = True
     form = ApiKeyForm

@@ -68,6 +68,8 @@ class Scoped(_Base):
 
 
 class ScopedAdmin(Scoped, ModelAdmin):
+    one: ClassVar[str] = ""  # what pages call a row, and the list; the model's own names unless they are jargon
+    many: ClassVar[str] = ""
     list_per_page = 50
     show_full_result_count = False
     actions: Any = None  # bulk actions are named by the class that has them

@@ -7,6 +7,8 @@ from decimal import Decimal
 from typing import Any, Final
 
 from django.contrib import admin
+from django.contrib.admin import SimpleListFilter
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from supportbot.console.base import ScopedAdmin
@@ -27,12 +29,24 @@ PURPOSES: Final = {
 }
 
 
+class OutcomeFilter(SimpleListFilter):
+    title = "outcome"
+    parameter_name = "outcome"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(str(value), str(value).capitalize()) for value in LLMCall.Outcome]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(outcome=self.value()) if self.value() in LLMCall.Outcome.values else queryset
+
+
 @admin.register(LLMCall)
 class LLMCallAdmin(ScopedAdmin):
+    one, many = "model call", "Model calls"
     view_right = "costs:read"
     change_list_template = "console/calls.html"
     list_display = ["began", "purpose_words", "who", "prompt_version", "tokens", "money", "first", "whole", "end"]
-    list_filter = ["outcome", "purpose", "provider"]
+    list_filter = [OutcomeFilter, "purpose", "provider"]
     search_fields = ["model", "conversation_id"]
     ordering = ["-id"]
 

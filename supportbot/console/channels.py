@@ -16,6 +16,7 @@ from django.views.decorators.http import require_POST
 from supportbot.accounts.channels import change_channel, channel_with_id
 from supportbot.accounts.embedding import snippet
 from supportbot.accounts.identitykeys import add_identity_key, revoke_identity_key
+from supportbot.accounts.look import are_suggestions, look_of
 from supportbot.accounts.models import Channel, IdentityKey, Workspace
 from supportbot.accounts.services import clean_origin, create_channel
 from supportbot.console.base import ScopedAdmin
@@ -25,14 +26,13 @@ from supportbot.console.tags import tag, when
 from supportbot.errors import InvalidInput
 
 RIGHT = "channels:write"
-# What the widget shows; a channel's row has these as far as its version knows them.
-LOOKS = ("assistant_name", "accent", "suggestions", "privacy_url", "confirms_on_hosted_page")
+AT_BIRTH = ("name", "allowed_origins", "locale", "greeting")  # what `create_channel` takes
 
 
 class Lines(forms.CharField):
     """A list of texts, one a line."""
 
-    widget = forms.Textarea
+    widget = forms.Textarea(attrs={"rows": 4})
 
     def prepare_value(self, value: Any) -> Any:
         return "\n".join(value) if isinstance(value, list) else value
@@ -65,15 +65,54 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
         help_text="One origin a line, such as https://shop.example. Others get no chat.",
     )
 
+    suggestion_lines = Lines(
+        required=False, label="First questions", help_text="Up to three, one a line, in the channel's language."
+    )
+
     class Meta:
         model = Channel
-        fields = ["name", "allowed_origins", "locale", "greeting", "is_live"]
-        labels = {"is_live": "Answers", "locale": "Language"}
+        fields = [
+            "name",
+            "allowed_origins",
+            "locale",
+            "greeting",
+            "assistant_name",
+            "accent",
+            "privacy_url",
+            "confirms_on_hosted_page",
+            "is_live",
+        ]
+        labels = {
+            "is_live": "Answers",
+            "locale": "Language",
+            "assistant_name": "Name of the assistant",
+            "accent": "Colour",
+            "privacy_url": "Privacy page",
+            "confirms_on_hosted_page": "Confirm on our page only",
+        }
         help_texts = {
+            "accent": "Such as #1f5b45. It is made lighter or darker where it could not be read. Nothing: ours.",
+            "privacy_url": "The chat's menu leads there.",
             "locale": "A code such as en or de: the language of the chat where the page names none.",
             "greeting": "The first line of an empty chat. Nothing: the product's own words.",
             "is_live": "Off: the chat does not open anywhere, at once.",
         }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial["suggestion_lines"] = self.instance.suggestions_in(self.instance.locale)
+
+    def clean_suggestion_lines(self) -> Any:
+        lines = self.cleaned_data["suggestion_lines"]
+        are_suggestions({"en": lines})
+        return lines
+
+    def changes(self) -> dict[str, Any]:
+        """Return the checked values that differ, by the names of the row's columns."""
+        told = {name: self.cleaned_data[name] for name in self.changed_data}
+        if "suggestion_lines" in told:
+            told["suggestions"] = {**self.instance.suggestions, self.instance.locale: told.pop("suggestion_lines")}
+        return told
 
     def clean_locale(self) -> str:
         locale = str(self.cleaned_data["locale"]).strip()
@@ -84,10 +123,23 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
 
 @admin.register(Channel)
 class ChannelAdmin(ScopedAdmin):
+    one, many = "channel", "Channels"
     view_right = change_right = RIGHT
     can_add = True
     form = ChannelForm
     change_form_template = "console/channel.html"
+    fields = [
+        "name",
+        "allowed_origins",
+        "locale",
+        "greeting",
+        "suggestion_lines",
+        "assistant_name",
+        "accent",
+        "privacy_url",
+        "confirms_on_hosted_page",
+        "is_live",
+    ]
     list_display = ["name", "key", "locale", "state", "made"]
     search_fields = ["name", "key"]
     ordering = ["name", "pk"]
@@ -109,15 +161,14 @@ class ChannelAdmin(ScopedAdmin):
         ]
 
     def save_model(self, request: HttpRequest, obj: Channel, form: ChannelForm, change: bool) -> None:
-        asked = {name: form.cleaned_data[name] for name in form.changed_data}
+        asked = form.changes()
         if change:
             change_channel(obj.pk, **asked)
             return
-        is_live = asked.pop("is_live", True)
         workspace = Workspace.objects.get(pk=needs(request, RIGHT).workspace_id)
-        new = create_channel(workspace, **{"name": obj.name, **asked})
-        if not is_live:
-            change_channel(new.channel.pk, is_live=False)
+        new = create_channel(workspace, **{"name": obj.name, **{k: v for k, v in asked.items() if k in AT_BIRTH}})
+        if later := {name: value for name, value in asked.items() if name not in AT_BIRTH}:
+            change_channel(new.channel.pk, **later)
         obj.pk, obj.key = new.channel.pk, new.channel.key
         remember(request, new.identity_secret)
 
@@ -128,7 +179,7 @@ class ChannelAdmin(ScopedAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         channel = self.get_object(request, object_id)
-        more = {} if channel is None else {"snippet": snippet(channel.key), "keys": _keys(channel)}
+        more = {} if channel is None else _told(channel)
         answer: HttpResponse = super().change_view(request, object_id, form_url, {**(extra_context or {}), **more})
         return answer
 
@@ -157,5 +208,6 @@ class ChannelAdmin(ScopedAdmin):
         )
 
 
-def _keys(channel: Channel) -> list[IdentityKey]:
-    return list(IdentityKey.objects.filter(channel=channel).defer("secret").order_by("created_at", "pk"))
+def _told(channel: Channel) -> dict[str, Any]:
+    keys = list(IdentityKey.objects.filter(channel=channel).defer("secret").order_by("created_at", "pk"))
+    return {"snippet": snippet(channel.key), "keys": keys, "look": look_of(channel.accent)}

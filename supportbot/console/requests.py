@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from actions import audit
 from actions.cards import face_of, reason_of
 from actions.models import ActionRequest, Attempt, AuditEntry, name_of
+from actions.money import Money, spoken
 from actions.registry import all_actions
 from supportbot.accounts.models import Customer, User
 from supportbot.console.base import ScopedAdmin, of_this_workspace
@@ -44,6 +45,7 @@ class Line:
 
 @admin.register(ActionRequest)
 class ActionRequestAdmin(ScopedAdmin):
+    one, many = "request", "Requests"
     view_right = "actions:read"
     change_form_template = "console/request.html"
     list_display = ["title", "order_id", "money", "shown_state", "asked"]
@@ -63,7 +65,7 @@ class ActionRequestAdmin(ScopedAdmin):
 
     @admin.display(description="Amount", ordering="amount")
     def money(self, request: ActionRequest) -> str:
-        return "–" if request.amount is None else f"{request.amount} {request.currency}"
+        return "–" if request.amount is None else spoken(Money(request.amount, request.currency), "en")
 
     @admin.display(description="State", ordering="state")
     def shown_state(self, request: ActionRequest) -> Any:

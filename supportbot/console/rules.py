@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
 from actions.models import ActionPolicy, ActionPolicyVersion, name_of
+from actions.money import Money, spoken
 from actions.policies import allow_approval, approvers_of, change_rules, forbid_approval, switch
 from actions.registry import all_actions
 from supportbot.accounts.models import User
@@ -29,24 +30,23 @@ NUMBERS = {
 }
 
 
-def _amount(label: str) -> forms.DecimalField:
-    return forms.DecimalField(label=label, min_value=Decimal(0), max_digits=11, decimal_places=2, required=False)
-
-
-def _number(label: str) -> forms.IntegerField:
-    return forms.IntegerField(label=label, min_value=0, max_value=1_000_000, required=False)
+def _rule(name: str) -> Any:
+    """Return the field of a rule, with the digits its column holds."""
+    label = {**AMOUNTS, **NUMBERS}[name]
+    column: Any = ActionPolicyVersion._meta.get_field(name)
+    return column.formfield(label=label, required=False, min_value=0)
 
 
 class RulesForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
     """The rules in force, as fields. An empty limit is no limit."""
 
-    max_per_order = _amount(AMOUNTS["max_per_order"])
-    max_per_customer_day = _amount(AMOUNTS["max_per_customer_day"])
-    max_per_customer_year = _amount(AMOUNTS["max_per_customer_year"])
-    max_per_workspace_day = _amount(AMOUNTS["max_per_workspace_day"])
-    approval_above = _amount(AMOUNTS["approval_above"])
-    max_requests_per_customer_day = _number(NUMBERS["max_requests_per_customer_day"])
-    window_days = _number(NUMBERS["window_days"])
+    max_per_order = _rule("max_per_order")
+    max_per_customer_day = _rule("max_per_customer_day")
+    max_per_customer_year = _rule("max_per_customer_year")
+    max_per_workspace_day = _rule("max_per_workspace_day")
+    approval_above = _rule("approval_above")
+    max_requests_per_customer_day = _rule("max_requests_per_customer_day")
+    window_days = _rule("window_days")
     is_shadow = forms.BooleanField(
         label="Try out only", required=False, help_text="Everything is decided and nothing is carried out."
     )
@@ -78,6 +78,7 @@ class RulesForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
 
 @admin.register(ActionPolicy)
 class ActionPolicyAdmin(ScopedAdmin):
+    one, many = "action rules", "Action rules"
     view_right = "actions:read"
     change_right = "rules:write"
     form = RulesForm
@@ -143,14 +144,16 @@ class ActionPolicyAdmin(ScopedAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         policy = self.get_object(request, object_id)
-        more: dict[str, Any] = {} if policy is None else {"versions": _versions(policy)}
+        more: dict[str, Any] = (
+            {} if policy is None else {"versions": _versions(policy), "action_title": self.title(policy)}
+        )
         answer: HttpResponse = super().change_view(request, object_id, form_url, {**(extra_context or {}), **more})
         return answer
 
 
 def _money(version: ActionPolicyVersion | None, rule: str) -> str:
     amount = getattr(version, rule) if version else None
-    return "no limit" if amount is None or version is None else f"{amount} {version.currency}"
+    return "no limit" if amount is None or version is None else spoken(Money(amount, version.currency), "en")
 
 
 def _versions(policy: ActionPolicy) -> list[dict[str, Any]]:
@@ -178,4 +181,6 @@ def _changes(before: ActionPolicyVersion | None, after: ActionPolicyVersion) -> 
 def _said(value: Any) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
+    if isinstance(value, Decimal):
+        return f"{value.normalize():f}"
     return "no limit" if value is None else str(value)

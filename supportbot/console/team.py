@@ -55,6 +55,7 @@ class MemberForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at r
 
 @admin.register(Membership)
 class MembershipAdmin(ScopedAdmin):
+    one, many = "member", "Team"
     view_right = change_right = RIGHT
     can_add = can_delete = True
     list_display = ["person", "username", "email", "role", "last_seen"]

@@ -36,6 +36,7 @@ class WorkspaceForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic a
 
 @admin.register(Workspace)
 class WorkspaceAdmin(ScopedAdmin):
+    one, many = "workspace", "Workspace"
     view_right = change_right = "team:write"
     form = WorkspaceForm
     list_display = ["name", "slug", "locale", "timezone", "currency"]

@@ -1,10 +1,16 @@
 """What the console's own list pages need of Django's."""
 
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django import template
+from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
+from django.utils.text import capfirst
+
+if TYPE_CHECKING:  # generic for the type checker only
+    from django.db.models.options import Options
 
 MOST_OPEN: Final = 6
 
@@ -29,6 +35,28 @@ def _shown(title: str, choices: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 @register.filter
+def one_of(opts: "Options[Any]") -> str:
+    """Return what the console calls one row of a model."""
+    return str(getattr(_pages_of(opts), "one", "") or opts.verbose_name)
+
+
+@register.filter
+def many_of(opts: "Options[Any]") -> str:
+    """Return what the console calls the list of a model."""
+    return str(getattr(_pages_of(opts), "many", "") or capfirst(opts.verbose_name_plural))
+
+
+def _pages_of(opts: "Options[Any]") -> Any:
+    return admin.site._registry.get(opts.model)
+
+
+@register.filter
 def plain(amount: Decimal | None) -> str:
     """Return an amount without trailing zeros and without an exponent."""
     return "–" if amount is None else f"{amount.normalize():f}"
+
+
+@register.filter
+def get(values: Mapping[str, Any], name: str) -> Any:
+    """Return what is under a name that a template cannot write, such as one with a hyphen."""
+    return values.get(name, "")

@@ -1,0 +1,120 @@
+"""Editor and admin in a real browser: write, see, publish, find; import with one broken file; a channel and its key."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import check_for_everybody
+
+pytestmark = pytest.mark.browser
+SOON = 10_000  # milliseconds, the most that may pass from publishing to being found
+
+
+@pytest.fixture
+def enter(demo: dict[str, Any], new_page: Callable[..., Page]) -> Callable[[str], Page]:
+    """Log a demo person in to the console."""
+    passwords = {user["username"]: user["password"] for user in demo["users"]}
+
+    def entered(name: str) -> Page:
+        page = new_page()
+        page.goto("/admin/")
+        page.get_by_label("Username").fill(name)
+        page.get_by_label("Password").fill(passwords[name])
+        page.get_by_role("button", name="Log in").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Overview")
+        return page
+
+    return entered
+
+
+def check(page: Page) -> None:
+    """Check the page in every size and theme, and leave it as wide as it was."""
+    check_for_everybody(page)
+    page.set_viewport_size({"width": 1280, "height": 900})
+
+
+def test_an_editor_writes_sees_publishes_and_asks(enter: Callable[[str], Page]) -> None:
+    page = enter("hanna")
+    check(page)
+    page.get_by_role("link", name="Articles", exact=True).click()
+    check(page)
+    page.get_by_role("link", name="New article").click()
+    page.get_by_label("Title").fill("Repairing a zip of the Zephyr")
+    body = page.get_by_label("Text, Markdown")
+    body.fill("The zip of the Zephyr is repaired **for free** within 400 days.\n\n## How\n\n- Send it to us.\n")
+    preview = page.get_by_role("tabpanel", name="Preview")
+    expect(preview.locator("strong")).to_have_text("for free")
+    expect(preview.get_by_role("heading", name="How")).to_be_visible()
+
+    page.get_by_role("tab", name="Ask as customer").click()
+    page.get_by_label("A customer's question").fill("Is the zip of the Zephyr repaired for free?")
+    page.get_by_role("button", name="Ask", exact=True).click()
+    expect(page.locator(".ba .draft .said")).to_contain_text("400 days")
+    expect(page.locator(".ba section").first).not_to_contain_text("400 days")
+    check(page)
+
+    page.get_by_role("button", name="Publish").click()
+    expect(page.locator("#saved")).to_contain_text("Searchable", timeout=SOON)
+    check(page)
+    body.fill("The zip of the Zephyr is repaired **for free** within 500 days.\n")
+    page.get_by_role("button", name="Save draft").click()
+    expect(page.get_by_text("Draft, revision 2")).to_be_visible()
+    page.get_by_role("link", name="History").click()
+    expect(page.locator(".diff ins")).to_contain_text(["500"])
+    check(page)
+
+
+def test_unsaved_words_survive_a_closed_page(enter: Callable[[str], Page]) -> None:
+    page = enter("tariq")
+    page.goto("/admin/kb/article/add/")
+    page.get_by_label("Title").fill("Half a thought")
+    expect(page.locator("#saved")).to_have_text("Not saved yet, kept in this browser")
+    page.on("dialog", lambda dialog: dialog.accept())  # the browser's own question whether to leave
+    page.reload()
+    expect(page.get_by_label("Title")).to_have_value("")
+    page.get_by_role("button", name="Bring them back").click()
+    expect(page.get_by_label("Title")).to_have_value("Half a thought")
+
+
+def test_five_files_with_one_broken(enter: Callable[[str], Page], tmp_path: Path) -> None:
+    for number in range(4):
+        text = (
+            f"---\nid: pebble-{number}\ntitle: Pebble {number}\n---\nThe Pebble stove boils in {number + 3} minutes.\n"
+        )
+        (tmp_path / f"pebble-{number}.md").write_text(text)
+    (tmp_path / "broken.md").write_bytes(b"\xff\xfe no text")
+    page = enter("hanna")
+    page.get_by_role("link", name="Import", exact=True).click()
+    check(page)
+    page.get_by_label("Drop files here").set_input_files(sorted(tmp_path.iterdir()))
+    expect(page.locator("#told")).to_have_text("4 new, 0 updates, 0 unchanged, 1 cannot be read.")
+    page.get_by_role("button", name="Import 4 items").click()
+    expect(page.locator("#h-report")).to_have_text("Imported 4 of 5 files, all searchable", timeout=30_000)
+    expect(page.locator("#items .tag.ok")).to_have_text(["Searchable"] * 4)
+    broken = page.locator("#items tr.wrong")
+    expect(broken).to_have_count(1)
+    expect(broken).to_contain_text("not UTF-8 text (line 1). Save it again with the encoding UTF-8.")
+    check(page)
+
+
+def test_an_admin_adds_a_channel_and_sees_its_key_once(enter: Callable[[str], Page]) -> None:
+    page = enter("admin")
+    page.get_by_role("link", name="Channels").click()
+    page.get_by_role("link", name="New channel").click()
+    page.get_by_label("Name needed").fill("Blog")
+    page.get_by_label("Pages it may stand on").fill("https://blog.example")
+    check(page)
+    page.get_by_role("button", name="Save", exact=True).click()
+    secret = page.get_by_label("Secret").input_value()
+    assert len(secret) >= 32
+    check(page)
+    page.get_by_role("link", name="I have copied it").click()
+    expect(page.get_by_label("Before the end of the body")).to_contain_text("data-channel")
+    assert secret not in page.content()
+    check(page)
+    for address in ("actions/actionpolicy", "llm/llmcall", "accounts/membership", "accounts/apikey/add"):
+        page.goto(f"/admin/{address}/")
+        check(page)

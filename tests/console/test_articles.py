@@ -1,0 +1,211 @@
+"""Writing articles: save, publish, find, take away, compare, bring back; and what a refusal keeps."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from selectolax.lexbor import LexborHTMLParser
+
+from kb.access import Viewer
+from kb.addresses import help_path
+from kb.index import sync_article
+from kb.models import Article, Collection, Revision, State
+from kb.search import search
+from kb.services import Change, create_article, publish, save_draft
+from supportbot.accounts.models import Workspace
+from supportbot.console.articles.diff import compare
+from tests.console.conftest import Enter
+
+pytestmark = pytest.mark.django_db
+LISTED = "/admin/kb/article/"
+
+
+def words(**more: str) -> dict[str, str]:
+    return {"title": "Washing wool", "body": "Wash wool by hand.\n", "do": "save", **more}
+
+
+def page(article: Article, step: str = "change") -> str:
+    return f"{LISTED}{article.pk}/{step}/"
+
+
+def read(answer: Any) -> LexborHTMLParser:
+    return LexborHTMLParser(answer.content.decode())
+
+
+@pytest.fixture
+def editor(enter: Enter) -> Client:
+    return enter("editor")
+
+
+@pytest.fixture
+def wool(workspace: Workspace) -> Article:
+    article = create_article(Change(title="Washing wool", body="Wash wool by hand.\n"), external_id="wool")
+    return publish(article.pk)
+
+
+def test_a_new_article_waits_as_a_draft(editor: Client) -> None:
+    answer = editor.post(f"{LISTED}add/", words())
+    article = Article.objects.get()
+    assert answer.headers["Location"] == page(article)
+    assert (article.state, article.title, article.external_id) == (State.DRAFT, "Washing wool", "washing-wool")
+    revision = Revision.objects.get()
+    assert revision.author is not None
+    assert revision.author.username == "editor.of.wrenfell"
+    assert search("wash wool", viewer=Viewer(), mode="lexical").passages == ()
+
+
+def test_publishing_lets_customers_find_it(editor: Client) -> None:
+    editor.post(f"{LISTED}add/", words(do="publish"))
+    article = Article.objects.get()
+    assert article.is_live
+    assert editor.get(page(article, "searchable")).json() == {
+        "state": "live", "is_searchable": False, "passages": 1, "done": 0,
+    }  # fmt: skip
+    assert [found.external_id for found in search("wash wool", viewer=Viewer(), mode="lexical").passages]
+    sync_article(article.pk)
+    assert editor.get(page(article, "searchable")).json()["is_searchable"] is True
+
+
+def test_a_saved_change_leaves_the_live_words_alone(editor: Client, wool: Article) -> None:
+    editor.post(page(wool), words(body="Wash wool cold.\n", based_on="1"))
+    wool.refresh_from_db()
+    assert wool.live_revision is not None and wool.latest_revision is not None
+    assert (wool.live_revision.body, wool.latest_revision.body) == ("Wash wool by hand.\n", "Wash wool cold.\n")
+    tree = read(editor.get(page(wool)))
+    assert [tag.text() for tag in tree.css(".ed-h .tag")] == ["Published, revision 1", "Draft, revision 2"]
+
+
+def test_a_colleagues_newer_words_are_not_overwritten(editor: Client, wool: Article) -> None:
+    save_draft(wool.pk, Change(body="A colleague's words.\n"))
+    answer = editor.post(page(wool), words(body="My words.\n", based_on="1"))
+    tree = read(answer)
+    assert answer.status_code == 409
+    assert tree.css_first("#body").text() == "My words.\n"
+    assert "Revision 2 was saved meanwhile" in tree.css_first("[role=alert]").text()
+    assert [row.body for row in Revision.objects.order_by("number")][-1] == "A colleague's words.\n"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"title": "  "}, "The title is empty."),
+        ({"body": ""}, "The text is empty."),
+        ({"body": "a\x00b"}, "NUL"),
+        ({"locale": "klingonish"}, "The locale 'klingonish' is not known."),
+        ({"url": "javascript:alert(1)"}, "is not a web address"),
+        ({"collection": "nonsense"}, "Choose one of the list."),
+        ({"audience": "everybody"}, "The audience 'everybody' is not known."),
+    ],
+)
+def test_what_cannot_be_stored_is_said_at_its_field(
+    editor: Client, wool: Article, wrong: dict[str, str], said: str
+) -> None:
+    answer = editor.post(page(wool), words(**{"body": "Typed with care.\n", "based_on": "1", **wrong}))
+    assert answer.status_code == 400
+    html = answer.content.decode()
+    assert said.replace("'", "&#x27;") in html
+    assert "body" in wrong or "Typed with care." in html
+    assert Revision.objects.count() == 1
+
+
+def test_a_collection_of_another_workspace_cannot_be_chosen(
+    editor: Client, wool: Article, other_workspace: Workspace
+) -> None:
+    theirs = Collection._base_manager.create(workspace=other_workspace, slug="x", name="Theirs")
+    answer = editor.post(page(wool), words(based_on="1", collection=str(theirs.pk)))
+    assert answer.status_code == 400
+    wool.refresh_from_db()
+    assert wool.collection.name == "General"
+
+
+def test_archiving_hides_at_once(editor: Client, wool: Article) -> None:
+    editor.post(page(wool), {"do": "archive"})
+    wool.refresh_from_db()
+    assert wool.state == State.ARCHIVED
+    assert search("wash wool", viewer=Viewer(), mode="lexical").passages == ()
+    assert Revision.objects.count() == 1
+
+
+def test_an_old_revision_comes_back_as_the_draft(editor: Client, wool: Article) -> None:
+    save_draft(wool.pk, Change(body="Wash wool cold.\n"))
+    publish(wool.pk)
+    editor.post(page(wool, "revisions/restore"), {"r": "1"})
+    wool.refresh_from_db()
+    assert wool.live_revision is not None and wool.latest_revision is not None
+    assert (wool.latest_revision.number, wool.latest_revision.body) == (3, "Wash wool by hand.\n")
+    assert wool.live_revision.number == 2
+    tree = read(editor.get(page(wool, "revisions") + "?r=1"))
+    assert (tree.css_first(".diff del").text(), tree.css_first(".diff ins").text()) == ("cold", "by hand")
+
+
+def test_the_preview_is_what_the_help_page_shows(editor: Client, client: Client, wool: Article) -> None:
+    body = "# Wool\n\n**Cold** <b onclick=x>water</b> and [a link](javascript:x)\n\n| a | b |\n|---|---|\n| 1 | 2 |\n"
+    shown = editor.post(reverse("admin:article-preview"), {"title": "Washing wool", "body": body})
+    save_draft(wool.pk, Change(body=body))
+    publish(wool.pk)
+    wool.refresh_from_db()
+    public = read(client.get(help_path(wool))).css_first("main").html or ""
+    inside = read(shown).css_first("article").html or ""
+    inside = inside[inside.index("</h2>") + 5 : inside.index("</article>")]
+    assert "<b onclick" not in inside
+    assert inside.strip() in public
+
+
+@pytest.mark.parametrize(("role", "status"), [("agent", 403), ("supervisor", 403), ("editor", 302), ("admin", 302)])
+def test_only_writers_write(enter: Enter, wool: Article, role: str, status: int) -> None:
+    client = enter(role)
+    for step, data in (("change", words(based_on="1", body="New.\n")), ("revisions/restore", {"r": "1"})):
+        assert client.post(page(wool, step), data).status_code == status
+    assert client.get(page(wool)).status_code == 200
+    assert Revision.objects.count() == (1 if status == 403 else 3)
+
+
+def test_ticked_articles_are_published_and_archived_together(editor: Client, wool: Article) -> None:
+    draft = create_article(Change(title="Drying wool", body="Dry it flat.\n"))
+    ticked = {"_selected_action": [str(wool.pk), str(draft.pk)], "index": "0"}
+    editor.post(LISTED, {"action": "publish_ticked", **ticked})
+    assert set(Article.objects.values_list("state", flat=True)) == {State.LIVE}
+    editor.post(LISTED, {"action": "archive_ticked", **ticked})
+    assert set(Article.objects.values_list("state", flat=True)) == {State.ARCHIVED}
+
+
+def test_the_list_is_filtered_by_state_and_searched_by_words(editor: Client, wool: Article) -> None:
+    create_article(Change(title="Drying felt", body="Dry it flat.\n"))
+
+    def titles(query: str) -> set[str]:
+        return {link.text() for link in read(editor.get(f"{LISTED}?{query}")).css("#result_list a.t")}
+
+    assert titles("") == {"Washing wool", "Drying felt"}
+    assert titles("state=live") == titles("q=by+hand") == {"Washing wool"}
+    assert titles("state=draft") == {"Drying felt"}
+    assert titles("state=open") == titles("q=nowhere") == set()
+    save_draft(wool.pk, Change(body="Wash wool cold.\n"))
+    assert titles("state=open") == {"Washing wool"}
+
+
+def test_a_page_of_fifty_articles_takes_as_many_queries_as_one(
+    editor: Client, wool: Article, django_assert_max_num_queries: Any
+) -> None:
+    for number in range(49):
+        create_article(Change(title=f"Article {number}", body="Words.\n"))
+    with django_assert_max_num_queries(14):
+        assert len(read(editor.get(LISTED)).css("#result_list tbody tr")) == 50
+
+
+def test_only_an_empty_collection_can_be_deleted(editor: Client, wool: Article) -> None:
+    empty = Collection.objects.create(slug="empty", name="Empty")
+    for shelf, status in ((wool.collection, 403), (empty, 302)):
+        answer = editor.post(f"/admin/kb/collection/{shelf.pk}/delete/", {"post": "yes"})
+        assert answer.status_code == status
+    assert [shelf.name for shelf in Collection.objects.all()] == ["General"]
+
+
+def test_a_comparison_folds_what_is_the_same_and_marks_words() -> None:
+    lines = [f"line {number}" for number in range(20)]
+    rows = compare("\n".join(lines), "\n".join([*lines[:10], "line ten", *lines[11:], "more"]))
+    assert [row.skipped for row in rows if row.skipped] == [8, 5]
+    changed = next(row for row in rows if row.old.kind == "del")
+    assert [piece.text for piece in changed.new.pieces if piece.is_changed] == ["ten"]
+    assert rows[-1].new.pieces[0].text == "more"
+    assert [row.old.kind for row in compare("a", "a")] == ["same"]

@@ -1,0 +1,113 @@
+"""Ask as customer: the same search and answerer as in the chat, with the live words and with those being written."""
+
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from selectolax.lexbor import LexborHTMLParser
+
+from kb.index import sync_article
+from kb.models import Article, Chunk, Collection, Revision
+from kb.services import Change, create_article, publish
+from supportbot.accounts.models import Workspace
+from supportbot.outbox.models import Announcement
+from tests.console.conftest import Enter
+
+pytestmark = pytest.mark.django_db(transaction=True)
+ASK = "/admin/ask/"
+QUESTION = "How is wool washed?"
+LIVE = "Wool is washed by hand.\n"
+WRITTEN = "Wool is washed in the machine with the wool programme.\n"
+
+
+@pytest.fixture
+def wool(workspace: Workspace) -> Article:
+    article = publish(create_article(Change(title="Washing wool", body=LIVE), external_id="wool").pk)
+    sync_article(article.pk)
+    return article
+
+
+@pytest.fixture
+def editor(enter: Enter) -> Client:
+    return enter("editor")
+
+
+def ask(client: Client, **data: str) -> LexborHTMLParser:
+    answer = client.post(ASK, {"question": QUESTION, **data}, headers={"X-Fragment": "1"})
+    assert answer.status_code == 200, answer.content
+    return LexborHTMLParser(answer.content.decode())
+
+
+def stored() -> list[Any]:
+    counts = [model._base_manager.count() for model in (Article, Revision, Collection, Announcement)]
+    return [*counts, list(Chunk._base_manager.order_by("pk").values_list("pk", "text", "content_hash"))]
+
+
+def test_the_live_words_answer_with_their_places_in_both_searches(editor: Client, wool: Article) -> None:
+    tree = ask(editor)
+    (answer,) = tree.css(".ba section")
+    assert "by hand" in answer.css_first(".said").text()
+    assert answer.css_first(".cites a").text() == "Washing wool"
+    (row,) = tree.css(".pass tbody tr")
+    cells = [cell.text(strip=True) for cell in row.css("td.sc")]
+    assert cells[0] == "1."
+    assert cells[1].startswith("1.")
+    assert cells[2].startswith("1")
+
+
+def test_written_words_are_tried_beside_the_live_ones_and_nothing_is_stored(editor: Client, wool: Article) -> None:
+    before = stored()
+    tree = ask(editor, article=str(wool.pk), title="Washing wool", body=WRITTEN)
+    live, written = [one.css_first(".said").text() for one in tree.css(".ba section")]
+    assert "by hand" in live
+    assert "wool programme" in written
+    assert tree.css_first(".pass .tag.accent").text() == "this text"
+    assert stored() == before
+
+
+def test_an_article_that_is_not_there_yet_is_tried_too(editor: Client, workspace: Workspace) -> None:
+    before = stored()
+    tree = ask(editor, title="Washing wool", body=WRITTEN)
+    live, written = tree.css(".ba section")
+    assert live.css_first(".tag").text() == "Does not know"
+    assert "wool programme" in written.css_first(".said").text()
+    assert stored() == before
+
+
+def test_words_for_the_team_reach_no_customer(editor: Client, wool: Article) -> None:
+    tree = ask(editor, article=str(wool.pk), title="Washing wool", body=WRITTEN, audience="internal")
+    assert tree.css(".ba section")[1].css_first(".tag").text() == "Does not know"
+
+
+def test_a_question_that_no_article_answers_is_said_so(editor: Client, workspace: Workspace) -> None:
+    assert ask(editor).css_first(".ba .tag").text() == "Does not know"
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ({"question": "  "}, "Write a question first."),
+        ({"body": "x\x00y", "title": "T"}, "NUL"),
+        ({"body": "words", "title": "T" * 400}, "The title has 400 characters."),
+        ({"body": "words", "title": "T", "locale": "klingonish"}, "klingonish"),
+    ],
+)
+def test_what_cannot_be_tried_is_said(editor: Client, workspace: Workspace, data: dict[str, str], said: str) -> None:
+    answer = editor.post(ASK, {"question": QUESTION, **data})
+    assert (answer.status_code, said in answer.content.decode()) == (400, True)
+
+
+def test_an_article_of_another_workspace_cannot_be_tried(stranger: Client, wool: Article) -> None:
+    data = {"question": QUESTION, "article": str(wool.pk), "title": "T", "body": WRITTEN}
+    answer = stranger.post(ASK, data)
+    assert answer.status_code == 404
+    assert "hand" not in answer.content.decode()
+    assert not connection.in_atomic_block
+
+
+def test_so_many_a_minute_and_then_a_pause(editor: Client, workspace: Workspace, monkeypatch: Any) -> None:
+    monkeypatch.setattr("supportbot.console.articles.asking.MOST_A_MINUTE", 1)
+    ask(editor)
+    answer = editor.post(ASK, {"question": QUESTION})
+    assert (answer.status_code, "in a minute" in answer.content.decode()) == (400, True)

@@ -1,0 +1,119 @@
+"""Importing in the browser: told first, then done, a broken file alone left out."""
+
+import gzip
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+
+from kb.index import sync_articles
+from kb.models import Article, State
+from supportbot.accounts.models import User
+from tests.console.conftest import Enter
+
+pytestmark = pytest.mark.django_db
+PAGE = "/admin/import/"
+
+
+@pytest.fixture
+def send(enter: Enter) -> Callable[..., Any]:
+    client = enter("editor")
+
+    def sent(do: str, *files: tuple[str, bytes], paths: list[str] | None = None, **more: str) -> Any:
+        uploads = [SimpleUploadedFile(name, content) for name, content in files]
+        data = {"do": do, "files": uploads, **more, **({"path": paths} if paths else {})}
+        return client.post(PAGE, data, headers={"Accept": "application/json"})
+
+    return sent
+
+
+GOOD = ("wool.md", b"---\ntitle: Washing wool\n---\nWash wool by hand.\n")
+BROKEN = ("felt.md", b"\xff\xfe broken")
+
+
+def outcomes(answer: Any) -> list[tuple[str, str]]:
+    return [(item["origin"], item["outcome"]) for item in answer.json()["items"]]
+
+
+def test_a_check_tells_and_stores_nothing(send: Any) -> None:
+    answer = send("check", GOOD, BROKEN)
+    assert outcomes(answer) == [("felt.md", "failed"), ("wool.md", "new")]
+    assert "not UTF-8" in answer.json()["items"][0]["message"]
+    assert not Article.objects.exists()
+
+
+def test_the_broken_file_alone_is_left_out(send: Any) -> None:
+    answer = send("publish", GOOD, BROKEN, ("html.html", b"<title>Felt</title><p>Felt it.</p>"))
+    assert answer.json()["counts"] == {"new": 2, "updated": 0, "unchanged": 0, "failed": 1}
+    assert set(Article.objects.values_list("state", flat=True)) == {State.LIVE}
+    assert outcomes(send("publish", GOOD)) == [("wool.md", "unchanged")]
+    assert outcomes(send("publish", (GOOD[0], GOOD[1] + b"Cold.\n"))) == [("wool.md", "updated")]
+    assert Article.objects.count() == 2
+
+
+def test_drafts_wait(send: Any) -> None:
+    send("draft", GOOD, collection="Care")
+    article = Article.objects.get()
+    assert (article.state, article.collection.name) == (State.DRAFT, "Care")
+
+
+def test_a_folders_paths_become_ids(send: Any) -> None:
+    send("publish", ("a.md", b"One.\n"), ("a.md", b"Two.\n"), paths=["en/a.md", "de/a.md"])
+    assert set(Article.objects.values_list("external_id", flat=True)) == {"en/a.md", "de/a.md"}
+
+
+@pytest.mark.parametrize(
+    "path", ["../../etc/passwd.md", "/etc/x.md", "a/../b.md", ".hidden.md", "a\x00b.md", "x" * 300]
+)
+def test_no_path_leads_out_of_its_folder(send: Any, path: str) -> None:
+    answer = send("publish", ("a.md", b"Words.\n"), paths=[path])
+    assert answer.json()["items"][0]["outcome"] == "failed"
+    assert not Article.objects.exists()
+
+
+def test_what_cannot_be_read_is_said_without_our_own_paths(send: Any) -> None:
+    answer = send("check", ("photo.png", b"\x89PNG"), ("lines.jsonl", b'{"id": "1", "title": "x"}\nnot json\n'))
+    text = answer.content.decode()
+    assert [item["outcome"] for item in answer.json()["items"]] == ["failed"] * 3
+    assert "Files of this kind cannot be read" in text
+    assert "/tmp" not in text and "supportbot-import" not in text
+
+
+def test_lines_without_end_are_cut(send: Any) -> None:
+    many = "\n".join(json.dumps({"id": str(n), "title": f"T{n}", "text": "Words."}) for n in range(600))
+    answer = send("check", ("many.jsonl.gz", gzip.compress(many.encode())))
+    counts = answer.json()["counts"]
+    assert (counts["new"], counts["failed"]) == (500, 1)
+
+
+def test_the_page_without_scripts_answers_with_the_report(enter: Enter) -> None:
+    client = enter("editor")
+    files = [SimpleUploadedFile(*GOOD), SimpleUploadedFile(*BROKEN)]
+    html = client.post(PAGE, {"do": "check", "files": files}).content.decode()
+    assert "This is what would happen" in html
+    assert "1 new, 0 updates, 0 unchanged, 1 cannot be read." in html
+
+
+def test_a_name_for_the_collection_that_cannot_be_is_refused(send: Any) -> None:
+    answer = send("publish", GOOD, collection="x" * 200)
+    assert (answer.status_code, "longer than 120" in answer.json()["message"]) == (400, True)
+    assert not Article.objects.exists()
+
+
+def test_the_state_names_what_is_searchable(send: Any) -> None:
+    ids = send("publish", GOOD).json()["articles"]
+    editor = Client()
+    editor.force_login(User.objects.get())
+    assert editor.post(f"{PAGE}state/", {"article": [*ids, "nonsense"]}).json() == {"searchable": []}
+    sync_articles(ids)
+    assert editor.post(f"{PAGE}state/", {"article": ids}).json() == {"searchable": ids}
+
+
+@pytest.mark.parametrize("role", ["agent", "supervisor"])
+def test_readers_import_nothing(enter: Enter, role: str) -> None:
+    answer = enter(role).post(PAGE, {"do": "publish", "files": [SimpleUploadedFile(*GOOD)]})
+    assert answer.status_code == 403
+    assert not Article.objects.exists()

@@ -1,0 +1,197 @@
+"""Rules with their versions, requests with their trail, conversations, calls, and what was asked in vain."""
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.utils.timezone import now
+from selectolax.lexbor import LexborHTMLParser
+
+from actions.models import ActionPolicy, ActionPolicyVersion, AuditEntry
+from actions.policies import approvers_of, ensure_policies
+from supportbot.accounts.models import Customer, User, Workspace
+from supportbot.chat.models import Message
+from supportbot.chat.services import add_customer_message, start_conversation
+from supportbot.console.charts import stacked
+from supportbot.llm.models import LLMCall
+from tests.console.conftest import Enter, House
+
+pytestmark = pytest.mark.django_db
+RULES = {"is_enabled": "on", "max_per_order": "150.00", "approval_above": "80", "window_days": "60"}
+
+
+@pytest.fixture
+def refunds(workspace: Workspace) -> ActionPolicy:
+    ensure_policies()
+    return ActionPolicy.objects.select_related("current").get(action="refund_order")
+
+
+def page(policy: ActionPolicy) -> str:
+    return f"/admin/actions/actionpolicy/{policy.pk}/change/"
+
+
+def read(answer: Any) -> LexborHTMLParser:
+    return LexborHTMLParser(answer.content.decode())
+
+
+def test_a_changed_rule_is_a_new_version_on_record(enter: Enter, refunds: ActionPolicy) -> None:
+    admin = enter("admin")
+    admin.post(page(refunds), RULES)
+    first, second = ActionPolicyVersion.objects.filter(policy=refunds).order_by("number")
+    refunds.refresh_from_db()
+    assert refunds.current == second
+    assert (second.max_per_order, second.approval_above, second.window_days) == (Decimal(150), Decimal(80), 60)
+    user = User.objects.get(username="admin.of.wrenfell")
+    assert second.created_by == f"user:{user.pk}"
+    assert AuditEntry.objects.filter(event="policy.changed", actor=second.created_by).count() == 1
+    told = [line.text() for line in read(admin.get(page(refunds))).css(".tl li")]
+    assert "Version 2, in force" in told[0]
+    assert "→ 150" in told[0]
+    assert first.max_per_order != second.max_per_order
+    admin.post(page(refunds), RULES)
+    assert ActionPolicyVersion.objects.filter(policy=refunds).count() == 2  # the same again is nothing new
+
+
+def test_the_kill_switch_and_the_approvers(enter: Enter, refunds: ActionPolicy, bob: User) -> None:
+    admin = enter("admin")
+    rules = {name: value for name, value in _present(admin, refunds).items() if name != "is_enabled"}
+    admin.post(page(refunds), {**rules, "approvers": [str(bob.pk)]})
+    refunds.refresh_from_db()
+    assert refunds.is_enabled is False
+    assert approvers_of(refunds) == [bob]
+    assert ActionPolicyVersion.objects.filter(policy=refunds).count() == 1
+    admin.post(page(refunds), {**rules, "is_enabled": "on"})
+    refunds.refresh_from_db()
+    assert (refunds.is_enabled, approvers_of(refunds)) == (True, [])
+
+
+def _present(client: Client, policy: ActionPolicy) -> dict[str, str]:
+    fields = read(client.get(page(policy))).css("form.sheet input[type=number]")
+    return {field.attributes["name"] or "": field.attributes.get("value") or "" for field in fields}
+
+
+@pytest.mark.parametrize("wrong", [{"max_per_order": "-1"}, {"approval_above": "much"}, {"max_per_order": "1e30"}])
+def test_a_rule_that_cannot_be_changes_nothing(enter: Enter, refunds: ActionPolicy, wrong: dict[str, str]) -> None:
+    answer = enter("admin").post(page(refunds), {**RULES, **wrong})
+    assert b'role="alert"' in answer.content
+    assert ActionPolicyVersion.objects.filter(policy=refunds).count() == 1
+
+
+def test_a_stranger_cannot_be_made_an_approver(enter: Enter, refunds: ActionPolicy, mallory: User) -> None:
+    answer = enter("admin").post(page(refunds), {**RULES, "approvers": [str(mallory.pk)]})
+    assert b'role="alert"' in answer.content
+    assert approvers_of(refunds) == []
+
+
+@pytest.mark.parametrize("role", ["agent", "supervisor"])
+def test_the_team_reads_the_rules_and_changes_none(enter: Enter, refunds: ActionPolicy, role: str) -> None:
+    client = enter(role)
+    assert "Version 1, in force" in client.get(page(refunds)).content.decode()
+    assert client.post(page(refunds), RULES).status_code == 403
+    assert ActionPolicyVersion.objects.filter(policy=refunds).count() == 1
+
+
+def test_a_request_is_read_with_its_trail_and_never_changed(enter: Enter, house: House) -> None:
+    client = enter("supervisor")
+    address = f"/admin/actions/actionrequest/{house.request.pk}/change/"
+    tree = read(client.get(address))
+    assert [line.css_first("b").text() for line in tree.css(".tl li")] == ["Proposed"]
+    assert "Chain intact" in tree.css_first(".notice.ok").text()
+    assert client.post(address, {"order_id": "other", "state": "succeeded"}).status_code == 403
+    house.request.refresh_from_db()
+    assert house.request.state == "proposed"
+
+
+def test_a_broken_chain_is_shown(enter: Enter, house: House) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("ALTER TABLE actions_auditentry DISABLE TRIGGER USER")
+        cursor.execute("UPDATE actions_auditentry SET actor = 'nobody'")
+        cursor.execute("ALTER TABLE actions_auditentry ENABLE TRIGGER USER")
+    tree = read(enter("admin").get(f"/admin/actions/actionrequest/{house.request.pk}/change/"))
+    assert "The chain is broken" in tree.css_first(".notice.bad").text()
+
+
+def test_a_conversation_is_read_with_its_calls(enter: Enter, house: House) -> None:
+    call = house.call
+    LLMCall.objects.filter(pk=call.pk).update(conversation_id=house.conversation.pk, cost="0.0021", currency="EUR")
+    address = f"/admin/chat/conversation/{house.conversation.pk}/change/"
+    tree = read(enter("supervisor").get(address))
+    assert [line.text(strip=True) for line in tree.css(".l-customer .said")] == ["How do I wash a Xylograph?"]
+    assert "0.0021 EUR" in tree.css_first(".kv").text()
+    assert "0.0021" not in read(enter("agent").get(address)).css_first("main").text()
+
+
+def test_a_customers_markup_is_text(enter: Enter, workspace: Workspace) -> None:
+    talk = start_conversation(Customer.objects.create(external_id="x", name="<i>Eve</i>").pk)
+    add_customer_message(talk.pk, text="<script>alert(1)</script><img src=x>", client_id="1")
+    agent = enter("agent")
+    for address in ("/admin/chat/conversation/", f"/admin/chat/conversation/{talk.pk}/change/"):
+        html = agent.get(address).content.decode()
+        assert "<script>alert" not in html and "<img" not in html and "<i>Eve" not in html
+        assert "&lt;script&gt;" in html
+
+
+def test_calls_are_added_up_by_day_and_purpose(enter: Enter, workspace: Workspace) -> None:
+    for days, purpose, cost in (
+        (0, "answer", "0.30"),
+        (0, "rewrite", "0.10"),
+        (2, "answer", "0.50"),
+        (40, "answer", "9"),
+    ):
+        LLMCall.objects.create(
+            purpose=purpose, provider="p", model="m", cost=cost, currency="EUR", duration_ms=1, outcome="done",
+            started_at=now() - timedelta(days=days),
+        )  # fmt: skip
+    tree = read(enter("admin").get("/admin/llm/llmcall/?days=7"))
+    assert [item.text(strip=True) for item in tree.css(".legend li")] == ["Answers0.8", "Rewriting0.1"]
+    assert [bar.text() for bar in tree.css(".chart rect title")][-2:] == [
+        f"{datetime.now(UTC):%-d %b}, Answers: 0.3",
+        f"{datetime.now(UTC):%-d %b}, Rewriting: 0.1",
+    ]
+    assert len(tree.css("figure tbody tr")) == 3
+
+
+def test_without_prices_the_calls_are_counted(enter: Enter, house: House) -> None:
+    tree = read(enter("admin").get("/admin/llm/llmcall/?days=nonsense"))
+    assert tree.css_first("figcaption h2").text() == "Calls by purpose"
+    assert tree.css_first(".seg [aria-current]").text() == "14 days"
+
+
+def test_bars_stand_on_each_other_and_reach_the_top_line_at_most() -> None:
+    day = date(2026, 11, 25)
+    chart = stacked([day], {"a": {day: Decimal("0.6")}, "b": {day: Decimal("0.4")}})
+    low, high = chart.bars
+    assert (low.x, low.series, high.series) == (high.x, 1, 2)
+    assert high.y == chart.ticks[-1].y
+    assert high.y + high.height <= low.y
+    assert [tick.label for tick in chart.ticks] == ["0", "0.5", "1"]
+    assert stacked([], {}).bars == ()
+
+
+def test_what_was_asked_in_vain_is_counted_once(enter: Enter, workspace: Workspace) -> None:
+    for number, text in enumerate(["Do you ski?", "do you ski", "Do you swim?"]):
+        talk = start_conversation(Customer.objects.create().pk)
+        Message.objects.create(conversation=talk, seq=2, source="customer", text=text)
+        Message.objects.create(conversation=talk, seq=3, source="assistant", text="No idea.", is_abstention=number < 3)
+        Message.objects.create(conversation=talk, seq=4, source="customer", text="Never mind.")
+    rows = [
+        [cell.text(strip=True) for cell in row.css("td")][:2]
+        for row in read(enter("editor").get("/admin/unanswered/")).css("tbody tr")
+    ]
+    assert rows[0][0] == "2"
+    assert rows[0][1].casefold().startswith("do you ski")
+    assert rows[1] == ["1", "Do you swim?"]
+    assert "Do you swim?" in read(enter("agent").get("/admin/")).css_first("main").text()
+
+
+def test_the_overview_shows_each_role_what_is_theirs(enter: Enter, house: House) -> None:
+    def figures(role: str) -> list[str]:
+        return [label.text() for label in read(enter(role).get("/admin/")).css(".figures .lbl")]
+
+    assert figures("editor") == ["Articles live"]
+    assert figures("agent") == ["Waiting for a person", "Conversations", "Articles live", "Requests"]
+    assert figures("supervisor")[-1] == "Spent today"

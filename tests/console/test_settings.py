@@ -1,0 +1,220 @@
+"""Channels, keys, people, passwords and the workspace itself: secrets once, nobody locked out, nobody let in."""
+
+import re
+from typing import Any
+
+import pytest
+from django.core import mail
+from django.core.cache import cache
+from django.test import Client
+from selectolax.lexbor import LexborHTMLParser
+
+from supportbot.accounts.errors import InvalidKey
+from supportbot.accounts.models import ApiKey, Channel, IdentityKey, Membership, User, Workspace
+from supportbot.accounts.selectors import staff_by_api_key
+from supportbot.accounts.services import add_member, create_channel
+from tests.console.conftest import Enter, logged_in, person
+
+pytestmark = pytest.mark.django_db
+CHANNELS, KEYS = "/admin/accounts/channel/", "/admin/accounts/apikey/"
+TEAM, WORKSPACES = "/admin/accounts/membership/", "/admin/accounts/workspace/"
+
+
+@pytest.fixture(autouse=True)
+def _no_counts() -> None:
+    cache.clear()  # it outlives a test
+
+
+@pytest.fixture
+def admin(enter: Enter) -> Client:
+    return enter("admin")
+
+
+def secret_on(answer: Any) -> str:
+    assert answer.status_code == 200
+    assert "no-store" in answer.headers["Cache-Control"]
+    return LexborHTMLParser(answer.content.decode()).css_first("#secret").attributes["value"] or ""
+
+
+def channel(**more: str) -> dict[str, str]:
+    return {"name": "Shop", "allowed_origins": "https://shop.example", "locale": "en", "is_live": "on", **more}
+
+
+def test_a_new_channel_shows_its_secret_this_once(admin: Client) -> None:
+    answer = admin.post(f"{CHANNELS}add/", channel(accent="#1f5b45", suggestion_lines="Where is my parcel?\n"))
+    secret = secret_on(answer)
+    made = Channel.objects.get()
+    assert IdentityKey.objects.get().secret == secret
+    assert (made.allowed_origins, made.accent) == (["https://shop.example"], "#1f5b45")
+    assert made.suggestions_in("en") == ["Where is my parcel?"]
+    html = admin.get(f"{CHANNELS}{made.pk}/change/").content.decode()
+    assert secret not in html
+    assert f"data-channel=&quot;{made.key}&quot;" in html
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"allowed_origins": "https://shop.example/path"}, "is not an origin"),
+        ({"allowed_origins": "*"}, "is not an origin"),
+        ({"accent": "red"}, "Give a colour such as #1f5b45."),
+        ({"privacy_url": "javascript:x"}, "Give an address such as"),
+        ({"suggestion_lines": "1\n2\n3\n4"}, "at most 3"),
+        ({"locale": "e n"}, "Use a language code"),
+        ({"name": ""}, "required"),
+    ],
+)
+def test_a_wrong_value_is_said_at_its_field_and_changes_nothing(
+    admin: Client, workspace: Workspace, wrong: dict[str, str], said: str
+) -> None:
+    made = create_channel(workspace, "Old", allowed_origins=["https://old.example"]).channel
+    answer = admin.post(f"{CHANNELS}{made.pk}/change/", channel(**wrong))
+    assert (answer.status_code, said in answer.content.decode()) == (200, True)
+    made.refresh_from_db()
+    assert (made.name, made.allowed_origins) == ("Old", ["https://old.example"])
+
+
+def test_a_channel_is_changed_and_keeps_its_keys(admin: Client, workspace: Workspace) -> None:
+    made = create_channel(workspace, "Old").channel
+    admin.post(
+        f"{CHANNELS}{made.pk}/change/", channel(allowed_origins="HTTPS://Shop.Example:443\nhttps://shop.example")
+    )
+    made.refresh_from_db()
+    assert (made.name, made.allowed_origins, made.is_live) == ("Shop", ["https://shop.example"], True)
+    admin.post(f"{CHANNELS}{made.pk}/change/", {key: value for key, value in channel().items() if key != "is_live"})
+    made.refresh_from_db()
+    assert made.is_live is False
+    assert IdentityKey.objects.count() == 1
+
+
+def test_keys_are_rotated_one_beside_the_other(admin: Client, workspace: Workspace) -> None:
+    made = create_channel(workspace, "Shop").channel
+    secret = secret_on(admin.post(f"{CHANNELS}{made.pk}/keys/"))
+    assert {key.kid: key.revoked_at is None for key in IdentityKey.objects.all()} == {"1": True, "2": True}
+    assert IdentityKey.objects.get(kid="2").secret == secret
+    admin.post(f"{CHANNELS}{made.pk}/keys/1/")
+    assert {key.kid: key.revoked_at is None for key in IdentityKey.objects.all()} == {"1": False, "2": True}
+    assert admin.get(f"{CHANNELS}{made.pk}/keys/").status_code == 405
+
+
+def test_an_api_key_is_shown_once_and_ended(admin: Client) -> None:
+    data = {"name": "Import", "scopes": ["kb:read", "kb:write"]}
+    plain = secret_on(admin.post(f"{KEYS}add/", data))
+    staff, user = staff_by_api_key(plain)
+    assert (staff.scopes, user) == (frozenset(data["scopes"]), None)
+    key = ApiKey.objects.get()
+    assert plain not in admin.get(f"{KEYS}{key.pk}/change/").content.decode()
+    admin.post(f"{KEYS}{key.pk}/revoke/")
+    with pytest.raises(InvalidKey):
+        staff_by_api_key(plain)
+
+
+def test_an_api_key_acts_as_oneself_and_as_nobody_else(admin: Client, bob: User) -> None:
+    data = {"name": "Mine", "scopes": ["kb:read"], "acts_as_me": "on", "user": str(bob.pk)}
+    _, user = staff_by_api_key(secret_on(admin.post(f"{KEYS}add/", data)))
+    assert user is not None
+    assert user.username == "admin.of.wrenfell"
+
+
+@pytest.mark.parametrize("wrong", [{"scopes": []}, {"scopes": ["team:write"]}, {"expires_at": "2001-01-01T00:00"}])
+def test_an_api_key_that_cannot_be_is_not_made(admin: Client, wrong: dict[str, Any]) -> None:
+    answer = admin.post(f"{KEYS}add/", {"name": "Key", "scopes": ["kb:read"], **wrong})
+    assert b'role="alert"' in answer.content
+    assert not ApiKey.objects.exists()
+
+
+def test_a_person_is_invited_and_chooses_a_password(admin: Client, workspace: Workspace) -> None:
+    data = {"username": "noor", "name": "Noor Aziz", "email": "noor@example.com", "role": "agent"}
+    admin.post(f"{TEAM}add/", data)
+    user = User.objects.get(username="noor")
+    assert Membership.objects.get(user=user).role == "agent"
+    (letter,) = mail.outbox
+    assert letter.to == ["noor@example.com"]
+    link = re.search(r"http://127\.0\.0\.1:\d+(/admin/reset/\S+)", letter.body)
+    assert link is not None
+    browser = Client()
+    form = browser.get(link.group(1), follow=True)
+    chosen = {"new_password1": "a tarn in winter", "new_password2": "a tarn in winter"}
+    browser.post(form.redirect_chain[-1][0], chosen)
+    assert browser.login(username="noor", password="a tarn in winter")
+    assert "used before" in Client().get(link.group(1), follow=True).content.decode()
+
+
+def test_a_taken_user_name_is_refused_whoever_has_it(admin: Client, mallory: User) -> None:
+    data = {"username": "mallory", "name": "", "email": "m@example.com", "role": "admin"}
+    answer = admin.post(f"{TEAM}add/", data)
+    assert b"This user name is taken" in answer.content
+    assert not Membership.objects.filter(user=mallory, workspace__slug="wrenfell").exists()
+    assert mail.outbox == []
+
+
+def test_the_last_admin_stays(admin: Client, workspace: Workspace, bob: User) -> None:
+    mine = Membership.objects.get(role="admin")
+    admin.post(f"{TEAM}{mine.pk}/change/", {"role": "agent"})
+    admin.post(f"{TEAM}{mine.pk}/delete/", {"post": "yes"})
+    assert Membership.objects.get(pk=mine.pk).role == "admin"
+    add_member(workspace, bob, "admin")
+    admin.post(f"{TEAM}{mine.pk}/change/", {"role": "agent"})
+    assert Membership.objects.get(pk=mine.pk).role == "agent"
+
+
+def test_who_loses_their_role_keeps_their_account(admin: Client, bob: User) -> None:
+    membership = Membership.objects.get(user=bob)
+    admin.post(f"{TEAM}{membership.pk}/delete/", {"post": "yes"})
+    assert not Membership.objects.filter(user=bob).exists()
+    assert User.objects.filter(username="bob").exists()
+
+
+def test_the_workspaces_facts_are_changed_and_checked(admin: Client, workspace: Workspace) -> None:
+    page = f"{WORKSPACES}{workspace.pk}/change/"
+    admin.post(page, {"name": "Wren", "locale": "de", "timezone": "Europe/Berlin", "slug": "x", "currency": "XXX"})
+    workspace.refresh_from_db()
+    told = (workspace.name, workspace.locale, workspace.timezone, workspace.slug, workspace.currency)
+    assert told == ("Wren", "de", "Europe/Berlin", "wrenfell", "EUR")
+    assert b"alert" in admin.post(page, {"name": "Wren", "locale": "de", "timezone": "Mars/Base"}).content
+
+
+def test_a_workspace_is_made_by_an_operator_who_becomes_its_admin(admin: Client, workspace: Workspace) -> None:
+    data = {"name": "Second", "locale": "en", "timezone": "UTC"}
+    assert admin.post(f"{WORKSPACES}add/", data).status_code == 403
+    User.objects.filter(username="admin.of.wrenfell").update(is_superuser=True)
+    admin.post(f"{WORKSPACES}add/", data)
+    assert Membership.objects.get(workspace__slug="second").role == "admin"
+
+
+def test_somebody_of_two_workspaces_switches_between_them(workspace: Workspace, other_workspace: Workspace) -> None:
+    user = person(workspace, "admin", "both")
+    add_member(other_workspace, user, "agent")
+    create_channel(workspace, "Here")
+    browser = logged_in(user)
+    assert "Here" in browser.get(CHANNELS).content.decode()
+    browser.post("/admin/workspace/", {"workspace": str(other_workspace.pk)})
+    assert browser.get(CHANNELS).status_code == 403  # an agent there
+    assert "Another Brand" in browser.get("/desk/").content.decode()
+    Membership.objects.filter(user=user, workspace=other_workspace).delete()
+    assert "Here" in browser.get(CHANNELS).content.decode()  # back where one still works
+
+
+@pytest.mark.parametrize("target", ["https://evil.example/", "//evil.example", "javascript:x"])
+def test_the_switch_leads_nowhere_else(workspace: Workspace, other_workspace: Workspace, target: str) -> None:
+    browser = logged_in(person(workspace, "admin"))
+    answer = browser.post("/admin/workspace/", {"workspace": str(workspace.pk), "next": target})
+    assert answer.headers["Location"] == "/admin/"
+    assert browser.post("/admin/workspace/", {"workspace": str(other_workspace.pk)}).status_code == 404
+    assert browser.post("/admin/workspace/", {"workspace": "nonsense"}).status_code == 404
+
+
+def test_the_reset_mail_leads_here_whatever_host_was_asked(client: Client, bob: User, settings: Any) -> None:
+    settings.ALLOWED_HOSTS = ["*"]
+    User.objects.filter(pk=bob.pk).update(email="bob@example.com")
+    for address in ("bob@example.com", "nobody@example.com"):
+        answer = client.post("/admin/password_reset/", {"email": address}, headers={"Host": "evil.example"})
+        assert answer.headers["Location"] == "/admin/password_reset/done/"
+    (letter,) = mail.outbox
+    assert "evil.example" not in letter.body
+    assert settings.BASE_URL in letter.body
+
+
+def test_reset_mails_are_counted(client: Client, bob: User) -> None:
+    answers = [client.post("/admin/password_reset/", {"email": "bob@example.com"}).status_code for _ in range(6)]
+    assert answers == [302] * 5 + [429]
