@@ -4,9 +4,9 @@ Made from the events their customer sees, in the conversation's language; Englis
 """
 
 from collections.abc import Iterable, Iterator
-from datetime import tzinfo
+from datetime import UTC, tzinfo
 from typing import Any, Final
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from supportbot.chat.models import Conversation
 from supportbot.chat.selectors import events_after
@@ -81,12 +81,21 @@ def transcript_of(conversation: Conversation) -> str:
     """Return the conversation's text, as its customer may read it."""
     words = WORDS.get(conversation.locale.replace("_", "-").partition("-")[0].lower(), WORDS["en"])
     workspace = conversation.workspace
+    zone = _zone(workspace.timezone)
     head = [
         words["title"].format(workspace=workspace.name),
         words["id"].format(id=conversation.pk),
-        words["times"].format(zone=workspace.timezone),
+        words["times"].format(zone=zone),
     ]
-    return "\n".join([*head, "", *written(_events(conversation), words, ZoneInfo(workspace.timezone))])
+    return "\n".join([*head, "", *written(_events(conversation), words, zone)])
+
+
+def _zone(name: str) -> tzinfo:
+    """Return a time zone; UTC for a name that this machine does not know."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return UTC
 
 
 def _events(conversation: Conversation) -> Iterator[EventView]:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db import transaction
-from django.db.models import Q
+from django.db import IntegrityError, transaction
+from django.db.models import Q, QuerySet
 from django.utils.timezone import now
 
 from supportbot.accounts import pagepass
@@ -20,9 +20,10 @@ from supportbot.accounts.errors import InvalidToken
 from supportbot.accounts.models import Channel, hash_secret
 from supportbot.accounts.pagepass import PagePass, make_page_pass
 from supportbot.accounts.scope import across_workspaces, workspace_scope
+from supportbot.chat.log import lock_conversation
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import start_conversation
-from supportbot.errors import InvalidInput
+from supportbot.errors import InvalidInput, NotFound
 from supportbot.widget.errors import CodeRefused
 from supportbot.widget.models import PageCode
 from supportbot.widget.throttles import count_ticket
@@ -46,9 +47,16 @@ class Redeemed:
     page_pass: PagePass
 
 
-@transaction.atomic
 def issue_code(asked: TicketRequest) -> IssuedCode:
     """Issue a code for a customer who proves who they are; raises what `issue_ticket` raises for a bad proof."""
+    try:
+        return _issue_code(asked)
+    except IntegrityError as error:  # erased between the look and the commit
+        raise NotFound() from error
+
+
+@transaction.atomic
+def _issue_code(asked: TicketRequest) -> IssuedCode:
     if not (asked.token or asked.visitor):
         raise InvalidInput(fields={"token": ["A code carries an identity: give a token, or the visitor's secret."]})
     if asked.token.startswith(pagepass.PREFIX):
@@ -90,6 +98,7 @@ def redeem_code(channel: Channel, *, code: str, origin: str, locale: str = "") -
 def _used_up(channel: Channel, code: str) -> PageCode:
     fresh = Q(identity_expires_at=None) | Q(identity_expires_at__gt=now())
     codes = PageCode.objects.filter(secret_hash=hash_secret(code), channel=channel)
+    _lock_conversation_of(codes)
     # The conditional UPDATE decides between two pages that come at once.
     if not codes.filter(fresh, used_at=None, expires_at__gt=now()).update(used_at=now()):
         raise CodeRefused()
@@ -97,6 +106,15 @@ def _used_up(channel: Channel, code: str) -> PageCode:
     if row.conversation is not None and row.conversation.customer_id != row.customer_id:
         raise CodeRefused()  # bound to somebody else meanwhile
     return row
+
+
+def _lock_conversation_of(codes: QuerySet[PageCode]) -> None:
+    """Lock the conversation a code leads to before the code itself, as an erasure does."""
+    for conversation_id in codes.exclude(conversation=None).values_list("conversation_id", flat=True):
+        try:
+            lock_conversation(conversation_id)
+        except NotFound as error:
+            raise CodeRefused() from error
 
 
 def _begin(asked: TicketRequest, caller: CustomerCaller) -> Conversation:

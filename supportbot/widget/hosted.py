@@ -4,6 +4,7 @@ A link, a QR code or a web view opens it; the merchant's pages may frame it. Its
 no text that becomes script. A one-time code in the fragment brings the customer's identity along; no view sees it.
 """
 
+from collections.abc import Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -47,7 +48,7 @@ def chat_page(request: HttpRequest, key: str) -> HttpResponse:
     language = language_for(request, channel.locale if channel else "en")
     words = WORDS[language]
     if channel is None:
-        return _page("widget/no_chat.html", {"words": words, "language": language}, frames=[], status=404)
+        return _page(request, "widget/no_chat.html", {"words": words, "language": language}, status=404)
     name = channel.assistant_name or channel.name
     context = {
         "words": words,
@@ -55,7 +56,10 @@ def chat_page(request: HttpRequest, key: str) -> HttpResponse:
         "channel": channel,
         "title": words["chat_with"].format(name=name),
     }
-    return _page("widget/chat.html", context, frames=channel.allowed_origins, status=200)
+    # Where a click on this page is to mean something that one in the shop's page does not, the shop's page must not be
+    # able to lay itself over it.
+    frames = [] if channel.confirms_on_hosted_page else channel.allowed_origins
+    return _page(request, "widget/chat.html", context, frames=frames)
 
 
 def language_for(request: HttpRequest, fallback: str) -> str:
@@ -67,9 +71,11 @@ def language_for(request: HttpRequest, fallback: str) -> str:
     return "en"
 
 
-def _page(template: str, context: dict[str, object], *, frames: list[str], status: int) -> HttpResponse:
+def _page(
+    request: HttpRequest, template: str, context: dict[str, object], *, frames: Sequence[str] = (), status: int = 200
+) -> HttpResponse:
     response = HttpResponse(render_to_string(template, context), status=status)
-    response.headers["Content-Security-Policy"] = policy(frames)
+    response.headers["Content-Security-Policy"] = policy(frames, sockets=_socket_origin(request))
     response.headers["Content-Language"] = str(context["language"])
     response.headers["Referrer-Policy"] = "no-referrer"
     response.headers["Cache-Control"] = "no-store"
@@ -77,7 +83,7 @@ def _page(template: str, context: dict[str, object], *, frames: list[str], statu
     return response
 
 
-def policy(frames: list[str]) -> str:
+def policy(frames: Sequence[str], *, sockets: str) -> str:
     """Return the page's content security policy; these origins, and our own pages, may frame it."""
     return "; ".join(
         [
@@ -86,7 +92,7 @@ def policy(frames: list[str]) -> str:
             "style-src 'self'",
             "img-src 'self' data:",
             "font-src 'self'",
-            f"connect-src 'self' {_socket_origin()}",
+            f"connect-src 'self' {sockets}",
             "base-uri 'none'",
             "form-action 'none'",
             " ".join(["frame-ancestors 'self'", *frames]),
@@ -95,9 +101,9 @@ def policy(frames: list[str]) -> str:
     )
 
 
-def _socket_origin() -> str:
-    """Return where sockets are opened: not every browser counts them as 'self'."""
-    base = urlsplit(settings.BASE_URL)
+def _socket_origin(request: HttpRequest) -> str:
+    """Return where a ticket lets a page open its socket: not every browser counts that as 'self'."""
+    base = urlsplit(settings.PUBLIC_URL or request.build_absolute_uri("/"))
     return f"{'wss' if base.scheme == 'https' else 'ws'}://{base.netloc}"
 
 

@@ -153,8 +153,8 @@ class RollCall:
         frames = await db(queue_frames, _conversations(sockets))
         for socket in sockets:
             frame = frames.get(socket.session.conversation_id) if socket.session is not None else None
-            if frame is not None and frame != socket.told_place:
-                socket.told_place = frame
+            is_news, socket.told_place = frame != socket.told_place, frame
+            if frame is not None and is_news:
                 socket.writer.send(frame)
 
 

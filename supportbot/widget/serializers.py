@@ -8,8 +8,8 @@ from rest_framework import serializers
 from supportbot.accounts.look import LOCALE
 from supportbot.web import ClosedSerializerMixin, TextField
 
-_CHANNEL_KEY: Final = re.compile(r"pk_[0-9A-Za-z_-]{1,37}")
-_WHOLE_LOCALE: Final = rf"\A{LOCALE.pattern}\Z"
+_CHANNEL_KEY: Final = re.compile(r"^pk_[0-9A-Za-z_-]{1,37}$")
+_WHOLE_LOCALE: Final = rf"^{LOCALE.pattern}$"
 
 
 class TicketRequestSerializer(ClosedSerializerMixin, serializers.Serializer[Any]):

@@ -85,6 +85,14 @@ def test_a_code_of_a_conversation_that_became_anothers(channel: NewChannel) -> N
     assert SocketTicket.objects.count() == 2
 
 
+def test_a_code_of_an_erased_conversation(channel: NewChannel) -> None:
+    first = ticket(channel)
+    code = code_for(channel, visitor=first["visitor"], conversation=first["conversation"])
+    assert caller(first["visitor"]).delete("/api/v1/conversations").status_code == 204
+    refused(redeem(channel, code))
+    assert not PageCode.objects.exists() and not Conversation.objects.exists()
+
+
 @pytest.mark.parametrize("origin", [PAGE_ORIGIN, "https://evil.test", "null", None])
 def test_only_our_own_page_redeems(channel: NewChannel, origin: str | None) -> None:
     code = code_for(channel, token=identity_token(channel))

@@ -47,8 +47,18 @@ def test_only_the_channels_pages_may_frame_it(channel: NewChannel) -> None:
     answer = page(channel.channel.key)
     assert policy_of(answer)["frame-ancestors"] == ["'self'", PAGE_ORIGIN]
     assert "X-Frame-Options" not in answer
-    Channel.objects.update(allowed_origins=[])
+    Channel.objects.update(confirms_on_hosted_page=True)  # a click here must be one on this page
     assert policy_of(page(channel.channel.key))["frame-ancestors"] == ["'self'"]
+    Channel.objects.update(confirms_on_hosted_page=False, allowed_origins=[])
+    assert policy_of(page(channel.channel.key))["frame-ancestors"] == ["'self'"]
+
+
+def test_sockets_are_opened_where_a_ticket_says(channel: NewChannel, settings: Any) -> None:
+    assert policy_of(Client().get(f"/chat/{channel.channel.key}/", headers={"Host": "localhost:8000"}))[
+        "connect-src"
+    ] == ["'self'", "ws://localhost:8000"]
+    settings.PUBLIC_URL = "https://help.example"
+    assert policy_of(page(channel.channel.key))["connect-src"] == ["'self'", "wss://help.example"]
 
 
 def test_it_keeps_nothing_and_tells_nobody(channel: NewChannel) -> None:
