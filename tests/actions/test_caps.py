@@ -1,0 +1,134 @@
+"""A hundred confirmations at once never pass a cap, whichever it is."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.db.models import Sum
+
+from actions.errors import NotWaiting
+from actions.models import ActionRequest, LedgerEntry
+from actions.policies import change_rules, policy_of
+from actions.principals import Principal
+from actions.services import confirm, propose
+from actions.states import State
+from actions.testing import FakeShop
+from supportbot.accounts.models import Customer
+from supportbot.accounts.scope import workspace_scope
+from tests.actions.conftest import signed_in_as
+
+pytestmark = pytest.mark.django_db(transaction=True)
+AT_ONCE, CONNECTIONS = 100, 40
+NO_LIMITS = {
+    "max_per_order": None, "max_per_customer_day": None, "max_per_customer_year": None, "max_per_workspace_day": None,
+    "max_requests_per_customer_day": None, "approval_above": None,
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("actions.publisher.Publisher.wake", lambda self, workspace_id, request_id: None)
+
+
+def rule(**limits: Any) -> None:
+    policy = policy_of("refund_order")
+    assert policy is not None
+    change_rules(policy, actor="test", **{**NO_LIMITS, **limits})
+
+
+@pytest.fixture
+def crowd(shop: FakeShop) -> list[Principal]:
+    """Four customers, each with an order large enough for all they want."""
+    customers = [Customer.objects.create(external_id=f"cus_{number}", name="x") for number in range(4)]
+    for customer in customers:
+        shop.add_order(f"C-{customer.external_id}", str(customer.external_id), total="5000.00")
+    return [signed_in_as(customer) for customer in customers]
+
+
+def cards_of(people: list[Principal]) -> list[tuple[Principal, ActionRequest]]:
+    """Return a hundred cards of ten to a hundred and nine, dealt out among these people."""
+    made = []
+    for number in range(AT_ONCE):
+        who = people[number % len(people)]
+        wish = {"order_id": f"C-{who.external_id}", "reason": "x", "amount": f"{10 + number}.00"}
+        made.append((who, propose(who, "refund_order", wish, proposal_key=f"cap:{number}")))
+    return made
+
+
+def click_all(cards: list[tuple[Principal, ActionRequest]]) -> None:
+    start = threading.Barrier(CONNECTIONS)
+
+    def click(half: list[tuple[Principal, ActionRequest]]) -> None:
+        try:
+            start.wait(30)
+            for who, card in half:
+                with workspace_scope(card.workspace_pk):
+                    confirm(card.pk, principal=who, digest=card.digest)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(CONNECTIONS) as pool:
+        list(pool.map(click, [cards[number::CONNECTIONS] for number in range(CONNECTIONS)]))
+
+
+def taken(**which: Any) -> Decimal:
+    total: Decimal | None = LedgerEntry.objects.filter(**which).aggregate(total=Sum("amount"))["total"]
+    return total or Decimal(0)
+
+
+@pytest.mark.parametrize(
+    "limit", ["max_per_order", "max_per_customer_day", "max_per_customer_year", "max_per_workspace_day"]
+)
+def test_no_sum_passes_its_cap(limit: str, crowd: list[Principal]) -> None:
+    cap = Decimal(300)
+    rule(**{limit: cap})
+    click_all(cards_of(crowd if limit == "max_per_workspace_day" else crowd[:1]))
+    # The smallest card is 10 and the largest 109: less than that is left of the cap, or a card would have fitted.
+    assert cap - 110 < taken() <= cap
+    states = set(ActionRequest.objects.values_list("state", flat=True))
+    assert states == {State.QUEUED, State.CANCELLED}
+
+
+def test_each_customer_has_a_cap_of_their_own(crowd: list[Principal]) -> None:
+    rule(max_per_customer_day=Decimal(200))
+    click_all(cards_of(crowd))
+    for who in crowd:
+        assert Decimal(90) < taken(customer_id=who.customer_id) <= Decimal(200)
+
+
+def test_no_count_passes_its_cap(crowd: list[Principal]) -> None:
+    rule(max_requests_per_customer_day=7)
+    click_all(cards_of(crowd[:1]))
+    assert LedgerEntry.objects.count() == 7
+
+
+def test_an_order_never_gives_back_more_than_was_paid(crowd: list[Principal], shop: FakeShop) -> None:
+    rule()
+    cards = cards_of(crowd[:1])
+    shop.change_order("C-cus_0", total=Decimal("300.00"))
+    click_all(cards)
+    assert Decimal(190) < taken() <= Decimal(300)
+
+
+def test_many_clicks_on_one_card_are_one(crowd: list[Principal]) -> None:
+    rule()
+    [(who, card), *_] = cards_of(crowd[:1])
+    start, refused = threading.Barrier(CONNECTIONS), []
+
+    def click(_: int) -> None:
+        try:
+            start.wait(30)
+            with workspace_scope(card.workspace_pk):
+                confirm(card.pk, principal=who, digest=card.digest)
+        except NotWaiting as error:
+            refused.append(error)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(CONNECTIONS) as pool:
+        list(pool.map(click, range(CONNECTIONS)))
+    assert len(refused) == CONNECTIONS - 1
+    assert LedgerEntry.objects.count() == 1
