@@ -30,12 +30,14 @@ _ROWS: Final[tuple[tuple[str, str], ...]] = (
     (
         "STATUS",
         r"status\w*|progress|lieferstatus|bestellstatus|updates? (?:on|about|regarding|for)|any (?:news|update)s?"
-        r"|current location|location of|(?:current )?state of|going on with|happening with",
+        r"|current location|location of|(?:current )?state of|(?:up|going on|happening) with"
+        r"|what about my|was ist (?:denn |eigentlich )?(?:los )?mit",
     ),
     ("STATUS", r"stand(?= (?:der|von|meine|bei|mit|der dinge))|neuigkeiten|was neues|gibt es neues|whereabouts"),
     (
         "REFUND",
-        r"refund\w*|re-?imburs\w*|money[ -]?back(?! guarantee)|(?:money|cash|payment|cost|costs|amount"
+        r"refund\w*|give (?:me )?back (?:\w+ ){0,4}(?:money|euros?|dollars?|pounds?)|re-?imburs\w*"
+        r"|money[ -]?back(?! guarantee)|(?:money|cash|payment|cost|costs|amount"
         r"|price) (?:\w+ ){0,3}back"
         r"|pay(?:ing)? (?:\w+ ){0,4}?back|(?:give|return|get|want|have)(?:ing)? (?:me |us )?(?:back )?my money"
         r"|\w{0,20}erstatt\w*|rück(?:zahl|buch|überweis)\w*|zurück(?:zu)?(?:zahl|buch|überweis|gezahlt)\w*"
@@ -45,12 +47,16 @@ _ROWS: Final[tuple[tuple[str, str], ...]] = (
     ),
     (
         "CANCEL",
-        r"cancel\w*|call(?:ing)? off|stornier\w*|storno\w*|abbestell\w*|abbrech\w*|rückgängig|annullier\w*|scrap",
+        r"cancel\w*|call(?:ing)? off|stornier\w*|storno\w*|abbestell\w*|abbrech\w*|rückgängig|annullier\w*|scrap"
+        r"|undo|abort|withdraw (?:from )?(?:my|the|this) (?:order|purchase)|revoke|widerruf\w*|zurücktreten"
+        r"|trete (?:\w+ ){0,5}zurück|nehm\w* (?:\w+ ){0,6}zurück"
+        r"|lösch\w*",
     ),
     ("STOP", r"stop|stopp\w*|halt|intercept|aufhalt\w*|aufzuhalten|anhalt\w*|anzuhalten|zurückhalt\w*"),
     (
         "ADDRESS",
-        r"\w{0,20}address?\w*|adress|\w{0,20}adress(?:e|en|daten)|\w{0,20}anschrift\w*|where (?:(?:my|the|it|that"
+        r"post ?codes?|zip codes?|postal codes?|postleitzahl|plz|hausnummer|house number|\w{0,20}address?\w*|adress"
+        r"|\w{0,20}adress(?:e|en|daten)|\w{0,20}anschrift\w*|where (?:(?:my|the|it|that"
         r"|this) )?(?:\w+ ){0,2}?"
         r"(?:is|gets?|will be|should be|goes?) (?:delivered|sent|shipped|going)",
     ),
@@ -71,13 +77,15 @@ _ROWS: Final[tuple[tuple[str, str], ...]] = (
         "ARRIVE",
         r"arriv\w*|(?:gets?|be|is) here|show(?:ed|ing|s)? up|turn(?:ed|s)? up|(?:hasn'?t|not|never|didn'?t) (?:come"
         r"|came)"
-        r"|ankomm\w*|angekommen|anzukommen|komm(?:t|en)|eintreff\w*|eingetroffen|receiv\w*|reach\w*|erhalt\w*|bekomm\w*"
-        r"|here (?:yet|already|by)|nicht (?:da|hier)|ist da|da sein|expect(?:ed)?",
+        r"|ankomm\w*|angekommen|anzukommen|komm(?:t|en)|eintreff\w*|eingetroffen|receiv\w*|reach\w*"
+        r"|(?:nicht|noch|schon|bereits|nie|je) (?:erhalten|bekommen)|here (?:yet|already|by)|nicht (?:da|hier)|ist da"
+        r"|da sein|expect(?:ed)?",
     ),
     ("TRACK", r"track\w*|find|finden|trace|tracing|locate|verfolg\w*|nachverfolg\w*|sendungsverfolgung|tracking\w*"),
     (
         "SENT",
-        r"(?:did|was|were|has|have) (?:\w+ ){1,4}?(?:ship|leave|gone out)|shipped|dispatched|sent(?: out)?|posted"
+        r"(?:did|was|were|has|have) (?:\w+ ){1,4}?(?:ship|leave|gone out|go out)|shipped|dispatched|sent(?: out)?"
+        r"|posted"
         r"|mailed|delivered|left (?:the )?warehouse|verschickt|versandt"
         r"|versendet|geliefert"
         r"|zugestellt|losgeschickt|abgeschickt|rausgegangen|gesendet|geschickt",
@@ -96,7 +104,7 @@ _ROWS: Final[tuple[tuple[str, str], ...]] = (
         "DELIVER",
         r"ship|ships|shipping|send|sends|deliver\w*|dispatch\w*|mail|liefer\w*|schick\w*|send(?:e|en|et)|versend\w*"
         r"|versand\w*"
-        r"|verschick\w*|zustell\w*",
+        r"|verschick\w*|zustell\w*|soll\w* .{0,40}?(?:gehen|kommen)",
     ),
     ("WHERE", r"where(?:'s|s)?|wo|wohin|woran"),
     ("WHEN", r"when(?:'s|s)?|wann|how (?:long|soon|much longer)|wie lange|what (?:time|day|date)|eta"),

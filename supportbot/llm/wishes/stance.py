@@ -65,7 +65,8 @@ _CONDITION: Final = re.compile(
     re.IGNORECASE,
 )
 _MERE_COURTESY: Final = re.compile(
-    r"\b(?:(?:i was |i am |i'm )?wondering (?:if|whether) (?:you|i|we) (?:can|could|might|may)|would it be possible"
+    r"\b(?:is it (?:still )?possible to(?=.*\d{3})|(?:i was |i am |i'm )?wondering (?:if|whether) (?:you|i"
+    r"|we) (?:can|could|might|may)|would it be possible"
     r"|wäre es möglich|if (?:at all )?possible|if you (?:can|could|would|don'?t mind)|if that'?s (?:ok|okay|possible"
     r"|alright)"
     r"|as soon as possible|asap|after all|when(?:ever)? you can|once again|once more|once and for all"
@@ -87,7 +88,8 @@ _ASKS_WHETHER: Final = re.compile(
     re.IGNORECASE,
 )
 _ASKS_FOR_IT: Final = re.compile(
-    r"\bwondering (?:if|whether) (?:you|i|we) (?:can|could|might|may)\b|^(?:requesting|asking for|request for)\b"
+    r"\bis it (?:still )?possible to\b(?=.*\d{3})|\bwondering (?:if|whether) (?:you|i|we) (?:can|could|might|may)\b"
+    r"|^(?:requesting|asking for|request for)\b"
     r"|\b(?:hereby|hiermit)\b"
     r"|^(?:can|could|may) i (?:please )?(?:have|get|request|ask for|claim) (?=.*\b(?:my|this|these|the|it)\b)"
     r"|\b(?:i|we)(?:'?d| would)? (?:\w+ ){0,2}?(?:want|wanna|need|like|demand|require|request|insist|ask for|claim"
