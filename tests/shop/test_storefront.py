@@ -156,7 +156,7 @@ def test_cookies_are_the_shops_own_and_closed_to_scripts(visitor: Visitor, any_s
     assert "HttpOnly" in answer.headers["set-cookie"]
 
 
-@pytest.mark.parametrize("name", ["shop.css", "tokens.css", "chat.js", "ledger.js", "icons.svg", "drawings.svg"])
+@pytest.mark.parametrize("name", ["shop.css", "tokens.css", "chat.js", "live.js", "icons.svg", "drawings.svg"])
 def test_files_have_their_type(any_shop: ShopProcess, name: str) -> None:
     answer = any_shop.get(f"/static/{name}")
     assert answer.status == 200

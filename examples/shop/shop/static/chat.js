@@ -23,7 +23,7 @@
   function show(isThere) {
     const words = document.getElementById("chat-away");
     if (words) words.hidden = isThere;
-    for (const button of document.querySelectorAll("[data-say]")) button.hidden = !isThere;
+    document.documentElement.classList.toggle("with-chat", isThere);
   }
 
   function noteWidget(isThere) {

@@ -1,9 +1,10 @@
-// Keeps the ledger up to date: asks for the same page again and takes over the parts marked data-live.
+// Keeps a page up to date: asks for it again and takes over the parts marked data-live; the ledger every two seconds,
+// the orders when an action of the chat has come to an end.
 // The page is read as a document by XMLHttpRequest: the security policy leaves no way to make elements from text, and
 // a second rendering in script would drift from the template. Focus, forms and an open chat stay as they are.
 "use strict";
 {
-  const EVERY_MILLISECONDS = 2000;
+  const everyMilliseconds = Number(document.currentScript.dataset.every);
   const pulse = document.getElementById("pulse");
 
   function takeOver(fresh) {
@@ -13,29 +14,30 @@
     }
   }
 
-  function tell(words) {
-    if (pulse.textContent !== words) pulse.textContent = words;
+  function tell(isAnswered) {
+    const words = isAnswered ? pulse?.dataset.fresh : pulse?.dataset.lost;
+    if (pulse && pulse.textContent !== words) pulse.textContent = words;
   }
 
   function ask() {
-    if (document.hidden) return again();
     const request = new XMLHttpRequest();
-    request.open("GET", "/ledger");
+    request.open("GET", location.pathname);
     request.responseType = "document";
     request.timeout = 10_000;
     request.onload = () => {
       if (request.status === 200 && request.response) takeOver(request.response);
-      tell(request.status === 200 ? pulse.dataset.fresh : pulse.dataset.lost);
+      tell(request.status === 200);
     };
-    request.onerror = request.ontimeout = () => tell(pulse.dataset.lost);
+    request.onerror = request.ontimeout = () => tell(false);
     request.onloadend = again;
     request.send();
   }
 
   function again() {
-    setTimeout(ask, EVERY_MILLISECONDS);
+    if (everyMilliseconds) setTimeout(() => (document.hidden ? again() : ask()), everyMilliseconds);
   }
 
-  tell(pulse.dataset.fresh);
+  document.addEventListener("supportbot:action:result", ask);
+  tell(true);
   again();
 }
