@@ -16,6 +16,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from kb.marking import PASSAGE_ID, marked_tokens
+from supportbot.plaintext import visible
 
 _TAGS = {
     "a", "blockquote", "br", "code", "em", "h2", "h3", "h4", "h5", "h6", "hr", "li", "mark", "ol", "p", "pre", "s",
@@ -86,7 +87,7 @@ def render_article(title: str, body: str, *, passage: tuple[int, int] | None = N
 
 def _clean(html: str) -> SafeString:
     safe = nh3.clean(
-        html,
+        visible(html),
         tags=_TAGS,
         attributes=_ATTRIBUTES,
         url_schemes=_SCHEMES,
