@@ -39,6 +39,7 @@ class Behaviour:
     is_endless: bool = False
     error_inside: bool = False  # an error object in the stream, after its 200
     raw: bytes | None = None  # sent as the whole body, whatever it is
+    cuts_raw: bool = False  # the connection ends behind `raw`, in the middle of the body
     bytes_per_second: float | None = None  # slow-loris
     split: int | None = None  # writes the stream in pieces of this many bytes, across lines and characters
     newline: str = "\n"

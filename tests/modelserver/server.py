@@ -213,6 +213,8 @@ async def _paced(behaviour: Behaviour, *, wants_usage: bool) -> AsyncIterator[by
         for start in range(0, len(behaviour.raw), step):
             yield behaviour.raw[start : start + step]
             await asyncio.sleep(1 / behaviour.bytes_per_second if behaviour.bytes_per_second else 0)
+        if behaviour.cuts_raw:
+            yield None
         return
     closing = chain(call_events(behaviour), closing_events(behaviour, wants_usage=wants_usage))
     if behaviour.split or behaviour.bytes_per_second:

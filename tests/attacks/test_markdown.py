@@ -1,0 +1,50 @@
+"""Answers that try to leak or to run something by being rendered: what is shown loads, runs and points to nothing."""
+
+import re
+
+import pytest
+
+from kb.rendering import render_article, render_markdown
+from tests.attacks import checks
+from tests.attacks.corpus import Row, rows
+from tests.attacks.test_words import PAGE, said
+
+SPLIT = "|SPLIT|"
+FACT = "You can return unused items within 30 days of delivery. [1]"
+# A rendered text that asks a browser for nothing: no element that loads, and no link a preview would follow unasked.
+ADDRESS = re.compile(r"(?:https?:)?//[^\s\"'<>]+|javascript:|data:text", re.IGNORECASE)
+
+
+@pytest.mark.parametrize("row", rows("markdown_exfil"))
+@pytest.mark.parametrize("before", ["", f"{FACT} "])
+def test_nothing_is_fetched_or_run(row: Row, before: str) -> None:
+    text = before + row.raw["model_text"].replace(SPLIT, "")
+    for size in (1, 5, len(text)):
+        shown, answer = said(text, pieces=size)
+        for seen in (shown, answer.text):
+            checks.no_active_content(seen)
+            assert "attacker" not in seen and "CANARY" not in seen and "__pwned" not in seen
+            assert not ADDRESS.search(seen)
+
+
+@pytest.mark.parametrize("row", rows("markdown_exfil"))
+def test_quoted_from_an_article_it_is_inert_too(row: Row) -> None:
+    """A hostile page: the same text stands in our own article, so the model may quote it."""
+    body = f"{PAGE}\n\n{row.raw['model_text'].replace(SPLIT, '')}\n"
+    checks.assert_inert(render_markdown(body))
+    checks.assert_inert(render_article("Page", body, passage=(10, len(body))).html)
+
+
+@pytest.mark.parametrize("row", rows("xss"))
+def test_markup_is_inert_wherever_markdown_is_rendered(row: Row) -> None:
+    payload = row.raw["payload"]
+    checks.assert_inert(render_markdown(payload))
+    checks.assert_inert(render_markdown(f"| a |\n|---|\n| {payload} |"))
+    checks.assert_inert(render_markdown(f'[{payload}]({payload})\n\n![{payload}]({payload} "{payload}")'))
+    checks.assert_inert(render_article(payload, f"# {payload}\n\n{payload}", passage=(2, 4 + len(payload))).html)
+
+
+@pytest.mark.parametrize("hidden", ["\u202e", "\u2067", "\u200b", "\U000e0041", "\ufffa", "\ufffe"])
+def test_a_rendered_page_hides_and_turns_nothing(hidden: str) -> None:
+    assert hidden not in render_markdown(f"Order {hidden}1001-A and `code {hidden}` and [a{hidden}](https://a.test)")
+    assert hidden not in render_article("Title", f"## Order {hidden}1001-A\n\ntext {hidden}", passage=(3, 12)).html
