@@ -13,6 +13,12 @@ if TYPE_CHECKING:
     from rest_framework.response import Response
 
 FieldErrors = dict[str, list[str]]
+# DRF's own words name the cause only.
+_WORDS = {
+    "required": "This field is missing: give it a value.",
+    "blank": "This field is empty: give it a value.",
+    "null": "This field is null: give it a value, or leave it out.",
+}
 logger = logging.getLogger(__name__)
 
 
@@ -105,5 +111,9 @@ def flatten_field_errors(detail: Any, prefix: str = "") -> FieldErrors:
             for position, item in enumerate(detail):
                 flat.update(flatten_field_errors(item, f"{prefix}.{position}" if prefix else str(position)))
             return flat
-        return {prefix or "_": [str(item) for item in detail]}
-    return {prefix or "_": [str(detail)]}
+        return {prefix or "_": [_in_words(item) for item in detail]}
+    return {prefix or "_": [_in_words(detail)]}
+
+
+def _in_words(detail: Any) -> str:
+    return _WORDS.get(getattr(detail, "code", ""), str(detail))

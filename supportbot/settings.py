@@ -265,6 +265,12 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "COMPONENT_SPLIT_REQUEST": True,  # what may be sent is narrower than what is answered
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "supportbot.openapi.narrow_texts",
+        "supportbot.openapi.name_refusals",
+    ],
     "ENUM_NAME_OVERRIDES": {"ArticleState": "kb.models.State", "TicketState": "supportbot.handoff.models.State"},
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024

@@ -6,14 +6,14 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from rest_framework import serializers
-from rest_framework.exceptions import NotFound
+from rest_framework.exceptions import NotFound as UnknownCursor
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from supportbot.errors import InvalidInput
+from supportbot.errors import InvalidInput, NotFound
 
 POLICY = "; ".join(
     [
@@ -48,15 +48,32 @@ class NewestFirst(CursorPagination):
     ordering = "-id"
 
     def decode_cursor(self, request: Request) -> Cursor | None:
-        """Return where the page begins; raises InvalidInput for a cursor that no answer of ours has named."""
+        """Return where the page begins; raises NotFound for a cursor that no answer of ours has named."""
         try:
             cursor = super().decode_cursor(request)
             if cursor is not None and cursor.position is not None:
                 UUID(str(cursor.position))
-        except (NotFound, ValueError) as error:
+        except (UnknownCursor, ValueError) as error:
             problem = "This is no cursor of ours: leave it out to begin with the newest."
-            raise InvalidInput(fields={self.cursor_query_param: [problem]}) from error
+            raise NotFound(fields={self.cursor_query_param: [problem]}) from error
         return cursor
+
+    def get_page_size(self, request: Request) -> int:
+        """Return how many rows were asked for, `max_page_size` at the most; raises InvalidInput for no number."""
+        asked = request.query_params.getlist(self.page_size_query_param)
+        if not asked:
+            return self.page_size
+        (first, *others) = asked
+        if others or not (first.isascii() and first.isdigit() and first.strip("0")):
+            raise InvalidInput(fields={self.page_size_query_param: ["Give one whole number from 1 on."]})
+        return min(int(first), self.max_page_size) if len(first) < 10 else self.max_page_size
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        parameters: list[dict[str, Any]] = super().get_schema_operation_parameters(view)
+        for parameter in parameters:
+            if parameter["name"] == self.page_size_query_param:
+                parameter["schema"] |= {"minimum": 1}
+        return parameters
 
     def get_paginated_response(self, data: Any) -> Response:
         return Response({"results": data, "next": self.get_next_link()})

@@ -1,8 +1,11 @@
-"""What the OpenAPI schema says of the credentials; loaded once the apps are ready."""
+"""What the OpenAPI schema says of credentials and of closed bodies; loaded once the apps are ready."""
 
+from inspect import getdoc
 from typing import Any
 
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerExtension
+
+from supportbot.web import ClosedSerializerMixin
 
 
 class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # registers itself, untyped
@@ -19,3 +22,14 @@ class StaffSessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-unt
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
         return {"type": "apiKey", "in": "cookie", "name": "sessionid"}
+
+
+class ClosedBody(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]  # registers itself, untyped
+    target_class = "supportbot.web.ClosedSerializerMixin"
+    match_subclasses = True
+
+    def map_serializer(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
+        schema: dict[str, Any] = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
+        if schema.get("description") == getdoc(ClosedSerializerMixin):  # of a class without words of its own
+            del schema["description"]
+        return {**schema, "additionalProperties": False} if schema.get("type") == "object" else schema

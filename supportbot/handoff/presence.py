@@ -9,7 +9,7 @@ from django.utils.timezone import now
 
 from supportbot.accounts.models import Membership, User
 from supportbot.accounts.scope import current_workspace_id
-from supportbot.errors import InvalidInput
+from supportbot.errors import NotFound
 from supportbot.handoff.models import Presence
 
 PRESENT_FOR: Final = timedelta(minutes=2)
@@ -69,7 +69,7 @@ def leads(user: User) -> bool:
 
 
 def member_named(name: str) -> User:
-    """Return the person of the workspace by user name or id; raises InvalidInput naming the field `to`."""
+    """Return the person of the workspace by user name or id; raises NotFound naming the field `to`."""
     people = User.objects.filter(memberships__workspace_id=current_workspace_id(), is_active=True)
     try:
         wanted = Q(pk=UUID(name))
@@ -77,5 +77,5 @@ def member_named(name: str) -> User:
         wanted = Q(username=name)
     user = people.filter(wanted).first()
     if user is None:
-        raise InvalidInput(fields={"to": ["Nobody of this name works in this workspace."]})
+        raise NotFound(fields={"to": ["Nobody of this name works in this workspace."]})
     return user

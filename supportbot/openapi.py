@@ -1,0 +1,75 @@
+"""What the schema says of every operation alike: the body of its refusals, and the characters of its texts."""
+
+from typing import Any, Final
+
+_OPERATIONS: Final = frozenset({"get", "post", "put", "patch", "delete"})
+_ALWAYS: Final = {
+    "400": "The request holds what cannot be read; `fields` names it.",
+    "401": "The credential is missing, unknown or expired.",
+    "403": "This caller may not do this.",
+    "429": "Too often: `Retry-After` says when to come back.",
+    "503": "The database does not answer; nothing was stored.",
+}
+_OF_ONE_THING: Final = {"404": "There is nothing here, or it is not for this caller."}
+_OF_A_CHANGE: Final = {**_OF_ONE_THING, "409": "What is there now does not allow this."}
+_OF_A_BODY: Final = {"413": "The body is too large.", "415": "The body is not JSON."}
+
+ERROR: Final[dict[str, Any]] = {
+    "type": "object",
+    "description": "What every refusal answers with.",
+    "properties": {
+        "code": {"type": "string", "description": "For programs; it never changes."},
+        "message": {"type": "string", "description": "For people: what is wrong, and the way out."},
+        "fields": {
+            "type": "object",
+            "additionalProperties": {"type": "array", "items": {"type": "string"}},
+            "description": "What to mend, by field; `_` stands for the whole.",
+        },
+    },
+    "required": ["code", "message", "fields"],
+}
+
+
+# PostgreSQL stores no NUL.
+_STORABLE: Final = "^[^\\u0000]*$"
+
+
+def narrow_texts(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Say of every text in a body which characters it may hold; a hook of drf-spectacular."""
+    for name, schema in result["components"]["schemas"].items():
+        if name.endswith("Request"):
+            for field in schema.get("properties", {}).values():
+                _narrow(field)
+                _narrow(field.get("items", {}))
+    return result
+
+
+def _narrow(schema: dict[str, Any]) -> None:
+    if schema.get("type") == "string" and not {"pattern", "format", "enum"} & schema.keys():
+        schema["pattern"] = _STORABLE
+
+
+def name_refusals(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Add the refusals to every operation of a schema that does not tell its own; a hook of drf-spectacular."""
+    result.setdefault("components", {}).setdefault("schemas", {})["Error"] = ERROR
+    for path, item in result["paths"].items():
+        for method, operation in item.items():
+            if method in _OPERATIONS:
+                _name_refusals_of(operation, method, has_one_thing="{" in path or _is_paged(operation))
+    return result
+
+
+def _is_paged(operation: dict[str, Any]) -> bool:
+    return any(parameter["name"] == "cursor" for parameter in operation.get("parameters", []))
+
+
+def _name_refusals_of(operation: dict[str, Any], method: str, *, has_one_thing: bool) -> None:
+    told = dict(_ALWAYS)
+    told |= _OF_ONE_THING if has_one_thing else {}
+    told |= _OF_A_CHANGE if method != "get" else {}
+    told |= _OF_A_BODY if "requestBody" in operation else {}
+    responses = operation["responses"]
+    for status, description in told.items():
+        refusal = responses.setdefault(status, {"description": description})
+        refusal.setdefault("content", {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}})
+    operation["responses"] = dict(sorted(responses.items()))

@@ -1,0 +1,57 @@
+"""The schema that programs are written against: it names every refusal, and allows nothing that is refused."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from supportbot.accounts.models import Workspace
+from tests.rest import service
+
+pytestmark = pytest.mark.django_db
+WRITES = {"post", "patch", "put", "delete"}
+
+
+@pytest.fixture
+def schema(client: Client) -> dict[str, Any]:
+    found: dict[str, Any] = client.get("/api/v1/schema/", {"format": "json"}).json()
+    return found
+
+
+def operations(schema: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
+    return [(path, method, operation) for path, item in schema["paths"].items() for method, operation in item.items()]
+
+
+def test_every_operation_names_its_refusals_with_one_body(schema: dict[str, Any]) -> None:
+    for path, method, operation in operations(schema):
+        refusals = {status: told for status, told in operation["responses"].items() if status >= "400"}
+        assert {"400", "401", "403", "429", "503"} <= refusals.keys(), (path, method)
+        assert ("404" in refusals) >= ("{" in path or method in WRITES), (path, method)
+        bodies = {told["content"]["application/json"]["schema"]["$ref"] for told in refusals.values()}
+        assert bodies == {"#/components/schemas/Error"}, (path, method)
+
+
+def test_bodies_are_closed_and_their_texts_storable(schema: dict[str, Any]) -> None:
+    bodies = [operation["requestBody"] for _, _, operation in operations(schema) if "requestBody" in operation]
+    names = {body["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2] for body in bodies}
+    assert names
+    for name in names:
+        body = schema["components"]["schemas"][name]
+        assert body["additionalProperties"] is False, name
+        assert "A serializer that refuses" not in body.get("description", ""), name
+        texts = [field for field in body.get("properties", {}).values() if field.get("type") == "string"]
+        assert all({"pattern", "format", "enum"} & text.keys() for text in texts), name
+
+
+@pytest.mark.parametrize("limit", ["0", "00", "-1", "1.5", "many", "", "٣"])
+def test_a_page_has_a_size(workspace: Workspace, limit: str) -> None:
+    tickets = service(workspace, "tickets:read")
+    answer = tickets.get("/api/v1/tickets", {"limit": limit})
+    assert (answer.status_code, list(answer.json()["fields"])) == (400, ["limit"])
+    assert tickets.get("/api/v1/tickets?limit=1&limit=2").status_code == 400
+    assert tickets.get("/api/v1/tickets", {"limit": "9" * 40}).json()["results"] == []
+
+
+def test_a_cursor_of_nobody_leads_nowhere(workspace: Workspace) -> None:
+    answer = service(workspace, "tickets:read").get("/api/v1/tickets", {"cursor": "nowhere"})
+    assert (answer.status_code, list(answer.json()["fields"])) == (404, ["cursor"])
