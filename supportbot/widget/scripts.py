@@ -1,90 +1,62 @@
-"""The widget's files: `/widget/v1.js`, which pages load, and the modules behind it, addressed by their content.
+"""The widget's files: `/widget/v1.js`, which pages load, and `panel.js` behind it, at an address made of its content.
 
-The loader is written with the address of today's modules in it. That address is a hash of all of them, so they may be
-kept for ever; a page that still runs yesterday's loader gets today's modules, but keeps nothing of them. Files are read
-once per process. Comments stay in the repository: what a browser gets is the same source without them.
+The loader is sent with the panel's address written in. That address is a hash, so the panel may be kept for ever; a
+page that still runs yesterday's loader gets today's panel, but keeps nothing of it. The panel is sent as one module
+made of those beside it (`joined`), its variables under short names (`shorter`). Files are read once per process.
 """
 
 import gzip
 import hashlib
-import re
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Final
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
+from supportbot.widget.joined import joined, without_comments
+from supportbot.widget.shorter import shorter
+
 FOLDER: Final = Path(__file__).with_name("static") / "widget"
-LOADER: Final = "v1.js"
 # What the loader's source says in place of the address that it gets here.
-_EDITION_IN_SOURCE: Final = b'"edition/"'
-_TYPES: Final = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}
+_EDITION_IN_SOURCE: Final = '"edition/"'
 _LOADER_CACHE: Final = "public, max-age=300, stale-while-revalidate=86400"
-_MODULE_CACHE: Final = "public, max-age=31536000, immutable"
-_COMMENT_IN_STYLES: Final = re.compile(r"/\*.*?\*/", re.DOTALL)
+_PANEL_CACHE: Final = "public, max-age=31536000, immutable"
 
 
 @dataclass(frozen=True, slots=True)
-class File:
+class Script:
+    """One script as it is sent: plain, and packed for those who take it so."""
+
     body: bytes
     packed: bytes
-    content_type: str
     etag: str
 
 
 @dataclass(frozen=True, slots=True)
 class Edition:
-    """All files of the widget as they are today; `name` changes with any of their bytes."""
+    """The widget as it is today; `name` changes with any byte of the panel."""
 
     name: str
-    loader: File
-    modules: Mapping[str, File]
+    loader: Script
+    panel: Script
 
 
 @cache
 def edition() -> Edition:
-    """Return the files, read and packed once."""
-    slim = {str(file.relative_to(FOLDER)): _slim(file) for file in _sources()}
-    loader = slim.pop(LOADER)
-    digest = hashlib.sha256()
-    for name, body in slim.items():
-        digest.update(name.encode() + b"\0" + body + b"\0")
-    name = digest.hexdigest()[:16]
-    address = f'"{name}/"'.encode()
-    modules = {name: _file(name, body) for name, body in slim.items()}
-    return Edition(name, _file(LOADER, loader.replace(_EDITION_IN_SOURCE, address)), modules)
+    """Return the scripts, read and packed once."""
+    panel = shorter(joined(FOLDER / "panel.js")).encode()
+    name = hashlib.sha256(panel).hexdigest()[:16]
+    loader = shorter(without_comments((FOLDER / "v1.js").read_text(encoding="utf-8")))
+    return Edition(name, _script(loader.replace(_EDITION_IN_SOURCE, f'"{name}/"').encode()), _script(panel))
 
 
-def _sources() -> Iterator[Path]:
-    yield from sorted(file for file in FOLDER.rglob("*") if file.suffix in _TYPES)
-
-
-def _file(name: str, body: bytes) -> File:
+def _script(body: bytes) -> Script:
     # mtime 0: the same source has the same bytes, and so the same ETag, in every process.
-    packed = gzip.compress(body, 9, mtime=0)
-    return File(body, packed, _TYPES[Path(name).suffix], f'"{hashlib.sha256(body).hexdigest()[:32]}"')
-
-
-def _slim(file: Path) -> bytes:
-    text = file.read_text(encoding="utf-8")
-    lines = _without_comments(text) if file.suffix == ".js" else _COMMENT_IN_STYLES.sub("", text).splitlines()
-    return "".join(f"{line.strip()}\n" for line in lines if line.strip()).encode()
-
-
-def _without_comments(script: str) -> Iterator[str]:
-    """Leave out the lines that are comment and nothing else; no text of ours has a line that looks like one."""
-    is_in_comment = False
-    for line in script.splitlines():
-        said = line.strip()
-        is_in_comment = is_in_comment or said.startswith("/*")
-        if not is_in_comment and not said.startswith("//"):
-            yield line
-        is_in_comment = is_in_comment and not said.endswith("*/")
+    return Script(body, gzip.compress(body, 9, mtime=0), f'"{hashlib.sha256(body).hexdigest()[:32]}"')
 
 
 @require_safe
@@ -94,34 +66,33 @@ def loader(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-def module(request: HttpRequest, name: str, file: str) -> HttpResponse:
-    """A module or style sheet of an edition."""
+def panel(request: HttpRequest, name: str) -> HttpResponse:
+    """What the loader fetches when somebody wants to chat."""
     today = edition()
-    if file not in today.modules:
-        raise Http404(f"The widget has no file {file}.")
     # Kept under a name that is not today's, it would outlive the next edition in that page's cache.
-    return _answer(request, today.modules[file], _MODULE_CACHE if name == today.name else "no-store")
+    return _answer(request, today.panel, _PANEL_CACHE if name == today.name else "no-store")
 
 
-def _answer(request: HttpRequest, file: File, cache_control: str) -> HttpResponse:
-    is_known = file.etag in request.headers.get("If-None-Match", "")
-    answer = HttpResponse(status=304) if is_known else _content(request, file)
+def _answer(request: HttpRequest, script: Script, cache_control: str) -> HttpResponse:
+    is_known = script.etag in request.headers.get("If-None-Match", "")
+    answer = HttpResponse(status=304) if is_known else _content(request, script)
     answer.headers["Cache-Control"] = cache_control
-    answer.headers["ETag"] = file.etag
-    # Scripts are public, and modules are only run across origins by pages that may read them.
+    answer.headers["ETag"] = script.etag
+    # The scripts are public, and modules of another origin only run where the page may read them.
     answer.headers["Access-Control-Allow-Origin"] = "*"
     answer.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     patch_vary_headers(answer, ["Accept-Encoding"])
     return answer
 
 
-def _content(request: HttpRequest, file: File) -> HttpResponse:
+def _content(request: HttpRequest, script: Script) -> HttpResponse:
+    content_type = "text/javascript; charset=utf-8"
     if "gzip" not in request.headers.get("Accept-Encoding", ""):
-        return HttpResponse(file.body, content_type=file.content_type)
-    return HttpResponse(file.packed, content_type=file.content_type, headers={"Content-Encoding": "gzip"})
+        return HttpResponse(script.body, content_type=content_type)
+    return HttpResponse(script.packed, content_type=content_type, headers={"Content-Encoding": "gzip"})
 
 
 urls = [
     path("widget/v1.js", loader, name="widget-loader"),
-    path("widget/<slug:name>/<path:file>", module, name="widget-module"),
+    path("widget/<slug:name>/panel.js", panel, name="widget-panel"),
 ]

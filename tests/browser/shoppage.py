@@ -103,10 +103,10 @@ class Platform:
             self._rest(route, address.path.removeprefix("/api/v1/"), parse_qs(address.query))
 
     def _script(self, route: Route, name: str) -> None:
-        today = edition()
-        file = today.loader if name == "v1.js" else today.modules[name.partition("/")[2]]
-        self.fetched[name.rpartition("/")[2]] = len(file.packed)
-        route.fulfill(body=file.body, headers={"Content-Type": file.content_type, "Access-Control-Allow-Origin": "*"})
+        script = edition().loader if name == "v1.js" else edition().panel
+        self.fetched[name] = len(script.packed)
+        headers = {"Content-Type": "text/javascript", "Access-Control-Allow-Origin": "*"}
+        route.fulfill(body=script.body, headers=headers)
 
     def _rest(self, route: Route, path: str, query: dict[str, list[str]]) -> None:
         request = route.request

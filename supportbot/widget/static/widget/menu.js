@@ -1,114 +1,83 @@
 /** The customer's own data, without an admin: new and earlier chats, language, download, privacy, deletion. */
 
-import { button, h, icon } from "./dom.js";
+import { btn, h, icon, set } from "./dom.js";
 import { link } from "./markdown.js";
-import { languages } from "./words.js";
 
 /** Open the menu under its button, or close it and return there. */
 export function toggleMenu(chat) {
-  const { view } = chat;
-  const open = view.node.querySelector(".menu");
-  if (open) return close(chat, open);
-  const menu = h("ul", { class: "menu" }, entries(chat).map((entry) => line(chat, entry)));
-  menu.addEventListener("focusout", ({ relatedTarget }) => relatedTarget && !menu.contains(relatedTarget) && relatedTarget !== view.menuButton && close(chat, menu, false));
-  view.menuButton.setAttribute("aria-expanded", "true");
-  view.head.after(menu);
+  const { menuButton, node, head } = chat.view;
+  const open = node.querySelector(".menu");
+  set(menuButton, "aria-expanded", String(!open));
+  open?.remove();
+  menuButton.focus();
+  if (open) return;
+  const entry = ([sign, key, action, about]) => h("li", h(sign === "trash" ? "button.danger" : "button", { onclick: () => toggleMenu(chat) || asked(chat, action) }, icon(sign), chat.say(key), about && h("span", about)));
+  const menu = h("ul.menu", ENTRIES.map(entry), entry(["right", "languageIs", nextLanguage, chat.say("language")]));
+  head.after(menu);
   menu.querySelector("button").focus();
-  return undefined;
 }
 
-function close({ view }, menu, returnsFocus = true) {
-  view.menuButton.setAttribute("aria-expanded", "false");
-  if (returnsFocus) view.menuButton.focus();
-  menu.remove();
+const ENTRIES = [
+  ["plus", "newChat", (chat) => chat.newConversation(chat.page())],
+  ["history", "earlier", earlier],
+  ["load", "load", download],
+  ["lock", "privacy", privacy],
+  ["trash", "erase", erase],
+];
+
+/** Run what was pressed; where it is refused, words where the customer looks. */
+async function asked(chat, action) {
+  try {
+    await action(chat);
+  } catch (error) {
+    chat.page();
+    chat.refuse(error.code);
+  }
 }
 
-function line(chat, [sign, key, action, { about, className = "", isApart } = {}]) {
-  const pressed = () => {
-    close(chat, chat.view.node.querySelector(".menu"));
-    action(chat);
-  };
-  return h("li", { class: isApart ? "sep" : "" }, h("button", { class: className, onclick: pressed }, icon(sign), chat.say(key), about ? h("span", {}, about) : ""));
+/** A page of the menu: the way back stands at its end. */
+function page(chat, key, ...nodes) {
+  chat.page(chat.say(key), nodes, h("div.act-b", btn("", () => chat.back(), chat.say("back"))));
 }
 
-function entries(chat) {
-  const language = languages.find(([code]) => code === chat.words.language);
-  return [
-    ["plus", "newChat", startAnew],
-    ["history", "earlier", earlierPage],
-    ["globe", "language", nextLanguage, { about: language[1] }],
-    ["download", "download", download, { isApart: true }],
-    ["lock", "privacy", privacyPage],
-    ["trash", "erase", erasePage, { className: "danger" }],
-  ];
+function nextLanguage({ element, words }) {
+  set(element, "locale", words.next);
 }
 
-async function startAnew(chat) {
-  chat.page();
-  await chat.newConversation();
-}
-
-function nextLanguage(chat) {
-  const [, [code]] = [...languages, ...languages].slice(languages.findIndex(([known]) => known === chat.words.language));
-  chat.element.setAttribute("locale", code);
-}
-
-async function earlierPage(chat) {
-  const { say, words, session } = chat;
-  const rows = await asked(chat, () => (session.conversation ? chat.api.conversations() : []));
-  if (!rows) return;
-  const others = rows.filter(({ preview }) => preview);
-  const list = others.map((row) => h("li", {}, h("button", { onclick: () => chat.goTo(row.id) }, h("span", {}, h("b", { dir: "auto" }, row.preview)), h("time", {}, words.when(row.last_event_at || row.created_at)))));
-  chat.page(say("yours"), list.length ? h("ul", { class: "sugg" }, list) : h("p", { class: "hint" }, say("earlierNone")), back(chat));
+async function earlier(chat) {
+  const { say, words, session, own } = chat;
+  const { results } = session.kept.conversation ? await chat.ask("conversations") : { results: [] };
+  const go = (conversation) => () => chat.leave({ ...own, conversation }, true, chat.page());
+  const rows = results.filter(({ preview }) => preview).map(({ id, preview, last_event_at: at }) => h("li", h("button", { onclick: go(id) }, h("span", h("b", { dir: "auto" }, preview)), h("time", words.time(at)))));
+  page(chat, "earlier", rows.length ? h("ul.sugg", rows) : h("p", say("none")));
 }
 
 async function download(chat) {
-  const blob = await asked(chat, () => chat.api.transcript(chat.session.conversation));
-  if (!blob) return;
-  const url = URL.createObjectURL(blob);
-  h("a", { href: url, download: "chat.txt" }).click();
-  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+  const text = await chat.ask(`conversations/${chat.session.kept.conversation}/transcript`);
+  const href = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
+  h("a", { href, download: "chat.txt" }).click();
+  URL.revokeObjectURL(href);
 }
 
-function privacyPage(chat) {
+function privacy(chat) {
+  const { say, element, config } = chat;
+  const address = element.option("privacy-url") || config.privacy_url;
+  page(chat, "privacy", h("p", say("privacyText")), link(address, say("privacy")));
+}
+
+function erase(chat) {
   const { say } = chat;
-  const address = chat.privacyUrl();
-  const more = address && link(address, say("privacyLink"));
-  chat.page(say("privacy"), h("p", {}, say("privacyText")), h("p", {}, say("privacyKept")), more ? h("p", {}, more) : "", back(chat));
+  const sure = async () => {
+    await chat.ask("conversations", { method: "DELETE" });
+    chat.leave(chat.own);
+    page(chat, "erase", h("p", say("erased")));
+  };
+  page(chat, "erase", h("p", say("eraseText")), btn(".danger", () => asked(chat, sure), icon("trash", "s"), say("erase")));
 }
 
-function erasePage(chat) {
+/** Ending a chat is asked for twice: it cannot be taken back. */
+export function askToEnd(chat) {
   const { say } = chat;
-  const sure = button("btn danger", () => erase(chat), icon("trash", "s"), say("eraseNow"));
-  chat.page(say("erase"), h("p", {}, say("eraseText")), h("div", { class: "act-b" }, sure, button("btn quiet", () => chat.page(), say("keep"))));
-}
-
-async function erase(chat) {
-  if (chat.session.conversation && !(await asked(chat, () => chat.api.erase()))) return;
-  await chat.erased();
-  chat.page(chat.say("erase"), h("p", {}, chat.say("erased")), back(chat));
-}
-
-/** Ending a chat with a person is asked for twice: it cannot be taken back. */
-export function endPage(chat) {
-  const { say } = chat;
-  const sure = button("btn primary", async () => (await asked(chat, () => chat.endConversation())) !== null && chat.page(), say("endNow"));
-  chat.page(say("endChat"), h("p", {}, say("endText")), h("div", { class: "act-b" }, sure, button("btn quiet", () => chat.page(), say("back"))));
-}
-
-function back(chat) {
-  return h("div", { class: "act-b" }, button("btn", () => chat.page(), chat.say("back")));
-}
-
-/** Run a request; null, and words at the foot of the page, if it was refused. */
-async function asked(chat, request) {
-  try {
-    return (await request()) ?? true;
-  } catch (error) {
-    const words = chat.words.error(error.code);
-    chat.view.speech.status(words);
-    if (chat.view.page) chat.view.page.append(h("p", { class: "w-note" }, words));
-    else chat.view.composer.refuse(words);
-    return null;
-  }
+  const sure = () => chat.endConversation().then(() => chat.back());
+  page(chat, "endChat", h("p", say("endText")), btn(".primary", () => asked(chat, sure), say("endChat")));
 }

@@ -1,24 +1,17 @@
-/** What the loader fetches when somebody wants to chat: the panel with its words and its styles, put into the shadow root. */
+/** What the loader fetches when somebody wants to chat: the panel and its styles, put into the shadow root. */
 
-import { Chat } from "./chat.js";
+// The texts first: what is like something before it costs least to send.
+import styles from "./panel.css";
 import { Words } from "./words.js";
+import { Chat } from "./chat.js";
 
 /**
- * @param {HTMLElement} element the `support-bot` element
- * @param {ShadowRoot} shadow
- * @param {HTMLElement} frame what the loader drew: the panel stands beside the launcher
- * @returns {Promise<Chat>}
+ * @param {HTMLElement} element the `support-bot` element; `element.frame` is what the loader drew in its shadow root
+ * @returns {Chat}
  */
-export async function start(element, shadow, frame) {
-  const [words, styles] = await Promise.all([Words.of(element.language), fetched("panel.css")]);
+export function start(element) {
   const sheet = new CSSStyleSheet();
   sheet.replaceSync(styles);
-  shadow.adoptedStyleSheets = [...shadow.adoptedStyleSheets, sheet];
-  return new Chat(element, frame, words);
-}
-
-async function fetched(name) {
-  const answer = await fetch(new URL(name, import.meta.url), { credentials: "omit" });
-  if (!answer.ok) throw new Error(`${name}: ${answer.status}`);
-  return answer.text();
+  element.shadowRoot.adoptedStyleSheets.push(sheet);
+  return new Chat(element, new Words(element.language));
 }

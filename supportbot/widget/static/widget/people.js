@@ -1,49 +1,36 @@
 /** The way to a person and back: waiting, the lines that mark who joined and left, the rating at the end. */
 
-import { button, h, icon } from "./dom.js";
+import { btn, h, icon } from "./dom.js";
+import { firstName } from "./items.js";
 
-export function wait(node, item, chat) {
-  const { say } = chat;
+export function wait(node, { place: n, wait: minutes, isOver }, { say }) {
   node.className = "wait";
-  node.hidden = Boolean(item.isOver);
-  const title = item.place === 1 ? say("next") : item.place ? say("inLine", { n: item.place }) : say("inQueue");
-  const sign = item.place ? h("span", { class: "place", "aria-hidden": "true" }, String(item.place)) : icon("person");
-  node.replaceChildren(h("div", { class: "wait-h" }, sign, h("div", {}, h("b", {}, title), range(item, chat))), h("p", {}, say("pass")));
-}
-
-/** How long it usually takes. The estimate is never made longer in silence: then it says so. */
-function range(item, { say }) {
-  if (!item.wait) return null;
-  const minutes = Math.max(1, Math.ceil(item.wait / 60));
-  item.promised = Math.min(item.promised || minutes, minutes);
-  return h("span", {}, minutes > item.promised ? say("waitLong") : say("wait", { n: minutes }));
+  node.hidden = isOver;
+  const title = n > 1 ? say("inLine", { n }) : say(n ? "next" : "finding");
+  // Minutes come as a range.
+  const range = minutes && say("wait", { n: [...new Set([minutes.min, minutes.max])].join("–") });
+  node.replaceChildren(h("div.wait-h", n ? h("span.place", { "aria-hidden": "true" }, `${n}`) : icon("person"), h("div", h("b", title), range)), h("p", say("pass")));
 }
 
 /** The words for who came or went. */
-export function markText(item, { say, words }) {
-  const gaps = { name: (item.agent || say("somebody")).split(" ")[0], time: words.time(item.at) };
-  if (item.step === "joined") return say("joined", gaps);
-  if (item.step === "closed") return say("ended", gaps);
-  return say({ returned: "returned", resolved: "resolved" }[item.outcome] || "gone", gaps);
+export function markText({ step, name, at }, chat) {
+  const gaps = { name: firstName(name, chat), time: chat.words.time(at) };
+  if (step === "joined" || step === "resolved") return chat.say(step, gaps);
+  return `${name ? chat.say("returned", gaps) : ""} ${chat.say("aiAgain")}`;
 }
 
 export function mark(node, item, chat) {
   node.className = "mark-line";
-  node.replaceChildren(h("span", {}, markText(item, chat)));
+  node.textContent = markText(item, chat);
 }
 
-const SCORES = [["no", 1], ["partly", 3], ["yes", 5]];
-
 export function rate(node, item, chat) {
-  const { say } = chat;
-  node.className = "rate";
-  node.hidden = Boolean(item.isSkipped);
-  if (item.isRated) return node.replaceChildren(h("p", { class: "hint" }, say("rated")));
-  if (node.firstChild) return undefined;
-  const choice = SCORES.map(([key, score]) => h("label", {}, h("input", { type: "radio", name: item.key, value: score, onchange: () => (send.disabled = false) }), h("span", {}, say(key))));
-  const comment = h("textarea", { class: "field", rows: "2", dir: "auto", maxlength: "1000", "aria-label": say("comment"), placeholder: say("comment") });
-  const send = button("btn primary", () => chat.rated(item, Number(node.querySelector(":checked").value), comment.value.trim()), say("send"));
-  send.disabled = true;
-  const skip = button("btn quiet", () => chat.rated(item, 0), say("skip"));
-  return node.replaceChildren(h("fieldset", {}, h("legend", {}, say("solved")), h("div", { class: "five" }, choice), comment, h("div", { class: "act-b row" }, send, skip)));
+  const { say, log } = chat;
+  if (item.isRated || item.isOver) node.replaceChildren(item.isRated ? say("thanks") : "");
+  if (node.firstChild || item.isOver) return;
+  const send = h("button.btn.primary", { disabled: true }, say("send"));
+  const choice = (key, value) => h("label", h("input", { type: "radio", name: item.key, value, onchange: () => (send.disabled = false) }), h("span", say(key)));
+  const comment = h("textarea.field", { rows: "2", dir: "auto", maxlength: "1000", "aria-label": say("comment"), placeholder: say("comment") });
+  send.onclick = () => chat.rate(Number(node.querySelector(":checked").value), comment.value.trim()).then(() => log.put(item.key, { isRated: true }));
+  node.append(h("fieldset", h("legend", say("solved")), h("div.five", choice("no", 1), choice("partly", 3), choice("yes", 5)), comment, h("div.act-b", send, btn(".quiet", () => log.put(item.key, { isOver: true }), say("skip")))));
 }

@@ -8,39 +8,30 @@ import { h } from "./dom.js";
 import { plain } from "./markdown.js";
 
 export class Speech {
-  #spoken = new Map();
-
-  constructor(label) {
-    this.log = h("div", { class: "vh", role: "log", "aria-live": "polite", "aria-label": label });
-    this.line = h("div", { class: "vh", role: "status" });
-  }
+  spoken = {};
+  log = h("div.vh", { role: "log", "aria-live": "polite" });
+  line = h("div.vh", { role: "status" });
 
   status(text) {
-    if (this.line.textContent !== text) this.line.textContent = text;
+    this.line.textContent = text;
+  }
+
+  say(text) {
+    this.log.append(h("p", { dir: "auto" }, text));
   }
 
   clear() {
     this.log.replaceChildren();
-    this.#spoken.clear();
+    this.spoken = {};
   }
 
-  say(text) {
-    if (text) this.log.append(h("p", { dir: "auto" }, text));
-  }
-
-  /** Speak the finished sentences of a growing text; all that is left once it is over. */
+  /** Speak the finished sentences of a growing text, all that is left once it is over; `who` before the first. */
   follow(key, who, text, isOver) {
-    const spoken = this.#spoken.get(key) || new Set();
-    this.#spoken.set(key, spoken);
-    const all = sentences(plain(text));
-    const fresh = (isOver ? all : all.slice(0, -1)).filter((sentence) => !spoken.has(sentence));
-    if (!fresh.length) return;
-    this.say(`${spoken.size ? "" : `${who}: `}${fresh.join(" ")}`);
+    const spoken = (this.spoken[key] ||= new Set());
+    const cut = new Intl.Segmenter(undefined, { granularity: "sentence" }).segment(plain(text));
+    const sentences = Array.from(cut, ({ segment }) => segment.trim());
+    const fresh = (isOver ? sentences : sentences.slice(0, -1)).filter((sentence) => sentence && !spoken.has(sentence));
+    if (fresh.length) this.say((spoken.size ? "" : `${who}: `) + fresh.join(" "));
     for (const sentence of fresh) spoken.add(sentence);
   }
-}
-
-function sentences(text) {
-  const cut = new Intl.Segmenter(undefined, { granularity: "sentence" });
-  return Array.from(cut.segment(text), ({ segment }) => segment.trim().replace(/\s+/g, " ")).filter(Boolean);
 }

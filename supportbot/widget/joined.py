@@ -1,0 +1,56 @@
+"""One script out of several modules: their sources one after the other, what is needed first, without comments.
+
+No bundler: it knows one form of import, on a line of its own. The modules must not give two things of their top level
+the same name; a browser would refuse the joined script, and so would every test that loads it.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+_IMPORT: Final = re.compile(r'import (?:\{ .+ \}|(?P<styles>\w+)) from "\./(?P<file>[\w./]+)";')
+_EXPORT: Final = re.compile(r"export (?:\{.*)?")
+_COMMENT: Final = re.compile(r"/\*.*?\*/", re.DOTALL)
+# Blanks that no style sheet needs: around the brackets of its rules, and after the colon of a declaration.
+_LOOSE: Final = re.compile(r"\s*([{};,])\s*|(?<=:)\s+")
+
+
+def joined(module: Path) -> str:
+    """Return the module with everything it imports; style sheets become texts."""
+    return "".join(_pieces(module, set()))
+
+
+def _pieces(module: Path, seen: set[Path]) -> Iterator[str]:
+    is_first = not seen
+    seen.add(module)
+    own = []
+    for line in without_comments(module.read_text(encoding="utf-8")).splitlines():
+        wanted = _IMPORT.fullmatch(line)
+        if wanted is None:
+            # Only the module that a page fetches has something to give out.
+            own.append(line if is_first else _EXPORT.sub("", line))
+            continue
+        file = (module.parent / wanted["file"]).resolve()
+        if wanted["styles"]:
+            yield f"const {wanted['styles']} = {json.dumps(_styles(file), ensure_ascii=False)};\n"
+        elif file not in seen:
+            yield from _pieces(file, seen)
+    yield "".join(f"{line}\n" for line in own)
+
+
+def _styles(sheet: Path) -> str:
+    text = _COMMENT.sub("", sheet.read_text(encoding="utf-8"))
+    return _LOOSE.sub(lambda found: found[1] or "", text).strip()
+
+
+def without_comments(script: str) -> str:
+    """Leave out indentation, and lines that are comment and nothing else; no text of ours has a line that looks so."""
+    kept, is_in_comment = [], False
+    for line in map(str.strip, script.splitlines()):
+        is_in_comment = is_in_comment or line.startswith("/*")
+        if line and not is_in_comment and not line.startswith("//"):
+            kept.append(f"{line}\n")
+        is_in_comment = is_in_comment and not line.endswith("*/")
+    return "".join(kept)

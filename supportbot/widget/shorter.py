@@ -1,0 +1,207 @@
+"""Shorter names for the variables of a script, so that readable sources cost a shop's page no more than terse ones.
+
+A script is taken in regions: the statements of its top level, the members of the classes there. A name that every
+region using it declares itself is local there, and gets a short name in each. Any other name is replaced alike
+everywhere. No two names become one, so in whatever scope a name was found, it still is. Names that the script does not
+declare are the browser's and stay, as do properties and keys. The sources keep to what this reads: no labels, no templates inside
+templates, no defaults that name anything of the browser's.
+"""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count, product
+from string import ascii_letters
+from typing import Final
+
+_TOKENS: Final = re.compile(
+    r"""(?P<text> "(?:\\.|[^"\\])*"
+    | (?: (?<=[(\[!,=:&|?>;]) | (?<=[(\[!,=:&|?>;][ ]) | (?<=return[ ]) )
+      /(?![/*]) (?:\\.|\[(?:\\.|[^\]\\])*\]|[^/\\\[\n])+ / )
+    | (?P<template> `[^`]*` ) | (?P<word> [#]?[A-Za-z_$][\w$]* ) | (?P<number> \d[\w.]* )
+    | (?P<sign> \?\.(?!\d) | \.\.\. | => | \S ) | (?P<blank> \s+ )""",
+    re.VERBOSE,
+)
+_GAP: Final = re.compile(r"\$\{([^}]*)\}")
+_KEYWORDS: Final = frozenset(
+    re.findall(
+        r"\w+",
+        "async await catch class const constructor continue delete do else export extends false finally for from "
+        "function get if import in instanceof let new null of return set static super this throw true try typeof "
+        "undefined var void while",
+    )
+)
+# After these a brace opens an object or a pattern; after all else, a block.
+_BEFORE_OBJECTS: Final = frozenset(["=", "(", ",", "[", ":", "?", "return", "...", "const", "let", "&", "|", "of"])
+_GO_ON: Final = frozenset(["", "{", "(", "[", ",", ";", ":", "?", "&", "|", "=", "=>"])
+_BEFORE_MEMBERS: Final = frozenset(["{", "}", ";", "get", "set", "static", "async"])
+
+
+# So many letters are for the regions alone, which need short names most.
+LOCAL_LETTERS: Final = 22
+
+
+@dataclass(slots=True)
+class _Token:
+    kind: str
+    text: str
+    is_variable: bool = False
+    is_key_too: bool = False
+    is_declared: bool = False
+    region: int = 0
+    is_top: bool = False
+    name: str = ""
+
+
+def shorter(script: str) -> str:
+    """Return the script without needless blanks, its variables renamed: the commonest get the shortest names."""
+    tokens = list(_tokens(script))
+    significant = [token for token in tokens if token.kind != "blank"]
+    _tell_words_apart(significant)
+    _find_declared(significant)
+    variables = [token for token in significant if token.is_variable]
+    _rename(variables, kept={token.text for token in significant if token.kind == "word"} - _renamable(significant))
+    _rename_members([token for token in significant if token.text[0] == "#" and token.kind == "word"])
+    return "".join(_written(tokens))
+
+
+def _rename_members(private: Sequence[_Token]) -> None:
+    """Give private members their new names; only the script can see them at all."""
+    fresh = _names(set())
+    names = {name: f"#{next(fresh)}" for name, _ in Counter(token.text for token in private).most_common()}
+    for token in private:
+        token.name = names[token.text]
+
+
+def _renamable(tokens: Sequence[_Token]) -> set[str]:
+    exported = {token.text for token, ahead in zip(tokens[2:], tokens, strict=False) if ahead.text == "export"}
+    return {token.text for token in tokens if token.is_declared} - exported
+
+
+def _rename(variables: Sequence[_Token], kept: set[str]) -> None:
+    """Give each variable its new name; `kept` are words that stay, and that no name may become."""
+    declared = {(token.text, token.region) for token in variables if token.is_declared}
+    shared = {token.text for token in variables if token.is_top or (token.text, token.region) not in declared} - kept
+    everywhere = Counter(token.text for token in variables if token.text in shared)
+    fresh = _names(kept | set(ascii_letters[:LOCAL_LETTERS]))
+    taken = {name: next(fresh) for name, _ in everywhere.most_common()}
+    by_region: dict[int, Counter[str]] = defaultdict(Counter)
+    for token in variables:
+        if token.text not in shared and token.text not in kept:
+            by_region[token.region][token.text] += 1
+    local = {region: _local(names, kept | set(taken.values())) for region, names in by_region.items()}
+    for token in variables:
+        token.name = taken.get(token.text) or local.get(token.region, {}).get(token.text, token.text)
+
+
+def _local(names: Counter[str], taken: set[str]) -> dict[str, str]:
+    fresh = _names(taken)
+    return {name: next(fresh) for name, _ in names.most_common()}
+
+
+def _tokens(script: str) -> Iterator[_Token]:
+    for found in _TOKENS.finditer(script):
+        if found.lastgroup != "template":
+            yield _Token(found.lastgroup or "", found[0])
+            continue
+        end = 0
+        for gap in _GAP.finditer(found[0]):
+            yield _Token("text", found[0][end : gap.start(1)])
+            yield from _tokens(gap[1])
+            end = gap.end(1)
+        yield _Token("text", found[0][end:])
+
+
+def _tell_words_apart(tokens: Sequence[_Token]) -> None:
+    """Note which words are variables, and which of those are an object's keys as well."""
+    open_brackets = ["block"]
+    is_class_ahead = False
+    region = 0
+    for place, token in enumerate(tokens):
+        before = tokens[place - 1].text if place else ""
+        after = tokens[place + 1].text if place + 1 < len(tokens) else ""
+        token.region = region
+        token.is_top = len(open_brackets) == 1
+        if token.kind == "word":
+            is_class_ahead = is_class_ahead or token.text == "class"
+            is_member = open_brackets[-1] == "class" and before in _BEFORE_MEMBERS
+            is_key = open_brackets[-1] == "object" and before in ("{", ",", "get", "async")
+            is_name = before in (".", "?.") or token.text[0] == "#" or token.text in _KEYWORDS or is_member
+            token.is_key_too = is_key and not is_name and after in (",", "}", "=")
+            token.is_variable = not is_name and (not is_key or token.is_key_too)
+        elif token.text in ("(", "["):
+            open_brackets.append(token.text)
+        elif token.text == "{":
+            kind = "class" if is_class_ahead else "object" if before in _BEFORE_OBJECTS else "block"
+            open_brackets.append(kind)
+            is_class_ahead = False
+        elif token.text in (")", "]", "}"):
+            open_brackets.pop()
+        if token.text in (";", "}") and open_brackets in (["block"], ["block", "class"]):
+            region += 1
+
+
+def _find_declared(tokens: Sequence[_Token]) -> None:
+    for place, token in enumerate(tokens):
+        before = tokens[place - 1].text if place else ""
+        after = tokens[place + 1].text if place + 1 < len(tokens) else ""
+        if token.kind == "word":
+            token.is_declared |= token.is_variable and (
+                before in ("const", "let", "function", "class") or after == "=>"
+            )
+        elif (token.text in ("{", "[") and before in ("const", "let")) or (
+            token.text == "(" and _are_parameters(tokens, place)
+        ):
+            for inner in tokens[place : _closing(tokens, place)]:
+                inner.is_declared |= inner.is_variable
+
+
+def _are_parameters(tokens: Sequence[_Token], place: int) -> bool:
+    before, after = tokens[place - 1], tokens[_closing(tokens, place) + 1 :][:1]
+    if not after:
+        return False
+    is_named = before.kind == "word" and before.text not in ("if", "for", "while")
+    return after[0].text == "=>" or (after[0].text == "{" and is_named)
+
+
+def _closing(tokens: Sequence[_Token], place: int) -> int:
+    depth = 0
+    for at in range(place, len(tokens)):
+        if tokens[at].kind == "sign":
+            depth += (tokens[at].text in "([{") - (tokens[at].text in ")]}")
+            if depth == 0:
+                return at
+    raise ValueError(f"A bracket of the script is never closed: {tokens[place + 1].text}")
+
+
+def _names(taken: set[str]) -> Iterator[str]:
+    """Return names that are free, the shortest first."""
+    for length in count(1):
+        for letters in product(ascii_letters, repeat=length):
+            name = "".join(letters)
+            if name not in taken and name not in _KEYWORDS:
+                yield name
+
+
+def _written(tokens: Sequence[_Token]) -> Iterator[str]:
+    before = ""
+    for place, token in enumerate(tokens):
+        after = tokens[place + 1].text if place + 1 < len(tokens) else ""
+        if token.kind != "blank":
+            text = (
+                f"{token.text}:{token.name}"
+                if token.is_key_too and token.name != token.text
+                else token.name or token.text
+            )
+        elif "\n" in token.text:
+            # The end of a line may stand for a semicolon, except after these.
+            text = "" if before in _GO_ON else "\n"
+        else:
+            text = " " if _is_wordy(before[-1:]) and _is_wordy(after[:1]) else ""
+        yield text
+        before = token.text
+
+
+def _is_wordy(sign: str) -> bool:
+    return sign.isalnum() or sign in ("_", "$", "#")

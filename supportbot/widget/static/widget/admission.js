@@ -1,0 +1,79 @@
+/** Who asks: tickets, and the identity a ticket or a confirmation is asked for with. */
+
+import { subjectOf } from "./identity.js";
+import { paint, show } from "./showing.js";
+
+/** Who asks, for which conversation, and by what right. */
+export async function proof(chat) {
+  const { session, channel } = chat;
+  const token = (await chat.token(chat.isStale)) || undefined;
+  const { conversation, visitor, sub } = session.kept;
+  if (!sub || sub === subjectOf(token)) return { channel, conversation, visitor, token };
+  // Not this customer's: the page has signed somebody else in, or out.
+  session.forget({});
+  return { channel, token };
+}
+
+/** Return a ticket. What is refused because it is stale is cleared away, and asked for again without it. */
+export async function admitted(chat, tries = 0) {
+  const body = await proof(chat);
+  try {
+    return enter(chat, await chat.ask("widget/tickets", { body: { ...body, locale: chat.words.language } }), body.token);
+  } catch (error) {
+    if (tries > 2 || !mended(chat, error.code)) throw error;
+    return admitted(chat, tries + 1);
+  }
+}
+
+function enter(chat, answer, token) {
+  const { conversation, visitor = chat.session.kept.visitor, config } = answer;
+  chat.isStale = false;
+  // Signed in, the conversation is that customer's: the visitor's secret opens it no more.
+  chat.session.keep(token ? { conversation, sub: subjectOf(token), visitor: undefined } : { conversation, visitor });
+  chat.element.state.conversation = conversation;
+  chat.config = config;
+  chat.log.isEnded = config.is_ended;
+  paint(chat, config.look);
+  show(chat);
+  return answer;
+}
+
+/** Clear away what was refused; true if asking again makes sense. */
+function mended(chat, code) {
+  const { session, identity } = chat;
+  if (code === "invalid_token") {
+    // A second time, or where the page has no other: the chat goes on without.
+    if (chat.isStale || !identity.renew) disowned(chat, code);
+    chat.isStale = true;
+  } else if (code === "not_found") session.keep({ conversation: undefined });
+  else if (code === "invalid_visitor") session.forget({});
+  else return false;
+  return true;
+}
+
+/** The page's word on who the customer is was not accepted, and it is told so. */
+function disowned(chat, code) {
+  chat.identity.set();
+  chat.element.emit("identity:error", { code, message: chat.words.error(code) });
+}
+
+/** Show a fresh token on the open line. */
+export async function renewed(chat) {
+  const token = await chat.token(true);
+  if (token) chat.connection.send({ type: "identify", token });
+}
+
+/** On our own page, a one-time code in the address brings the customer's identity along; it stays in memory. */
+export async function redeemed(chat) {
+  const { channel, element, identity } = chat;
+  const [, code] = location.hash.split("#code=");
+  if (!code || element.layout !== "fullscreen") return;
+  history.replaceState(null, "", location.pathname);
+  try {
+    const { token, conversation } = await chat.ask("widget/codes/redeem", { body: { channel, code } });
+    identity.set({ token });
+    chat.leave({ conversation });
+  } catch (error) {
+    chat.refuse(error.code);
+  }
+}
