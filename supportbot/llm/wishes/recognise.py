@@ -16,7 +16,7 @@ from supportbot.llm.wishes.concepts import BESIDE, mentions_in
 from supportbot.llm.wishes.topics import Topic, topics_in
 from supportbot.llm.wishes.values import PLACE, order_numbers_in, with_place, without_values
 
-_PLAINLY: Final = 1.6  # the weight of a topic that is a wish without saying so: "my delivery address is wrong"
+_PLAINLY: Final = 1.75  # the weight of a topic that is a wish without saying so: "my delivery address is wrong"
 _OWN: Final = re.compile(
     r"\b(?:my|mine|our|mein\w*|unser\w*|it|this|that|these|those|them|es|ihn|sie|diese\w*|last|latest|letzte\w*"
     r"|(?:the|die|das|der|den) (?:order|parcel|package|shipment|bestellung|paket|sendung|lieferung)"

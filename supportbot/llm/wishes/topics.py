@@ -57,8 +57,9 @@ def topics_in(text: str, tools: Sequence[ToolSpec]) -> list[Topic]:
     return sorted(best.values(), key=_strength, reverse=True)
 
 
-def _strength(topic: Topic) -> tuple[float, float]:
-    return topic.weight, topic.share
+def _strength(topic: Topic) -> tuple[float, bool, float]:
+    """A rule that is no question fits what is said either way, so it comes before one that is."""
+    return topic.weight, not topic.rule.asks, topic.share
 
 
 def _match(rule: Rule, mentions: Sequence[Mention]) -> Topic | None:
