@@ -19,6 +19,7 @@ FINAL: Final = frozenset({"action.succeeded", "action.failed", "action.cancelled
 ANSWERS: Final = frozenset({"assistant.final", "assistant.failed"})
 # What a page does about these is to try again in a moment.
 PASSING: Final = frozenset({"unavailable", "merchant_unavailable", "throttled", "too_many_requests"})
+TWICE: Final = 2  # every frame that asks for something is sent again at once, as a bad line or an eager finger does
 PATIENCE_SECONDS: Final = 4.0
 PAUSE_SECONDS: Final = 0.4
 
@@ -91,7 +92,8 @@ class Shopper:
     async def _carry_through(self, socket: Socket, wanted: Wish) -> None:
         """Say what is still to be said, and read until this wish has its end or the line is dead."""
         if not wanted.is_acked:
-            await socket.say("message", client_id=wanted.client_id, text=wish(wanted.amount, self.order))
+            for _ in range(TWICE):
+                await socket.say("message", client_id=wanted.client_id, text=wish(wanted.amount, self.order))
         elif wanted.card is not None and not wanted.is_confirmed:
             await self._confirm(socket, wanted)
         quiet = 0
@@ -141,7 +143,8 @@ class Shopper:
 
     async def _confirm(self, socket: Socket, wanted: Wish) -> None:
         assert wanted.card is not None
-        await socket.say("confirm", request=wanted.card["request"], digest=wanted.card["digest"])
+        for _ in range(TWICE):
+            await socket.say("confirm", request=wanted.card["request"], digest=wanted.card["digest"])
 
     def _follow(self, wanted: Wish, name: str) -> None:
         if name in FINAL:

@@ -1,21 +1,23 @@
-"""Random kills and drops, one after the other; the seed says which, when and for how long."""
+"""Random kills, drops and second deliveries, one after the other; the seed says which, when and for how long."""
 
 import asyncio
 import random
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
 import psycopg
+from kombu.exceptions import OperationalError as BrokerDown
 
 from supportbot.embedded.children import ChildProcess
 from tests.chaos.town import Town
 
 # How often each is chosen. What stands in the path of money is hit most.
 WEIGHTS: Final = {
-    "worker": 5, "web": 3, "broker": 3, "shop": 3, "reply": 3, "connections": 3, "failures": 2, "beat": 1,
+    "worker": 5, "web": 3, "broker": 3, "shop": 3, "reply": 3, "connections": 3, "failures": 2, "again": 2, "beat": 1,
     "database": 1, "slowness": 1,
 }  # fmt: skip
 DOWN_SECONDS: Final = 1.5
@@ -57,6 +59,7 @@ class Storm:
             "broker": lambda: self._kill_server(town.house.valkey),
             "database": lambda: self._kill_server(town.house.postgres),
             "connections": self._cut,
+            "again": self._deliver_again,
             "reply": lambda: town.shop_does(drop_reply=self.chance.randint(1, 3)),
             "failures": lambda: town.shop_does(fail_next=self.chance.randint(1, 4)),
             "slowness": lambda: town.shop_does(delay_seconds=self.chance.uniform(1, 10)),
@@ -73,7 +76,9 @@ class Storm:
         server.start()  # type: ignore[attr-defined]
 
     async def _cut(self) -> None:
-        try:
+        with suppress(psycopg.OperationalError):  # it is starting up again at this moment
             self.town.cut_connections()
-        except psycopg.OperationalError:  # it is starting up again at this moment
-            return
+
+    async def _deliver_again(self) -> None:
+        with suppress(psycopg.OperationalError, BrokerDown):
+            self.town.deliver_again()

@@ -1,6 +1,5 @@
 """Everything that a storm may kill: the servers, the product's processes and the demo shop, each started again."""
 
-import asyncio
 import sqlite3
 import subprocess
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from typing import Any
 from urllib.error import URLError
 
 import psycopg
+from celery import Celery
 from psycopg.rows import dict_row
 
 from supportbot.embedded.children import ChildProcess
@@ -102,12 +102,14 @@ class Town:
             " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
         )
 
-    async def until(self, url: str) -> None:
-        """Return once a page answers."""
-        async with asyncio.timeout(60):
-            while True:
-                try:
-                    await call(url, "GET", "")
-                    return
-                except (URLError, OSError):
-                    await asyncio.sleep(0.1)
+    def deliver_again(self) -> None:
+        """Send every message to the workers once more, twice, and every announcement of the last half minute."""
+        requests = self.rows("SELECT id, workspace_id FROM actions_actionrequest WHERE confirmed_by <> ''")
+        with Celery(broker=f"{self.house.valkey.url()}/0") as sender:
+            for row in requests * 2:
+                arguments = (str(row["workspace_id"]), str(row["id"]))
+                sender.send_task("actions.tasks.run_request", arguments, queue="actions", retry=False, expires=60)
+        self.rows(
+            "UPDATE outbox_announcement SET delivered_at = NULL"
+            " WHERE delivered_at > now() - interval '30 seconds' RETURNING id"
+        )
