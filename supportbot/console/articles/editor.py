@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import admin, messages
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
@@ -42,12 +43,11 @@ def new_article(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         values = dict.fromkeys(FIELDS, "") | {"audience": Audience.PUBLIC, "title": request.GET.get("title", "")[:300]}
         return _page(request, None, Typed(values, {}))
+    external_id = request.POST.get("external_id", "").strip()
     try:
-        article = create_article(
-            _change(request), external_id=request.POST.get("external_id", "").strip(), author=person_of(request)
-        )
-        messages.success(request, "Saved as a draft.")
-        return _done(request, article)
+        with transaction.atomic():
+            article = create_article(_change(request), external_id=external_id, author=person_of(request))
+            return _done(request, article)
     except SupportBotError as refusal:
         return _page(request, None, _refused(request, refusal))
 
@@ -64,10 +64,11 @@ def edit_article(request: HttpRequest, article_id: UUID) -> HttpResponse:
         messages.success(request, "Archived: nobody finds it any more. Its revisions stay.")
         return redirect("admin:kb_article_change", article.pk)
     try:
-        saved = save_draft(article.pk, _change(request), author=person_of(request), based_on=_based_on(request))
+        with transaction.atomic():  # what is published is what was just saved, and no colleague's words in between
+            change, based_on = _change(request), _based_on(request)
+            return _done(request, save_draft(article.pk, change, author=person_of(request), based_on=based_on))
     except SupportBotError as refusal:
         return _page(request, article, _refused(request, refusal))
-    return _done(request, saved)
 
 
 @require_POST
@@ -102,8 +103,9 @@ def _done(request: HttpRequest, article: Article) -> HttpResponse:
     if request.POST.get("do") == "publish":
         publish(article.pk)
         messages.success(request, "Published: customers read it now.")
-    elif request.method == "POST" and not messages.get_messages(request):
-        messages.success(request, "Saved. Customers read the old words until you publish.")
+    else:
+        rest = "Customers read the old words until you publish." if article.is_live else "Nobody reads it yet."
+        messages.success(request, f"Saved as a draft. {rest}")
     return redirect("admin:kb_article_change", article.pk)
 
 
