@@ -22,7 +22,7 @@ from actions.states import State
 from supportbot.accounts.models import Customer, User
 from supportbot.chat.models import Message
 from supportbot.handoff.models import Ticket
-from supportbot.handoff.trail import Acted, acted
+from supportbot.handoff.trail import STATES, Acted, acted, name_of_actor
 from supportbot.handoff.words import how_long
 
 RUNNING: Final = (State.QUEUED, State.EXECUTING, State.UNKNOWN)
@@ -63,11 +63,13 @@ class Case:
     """Everything a person decides on."""
 
     request: ActionRequest
+    action: str
     title: str
     button: str
     rows: tuple[Row, ...]
     who: str
     is_signed_in: bool
+    confirmed_by: str
     rules: tuple[Rule, ...]
     said: tuple[Message, ...]
     trail: Acted
@@ -100,7 +102,7 @@ def _item(request: ActionRequest, who: str, moment: datetime) -> Item:
         who=who,
         amount=amount_of(request),
         what=request.arguments.get("reason") or face_of(request, "en").summary,
-        left=f"{how_long(left)} left" if left is not None else request.get_state_display(),
+        left=f"{how_long(left)} left" if left is not None else STATES[State(request.state)],
         is_soon=left is not None and left.total_seconds() < SOON_SECONDS,
     )
 
@@ -117,11 +119,13 @@ def case_of(request: ActionRequest, person: User) -> Case:
     approvers = [one for one in approvers_of(policy) if not concerns(request, one)] if policy else []
     return Case(
         request=request,
+        action=write_action(request.action).title["en"],
         title=face.title,
         button=face.button if request.amount is None else amount_of(request),
         rows=face.rows,
         who=str(customer) if customer else "A customer who was erased",
         is_signed_in=customer is not None and not customer.is_anonymous,
+        confirmed_by=name_of_actor(request.confirmed_by) if request.confirmed_by else "",
         rules=tuple(rules_checked(request)),
         said=tuple(_said(request)),
         trail=acted(request),

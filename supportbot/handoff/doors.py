@@ -68,7 +68,11 @@ def page_for(
         "me": {"name": person.display_name, "initials": initials(person.display_name), "hue": hue_of(person.pk)},
         "workspace": Workspace.objects.get(pk=staff.workspace_id),
         "counts": counts_for(person),
-        "to_approve": ActionRequest.objects.filter(state=ActionState.AWAITING_APPROVAL).count(),
+        "to_approve": waiting_for_approval() if staff.may("actions:approve") else 0,
         "is_away": is_away(person),
     }
     return render(request, template, {**house, **context}, status=status)
+
+
+def waiting_for_approval() -> int:
+    return ActionRequest.objects.filter(state=ActionState.AWAITING_APPROVAL).count()

@@ -14,6 +14,7 @@ from uuid import UUID
 from actions.cards import face_of, reason_of
 from actions.models import ActionRequest
 from actions.selectors import steps_of
+from actions.states import State as ActionState
 from kb.access import Viewer
 from kb.models import Audience
 from kb.search import Passage, search
@@ -29,6 +30,21 @@ _ENDED: Final = {
     Turn.State.SUPERSEDED: "Silenced: a person took over",
     Turn.State.RUNNING: "Is answering now",
     Turn.State.PENDING: "Is about to answer",
+}
+
+STATES: Final = {
+    ActionState.PROPOSED: "Proposed",
+    ActionState.REFUSED: "Refused by the rules",
+    ActionState.AWAITING_CONFIRMATION: "Waits for the customer",
+    ActionState.AWAITING_APPROVAL: "Waits for approval",
+    ActionState.QUEUED: "Accepted",
+    ActionState.EXECUTING: "Being carried out",
+    ActionState.UNKNOWN: "Outcome not known",
+    ActionState.SUCCEEDED: "Done",
+    ActionState.FAILED: "Not done",
+    ActionState.CANCELLED: "Withdrawn",
+    ActionState.REJECTED: "Rejected",
+    ActionState.EXPIRED: "Expired",
 }
 
 
@@ -171,11 +187,11 @@ def actions_of(conversation_id: UUID) -> list[Acted]:
 def acted(request: ActionRequest) -> Acted:
     """Return a request with every step it has taken."""
     reason = reason_of(request, "en")
-    steps = [Step(one.state.label, name_of_actor(one.actor), one.at, one.reason_code) for one in steps_of(request.pk)]
+    steps = [Step(STATES[one.state], name_of_actor(one.actor), one.at, one.reason_code) for one in steps_of(request.pk)]
     return Acted(
         request=request.pk,
         title=face_of(request, "en").title,
-        state=request.get_state_display(),
+        state=STATES[ActionState(request.state)],
         reason=reason["text"] if reason else "",
         digest=request.digest,
         at=request.created_at,

@@ -15,7 +15,7 @@ from supportbot.chat.services import add_agent_message, add_customer_message, st
 from supportbot.chat.turns import Answer, claim_turn, extend_lease, finish_turn
 from supportbot.errors import InvalidInput, NotAllowed, NotFound
 from supportbot.handoff import services
-from supportbot.handoff.errors import AlreadyClaimed, NotYourTicket, TicketEnded
+from supportbot.handoff.errors import AlreadyClaimed, NobodyWaits, NotYourTicket, TicketEnded
 from supportbot.handoff.models import Presence, Priority, State, Ticket
 from supportbot.handoff.presence import note_presence
 
@@ -270,3 +270,46 @@ def test_an_urgent_ticket_is_served_first(alice: Customer, ticket: Ticket, bob: 
     third = start_conversation(alice.pk)
     services.request(third.pk, reason="customer_asked", by="customer")
     assert events_after(third.pk, 0)[-1].payload["place"] == 3
+
+
+def test_the_next_one_is_the_most_urgent_then_the_oldest(bob: User, alice: Customer) -> None:
+    tickets = []
+    for number in range(3):
+        tickets.append(services.request(start_conversation(alice.pk).pk, reason="other", by="rule"))
+        Ticket.objects.filter(pk=tickets[-1].pk).update(waiting_since=now() - timedelta(minutes=number))
+    Ticket.objects.filter(pk=tickets[0].pk).update(priority=2)
+    taken = [services.claim_next(agent=bob).pk for _ in range(3)]
+    assert taken == [tickets[0].pk, tickets[2].pk, tickets[1].pk]
+    with pytest.raises(NobodyWaits):
+        services.claim_next(agent=bob)
+
+
+def test_a_waiting_ticket_is_put_into_a_colleagues_hands(ticket: Ticket, bob: User, noor: User) -> None:
+    assert services.assign(ticket.pk, agent=bob, to=noor).assignee == noor
+    with pytest.raises(NotYourTicket):
+        services.assign(ticket.pk, agent=bob, to=bob)
+    assert services.assign(ticket.pk, agent=noor, to=bob).assignee == bob
+
+
+def test_nobody_assigns_to_or_as_somebody_who_answers_no_customers(
+    workspace: Workspace, ticket: Ticket, bob: User
+) -> None:
+    hanna = User.objects.create_user("hanna")
+    add_member(workspace, hanna, Membership.Role.EDITOR)
+    with pytest.raises(InvalidInput):
+        services.assign(ticket.pk, agent=bob, to=hanna)
+    with pytest.raises(NotAllowed):
+        services.assign(ticket.pk, agent=hanna, to=bob)
+    assert Ticket.objects.get().state == "waiting"
+
+
+def test_an_ended_ticket_is_taken_up_again_by_a_new_one(ticket: Ticket, bob: User, noor: User) -> None:
+    services.claim(ticket.pk, agent=bob)
+    services.resolve(ticket.pk, agent=bob)
+    again = services.take_up(ticket.pk, agent=noor)
+    assert (again.pk != ticket.pk, again.state, again.assignee, again.summary) == (
+        True, "claimed", noor, ticket.summary,
+    )  # fmt: skip
+    with pytest.raises(AlreadyClaimed):
+        services.take_up(ticket.pk, agent=bob)
+    assert Ticket.objects.count() == 2

@@ -7,13 +7,13 @@ from django.utils.timezone import now
 
 from supportbot.accounts.models import User, Workspace
 from supportbot.accounts.scope import workspace_scope
-from supportbot.chat.models import Conversation
+from supportbot.chat.models import Conversation, Message
 from supportbot.chat.selectors import events_after
-from supportbot.chat.services import add_customer_message
+from supportbot.chat.services import add_agent_message, add_customer_message
 from supportbot.handoff import services
-from supportbot.handoff.models import Priority, Ticket
-from supportbot.handoff.queue import EXPIRES_AFTER, LATE_AFTER
-from supportbot.handoff.sweep import escalate_late, expire_forgotten, wake_snoozed
+from supportbot.handoff.models import Presence, Priority, Ticket
+from supportbot.handoff.queue import EXPIRES_AFTER, LATE_AFTER, SILENT_AFTER
+from supportbot.handoff.sweep import escalate_late, escalate_silent, expire_forgotten, wake_snoozed
 from supportbot.handoff.tasks import sweep_tickets
 
 pytestmark = pytest.mark.django_db
@@ -80,3 +80,40 @@ def test_the_tick_reaches_every_workspace(ticket: Ticket, other_workspace: Works
         sweep_tickets()
     ticket.refresh_from_db()
     assert ticket.escalated_at is not None
+
+
+@pytest.fixture
+def silent(ticket: Ticket, conversation: Conversation, bob: User) -> Ticket:
+    """Bob claimed it and the customer has waited for his answer too long."""
+    services.claim(ticket.pk, agent=bob)
+    add_customer_message(conversation.pk, text="Hello?", client_id="1")
+    long_ago = now() - SILENT_AFTER
+    Message.objects.filter(conversation=conversation).update(created_at=long_ago)
+    Ticket.objects.filter(pk=ticket.pk).update(claimed_at=long_ago)
+    return ticket
+
+
+def test_under_an_agent_who_is_there_a_silent_ticket_moves_up_once(silent: Ticket, bob: User) -> None:
+    assert (escalate_silent(), escalate_silent()) == (1, 0)
+    silent.refresh_from_db()
+    assert (silent.priority, silent.state, silent.assignee) == (Priority.HIGH, "claimed", bob)
+
+
+@pytest.mark.parametrize("change", [{"is_away": True}, {"seen_at": now() - timedelta(minutes=5)}])
+def test_an_agent_who_has_gone_loses_it_to_the_queue(
+    silent: Ticket, conversation: Conversation, change: dict[str, object]
+) -> None:
+    Presence.objects.update(**change)
+    assert (escalate_silent(), escalate_silent()) == (1, 0)
+    silent.refresh_from_db()
+    conversation.refresh_from_db()
+    assert (silent.state, silent.assignee, silent.priority) == ("waiting", None, Priority.HIGH)
+    assert conversation.mode == "waiting"
+
+
+def test_an_answered_customer_and_a_fresh_claim_are_no_silence(silent: Ticket, bob: User) -> None:
+    Ticket.objects.update(claimed_at=now())
+    assert escalate_silent() == 0
+    Ticket.objects.update(claimed_at=now() - SILENT_AFTER)
+    add_agent_message(silent.conversation_id, text="Here I am", author=bob, client_id="2")
+    assert escalate_silent() == 0

@@ -99,7 +99,7 @@ export class Queue {
       el("span", { class: "l1" }, el("b", { dir: "auto" }, row.who), " ",
         el("time", { class: row.level, datetime: row.since_at, "data-counts": isCounted }, row.since)),
       el("span", { class: "l2", dir: "auto" }, row.what),
-      el("span", { class: "l3" }, icon(row.icon), row.reason, ...tagsOf(row)),
+      el("span", { class: "l3" }, icon(row.icon), el("span", { class: "why" }, row.reason), ...tagsOf(row)),
     ));
   }
 }

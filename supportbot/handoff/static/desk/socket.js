@@ -14,6 +14,7 @@ export class DeskSocket extends EventTarget {
     this.tries = 0;
     setInterval(() => this.#ping(), PING_EVERY);
     addEventListener("online", () => this.tryNow());
+    addEventListener("offline", () => this.socket.close()); // the browser itself would notice minutes later
   }
 
   open() {

@@ -1,0 +1,242 @@
+"""What stands beside a conversation: orders, canned replies, a draft, the summary and the assistant's trail."""
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+from pytest_django.fixtures import Settings
+from selectolax.lexbor import LexborHTMLParser
+
+from actions.models import AuditEntry
+from actions.policies import ensure_policies
+from actions.testing import FakeShop, connected
+from kb import ports
+from kb.index import sync_articles
+from kb.services import Change, create_article, publish
+from supportbot.accounts.models import Customer, User, Workspace
+from supportbot.chat.models import Conversation, ConversationEvent
+from supportbot.chat.services import add_agent_message, add_customer_message, start_conversation
+from supportbot.chat.turns import Answer, CitedSpan, claim_turn, finish_turn
+from supportbot.errors import InvalidInput
+from supportbot.handoff import services
+from supportbot.handoff.canned import replies_for, save_reply
+from supportbot.handoff.models import CannedReply, Ticket
+from supportbot.handoff.summary import summary_of
+from supportbot.llm.models import LLMCall
+from supportbot.llm.testing import Says, ScriptedModel, answering
+
+pytestmark = pytest.mark.django_db
+RETURNS = "You can return unused items within 60 days of delivery. The label is free within Germany.\n"
+
+
+def browser(user: User) -> Client:
+    client = Client(raise_request_exception=False)
+    client.force_login(user)
+    return client
+
+
+def beside(client: Client, ticket: Ticket, what: str, **asked: str) -> Any:
+    return client.get(f"/desk/tickets/{ticket.pk}/{what}.json", asked)
+
+
+@pytest.fixture
+def shop(workspace: Workspace) -> Iterator[FakeShop]:
+    ensure_policies()
+    with connected(FakeShop()) as fake:
+        fake.add_order("A-1", "cus_alice", total="49.90")
+        fake.add_order("B-2", "cus_stranger", total="75.00")
+        yield fake
+
+
+# --- Orders.
+
+
+def test_orders_are_the_customers_own_and_the_look_is_audited(shop: FakeShop, ticket: Ticket, bob: User) -> None:
+    found = beside(browser(bob), ticket, "orders").json()
+    assert [order["id"] for order in found["orders"]] == ["A-1"]
+    entry = AuditEntry.objects.get(event="read.answered")
+    assert entry.payload["conversation"] == str(ticket.conversation_id)
+
+
+def test_a_visitors_orders_are_refused_with_a_reason(shop: FakeShop, bob: User) -> None:
+    conversation = start_conversation(Customer.objects.create().pk)
+    ticket = services.request(conversation.pk, reason="customer_asked", by="customer")
+    answer = beside(browser(bob), ticket, "orders")
+    assert answer.status_code >= 400 and answer.json()["message"]
+
+
+def test_a_stranger_gets_none_of_it(shop: FakeShop, ticket: Ticket, mallory: User) -> None:
+    client = browser(mallory)
+    answers = [beside(client, ticket, what) for what in ("orders", "canned")]
+    answers += [client.post(f"/desk/tickets/{ticket.pk}/draft.json"), client.get(f"/desk/tickets/{ticket.pk}/trail/")]
+    assert {answer.status_code for answer in answers} == {404}
+    assert not AuditEntry.objects.filter(event="read.answered").exists()
+
+
+# --- Canned replies.
+
+
+@pytest.fixture
+def replies(workspace: Workspace) -> list[CannedReply]:
+    told = [
+        ("Return label sent", "Hi {name}, the label is in your e-mail. {agent}", "en"),
+        ("Rücksendeetikett", "Hallo {name}, das Etikett ist unterwegs.", "de"),
+        ("Pole", "Dear {name}", ""),
+    ]
+    return [save_reply(title=title, text=text, locale=locale) for title, text, locale in told]
+
+
+def test_a_few_letters_find_a_reply_and_fill_it_in(replies: list[CannedReply], ticket: Ticket, bob: User) -> None:
+    found = beside(browser(bob), ticket, "canned", q="label").json()["replies"]
+    assert found[0]["text"] == "Hi Alice, the label is in your e-mail. Bob"
+    everything = [reply["title"] for reply in beside(browser(bob), ticket, "canned").json()["replies"]]
+    assert everything == ["Pole", "Return label sent", "Rücksendeetikett"]
+    assert beside(browser(bob), ticket, "canned", q="zzzzzz").json()["replies"] == []
+
+
+def test_the_customers_language_comes_first(replies: list[CannedReply], bob: User, alice: Customer) -> None:
+    german = start_conversation(alice.pk, locale="de")
+    assert [one.title for one in replies_for(german, bob)] == ["Pole", "Rücksendeetikett", "Return label sent"]
+
+
+def test_a_customer_called_like_a_gap_fills_none(replies: list[CannedReply], bob: User, alice: Customer) -> None:
+    Customer.objects.filter(pk=alice.pk).update(name="{agent}")
+    conversation = start_conversation(alice.pk)
+    filled = {one.title: one.text for one in replies_for(conversation, bob)}
+    assert filled["Return label sent"] == "Hi {agent}, the label is in your e-mail. Bob"
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"title": " ", "text": "x"}, "title"),
+        ({"title": "x", "text": ""}, "text"),
+        ({"title": "x" * 81, "text": "x"}, "title"),
+        ({"title": "x", "text": "a\0b"}, "text"),
+        ({"title": "Pole", "text": "x"}, "title"),
+    ],
+)
+def test_a_reply_that_cannot_be_kept_names_the_field(
+    replies: list[CannedReply], fields: dict[str, str], field: str
+) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        save_reply(**fields)
+    assert list(refused.value.fields) == [field]
+    assert CannedReply.objects.count() == 3
+
+
+def test_replies_are_written_changed_and_deleted_on_their_page(replies: list[CannedReply], bob: User) -> None:
+    client, pole = browser(bob), replies[2]
+    wrong = client.post("/desk/replies/", {"title": "Pole", "text": "Kept as typed", "locale": ""})
+    assert wrong.status_code == 400 and "Kept as typed" in wrong.content.decode()
+    assert client.post("/desk/replies/", {"title": "New", "text": "Line\r\ntwo", "locale": "de"}).status_code == 302
+    assert CannedReply.objects.get(title="New").text == "Line\ntwo"
+    client.post(f"/desk/replies/{pole.pk}/", {"title": "Poles", "text": "Dear", "locale": "en"})
+    pole.refresh_from_db()
+    assert (pole.title, pole.locale) == ("Poles", "en")
+    client.post(f"/desk/replies/{pole.pk}/delete/")
+    assert not CannedReply.objects.filter(pk=pole.pk).exists()
+
+
+def test_a_stranger_neither_reads_nor_changes_replies(replies: list[CannedReply], mallory: User) -> None:
+    client, pole = browser(mallory), replies[2]
+    assert "Pole" not in client.get("/desk/replies/").content.decode()
+    body = {"title": "Mine", "text": "x", "locale": ""}
+    answers = [client.post(f"/desk/replies/{pole.pk}/", body), client.post(f"/desk/replies/{pole.pk}/delete/")]
+    assert {answer.status_code for answer in answers} == {404}
+    pole.refresh_from_db()
+    assert pole.title == "Pole"
+
+
+def test_deleting_what_is_not_there_is_not_found(bob: User) -> None:
+    assert browser(bob).post(f"/desk/replies/{uuid4()}/delete/").status_code == 404
+
+
+# --- The draft.
+
+
+@pytest.fixture
+def knowledge(workspace: Workspace, settings: Settings) -> Iterator[None]:
+    settings.KB_EMBEDDER = "kb.testing.HashEmbedder"
+    ports._load.cache_clear()
+    public = create_article(Change(title="Returns", body=RETURNS, locale="en", url="/help/returns/"), external_id="r")
+    hidden = create_article(
+        Change(title="Goodwill", body="Unused items: give 90 days.", locale="en", audience="internal"), external_id="g"
+    )
+    for article in (public, hidden):
+        publish(article.pk)
+    sync_articles([public.pk, hidden.pk])
+    yield
+    ports._load.cache_clear()
+
+
+def ask_for_draft(user: User, ticket: Ticket) -> Any:
+    return browser(user).post(f"/desk/tickets/{ticket.pk}/draft.json")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_draft_comes_with_its_sources_and_goes_to_nobody(knowledge: None, ticket: Ticket, bob: User) -> None:
+    services.claim(ticket.pk, agent=bob)
+    add_customer_message(ticket.conversation_id, text="How long can I return unused items?", client_id="1")
+    events = ConversationEvent.objects.count()
+    with answering(ScriptedModel(Says("You can return unused items within 60 days. [1]"))) as model:
+        draft = ask_for_draft(bob, ticket).json()
+    assert draft["text"] == "You can return unused items within 60 days."
+    assert [source["title"] for source in draft["sources"]] == ["Returns"]
+    assert "Goodwill" not in str(model.requests[0].messages)  # the customer may not read it
+    assert ConversationEvent.objects.count() == events
+
+
+def test_without_an_article_there_is_no_draft_and_no_model_is_asked(knowledge: None, ticket: Ticket, bob: User) -> None:
+    add_customer_message(ticket.conversation_id, text="Quantum chromodynamics lattice?", client_id="1")
+    with answering(ScriptedModel()):
+        answer = ask_for_draft(bob, ticket)
+    assert (answer.status_code, answer.json()["code"]) == (409, "nothing_to_answer")
+
+
+def test_before_a_question_there_is_no_draft(ticket: Ticket, bob: User) -> None:
+    assert ask_for_draft(bob, ticket).json()["message"] == "The customer has not asked anything yet."
+
+
+# --- Summary and trail.
+
+
+def answered(conversation: Conversation, text: str) -> None:
+    """Let the assistant answer what was asked, as a runner does."""
+    claim = claim_turn("test", only=conversation.pk)
+    assert claim is not None
+    span = CitedSpan(uuid4(), "r", "Returns", "/help/r/", 1, 0, 5, "quote")
+    finish_turn(claim, Answer(text, (span,), by="model"))
+    LLMCall.objects.create(
+        purpose="answer", provider="openai", model="scripted", prompt_version="answer-2", duration_ms=812,
+        conversation_id=conversation.pk, turn_id=claim.turn_id, input_tokens=400, output_tokens=30,
+        cost="0.00120000", currency="EUR", outcome="done",
+    )  # fmt: skip
+
+
+def test_the_summary_says_wants_done_and_open_from_the_record(conversation: Conversation, bob: User) -> None:
+    add_customer_message(conversation.pk, text="How long can I return boots?", client_id="1")
+    answered(conversation, "60 days. [1]")
+    add_customer_message(conversation.pk, text="And worn ones?", client_id="2")
+    ticket = services.request(conversation.pk, reason="no_answer", by="assistant")
+    summary = summary_of(ticket)
+    assert summary.wants == "How long can I return boots?"
+    assert (summary.done, summary.open) == ("Answered from Returns.", "The customer's last message is not answered.")
+    services.claim(ticket.pk, agent=bob)
+    add_agent_message(conversation.pk, text="Not worn ones.", author=bob, client_id="3")
+    assert summary_of(Ticket.objects.get()).open == "Not in our articles"
+
+
+def test_the_trail_shows_questions_calls_costs_and_passages(
+    knowledge: None, conversation: Conversation, bob: User
+) -> None:
+    add_customer_message(conversation.pk, text="How long can I return <i>boots</i>?", client_id="1")
+    answered(conversation, "60 days. [1]")
+    ticket = services.request(conversation.pk, reason="customer_asked", by="customer")
+    page = browser(bob).get(f"/desk/tickets/{ticket.pk}/trail/").content.decode()
+    told = " ".join(LexborHTMLParser(page).body.text().split())  # type: ignore[union-attr]  # a page has a body
+    for part in ("How long can I return <i>boots</i>?", "answer-2", "openai scripted", "430", "0.0012 EUR", "812 ms"):
+        assert part in told
+    assert "Passage found today" in told and "Returns" in told
