@@ -35,6 +35,7 @@ from supportbot.accounts.selectors import staff_by_api_key
 from supportbot.accounts.services import create_workspace, issue_api_key
 from supportbot.embedded.demo import DemoFacts, DemoUser
 from supportbot.embedded.plan import Plan, is_loopback
+from supportbot.embedded.replies import write_replies
 from supportbot.embedded.runtime import Secrets, read_json, write_private
 from supportbot.embedded.wrenfell_channel import storefront_channel
 
@@ -68,6 +69,7 @@ def seed(plan: Plan, secrets: Secrets) -> DemoFacts:
         with workspace_scope(workspace.pk):
             channel = storefront_channel(workspace, plan, secrets)
             _connect_shop(plan, secrets)
+            write_replies()
     with workspace_scope(workspace.pk):
         _import_knowledge(workspace, plan.data_dir)
     return {
