@@ -88,7 +88,7 @@ class DeskConsumer(AsyncWebsocketConsumer):
     async def connect(self) -> None:
         await self.accept()  # before any refusal: a client only sees the close code of an open socket
         self._greeting = asyncio.get_running_loop().call_later(
-            HELLO_SECONDS, self.out.close, NOT_LOGGED_IN, "no hello in time"
+            HELLO_SECONDS, self._end, NOT_LOGGED_IN, "no hello in time"
         )
         headers = list(self.scope["headers"])
         self._session_key = session_key_of(headers)
@@ -103,7 +103,7 @@ class DeskConsumer(AsyncWebsocketConsumer):
             return
         self._frames_left -= 1
         if self._frames_left < 0:
-            self.out.close(FLOODING, "flooding: come back later")
+            self._end(FLOODING, "flooding: come back later")
             return
         try:
             await self._answer(parse_client_frame(text_data))
@@ -116,7 +116,7 @@ class DeskConsumer(AsyncWebsocketConsumer):
         self._refuse(error)
         self._bad_frames += 1
         if self._bad_frames == MAX_BAD_FRAMES:
-            self.out.close(BAD_FRAMES, "three bad frames in a row")
+            self._end(BAD_FRAMES, "three bad frames in a row")
 
     async def _answer(self, frame: ClientFrame) -> None:
         if isinstance(frame, Hello) == self._is_greeted:
@@ -235,7 +235,11 @@ class DeskConsumer(AsyncWebsocketConsumer):
     def _refuse_and_close(self, error: SupportBotError | DatabaseError) -> None:
         known = error if isinstance(error, SupportBotError) else Unavailable()
         self._refuse(known)
-        self.out.close(known.close_code or INTERNAL, known.code)
+        self._end(known.close_code or INTERNAL, known.code)
+
+    def _end(self, code: int, reason: str) -> None:
+        self._say_at_work("gone")  # while it is still known where
+        self.out.close(code, reason)
 
 
 def _report(task: "asyncio.Task[None]") -> None:
