@@ -1,4 +1,6 @@
-"""A customer ends their conversation: nothing more is written in it, by them or by the assistant.
+"""A customer ends their conversation, or only their wait for a person.
+
+After the end nothing more is written in it, by them or by the assistant.
 
 In the log it is a `message` of the system's that carries `ends`. A person's ticket ends before it, as settled. What was
 confirmed goes on, and its outcome is still told: money does not stop because a chat has.
@@ -32,3 +34,13 @@ def end_conversation(conversation_id: UUID) -> None:
         handoff.end(conversation, handoff.lock_ticket(ticket.pk), State.RESOLVED)
     add_system_message(conversation, words_of_the_end(conversation.locale), ends=True)
     touch(conversation, ended_at=now())
+
+
+@transaction.atomic
+def stop_waiting(conversation_id: UUID) -> None:
+    """Take the wish for a person back: the assistant answers again. Where nobody waits, or somebody has come, nothing
+    happens."""
+    conversation = lock_conversation(conversation_id)
+    ticket = open_ticket_of(conversation_id)
+    if ticket is not None and handoff.lock_ticket(ticket.pk).state == State.WAITING:
+        handoff.end(conversation, ticket, State.RETURNED)

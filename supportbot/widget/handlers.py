@@ -14,9 +14,11 @@ from supportbot.chat.stream import switchboard
 from supportbot.chat.turns import request_stop
 from supportbot.handoff import services as handoff
 from supportbot.widget.decisions import confirm, decline
+from supportbot.widget.ending import stop_waiting
 from supportbot.widget.errors import AttachmentsNotSupported
 from supportbot.widget.protocol import (
     Ack,
+    CancelHuman,
     Confirm,
     CustomerMessage,
     CustomerTyping,
@@ -31,7 +33,7 @@ from supportbot.widget.tickets import Session
 
 P = ParamSpec("P")
 T = TypeVar("T")
-Deed = CustomerMessage | Stop | Confirm | Decline | RequestHuman | Retry | Rate | CustomerTyping
+Deed = CustomerMessage | Stop | Confirm | Decline | RequestHuman | CancelHuman | Retry | Rate | CustomerTyping
 
 
 async def on_behalf(
@@ -75,6 +77,8 @@ async def carry_out(deed: Deed, session: Session) -> Ack | None:
             await on_behalf(session, ask_again, message)
         case RequestHuman(reason=reason):
             await on_behalf(session, ask_for_person, summary=reason)
+        case CancelHuman():
+            await on_behalf(session, stop_waiting)
         case Rate(score=score, comment=comment, message=message_id):
             await on_behalf(session, rate, score=score, comment=comment, message_id=message_id)
         case Confirm(request=request, digest=digest):

@@ -14,6 +14,7 @@ from supportbot.widget import strictjson
 from supportbot.widget.errors import FrameError, FrameTooBig, UnknownFrame
 from supportbot.widget.protocol import (
     MAX_FRAME_BYTES,
+    CancelHuman,
     ClientFrame,
     Confirm,
     CustomerMessage,
@@ -121,6 +122,7 @@ FRAMES: Final[dict[str, Callable[[Fields], ClientFrame]]] = {
     ),
     "decline": lambda fields: Decline(fields.uuid("request")),
     "request_human": lambda fields: RequestHuman(fields.optional_text("reason", 500)),
+    "cancel_human": lambda _: CancelHuman(),
     "identify": lambda fields: Identify(fields.text("token", 8_000)),
     "logout": lambda _: Logout(),
     "retry": lambda fields: Retry(fields.uuid("message")),

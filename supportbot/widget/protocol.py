@@ -60,6 +60,11 @@ class RequestHuman:
 
 
 @dataclass(frozen=True, slots=True)
+class CancelHuman:
+    """The customer waits for a person no longer."""
+
+
+@dataclass(frozen=True, slots=True)
 class Identify:
     token: str
 
@@ -98,6 +103,7 @@ ClientFrame = (
     | Confirm
     | Decline
     | RequestHuman
+    | CancelHuman
     | Identify
     | Logout
     | Retry

@@ -27,6 +27,7 @@ GOOD: list[dict[str, Any]] = [
     {"type": "confirm", "request": ID, "digest": "0" * 64},
     {"type": "decline", "request": ID},
     {"type": "request_human", "reason": "Please"},
+    {"type": "cancel_human"},
     {"type": "identify", "token": "a.b.c"},
     {"type": "logout"},
     {"type": "retry", "message": ID},

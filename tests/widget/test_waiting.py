@@ -10,8 +10,8 @@ import pytest
 from supportbot.accounts.models import Customer, User
 from supportbot.accounts.services import NewChannel
 from supportbot.asyncdb import db
-from supportbot.chat.models import Conversation
-from supportbot.chat.services import start_conversation
+from supportbot.chat.models import Conversation, Turn
+from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.handoff import services as handoff
 from supportbot.handoff.models import Priority, Ticket
 from supportbot.widget import rollcall
@@ -115,6 +115,41 @@ def _claimed_after_minutes(customer: Customer, agent: User, minutes: int) -> Non
         claimed = Ticket.objects.get(pk=asked.pk)
         assert claimed.claimed_at is not None
         Ticket.objects.filter(pk=asked.pk).update(waiting_since=claimed.claimed_at - timedelta(minutes=minutes))
+
+
+def _says(conversation: str) -> None:
+    add_customer_message(UUID(conversation), text="Still there?", client_id="m1")
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_waiting_can_be_stopped(server: str, channel: NewChannel) -> None:
+    """The assistant has it again, and answers what was written meanwhile."""
+    granted = await db(ticket, channel)
+    async with greeted(server, granted) as socket:
+        mine = await db(_ask, granted["conversation"])
+        await db(_says, granted["conversation"])
+        for _ in range(2):
+            await socket.say("cancel_human")
+            await socket.quiet()
+    ended = [frame["payload"] for frame in socket.events if frame["event"] == "handoff.ended"]
+    assert ended == [{"ticket": mine, "outcome": "returned"}]
+    assert await db(_mode_and_turns, granted["conversation"]) == ("assistant", 1)
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_person_who_has_come_is_not_sent_away(server: str, channel: NewChannel, bob: User) -> None:
+    granted = await db(ticket, channel)
+    async with greeted(server, granted) as socket:
+        mine = await db(_ask, granted["conversation"])
+        await db(_claim, UUID(mine), bob)
+        await socket.say("cancel_human")
+        await socket.quiet()
+    assert "handoff.ended" not in [frame["event"] for frame in socket.events]
+    assert await db(_mode_and_turns, granted["conversation"]) == ("person", 0)
+
+
+def _mode_and_turns(conversation: str) -> tuple[str, int]:
+    return Conversation.objects.get(pk=conversation).mode, Turn.objects.count()
 
 
 @pytest.mark.django_db(transaction=True)
