@@ -22,7 +22,8 @@ _ROWS: Final[tuple[tuple[str, str], ...]] = (
     # Other things that are ordered, changed and cancelled, none of them a parcel.
     (
         "ELSEWHERE",
-        r"accounts?|profile|subscriptions?|newsletter\w*|memberships?|reservations?|bookings?|appointments?|meetings?"
+        r"gift ?cards?|vouchers?|gutschein\w*|geschenkkarte\w*|accounts?|profile|subscriptions?|newsletter\w*"
+        r"|memberships?|reservations?|bookings?|appointments?|meetings?"
         r"|events?|flights?|tickets?|hotel|contracts?|passwords?|transfers?|transactions?|plan|policy|insurance|alarm"
         r"|(?:(?:credit|debit|bank|sim) )?cards?(?! refund)|konto|kundenkonto|profil|abo|abos|abonnement|mitgliedschaft"
         r"|reservierung|buchung|termin\w*|vertrag|passwort|überweisung|lastschrift|karte|kreditkarte|flug|tarif",

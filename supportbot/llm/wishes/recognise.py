@@ -36,7 +36,8 @@ _CONDITIONAL: Final = re.compile(
     re.IGNORECASE,
 )
 _HOW_TO: Final = re.compile(
-    r"\b(?:how (?:do|does|can|could|should|to|much|often|would)|why|who|whose|which|polic\w+|costs?|fees?|what happens"
+    r"\b(?:where (?:do|can) i|do i (?:have|need) to|should i|wo (?:kann|finde) ich|muss ich|soll ich|how (?:do|does"
+    r"|can|could|should|to|much|often|would)|why|who|whose|which|polic\w+|costs?|fees?|what happens"
     r"|what if|wie (?:kann|können|könnte|soll|geht|funktioniert|viel|oft|finde)|warum|wieso|weshalb|wer|welche\w*"
     r"|kostet|kosten|was passiert|was ist wenn|usually|normally|generally|in general|normalerweise|üblicherweise)\b",
     re.IGNORECASE,
