@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
+from time import monotonic
 from typing import Final
 from uuid import UUID
 
@@ -32,7 +33,8 @@ from supportbot.accounts.scope import across_workspaces, workspace_scope
 
 logger = logging.getLogger(__name__)
 BATCH: Final = 200
-LOOKS_PER_SWEEP: Final = 20
+LOOKING_SECONDS: Final = 1.0
+LOOK_LEASE: Final = timedelta(seconds=30)
 # "Never seen" means that it did not happen once no call can be under way any more. A merchant may hold a call that we
 # gave up waiting for; one that it has answered is over, and its books may only lag behind a little.
 SETTLED_AFTER: Final = timedelta(seconds=150)
@@ -45,11 +47,11 @@ HANDED_OVER: Final = timedelta(seconds=2)
 def sweep() -> None:
     """Bring everything that moves a step further; what one request stumbles over holds up no other."""
     _each(recover, _due(Q(state=State.EXECUTING, lease_until__lte=now())))
-    _each(reconcile, _due(Q(state=State.UNKNOWN, due_at__lte=now()), limit=LOOKS_PER_SWEEP))
     try:
         hand_over()
     except (OperationalError, OSError):
         logger.info("actions: the broker does not answer, the next sweep hands over")
+    _look_for_outcomes()
 
 
 def _each(step: Callable[[UUID], None], due: list[tuple[UUID, UUID]]) -> None:
@@ -70,10 +72,27 @@ def hand_over() -> int:
     return len(due)
 
 
-def _due(condition: Q, *, limit: int = BATCH) -> list[tuple[UUID, UUID]]:
+def _look_for_outcomes() -> None:
+    """Ask merchants for unknown outcomes, for about a second: one that hangs must not take all of a worker's threads,
+    since another sweep comes soon."""
+    ends_at = monotonic() + LOOKING_SECONDS
+    for due in _due(Q(state=State.UNKNOWN, due_at__lte=now())):
+        if monotonic() >= ends_at:
+            return
+        _each(_look, [due])
+
+
+def _look(request_id: UUID) -> None:
+    """Look for one outcome, unless another sweep is at it; if this process dies, it is looked for again."""
+    waiting = ActionRequest.objects.filter(pk=request_id, state=State.UNKNOWN, due_at__lte=now())
+    if waiting.update(due_at=now() + LOOK_LEASE):
+        reconcile(request_id)
+
+
+def _due(condition: Q) -> list[tuple[UUID, UUID]]:
     with across_workspaces("sweep of action requests"):
         found = ActionRequest.objects.filter(condition).order_by("changed_at").values_list("workspace_id", "id")
-        return [(workspace_id, request_id) for workspace_id, request_id in found[:limit] if workspace_id is not None]
+        return [(workspace_id, request_id) for workspace_id, request_id in found[:BATCH] if workspace_id is not None]
 
 
 def reconcile(request_id: UUID) -> None:

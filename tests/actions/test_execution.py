@@ -1,6 +1,7 @@
 """The fault matrix: whatever is killed, lost or delivered twice, one effect at most and a truthful end."""
 
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 
@@ -10,11 +11,13 @@ from django.utils.timezone import now
 from kombu.exceptions import OperationalError
 
 from actions.connectors.merchant import READ_SECONDS, RUN_SECONDS
-from actions.connectors.port import Happened
+from actions.connectors.port import Found, Happened
 from actions.execution import LEASE, MAX_ATTEMPTS, Lost, claim, execute, recover, settle
 from actions.models import ActionRequest, Attempt, AuditEntry, LedgerEntry
+from actions.principals import Principal
 from actions.publisher import Publisher
 from actions.registry import write_action
+from actions.services import confirm
 from actions.states import FINAL, State
 from actions.sweeping import SETTLED_AFTER, SETTLED_AFTER_ANSWER, hand_over, sweep
 from actions.tasks import expire_waiting, run_request, write_down_heads
@@ -262,6 +265,49 @@ def test_a_zombie_writes_nothing(queued: ActionRequest, shop: FakeShop) -> None:
     assert AuditEntry.objects.count() == before
     queued.refresh_from_db()
     assert queued.receipt is not None and queued.receipt["reference"] == "RF-1"
+
+
+def unknown_ones(proposals: Callable[..., ActionRequest], principal: Principal, shop: FakeShop) -> None:
+    """Leave three requests unknown whose merchant can be asked again, all of them due for a look."""
+    shop.can_be_found = False
+    for amount in ("1.00", "2.00", "3.00"):
+        card = proposals(order_id="A-1002", amount=amount)
+        confirm(card.pk, principal=principal, digest=card.digest)
+    shop.faults = ["commit_then_silence"] * 3
+    for _ in range(MAX_ATTEMPTS):
+        make_due()
+        run_queued()
+    assert ActionRequest.objects.filter(state=State.UNKNOWN).count() == 3
+    shop.can_be_found = True
+    shop.calls.clear()
+    make_due()
+
+
+def test_a_merchant_that_hangs_takes_a_sweep_no_longer_than_one_look(
+    proposals: Callable[..., ActionRequest], principal: Principal, shop: FakeShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unknown_ones(proposals, principal, shop)
+    monkeypatch.setattr("actions.sweeping.monotonic", lambda: 4.0 * shop.calls.count("find"))  # each look takes 4 s
+    for looks in (1, 2, 3):
+        sweep()
+        assert shop.calls.count("find") == looks
+    assert set(ActionRequest.objects.values_list("state", flat=True)) == {State.SUCCEEDED}
+
+
+def test_two_sweeps_never_ask_for_the_same_outcome(
+    proposals: Callable[..., ActionRequest], principal: Principal, shop: FakeShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unknown_ones(proposals, principal, shop)
+    real = FakeShop.find
+
+    def find_while_another_sweeps(self: FakeShop, key: str) -> Found:
+        monkeypatch.setattr(FakeShop, "find", real)
+        sweep()
+        return real(self, key)
+
+    monkeypatch.setattr(FakeShop, "find", find_while_another_sweeps)
+    sweep()
+    assert shop.calls.count("find") == 3
 
 
 def test_a_lost_message_is_sent_again_by_the_sweep(queued: ActionRequest, messages: list[str]) -> None:
