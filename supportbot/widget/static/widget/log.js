@@ -37,9 +37,10 @@ export class Log {
   }
 
   /** Change an item, or begin it; its place is that of its first event. */
-  put(key, { seq = this.seq + 0.5, ...facts }) {
-    const item = this.items.get(key) || { key, seq };
-    if (item.seq === Infinity) item.seq = seq;
+  put(key, { seq, ...facts }) {
+    const item = this.items.get(key) || { key, seq: seq ?? this.seq + 0.5 };
+    // Only the server's own number says that it has what was written here.
+    if (item.seq === Infinity && seq) item.seq = seq;
     this.items.set(key, Object.assign(item, facts));
     this.changed(item);
     return item;
