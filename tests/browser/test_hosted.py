@@ -1,0 +1,95 @@
+"""The chat's own page in a real browser: the identity comes along once, and the policy holds."""
+
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import APIRequestContext, Browser, Error, FrameLocator, Page, Response, expect
+
+from tests.browser.conftest import check_for_everybody
+
+pytestmark = pytest.mark.browser
+
+
+def is_redeeming(response: Response) -> bool:
+    return response.url.endswith("/api/v1/widget/codes/redeem") and response.request.method == "POST"
+
+
+@pytest.fixture
+def code_url(page: Page, demo: dict[str, Any]) -> str:
+    """The address that a signed-in customer's page of the shop is given."""
+    shop, base = demo["urls"]["shop"], demo["urls"]["base"]
+    request: APIRequestContext = page.request
+    token = request.post(f"{shop}/api/token", data={"customer": demo["customers"][0]["id"]}).json()["token"]
+    asked = {"channel": demo["channel"], "token": token}
+    answer = request.post(f"{base}/api/v1/widget/codes", data=asked, headers={"Origin": shop})
+    assert answer.status == 201, answer.text()
+    return str(answer.json()["url"])
+
+
+def test_the_identity_comes_along_once(page: Page, code_url: str, demo: dict[str, Any]) -> None:
+    with page.expect_response(is_redeeming) as first:
+        page.goto(code_url)
+    assert first.value.status == 201
+    customer = demo["customers"][0]
+    me = page.request.get("/api/v1/me", headers={"Authorization": f"Bearer {first.value.json()['token']}"}).json()
+    assert (me["is_verified"], me["name"]) == (True, customer["name"])
+    expect(page).to_have_url(code_url.partition("#")[0])
+    expect(page.get_by_role("textbox")).to_be_visible()
+    check_for_everybody(page)
+    with page.expect_response(is_redeeming) as second:
+        page.goto("about:blank")
+        page.goto(code_url)
+    assert second.value.status == 401
+
+
+def test_no_text_becomes_markup_or_script(browser: Browser, demo: dict[str, Any]) -> None:
+    page = browser.new_page(base_url=demo["urls"]["base"])
+    page.goto(f"/chat/{demo['channel']}/")
+    with pytest.raises(Error, match="TrustedHTML"):
+        page.evaluate("document.body.innerHTML = '<b>x</b>'")
+    with pytest.raises(Error, match="TrustedScript"):
+        page.evaluate("document.body.setAttribute('onclick', 'window.ran = true')")
+    page.close()
+
+
+@pytest.fixture
+def stranger() -> Iterator[str]:
+    """A page of nobody's, on this machine: Chromium lets no page from elsewhere frame one of it."""
+    handler = partial(SimpleHTTPRequestHandler, directory=str(Path(__file__).parent / "nothing"))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+def framed(browser: Browser, place: str, address: str) -> FrameLocator:
+    """Show an address in a frame of the page at `place`."""
+    page = browser.new_page()
+    page.goto(place)
+    page.evaluate(
+        "address => { const made = document.createElement('iframe'); made.src = address; document.body.append(made) }",
+        address,
+    )
+    frame = page.frame_locator("iframe")
+    expect(frame.locator("body")).not_to_be_empty()  # the chat, or the browser's word that it may not be shown
+    return frame
+
+
+def test_a_strangers_page_cannot_frame_it(browser: Browser, demo: dict[str, Any], stranger: str) -> None:
+    address = f"{demo['urls']['base']}/chat/{demo['channel']}/"
+    title = "Chat with Wrenfell"
+    own = framed(browser, f"{demo['urls']['base']}/livez", address)
+    expect(own.locator("h1", has_text=title)).to_have_count(1)
+    strangers = framed(browser, stranger, address)
+    expect(strangers.locator("h1", has_text=title)).to_have_count(0)
+
+
+def test_a_missing_chat_is_for_everybody(page: Page) -> None:
+    page.goto("/chat/pk_nothing/")
+    expect(page.get_by_role("heading", level=1)).to_have_text("There is no chat here")
+    check_for_everybody(page)
