@@ -57,12 +57,13 @@ export class Queue {
 
   #draw() {
     if (!this.listed.length) return;
-    const focused = document.activeElement?.closest?.("[data-ticket]")?.dataset.ticket;
+    const active = document.activeElement;
+    const focused = this.list.contains(active) ? active.closest("[data-ticket]")?.dataset.ticket : null;
     const sections = this.listed.map((group) => this.#section(group)).filter(Boolean);
     for (const old of this.list.querySelectorAll("[data-group]")) old.remove();
     this.list.append(...sections);
     tickQueue(this.list);
-    if (focused && this.list.contains(document.activeElement) === false) this.#focusAgain(focused);
+    if (focused) this.#focusAgain(focused);
   }
 
   #focusAgain(ticket) {
