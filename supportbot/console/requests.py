@@ -27,6 +27,7 @@ KINDS: Final = {
     "queued": "info",
     "executing": "info",
 }
+DIGEST_CHARACTERS: Final = 64
 # Checking a chain reads all of it: a longer one is left to `audit_verify`.
 MOST_CHECKED: Final = 5_000
 
@@ -103,9 +104,15 @@ def lines_of(found: ActionRequest) -> list[Line]:
 
 def _line(entry: AuditEntry, people: dict[str, str]) -> Line:
     event = entry.event.removeprefix("request.")
-    detail = ", ".join(f"{name} {value}" for name, value in entry.payload.items() if value not in ("", None))
+    detail = ", ".join(f"{name} {_brief(value)}" for name, value in entry.payload.items() if value not in ("", None))
     who = people.get(entry.actor) or entry.actor.split(":")[0].capitalize()
     return Line(entry.seq, entry.at, event.replace("_", " ").capitalize(), who, detail, KINDS.get(event, ""))
+
+
+def _brief(value: Any) -> str:
+    """Return a digest by its beginning, as people compare it; the whole one stands beside the trail."""
+    text = str(value).replace("_", " ")
+    return f"{text[:4]} {text[4:8]}" if len(text) == DIGEST_CHARACTERS else text
 
 
 def _chain() -> dict[str, Any]:

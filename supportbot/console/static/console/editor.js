@@ -135,23 +135,31 @@ if (toolbar) {
 
 // ---- tabs ----
 
+// On a narrow screen the text is a tab among the others; on a wide one it is always there, beside them.
 const tabs = [...document.querySelectorAll("[role=tab]")];
+const narrow = window.matchMedia("(max-width: 1099px)");
 for (const tab of tabs) {
   tab.addEventListener("click", () => choose(tab));
   tab.addEventListener("keydown", (event) => {
     if (event.key !== "ArrowRight" && event.key !== "ArrowLeft") return;
-    const next = tabs[(tabs.indexOf(tab) + 1) % tabs.length];
+    const shown = tabs.filter((one) => one.offsetParent);
+    const step = event.key === "ArrowRight" ? 1 : shown.length - 1;
+    const next = shown[(shown.indexOf(tab) + step) % shown.length];
     choose(next);
     next.focus();
   });
 }
 
+if (narrow.matches) choose(tabs[0]);
+
 function choose(chosen) {
+  page.dataset.pane = chosen === tabs[0] ? "text" : "side";
   for (const tab of tabs) {
     const isChosen = tab === chosen;
     tab.setAttribute("aria-selected", String(isChosen));
     tab.tabIndex = isChosen ? 0 : -1;
-    document.getElementById(tab.getAttribute("aria-controls")).hidden = !isChosen;
+    // The text itself is never hidden here, nor what stands beside it while the text is chosen: wide screens show both.
+    if (tab !== tabs[0] && chosen !== tabs[0]) document.getElementById(tab.getAttribute("aria-controls")).hidden = !isChosen;
   }
 }
 
