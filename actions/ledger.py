@@ -29,25 +29,28 @@ def lock() -> None:
 def used(request: ActionRequest, moment: datetime) -> Used:
     """Return what the action has taken already, this request not counted; exact only under the lock."""
     today = workspace_day(moment)
-    counted = _counted(request).filter(action=request.action)
+    all_of_action = _counting(request).filter(action=request.action)
+    counted = all_of_action.filter(currency=request.currency)
     of_customer = counted.filter(customer_id=request.customer_id)
     return Used(
         order=_sum(counted.filter(order_id=request.order_id)) if request.order_id else Decimal(0),
         customer_day=_sum(of_customer.filter(day=today)),
         customer_year=_sum(of_customer.filter(day__gt=today - YEAR)),
         workspace_day=_sum(counted.filter(day=today)),
-        requests_customer_day=of_customer.filter(day=today).count(),
+        # Sums are of one currency; a number of requests is of all.
+        requests_customer_day=all_of_action.filter(customer_id=request.customer_id, day=today).count(),
     )
 
 
 def pending(request: ActionRequest) -> Decimal:
     """Return what other confirmed requests of any action will still take from this request's order."""
-    return _sum(_counted(request).filter(order_id=request.order_id, status=Status.RESERVED))
+    of_order = _counting(request).filter(order_id=request.order_id, currency=request.currency)
+    return _sum(of_order.filter(status=Status.RESERVED))
 
 
-def _counted(request: ActionRequest) -> QuerySet[LedgerEntry]:
-    entries = LedgerEntry.objects.exclude(request_id=request.pk).exclude(status=Status.RELEASED)
-    return entries.filter(currency=request.currency)
+def _counting(request: ActionRequest) -> QuerySet[LedgerEntry]:
+    """Return what other requests take from the limits."""
+    return LedgerEntry.objects.exclude(request_id=request.pk).exclude(status=Status.RELEASED)
 
 
 def _sum(entries: QuerySet[LedgerEntry]) -> Decimal:

@@ -133,6 +133,17 @@ def test_in_another_currency_than_the_rules_a_person_decides(
 
 
 @pytest.mark.django_db
+def test_a_number_of_requests_counts_every_currency(
+    shop: FakeShop, principal: Principal, proposals: Callable[..., ActionRequest]
+) -> None:
+    in_currency("EUR", max_requests_per_customer_day=1, **NO_LIMITS)
+    shop.add_order("A-7", "cus_alice", total="45.750", currency="KWD")
+    card = proposals()
+    confirm(card.pk, principal=principal, digest=card.digest)
+    assert proposals(order_id="A-7", amount="1").reason_code == "limit_count_day"
+
+
+@pytest.mark.django_db
 def test_rules_are_shown_as_their_currency_is_written(shop: FakeShop) -> None:
     for currency, shown in (("JPY", "150"), ("KWD", "150.000"), ("EUR", "150.00")):
         in_currency(currency)
