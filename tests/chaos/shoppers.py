@@ -134,12 +134,18 @@ class Shopper:
             await self._confirm(socket, wanted)
         elif wanted.card is not None and payload.get("request") == wanted.card["request"]:
             self._follow(wanted, name)
+        elif wanted.card is None and name == "handoff.requested":
+            wanted.outcome = "handed over"  # an earlier request needs a person, and the assistant answers no more
         elif wanted.card is None and name in ANSWERS and wanted.is_acked and not payload.get("request"):
             wanted.outcome = "no card"  # an explanation of an earlier request would name it
 
     @property
     def _last_seq(self) -> int:
         return int(self.log[-1]["seq"]) if self.log else 0
+
+    def story(self) -> str:
+        """Return where this customer stands, for the report of a failure."""
+        return f"{self.subject}: {self.wishes[-1:]} after {[event['event'] for event in self.log[-6:]]}"
 
     async def _confirm(self, socket: Socket, wanted: Wish) -> None:
         assert wanted.card is not None

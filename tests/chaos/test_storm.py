@@ -51,7 +51,8 @@ async def weather(town: Town, model_port: int, seed: int, blows: int, record_pro
             async with asyncio.timeout(books.SECONDS_TO_SETTLE):
                 await shopping
         except (AssertionError, TimeoutError):
-            sys.stdout.write(f"seed {seed}: {storm.story}\n{town.last_words()}\n")
+            stories = "\n".join(shopper.story() for shopper in shoppers)
+            sys.stdout.write(f"seed {seed}: {storm.story}\n{stories}\n{town.last_words()}\n")
             raise
     after = await books.read(town, seconds)
     told = books.summary(after, shoppers, storm.done, seed)
