@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.shopping import PATIENCE_MILLISECONDS, Shopper
 
 pytestmark = pytest.mark.browser
+PHONE = {"width": 390, "height": 844}
 
 
 @pytest.fixture
@@ -99,6 +100,21 @@ def test_a_lost_reply_pays_once(shopper: Shopper) -> None:
     card.get_by_role("button", name="Refund €79.00").click()
     expect(card).to_contain_text("RF-", timeout=PATIENCE_MILLISECONDS)
     assert len(shopper.paid_back("WF-20410")) == 1
+
+
+def test_another_address_in_german_on_a_phone(new_page: Callable[..., Page], demo: dict[str, Any]) -> None:
+    shopper = Shopper(new_page(viewport=PHONE, locale="de-DE"), demo)
+    shopper.be("Jonas Weber")
+    shopper.open_chat()
+    shopper.say("Bitte schicken Sie die Bestellung WF-20444 an eine andere Adresse: Lindenweg 14, 79100 Freiburg")
+    card = shopper.chat.get_by_role("group").filter(has_text="Lindenweg 14").last
+    expect(card).to_be_visible(timeout=PATIENCE_MILLISECONDS)
+    shopper.check()
+    card.get_by_role("button").first.click()
+    expect(card).to_contain_text("Erledigt", timeout=PATIENCE_MILLISECONDS)
+    shopper.check()
+    [change] = shopper.changed("WF-20444")
+    assert (change["after"]["line1"], change["after"]["city"]) == ("Lindenweg 14", "Freiburg")
 
 
 def test_signing_out_takes_the_chat_along(shopper: Shopper) -> None:
