@@ -34,15 +34,16 @@ def _pieces(module: Path, seen: set[Path]) -> Iterator[str]:
             continue
         file = (module.parent / wanted["file"]).resolve()
         if wanted["styles"]:
-            yield f"const {wanted['styles']} = {json.dumps(_styles(file), ensure_ascii=False)};\n"
+            styles = tight(file.read_text(encoding="utf-8"))
+            yield f"const {wanted['styles']} = {json.dumps(styles, ensure_ascii=False)};\n"
         elif file not in seen:
             yield from _pieces(file, seen)
     yield "".join(f"{line}\n" for line in own)
 
 
-def _styles(sheet: Path) -> str:
-    text = _COMMENT.sub("", sheet.read_text(encoding="utf-8"))
-    return _LOOSE.sub(lambda found: found[1] or "", text).strip()
+def tight(styles: str) -> str:
+    """Return a style sheet without comments and blanks it does not need."""
+    return _LOOSE.sub(lambda found: found[1] or "", _COMMENT.sub("", styles)).replace(";}", "}").strip()
 
 
 def without_comments(script: str) -> str:

@@ -7,6 +7,7 @@ made of those beside it (`joined`), its variables under short names (`shorter`).
 
 import gzip
 import hashlib
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,12 +18,13 @@ from django.urls import path
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
-from supportbot.widget.joined import joined, without_comments
+from supportbot.widget.joined import joined, tight, without_comments
 from supportbot.widget.shorter import shorter
 
 FOLDER: Final = Path(__file__).with_name("static") / "widget"
 # What the loader's source says in place of the address that it gets here.
 _EDITION_IN_SOURCE: Final = '"edition/"'
+_STYLES_IN_SOURCE: Final = re.compile(r"(?<=const STYLE = `\n)[^`]+")
 _LOADER_CACHE: Final = "public, max-age=300, stale-while-revalidate=86400"
 _PANEL_CACHE: Final = "public, max-age=31536000, immutable"
 
@@ -50,7 +52,8 @@ def edition() -> Edition:
     """Return the scripts, read and packed once."""
     panel = shorter(joined(FOLDER / "panel.js")).encode()
     name = hashlib.sha256(panel).hexdigest()[:16]
-    loader = shorter(without_comments((FOLDER / "v1.js").read_text(encoding="utf-8")))
+    source = _STYLES_IN_SOURCE.sub(lambda found: tight(found[0]), (FOLDER / "v1.js").read_text(encoding="utf-8"))
+    loader = shorter(without_comments(source))
     return Edition(name, _script(loader.replace(_EDITION_IN_SOURCE, f'"{name}/"').encode()), _script(panel))
 
 

@@ -3,8 +3,8 @@
 A script is taken in regions: the statements of its top level, the members of the classes there. A name that every
 region using it declares itself is local there, and gets a short name in each. Any other name is replaced alike
 everywhere. No two names become one, so in whatever scope a name was found, it still is. Names that the script does not
-declare are the browser's and stay, as do properties and keys. The sources keep to what this reads: no labels, no templates inside
-templates, no defaults that name anything of the browser's.
+declare are the browser's and stay, as do properties and keys. The sources keep to what this reads: no labels, no
+templates inside templates, no defaults that name anything of the browser's.
 """
 
 import re

@@ -6,12 +6,13 @@ kept in its books.
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
-from playwright.sync_api import Page, Route, WebSocketRoute
+from playwright.sync_api import Browser, Page, Route, WebSocketRoute, expect
 
 from supportbot.widget.scripts import edition
 
@@ -33,6 +34,11 @@ CONVERSATION: Final = "0199c0de-0000-7000-8000-000000000001"
 NOTICE: Final = (
     "You are talking to an AI assistant. It answers from our help pages. A person can take over at any time."
 )
+LOOK: Final = {
+    "accent": "#1f5b45",
+    "light": {"accent": "#1f5b45", "on-accent": "#ffffff", "accent-solid": "#1f5b45", "accent-ink": "#1d523f"},
+    "dark": {"accent": "#1f5b45", "on-accent": "#ffffff", "accent-solid": "#40705d", "accent-ink": "#97b3a7"},
+}
 LIMITS: Final = {"message_characters": 4000, "frame_bytes": 16384, "messages_per_minute": 20}
 
 
@@ -56,7 +62,7 @@ class Platform:
     turn: dict[str, Any] | None = None
     socket: WebSocketRoute | None = None
     answer: Callable[[dict[str, Any]], None] | None = None
-    fetched: dict[str, int] = field(default_factory=dict)
+    fetched: list[str] = field(default_factory=list)
 
     # --- What a test says in the platform's place.
 
@@ -104,7 +110,7 @@ class Platform:
 
     def _script(self, route: Route, name: str) -> None:
         script = edition().loader if name == "v1.js" else edition().panel
-        self.fetched[name] = len(script.packed)
+        self.fetched.append(name)
         headers = {"Content-Type": "text/javascript", "Access-Control-Allow-Origin": "*"}
         route.fulfill(body=script.body, headers=headers)
 
@@ -147,7 +153,10 @@ class Platform:
                 "notice": NOTICE,
                 "limits": LIMITS,
                 "suggestions": [],
-                "look": {"accent": "#1f5b45"},
+                "look": LOOK,
+                "is_ended": False,
+                "name": "",
+                "privacy_url": "",
                 **self.config,
             },
             **known,
@@ -273,6 +282,51 @@ def open_shop(page: Page, platform: Platform, tag: str | None = None, **page_opt
     page.goto(f"{SHOP}/")
 
 
-def said(page: Page, name: str) -> Iterator[Any]:
-    """Return the details of the widget's events that `listen` has collected."""
-    yield from page.evaluate("name => window.heard.filter(([n]) => n === name).map(([, d]) => d)", name)
+@contextmanager
+def visit(
+    browser: Browser, tag: str | None = None, *, before: str = "", **options: Any
+) -> Iterator[tuple[Page, Platform]]:
+    """Open the shop as somebody new. An error of a script, or anything the page's policy blocked, fails the test.
+
+    `before` runs in the page before any of its scripts. Options of the page are `language` and `body`, the others are
+    the browser context's.
+    """
+    problems: list[str] = []
+    page_options = {name: options.pop(name) for name in ("language", "body") if name in options}
+    platform = options.pop("platform", None) or Platform()
+    context = browser.new_context(**{"locale": "en-GB", "timezone_id": "Europe/Berlin", **options})
+    page = context.new_page()
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("console", lambda said: problems.append(said.text) if "Content Security" in said.text else None)
+    page.add_init_script(_LISTENING + before)
+    open_shop(page, platform, tag, **page_options)
+    yield page, platform
+    context.close()
+    assert problems == []
+
+
+# Every event of the widget's, by name and detail.
+_LISTENING: Final = """
+window.heard = [];
+const NAMES = "ready open close message message:sent stream:start stream:end action:proposed action:confirmed " +
+  "action:result handoff:requested handoff:joined handoff:ended unread rating identity:error connection error";
+const hear = (name) => document.addEventListener(`supportbot:${name}`, (event) => heard.push([name, event.detail]));
+for (const name of NAMES.split(" ")) hear(name);
+"""
+
+
+def heard(page: Page, name: str) -> list[Any]:
+    """Return the details of the widget's events of this name so far."""
+    details: list[Any] = page.evaluate("name => window.heard.filter(([n]) => n === name).map(([, d]) => d)", name)
+    return details
+
+
+def write(page: Page, text: str) -> None:
+    field = page.get_by_role("textbox", name="Message")
+    field.fill(text)
+    field.press("Enter")
+
+
+def open_chat(page: Page) -> None:
+    page.get_by_role("button", name="Open chat").click()
+    expect(page.get_by_role("textbox", name="Message")).to_be_visible()

@@ -9,8 +9,8 @@
 export async function request(address, { method = "GET", body, credential }) {
   const headers = body ? { "Content-Type": "application/json" } : { Authorization: `Bearer ${credential}` };
   const answer = await fetch(address, { method: body ? "POST" : method, headers, body: JSON.stringify(body) }).catch(() => ({}));
-  const isJson = answer.headers?.get("Content-Type")?.includes("json");
-  const said = isJson ? await answer.json() : await answer.text?.();
+  const text = await answer.text?.();
+  const said = text && answer.headers.get("Content-Type").includes("json") ? JSON.parse(text) : text;
   if (answer.ok) return said;
   throw Object.assign(new Error(address), { code: said?.code || "offline" });
 }

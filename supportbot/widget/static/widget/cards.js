@@ -6,7 +6,7 @@
 import { btn, h, icon, set } from "./dom.js";
 
 /** What stands beside the title: colour and icon of the state's word. */
-const TAGS = { awaiting_approval: [".warn", "clock"], unknown: [".warn", "clock"], succeeded: [".ok", "ok"], failed: [".bad", "close"], expired: ["", "clock"] };
+const TAGS = { awaiting_approval: [".warn", "history"], unknown: [".warn", "history"], succeeded: [".ok", "check"], failed: [".bad", "close"], expired: ["", "history"] };
 const BODIES = { proposed, awaiting_approval: approval, queued, unknown, succeeded, failed };
 
 export function card(node, item, chat) {
@@ -71,10 +71,11 @@ function failed({ rows: known, title }, { say, human }) {
 }
 
 /** What is over without effect takes little room, says why, and offers a way on. */
-function folded({ state, title, summary }, { say, send, human }) {
+function folded({ state, title, summary }, chat) {
+  const { say } = chat;
   if (state === "cancelled") return "";
   const isExpired = state === "expired";
-  return h("div.act-b", btn(".sm", () => (isExpired ? send(summary) : human(title)), icon(isExpired ? "clock" : "person", "s"), say(isExpired ? "checkAgain" : "askHuman")));
+  return h("div.act-b", btn(".sm", () => (isExpired ? chat.send(summary) : chat.human(title)), icon(isExpired ? "history" : "person", "s"), say(isExpired ? "checkAgain" : "askHuman")));
 }
 
 function rows(known) {

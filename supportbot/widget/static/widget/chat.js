@@ -88,7 +88,7 @@ export class Chat {
   }
 
   prefill(text) {
-    this.view.composer.text = String(text);
+    this.view.composer.text = text;
     return this.open();
   }
 
@@ -291,7 +291,7 @@ export class Chat {
     this.log.clear();
     view.rebuild([]);
     element.showUnread(0);
-    view.hidePeek();
+    view.peek.hidden = true;
     element.state.conversation = null;
     show(this);
     if (goesOn) connection.start();

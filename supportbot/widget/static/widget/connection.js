@@ -11,7 +11,7 @@ const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 30_000;
 // Refusals that no waiting mends, and the close codes for them; the pause that a flood is asked for.
 const FINAL = ["origin_refused", "unknown_channel", "invalid", 4403, 4404];
-const PAUSES_MS = { 4429: 5000, throttled: 30_000 };
+const PAUSES_MS = { 4429: 5000 };
 
 export class Connection {
   seq = 0;

@@ -35,7 +35,7 @@ const HEARERS = {
   typing(chat, { who }) {
     const { view, log } = chat;
     clearTimeout(chat.typingTimer);
-    if (log.mode === "person") view.drawTyping(firstName(who || log.agent, chat));
+    if (log.mode === "person") view.drawTyping(firstName(who, chat));
     chat.typingTimer = setTimeout(() => (view.typing.hidden = true), TYPING_SHOWN_MS);
   },
   reset({ log, view }) {

@@ -30,6 +30,7 @@ async function asked(chat, action) {
   try {
     await action(chat);
   } catch (error) {
+    if (!error.code) throw error;
     chat.page();
     chat.refuse(error.code);
   }

@@ -71,7 +71,7 @@ export function look(chat, entry) {
   if (chat.isOpen && !document.hidden) {
     session.keep({ seen: connection.seq });
     element.showUnread((chat.unread = 0));
-    view.hidePeek();
+    view.peek.hidden = true;
   } else if (entry && entry.seq > (session.kept.seen || 0) && isForReading(entry)) {
     const { author, text, title } = log.items.get(entry.payload.request || entry.payload.message);
     element.showUnread(++chat.unread);

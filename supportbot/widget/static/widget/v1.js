@@ -48,8 +48,7 @@ button { font: inherit; color: inherit; cursor: pointer; }
 .launch .i { inline-size: 26px; block-size: 26px; }
 .launch:focus-visible { outline-width: 3px; outline-offset: 3px; box-shadow: 0 0 0 3px var(--surface); }
 .badge { position: absolute; inset-block-start: -3px; inset-inline-end: -3px; min-inline-size: 22px; border-radius: 11px; background: #b02a26; color: #fff; border: 2px solid var(--surface); font: 600 12px/18px sans-serif; }
-@media (prefers-reduced-motion: reduce) { *, ::before, ::after { animation: none !important; transition: none !important; } }
-@media (forced-colors: active) { .launch, .badge { border: 1px solid ButtonBorder; } }`;
+@media (prefers-reduced-motion: reduce) { *, ::before, ::after { animation: none !important; transition: none !important; } }`;
 
   /**
    * Make an element. What follows `tag.class.class`, lists flattened: plain objects are attributes (`onclick` and the

@@ -21,14 +21,14 @@ export class View {
     this.composer = new Composer(chat);
     this.typing = h("div.m.human", { hidden: true });
     this.spacer = h("div");
-    const hide = () => (this.more.hidden = this.#below() < NEAR || this.more.hidden);
+    const hide = () => (this.more.hidden ||= this.#below() < NEAR);
     this.list = h("div.w-log", { part: "log", role: "group", tabindex: "0", onscroll: hide }, this.typing, this.spacer);
     this.more = h("button.btn.sm.more", { hidden: true, onclick: () => this.toEnd() });
     this.fine = h("p.w-fine");
     this.foot = h("div.w-foot", this.composer.note, this.composer.node, this.fine);
     this.head = h("div.w-head", { part: "header" });
     this.strip = h("div.w-strip", { hidden: true });
-    this.peek = h("div");
+    this.peek = h("div.peek", { hidden: true });
     // In the order of Tab: what was said, what one can do, the field, the foot, and the head last.
     this.node = h("dialog.w", { part: "panel", tabindex: "-1", onkeydown: (event) => this.#key(event) }, h("div.w-body", this.list, this.more), this.foot, this.head, this.strip, this.speech.log, this.speech.line);
   }
@@ -37,11 +37,10 @@ export class View {
     return this.node.getRootNode().activeElement;
   }
 
-  /** Note that an item changed; it is drawn with the next frame, or at once where no frames come. */
+  /** Note that an item changed; it is drawn with the next frame. */
   note(item) {
     this.stale.add(item);
-    if (document.hidden) this.flush();
-    else this.frame ||= requestAnimationFrame(() => this.flush());
+    this.frame ||= requestAnimationFrame(() => this.flush());
   }
 
   flush() {
@@ -150,13 +149,8 @@ export class View {
   /** A line of what waits, beside the launcher: of whom, and what. */
   drawPeek(who, line) {
     const { chat, peek } = this;
-    peek.className = "peek";
-    peek.replaceChildren(btn(".quiet.sm.go", () => chat.open(), h("b", who), h("span", line)), iconBtn(".sm", "close", chat.say("dismiss"), () => this.hidePeek()));
-  }
-
-  hidePeek() {
-    this.peek.className = "";
-    this.peek.replaceChildren();
+    peek.hidden = false;
+    peek.replaceChildren(btn(".quiet.sm.go", () => chat.open(), h("b", who), h("span", line)), iconBtn(".sm", "close", chat.say("dismiss"), () => (peek.hidden = true)));
   }
 
   /** Show a page of the menu in place of the log; without nodes, the log again. */

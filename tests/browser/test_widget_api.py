@@ -1,0 +1,244 @@
+"""The widget's contract with the page: every call, every event, identity. Against a platform that answers as told."""
+
+import base64
+import json
+import time
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.shoppage import Platform, heard, message_id, open_chat, script_tag, visit, write
+
+pytestmark = pytest.mark.browser
+Shop = tuple[Page, Platform]
+
+CALLS = (
+    "open close toggle show hide identify logout setLocale setTheme send prefill requestHuman newConversation "
+    "endConversation rate on destroy push"
+)
+
+
+@pytest.fixture
+def shop(browser: Browser) -> Iterator[Shop]:
+    with visit(browser) as (page, platform):
+        page.wait_for_function("window.SupportBot?.state.isReady")
+        yield page, platform
+
+
+def token(subject: str, *, lives_seconds: int = 3600) -> str:
+    """Return what a merchant's server would sign; the widget reads it and checks nothing."""
+    claims = json.dumps({"sub": subject, "exp": int(time.time()) + lives_seconds}).encode()
+    return f"e30.{base64.urlsafe_b64encode(claims).decode().rstrip('=')}.{'s' * 43}"
+
+
+def test_every_call_is_there_and_returns_a_promise(shop: Shop) -> None:
+    page, _ = shop
+    kinds = page.evaluate("names => names.map((name) => typeof SupportBot[name])", CALLS.split())
+    assert kinds == ["function"] * len(CALLS.split())
+    assert page.evaluate("typeof SupportBot.version") == "string"
+    for call in ("open()", "prefill('x')", "setTheme('dark')", "push(['close'])", "show()", "hide()", "logout()"):
+        assert page.evaluate(f"SupportBot.{call} instanceof Promise"), call
+    assert page.evaluate("SupportBot.identify({}).then(() => '', (error) => error.message)")
+    assert page.evaluate("SupportBot.send('  ').then(() => '', (error) => error.message)")
+
+
+def test_calls_before_the_script_are_kept(browser: Browser) -> None:
+    early = """
+      window.SupportBot = [["on", "ready", () => (window.wasReady = true)], ["prefill", "Where is my order?"]];
+      SupportBot.push(["identify", { token: "TOKEN" }]);
+    """.replace("TOKEN", token("cus_1"))
+    with visit(browser, before=early) as (page, platform):
+        field = page.get_by_role("textbox", name="Message")
+        expect(field).to_have_value("Where is my order?")
+        page.wait_for_function("window.wasReady && SupportBot.state.connection === 'open'")
+        assert platform.tickets[0]["token"].startswith("e30.")
+        assert "visitor" not in json.loads(page.evaluate("localStorage['supportbot:pk_test']"))
+
+
+def test_open_close_toggle_show_hide(shop: Shop) -> None:
+    page, _ = shop
+    dialog, launcher = page.get_by_role("dialog"), page.get_by_role("button", name="Open chat")
+    page.evaluate("SupportBot.open()")
+    expect(dialog).to_be_visible()
+    page.evaluate("SupportBot.close()")
+    expect(dialog).to_be_hidden()
+    page.evaluate("SupportBot.toggle()")
+    expect(dialog).to_be_visible()
+    page.evaluate("SupportBot.toggle()")
+    expect(launcher).to_be_visible()
+    page.evaluate("SupportBot.hide()")
+    expect(launcher).to_be_hidden()
+    page.evaluate("SupportBot.show()")
+    expect(launcher).to_be_visible()
+    assert [len(heard(page, name)) for name in ("ready", "open", "close")] == [1, 2, 2]
+    assert page.evaluate("SupportBot.state.isOpen") is False
+
+
+def test_send_prefill_request_human_rate_and_end(shop: Shop) -> None:
+    page, platform = shop
+    client_id = page.evaluate("SupportBot.send('Where is my tent?')")
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Sent")
+    assert platform.heard("message") == [{"type": "message", "client_id": client_id, "text": "Where is my tent?"}]
+    page.evaluate("SupportBot.requestHuman('a broken pole')")
+    page.evaluate("SupportBot.rate(4, 'fine')")
+    page.evaluate("SupportBot.prefill('And')")
+    expect(page.get_by_role("textbox", name="Message")).to_have_value("And")
+    page.evaluate("SupportBot.endConversation()")
+    assert platform.heard("request_human") == [{"type": "request_human", "reason": "a broken pole"}]
+    assert platform.heard("rate") == [{"type": "rate", "score": 4, "comment": "fine"}]
+    assert platform.requests[-1][0] == "POST"
+    assert platform.requests[-1][1].endswith("/end")
+    bye = {"message": message_id(5), "source": "system", "text": "The chat has ended.", "ends": True}
+    platform.event("message", bye)
+    expect(dialog).to_contain_text("Chat ended")
+    assert heard(page, "message:sent") == [{"client_id": client_id}]
+    assert heard(page, "rating") == [{"score": 4}]
+    page.evaluate("SupportBot.send('One more thing')")
+    expect(dialog).not_to_contain_text("The chat has ended.")
+    expect(dialog).to_contain_text("One more thing")
+    page.wait_for_function("SupportBot.state.connection === 'open'")
+    assert "conversation" not in platform.tickets[-1]  # an ended chat is not written on
+
+
+def test_new_conversation_set_locale_set_theme(shop: Shop) -> None:
+    page, platform = shop
+    open_chat(page)
+    write(page, "Old")
+    expect(page.get_by_role("dialog")).to_contain_text("Old")
+    platform.log.clear()
+    page.evaluate("SupportBot.newConversation()")
+    expect(page.get_by_role("dialog")).not_to_contain_text("Old")
+    page.wait_for_function("SupportBot.state.connection === 'open'")
+    assert platform.tickets[-1] == {"channel": "pk_test", "locale": "en", "visitor": "vs_1"}
+    page.evaluate("SupportBot.setLocale('de')")
+    expect(page.get_by_role("button", name="Chat schließen")).to_be_visible()
+    page.evaluate("SupportBot.setTheme('dark')")
+    assert page.get_by_role("dialog").evaluate("node => getComputedStyle(node).colorScheme") == "dark"
+
+
+def test_events_carry_no_text_unless_the_page_asks(browser: Browser) -> None:
+    for tag, texts in ((script_tag(), [None]), (script_tag(expose_messages=""), ["It arrives on Thursday."])):
+        with visit(browser, tag) as (page, platform):
+            page.evaluate("SupportBot.push(['on', 'message', (detail) => (window.told = detail)])")
+            open_chat(page)
+            write(page, "When?")
+            expect(page.get_by_role("dialog")).to_contain_text("Sent")
+            answer = platform.starts(1)
+            platform.streams(answer, "It arrives")
+            platform.ends(answer, "It arrives on Thursday.")
+            page.wait_for_function("window.told")
+            assert [told.get("text") for told in heard(page, "message")] == texts
+            assert page.evaluate("window.told.source") == "assistant"
+            assert heard(page, "stream:start") == heard(page, "stream:end") == [{"message": answer}]
+            assert {"state": "open"} in heard(page, "connection")
+
+
+def test_on_returns_what_ends_it(shop: Shop) -> None:
+    page, _ = shop
+    page.evaluate("window.count = 0; window.off = SupportBot.on('open', () => count++); SupportBot.open()")
+    page.wait_for_function("window.count === 1")
+    page.evaluate("off()")
+    page.evaluate("SupportBot.close().then(() => SupportBot.open())")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    assert page.evaluate("window.count") == 1
+
+
+def test_destroy_leaves_nothing(shop: Shop) -> None:
+    page, platform = shop
+    open_chat(page)
+    page.wait_for_function("SupportBot.state.connection === 'open'")
+    page.evaluate("SupportBot.destroy()")
+    expect(page.locator("support-bot")).to_have_count(0)
+    sent = len(platform.frames)
+    platform.hang_up()
+    page.evaluate("dispatchEvent(new Event('online'))")
+    page.wait_for_function("true")
+    assert len(platform.frames) == sent
+    assert len(platform.tickets) == 1
+
+
+def test_identify_makes_a_visitors_chat_the_customers_and_logout_ends_it(shop: Shop) -> None:
+    page, platform = shop
+    open_chat(page)
+    write(page, "As a visitor")
+    expect(page.get_by_role("dialog")).to_contain_text("As a visitor")
+    page.evaluate("token => SupportBot.identify({ token })", token("cus_1"))
+    expect(page.get_by_role("dialog")).to_contain_text("As a visitor")
+    asked = platform.tickets[-1]
+    assert {"token", "visitor", "conversation"} <= asked.keys()
+    kept = json.loads(page.evaluate("localStorage['supportbot:pk_test']"))
+    assert kept["sub"] == "cus_1"
+    assert "visitor" not in kept
+    platform.log.clear()
+    page.evaluate(
+        "token => SupportBot.identify({ token })", token("cus_2")
+    )  # somebody else: nothing of the first stays
+    expect(page.get_by_role("dialog")).not_to_contain_text("As a visitor")
+    page.wait_for_function("SupportBot.state.connection === 'open'")
+    assert platform.tickets[-1].keys() == {"channel", "token", "locale"}
+    page.evaluate("SupportBot.close()")
+    page.evaluate("SupportBot.logout()")
+    assert json.loads(page.evaluate("localStorage['supportbot:pk_test']")) == {}
+    assert platform.heard("logout")
+
+
+def test_a_fresh_token_is_fetched_before_a_confirmation(browser: Browser) -> None:
+    tokens = [token("cus_1", lives_seconds=31), token("cus_1")]
+    fetching = "window.asked = 0; window.getToken = async () => TOKENS[asked++];".replace("TOKENS", json.dumps(tokens))
+    with visit(browser, before=fetching) as (page, platform):
+        page.evaluate("SupportBot.identify({ getToken })")
+        open_chat(page)
+        request = platform.proposes()
+        page.wait_for_function("SupportBot.element.panel.then(({ identity }) => identity.isExpired)")
+        page.get_by_role("button", name="Refund €69.00").click()
+        expect(page.get_by_role("group")).to_contain_text("Sending")
+        page.wait_for_function("window.asked === 2")
+        platform.say({"type": "error", "code": "identity_expired", "message": "x", "request": request})
+        page.wait_for_function("window.asked === 3")
+        page.wait_for_function("true")
+        kinds = [frame["type"] for frame in platform.frames]
+        assert kinds[:3] == ["hello", "identify", "confirm"]
+        assert platform.heard("identify")[0]["token"] == tokens[1]
+        assert kinds[-1] == "confirm"  # once more, by itself, and then no more
+        platform.say({"type": "error", "code": "identity_expired", "message": "x", "request": request})
+        expect(page.get_by_role("group")).to_contain_text("Sign in on this page again, then confirm.")
+        assert [told["code"] for told in heard(page, "identity:error")] == ["identity_expired"]
+
+
+def test_a_refused_identity_is_never_silent(browser: Browser) -> None:
+    refused = {"code": "invalid_token", "message": "x", "fields": {}}
+    with visit(browser, platform=Platform(refusals=[(401, refused)])) as (page, platform):
+        page.evaluate("token => SupportBot.identify({ token })", token("cus_1"))
+        open_chat(page)
+        page.wait_for_function("SupportBot.state.connection === 'open'")
+        assert [told["code"] for told in heard(page, "identity:error")] == ["invalid_token"]
+        assert "token" not in platform.tickets[-1]
+        failing = "SupportBot.identify({ getToken: async () => { throw new Error('no session'); } })"
+        page.evaluate(failing)
+        assert heard(page, "identity:error")[-1] == {"code": "no_token", "message": "Error: no session"}
+
+
+def test_a_page_that_is_not_the_channels_gets_no_chat_and_is_told(browser: Browser) -> None:
+    refused = {"code": "origin_refused", "message": "x", "fields": {}}
+    with visit(browser, platform=Platform(refusals=[(403, refused)])) as (page, platform):
+        open_chat(page)
+        expect(page.get_by_role("dialog")).to_contain_text("This chat is not available on this page.")
+        assert {"code": "origin_refused"} in heard(page, "error")
+        assert platform.frames == []
+        assert len(platform.requests) == 1  # asking again would not help
+
+
+def test_an_element_in_the_page_is_a_chat_in_its_place(browser: Browser) -> None:
+    inline = '<support-bot channel="pk_test" storage="none" suggestions="One|Two" title="Help"></support-bot>'
+    script = script_tag().replace(' data-channel="pk_test"', "")
+    with visit(browser, script, body=inline) as (page, platform):
+        page.wait_for_function("SupportBot.state.connection === 'open'")
+        expect(page.get_by_role("dialog", name="Help")).to_be_visible()
+        expect(page.get_by_role("button", name="Two")).to_be_visible()
+        expect(page.get_by_role("button", name="Open chat")).to_be_hidden()
+        write(page, "Kept nowhere")
+        expect(page.get_by_role("dialog")).to_contain_text("Sent")
+        assert page.evaluate("localStorage.length + sessionStorage.length") == 0
+        assert platform.tickets[0]["channel"] == "pk_test"
