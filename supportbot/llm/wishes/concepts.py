@@ -22,7 +22,10 @@ _ROWS: Final[tuple[tuple[str, str], ...]] = (
     # Other things that are ordered, changed and cancelled, none of them a parcel.
     (
         "ELSEWHERE",
-        r"gift ?cards?|vouchers?|gutschein\w*|geschenkkarte\w*|accounts?|profile|subscriptions?|newsletter\w*"
+        r"class(?:es)?|courses?|lessons?|kurs\w*|data|daten|photos?|foto\w*|comments?|kommentar\w*|reviews?"
+        r"|bewertung\w*"
+        r"|invoices?|bills?|receipts?|rechnung(?:en)?|catalogues?|katalog\w*|dentist|doctor|arzt\w*|gift ?cards?"
+        r"|vouchers?|gutschein\w*|geschenkkarte\w*|accounts?|profile|subscriptions?|newsletter\w*"
         r"|memberships?|reservations?|bookings?|appointments?|meetings?"
         r"|events?|flights?|tickets?|hotel|contracts?|passwords?|transfers?|transactions?|plan|policy|insurance|alarm"
         r"|(?:(?:credit|debit|bank|sim) )?cards?(?! refund)|konto|kundenkonto|profil|abo|abos|abonnement|mitgliedschaft"
@@ -49,9 +52,12 @@ _ROWS: Final[tuple[tuple[str, str], ...]] = (
     (
         "CANCEL",
         r"cancel\w*|call(?:ing)? off|stornier\w*|storno\w*|abbestell\w*|abbrech\w*|rückgängig|annullier\w*|scrap"
-        r"|undo|abort|withdraw (?:from )?(?:my|the|this) (?:order|purchase)|revoke|widerruf\w*|zurücktreten"
-        r"|trete (?:\w+ ){0,5}zurück|nehm\w* (?:\w+ ){0,6}zurück"
-        r"|lösch\w*",
+        r"|undo|abort"
+        r"|withdraw (?:from )?(?:my|the|this) (?:order|purchase)|revoke|widerruf\w*|zurücktreten"
+        r"|trete (?:\w+ ){0,5}zurück"
+        r"|(?:bestellung|auftrag) (?:\w+ ){0,3}löschen|(?:nehm|lösch)\w* .{0,30}?(?:bestellung"
+        r"|auftrag)(?: \w+)? zurück"
+        r"|lösch\w* (?:\w+ ){0,4}(?:bestellung|auftrag)",
     ),
     ("STOP", r"stop|stopp\w*|halt|intercept|aufhalt\w*|aufzuhalten|anhalt\w*|anzuhalten|zurückhalt\w*"),
     (
