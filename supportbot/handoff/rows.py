@@ -20,7 +20,12 @@ from supportbot.handoff.selectors import tickets_in
 from supportbot.handoff.words import REASON_ICONS, REASONS, how_long, hue_of, initials
 
 ROWS_A_PAGE: Final = 50
-SHOWN: Final = ("open", "mine", "waiting", "all")
+GROUPS: Final = {
+    "open": ("mine", "waiting", "aside", "colleagues"),
+    "mine": ("mine", "aside"),
+    "waiting": ("waiting",),
+}
+SHOWN: Final = (*GROUPS, "all")
 MAX_SAID: Final = 300
 
 
@@ -85,10 +90,8 @@ def groups_for(person: User, now: datetime, *, shown: str = "open", page: int = 
     if shown == "all":
         newest = _paged(tickets_in().order_by("-created_at", "-id"), page)
         return [_group("all", "All, newest first", newest, person, now)]
-    groups = [_group(name, title, _paged(found, page), person, now) for name, title, found in _open_groups(person)]
-    if shown != "open":
-        wanted = {"mine": ("mine", "aside"), "waiting": ("waiting",)}[shown]
-        groups = [group for group in groups if group.name in wanted]
+    asked = [one for one in _open_groups(person) if one[0] in GROUPS[shown]]
+    groups = [_group(name, title, _paged(found, page), person, now) for name, title, found in asked]
     return [group for group in groups if group.rows or group.name == "waiting"]
 
 
@@ -144,6 +147,8 @@ def _rows(tickets: list[Ticket], person: User, now: datetime) -> list[Row]:
 
 def _said_in(conversations: list[Conversation]) -> dict[UUID, Said]:
     """Return what each customer said last, by one query."""
+    if not conversations:
+        return {}
     answered = {conversation.pk: conversation.answered_seq for conversation in conversations}
     messages = Message.objects.filter(conversation__in=list(answered), source=Source.CUSTOMER)
     newest = messages.order_by("conversation_id", "-seq").distinct("conversation_id")
