@@ -1,4 +1,4 @@
-"""Two agents, one customer: the desk in real browsers, side by side."""
+"""The desk in real browsers: a shift by keyboard alone, two agents side by side, and without scripts."""
 
 import json
 from collections.abc import Callable
@@ -6,11 +6,26 @@ from typing import Any
 from urllib.request import ProxyHandler, Request, build_opener
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import check_for_everybody
+from tests.browser.conftest import RULES
 
 pytestmark = pytest.mark.browser
+LOOKS = [(1280, "light"), (1280, "dark"), (768, "light"), (390, "light"), (390, "dark")]
+
+
+def check(page: Page) -> None:
+    """Assert that this state has no accessibility finding and no sideways scroll, at every size and theme."""
+    before = page.viewport_size
+    for width, theme in LOOKS:
+        page.set_viewport_size({"width": width, "height": 844})
+        page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # type: ignore[arg-type]  # a literal of its own
+        found = Axe().run(page, options={"runOnly": RULES, "resultTypes": ["violations"]})
+        assert found.violations_count == 0, f"{page.url} {width} {theme}: {found.generate_report()}"
+        assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+    assert before is not None
+    page.set_viewport_size(before)
 
 
 def post(address: str, body: dict[str, Any], credential: str = "") -> Any:
@@ -20,36 +35,225 @@ def post(address: str, body: dict[str, Any], credential: str = "") -> Any:
         return json.load(answer)
 
 
-def a_visitor_asks_for_a_person(demo: dict[str, Any], text: str) -> None:
-    api = f"{demo['urls']['base']}/api/v1"
-    visit = post(f"{api}/widget/tickets", {"channel": demo["channel"]})
-    conversation, secret = visit["conversation"], visit["visitor"]
-    post(f"{api}/conversations/{conversation}/messages", {"client_id": "1", "text": text}, secret)
-    post(f"{api}/tickets", {"conversation": conversation, "summary": text}, secret)
+def get(address: str, credential: str) -> Any:
+    with build_opener(ProxyHandler({})).open(
+        Request(address, headers={"Authorization": f"Bearer {credential}"})
+    ) as one:
+        return json.load(one)
+
+
+class Customer:
+    """Somebody in the chat, by REST."""
+
+    def __init__(self, demo: dict[str, Any], customer: str = "") -> None:
+        self.api, self.said = f"{demo['urls']['base']}/api/v1", 0
+        who = {"token": post(f"{demo['urls']['shop']}/api/token", {"customer": customer})["token"]} if customer else {}
+        visit = post(f"{self.api}/widget/tickets", {"channel": demo["channel"], **who})
+        self.conversation, self.credential = visit["conversation"], who.get("token") or visit["visitor"]
+
+    def say(self, text: str) -> None:
+        self.said += 1
+        body = {"client_id": f"c{self.said}", "text": text}
+        post(f"{self.api}/conversations/{self.conversation}/messages", body, self.credential)
+
+    def ask_for_a_person(self, summary: str) -> None:
+        post(f"{self.api}/tickets", {"conversation": self.conversation, "summary": summary}, self.credential)
+
+    def hears(self) -> list[str]:
+        events = get(f"{self.api}/conversations/{self.conversation}/events", self.credential)["results"]
+        return [one["payload"]["text"] for one in events if one["payload"].get("source") == "agent"]
+
+    def card(self, page: Page) -> dict[str, Any]:
+        """Return the card that the assistant shows, once it is there."""
+        while True:
+            events = get(f"{self.api}/conversations/{self.conversation}/events", self.credential)["results"]
+            cards = [one["payload"] for one in events if one["event"] == "action.proposed"]
+            if cards:
+                return dict(cards[0])
+            page.wait_for_timeout(100)
+
+
+def is_live(page: Page) -> None:
+    expect(page.locator("body")).to_have_attribute("data-live", "yes")
+
+
+def test_a_full_shift_by_keyboard_alone(
+    demo: dict[str, Any], new_page: Callable[..., Page], log_in: Callable[[Page, str], None]
+) -> None:
+    page = new_page(viewport={"width": 1280, "height": 844})
+    keys = page.keyboard
+    log_in(page, "daniel")
+    is_live(page)
+    check(page)
+
+    # A canned reply, written once.
+    keys.press("g")
+    keys.press("r")
+    page.get_by_role("textbox", name="Title").focus()
+    keys.type("Pole on its way")
+    keys.press("Tab")
+    keys.type("Hello {name}, a new pole is on its way. {agent}")
+    for key in ("Tab", "Tab", "Enter"):
+        keys.press(key)
+    expect(page.get_by_role("link", name="Pole on its way")).to_be_visible()
+    check(page)
+
+    # Somebody waits: seen without a reload, taken, answered.
+    keys.press("g")
+    keys.press("d")
+    is_live(page)
+    mara = Customer(demo, "cus_1001")
+    mara.say("I want a refund for WF-20418, the boots do not fit")
+    card = mara.card(page)
+    confirm = f"{mara.api}/action-requests/{card['request']}/confirm"
+    post(confirm, {"digest": card["digest"]}, mara.credential)
+    mara.ask_for_a_person("Boots do not fit & <b>hurt</b>")
+    expect(page.get_by_role("link", name="Boots do not fit & <b>hurt</b>")).to_be_visible()
+    expect(page).to_have_title("(1) Desk: Wrenfell Outdoor")
+    check(page)
+    keys.press("j")
+    keys.press("Enter")
+    expect(page.get_by_role("button", name="Take over")).to_be_visible()
+    check(page)
+    keys.press("t")
+    expect(page.get_by_role("button", name="Send reply")).to_be_visible()
+    expect(page.locator(".sum")).to_contain_text("waits for a colleague's approval")
+    expect(page.locator("#orders")).to_contain_text("WF-20418")
+    is_live(page)
+    keys.press("/")
+    keys.type("pole")
+    expect(page.get_by_role("option", name="Pole on its way")).to_be_visible()
+    check(page)
+    keys.press("Enter")
+    expect(page.get_by_label("Reply to Mara Lindner")).to_have_value(
+        "Hello Mara, a new pole is on its way. Daniel Brandt"
+    )
+    keys.press("Control+Enter")
+    expect(page.locator("#thread .me .said")).to_have_text(["Hello Mara, a new pole is on its way. Daniel Brandt"])
+    expect(page.locator("#thread .waiting")).to_have_count(0)
+    keys.press("Escape")
+    keys.press("m")
+    keys.type("Second pair this year.")
+    check(page)
+    keys.press("Control+Enter")
+    expect(page.locator("#thread .note .said")).to_have_text(["Second pair this year."])
+    mara.say("Thank you!")
+    expect(page.locator("#thread .customer .said").last).to_have_text("Thank you!")
+    assert mara.hears() == ["Hello Mara, a new pole is on its way. Daniel Brandt"]
+
+    # The approval: no letter decides it, Tab and Enter do.
+    keys.press("Escape")
+    keys.press("g")
+    keys.press("a")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Approvals")
+    keys.press("j")
+    keys.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text(card["title"])
+    approve = page.get_by_role("button", name=f"Approve €{card['arguments']['amount']}")
+    for letter in "aeytr":
+        keys.press(letter)
+    expect(approve).to_be_visible()
+    check(page)
+    approve.focus()
+    keys.press("Enter")
+    expect(approve).to_have_count(0)
+    expect(page.locator(".tl")).to_contain_text("Daniel Brandt")
+
+    # Given back with a note; the next one, resolved.
+    page.get_by_role("link", name="Open the conversation").focus()
+    keys.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Mara Lindner")
+    is_live(page)
+    keys.press("b")
+    keys.type("The refund is on its way.")
+    keys.press("Tab")
+    keys.press("Enter")
+    expect(page.locator(".c-h .sub")).to_contain_text("ended: returned")
+    tom = Customer(demo)
+    tom.ask_for_a_person("A question about poles")
+    page.reload()
+    is_live(page)
+    keys.press("n")
+    expect(page.locator(".sum")).to_contain_text("A question about poles")
+    is_live(page)
+    keys.press("r")
+    keys.type("All is well.")
+    keys.press("Control+Shift+Enter")
+    expect(page.locator(".c-h .sub")).to_contain_text("ended: resolved")
+    assert tom.hears() == ["All is well."]
+    check(page)
+    keys.press("?")
+    expect(page.get_by_role("dialog", name="Keyboard")).to_be_visible()
+    check(page)
 
 
 def test_two_agents_and_one_customer(
     demo: dict[str, Any], new_page: Callable[..., Page], log_in: Callable[[Page, str], None]
 ) -> None:
-    a_visitor_asks_for_a_person(demo, "My <b>pole</b> is broken")
+    visitor = Customer(demo)
+    visitor.say("My <b>pole</b> is broken")
+    visitor.ask_for_a_person("My <b>pole</b> is broken")
     ines, noor = new_page(), new_page()
     for page, name in ((ines, "ines"), (noor, "noor")):
         log_in(page, name)
-    check_for_everybody(ines)
-    for page in (ines, noor):
         page.get_by_role("link", name="My <b>pole</b> is broken").click()
+        is_live(page)
+    expect(ines.locator("#colleague")).to_have_text("Noor Aziz has this open too")
     ines.get_by_role("button", name="Take over").click()
+    expect(noor.locator("#moved")).to_contain_text("Ines Kowalski joined.")
     noor.get_by_role("button", name="Take over").click()
     expect(noor.get_by_role("alert")).to_have_text("Ines Kowalski has already claimed this ticket.")
-
+    is_live(ines)
     ines.get_by_label("Reply to").fill("A new one is on its way.")
     ines.get_by_role("button", name="Send reply").dblclick()
-    expect(ines.locator(".log .agent .said")).to_have_text(["A new one is on its way."])
-    check_for_everybody(ines)
-
-    ines.get_by_text("Give back to the assistant").click()
+    expect(noor.locator("#thread .agent .said")).to_have_text(["A new one is on its way."])
+    check(noor)
+    ines.locator("summary", has_text="Give back").click()
     ines.get_by_label("What the assistant should know").fill("A pole was sent.")
-    ines.get_by_role("button", name="Give back").click()
-    expect(ines.get_by_text("Ended: returned")).to_be_visible()
+    ines.get_by_role("button", name="Give back to the assistant").click()
+    expect(ines.locator(".c-h .sub")).to_contain_text("ended: returned")
+    assert visitor.hears() == ["A new one is on its way."]
     ines.get_by_role("button", name="Log out").click()
     expect(ines.get_by_role("heading", level=1)).to_have_text("Log in to the desk")
+
+
+def test_what_is_typed_outlives_a_lost_connection_and_is_sent_once(
+    demo: dict[str, Any], new_page: Callable[..., Page], log_in: Callable[[Page, str], None]
+) -> None:
+    visitor = Customer(demo)
+    visitor.ask_for_a_person("Is anybody there?")
+    page = new_page()
+    log_in(page, "noor")
+    page.get_by_role("link", name="Is anybody there?").click()
+    page.get_by_role("button", name="Take over").click()
+    is_live(page)
+    page.context.set_offline(True)
+    expect(page.locator("#offline")).to_contain_text("Not live since")
+    check(page)
+    page.get_by_label("Reply to").fill("Here I am.")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("#thread .waiting time")).to_have_text("not sent yet")
+    visitor.say("Hello?")
+    page.context.set_offline(False)
+    is_live(page)
+    expect(page.locator("#thread .waiting")).to_have_count(0)
+    expect(page.locator("#thread .customer .said")).to_have_text(["Hello?"])
+    assert visitor.hears() == ["Here I am."]
+    page.get_by_role("button", name="Resolve").click()
+
+
+def test_without_scripts_an_agent_takes_over_answers_and_resolves(
+    demo: dict[str, Any], new_page: Callable[..., Page], log_in: Callable[[Page, str], None]
+) -> None:
+    visitor = Customer(demo)
+    visitor.ask_for_a_person("No scripts here")
+    page = new_page(java_script_enabled=False)
+    log_in(page, "ines")
+    page.get_by_role("link", name="No scripts here").click()
+    page.get_by_role("button", name="Take over").click()
+    page.get_by_label("Reply to").fill("I can help.")
+    page.get_by_role("button", name="Send reply").click()
+    expect(page.locator("#thread .me .said")).to_have_text(["I can help."])
+    page.get_by_role("button", name="Resolve").click()
+    expect(page.locator(".c-h .sub")).to_contain_text("ended: resolved")
+    assert visitor.hears() == ["I can help."]
