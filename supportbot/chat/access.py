@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
+from actions.wishes import note_refusal
 from supportbot.accounts.callers import Caller, CustomerCaller
 from supportbot.chat.models import Conversation
 from supportbot.errors import NotFound
@@ -23,7 +24,7 @@ def conversations_of(caller: Caller) -> QuerySet[Conversation]:
 
 
 def conversation_for(caller: Caller, conversation_id: UUID) -> Conversation:
-    """Return the conversation; raises NotFound for a foreign one exactly as for a missing one.
+    """Return the conversation; raises NotFound for a foreign one exactly as for a missing one, on record for customers.
 
     Staff need one of OPENING_SCOPES; what may be done with it is for the door to ask.
     """
@@ -35,5 +36,9 @@ def conversation_for(caller: Caller, conversation_id: UUID) -> Conversation:
         raise NotFound()
     conversation = conversations.filter(pk=conversation_id).first()
     if conversation is None:
-        raise NotFound()
+        error = NotFound()
+        if isinstance(caller, CustomerCaller):  # foreign and missing alike: the time it takes tells nothing either
+            actor = f"customer:{caller.customer_id}"
+            note_refusal("conversation.not_theirs", error, actor=actor, asked_for=str(conversation_id))
+        raise error
     return conversation

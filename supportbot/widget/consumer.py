@@ -6,6 +6,7 @@ nothing falls between the two.
 
 import asyncio
 import logging
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
@@ -22,6 +23,7 @@ from supportbot.widget.feed import Feed, Opening, opening
 from supportbot.widget.handlers import Deed, carry_out, on_behalf
 from supportbot.widget.handshake import origin_of
 from supportbot.widget.identities import identify
+from supportbot.widget.onrecord import note_turned_away
 from supportbot.widget.parsing import client_id_in, parse_client_frame
 from supportbot.widget.protocol import (
     LIMITS,
@@ -105,6 +107,7 @@ class ChatConsumer(AsyncWebsocketConsumer):
         self._greeting = loop.call_later(HELLO_SECONDS, self.writer.close, NO_TICKET, "no hello in time")
         self._origin = await origin_of(self.scope["headers"])
         if self._origin is None:
+            logger.warning("widget: a socket of an origin that no channel allows was refused")  # whose, nobody knows
             self._refuse_and_close(OriginRefused())
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
@@ -174,6 +177,10 @@ class ChatConsumer(AsyncWebsocketConsumer):
             await self._obey(frame, session)
         except SupportBotError as error:
             self.writer.send(refusal(error, frame))
+            if isinstance(frame, Identify):
+                facts = {"workspace_id": session.workspace_id, "channel_id": session.channel_id}
+                with suppress(DatabaseError):  # the client was answered
+                    await db(note_turned_away, error, actor=f"customer:{session.caller.customer_id}", **facts)
         except DatabaseError:  # nothing was stored: the client keeps what it wrote and sends it again
             self.writer.send(refusal(Unavailable(), frame))
 

@@ -16,9 +16,11 @@ from supportbot.accounts.crossorigin import let_pages_read
 from supportbot.accounts.models import Channel
 from supportbot.accounts.origins import is_allowed, is_known, own_origins, read_origin
 from supportbot.accounts.selectors import channel_by_key
+from supportbot.errors import SupportBotError
 from supportbot.widget.bodies import StrictJsonParser
 from supportbot.widget.configuration import config_of
 from supportbot.widget.errors import OriginRefused, UnknownChannel
+from supportbot.widget.onrecord import note_turned_away
 from supportbot.widget.throttles import PerAddress
 from supportbot.widget.tickets import IssuedTicket
 
@@ -33,6 +35,7 @@ class PageDoor(APIView):
     parser_classes = [StrictJsonParser]
     throttle_classes = [PerAddress]
     asks: ClassVar[type[Serializer[Any]]]
+    channel: Channel | None = None  # once it is known
 
     def asked(self, request: Request) -> tuple[Channel, dict[str, Any]]:
         """Return the live channel and the other fields of the body; raises for what is not well formed."""
@@ -42,7 +45,14 @@ class PageDoor(APIView):
         channel = channel_by_key(fields.pop("channel"))
         if channel is None:
             raise UnknownChannel()
+        self.channel = channel
         return channel, fields
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """Answer a refusal, and put it on record where it was one of a channel."""
+        if self.channel is not None and isinstance(exc, SupportBotError):
+            note_turned_away(exc, workspace_id=self.channel.workspace_pk, channel_id=self.channel.pk)
+        return super().handle_exception(exc)
 
     def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:
         """Answer a browser's preflight."""

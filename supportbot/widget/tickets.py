@@ -24,6 +24,7 @@ from supportbot.errors import NotFound
 from supportbot.widget.errors import OriginRefused, TicketRefused
 from supportbot.widget.identities import bind
 from supportbot.widget.models import SocketTicket
+from supportbot.widget.onrecord import note_turned_away
 from supportbot.widget.throttles import count_new_visitor, count_ticket
 
 LIFE: Final = timedelta(seconds=60)
@@ -175,7 +176,9 @@ def redeem_ticket(secret: str, *, origin: str) -> Session:
         if not ticket.channel.is_live or ticket.conversation.customer_id != ticket.customer_id:
             raise TicketRefused()
     if ticket.origin != origin:
-        raise OriginRefused("This ticket was issued to a page of another origin.")
+        error = OriginRefused("This ticket was issued to a page of another origin.")
+        note_turned_away(error, workspace_id=ticket.workspace_pk, channel_id=ticket.channel_id)
+        raise error
     return _session(ticket)
 
 
