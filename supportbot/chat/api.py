@@ -96,7 +96,7 @@ class ConversationList(ForCustomersPages, ListAPIView[Conversation]):
         conversation = start_conversation(caller.customer_id, channel_id=caller.channel_id, locale=locale)
         return Response(OwnConversationSerializer(conversation).data, status=201)
 
-    @extend_schema(responses={204: None})
+    @extend_schema(operation_id="conversations_erase_all", responses={204: None})
     def delete(self, request: Request) -> Response:
         """Erase all one's own conversations for good, as their customer. Records of money stay."""
         erase_all_conversations(cast(CustomerCaller, request.auth))
@@ -117,7 +117,7 @@ class ConversationDetail(ForCustomersPages):
         conversation = conversation_for(_caller(request), conversation_id)
         return Response(_serializer_for(_caller(request))(conversation).data)
 
-    @extend_schema(responses={204: None})
+    @extend_schema(operation_id="conversations_erase", responses={204: None})
     def delete(self, request: Request, conversation_id: UUID) -> Response:
         """Erase one's own conversation for good, as its customer. Records of money stay."""
         erase_conversation(cast(CustomerCaller, request.auth), conversation_id)

@@ -42,10 +42,6 @@ class RedeemSerializer(ClosedSerializerMixin, serializers.Serializer[Any]):
     locale = serializers.RegexField(_WHOLE_LOCALE, max_length=12, required=False, help_text="Of a new conversation.")
 
 
-class NothingInput(ClosedSerializerMixin, serializers.Serializer[Any]):
-    """A request without fields."""
-
-
 class WidgetConfigSerializer(serializers.Serializer[Any]):
     channel = serializers.CharField(help_text="The channel's name.")
     name = serializers.CharField(help_text="What the assistant is called; empty: nothing of its own.")
