@@ -28,6 +28,8 @@ from kb.serializers import (
     SearchResultSerializer,
 )
 from kb.services import archive, collection_named, create_article, publish, save_draft
+from kb.shelves import default_collection
+from kb.writers import check_may_write
 from supportbot.accounts.auth import CallerThrottle
 from supportbot.accounts.models import User
 from supportbot.accounts.permissions import needs
@@ -68,8 +70,9 @@ class ArticleList(KnowledgeView, ListAPIView[Article]):
         """Write an article. It waits as a draft until it is published."""
         data = NewArticleSerializer(data=request.data)
         data.is_valid(raise_exception=True)
-        external_id = data.validated_data.get("external_id", "")
-        article = create_article(data.change(), external_id=external_id, author=_author(request))
+        external_id, change = data.validated_data.get("external_id", ""), data.change()
+        check_may_write(_author(request), change.collection or default_collection())
+        article = create_article(change, external_id=external_id, author=_author(request))
         return Response(_shown(article.pk), status=201)
 
 
@@ -85,8 +88,9 @@ class ArticleDetail(KnowledgeView):
         """Save new words as the next revision, which waits to be published; other fields hold at once."""
         data = ArticleChangeSerializer(data=request.data)
         data.is_valid(raise_exception=True)
-        based_on = data.validated_data.get("based_on")
-        save_draft(article_id, data.change(), author=_author(request), based_on=based_on)
+        based_on, change = data.validated_data.get("based_on"), data.change()
+        check_may_write(_author(request), article_with_id(article_id).collection, change.collection)
+        save_draft(article_id, change, author=_author(request), based_on=based_on)
         return Response(_shown(article_id))
 
 
@@ -94,6 +98,7 @@ class Publish(KnowledgeView):
     @extend_schema(request=None, responses=ArticleDetailSerializer)
     def post(self, request: Request, article_id: UUID) -> Response:
         """Make the newest revision the one customers read; found by its words at once, by its meaning soon after."""
+        check_may_write(_author(request), article_with_id(article_id).collection)
         publish(article_id)
         return Response(_shown(article_id))
 
@@ -102,6 +107,7 @@ class Archive(KnowledgeView):
     @extend_schema(request=None, responses=ArticleDetailSerializer)
     def post(self, request: Request, article_id: UUID) -> Response:
         """Take the article away from everybody at once; its revisions stay."""
+        check_may_write(_author(request), article_with_id(article_id).collection)
         archive(article_id)
         return Response(_shown(article_id))
 

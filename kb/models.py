@@ -16,11 +16,14 @@ from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.db.models import F, Q
+from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 from pgvector.django import HalfVectorField
 
 from supportbot.accounts.constraints import SameWorkspace
 from supportbot.accounts.models import TenantModel
 from supportbot.ids import uuid7
+
+WRITE = "write_collection"
 
 
 class State(models.TextChoices):
@@ -44,6 +47,7 @@ class Collection(TenantModel):
 
     class Meta:
         ordering = ["name", "id"]
+        permissions = [(WRITE, "May write in this collection")]
         constraints = [
             models.UniqueConstraint(fields=["id", "workspace"], name="kb_collection_id_workspace"),
             models.UniqueConstraint(fields=["workspace", "slug"], name="kb_collection_slug_once"),
@@ -51,6 +55,16 @@ class Collection(TenantModel):
 
     def __str__(self) -> str:
         return self.name
+
+
+class CollectionUserPermission(UserObjectPermissionBase):
+    """A person's right on a collection. Direct tables: guardian's generic ones compare texts."""
+
+    content_object = models.ForeignKey(Collection, on_delete=models.CASCADE)
+
+
+class CollectionGroupPermission(GroupObjectPermissionBase):
+    content_object = models.ForeignKey(Collection, on_delete=models.CASCADE)
 
 
 class Article(TenantModel):

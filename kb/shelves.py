@@ -10,6 +10,11 @@ from kb.models import Collection
 DEFAULT_NAME = "General"
 
 
+def default_collection() -> Collection | None:
+    """Return where an article goes for which nobody names a place, if it was made already."""
+    return Collection.objects.filter(name__iexact=DEFAULT_NAME).order_by("id").first()
+
+
 def collection_named(name: str) -> Collection:
     """Return the collection of that name, made if there is none. Raises InvalidDocument for an unusable name."""
     name = check_name(name)

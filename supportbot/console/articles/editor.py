@@ -20,6 +20,8 @@ from kb.models import Article, Audience, Chunk, Collection
 from kb.rendering import render_article
 from kb.selectors import article_with_id, collection_with_id
 from kb.services import Change, archive, create_article, publish, save_draft
+from kb.shelves import default_collection
+from kb.writers import check_may_write, closed_to
 from supportbot.console.entry import needs, person_of, staff
 from supportbot.console.rights import may
 from supportbot.errors import InvalidInput, SupportBotError
@@ -43,11 +45,12 @@ def new_article(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         values = dict.fromkeys(FIELDS, "") | {"audience": Audience.PUBLIC, "title": request.GET.get("title", "")[:300]}
         return _page(request, None, Typed(values, {}))
-    external_id = request.POST.get("external_id", "").strip()
+    external_id, author = request.POST.get("external_id", "").strip(), person_of(request)
     try:
         with transaction.atomic():
-            article = create_article(_change(request), external_id=external_id, author=person_of(request))
-            return _done(request, article)
+            change = _change(request)
+            check_may_write(author, change.collection or default_collection())
+            return _done(request, create_article(change, external_id=external_id, author=author))
     except SupportBotError as refusal:
         return _page(request, None, _refused(request, refusal))
 
@@ -59,14 +62,16 @@ def edit_article(request: HttpRequest, article_id: UUID) -> HttpResponse:
     if request.method != "POST":
         return _page(request, article, _stored(article))
     needs(request, "kb:write")
+    check_may_write(person_of(request), article.collection)
     if request.POST.get("do") == "archive":
         archive(article.pk)
         messages.success(request, "Archived: nobody finds it any more. Its revisions stay.")
         return redirect("admin:kb_article_change", article.pk)
     try:
         with transaction.atomic():  # what is published is what was just saved, and no colleague's words in between
-            change, based_on = _change(request), _based_on(request)
-            return _done(request, save_draft(article.pk, change, author=person_of(request), based_on=based_on))
+            change, author = _change(request), person_of(request)
+            check_may_write(author, change.collection)
+            return _done(request, save_draft(article.pk, change, author=author, based_on=_based_on(request)))
     except SupportBotError as refusal:
         return _page(request, article, _refused(request, refusal))
 
@@ -166,7 +171,7 @@ def _page(request: HttpRequest, article: Article | None, typed: Typed) -> HttpRe
         "title": article.title if article else "New article",
         "article": article,
         "typed": typed,
-        "may_write": may(staff(request), "kb:write"),
+        "may_write": may_write_here(request, article),
         "based_on": request.POST.get("based_on") or _newest(article),
         "address": article_address(article) if article else "",
         "index": index_state(article) if article else None,
@@ -175,6 +180,12 @@ def _page(request: HttpRequest, article: Article | None, typed: Typed) -> HttpRe
         "preview": _rendered(typed.values["title"], typed.values["body"]),
     }
     return render(request, "console/articles/editor.html", context, status=typed.status)
+
+
+def may_write_here(request: HttpRequest, article: Article | None) -> bool:
+    """Say whether the person writes knowledge at all, and in this article's collection."""
+    is_closed = article is not None and article.collection_id in closed_to(person_of(request))
+    return may(staff(request), "kb:write") and not is_closed
 
 
 def _newest(article: Article | None) -> int | str:

@@ -17,9 +17,9 @@ from kb.importing import OUTCOMES, ImportReport
 from kb.loaders.files import KNOWN_ENDINGS
 from kb.models import Article, Collection, State
 from kb.services import import_documents, import_drafts, preview_import
-from supportbot.console.articles.uploads import MOST_BYTES, MOST_ITEMS, Upload, documents_in
+from supportbot.console.articles.uploads import MOST_BYTES, MOST_ITEMS, Upload, documents_in, writable
 from supportbot.console.base import sentence
-from supportbot.console.entry import needs
+from supportbot.console.entry import needs, person_of
 from supportbot.errors import SupportBotError
 
 HOW = {"check": preview_import, "publish": import_documents, "draft": import_drafts}
@@ -62,7 +62,8 @@ def _run(request: HttpRequest) -> ImportReport:
     ]
     how = HOW.get(request.POST.get("do", ""), preview_import)
     name = request.POST.get("collection", "").strip()
-    return how(documents_in(uploads), collection=check_name(name) if name else "")
+    name = check_name(name) if name else ""
+    return how(writable(documents_in(uploads), person_of(request), name), collection=name)
 
 
 def _facts(report: ImportReport) -> dict[str, Any]:

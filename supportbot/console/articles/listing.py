@@ -18,8 +18,12 @@ from kb.documents import check_name
 from kb.errors import InvalidDocument
 from kb.models import Article, Collection, State
 from kb.services import archive, collection_named, publish
+from kb.writers import closed_to, name_writers, writers_of
+from supportbot.accounts.models import User
+from supportbot.accounts.scope import current_workspace_id
 from supportbot.console.articles import editor, revisions
 from supportbot.console.base import ScopedAdmin
+from supportbot.console.entry import person_of
 from supportbot.console.tags import when
 
 STATES = (
@@ -121,14 +125,34 @@ def tags(article: Article) -> SafeString:
 
 
 def _each(request: HttpRequest, rows: Iterable[Article], do: Any, word: str) -> None:
-    count = sum(1 for article in rows if do(article.pk))
+    closed, chosen = closed_to(person_of(request)), list(rows)
+    allowed = [article for article in chosen if article.collection_id not in closed]
+    count = sum(1 for article in allowed if do(article.pk))
+    if len(allowed) < len(chosen):
+        messages.warning(request, "Those in collections that name other writers were left as they are.")
     messages.success(request, f"{word}: {count} article{'' if count == 1 else 's'}.")
 
 
 class CollectionForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
+    writers = forms.ModelMultipleChoiceField(
+        queryset=User.objects.none(),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        label="Who writes here",
+        help_text="Nobody ticked: every editor. Otherwise the people ticked, and the admins.",
+    )
+
     class Meta:
         model = Collection
         fields = ["name"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field: Any = self.fields["writers"]
+        who = Q(memberships__role__in=["editor", "admin"], memberships__workspace_id=current_workspace_id())
+        field.queryset = User.objects.filter(who, is_active=True).order_by("username")
+        field.label_from_instance = lambda user: user.display_name
+        self.initial["writers"] = [] if self.instance._state.adding else writers_of(self.instance)
 
     def clean_name(self) -> str:
         try:
@@ -161,12 +185,21 @@ class CollectionAdmin(ScopedAdmin):
     def get_actions(self, request: HttpRequest) -> Any:
         return {}
 
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return ["name", "writers"] if self._may(request, "team:write") else ["name"]
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        is_closed = obj is not None and obj.pk in closed_to(person_of(request))
+        return bool(super().has_change_permission(request, obj)) and not is_closed
+
     def save_model(self, request: HttpRequest, obj: Collection, form: CollectionForm, change: bool) -> None:
         if change:
             obj.save(update_fields=["name"])
         else:
             made = collection_named(obj.name)
             obj.pk, obj.slug = made.pk, made.slug
+        if self._may(request, "team:write"):  # the form takes the field from whoever sends it
+            name_writers(obj, form.cleaned_data["writers"])
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Only an empty shelf goes: articles are archived, not thrown away with their shelf."""

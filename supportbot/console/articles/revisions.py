@@ -11,9 +11,10 @@ from django.views.decorators.http import require_POST
 from kb.models import Article, Revision
 from kb.selectors import article_with_id
 from kb.services import Change, save_draft
+from kb.writers import check_may_write
 from supportbot.console.articles.diff import compare
-from supportbot.console.entry import needs, person_of, staff
-from supportbot.console.rights import may
+from supportbot.console.articles.editor import may_write_here
+from supportbot.console.entry import needs, person_of
 from supportbot.errors import NotFound
 
 MOST_SHOWN = 100
@@ -37,7 +38,7 @@ def history(request: HttpRequest, article_id: UUID) -> HttpResponse:
         "chosen": chosen,
         "other": other,
         "rows": compare(_text(other), _text(chosen)) if is_bearable else None,
-        "may_write": may(staff(request), "kb:write"),
+        "may_write": may_write_here(request, article),
     }
     return render(request, "console/articles/revisions.html", context)
 
@@ -47,6 +48,7 @@ def restore(request: HttpRequest, article_id: UUID) -> HttpResponse:
     """Make an old revision's words the newest draft; what is live stays until that is published."""
     needs(request, "kb:write")
     article = article_with_id(article_id)
+    check_may_write(person_of(request), article.collection)
     old = _numbered(article, request.POST.get("r", ""))
     save_draft(article.pk, Change(title=old.title, body=old.body), author=person_of(request))
     messages.success(request, f"Revision {old.number} is the draft now. Publish it to let customers read it.")

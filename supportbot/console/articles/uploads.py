@@ -1,6 +1,6 @@
 """Uploaded files as an import sees them: each on disk by itself, under the path its sender gave it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path, PurePosixPath
@@ -9,6 +9,10 @@ from typing import TYPE_CHECKING, Final
 
 from kb.documents import Document, Failure
 from kb.loaders import load
+from kb.models import Article, Collection
+from kb.shelves import DEFAULT_NAME
+from kb.writers import closed_to
+from supportbot.accounts.models import User
 
 if TYPE_CHECKING:  # generic for the type checker only
     from django.core.files.uploadedfile import UploadedFile
@@ -31,6 +35,22 @@ def documents_in(uploads: Sequence[Upload]) -> Iterator[Document | Failure]:
     """Yield what the files hold, in their order; a file that cannot be read is a Failure and holds nothing up."""
     for upload in uploads:
         yield from _items_of(upload)
+
+
+def writable(items: Iterable[Document | Failure], person: User, collection: str) -> Iterator[Document | Failure]:
+    """Yield the items, those refused that belong, or would go, to a collection in which the person may not write."""
+    closed = dict(Collection.objects.filter(pk__in=closed_to(person)).values_list("pk", "name"))
+    names = {name.casefold() for name in closed.values()}
+    for item in items:
+        if isinstance(item, Failure) or not closed:
+            yield item
+            continue
+        at_home = Article.objects.filter(external_id=item.external_id).values_list("collection_id", flat=True).first()
+        target = collection or item.collection or ("" if at_home else DEFAULT_NAME)
+        if at_home in closed or target.casefold() in names:
+            yield Failure(item.origin, "Only the people named for its collection may write there. Choose another one.")
+        else:
+            yield item
 
 
 def _items_of(upload: Upload) -> Iterator[Document | Failure]:
