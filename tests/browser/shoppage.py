@@ -5,6 +5,7 @@ kept in its books.
 """
 
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -319,6 +320,14 @@ def heard(page: Page, name: str) -> list[Any]:
     """Return the details of the widget's events of this name so far."""
     details: list[Any] = page.evaluate("name => window.heard.filter(([n]) => n === name).map(([, d]) => d)", name)
     return details
+
+
+def until(page: Page, expression: str, arg: Any = None) -> None:
+    """Return once an expression is true; Playwright's own waiting takes `eval`, which the policy forbids."""
+    end = time.monotonic() + 10
+    while not page.evaluate(expression, arg):
+        assert time.monotonic() < end, f"{expression} is still not so."
+        page.wait_for_timeout(20)
 
 
 def write(page: Page, text: str) -> None:

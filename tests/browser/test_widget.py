@@ -17,6 +17,7 @@ from tests.browser.shoppage import (
     message_id,
     open_chat,
     script_tag,
+    until,
     visit,
     write,
 )
@@ -46,7 +47,7 @@ def test_a_page_pays_for_the_launcher_alone_until_somebody_wants_to_chat(shop: S
     check_for_everybody(page)
     page.set_viewport_size({"width": 1280, "height": 900})
     launcher.hover()
-    page.wait_for_function("SupportBot.element.panel")
+    until(page, "Boolean(SupportBot.element.panel)")
     page.evaluate("SupportBot.element.panel.then(() => 1)")
     assert len(platform.fetched) == 2  # the panel, and nothing else
     assert platform.requests == []  # no ticket, so no socket, before the chat is opened
@@ -90,7 +91,7 @@ def test_an_answer_streams_and_shows_what_it_rests_on(chat: Shop) -> None:
     platform.streams(answer, "You have sixty days", " to return them. If the")
     expect(dialog).to_contain_text("You have sixty days to return them. If the")
     page.get_by_role("button", name="Stop the answer").click()
-    page.wait_for_function("true")
+    page.evaluate("1")
     assert platform.heard("stop")
     platform.starts(1, attempt=2)
     platform.streams(answer, "You have 60 days", attempt=2)
@@ -329,7 +330,7 @@ def test_a_refused_message_keeps_its_text_and_its_id(chat: Shop) -> None:
     page, platform = chat
     platform.acknowledges = False
     write(page, "Can the neighbour take it?")
-    page.wait_for_function("true")
+    page.evaluate("1")
     first = platform.heard("message")[0]
     platform.say({"type": "error", "code": "too_fast", "message": "x", "client_id": first["client_id"]})
     expect(page.get_by_role("dialog")).to_contain_text("Not sent. You are writing very fast. Wait a moment.")
@@ -354,7 +355,7 @@ def test_a_gap_and_a_reset_are_healed_from_the_log(chat: Shop) -> None:
     expect(dialog).to_contain_text("Nobody was sent this.")
     expect(dialog).to_contain_text("This shows the gap.")
     platform.say({"type": "reset"})
-    page.wait_for_function("true")
+    page.evaluate("1")
     expect(dialog).to_contain_text("This shows the gap.")
     expect(dialog.locator(".w-log").get_by_text("Nobody was sent this.")).to_have_count(1)
     assert any(path.endswith("/events") for _, path, _ in platform.requests)
@@ -438,11 +439,9 @@ def test_the_menu_holds_what_is_the_customers_own(chat: Shop) -> None:
     page.set_viewport_size({"width": 1280, "height": 900})
     page.get_by_role("button", name="Your tent is on its way").click()
     expect(page.get_by_role("textbox", name="Message")).to_be_visible()
-    page.wait_for_function("id => SupportBot.state.conversation === id", arg=message_id(77))
+    until(page, "id => SupportBot.state.conversation === id", message_id(77))
     choose("New conversation")
-    page.wait_for_function(
-        "id => SupportBot.state.conversation && SupportBot.state.conversation !== id", arg=message_id(77)
-    )
+    until(page, "id => SupportBot.state.conversation && SupportBot.state.conversation !== id", message_id(77))
     choose("Delete my chats")
     expect(dialog).to_contain_text("All your chats here are deleted, for you and for our team.")
     assert not any(method == "DELETE" for method, _, _ in platform.requests)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.shoppage import Platform, heard, message_id, open_chat, script_tag, visit, write
+from tests.browser.shoppage import Platform, heard, message_id, open_chat, script_tag, until, visit, write
 
 pytestmark = pytest.mark.browser
 Shop = tuple[Page, Platform]
@@ -22,7 +22,7 @@ CALLS = (
 @pytest.fixture
 def shop(browser: Browser) -> Iterator[Shop]:
     with visit(browser) as (page, platform):
-        page.wait_for_function("window.SupportBot?.state.isReady")
+        until(page, "window.SupportBot?.state.isReady")
         yield page, platform
 
 
@@ -51,7 +51,7 @@ def test_calls_before_the_script_are_kept(browser: Browser) -> None:
     with visit(browser, before=early) as (page, platform):
         field = page.get_by_role("textbox", name="Message")
         expect(field).to_have_value("Where is my order?")
-        page.wait_for_function("window.wasReady && SupportBot.state.connection === 'open'")
+        until(page, "window.wasReady && SupportBot.state.connection === 'open'")
         assert platform.tickets[0]["token"].startswith("e30.")
         assert "visitor" not in json.loads(page.evaluate("localStorage['supportbot:pk_test']"))
 
@@ -98,7 +98,7 @@ def test_send_prefill_request_human_rate_and_end(shop: Shop) -> None:
     page.evaluate("SupportBot.send('One more thing')")
     expect(dialog).not_to_contain_text("The chat has ended.")
     expect(dialog).to_contain_text("One more thing")
-    page.wait_for_function("SupportBot.state.connection === 'open'")
+    until(page, "SupportBot.state.connection === 'open'")
     assert "conversation" not in platform.tickets[-1]  # an ended chat is not written on
 
 
@@ -110,7 +110,7 @@ def test_new_conversation_set_locale_set_theme(shop: Shop) -> None:
     platform.log.clear()
     page.evaluate("SupportBot.newConversation()")
     expect(page.get_by_role("dialog")).not_to_contain_text("Old")
-    page.wait_for_function("SupportBot.state.connection === 'open'")
+    until(page, "SupportBot.state.connection === 'open'")
     assert platform.tickets[-1] == {"channel": "pk_test", "locale": "en", "visitor": "vs_1"}
     page.evaluate("SupportBot.setLocale('de')")
     expect(page.get_by_role("button", name="Chat schließen")).to_be_visible()
@@ -121,14 +121,14 @@ def test_new_conversation_set_locale_set_theme(shop: Shop) -> None:
 def test_events_carry_no_text_unless_the_page_asks(browser: Browser) -> None:
     for tag, texts in ((script_tag(), [None]), (script_tag(expose_messages=""), ["It arrives on Thursday."])):
         with visit(browser, tag) as (page, platform):
-            page.evaluate("SupportBot.push(['on', 'message', (detail) => (window.told = detail)])")
+            page.evaluate("void SupportBot.push(['on', 'message', (detail) => (window.told = detail)])")
             open_chat(page)
             write(page, "When?")
             expect(page.get_by_role("dialog")).to_contain_text("Sent")
             answer = platform.starts(1)
             platform.streams(answer, "It arrives")
             platform.ends(answer, "It arrives on Thursday.")
-            page.wait_for_function("window.told")
+            until(page, "window.told")
             assert [told.get("text") for told in heard(page, "message")] == texts
             assert page.evaluate("window.told.source") == "assistant"
             assert heard(page, "stream:start") == heard(page, "stream:end") == [{"message": answer}]
@@ -138,7 +138,7 @@ def test_events_carry_no_text_unless_the_page_asks(browser: Browser) -> None:
 def test_on_returns_what_ends_it(shop: Shop) -> None:
     page, _ = shop
     page.evaluate("window.count = 0; window.off = SupportBot.on('open', () => count++); SupportBot.open()")
-    page.wait_for_function("window.count === 1")
+    until(page, "window.count === 1")
     page.evaluate("off()")
     page.evaluate("SupportBot.close().then(() => SupportBot.open())")
     expect(page.get_by_role("dialog")).to_be_visible()
@@ -148,13 +148,13 @@ def test_on_returns_what_ends_it(shop: Shop) -> None:
 def test_destroy_leaves_nothing(shop: Shop) -> None:
     page, platform = shop
     open_chat(page)
-    page.wait_for_function("SupportBot.state.connection === 'open'")
+    until(page, "SupportBot.state.connection === 'open'")
     page.evaluate("SupportBot.destroy()")
     expect(page.locator("support-bot")).to_have_count(0)
     sent = len(platform.frames)
     platform.hang_up()
     page.evaluate("dispatchEvent(new Event('online'))")
-    page.wait_for_function("true")
+    page.evaluate("1")
     assert len(platform.frames) == sent
     assert len(platform.tickets) == 1
 
@@ -176,7 +176,7 @@ def test_identify_makes_a_visitors_chat_the_customers_and_logout_ends_it(shop: S
         "token => SupportBot.identify({ token })", token("cus_2")
     )  # somebody else: nothing of the first stays
     expect(page.get_by_role("dialog")).not_to_contain_text("As a visitor")
-    page.wait_for_function("SupportBot.state.connection === 'open'")
+    until(page, "SupportBot.state.connection === 'open'")
     assert platform.tickets[-1].keys() == {"channel", "token", "locale"}
     page.evaluate("SupportBot.close()")
     page.evaluate("SupportBot.logout()")
@@ -191,19 +191,19 @@ def test_a_fresh_token_is_fetched_before_a_confirmation(browser: Browser) -> Non
         page.evaluate("SupportBot.identify({ getToken })")
         open_chat(page)
         request = platform.proposes()
-        page.wait_for_function("SupportBot.element.panel.then(({ identity }) => identity.isExpired)")
+        until(page, "SupportBot.element.panel.then(({ identity }) => identity.isExpired)")
         page.get_by_role("button", name="Refund €69.00").click()
-        expect(page.get_by_role("group")).to_contain_text("Sending")
-        page.wait_for_function("window.asked === 2")
+        expect(page.get_by_role("group", name="Refund")).to_contain_text("Sending")
+        until(page, "window.asked === 2")
         platform.say({"type": "error", "code": "identity_expired", "message": "x", "request": request})
-        page.wait_for_function("window.asked === 3")
-        page.wait_for_function("true")
+        until(page, "window.asked === 3")
+        page.evaluate("1")
         kinds = [frame["type"] for frame in platform.frames]
         assert kinds[:3] == ["hello", "identify", "confirm"]
         assert platform.heard("identify")[0]["token"] == tokens[1]
         assert kinds[-1] == "confirm"  # once more, by itself, and then no more
         platform.say({"type": "error", "code": "identity_expired", "message": "x", "request": request})
-        expect(page.get_by_role("group")).to_contain_text("Sign in on this page again, then confirm.")
+        expect(page.get_by_role("group", name="Refund")).to_contain_text("Sign in on this page again, then confirm.")
         assert [told["code"] for told in heard(page, "identity:error")] == ["identity_expired"]
 
 
@@ -212,7 +212,7 @@ def test_a_refused_identity_is_never_silent(browser: Browser) -> None:
     with visit(browser, platform=Platform(refusals=[(401, refused)])) as (page, platform):
         page.evaluate("token => SupportBot.identify({ token })", token("cus_1"))
         open_chat(page)
-        page.wait_for_function("SupportBot.state.connection === 'open'")
+        until(page, "SupportBot.state.connection === 'open'")
         assert [told["code"] for told in heard(page, "identity:error")] == ["invalid_token"]
         assert "token" not in platform.tickets[-1]
         failing = "SupportBot.identify({ getToken: async () => { throw new Error('no session'); } })"
@@ -234,7 +234,7 @@ def test_an_element_in_the_page_is_a_chat_in_its_place(browser: Browser) -> None
     inline = '<support-bot channel="pk_test" storage="none" suggestions="One|Two" title="Help"></support-bot>'
     script = script_tag().replace(' data-channel="pk_test"', "")
     with visit(browser, script, body=inline) as (page, platform):
-        page.wait_for_function("SupportBot.state.connection === 'open'")
+        until(page, "SupportBot.state.connection === 'open'")
         expect(page.get_by_role("dialog", name="Help")).to_be_visible()
         expect(page.get_by_role("button", name="Two")).to_be_visible()
         expect(page.get_by_role("button", name="Open chat")).to_be_hidden()

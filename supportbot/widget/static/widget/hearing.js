@@ -76,6 +76,8 @@ async function refusedCard(chat, code, item) {
 /** One entry of the log. */
 export function tell(chat, entry) {
   const { log, session, view } = chat;
+  // A conversation begins with the notice, which stands above everything already.
+  if (entry.payload.source === "system" && entry.payload.text === chat.notice) return;
   log.apply(entry);
   if (entry.seq > chat.newsAfter) news(chat, entry);
   if (/message|handoff/.test(entry.event)) view.typing.hidden = true;

@@ -2,6 +2,7 @@
 
 import { btn, h, icon, set } from "./dom.js";
 import { link } from "./markdown.js";
+import { LANGUAGES } from "./strings.js";
 
 /** Open the menu under its button, or close it and return there. */
 export function toggleMenu(chat) {
@@ -42,7 +43,7 @@ function page(chat, key, ...nodes) {
 }
 
 function nextLanguage({ element, words }) {
-  set(element, "locale", words.next);
+  set(element, "locale", LANGUAGES[(words.index + 1) % LANGUAGES.length]);
 }
 
 async function earlier(chat) {

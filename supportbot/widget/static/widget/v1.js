@@ -315,7 +315,6 @@ button { font: inherit; color: inherit; cursor: pointer; }
     if (!script?.dataset.channel || document.querySelector(NAME)) return;
     made = h(NAME, { layout: "bubble" });
     for (const { name, value } of script.attributes) if (name.startsWith("data-")) set(made, name.slice(5), value);
-    made.removeAttribute("class");
     document.body.append(made);
     // A later task, not at once: a page that takes out what it did not put in must not be fought with.
     const swapped = new MutationObserver(() => setTimeout(() => api.attach(watch())));

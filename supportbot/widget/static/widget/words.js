@@ -6,18 +6,9 @@ export class Words {
   /** @param {string} locale English stands in for languages there are no words of */
   constructor(locale) {
     this.index = Math.max(0, LANGUAGES.indexOf(locale.slice(0, 2).toLowerCase()));
-    const language = LANGUAGES[this.index];
+    this.language = LANGUAGES[this.index];
     // The reader's region decides how times look, if it speaks the same language.
-    this.region = [navigator.language, locale, language].find((tag) => tag.startsWith(language));
-  }
-
-  /** The language these words are in, and the one after it. */
-  get language() {
-    return LANGUAGES[this.index];
-  }
-
-  get next() {
-    return LANGUAGES[(this.index + 1) % LANGUAGES.length];
+    this.region = [navigator.language, locale, this.language].find((tag) => tag.startsWith(this.language));
   }
 
   /** Return the words for a key with `{gaps}` filled; where one has words of its own, `n` = 1 takes them. */
