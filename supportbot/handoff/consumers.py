@@ -65,7 +65,6 @@ class DeskConsumer(AsyncWebsocketConsumer):
         self._agent: Agent | None = None
         self._is_greeted = False
         self._doing = "reading"
-        self._colleagues: set[str] = set()
         self._bad_frames = 0
         self._frames_left = FRAMES_A_ROUND
         self._greeting: asyncio.TimerHandle | None = None
@@ -163,11 +162,11 @@ class DeskConsumer(AsyncWebsocketConsumer):
         await self.out.open(agent.staff.workspace_id, agent.user)
 
     async def _subscribe(self, frame: Subscribe, agent: Agent) -> None:
+        await db(conversation_for, agent.staff, frame.conversation)  # nothing of a foreign one is even listened to
         self._say_at_work("gone")
-        self._colleagues.clear()
         self._doing = "reading"
         await self.out.listen(frame.conversation)
-        conversation = await db(_opened, frame.conversation, agent)
+        conversation = await db(_opened, frame.conversation)
         head = conversation.last_seq
         # A seq beyond the head is of a log that this database does not have (any more).
         start = head if frame.last_seq is None or frame.last_seq > head else frame.last_seq
@@ -247,9 +246,9 @@ def _report(task: "asyncio.Task[None]") -> None:
         logger.error("desk: a task of a socket failed", exc_info=task.exception())
 
 
-def _opened(conversation_id: UUID, agent: Agent) -> Conversation:
-    conversation = conversation_for(agent.staff, conversation_id)
-    return Conversation.objects.select_related("customer").get(pk=conversation.pk)
+def _opened(conversation_id: UUID) -> Conversation:
+    found: Conversation = Conversation.objects.select_related("customer").get(pk=conversation_id)
+    return found
 
 
 def _write(frame: Reply | Note, agent: Agent) -> Receipt:

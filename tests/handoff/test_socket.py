@@ -96,6 +96,7 @@ async def test_a_stranger_reads_and_writes_nothing(server: str, held: Ticket, ma
             await socket.say(kind, conversation=str(held.conversation_id), client_id=kind, text="Hello")
             assert (await socket.until("error", client_id=kind))["code"] == "not_found"
         await db(add_customer_message, held.conversation_id, text="A secret", client_id="1")
+        tell(held.conversation_id, Typing("", "customer"))
         assert await socket.quiet() == []
     assert await db(ConversationEvent.objects.count) == before + 1
 
