@@ -131,3 +131,14 @@ def test_nothing_is_worth_comparing_where_nothing_is_quoted() -> None:
 
 def test_an_answerable_question_with_a_sentence_is_never_not_found() -> None:
     assert answer("qwertz", Source(1, "Zips", "A zip costs money.", "en")) != say("not_found", "en")
+
+
+def test_a_sentence_that_announces_a_table_comes_with_it() -> None:
+    table = "## Dates\n\n| To | Order by |\n|---|---|\n| Austria | 14 December |\n| Germany | 16 December |\n"
+    source = Source(1, "Holidays", f"Here are the last days to order before Christmas.\n\n{table}", "en")
+    assert answer("last day to order before christmas", source) == (
+        "Here are the last days to order before Christmas. [1]\n"
+        "To | Order by [1]\nAustria | 14 December [1]\nGermany | 16 December [1]"
+    )
+    plain = Source(1, "Holidays", f"The last days to order before Christmas come soon.\n\n{table}", "en")
+    assert answer("last day to order before christmas", plain).count("[1]") == 1

@@ -1,5 +1,6 @@
 """How much of the best passage to quote: one to three sentences, a whole short list, single rows. Pure."""
 
+import re
 from collections.abc import Sequence
 
 from supportbot.llm.extractive.scoring import Scored
@@ -13,6 +14,12 @@ LIST_CHARACTERS_MOST = 700
 FURTHER_SHARE = 0.95
 NEIGHBOUR_SHARE = 0.7
 NEIGHBOURS = (-1, 1, 2)
+_ANNOUNCES = re.compile(
+    r"^(?:.{0,40}\. )?(?:here (?:is|are)|these are|this table|the table|hier (?:ist|sind|finden|sehen)|das sind|die tabelle)\b"
+    r"|\b(?:as follows|the following|below"
+    r"|folgende[nrs]?|wie folgt|unten)\b",
+    re.IGNORECASE,
+)
 
 
 def choose(ranked: Sequence[Scored], units: Sequence[Unit]) -> list[Unit]:
@@ -24,6 +31,9 @@ def choose(ranked: Sequence[Scored], units: Sequence[Unit]) -> list[Unit]:
         listed = _list_around(best.unit, units)
         if listed:
             return listed
+    table = _announced_table(best.unit, units)
+    if table:
+        return [best.unit, *table]
     chosen = [best.unit]
     for entry in ranked:
         if len(chosen) == SENTENCES_MOST:
@@ -61,6 +71,16 @@ def _headers_of(chosen: Sequence[Unit], units: Sequence[Unit]) -> list[Unit]:
 def _introduces_list(unit: Unit, units: Sequence[Unit]) -> bool:
     following = _at(units, unit, unit.position + 1)
     return unit.kind == "sentence" and unit.text.endswith(":") and following is not None and following.is_listed
+
+
+def _announced_table(unit: Unit, units: Sequence[Unit]) -> list[Unit]:
+    """Return the short table that a sentence announces ("Here are the last days ..."): alone it answers nothing."""
+    following = _at(units, unit, unit.position + 1)
+    if following is None or following.kind not in ("header", "row") or not _ANNOUNCES.search(unit.text):
+        return []
+    rows = [other for other in units if other.source is unit.source and other.block == following.block]
+    is_short = len(rows) <= LIST_MOST and sum(len(row.text) for row in rows) <= LIST_CHARACTERS_MOST
+    return rows if is_short else []
 
 
 def _leads_nowhere(unit: Unit, units: Sequence[Unit]) -> bool:
