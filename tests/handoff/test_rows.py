@@ -19,6 +19,7 @@ from supportbot.handoff.models import Presence, Ticket
 from supportbot.handoff.presence import is_somebody_here
 from supportbot.handoff.rows import counts_for, found_rows, groups_for, rows_of
 from supportbot.handoff.steps import moment_of
+from supportbot.handoff.templatetags.desk import capped
 
 pytestmark = pytest.mark.django_db
 
@@ -115,6 +116,11 @@ def test_a_page_that_is_none_is_the_first_or_empty(queue: dict[str, Ticket], bob
 def test_a_stranger_finds_nothing(queue: dict[str, Ticket], mallory: User) -> None:
     page = browser(mallory).get("/desk/", {"q": "Ada"}).content.decode()
     assert "Nothing found" in page and "Ada</b>" not in page
+
+
+@pytest.mark.parametrize(("count", "shown"), [(0, "0"), (99, "99"), (100, "99+"), (10_000, "99+")])
+def test_a_number_fits_its_place(count: int, shown: str) -> None:
+    assert capped(count, 99) == shown
 
 
 # --- Steps that are not a ticket's own.

@@ -1,4 +1,4 @@
-"""Two small things that the desk's templates say often: an icon, and a time of day."""
+"""Small things that the desk's templates say often: an icon, a time of day, a number that has little room."""
 
 from datetime import datetime
 
@@ -23,3 +23,9 @@ def clock(moment: datetime) -> str:
     """Return the time in the zone in force, with the day unless it is today."""
     here = localtime(moment)
     return here.strftime("%H:%M") if here.date() == localtime(now()).date() else here.strftime("%-d %b %H:%M")
+
+
+@register.filter
+def capped(count: int, most: int) -> str:
+    """Return a number that fits its place: above `most`, that there are more than so many."""
+    return f"{most}+" if count > most else str(count)

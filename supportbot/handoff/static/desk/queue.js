@@ -27,7 +27,8 @@ export class Queue {
   #take({ counts, rows }) {
     for (const [name, count] of Object.entries(counts)) {
       for (const place of document.querySelectorAll(`[data-count=${name}]`)) {
-        place.textContent = String(count);
+        const most = Number(place.dataset.most);
+        place.textContent = count > most ? `${most}+` : String(count);
         if (place.closest(".rail")) place.hidden = count === 0;
       }
     }
