@@ -19,7 +19,7 @@ from supportbot.accounts.services import issue_api_key, revoke_api_key
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.entry import needs, person_of
 from supportbot.console.secrets import remember, remembered, show_once
-from supportbot.console.tags import tag, when
+from supportbot.console.words import tag, when
 
 RIGHT = "team:write"
 

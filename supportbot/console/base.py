@@ -17,6 +17,7 @@ from supportbot.accounts.models import Membership, TenantModel, User, Workspace
 from supportbot.accounts.scope import current_workspace_id
 from supportbot.console.entry import staff_here
 from supportbot.console.rights import may
+from supportbot.console.words import sentence
 from supportbot.errors import NotAllowed, NotFound, SupportBotError
 
 if TYPE_CHECKING:  # generic for the type checker only
@@ -96,9 +97,3 @@ def of_this_workspace(rows: QuerySet[Any]) -> QuerySet[Any]:
     if model is Workspace:
         return rows.filter(pk=here)
     raise TypeError(f"{model.__name__} belongs to no workspace: the console has no page for it.")
-
-
-def sentence(refusal: SupportBotError) -> str:
-    """Return what an error says for a page: its fields' messages, or its own."""
-    said = [text for texts in refusal.fields.values() for text in texts]
-    return " ".join(said) or refusal.message

@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse
 
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.charts import stacked
-from supportbot.console.tags import tag, when
+from supportbot.console.words import tag, when
 from supportbot.llm.budget import daily_allowance
 from supportbot.llm.models import Budget, LLMCall
 from supportbot.llm.selectors import DailyCost, daily_costs

@@ -22,7 +22,7 @@ from supportbot.accounts.services import clean_origin, create_channel
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.entry import needs
 from supportbot.console.secrets import remember, remembered, show_once
-from supportbot.console.tags import tag, when
+from supportbot.console.words import tag, when
 from supportbot.errors import InvalidInput
 
 RIGHT = "channels:write"

@@ -16,7 +16,7 @@ from supportbot.chat.models import Audience, Conversation, ConversationEvent, Me
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.entry import staff
 from supportbot.console.rights import may
-from supportbot.console.tags import tag, when
+from supportbot.console.words import tag, when
 from supportbot.llm.models import LLMCall
 
 MOST_EVENTS: Final = 500

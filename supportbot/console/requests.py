@@ -14,7 +14,7 @@ from actions.money import Money, spoken
 from actions.registry import all_actions
 from supportbot.accounts.models import Customer, User
 from supportbot.console.base import ScopedAdmin, of_this_workspace
-from supportbot.console.tags import tag, when
+from supportbot.console.words import tag, when
 
 KINDS: Final = {
     "succeeded": "ok",

@@ -15,7 +15,7 @@ from actions.registry import all_actions
 from supportbot.accounts.models import User
 from supportbot.console.base import ScopedAdmin, of_this_workspace
 from supportbot.console.entry import person_of
-from supportbot.console.tags import tag
+from supportbot.console.words import tag
 
 AMOUNTS = {
     "max_per_order": "At most for one order",

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from django.contrib import admin
 from django.contrib.admin import AdminSite
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
@@ -25,6 +26,7 @@ from supportbot.accounts.scope import workspace_scope
 from supportbot.console.entry import enter, person_of, staff, staff_here, workspace_here, workspaces_of
 from supportbot.console.navigation import navigation
 from supportbot.console.overview import overview
+from supportbot.console.words import sentence
 from supportbot.errors import NotAllowed, NotFound, SupportBotError
 
 View = Callable[..., HttpResponse]
@@ -94,12 +96,19 @@ def _scoped(view: View) -> View:
                 response = view(request, *args, **kwargs)
                 if isinstance(response, SimpleTemplateResponse):
                     response.render()
-            except NotAllowed as refusal:
-                raise PermissionDenied(refusal.message) from refusal
             except SupportBotError as refusal:
-                if refusal.status == NotFound.status:
-                    raise Http404(refusal.message) from refusal
-                raise
+                return _refused(request, refusal)
             return response
 
     return in_workspace
+
+
+def _refused(request: HttpRequest, refusal: SupportBotError) -> HttpResponse:
+    """Say what a service refused where the page itself did not; raises what the handlers of 403 and 404 show."""
+    if isinstance(refusal, NotAllowed):
+        raise PermissionDenied(refusal.message) from refusal
+    if refusal.status == NotFound.status:
+        raise Http404(refusal.message) from refusal
+    said = {"title": "This was not done", "message": sentence(refusal)}
+    context = {**admin.site.each_context(request), **said}
+    return render(request, "console/refused.html", context, status=refusal.status)

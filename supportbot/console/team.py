@@ -16,7 +16,7 @@ from supportbot.accounts.services import add_member
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.entry import needs, person_of
 from supportbot.console.passwords import send_invitation
-from supportbot.console.tags import when
+from supportbot.console.words import when
 from supportbot.errors import NotAllowed
 
 RIGHT = "team:write"

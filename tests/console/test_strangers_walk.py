@@ -169,6 +169,21 @@ def test_every_page_is_strict_and_whole(enter: Enter, house: House, role: str) -
             assert len(re.findall(r"<main\b", html)) == len(re.findall(r"<h1\b", html)) == 1, address
 
 
+@pytest.mark.parametrize("role", ["editor", "admin"])
+def test_nonsense_breaks_no_page(enter: Enter, house: House, role: str) -> None:
+    client = enter(role)
+    nonsense = {"title": "\x00", "name": "\ud83d", "body": "x" * 3_000_000, "r": "-1", "role": "king", "action": "drop"}
+    for address in addresses(house):
+        for data in (
+            nonsense,
+            {"_selected_action": "nonsense", "action": "publish_ticked", "index": "x", "do": "save"},
+        ):
+            sent = {key: value.encode("utf-8", "surrogatepass").decode("latin-1") for key, value in data.items()}
+            assert client.post(address, sent).status_code < 500, (address, data.keys())
+        for query in ("?q=%00", "?p=99999999999999999999", "?o=9.-9.x", "?e=1", "?state=nonsense&r=x", "?days=-1"):
+            assert client.get(address + query).status_code < 500, (address, query)
+
+
 def test_who_works_nowhere_is_sent_to_the_log_in(client: Client, db: None) -> None:
     for superuser in (False, True):
         user = User.objects.create_user(f"nobody{superuser}", password="x", is_staff=True, is_superuser=superuser)

@@ -14,8 +14,8 @@ from kb.services import Change
 from supportbot.accounts.models import Workspace
 from supportbot.assistant.guardrails.input import normalised
 from supportbot.console.articles.rehearsal import Rehearsal, Text, rehearse, rehearse_with
-from supportbot.console.base import sentence
 from supportbot.console.entry import needs, person_of
+from supportbot.console.words import sentence
 from supportbot.counting import count
 from supportbot.errors import InvalidInput, SupportBotError
 

@@ -18,8 +18,8 @@ from kb.loaders.files import KNOWN_ENDINGS
 from kb.models import Article, Collection, State
 from kb.services import import_documents, import_drafts, preview_import
 from supportbot.console.articles.uploads import MOST_BYTES, MOST_ITEMS, Upload, documents_in, writable
-from supportbot.console.base import sentence
 from supportbot.console.entry import needs, person_of
+from supportbot.console.words import sentence
 from supportbot.errors import SupportBotError
 
 HOW = {"check": preview_import, "publish": import_documents, "draft": import_drafts}

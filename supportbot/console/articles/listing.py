@@ -24,7 +24,7 @@ from supportbot.accounts.scope import current_workspace_id
 from supportbot.console.articles import editor, revisions
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.entry import person_of
-from supportbot.console.tags import when
+from supportbot.console.words import when
 
 STATES = (
     ("live", "Published", Q(state=State.LIVE)),

@@ -1,10 +1,12 @@
-"""How states and moments read in lists. A state's word says it, its colour only helps."""
+"""How states, moments and refusals read on pages. A state's word says it, its colour only helps."""
 
 from datetime import datetime
 
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+
+from supportbot.errors import SupportBotError
 
 
 def tag(kind: str, words: str) -> SafeString:
@@ -19,3 +21,9 @@ def when(moment: datetime | None, *, otherwise: str = "never") -> str:
     local = timezone.localtime(moment)
     is_this_year = local.year == timezone.localtime().year
     return f"{local:%-d %b, %H:%M}" if is_this_year else f"{local:%-d %b %Y, %H:%M}"
+
+
+def sentence(refusal: SupportBotError) -> str:
+    """Return what an error says for a page: its fields' messages, or its own."""
+    said = [text for texts in refusal.fields.values() for text in texts]
+    return " ".join(said) or refusal.message
