@@ -1,4 +1,4 @@
-"""Replies that are written often: found by a few letters, filled in for the customer at hand."""
+"""Replies that are written often: found by parts of words, filled in for the customer at hand."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -6,7 +6,6 @@ from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db.models import Q
-from rapidfuzz import fuzz
 
 from supportbot.accounts.models import User
 from supportbot.chat.models import Conversation
@@ -15,7 +14,6 @@ from supportbot.errors import InvalidInput, NotFound
 from supportbot.handoff.models import CannedReply
 
 MOST_SHOWN: Final = 8
-GOOD_ENOUGH: Final = 60
 _NOBODY: Final = {"en": "there", "de": "liebe Kundin, lieber Kunde"}
 
 
@@ -33,17 +31,17 @@ class Filled:
 
 
 def replies_for(conversation: Conversation, agent: User, words: str = "") -> list[Filled]:
-    """Return the replies that fit the words, best first; those in the customer's language before others."""
+    """Return the replies that hold all the words: those in the customer's language first, then by title."""
     language = conversation.locale.partition("-")[0]
-    ranked = [(_fit(reply, words), reply.locale in (language, ""), reply) for reply in CannedReply.objects.all()]
-    fitting = [one for one in ranked if one[0] >= GOOD_ENOUGH]
-    fitting.sort(key=lambda one: (-one[1], -one[0], one[2].title))
-    return [_filled(reply, conversation, agent) for _, _, reply in fitting[:MOST_SHOWN]]
+    wanted = words.casefold().split()
+    fitting = [reply for reply in CannedReply.objects.all() if _holds(wanted, f"{reply.title} {reply.text}")]
+    fitting.sort(key=lambda reply: (reply.locale not in (language, ""), not _holds(wanted, reply.title), reply.title))
+    return [_filled(reply, conversation, agent) for reply in fitting[:MOST_SHOWN]]
 
 
-def _fit(reply: CannedReply, words: str) -> float:
-    wanted = words.strip().casefold()
-    return fuzz.partial_ratio(wanted, f"{reply.title} {reply.text}".casefold()) if wanted else 100.0
+def _holds(wanted: list[str], text: str) -> bool:
+    """Tell whether each word, or part of one, occurs."""
+    return all(word in text.casefold() for word in wanted)
 
 
 def _filled(reply: CannedReply, conversation: Conversation, agent: User) -> Filled:
