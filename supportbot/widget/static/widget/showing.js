@@ -18,8 +18,8 @@ export function show(chat) {
   intro(chat, greeting, suggestions.length ? suggestions : config.suggestions || []);
   const placeholder = isEnded ? "askAnew" : mode === "person" ? "askPerson" : "ask";
   view.composer.update(say(placeholder, { name: firstName(agent, chat) }), Boolean(log.writing));
-  const [text, label, action] = { assistant: ["mistakes", "talk", () => chat.human()], waiting: ["whileWaiting"], person: ["withPerson", "endChat", () => chat.askToEnd()] }[mode];
-  view.drawFoot(say(text), label && say(label), action);
+  const [text, label, action] = { assistant: ["mistakes", "talk", () => chat.human()], waiting: ["whileWaiting", "stopWaiting", () => chat.connection.deliver({ type: "cancel_human" })], person: ["withPerson", "endChat", () => chat.askToEnd()] }[mode];
+  view.drawFoot(say(text), say(label), action);
 }
 
 /** Draw only what changed, so that nothing loses its focus for nothing. */

@@ -26,6 +26,7 @@ export const WORDS = {
   stop: ["Stop the answer", "Antwort anhalten"],
   mistakes: ["AI can make mistakes.", "KI kann sich irren."],
   talk: ["Talk to a person", "Mit einem Menschen sprechen"],
+  stopWaiting: ["Stop waiting", "Nicht mehr warten"],
   whileWaiting: ["You can keep writing while you wait.", "Sie können weiterschreiben, während Sie warten."],
   withPerson: ["Chatting with a person.", "Sie schreiben mit einem Menschen."],
   endChat: ["End chat", "Chat beenden"],

@@ -130,7 +130,7 @@ export class View {
   }
 
   drawFoot(text, label, onclick) {
-    this.fine.replaceChildren(text, label ? h("button.link", { onclick }, label) : "");
+    this.fine.replaceChildren(text, h("button.link", { onclick }, label));
   }
 
   /** What stands before the first message. */
