@@ -188,19 +188,22 @@ def _written(tokens: Sequence[_Token]) -> Iterator[str]:
     before = ""
     for place, token in enumerate(tokens):
         after = tokens[place + 1].text if place + 1 < len(tokens) else ""
-        if token.kind != "blank":
-            text = (
-                f"{token.text}:{token.name}"
-                if token.is_key_too and token.name != token.text
-                else token.name or token.text
-            )
-        elif "\n" in token.text:
-            # The end of a line may stand for a semicolon, except after these.
-            text = "" if before in _GO_ON else "\n"
+        if token.kind == "blank":
+            yield _blank(token.text, before, after)
+        elif token.text == "const":
+            yield "let"  # the same to who never assigns, which the sources themselves are held to
+        elif token.is_key_too and token.name != token.text:
+            yield f"{token.text}:{token.name}"
         else:
-            text = " " if _is_wordy(before[-1:]) and _is_wordy(after[:1]) else ""
-        yield text
+            yield token.name or token.text
         before = token.text
+
+
+def _blank(blank: str, before: str, after: str) -> str:
+    """Return what a blank must remain: the end of a line may stand for a semicolon, words must stay two."""
+    if "\n" in blank:
+        return "" if before in _GO_ON else "\n"
+    return " " if _is_wordy(before[-1:]) and _is_wordy(after[:1]) else ""
 
 
 def _is_wordy(sign: str) -> bool:

@@ -97,18 +97,18 @@ def test_joining_keeps_what_a_page_runs_and_nothing_else() -> None:
 @pytest.mark.parametrize(
     ("script", "short"),
     [
-        ("const long = 1;\nfoo(long);", "const w=1;foo(w);"),
-        ("const { long } = page;\nlong.long();", "const{long:w}=page;w.long();"),
+        ("const long = 1;\nfoo(long);", "let w=1;foo(w);"),
+        ("const { long } = page;\nlong.long();", "let{long:w}=page;w.long();"),
         ("const page = { long, other: long };", None),
         ("class Thing {\n#own = 1;\nlong() { return this.#own; }\n}", "class w{#a=1;long(){return this.#a;}\n}"),
-        ('const rule = /[/"]long/g.test("long");', 'const w=/[/"]long/g.test("long");'),
-        ("const say = (long) => `${long.long} long ${say(long)}`;", "const x=(w)=>`${w.long} long ${x(w)}`;"),
+        ('const rule = /[/"]long/g.test("long");', 'let w=/[/"]long/g.test("long");'),
+        ("const say = (long) => `${long.long} long ${say(long)}`;", "let x=(w)=>`${w.long} long ${x(w)}`;"),
         ("document.title = window.name;", "document.title=window.name;"),
     ],
 )
 def test_shorter_names_keep_properties_keys_texts_and_patterns(script: str, short: str | None) -> None:
     if short is None:
-        assert re.fullmatch(r"const w=\{long,other:long\};", shorter(script))
+        assert re.fullmatch(r"let w=\{long,other:long\};", shorter(script))
     else:
         assert shorter(script) == short
 
@@ -119,7 +119,7 @@ def test_a_name_is_shared_or_local_never_both() -> None:
     )
     short = shorter(script)
     first, second, third = re.split(r"(?=function)", short)
-    shared = re.fullmatch(r"const (\w+)=1;", first)
+    shared = re.fullmatch(r"let (\w+)=1;", first)
     assert shared is not None
     assert re.search(rf"return \w+\s*\+\s*{shared[1]};", second)
     assert re.search(rf"\(\w+,{shared[1]}\)", third)  # shadowed there, as before
