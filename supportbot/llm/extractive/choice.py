@@ -15,9 +15,8 @@ FURTHER_SHARE = 0.95
 NEIGHBOUR_SHARE = 0.7
 NEIGHBOURS = (-1, 1, 2)
 _ANNOUNCES = re.compile(
-    r"^(?:.{0,40}\. )?(?:here (?:is|are)|these are|this table|the table|hier (?:ist|sind|finden|sehen)|das sind|die tabelle)\b"
-    r"|\b(?:as follows|the following|below"
-    r"|folgende[nrs]?|wie folgt|unten)\b",
+    r"^(?:here (?:is|are)|these are|this table|the table|hier (?:ist|sind|finden|sehen)|das sind|die tabelle)\b"
+    r"|\b(?:as follows|the following|below|folgende[nrs]?|wie folgt|unten)\b",
     re.IGNORECASE,
 )
 

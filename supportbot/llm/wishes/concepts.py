@@ -15,7 +15,17 @@ from supportbot.llm.wishes.wordlists import word_set
 
 # A phrase comes before the words in it: an e-mail address is no place to send a parcel to. "" means nothing at all.
 _ROWS: Final[tuple[tuple[str, str], ...]] = (
-    ("PLACE", r"postaladdress"),  # what `values` puts in place of one
+    # The word that `values` puts in place of an address, or a place without one.
+    (
+        "PLACE",
+        r"postaladdress|(?:to|an|in|zu|zur|zum) (?:my|the|mein\w*|die|das|der) (?:office|work|workplace"
+        r"|neighbou?r\w*|parents"
+        r"|mother|friend|büro|arbeit|nachbar\w*|eltern|mutter|firma|freund\w*)",
+    ),
+    (
+        "AWAY",
+        r"somewhere else|elsewhere|(?:an)?other place|different (?:place|location)|woanders(?: ?hin)?|anderswo(?:hin)?",
+    ),
     ("EMAIL", r"e-?mail(?:[ -]?addres\w*)?|e?-?mail-?adress\w*"),
     ("BILLING", r"(?:billing|invoice|payment) address\w*|rechnungs(?:adress|anschrift)\w*"),
     ("WEB", r"(?:web|ip|url|website) ?-?address\w*|(?:web|ip)-?adress\w*"),
@@ -62,7 +72,8 @@ _ROWS: Final[tuple[tuple[str, str], ...]] = (
     ("STOP", r"stop|stopp\w*|halt|intercept|aufhalt\w*|aufzuhalten|anhalt\w*|anzuhalten|zurückhalt\w*"),
     (
         "ADDRESS",
-        r"post ?codes?|zip codes?|postal codes?|postleitzahl|plz|hausnummer|house number|\w{0,20}address?\w*|adress"
+        r"post ?codes?|zip codes?|postal codes?|postleitzahl|plz|hausnummer|house number|street(?: name)?|straße"
+        r"|\w{0,20}address?\w*|adress"
         r"|\w{0,20}adress(?:e|en|daten)|\w{0,20}anschrift\w*|where (?:(?:my|the|it|that"
         r"|this) )?(?:\w+ ){0,2}?"
         r"(?:is|gets?|will be|should be|goes?) (?:delivered|sent|shipped|going)",
@@ -109,7 +120,8 @@ _ROWS: Final[tuple[tuple[str, str], ...]] = (
     ("THING", r"bestellung(?:en)?|auftrag|aufträge|paket(?:e|s)?|päckchen|sendung(?:en)?|lieferung(?:en)?|ware|pakets"),
     (
         "DELIVER",
-        r"ship|ships|shipping|send|sends|deliver\w*|dispatch\w*|mail|liefer\w*|schick\w*|send(?:e|en|et)|versend\w*"
+        r"ship|ships|shipping|(?:go|goes) to|(?:hin|los|weg)schick\w*|send|sends|deliver\w*|dispatch\w*|mail"
+        r"|liefer\w*|schick\w*|send(?:e|en|et)|versend\w*"
         r"|versand\w*"
         r"|verschick\w*|zustell\w*|soll\w* .{0,40}?(?:gehen|kommen)",
     ),

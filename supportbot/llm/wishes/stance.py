@@ -20,7 +20,8 @@ _POLITE_NOT: Final = re.compile(
     r"\b(?:can'?t|couldn'?t|won'?t|wouldn'?t) (?:you|we|i)\b|\b(?:könn(?:t?en|test)|würden|kannst|wollen) (?:sie|du"
     r"|ihr)"
     r"(?: \w+)?(?: \w+)? nicht\b|\bwhy (?:not|don'?t you|can'?t you)\b|\bwarum nicht\b|\bnot only\b|\bnicht nur\b"
-    r"|\bcan'?t wait\b|\bwhether or not\b",
+    r"|\b(?:stimmt|passt) (?:so )?nicht\b|\b(?:is not|isn'?t) (?:right|correct|up to date)\b|\bcan'?t wait\b"
+    r"|\bwhether or not\b",
     re.IGNORECASE,
 )
 _AFTER_NOT: Final = re.compile(
@@ -31,7 +32,8 @@ _AFTER_NOT: Final = re.compile(
 # Words of rules, times and prices: who uses them asks how it is, and wants nothing done.
 # Words of rules, times and prices: who uses them asks how it is, and wants nothing done.
 _ABOUT: Final = re.compile(
-    r"\b(?:polic(?:y|ies)|rules?|terms|conditions?|deadlines?|procedure|guarantee|eligib\w*|possible|allowed|fees?"
+    r"\b(?:what now|what (?:can|should|do|must) i|was nun|was tun|was (?:kann|soll|muss) ich|polic(?:y|ies)|rules?"
+    r"|terms|conditions?|deadlines?|procedure|guarantee|eligib\w*|possible|allowed|fees?"
     r"|explain"
     r"|information|info|wondering|wonder|curious|difference|depends|usually|normally|generally|in general|timeframe"
     r"|options?"
@@ -131,6 +133,8 @@ _HOLDS_BACK: Final = re.compile(
 _DONE: Final = re.compile(
     r"\b(?:was|were|been|got|has|have|had|is|are|i|we|they|you|he|she|already|just|someone|somebody|i'?ve)"
     r" (?:\w+ ){0,2}?(?:refunded|cancell?ed|changed|reimbursed|updated|paid back|moved my|asked|requested)\b"
+    r"|\b(?:was|were|been|got|has|have|had|wurde\w*|ist|hat|haben|habt)\b.{0,40}\b(?:delivered|sent|shipped|left"
+    r"|geliefert|zugestellt|abgegeben|geschickt|gesendet|verschickt)\b"
     r"|\b(?:thanks?|thank you|danke|dank) (?:you )?(?:\w+ )?(?:for|für|dass)\b|\bthanks for (?:the|my)\b"
     r"|\b(?:wurde|wurden|ist|sind|habe|haben|hat|hatte|worden|bereits|schon) (?:\w+ ){0,5}?"
     r"(?:storniert|erstattet|geändert|zurückgezahlt|zurückerstattet|bekommen|erhalten|beantragt|zurückbekommen)\b"
