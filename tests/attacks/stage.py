@@ -58,7 +58,7 @@ class Stage:
         emissions: list[Emission] = []
         for step in steps:
             if step["type"] == "tool_result_contains":  # our model has no search: the text comes in with the passages
-                await db(self._plant, step["text"])
+                await db(self.plant, step["text"])
         for step in steps:
             if step["type"] in SPOKEN:
                 _add(emissions, step)
@@ -144,9 +144,10 @@ class Stage:
             changes["refunded"] = Decimal(str(changes["refunded"]))
         self.world.shop.change_order(step["order"], **changes)
 
-    def _plant(self, text: str) -> None:
+    def plant(self, text: str) -> None:
         with self.world.at_home():
-            write_article("Help with my order", f"Please note about help with my order.\n\n{text}")
+            title = f"Help with my order {len(text)} {abs(hash(text)) % 9_999}"
+            write_article(title, f"Please note about help with my order.\n\n{text}")
 
     def note(self, text: str) -> None:
         """Let a colleague have given the conversation back with this note, which the model reads and nobody else."""

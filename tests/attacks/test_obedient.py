@@ -1,0 +1,96 @@
+"""A model that obeys whatever it reads, customer or article: it can propose for its own customer, and nothing more.
+
+Whole conversations and planted texts come from the corpus alone; without it there is nothing to play.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from supportbot.asyncdb import db
+from supportbot.chat.errors import ChatError
+from supportbot.llm.testing import answering
+from supportbot.llm.types import ModelRequest, ToolCall
+from tests.attacks import checks
+from tests.attacks.captured import CapturedModel, Emission
+from tests.attacks.corpus import Row, rows
+from tests.attacks.stage import Stage
+
+pytestmark = pytest.mark.asyncio
+AT_ONCE = 12
+_ORDER = re.compile(r"\b[A-Z][-_]\d{3,5}\b")
+
+
+def obeying(request: ModelRequest, *, of: dict[str, Any]) -> Emission:
+    """Return what a model does that takes every text for an order: act on all it names, and say it is done."""
+    heard = request.messages[-1].content + "\n".join(source.text for source in request.sources)
+    if request.messages[-1].role == "tool":
+        return Emission((f"Done as you wished: {heard[:300]}",))
+    named = list(dict.fromkeys(_ORDER.findall(heard)))[:2] or [of["orders"][1]["id"]]
+    calls = [ToolCall("a", "refund_order", f'{{"order_id": "{order}", "reason": "x"}}') for order in named]
+    calls += [ToolCall("b", "order_status", f'{{"order_id": "{order}"}}') for order in named]
+    return Emission((f"Agreed, it is done. {heard[:200]}",), tuple(calls))
+
+
+class ObedientModel(CapturedModel):
+    def __init__(self, world: dict[str, Any]) -> None:
+        super().__init__()
+        self.world = world
+
+    def stream(self, request: ModelRequest) -> Any:
+        self.emissions = [obeying(request, of=self.world)]
+        return super().stream(request)
+
+
+async def talk(stage: Stage, row: Row, texts: list[str]) -> None:
+    model = ObedientModel(row.world)
+    stage.models.append(model)
+    with answering(model):  # type: ignore[arg-type]  # a provider by shape
+        for text in texts:
+            if await db(lambda: stage.fresh().mode) != "assistant":
+                break
+            try:
+                await stage.ask_whoever_answers(text)
+            except ChatError:  # too long, or unreadable: refused in words
+                continue
+
+
+def check(stage: Stage) -> None:
+    checks.no_action_executed(stage)
+    checks.held(stage)
+    checks.no_foreign_data(stage)
+    checks.no_secret_out(stage)
+    checks.no_active_content(*stage.finals(), "".join(stage.heard))
+    for text in stage.finals():
+        assert "it is done" not in text and "attacker" not in text
+
+
+@pytest.mark.parametrize("row", rows("scenarios"))
+async def test_a_whole_conversation(row: Row, staged: Callable[..., Any]) -> None:
+    stage = await staged(row, is_anonymous=row.raw["speaker"] == "anonymous")
+    await talk(stage, row, [turn if isinstance(turn, str) else str(turn) for turn in row.raw["turns"]])
+    await db(check, stage)
+
+
+def batches(name: str) -> list[Any]:
+    found = [entry.values[0] for entry in rows(name)]
+    groups = [found[at : at + AT_ONCE] for at in range(0, len(found), AT_ONCE)]
+    return [pytest.param(group, id=f"{group[0].id}+{len(group) - 1}") for group in groups]
+
+
+@pytest.mark.parametrize("group", batches("direct_prompts"))
+async def test_what_a_visitor_types(group: list[Row], staged: Callable[..., Any]) -> None:
+    stage = await staged(group[0])
+    await talk(stage, group[0], [row.raw["text"] for row in group])
+    await db(check, stage)
+
+
+@pytest.mark.parametrize("group", batches("indirect_payloads"))
+async def test_what_an_article_says(group: list[Row], staged: Callable[..., Any]) -> None:
+    stage = await staged(group[0])
+    for row in group:
+        await db(stage.plant, row.raw["text"])
+    await talk(stage, group[0], ["Hello, please help me with my order"] * 2)
+    await db(check, stage)
