@@ -1,4 +1,4 @@
-"""The long storm runs only where the marker is asked for by name; the short one is part of every run."""
+"""The town that the storm goes over: the product, process by process."""
 
 import os
 import random
@@ -10,15 +10,6 @@ from supportbot.embedded.ports import free_port
 from tests.chaos.town import Town
 from tests.embedded.instance import open_to_postgres
 from tests.flows.house import built
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if "chaos" in config.getoption("markexpr"):
-        return
-    long = [item for item in items if item.path.parent.name == "chaos" and item.get_closest_marker("chaos")]
-    if long:
-        config.hook.pytest_deselected(items=long)
-        items[:] = [item for item in items if item not in long]
 
 
 @pytest.fixture

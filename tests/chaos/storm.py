@@ -21,13 +21,15 @@ WEIGHTS: Final = {
     "database": 1, "slowness": 1,
 }  # fmt: skip
 DOWN_SECONDS: Final = 1.5
-PAUSE_SECONDS: Final = 2.5
+PAUSE_SECONDS: Final = 2.0
+LULL_SECONDS: Final = 3.0
 
 
 @dataclass
 class Storm:
     town: Town
     seed: int
+    pulse: Callable[[], int]  # grows with every event that a customer hears
     story: list[tuple[float, str]] = field(default_factory=list)  # what was struck, and when
 
     def __post_init__(self) -> None:
@@ -39,10 +41,19 @@ class Storm:
         for _ in range(blows):
             await asyncio.sleep(self.chance.uniform(0.1, PAUSE_SECONDS))
             self.town.keep_up()
+            await self._let_something_happen()
             kind = self.chance.choices(kinds, weights)[0]
             self.story.append((round(time.monotonic() - began, 1), kind))
             await self._strikes[kind]()
         await self.town.shop_does()
+
+    async def _let_something_happen(self) -> None:
+        """Wait a little for somebody to get ahead: blows upon a town where nothing moves would prove nothing."""
+        before = self.pulse()
+        for _ in range(int(LULL_SECONDS / 0.1)):
+            if self.pulse() != before:
+                return
+            await asyncio.sleep(0.1)
 
     @property
     def done(self) -> Counter[str]:

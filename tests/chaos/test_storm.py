@@ -28,21 +28,23 @@ SHORT, LONG = 10, 200
 SHOPPERS = 5
 
 
+@pytest.mark.chaos
 async def test_a_short_storm(town: Town, model_port: int, seed: int, record_property: Report) -> None:
     await weather(town, model_port, seed, SHORT, record_property)
 
 
 @pytest.mark.chaos
+@pytest.mark.long
 async def test_a_long_storm(town: Town, model_port: int, seed: int, record_property: Report) -> None:
     await weather(town, model_port, seed, int(os.environ.get("CHAOS_BLOWS", LONG)), record_property)
 
 
 async def weather(town: Town, model_port: int, seed: int, blows: int, record_property: Report) -> None:
     """Let customers shop through a storm, and look at every record afterwards."""
-    storm = Storm(town, seed)
-    over = asyncio.Event()
+    over, shoppers = asyncio.Event(), list[Shopper]()
+    storm = Storm(town, seed, pulse=lambda: sum(len(shopper.log) for shopper in shoppers))
     async with ObligingModel(port=model_port):
-        shoppers = [await shopper_for(town, subject, order) for subject, order in await town.orders(SHOPPERS)]
+        shoppers += [await shopper_for(town, subject, order) for subject, order in await town.orders(SHOPPERS)]
         shopping = asyncio.gather(*(shopper.shop_until(over.is_set) for shopper in shoppers))
         try:
             await storm.rage(blows)

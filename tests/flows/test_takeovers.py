@@ -90,9 +90,6 @@ async def test_nothing_is_said_after_some_takeovers(house: House, model_web: Web
 
 
 @pytest.mark.chaos
-async def test_nothing_is_said_after_a_thousand_takeovers(
-    house: House, model_web: Web, model_port: int, request: pytest.FixtureRequest
-) -> None:
-    if "chaos" not in request.config.getoption("markexpr"):
-        pytest.skip("a thousand takeovers take minutes: name the marker with -m chaos")
+@pytest.mark.long
+async def test_nothing_is_said_after_a_thousand_takeovers(house: House, model_web: Web, model_port: int) -> None:
     await takeovers(house, model_web, model_port, MANY)
