@@ -1,8 +1,8 @@
 """The throw-away servers of a test run, started before Django reads its settings.
 
 pytest-django reads settings ahead of every conftest, hence an early plugin (`-p tests.plugin`). The servers live in a
-folder of the system's temporary directory that is removed at the end, also after Ctrl-C; workers of xdist inherit the
-addresses.
+folder of the system's temporary directory that is removed at the end, also after Ctrl-C. Workers of xdist inherit the
+addresses; each has a data directory of its own.
 """
 
 import os
@@ -78,7 +78,12 @@ def remove_forgotten() -> None:
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, Any, Any]:
     """A wrapper runs ahead of pytest-django's own hook, whatever the order of registration."""
     global _servers
-    if "PYTEST_XDIST_WORKER" not in os.environ:
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if worker is not None:
+        own = Path(os.environ["DATA_DIR"]).with_name(f"data-{worker}")
+        (own / "static").mkdir(parents=True)
+        os.environ["DATA_DIR"] = str(own)
+    else:
         remove_forgotten()
         _servers = TestServers()
         early_config.add_cleanup(_servers.stop)
