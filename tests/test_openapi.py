@@ -1,8 +1,11 @@
 """The schema that programs are written against: it names every refusal, and allows nothing that is refused."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
+from django.core.management import call_command
 from django.test import Client
 
 from supportbot.accounts.models import Workspace
@@ -20,6 +23,15 @@ def schema(client: Client) -> dict[str, Any]:
 
 def operations(schema: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
     return [(path, method, operation) for path, item in schema["paths"].items() for method, operation in item.items()]
+
+
+def test_the_committed_schema_is_the_one_that_is_served(client: Client, tmp_path: Path) -> None:
+    """The command of docs/api.md writes it; it fails at the first warning, such as two operations of one name."""
+    made = tmp_path / "openapi.yaml"
+    call_command("spectacular", "--validate", "--fail-on-warn", "--file", str(made))
+    committed = (settings.BASE_DIR / "docs/openapi.yaml").read_text()
+    assert made.read_text() == committed, "write docs/openapi.yaml anew: docs/api.md names the command"
+    assert client.get("/api/v1/schema/").content.decode() == committed
 
 
 def test_every_operation_names_its_refusals_with_one_body(schema: dict[str, Any]) -> None:

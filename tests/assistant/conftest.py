@@ -18,6 +18,7 @@ from supportbot.chat.models import Conversation
 from supportbot.chat.selectors import events_after
 from supportbot.chat.services import start_conversation
 from supportbot.chat.signals import EventView
+from tests.events import check_event
 
 RETURNS = """## Returning things
 
@@ -58,7 +59,10 @@ def log(workspace: Workspace, conversation: Conversation) -> Callable[[], list[E
 
     def read() -> list[EventView]:
         with workspace_scope(workspace.pk):
-            return events_after(conversation.pk, 1)
+            events = events_after(conversation.pk, 1)
+        for event in events:
+            check_event(event.event, event.payload)
+        return events
 
     return read
 

@@ -17,6 +17,7 @@ import supportbot.handoff
 from supportbot.accounts.models import User
 from supportbot.accounts.origins import own_origins
 from supportbot.asyncdb import db
+from tests.events import check_event
 
 PATIENCE_SECONDS = 10.0
 HERE = "the installation's own origin"
@@ -49,6 +50,8 @@ class DeskSocket:
         async with asyncio.timeout(PATIENCE_SECONDS):
             frame: dict[str, Any] = json.loads(await self.connection.recv())
         SERVER_FRAMES.validate(frame)
+        if frame["type"] == "event":
+            check_event(frame["event"], frame["payload"])
         self.frames.append(frame)
         return frame
 

@@ -17,6 +17,7 @@ from websockets.exceptions import ConnectionClosed
 
 import supportbot.widget
 from supportbot.accounts.services import NewChannel
+from tests.events import check_event
 
 PAGE_ORIGIN = "https://shop.acme.test"
 ADDRESS = "/api/v1/widget/tickets"
@@ -76,6 +77,8 @@ class Socket:
         async with asyncio.timeout(seconds):
             frame: dict[str, Any] = json.loads(await self.connection.recv())
         SERVER_FRAMES.validate(frame)
+        if frame["type"] == "event":
+            check_event(frame["event"], frame["payload"])
         self.frames.append(frame)
         return frame
 
