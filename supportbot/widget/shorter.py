@@ -4,15 +4,15 @@ A script is taken in regions: the statements of its top level, the members of th
 region using it declares itself is local there, and gets a short name in each. Any other name is replaced alike
 everywhere. No two names become one, so in whatever scope a name was found, it still is. Names that the script does not
 declare are the browser's and stay, as do properties and keys. The sources keep to what this reads: no labels, no
-templates inside templates, no defaults that name anything of the browser's.
+templates inside templates, no defaults that name anything of the browser's, no empty statements, and a semicolon after
+every statement that is not a block.
 """
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count, product
-from string import ascii_letters
 from typing import Final
 
 _TOKENS: Final = re.compile(
@@ -34,10 +34,14 @@ _KEYWORDS: Final = frozenset(
 )
 # After these a brace opens an object or a pattern; after all else, a block.
 _BEFORE_OBJECTS: Final = frozenset(["=", "(", ",", "[", ":", "?", "return", "...", "const", "let", "&", "|", "of"])
-_GO_ON: Final = frozenset(["", "{", "(", "[", ",", ";", ":", "?", "&", "|", "=", "=>"])
+_GO_ON: Final = frozenset(["", "{", "}", "(", "[", ",", ";", ":", "?", "&", "|", "=", "=>"])
+# Shorter words for the same. To who never assigns, which the sources themselves are held to, `let` is `const`.
+_SAME: Final = {"const": "let", "true": "!0", "false": "!1"}
 _BEFORE_MEMBERS: Final = frozenset(["{", "}", ";", "get", "set", "static", "async"])
 
 
+# The commonest letters of our texts and words first: what packs the script has met them, and writes them in fewer bits.
+_LETTERS: Final = "etnrisoalcdupmhgfbvkywxjqzETNRISOALCDUPMHGFBVKYWXJQZ"
 # So many letters are for the regions alone, which need short names most.
 LOCAL_LETTERS: Final = 22
 
@@ -55,7 +59,7 @@ class _Token:
 
 
 def shorter(script: str) -> str:
-    """Return the script without needless blanks, its variables renamed: the commonest get the shortest names."""
+    """Return the script without needless blanks, its variables under short names."""
     tokens = list(_tokens(script))
     significant = [token for token in tokens if token.kind != "blank"]
     _tell_words_apart(significant)
@@ -84,20 +88,21 @@ def _rename(variables: Sequence[_Token], kept: set[str]) -> None:
     declared = {(token.text, token.region) for token in variables if token.is_declared}
     shared = {token.text for token in variables if token.is_top or (token.text, token.region) not in declared} - kept
     everywhere = Counter(token.text for token in variables if token.text in shared)
-    fresh = _names(kept | set(ascii_letters[:LOCAL_LETTERS]))
+    fresh = _names(kept | set(_LETTERS[:LOCAL_LETTERS]))
     taken = {name: next(fresh) for name, _ in everywhere.most_common()}
-    by_region: dict[int, Counter[str]] = defaultdict(Counter)
+    by_region: dict[int, dict[str, None]] = defaultdict(dict)
     for token in variables:
         if token.text not in shared and token.text not in kept:
-            by_region[token.region][token.text] += 1
+            by_region[token.region][token.text] = None
     local = {region: _local(names, kept | set(taken.values())) for region, names in by_region.items()}
     for token in variables:
         token.name = taken.get(token.text) or local.get(token.region, {}).get(token.text, token.text)
 
 
-def _local(names: Counter[str], taken: set[str]) -> dict[str, str]:
+def _local(names: Iterable[str], taken: set[str]) -> dict[str, str]:
+    """Name a region's variables in the order in which it has them, so that like functions come to read alike."""
     fresh = _names(taken)
-    return {name: next(fresh) for name, _ in names.most_common()}
+    return {name: next(fresh) for name in names}
 
 
 def _tokens(script: str) -> Iterator[_Token]:
@@ -178,7 +183,7 @@ def _closing(tokens: Sequence[_Token], place: int) -> int:
 def _names(taken: set[str]) -> Iterator[str]:
     """Return names that are free, the shortest first."""
     for length in count(1):
-        for letters in product(ascii_letters, repeat=length):
+        for letters in product(_LETTERS, repeat=length):
             name = "".join(letters)
             if name not in taken and name not in _KEYWORDS:
                 yield name
@@ -190,13 +195,18 @@ def _written(tokens: Sequence[_Token]) -> Iterator[str]:
         after = tokens[place + 1].text if place + 1 < len(tokens) else ""
         if token.kind == "blank":
             yield _blank(token.text, before, after)
-        elif token.text == "const":
-            yield "let"  # the same to who never assigns, which the sources themselves are held to
+        elif token.text in _SAME:
+            yield _SAME[token.text]
         elif token.is_key_too and token.name != token.text:
             yield f"{token.text}:{token.name}"
-        else:
+        elif token.text != ";" or _next_sign(tokens, place) != "}":
             yield token.name or token.text
         before = token.text
+
+
+def _next_sign(tokens: Sequence[_Token], place: int) -> str:
+    ahead = tokens[place + 1 : place + 3]
+    return next((token.text for token in ahead if token.kind != "blank"), "")
 
 
 def _blank(blank: str, before: str, after: str) -> str:
