@@ -187,10 +187,14 @@ def resolve(ticket_id: UUID, *, agent: User) -> Ticket:
     return ticket
 
 
-def end(conversation: Conversation, ticket: Ticket, outcome: State, *, note: str = "") -> None:
-    """End a locked ticket and give its locked conversation back to the assistant."""
+def end(conversation: Conversation, ticket: Ticket, outcome: State, *, note: str = "", by: str = "") -> None:
+    """End a locked ticket and give its locked conversation back to the assistant.
+
+    `by` is "customer" where it is their wish: else the event reads as if the team had ended it.
+    """
     _store(ticket, state=outcome, ended_at=now(), snoozed_at=None, snoozed_until=None)
-    append_event(conversation, "handoff.ended", {"ticket": str(ticket.pk), "outcome": str(outcome)})
+    payload = {"ticket": str(ticket.pk), "outcome": str(outcome)}
+    append_event(conversation, "handoff.ended", payload | ({"by": by} if by else {}))
     give_back(conversation, note=note)
 
 

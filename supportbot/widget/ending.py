@@ -31,7 +31,7 @@ def end_conversation(conversation_id: UUID) -> None:
     mark_answered(conversation, conversation.last_seq)  # or giving it back would begin an answer
     ticket = open_ticket_of(conversation_id)
     if ticket is not None:
-        handoff.end(conversation, handoff.lock_ticket(ticket.pk), State.RESOLVED)
+        handoff.end(conversation, handoff.lock_ticket(ticket.pk), State.RESOLVED, by="customer")
     add_system_message(conversation, words_of_the_end(conversation.locale), ends=True)
     touch(conversation, ended_at=now())
 
@@ -43,4 +43,4 @@ def stop_waiting(conversation_id: UUID) -> None:
     conversation = lock_conversation(conversation_id)
     ticket = open_ticket_of(conversation_id)
     if ticket is not None and handoff.lock_ticket(ticket.pk).state == State.WAITING:
-        handoff.end(conversation, ticket, State.RETURNED)
+        handoff.end(conversation, ticket, State.RETURNED, by="customer")

@@ -67,7 +67,9 @@ def test_a_waiting_persons_ticket_ends_and_no_answer_begins(alices: APIClient, a
     handoff.claim(asked.pk, agent=bob)
     add_customer_message(conversation.pk, text="Never mind", client_id="m1")
     assert end(alices, conversation.pk).status_code == 204
-    assert [event for event, _ in log_of(conversation)][-2:] == ["handoff.ended", "message"]
+    (handed_back, payload), (told, _) = log_of(conversation)[-2:]
+    assert (handed_back, payload["outcome"], payload["by"]) == ("handoff.ended", "resolved", "customer")
+    assert told == "message"
     ended = Ticket.objects.get()
     assert (ended.state, ended.assignee) == ("resolved", bob)
     conversation.refresh_from_db()

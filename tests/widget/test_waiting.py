@@ -132,7 +132,7 @@ async def test_waiting_can_be_stopped(server: str, channel: NewChannel) -> None:
             await socket.say("cancel_human")
             await socket.quiet()
     ended = [frame["payload"] for frame in socket.events if frame["event"] == "handoff.ended"]
-    assert ended == [{"ticket": mine, "outcome": "returned"}]
+    assert ended == [{"ticket": mine, "outcome": "returned", "by": "customer"}]
     assert await db(_mode_and_turns, granted["conversation"]) == ("assistant", 1)
 
 
