@@ -60,6 +60,7 @@ class Platform:
     conversations: list[dict[str, Any]] = field(default_factory=list)
     is_reachable: bool = True
     acknowledges: bool = True
+    greets: bool = True
     turn: dict[str, Any] | None = None
     socket: WebSocketRoute | None = None
     answer: Callable[[dict[str, Any]], None] | None = None
@@ -89,6 +90,10 @@ class Platform:
         socket, self.socket = self.socket, None
         if socket is not None:
             socket.close(code=code)
+
+    def greet(self) -> None:
+        """Say the welcome that was held back."""
+        self._welcome(self.heard("hello")[-1].get("last_seq", 0))
 
     def heard(self, kind: str) -> list[dict[str, Any]]:
         return [frame for frame in self.frames if frame["type"] == kind]
@@ -174,7 +179,8 @@ class Platform:
         match frame["type"]:
             case "hello":
                 self.socket = socket
-                self._welcome(frame.get("last_seq", 0))
+                if self.greets:
+                    self._welcome(frame.get("last_seq", 0))
             case "message" if self.acknowledges:
                 self._store(frame)
             case "ping":

@@ -41,9 +41,11 @@ function citing(node, { citations }, say) {
 }
 
 /** The row under an answer, and the passages as they read when it was given. */
-function tools(node, { citations, abstained, request: id, message }, chat) {
+function tools(node, { citations, abstained, request: id, hasCard, message }, chat) {
   const { say } = chat;
   const n = citations.length;
+  const isJudged = !abstained && !id && !hasCard;
+  if (!n && !isJudged) return "";
   const list = h("ol.srclist", citations.map(source));
   const toggle = h("button.srcs", { onclick: () => node.show(list.hidden ? 0 : -1) }, icon("book", "s"), say("sources", { n }), icon("down", "s"));
   node.show = (number) => {
@@ -60,7 +62,7 @@ function tools(node, { citations, abstained, request: id, message }, chat) {
     });
     return pressed;
   };
-  return [h("div.tools", n > 0 && toggle, h("span.gap"), !abstained && !id && [judge("good", "", 5), judge("bad", ".down", 1)]), list];
+  return [h("div.tools", n > 0 && toggle, h("span.gap"), isJudged && [judge("good", "", 5), judge("bad", ".down", 1)]), list];
 }
 
 function source({ title, url, quote }, index) {

@@ -15,8 +15,11 @@ export function card(node, item, chat) {
   const [colour, sign] = TAGS[state] || ["", "close"];
   const body = BODIES[state] || folded;
   const id = `sb-${key}`;
+  node.hidden = Boolean(item.isSaid);
   node.className = body === folded ? "act folded" : "act";
-  for (const [name, value] of Object.entries({ role: "group", "aria-labelledby": id, tabindex: "-1" })) set(node, name, value);
+  node.role = "group";
+  node.tabIndex = -1;
+  set(node, "aria-labelledby", id);
   node.replaceChildren(
     h("div.act-h", icon("card"), h("b", { id }, title), !/proposed|queued/.test(state) && h(`span.tag${colour}`, icon(sign, "s"), chat.say(state))),
     h("div", reason && h("p.act-t", reason.text), body(item, chat), problem && h("p.act-t.problem", icon("alert", "s"), problem)),

@@ -74,7 +74,7 @@ export class Chat {
   /** Say something as the customer; resolves with the message's client id. */
   async send(text, { silent } = {}) {
     const said = String(text).trim();
-    if (!said) throw new TypeError("send takes a text.");
+    if (!said || said.length > this.longest) throw new RangeError(`send takes 1 to ${this.longest} characters.`);
     if (!silent) this.open({ isQuiet: true });
     if (this.log.isEnded) this.newConversation();
     this.page();
@@ -255,6 +255,11 @@ export class Chat {
     return this.element.option("channel");
   }
 
+  /** How many characters a message may have. */
+  get longest() {
+    return this.config.limits?.message_characters || 4000;
+  }
+
   /** What stays of this customer when a conversation is left. */
   get own() {
     const { visitor, sub } = this.session.kept;
@@ -287,6 +292,7 @@ export class Chat {
     const { connection, element, view } = this;
     connection.stop();
     connection.seq = this.unread = 0;
+    connection.kept = [];
     this.newsAfter = undefined;
     this.log.clear();
     view.rebuild([]);

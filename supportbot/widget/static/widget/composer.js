@@ -50,9 +50,9 @@ export class Composer {
 
   #send() {
     const text = this.input.value.trim();
-    if (!text) return;
-    this.text = "";
-    this.chat.send(text);
+    const n = this.chat.longest;
+    if (text.length > n) this.refuse(this.chat.say("tooLong", { n }));
+    else if (text) this.chat.send(text, (this.text = ""));
   }
 
   /** With a next question typed, the button sends it; else it stops what is being written. */

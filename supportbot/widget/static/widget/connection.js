@@ -42,13 +42,6 @@ export class Connection {
     this.#to("idle");
   }
 
-  /** Go on with another conversation, from its first event. */
-  restart() {
-    this.stop();
-    this.seq = 0;
-    this.start();
-  }
-
   /** Send a frame; false if there is no line, and nothing was sent. */
   send(frame) {
     if (this.state !== "open") return false;
@@ -64,7 +57,7 @@ export class Connection {
   /** Somebody is at the chat, or the network is back: do not wait out the rest of the pause. */
   #nudged() {
     if (!this.isWanted || document.hidden) return;
-    if (this.state === "open") this.#ping();
+    if (this.state === "open") navigator.onLine ? this.#ping() : this.#ended();
     else if (this.state === "waiting" || this.state === "offline") this.connect();
   }
 

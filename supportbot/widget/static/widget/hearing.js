@@ -2,7 +2,6 @@
 
 import { renewed } from "./admission.js";
 import { spoken } from "./cards.js";
-import { firstName } from "./items.js";
 import { plain } from "./markdown.js";
 import { markText } from "./people.js";
 import { look, show } from "./showing.js";
@@ -35,7 +34,7 @@ const HEARERS = {
   typing(chat, { who }) {
     const { view, log } = chat;
     clearTimeout(chat.typingTimer);
-    if (log.mode === "person") view.drawTyping(firstName(who, chat));
+    if (log.mode === "person") view.drawTyping(who);
     chat.typingTimer = setTimeout(() => (view.typing.hidden = true), TYPING_SHOWN_MS);
   },
   reset({ log, view }) {

@@ -18,7 +18,7 @@ function me(node, item, chat) {
   const isFailed = item.state === "failed";
   const state = item.state === "sent" ? say(item.readAt ? "read" : "sent", { time: words.time(item.readAt || item.at) }) : isFailed ? `${say("notSent")} ${item.reason} ` : say(item.state);
   const again = isFailed && h("button.link", { onclick: () => chat.post(item) }, say("tryAgain"));
-  node.className = isFailed ? "m me failed" : "m me";
+  node.className = isFailed ? "m me bad" : "m me";
   node.replaceChildren(h("p", { dir: "auto" }, item.text), h("span.meta", isFailed && icon("alert", "s"), state, again));
 }
 

@@ -97,15 +97,18 @@ export class Log {
     }
     if (this.writing === message) this.writing = null;
     this.put(message, { citations: [], ...entry, kind: "bot", isOver: true, isFailed: step === "failed" });
+    // An answer that says why something is refused says all that the card would.
+    for (const { key, state, reason } of this.of("card")) if (state === "refused" && entry.text?.includes(reason.text)) this.put(key, { isSaid: true });
   }
 
   #card({ title, reason, ...entry }, state) {
     const { times, title: first = title } = this.items.get(entry.request) || {};
+    this.more(this.writing, { hasCard: true });
     const isOver = !/proposed|awaiting|queued|unknown/.test(state);
     this.put(entry.request, { ...entry, reason, title: first, kind: "card", state, isOver, times: { ...times, [state]: entry.at }, deciding: "", problem: "" });
   }
 
-  #handoff({ ticket, agent, outcome, ...entry }, step) {
+  #handoff({ ticket, agent, outcome, by, ...entry }, step) {
     if (step === "requested") {
       Object.assign(this, { mode: "waiting", agent: "" });
       this.put(ticket, { ...entry, kind: "wait", isOver: false });
@@ -117,12 +120,13 @@ export class Log {
     // The assistant is silent once a person is there: what it had not finished stays as it is.
     if (step === "joined") this.more(this.writing, { citations: [], isOver: true, isCut: true });
     if (step === "joined") this.writing = null;
-    this.put(entry.at, { ...entry, kind: "mark", step: outcome || step, name });
+    // Whoever ended the chat themselves is told so by the message that follows.
+    if (outcome !== "resolved" || !by) this.put(entry.at, { ...entry, kind: "mark", step: outcome || step, name });
     if (outcome === "resolved") this.#rating(entry);
   }
 
-  /** Ask once how it was, at the end. */
+  /** Ask once how it was, below what was said last. */
   #rating({ seq, at }) {
-    this.put("rate", { seq, at, kind: "rate" });
+    this.put("rate", { at, kind: "rate" }).seq = seq + 0.5;
   }
 }

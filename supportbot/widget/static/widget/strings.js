@@ -107,6 +107,7 @@ export const WORDS = {
   eraseText: ["All your chats here are deleted, for you and for our team.", "Alle Ihre Chats hier werden gelöscht, für Sie und für unser Team."],
   erased: ["Your chats are deleted.", "Ihre Chats sind gelöscht."],
   endText: ["The chat ends for both sides.", "Der Chat endet für beide Seiten."],
+  tooLong: ["At most {n} characters fit. Send it in parts.", "Es passen höchstens {n} Zeichen. Senden Sie es in Teilen."],
   noFiles: ["Files cannot be sent here yet. Describe what they show.", "Dateien gehen hier noch nicht. Beschreiben Sie, was sie zeigen."],
   too_fast: ["You are writing very fast. Wait a moment.", "Sie schreiben sehr schnell. Bitte warten."],
   expired_card: ["The time is over. Nothing was done.", "Die Zeit ist vorbei. Es wurde nichts getan."],

@@ -5,7 +5,7 @@
 
 import { Composer } from "./composer.js";
 import { btn, h, icon, iconBtn, set } from "./dom.js";
-import { drawItem, face } from "./items.js";
+import { drawItem, face, firstName } from "./items.js";
 import { Speech } from "./speech.js";
 
 const EDGE = 16;
@@ -21,7 +21,7 @@ export class View {
     this.composer = new Composer(chat);
     this.typing = h("div.m.human", { hidden: true });
     this.spacer = h("div");
-    const hide = () => (this.more.hidden ||= this.#below() < NEAR);
+    const hide = () => (this.more.hidden ||= this.#isAtEnd);
     this.list = h("div.w-log", { part: "log", role: "group", tabindex: "0", onscroll: hide }, this.typing, this.spacer);
     this.more = h("button.btn.sm.more", { hidden: true, onclick: () => this.toEnd() });
     this.fine = h("p.w-fine");
@@ -45,9 +45,14 @@ export class View {
 
   flush() {
     this.frame = 0;
-    for (const item of this.stale) this.#draw(item);
+    const isAtEnd = this.#isAtEnd;
+    const fresh = [...this.stale].filter((item) => this.#draw(item));
     this.stale.clear();
     this.#settle();
+    const last = this.typing.previousSibling;
+    // What is new is shown to who reads at the end; a card, which asks something, to everybody. Whole, so far as it fits:
+    // what its answer still adds above does not push its buttons out.
+    if (fresh.some(({ kind }) => kind === "card") || (isAtEnd && (fresh.length || last?.role))) this.#reveal(last.offsetTop - EDGE);
   }
 
   /** Draw everything anew: another conversation, or another language. */
@@ -60,20 +65,28 @@ export class View {
     this.toEnd();
   }
 
-  /** Bring a new question to the top of the view. */
+  /** Bring a new question to the top of the view, so that the answer has room below; people write line by line. */
   follow({ key }) {
     this.flush();
+    if (this.chat.log.mode !== "assistant") return this.toEnd();
     this.question = this.nodes.get(key);
     this.#settle();
     this.list.scrollTop = this.question.offsetTop - EDGE;
+    return undefined;
   }
 
   toEnd() {
-    this.list.scrollTop += this.#below() + EDGE;
+    this.#reveal(Infinity);
   }
 
+  /** Scroll down to the end of what was said, but not beyond `top`; never up. */
+  #reveal(top) {
+    const { list } = this;
+    list.scrollTop = Math.max(list.scrollTop, Math.min(this.spacer.offsetTop + EDGE - list.clientHeight, top));
+  }
+
+  /** Bring the item's node up to date; true if it is a new one. */
   #draw(item) {
-    const isAtEnd = this.#below() < NEAR;
     const known = this.nodes.get(item.key);
     const node = known || h("div");
     this.nodes.set(item.key, node);
@@ -82,19 +95,19 @@ export class View {
     node.seq = item.seq;
     const next = [...this.list.children].find((other) => other !== node && other.seq > item.seq) || this.typing;
     if (node.nextSibling !== next) next.before(node);
-    if (item.kind === "card" || (!known && isAtEnd)) node.scrollIntoView({ block: "nearest" });
+    return !known;
   }
 
   /** Keep room below the last question, so that its answer has where to grow. */
   #settle() {
     const room = this.question ? this.list.clientHeight - this.spacer.offsetTop + this.question.offsetTop - 2 * EDGE : 0;
     this.spacer.style.blockSize = `${Math.max(0, room)}px`;
-    this.more.hidden &&= !this.chat.log.writing || this.#below() < NEAR;
+    this.more.hidden &&= !this.chat.log.writing || this.#isAtEnd;
   }
 
-  /** How far the end of what was said lies below the view. */
-  #below() {
-    return this.spacer.offsetTop - this.list.scrollTop - this.list.clientHeight;
+  /** Whether the end of what was said is in view. */
+  get #isAtEnd() {
+    return this.spacer.offsetTop - this.list.scrollTop - this.list.clientHeight < NEAR;
   }
 
   #key(event) {
@@ -141,9 +154,12 @@ export class View {
   }
 
   /** Three dots, for people only. */
-  drawTyping(name) {
-    this.typing.hidden = !name;
-    this.typing.replaceChildren(face(name, ".sm"), h("div.dots", { role: "img", "aria-label": this.chat.say("typing", { name }) }, h("i"), h("i"), h("i")));
+  drawTyping(who) {
+    const isAtEnd = this.#isAtEnd;
+    const { say } = this.chat;
+    this.typing.hidden = false;
+    this.typing.replaceChildren(face(who, ".sm"), h("div.dots", { role: "img", "aria-label": say("typing", { name: firstName(who, { say }) }) }, h("i"), h("i"), h("i")));
+    if (isAtEnd) this.toEnd();
   }
 
   /** A line of what waits, beside the launcher: of whom, and what. */

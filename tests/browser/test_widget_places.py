@@ -1,0 +1,172 @@
+"""What stands where in the chat: cards in full view, a person's lines one below the other, each thing said once."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.browser.conftest import check_for_everybody
+from tests.browser.shoppage import SOURCES, Platform, message_id, open_chat, visit, write
+
+pytestmark = pytest.mark.browser
+Shop = tuple[Page, Platform]
+PHONE = {"width": 390, "height": 844}
+
+
+@pytest.fixture
+def chat(browser: Browser) -> Iterator[Shop]:
+    with visit(browser, viewport={"width": 1280, "height": 800}) as (page, platform):
+        open_chat(page)
+        yield page, platform
+
+
+def is_whole(node: Locator) -> bool:
+    """Say whether all of a node lies inside the log's view."""
+    seen: bool = node.evaluate(
+        """(node) => {
+          const [own, view] = [node, node.closest(".w-log")].map((one) => one.getBoundingClientRect());
+          return own.top >= view.top && own.bottom <= view.bottom;
+        }"""
+    )
+    return seen
+
+
+@pytest.mark.parametrize("size", [{"width": 1280, "height": 800}, PHONE])
+def test_a_card_is_seen_whole_whatever_its_answer_adds_above(browser: Browser, size: dict[str, int]) -> None:
+    with visit(browser, viewport=size) as (page, platform):
+        open_chat(page)
+        write(page, "The base layer came with an open seam. I would like my money back for it, please, to my card.")
+        answer = platform.starts(1)
+        request = platform.proposes()
+        card = page.get_by_role("group", name="Refund €69.00")
+        expect(card).to_be_visible()
+        text = "I am sorry about that.\n\n" + "You need not send it back. " * 6 + "[1]"
+        platform.ends(answer, text, citations=SOURCES)
+        expect(page.get_by_role("button", name="2 sources")).to_be_attached()
+        assert is_whole(card)
+        expect(card.get_by_role("button", name="Not now")).to_be_in_viewport(ratio=1)
+        platform.step("awaiting_approval", request)
+        expect(card).to_contain_text("A colleague checks it")
+        assert is_whole(card)
+
+
+def test_a_card_shows_itself_to_who_reads_further_up_and_nothing_else_does(chat: Shop) -> None:
+    page, platform = chat
+    for number in range(1, 8):
+        platform.ends(message_id(number), f"Answer {number}. " * 20)
+    log = page.locator(".w-log")
+    expect(log).to_contain_text("Answer 7.")
+    log.evaluate("log => { log.scrollTop = 100 }")
+    platform.ends(message_id(8), "Another answer.")
+    expect(log).to_contain_text("Another answer.")
+    assert log.evaluate("log => log.scrollTop") == 100
+    platform.proposes()
+    expect(page.get_by_role("button", name="Refund €69.00")).to_be_in_viewport()
+
+
+def test_the_page_around_never_moves(browser: Browser) -> None:
+    inline = '<div id="far"></div><support-bot channel="pk_test"></support-bot><div id="below"></div>'
+    with visit(browser, body=inline, viewport={"width": 800, "height": 500}) as (page, platform):
+        page.evaluate("[far, below].forEach(({ style }) => (style.blockSize = '1500px')); scrollTo(0, 0)")
+        expect(page.get_by_role("textbox", name="Message")).to_be_attached()
+        platform.proposes()
+        expect(page.get_by_role("group", name="Refund €69.00")).to_be_attached()
+        assert page.evaluate("scrollY") == 0
+
+
+def test_a_proposal_is_not_judged_by_thumbs(chat: Shop) -> None:
+    page, platform = chat
+    answer = platform.starts(1)
+    platform.proposes()
+    platform.ends(answer, "Please check the card.")
+    expect(page.get_by_role("dialog")).to_contain_text("Please check the card.")
+    expect(page.get_by_role("button", name="Good answer")).to_have_count(0)
+    platform.ends(message_id(2), "You have 60 days.")
+    expect(page.get_by_role("button", name="Good answer")).to_have_count(1)
+
+
+def test_a_refusal_is_told_once(chat: Shop) -> None:
+    page, platform = chat
+    reason = {"code": "already_shipped", "text": "Order WF-20431 has left the warehouse."}
+    answer = platform.starts(1)
+    platform.step("refused", message_id(501), title="Change the address", reason=reason)
+    expect(page.get_by_role("group", name="Change the address")).to_contain_text(reason["text"])
+    platform.ends(answer, f"{reason['text']} Would a person help?", offers_human=True)
+    log = page.locator(".w-log")
+    expect(log).to_contain_text("Would a person help?")
+    expect(log.get_by_text(reason["text"]).filter(visible=True)).to_have_count(1)
+    expect(page.get_by_role("button", name="Ask a person")).to_have_count(1)
+    other = platform.starts(2)
+    platform.step("refused", message_id(502), title="Refund €9.00", reason={"code": "x", "text": "Too late."})
+    platform.ends(other, "I am afraid that cannot be done.")
+    expect(page.get_by_role("group", name="Refund €9.00")).to_contain_text("Too late.")
+
+
+def test_lines_to_a_person_follow_each_other_and_their_typing_is_seen(chat: Shop) -> None:
+    page, platform = chat
+    ticket = message_id(700)
+    platform.event("handoff.requested", {"ticket": ticket, "reason": "customer_asked", "place": 1})
+    platform.event("handoff.joined", {"ticket": ticket, "agent": "Ines Kowalski"})
+    for number in range(8):
+        line = {"message": message_id(800 + number), "source": "agent", "author": "Ines Kowalski"}
+        platform.event("message", {**line, "text": f"Line {number}. " * 12})
+    write(page, "Thank you!")
+    thanks = page.locator(".w-log").get_by_text("Thank you!")
+    expect(thanks).to_be_in_viewport()
+    before = page.locator(".w-log").get_by_text("Line 7.")
+    expect(before).to_be_in_viewport()  # what it answers stays in view
+    platform.say({"type": "typing", "who": "Ines Kowalski"})
+    dots = page.get_by_role("img", name="Ines is typing")
+    expect(dots).to_be_in_viewport(ratio=1)
+    expect(page.locator(".m.human", has=dots)).to_contain_text("IK")
+
+
+def test_who_ended_the_chat_is_told_truly(chat: Shop) -> None:
+    page, platform = chat
+    ticket = message_id(700)
+    platform.event("handoff.requested", {"ticket": ticket, "reason": "customer_asked", "place": 1})
+    platform.event("handoff.joined", {"ticket": ticket, "agent": "Ines Kowalski"})
+    platform.event("handoff.ended", {"ticket": ticket, "outcome": "resolved", "by": "customer"})
+    bye = "You have ended this conversation."
+    platform.event("message", {"message": message_id(5), "source": "system", "text": bye, "ends": True})
+    log = page.locator(".w-log")
+    expect(log).to_contain_text(bye)
+    expect(log).not_to_contain_text("Ines closed")
+    text = log.inner_text()
+    assert text.index(bye) < text.index("Did we solve it?")
+    check_for_everybody(page)
+
+
+def test_what_is_too_long_is_kept_and_told(chat: Shop) -> None:
+    page, platform = chat
+    field = page.get_by_role("textbox", name="Message")
+    write(page, "x" * 100_000)
+    expect(field).to_have_accessible_description("At most 4000 characters fit. Send it in parts.")
+    expect(field).to_have_value("x" * 100_000)
+    check_for_everybody(page)
+    page.set_viewport_size({"width": 1280, "height": 800})
+    too_long = "SupportBot.send('y'.repeat(4001)).then(() => '', (error) => error.name)"
+    assert page.evaluate(too_long) == "RangeError"
+    assert platform.heard("message") == []
+    write(page, "x" * 4000)
+    expect(page.locator(".w-log")).to_contain_text("Sent")
+    assert len(platform.heard("message")) == 1
+
+
+def test_what_is_written_before_the_chat_is_greeted_is_sent_once_and_stands_above_its_answer(browser: Browser) -> None:
+    with visit(browser, platform=Platform(greets=False)) as (page, platform):
+        platform.ends(message_id(1), "Earlier.")
+        open_chat(page)
+        write(page, "First")
+        expect(page.get_by_role("dialog")).to_contain_text("Waiting")
+        page.evaluate("1")
+        assert platform.heard("message") == []
+        platform.greet()
+        expect(page.get_by_role("dialog")).to_contain_text("Sent")
+        platform.ends(message_id(2), "An answer.")
+        write(page, "Second")
+        platform.ends(message_id(3), "Another answer.")
+        expect(page.get_by_role("dialog")).to_contain_text("Another answer.")
+        said = page.locator(".me > p, .bot .text").all_inner_texts()
+        assert said == ["Earlier.", "First", "An answer.", "Second", "Another answer."]
+        assert [frame["text"] for frame in platform.heard("message")] == ["First", "Second"]
