@@ -17,7 +17,7 @@ from kb.search import Passage
 from supportbot.assistant.guardrails.disguise import undisguised
 from supportbot.assistant.guardrails.quantities import quantities_in
 from supportbot.assistant.sentences import goes_on
-from supportbot.chat.turns import CitedSpan
+from supportbot.chat.answers import CitedSpan
 from supportbot.llm.extractive.words import STOP_WORDS, stem
 
 _WORD: Final = re.compile(r"[^\W_]+")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from supportbot.assistant.calls import ToolResult
-from supportbot.chat.turns import Answer
+from supportbot.chat.answers import Answer
 
 
 def closed(said: Answer, results: Sequence[ToolResult], looked_up: Sequence[str]) -> Answer:

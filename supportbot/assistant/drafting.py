@@ -32,7 +32,7 @@ from supportbot.assistant.sentences import (
     without_markers,
 )
 from supportbot.assistant.texts import say
-from supportbot.chat.turns import Answer, CitedSpan
+from supportbot.chat.answers import Answer, CitedSpan
 from supportbot.llm.wishes.phrases import asks_back
 
 MAX_ANSWER_CHARACTERS: Final = 8_000

@@ -30,10 +30,11 @@ from supportbot.assistant.texts import say
 from supportbot.assistant.tools import Tools, end_of_steps
 from supportbot.assistant.voice import Voice
 from supportbot.asyncdb import db, outside
+from supportbot.chat.answers import Answer
 from supportbot.chat.errors import LeaseLost
 from supportbot.chat.signals import Signal, StopRequested, TurnsSuperseded, Watched
 from supportbot.chat.stream import switchboard
-from supportbot.chat.turns import Answer, Claim, extend_lease, fail_turn, finish_turn, restart_attempt
+from supportbot.chat.turns import Claim, extend_lease, fail_turn, finish_turn, restart_attempt
 from supportbot.llm import gateway
 from supportbot.llm.errors import LlmError
 from supportbot.llm.types import (

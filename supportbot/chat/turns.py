@@ -15,9 +15,10 @@ from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
 from supportbot.accounts.scope import across_workspaces, current_workspace_id, workspace_scope
+from supportbot.chat.answers import Answer, final_payload, store_message
 from supportbot.chat.errors import LeaseLost, NothingToRetry
 from supportbot.chat.log import append_event, lock_conversation, tell_after_commit, touch
-from supportbot.chat.models import Citation, Conversation, Message, Source, Turn
+from supportbot.chat.models import Conversation, Turn
 from supportbot.chat.signals import StopRequested, TurnsSuperseded, TurnWaiting
 from supportbot.errors import NotFound
 
@@ -40,44 +41,6 @@ class Claim:
     runner: str
     from_seq: int
     through_seq: int
-
-
-@dataclass(frozen=True, slots=True)
-class CitedSpan:
-    """A place in a revision that an answer rests on; characters of its body."""
-
-    article_id: UUID
-    external_id: str
-    title: str
-    url: str
-    revision: int
-    start: int
-    end: int
-    quote: str
-
-    def as_payload(self) -> dict[str, Any]:
-        return {
-            "article": str(self.article_id),
-            "external_id": self.external_id,
-            "title": self.title,
-            "url": self.url,
-            "revision": self.revision,
-            "start": self.start,
-            "end": self.end,
-            "quote": self.quote,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a turn ends with."""
-
-    text: str
-    citations: tuple[CitedSpan, ...]
-    by: str  # model or builtin
-    is_abstention: bool = False
-    offers_human: bool = False
-    is_stopped: bool = False
 
 
 def start_turn(conversation: Conversation, *, kind: str = Turn.Kind.REPLY) -> None:
@@ -202,19 +165,9 @@ def finish_turn(claim: Claim, answer: Answer) -> int:
     state = Turn.State.STOPPED if answer.is_stopped else Turn.State.DONE
     if not _held(claim).update(state=state, finished_at=Now(), partial_text=""):
         raise LeaseLost()
-    event = append_event(conversation, "assistant.final", _final_payload(claim.message_id, answer))
+    event = append_event(conversation, "assistant.final", final_payload(claim.message_id, answer))
     mark_answered(conversation, claim.through_seq)
-    message = Message.objects.create(
-        id=claim.message_id,
-        conversation=conversation,
-        seq=event.seq,
-        source=Source.ASSISTANT,
-        text=answer.text,
-        by=answer.by,
-        is_abstention=answer.is_abstention,
-    )
-    if answer.citations:
-        Citation.objects.bulk_create(_citation_rows(message, answer))
+    store_message(conversation, claim.message_id, event.seq, answer)
     _ring_for_next(conversation)
     return event.seq
 
@@ -231,36 +184,6 @@ def _ring_for_next(conversation: Conversation) -> None:
         tell_after_commit(conversation.pk, TurnWaiting())
 
 
-def _citation_rows(message: Message, answer: Answer) -> list[Citation]:
-    return [
-        Citation(
-            message=message,
-            position=position,
-            article_id=span.article_id,
-            external_id=span.external_id,
-            title=span.title,
-            url=span.url,
-            revision=span.revision,
-            start=span.start,
-            end=span.end,
-            quote=span.quote,
-        )
-        for position, span in enumerate(answer.citations, start=1)
-    ]
-
-
-def _final_payload(message_id: UUID, answer: Answer) -> dict[str, Any]:
-    payload = {
-        "message": str(message_id),
-        "text": answer.text,
-        "citations": [span.as_payload() for span in answer.citations],
-        "abstained": answer.is_abstention,
-        "offers_human": answer.offers_human,
-        "by": answer.by,
-    }
-    return payload | ({"stopped": True} if answer.is_stopped else {})
-
-
 def explain(conversation: Conversation, text: str, *, request: UUID) -> None:
     """Let the assistant say unasked, whole and at once, what became of a request; the conversation is locked.
 
@@ -275,16 +198,10 @@ def explain(conversation: Conversation, text: str, *, request: UUID) -> None:
         started_at=Now(),
         finished_at=Now(),
     )
-    payload = {**_final_payload(turn.message_id, Answer(text, (), "builtin")), "request": str(request)}
+    answer = Answer(text, (), by="builtin")
+    payload = {**final_payload(turn.message_id, answer), "request": str(request)}
     event = append_event(conversation, "assistant.final", payload)
-    Message.objects.create(
-        id=turn.message_id,
-        conversation=conversation,
-        seq=event.seq,
-        source=Source.ASSISTANT,
-        text=text,
-        by="builtin",
-    )
+    store_message(conversation, turn.message_id, event.seq, answer)
 
 
 def check_held(claim: Claim) -> None:
@@ -339,7 +256,7 @@ def _end_stopped(conversation: Conversation, turn: Turn, *, through_seq: int) ->
         through_seq=through_seq,
     )
     stopped = Answer(text=turn.partial_text, citations=(), by="builtin", is_stopped=True)
-    append_event(conversation, "assistant.final", _final_payload(turn.message_id, stopped))
+    append_event(conversation, "assistant.final", final_payload(turn.message_id, stopped))
     mark_answered(conversation, through_seq)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from kb.search import Passage
 from supportbot.assistant.drafting import Draft
-from supportbot.chat.turns import Answer
+from supportbot.chat.answers import Answer
 
 BODY = (
     "## Returns\n\nYou can return unused items within **60 days** of delivery. "

@@ -7,7 +7,7 @@ from supportbot.assistant.drafting import Draft
 from supportbot.assistant.guardrails.disguise import shown_text, undisguised
 from supportbot.assistant.guardrails.links import links_in
 from supportbot.assistant.guardrails.quantities import Quantity, quantities_in
-from supportbot.chat.turns import Answer
+from supportbot.chat.answers import Answer
 
 from .test_drafting import passage
 

@@ -13,7 +13,7 @@ import pytest
 
 from supportbot.assistant.drafting import Draft
 from supportbot.assistant.prompts import answer_instructions, kept_back
-from supportbot.chat.turns import Answer
+from supportbot.chat.answers import Answer
 from tests.assistant.test_drafting import passage
 from tests.attacks import checks
 from tests.attacks.corpus import Row, rows

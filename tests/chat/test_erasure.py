@@ -24,14 +24,13 @@ from supportbot.accounts.callers import CustomerCaller
 from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.services import NewChannel, create_channel, new_visitor
+from supportbot.chat.answers import Answer, CitedSpan
 from supportbot.chat.erasure import erase_conversation
 from supportbot.chat.errors import LeaseLost
 from supportbot.chat.models import Citation, Conversation, ConversationEvent, Message, Turn
 from supportbot.chat.services import add_agent_message, add_customer_message, add_note, start_conversation
 from supportbot.chat.tasks import sweep_erased
 from supportbot.chat.turns import (
-    Answer,
-    CitedSpan,
     Claim,
     check_held,
     claim_turn,

@@ -6,13 +6,13 @@ import pytest
 from django.utils.timezone import now
 
 from supportbot.accounts.models import User
+from supportbot.chat.answers import Answer
 from supportbot.chat.errors import LeaseLost, NothingToRetry
 from supportbot.chat.log import lock_conversation
 from supportbot.chat.models import Conversation, Message, Turn
 from supportbot.chat.selectors import events_after, live_turn
 from supportbot.chat.services import add_customer_message, give_back, hand_over
 from supportbot.chat.turns import (
-    Answer,
     Claim,
     claim_turn,
     extend_lease,

@@ -16,9 +16,10 @@ from kb import ports
 from kb.index import sync_articles
 from kb.services import Change, create_article, publish
 from supportbot.accounts.models import Customer, User, Workspace
+from supportbot.chat.answers import Answer, CitedSpan
 from supportbot.chat.models import Conversation, ConversationEvent
 from supportbot.chat.services import add_agent_message, add_customer_message, start_conversation
-from supportbot.chat.turns import Answer, CitedSpan, claim_turn, finish_turn
+from supportbot.chat.turns import claim_turn, finish_turn
 from supportbot.errors import InvalidInput
 from supportbot.handoff import services
 from supportbot.handoff.canned import replies_for, save_reply

@@ -11,10 +11,11 @@ from django.db import connection
 from supportbot.accounts.models import Customer, Membership, User, Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.services import add_member, create_workspace
+from supportbot.chat.answers import Answer
 from supportbot.chat.errors import LeaseLost
 from supportbot.chat.models import ConversationEvent
 from supportbot.chat.services import add_customer_message, start_conversation
-from supportbot.chat.turns import Answer, claim_turn, finish_turn
+from supportbot.chat.turns import claim_turn, finish_turn
 from supportbot.handoff import services
 from supportbot.handoff.errors import AlreadyClaimed
 from supportbot.handoff.models import Ticket

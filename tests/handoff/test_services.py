@@ -8,11 +8,12 @@ from django.utils.timezone import now
 
 from supportbot.accounts.models import Customer, Membership, User, Workspace
 from supportbot.accounts.services import add_member
+from supportbot.chat.answers import Answer
 from supportbot.chat.errors import LeaseLost, NotYours
 from supportbot.chat.models import Conversation, Turn
 from supportbot.chat.selectors import events_after
 from supportbot.chat.services import add_agent_message, add_customer_message, start_conversation
-from supportbot.chat.turns import Answer, claim_turn, extend_lease, finish_turn
+from supportbot.chat.turns import claim_turn, extend_lease, finish_turn
 from supportbot.errors import InvalidInput, NotAllowed, NotFound
 from supportbot.handoff import services
 from supportbot.handoff.errors import AlreadyClaimed, NobodyWaits, NotYourTicket, TicketEnded

@@ -9,9 +9,10 @@ from rest_framework.test import APIClient
 from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.accounts.services import NewChannel
 from supportbot.asyncdb import db
+from supportbot.chat.answers import Answer
 from supportbot.chat.models import Conversation, ConversationEvent, Turn
 from supportbot.chat.services import add_customer_message, start_conversation
-from supportbot.chat.turns import Answer, claim_turn, fail_turn, finish_turn
+from supportbot.chat.turns import claim_turn, fail_turn, finish_turn
 from supportbot.handoff import services as handoff
 from supportbot.handoff.models import Ticket
 from supportbot.ids import uuid7

@@ -9,12 +9,13 @@ import pytest
 from supportbot.accounts.models import Channel, Customer, User, Workspace
 from supportbot.accounts.services import NewChannel
 from supportbot.asyncdb import db
+from supportbot.chat.answers import Answer
 from supportbot.chat.log import append_event, lock_conversation
 from supportbot.chat.models import Conversation, ConversationEvent, Message, Turn
 from supportbot.chat.services import add_agent_message, add_note, add_system_message
 from supportbot.chat.signals import Delta, Typing
 from supportbot.chat.stream import tell
-from supportbot.chat.turns import Answer, Claim, claim_turn, extend_lease, finish_turn
+from supportbot.chat.turns import Claim, claim_turn, extend_lease, finish_turn
 from supportbot.handoff import services as handoff
 from supportbot.widget import feed, rollcall
 from supportbot.widget.models import Rating, SocketTicket

@@ -27,7 +27,7 @@ from supportbot.accounts.models import Workspace
 from supportbot.assistant.drafting import Draft
 from supportbot.assistant.nearness import nearness_of
 from supportbot.assistant.prompts import ANSWER_VERSION, answer_instructions
-from supportbot.chat.turns import Answer
+from supportbot.chat.answers import Answer
 from supportbot.llm import gateway, loop_thread
 from supportbot.llm.extractive.language import base_language, detect
 from supportbot.llm.types import ChatMessage, ModelRequest, Source

@@ -1,0 +1,91 @@
+"""What a turn ends with: how an answer is told in the log, and kept as a message with its citations."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from supportbot.chat.models import Citation, Conversation, Message, Source
+
+
+@dataclass(frozen=True, slots=True)
+class CitedSpan:
+    """A place in a revision that an answer rests on; characters of its body."""
+
+    article_id: UUID
+    external_id: str
+    title: str
+    url: str
+    revision: int
+    start: int
+    end: int
+    quote: str
+
+    def as_payload(self) -> dict[str, Any]:
+        return {
+            "article": str(self.article_id),
+            "external_id": self.external_id,
+            "title": self.title,
+            "url": self.url,
+            "revision": self.revision,
+            "start": self.start,
+            "end": self.end,
+            "quote": self.quote,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a turn ends with."""
+
+    text: str
+    citations: tuple[CitedSpan, ...]
+    by: str  # model or builtin
+    is_abstention: bool = False
+    offers_human: bool = False
+    is_stopped: bool = False
+
+
+def final_payload(message_id: UUID, answer: Answer) -> dict[str, Any]:
+    """Return the payload of `assistant.final`."""
+    payload = {
+        "message": str(message_id),
+        "text": answer.text,
+        "citations": [span.as_payload() for span in answer.citations],
+        "abstained": answer.is_abstention,
+        "offers_human": answer.offers_human,
+        "by": answer.by,
+    }
+    return payload | ({"stopped": True} if answer.is_stopped else {})
+
+
+def store_message(conversation: Conversation, message_id: UUID, seq: int, answer: Answer) -> None:
+    """Keep the answer whose `assistant.final` has the number `seq`."""
+    message = Message.objects.create(
+        id=message_id,
+        conversation=conversation,
+        seq=seq,
+        source=Source.ASSISTANT,
+        text=answer.text,
+        by=answer.by,
+        is_abstention=answer.is_abstention,
+    )
+    if answer.citations:
+        Citation.objects.bulk_create(_citation_rows(message, answer))
+
+
+def _citation_rows(message: Message, answer: Answer) -> list[Citation]:
+    return [
+        Citation(
+            message=message,
+            position=position,
+            article_id=span.article_id,
+            external_id=span.external_id,
+            title=span.title,
+            url=span.url,
+            revision=span.revision,
+            start=span.start,
+            end=span.end,
+            quote=span.quote,
+        )
+        for position, span in enumerate(answer.citations, start=1)
+    ]
