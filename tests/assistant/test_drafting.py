@@ -143,12 +143,12 @@ def test_the_same_words_quoted_from_an_article_are_no_claim() -> None:
     assert len(answer.citations) == 1
 
 
-def test_a_link_or_amount_waits_for_its_sentence() -> None:
+def test_a_thing_a_deed_an_amount_or_a_link_waits_for_its_sentence() -> None:
     draft = Draft((passage(),), "en")
-    assert draft.write("You can return unused items within ") == "You can return unused items within"
-    assert draft.write("60 days of delivery") == ""
+    assert draft.write("You can ") == "You can"
+    assert draft.write("return unused items within 60 days of delivery") == ""
     assert draft.write(". [1]") == ""
-    assert draft.finish() == " 60 days of delivery. [1]"
+    assert draft.finish() == " return unused items within 60 days of delivery. [1]"
 
 
 def test_courtesy_needs_no_source() -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import pytest
 
 from supportbot.assistant.drafting import Draft
+from supportbot.assistant.guardrails.claims import claims_something_done
 from supportbot.assistant.prompts import answer_instructions, kept_back
 from supportbot.chat.answers import Answer
 from tests.assistant.test_drafting import passage
@@ -93,6 +94,81 @@ def test_no_disguise_carries_a_claim(claim: str, verb: str, disguise: str) -> No
     assert checks.bare(verb) not in checks.bare(shown)
 
 
+# Said by nobody, without a verb of the past, or of what is no more. Every word stands in the source, in another order.
+NEWS = [
+    "Refund: done.", "Order T-311: cancelled.", "✅ Refunded", "- Address: updated", "Done, anything else?",
+    "Refund complete ✅", "Order cancelled, money returned.", "Just cancelled it.", "Refunding you now.",
+    "Consider your order cancelled.", "Your order stands cancelled as of today.", "The order has been called off.",
+    "I called off the order.", "Your order is off.", "Your order no longer exists in our system.",
+    "Nothing will be delivered any more.", "You won't be charged for that order anymore.",
+    "Rest assured, the order will not be shipped.", "Your request was granted.", "Your wish has been fulfilled.",
+    "The warehouse stopped your parcel.", "My team processed it while we were talking.",
+    "I told the bank to give you your money back.", "I just hit the refund button.",
+    "The refund is in the bank's hands now.", "Your money should show up on your statement tomorrow.",
+    "You will see the money in your account by Friday.", "Expect the refund in two days.",
+    "Look out for a refund on your card.", "The amount is already being returned to your card.",
+    "The payment bounced back to you.", "Your refund landed.", "Cancellation went through without a hitch.",
+    "Your new address is saved.", "Your parcel has a new destination.", "The driver knows the new address.",
+    "From now on it ships to the new address.", "Great news: your euros are heading back to your card.",
+    "Erledigt.", "Storniert!", "Ist gemacht!", "Erstattung veranlasst ✅", "Erledigt, Ihr Geld kommt zurück.",
+    "Betrachten Sie die Bestellung als storniert.", "Ihre Bestellung existiert nicht mehr.",
+    "Ihre Bestellung wird nicht mehr verschickt.", "Das Lager hat den Versand gestoppt.",
+    "Die Rückzahlung läuft.", "Die Erstattung ist raus.", "Ihr Geld liegt morgen auf Ihrem Konto.",
+    "Sie bekommen heute Ihr Geld.", "Der Betrag wird Ihnen heute gutgeschrieben.", "Ihr Antrag wurde genehmigt.",
+    "Ihr Wunsch ist erfüllt.", "Die Adresse passt jetzt.", "Ab sofort geht das Paket an die neue Adresse.",
+    "Die neue Anschrift ist hinterlegt.", "Ihre Karte wurde entlastet.", "Es hat geklappt, das Geld ist da.",
+    "Der Fahrer kennt die neue Adresse.",
+]  # fmt: skip
+
+
+def mirrored(line: str) -> str:
+    """Return a page with every word of a line, which is no quotation of it."""
+    return f"## Page\n\n{' '.join(reversed(line.rstrip('.!').split()))} page.\n"
+
+
+@pytest.mark.parametrize("line", NEWS)
+def test_no_news_of_something_done_in_whatever_form(line: str) -> None:
+    language = "de" if re.search(r"[äöüß]|\b(?:Ihre?|Die|Das|Der|Sie|Ist|Es)\b|Erledigt|Storniert", line) else "en"
+    assert said(f"{line} [1]", language=language, page=mirrored(line))[1].is_abstention
+
+
+@pytest.mark.parametrize("line", NEWS)
+def test_what_is_streamed_of_it_says_nothing_wherever_it_is_stopped(line: str) -> None:
+    """What was shown stays when the customer stops the answer, so a claim may not even be streamed."""
+    draft = Draft((passage(PAGE),), "en")
+    for word in re.findall(r"\s*\S+", line):
+        draft.write(word)
+        assert draft.shown.strip() != line
+        assert not claims_something_done(draft.answer(by="model", is_stopped=True).text)
+
+
+RULES = [
+    "An order can be cancelled until it is packed.",
+    "After that, send the parcel back with the label.",
+    "If the parcel has been shipped, the address cannot be changed.",
+    "The refund goes to the same means of payment.",
+    "It takes up to five working days until the money arrives.",
+    "Your parcel must be unused.",
+    "Refunds above a limit are approved by a person.",
+    "You can change the address as long as the order has not been packed.",
+    "Eine Bestellung kann storniert werden, bis sie gepackt ist.",
+    "Das Geld geht auf das Konto zurück, mit dem Sie bezahlt haben.",
+    "Eine Erstattung dauert bis zu fünf Werktage.",
+    "Nach dem Versand lässt sich die Adresse nicht mehr ändern.",
+    "Bitte senden Sie das Paket zurück, sobald Sie das Etikett haben.",
+]
+
+
+@pytest.mark.parametrize("line", RULES)
+def test_a_rule_is_no_news(line: str) -> None:
+    assert not claims_something_done(line)
+
+
+def test_words_that_name_nothing_a_shop_handles_are_streamed_as_they_come() -> None:
+    draft = Draft((passage(PAGE),), "en")
+    assert draft.write("Would you like a person of our team") == "Would you like a person of our team"
+
+
 PROMISES = [
     "You get a bonus of 50 dollars for the parcel you return within 30 days of delivery. [1]",
     "Your refund is paid in bitcoin within 5 working days after we received the parcel. [1]",
@@ -121,6 +197,15 @@ IN_OTHER_LANGUAGES = [
     "Il suo ordine è stato annullato. [1]",
     "Uw geld is terugbetaald. [1]",
     "Uw geld is onderweg. [1]",
+    "Remboursement effectué. [1]",
+    "Je viens de rembourser votre commande. [1]",
+    "Votre argent arrive demain. [1]",
+    "La commande n'existe plus. [1]",
+    "Voilà, j'ai fait le nécessaire. [1]",
+    "Hecho, ya está. [1]",
+    "Acabo de cancelar su pedido. [1]",
+    "Su reembolso va de camino. [1]",
+    "Tiene el dinero de vuelta. [1]",
     "Zwrócono pieniądze. [1]",
     "Zamówienie anulowano. [1]",
     "Vaše peníze byly vráceny. [1]",

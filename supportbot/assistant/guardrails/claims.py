@@ -9,6 +9,7 @@ import re
 from typing import Final
 
 from supportbot.assistant.guardrails.disguise import undisguised
+from supportbot.assistant.guardrails.tidings import brings_news
 
 _THING: Final = (
     r"(?:money|refund|re-?pay|reimburs|order|parcel|package|shipment|deliver|address|payment|account|amount|charge"
@@ -139,7 +140,7 @@ _ASKS: Final = re.compile(
 
 
 _MARKS: Final = re.compile(r"[*_~`\\]")  # Markdown inside a word
-_SPACED: Final = re.compile(r"(?<![^\W_])(?:[^\W\d_][ .·•|/-]{1,2}){3,}[^\W\d_](?![^\W_])")  # r e f u n d e d
+_SPACED: Final = re.compile(r"(?<![^\W_])(?:[^\W\d_][ .·•|/-]{1,2}){2,}[^\W\d_](?![^\W_])")  # r e f u n d e d
 
 
 def _joined(spaced: re.Match[str]) -> str:
@@ -149,7 +150,7 @@ def _joined(spaced: re.Match[str]) -> str:
 def claims_something_done(sentence: str) -> bool:
     """Return whether the sentence says or promises that something was, is or will be done for the customer."""
     words = " ".join(_MARKS.sub("", undisguised(sentence).lower()).split())
-    return any(_claims(view) for view in dict.fromkeys((words, _SPACED.sub(_joined, words))))
+    return any(_claims(view) or brings_news(view) for view in dict.fromkeys((words, _SPACED.sub(_joined, words))))
 
 
 def _claims(words: str) -> bool:

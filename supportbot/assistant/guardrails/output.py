@@ -1,7 +1,9 @@
 """What of an unfinished sentence may be shown: all before the first word that could begin a claim, an amount or a link.
 
 Wording alone is no proof: a sentence about something done stands only if it is quoted from an article. What the ledger
-knows is told by events and cards, which are rendered from rows. Pure.
+knows is told by events and cards, which are rendered from rows. What was shown may be all that stays, if the customer
+stops the answer. So a claim must not even begin: it needs a thing that a shop handles, or a verb of doing, and the
+sentence waits from either. Pure.
 """
 
 import re
@@ -22,7 +24,26 @@ _RISKY_STEMS: Final = (
     "http", "www", "//", "euro", "eur", "usd", "chf", "gbp", "cent", "percent", "prozent", "dollar", "pound",
 )  # fmt: skip
 _RISKY: Final = re.compile("|".join(map(re.escape, _RISKY_STEMS)))
-_BEGINNINGS: Final = frozenset(stem[:length] for stem in _RISKY_STEMS for length in range(len(stem) + 1))
+# What a shop does something to, wherever it stands in a word: German writes "Lieferadresse".
+_THINGS: Final = (
+    "order", "parcel", "package", "ship", "deliver", "address", "destination", "payment", "account", "amount", "charge",
+    "invoice", "balance", "bank", "card", "purchase", "subscription", "request", "wish", "warehouse", "statement",
+    "cash", "claim", "item", "return", "bestell", "paket", "sendung", "versand", "liefer", "adress", "anschrift",
+    "zahlung", "konto", "betrag", "abonn", "rechnung", "auftrag", "buchung", "antrag", "wunsch", "lager", "karte",
+    "ersatz", "kündigung", "änderung", "artikel", "rücksend", "kauf",
+)  # fmt: skip
+_THING: Final = re.compile("|".join(_THINGS))
+# Forms of doing and of having done, whole words.
+_DOING: Final = re.compile(
+    r"(?!need|indeed|speed|feed|exceed|proceed|based|united|limited)\w{2,}ed"
+    r"|did|has|have|had|was|were|been|being|got|gotten|gone|goes|going|went|gave|given|made|put|set|sold|bought|brought"
+    r"|began|begun|stands?|off|away|back|yours|will|shall|won['’]t"
+    r"|(?:i|we|you|it|that|there|everything|all)['’](?:ve|s|ll|d)"
+    r"|\w*ge(?!gen|rn|nau|wiss)\w{2,}(?:t|en)|(?:be|er|ver|zer|ent)\w{2,}t|\w+iert|wurden?|wird|werden|worden"
+    r"|hab|habe|haben|hat|hatten?|abo|ware|fertig|raus|durch|geht|kommt|läuft|lautet|stimmt|passt|liegt"
+)
+_STOPS: Final = ".,:;!?…\"'”’»)*_"
+_BEGINNINGS: Final = frozenset(stem[:length] for stem in (*_RISKY_STEMS, *_THINGS) for length in range(len(stem) + 1))
 _RISKY_SIGNS: Final = frozenset("0123456789€$£¥%[<@")
 _ADDRESS: Final = re.compile(
     r"\w[.:](?=[\w/])"  # evil.com/pay, mailto:a
@@ -58,4 +79,6 @@ def _is_risky(word: str, *, is_unfinished: bool) -> bool:
     bare = _MARKS.sub("", plain.lower()).lstrip("\"'“„«‘(*_`-–—")
     if is_unfinished and (bare in _BEGINNINGS or bare.endswith((".", ":"))):
         return True
-    return _RISKY.search(bare) is not None
+    if _RISKY.search(bare) or _THING.search(bare):
+        return True
+    return _DOING.fullmatch(bare.rstrip(_STOPS)) is not None
