@@ -97,7 +97,8 @@ def _clean(html: str) -> SafeString:
     # Wide things scroll inside a region that the keyboard reaches; both strings can only be real tags here.
     safe = safe.replace("<table>", '<div class="scroll" tabindex="0" role="region" aria-label="Table"><table>')
     safe = safe.replace("</table>", "</table></div>").replace("<pre>", '<pre tabindex="0">')
-    return mark_safe(safe)  # cleaned above
+    # The empty corner above row names heads nothing.
+    return mark_safe(safe.replace("<th></th>", "<td></td>"))  # cleaned above
 
 
 def _demoted(tokens: Sequence[Token]) -> list[Token]:

@@ -1,10 +1,12 @@
 """What the HTTP edge shares: the content security policy, pages of results, serializers that know all their fields."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
+from django.middleware.locale import LocaleMiddleware
+from django.utils.translation import activate
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound as UnknownCursor
 from rest_framework.negotiation import DefaultContentNegotiation
@@ -25,6 +27,7 @@ POLICY = "; ".join(
         "object-src 'none'",
     ]
 )
+TEAM_PAGES: Final = ("/admin/", "/desk/")
 
 
 class ContentSecurityPolicy:
@@ -37,6 +40,16 @@ class ContentSecurityPolicy:
         response = self.get_response(request)
         response.headers.setdefault("Content-Security-Policy", POLICY)
         return response
+
+
+class SpokenLanguage(LocaleMiddleware):
+    """Django's own for what customers read; console and desk speak English, the framework's words in them too."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        if request.path_info.startswith(TEAM_PAGES):
+            activate("en")
+        else:
+            super().process_request(request)
 
 
 class NewestFirst(CursorPagination):

@@ -1,6 +1,6 @@
 """Keys of programs: shown once, ended at once, never stronger than their scopes."""
 
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django import forms
@@ -22,11 +22,23 @@ from supportbot.console.secrets import remember, remembered, show_once
 from supportbot.console.words import tag, when
 
 RIGHT = "team:write"
+ALLOWS: Final = {
+    "actions:approve": "decide about requests, as a person whom the action's rules name",
+    "actions:read": "read actions, their rules and requests",
+    "channels:write": "make and change channels",
+    "conversations:read": "read all conversations",
+    "conversations:write": "reply and write notes",
+    "customers:read": "read and export what is known of customers",
+    "kb:read": "search and read articles",
+    "kb:write": "write, publish, archive and import articles",
+    "tickets:read": "read the desk's queue",
+    "tickets:write": "take, assign, give back and resolve tickets",
+}
 
 
 class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
     scopes = forms.MultipleChoiceField(
-        choices=[(scope, scope) for scope in sorted(SCOPES)], widget=forms.CheckboxSelectMultiple
+        choices=[(scope, f"{scope}: {ALLOWS[scope]}") for scope in sorted(SCOPES)], widget=forms.CheckboxSelectMultiple
     )
     # Not as a colleague: with somebody else's name one could be the second pair of eyes on one's own request.
     acts_as_me = forms.BooleanField(
@@ -53,6 +65,7 @@ class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at r
 @admin.register(ApiKey)
 class ApiKeyAdmin(ScopedAdmin):
     one, many = "API key", "API keys"
+    none_yet = "A program that calls the API needs one."
     view_right = change_right = RIGHT
     can_add = True
     form = ApiKeyForm
@@ -80,6 +93,14 @@ class ApiKeyAdmin(ScopedAdmin):
     def made(self, key: ApiKey) -> str:
         return when(key.created_at)
 
+    @admin.display(description="Ends")
+    def ends(self, key: ApiKey) -> str:
+        return when(key.expires_at, otherwise="when it is revoked")
+
+    @admin.display(description="Revoked")
+    def revoked(self, key: ApiKey) -> str:
+        return when(key.revoked_at)
+
     @admin.display(description="Scopes")
     def granted(self, key: ApiKey) -> str:
         return ", ".join(key.scopes)
@@ -87,7 +108,7 @@ class ApiKeyAdmin(ScopedAdmin):
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is None:
             return ["name", "scopes", "acts_as_me", "expires_at"]
-        return ["name", "prefix", "acts_as", "granted", "state", "expires_at", "revoked_at", "last_used"]
+        return ["name", "prefix", "acts_as", "granted", "state", "ends", "revoked", "made", "last_used"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return [] if obj is None else self.get_fields(request, obj)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import messages
 from django.contrib.admin.options import BaseModelAdmin
+from django.core.exceptions import ValidationError
 from django.db.models import ForeignKey, Model, QuerySet
 from django.forms import ModelChoiceField
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -18,7 +19,7 @@ from supportbot.accounts.scope import current_workspace_id
 from supportbot.console.entry import staff_here
 from supportbot.console.rights import may
 from supportbot.console.words import sentence
-from supportbot.errors import NotAllowed, NotFound, SupportBotError
+from supportbot.errors import InvalidInput, NotAllowed, NotFound, SupportBotError
 
 if TYPE_CHECKING:  # generic for the type checker only
     _Base = BaseModelAdmin[Any]
@@ -71,6 +72,8 @@ class Scoped(_Base):
 class ScopedAdmin(Scoped, ModelAdmin):
     one: ClassVar[str] = ""  # what pages call a row, and the list; the model's own names unless they are jargon
     many: ClassVar[str] = ""
+    none_yet: ClassVar[str] = ""  # what an empty list says of how it fills
+    empty_value_display = "–"
     list_per_page = 50
     show_full_result_count = False
     actions: Any = None  # bulk actions are named by the class that has them
@@ -85,6 +88,13 @@ class ScopedAdmin(Scoped, ModelAdmin):
             messages.error(request, sentence(refusal))
             return HttpResponseRedirect(request.get_full_path())
         return response
+
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+        try:
+            answer: HttpResponse | None = super().response_action(request, queryset)
+        except ValidationError as error:  # a tick that is no id at all
+            raise InvalidInput("Tick rows of this list, then choose what to do with them.") from error
+        return answer
 
 
 def of_this_workspace(rows: QuerySet[Any]) -> QuerySet[Any]:

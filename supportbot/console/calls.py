@@ -7,15 +7,15 @@ from decimal import Decimal
 from typing import Any, Final
 
 from django.contrib import admin
-from django.contrib.admin import SimpleListFilter
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
+from supportbot.chat.models import Conversation
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.charts import stacked
+from supportbot.console.filters import InWords
 from supportbot.console.words import tag, when
 from supportbot.llm.budget import daily_allowance
-from supportbot.llm.models import Budget, LLMCall
+from supportbot.llm.models import Budget, LLMBody, LLMCall
 from supportbot.llm.selectors import DailyCost, daily_costs
 
 SPANS: Final = (7, 14, 30)
@@ -29,26 +29,28 @@ PURPOSES: Final = {
 }
 
 
-class OutcomeFilter(SimpleListFilter):
-    title = "outcome"
-    parameter_name = "outcome"
+class OutcomeFilter(InWords):
+    title = parameter_name = "outcome"
+    words = {str(value): str(value).capitalize() for value in LLMCall.Outcome}
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(str(value), str(value).capitalize()) for value in LLMCall.Outcome]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset.filter(outcome=self.value()) if self.value() in LLMCall.Outcome.values else queryset
+class PurposeFilter(InWords):
+    title = parameter_name = "purpose"
+    words = PURPOSES
 
 
 @admin.register(LLMCall)
 class LLMCallAdmin(ScopedAdmin):
     one, many = "model call", "Model calls"
+    none_yet = "Each answer of the assistant's writes one down, the built-in answerer's too."
     view_right = "costs:read"
+    change_form_template = "console/call.html"
     change_list_template = "console/calls.html"
     list_display = ["began", "purpose_words", "who", "prompt_version", "tokens", "money", "first", "whole", "end"]
-    list_filter = [OutcomeFilter, "purpose", "provider"]
+    list_filter = [OutcomeFilter, PurposeFilter, "provider"]
     search_fields = ["model", "conversation_id"]
     ordering = ["-id"]
+    fields = ["model"]  # the page is its own template
 
     @admin.display(description="Time", ordering="started_at")
     def began(self, call: LLMCall) -> str:
@@ -82,6 +84,32 @@ class LLMCallAdmin(ScopedAdmin):
     def end(self, call: LLMCall) -> Any:
         words = call.outcome.capitalize() + (f": {call.reason}" if call.reason else "")
         return tag(KINDS.get(call.outcome, ""), words)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        call = self.get_object(request, object_id)
+        more = {} if call is None else {"told": self._told(call), "body": LLMBody.objects.filter(call=call).first()}
+        answer: HttpResponse = super().change_view(request, object_id, form_url, {**(extra_context or {}), **more})
+        return answer
+
+    def _told(self, call: LLMCall) -> dict[str, Any]:
+        talk = call.conversation_id  # the record outlives an erased chat
+        is_there = talk is not None and Conversation.objects.filter(pk=talk).exists()
+        return {
+            "purpose": self.purpose_words(call),
+            "model": self.who(call),
+            "outcome": self.end(call),
+            "conversation": talk if is_there else None,
+            "facts": {
+                "Prompt": call.prompt_version or "none",
+                "Tokens in": f"{call.input_tokens:,}" + (f", {call.cached_tokens:,} cached" * bool(call.cached_tokens)),
+                "Tokens out": f"{call.output_tokens:,}" + " (estimated)" * call.is_estimated,
+                "Cost": self.money(call),
+                "First token": self.first(call),
+                "Whole": self.whole(call),
+            },
+        }
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         days = request.GET.get("days", "")

@@ -124,6 +124,7 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
 @admin.register(Channel)
 class ChannelAdmin(ScopedAdmin):
     one, many = "channel", "Channels"
+    none_yet = "A channel is one embedding of the chat. Make one to get the line for your pages."
     view_right = change_right = RIGHT
     can_add = True
     form = ChannelForm

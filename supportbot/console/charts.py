@@ -7,6 +7,7 @@ from decimal import Decimal
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 880, 220, 56, 24, 10
 GAP = 2.0
+RANKS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class Tick:
 class Day:
     x: float
     label: str
+    rank: int  # of four neighbours; the narrower a screen, the fewer ranks it has room for
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +56,16 @@ def stacked(days: Sequence[date], series: Mapping[str, Mapping[date, Decimal]]) 
         for bar in _stack(day, series, LEFT + place * step + step * 0.15, step * 0.7, room / float(ceiling))
     ]
     ticks = [Tick(HEIGHT - BOTTOM - room * part, _label(ceiling * Decimal(part))) for part in (0.0, 0.5, 1.0)]
-    every = max(1, len(days) // 8)
-    labels = [Day(LEFT + (place + 0.5) * step, f"{day:%-d %b}") for place, day in enumerate(days) if not place % every]
-    return Chart(tuple(bars), tuple(ticks), tuple(labels))
+    return Chart(tuple(bars), tuple(ticks), tuple(_labels(days, step)))
+
+
+def _labels(days: Sequence[date], step: float) -> list[Day]:
+    """Return what stands below the bars, counted from the last day, which is the one looked for."""
+    every, last = max(1, len(days) // 8), len(days) - 1
+    shown = [place for place in range(len(days)) if not (last - place) % every]
+    return [
+        Day(LEFT + (place + 0.5) * step, f"{days[place]:%-d %b}", (last - place) // every % RANKS) for place in shown
+    ]
 
 
 def _stack(day: date, series: Mapping[str, Mapping[date, Decimal]], x: float, width: float, scale: float) -> list[Bar]:

@@ -11,12 +11,16 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from django.db.models.functions import Left
 from django.http import HttpRequest, HttpResponse
 
-from supportbot.accounts.models import Customer
-from supportbot.chat.models import Audience, Conversation, ConversationEvent, Message, Source, Turn
+from supportbot.accounts.models import Customer, User
+from supportbot.chat.models import Conversation, Message, Source, Turn
+from supportbot.chat.selectors import events_after
+from supportbot.chat.signals import EventView
 from supportbot.console.base import ScopedAdmin
-from supportbot.console.entry import staff
+from supportbot.console.entry import person_of, staff
 from supportbot.console.rights import may
 from supportbot.console.words import tag, when
+from supportbot.handoff.models import Ticket
+from supportbot.handoff.thread import Reader, line_of, reader_of
 from supportbot.llm.models import LLMCall
 
 MOST_EVENTS: Final = 500
@@ -40,13 +44,15 @@ class Line:
     sources: list[dict[str, Any]] = field(default_factory=list)
     marks: list[str] = field(default_factory=list)
     calls: list[LLMCall] = field(default_factory=list)
+    request: str = ""  # the action request that a step is about
 
 
 @admin.register(Conversation)
 class ConversationAdmin(ScopedAdmin):
+    none_yet = "Every chat stands here from its first word on."
     view_right = "conversations:read"
     change_form_template = "console/conversation.html"
-    list_display = ["opening", "customer", "shown_mode", "locale", "last_event"]
+    list_display = ["opening", "customer", "shown_mode", "language", "last_event"]
     list_filter = ["mode", "locale"]
     list_select_related = ["customer"]
     search_fields = ["customer__name", "customer__email", "customer__external_id", "messages__text"]
@@ -67,6 +73,10 @@ class ConversationAdmin(ScopedAdmin):
     def shown_mode(self, conversation: Conversation) -> Any:
         return tag(*MODES[conversation.mode])
 
+    @admin.display(description="Language", ordering="locale")
+    def language(self, conversation: Conversation) -> str:
+        return conversation.locale
+
     @admin.display(description="Last event", ordering="last_event_at")
     def last_event(self, conversation: Conversation) -> str:
         return when(conversation.last_event_at)
@@ -85,7 +95,9 @@ def _told(request: HttpRequest, found: Conversation) -> dict[str, Any]:
     calls = list(LLMCall.objects.filter(conversation_id=found.pk).order_by("started_at"))
     return {
         "customer": Customer.objects.get(pk=found.customer_id),
-        "lines": lines_of(found, calls),
+        "lines": lines_of(found, calls, person_of(request)),
+        "ticket": Ticket.objects.filter(conversation=found).order_by("-id").first(),
+        "may_read_requests": may(staff(request), "actions:read"),
         "mode": MODES[found.mode],
         "sees_cost": sees_cost,
         "calls": calls,
@@ -95,40 +107,32 @@ def _told(request: HttpRequest, found: Conversation) -> dict[str, Any]:
     }
 
 
-def lines_of(conversation: Conversation, calls: list[LLMCall]) -> list[Line]:
-    """Return the newest events, oldest first, each answer with the calls it took."""
-    events = ConversationEvent.objects.filter(conversation=conversation).order_by("-seq")[:MOST_EVENTS]
+def lines_of(conversation: Conversation, calls: list[LLMCall], person: User) -> list[Line]:
+    """Return the newest events that tell a person something, oldest first, each answer with the calls it took."""
     turns: dict[str, UUID] = {
         str(message): pk
         for pk, message in Turn.objects.filter(conversation=conversation).values_list("pk", "message_id")
     }
-    who = str(conversation.customer)
-    return [_line(event, who, turns, calls) for event in reversed(events)]
+    reader, start = reader_of(conversation, person), max(0, conversation.last_seq - MOST_EVENTS)
+    events = events_after(conversation.pk, start, is_staff=True, limit=MOST_EVENTS)
+    lines = [_line(event, reader, turns, calls) for event in events]
+    return [line for line in lines if line is not None]
 
 
-def _line(event: ConversationEvent, customer: str, turns: dict[str, UUID], calls: list[LLMCall]) -> Line:
+def _line(event: EventView, reader: Reader, turns: dict[str, UUID], calls: list[LLMCall]) -> Line | None:
     told, seq, at = event.payload, event.seq, event.created_at
     if event.event == "message":
         source = Source(told["source"])
-        kind = "note" if event.audience == Audience.STAFF else str(source)
-        return Line(seq, at, kind, SPEAKERS.get(source) or told.get("author") or customer, told["text"])
+        kind = str(source) if event.is_public else "note"
+        return Line(seq, at, kind, SPEAKERS.get(source) or told.get("author") or reader.customer, told["text"])
     if event.event == "assistant.final":
         turn = turns.get(told["message"])
         marks = [words for key, words in _MARKS.items() if told.get(key)]
         mine = [call for call in calls if turn is not None and call.turn_id == turn]
         by = "built-in answerer" if told.get("by") == "builtin" else "model"
         return Line(seq, at, "assistant", f"AI, {by}", told["text"], told.get("citations", []), marks, mine)
-    return Line(seq, at, "step", _step(event.event), _detail(told))
+    step = line_of(event, reader)  # in the desk's words
+    return None if step is None else Line(seq, at, "step", step.text, "", request=step.request)
 
 
 _MARKS: Final = {"abstained": "Did not know", "offers_human": "Offered a person", "stopped": "Stopped"}
-
-
-def _step(name: str) -> str:
-    return name.replace(".", ": ").replace("_", " ").capitalize()
-
-
-def _detail(told: dict[str, Any]) -> str:
-    reason = told.get("reason")
-    words = reason.get("text") if isinstance(reason, dict) else reason
-    return " ".join(str(part) for part in (told.get("title"), words, told.get("outcome"), told.get("code")) if part)

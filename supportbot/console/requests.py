@@ -9,12 +9,16 @@ from django.http import HttpRequest, HttpResponse
 
 from actions import audit
 from actions.cards import face_of, reason_of
-from actions.models import ActionRequest, Attempt, AuditEntry, name_of
+from actions.models import ActionRequest, Attempt, AuditEntry
 from actions.money import Money, spoken
+from actions.policy import Verdict
 from actions.registry import all_actions
-from supportbot.accounts.models import Customer, User
-from supportbot.console.base import ScopedAdmin, of_this_workspace
+from actions.states import State
+from supportbot.accounts.models import Customer
+from supportbot.console.base import ScopedAdmin
+from supportbot.console.filters import InWords
 from supportbot.console.words import tag, when
+from supportbot.handoff.trail import STATES, name_of_actor
 
 KINDS: Final = {
     "succeeded": "ok",
@@ -27,7 +31,12 @@ KINDS: Final = {
     "queued": "info",
     "executing": "info",
 }
-DIGEST_CHARACTERS: Final = 64
+VERDICTS: Final = {
+    Verdict.REFUSE: "they refuse it",
+    Verdict.RUN: "nobody has to confirm",
+    Verdict.CONFIRM: "the customer confirms",
+    Verdict.CONFIRM_AND_APPROVE: "the customer confirms, then a person decides",
+}
 # Checking a chain reads all of it: a longer one is left to `audit_verify`.
 MOST_CHECKED: Final = 5_000
 
@@ -44,13 +53,24 @@ class Line:
     kind: str
 
 
+class StateFilter(InWords):
+    title = parameter_name = "state"
+    words = {str(state): words for state, words in STATES.items()}
+
+
+class ActionFilter(InWords):
+    title = parameter_name = "action"
+    words = {name: action.title["en"] for name, action in all_actions().items()}
+
+
 @admin.register(ActionRequest)
 class ActionRequestAdmin(ScopedAdmin):
     one, many = "request", "Requests"
+    none_yet = "What customers ask the assistant to do stands here, with every step it takes."
     view_right = "actions:read"
     change_form_template = "console/request.html"
     list_display = ["title", "order_id", "money", "shown_state", "asked"]
-    list_filter = ["state", "action"]
+    list_filter = [StateFilter, ActionFilter]
     search_fields = ["order_id", "id"]
     ordering = ["-id"]
     fields = ["order_id"]
@@ -70,7 +90,7 @@ class ActionRequestAdmin(ScopedAdmin):
 
     @admin.display(description="State", ordering="state")
     def shown_state(self, request: ActionRequest) -> Any:
-        return tag(KINDS.get(request.state, ""), request.state.replace("_", " ").capitalize())
+        return tag(KINDS.get(request.state, ""), _state(request.state))
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
@@ -86,7 +106,8 @@ def _told(found: ActionRequest) -> dict[str, Any]:
         "face": face_of(found, "en"),
         "reason": reason_of(found, "en"),
         "kind": KINDS.get(found.state, ""),
-        "state": found.state.replace("_", " ").capitalize(),
+        "state": _state(found.state),
+        "waits": found.state == State.AWAITING_APPROVAL,
         "customer": Customer.objects.filter(pk=found.customer_id).first(),
         "lines": lines_of(found),
         "attempts": Attempt.objects.filter(request=found),
@@ -97,22 +118,33 @@ def _told(found: ActionRequest) -> dict[str, Any]:
 
 def lines_of(found: ActionRequest) -> list[Line]:
     """Return what the audit holds of a request, oldest first."""
-    people = {name_of(user): user.display_name for user in of_this_workspace(User.objects.all())}
-    entries = AuditEntry.objects.filter(request_id=found.pk).order_by("seq")
-    return [_line(entry, people) for entry in entries]
+    return [_line(entry) for entry in AuditEntry.objects.filter(request_id=found.pk).order_by("seq")]
 
 
-def _line(entry: AuditEntry, people: dict[str, str]) -> Line:
+def _line(entry: AuditEntry) -> Line:
     event = entry.event.removeprefix("request.")
-    detail = ", ".join(f"{name} {_brief(value)}" for name, value in entry.payload.items() if value not in ("", None))
-    who = people.get(entry.actor) or entry.actor.split(":")[0].capitalize()
-    return Line(entry.seq, entry.at, event.replace("_", " ").capitalize(), who, detail, KINDS.get(event, ""))
+    told = [_fact(name, value) for name, value in entry.payload.items() if value not in ("", None, [])]
+    detail = "; ".join(filter(None, told))
+    return Line(entry.seq, entry.at, _state(event), name_of_actor(entry.actor), detail, KINDS.get(event, ""))
 
 
-def _brief(value: Any) -> str:
-    """Return a digest by its beginning, as people compare it; the whole one stands beside the trail."""
-    text = str(value).replace("_", " ")
-    return f"{text[:4]} {text[4:8]}" if len(text) == DIGEST_CHARACTERS else text
+def _state(event: str) -> str:
+    return STATES[State(event)] if event in State.values else event.replace("_", " ").capitalize()
+
+
+def _fact(name: str, value: Any) -> str:
+    """Return one fact of an entry in words; empty for what the page says elsewhere."""
+    match name:
+        case "action" | "before":
+            return ""
+        case "digest":  # by its beginning, as people compare it; the whole one stands beside the trail
+            return f"arguments {str(value)[:4]} {str(value)[4:8]}"
+        case "policy":
+            return f"rules version {value}"
+        case "verdict":
+            return VERDICTS[Verdict(value)]
+        case _:
+            return f"{name}: {value}".replace("_", " ")
 
 
 def _chain() -> dict[str, Any]:

@@ -16,6 +16,7 @@ from supportbot.accounts.models import User
 from supportbot.console.base import ScopedAdmin, of_this_workspace
 from supportbot.console.entry import person_of
 from supportbot.console.words import tag
+from supportbot.handoff.trail import name_of_actor
 
 AMOUNTS = {
     "max_per_order": "At most for one order",
@@ -100,11 +101,11 @@ class ActionPolicyAdmin(ScopedAdmin):
 
     @admin.display(description="A person decides above")
     def approval(self, policy: ActionPolicy) -> str:
-        return _money(policy.current, "approval_above")
+        return _money(policy.current, "approval_above", otherwise="never")
 
     @admin.display(description="In a day altogether")
     def day_limit(self, policy: ActionPolicy) -> str:
-        return _money(policy.current, "max_per_workspace_day")
+        return _money(policy.current, "max_per_workspace_day", otherwise="no limit")
 
     @admin.display(description="Version")
     def version(self, policy: ActionPolicy) -> Any:
@@ -119,7 +120,7 @@ class ActionPolicyAdmin(ScopedAdmin):
             return [(None, {"fields": ["title", "state", "approval", "day_limit", "version", "approver_names"]})]
         return [
             (None, {"fields": ["is_enabled", "is_shadow"]}),
-            ("Limits", {"fields": [*AMOUNTS, *NUMBERS], "description": "An empty field is no limit."}),
+            ("Limits", {"fields": [*AMOUNTS, *NUMBERS], "description": _about_limits(obj)}),
             ("Approval", {"fields": ["approvers"]}),
         ]
 
@@ -151,19 +152,23 @@ class ActionPolicyAdmin(ScopedAdmin):
         return answer
 
 
-def _money(version: ActionPolicyVersion | None, rule: str) -> str:
+def _about_limits(policy: ActionPolicy | None) -> str:
+    version = policy.current if policy else None
+    return f"Amounts are in {version.currency}. An empty field is no limit." if version else ""
+
+
+def _money(version: ActionPolicyVersion | None, rule: str, *, otherwise: str) -> str:
     amount = getattr(version, rule) if version else None
-    return "no limit" if amount is None or version is None else spoken(Money(amount, version.currency), "en")
+    return otherwise if amount is None or version is None else spoken(Money(amount, version.currency), "en")
 
 
 def _versions(policy: ActionPolicy) -> list[dict[str, Any]]:
     """Return the versions, newest first, each with what it changed and who did it."""
     rows = list(ActionPolicyVersion.objects.filter(policy=policy).order_by("number"))
-    people = {name_of(user): user.display_name for user in of_this_workspace(User.objects.all())}
-    told = []
-    for before, row in zip([None, *rows], rows, strict=False):
-        who = people.get(row.created_by, row.created_by.split(":")[0])
-        told.append({"row": row, "who": who, "changes": _changes(before, row)})
+    told = [
+        {"row": row, "who": name_of_actor(row.created_by), "changes": _changes(before, row)}
+        for before, row in zip([None, *rows], rows, strict=False)
+    ]
     return told[::-1]
 
 

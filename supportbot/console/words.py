@@ -1,17 +1,22 @@
 """How states, moments and refusals read on pages. A state's word says it, its colour only helps."""
 
 from datetime import datetime
+from typing import Final
 
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from supportbot.errors import SupportBotError
+from supportbot.handoff.templatetags.desk import icon
+
+ICONS: Final = {"ok": "check", "warn": "clock", "bad": "x-circle", "info": "info", "accent": "edit"}
 
 
 def tag(kind: str, words: str) -> SafeString:
     """Return the mark; `kind` is ok, warn, bad, info, accent or nothing."""
-    return format_html('<span class="tag {}">{}</span>', kind, words)
+    drawn = icon(ICONS[kind]) if kind else ""
+    return format_html('<span class="tag {}">{}{}</span>', kind, drawn, words)
 
 
 def when(moment: datetime | None, *, otherwise: str = "never") -> str:

@@ -152,6 +152,13 @@ def test_the_preview_is_what_the_help_page_shows(editor: Client, client: Client,
     assert inside.strip() in public
 
 
+def test_the_preview_of_a_very_long_text_ends_and_says_so(editor: Client) -> None:
+    body = "word " * 30_000
+    tree = read(editor.post(reverse("admin:article-preview"), {"title": "Long", "body": body}))
+    assert len(tree.css_first("article").text()) < 100_100
+    assert "The preview ends here" in tree.css_first(".notice").text()
+
+
 @pytest.mark.parametrize(("role", "status"), [("agent", 403), ("supervisor", 403), ("editor", 302), ("admin", 302)])
 def test_only_writers_write(enter: Enter, wool: Article, role: str, status: int) -> None:
     client = enter(role)

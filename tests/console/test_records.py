@@ -13,10 +13,13 @@ from selectolax.lexbor import LexborHTMLParser
 from actions.models import ActionPolicy, ActionPolicyVersion, AuditEntry
 from actions.policies import approvers_of, ensure_policies
 from supportbot.accounts.models import Customer, User, Workspace
+from supportbot.chat.log import append_event, lock_conversation
 from supportbot.chat.models import Message
 from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.console.charts import stacked
-from supportbot.llm.models import LLMCall
+from supportbot.handoff import services as handoff
+from supportbot.handoff.models import Ticket
+from supportbot.llm.models import LLMBody, LLMCall
 from tests.console.conftest import Enter, House
 
 pytestmark = pytest.mark.django_db
@@ -123,6 +126,46 @@ def test_a_conversation_is_read_with_its_calls(enter: Enter, house: House) -> No
     assert [line.text(strip=True) for line in tree.css(".l-customer .said")] == ["How do I wash a Xylograph?"]
     assert "0.0021 EUR" in tree.css_first(".kv").text()
     assert "0.0021" not in read(enter("agent").get(address)).css_first("main").text()
+
+
+def test_the_steps_of_a_conversation_are_in_the_desks_words(enter: Enter, house: House) -> None:
+    talk = house.conversation
+    handoff.request(talk.pk, reason="customer_asked", by="customer", summary="A wash.")
+    told = {"request": str(house.request.pk), "action": "refund_order", "title": "Refund €5.00"}
+    append_event(lock_conversation(talk.pk), "action.succeeded", told)
+    tree = read(enter("agent").get(f"/admin/chat/conversation/{talk.pk}/change/"))
+    assert [line.text(strip=True) for line in tree.css(".l-step .by b")] == [
+        "Handed over: asked for a person",
+        "Refund €5.00: done",
+    ]
+    links = [link.attributes["href"] for link in tree.css("main a")]
+    assert f"/admin/actions/actionrequest/{house.request.pk}/change/" in links
+    assert f"/desk/tickets/{Ticket.objects.get().pk}/" in links
+
+
+def test_a_call_is_read_in_words_with_what_was_kept(enter: Enter, house: House) -> None:
+    call = house.call
+    LLMCall.objects.filter(pk=call.pk).update(
+        conversation_id=house.conversation.pk, cost="0.0021", currency="EUR", input_tokens=2114, cached_tokens=2000
+    )
+    address = f"/admin/llm/llmcall/{call.pk}/change/"
+    supervisor = enter("supervisor")
+    told = read(supervisor.get(address)).css_first("main").text()
+    assert "Tokens in2,114, 2,000 cached" in told.replace("\n", "")
+    assert "0.0021 EUR" in told
+    assert "Not kept." in told
+    LLMBody.objects.create(call=call, request="<b>Wash?</b>", response="By hand.", expires_at=now())
+    tree = read(supervisor.get(address))
+    assert [body.text() for body in tree.css("pre.body")] == ["<b>Wash?</b>", "By hand."]
+    assert f"/admin/chat/conversation/{house.conversation.pk}/change/" in tree.css_first(".tools a").attributes["href"]
+    LLMCall.objects.filter(pk=call.pk).update(conversation_id=call.pk)  # the chat was erased, what it cost was not
+    assert read(supervisor.get(address)).css(".tools a") == []
+
+
+def test_a_small_screen_reads_each_cell_with_its_columns_name(enter: Enter, house: House) -> None:
+    rows = read(enter("admin").get("/admin/kb/article/")).css("#result_list tbody tr")
+    labels = [cell.attributes.get("data-label") for cell in rows[0].css("td")]
+    assert labels == [None, None, "State", "Language", "Readers", "Changed"]
 
 
 def test_a_customers_markup_is_text(enter: Enter, workspace: Workspace) -> None:

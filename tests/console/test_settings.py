@@ -215,6 +215,16 @@ def test_the_reset_mail_leads_here_whatever_host_was_asked(client: Client, bob: 
     assert settings.BASE_URL in letter.body
 
 
+@pytest.mark.parametrize("address", ["/admin/login/", "/admin/password_reset/", TEAM])
+def test_a_browser_of_another_language_gets_no_mixture(admin: Client, address: str) -> None:
+    browser = Client() if address != TEAM else admin
+    answer = browser.get(address, headers={"accept-language": "de"})
+    assert answer.headers["Content-Language"] == "en"
+    assert '<html lang="en"' in answer.content.decode()
+    wrong = admin.post(f"{TEAM}add/", {"role": "agent"}, headers={"accept-language": "de"})
+    assert "This field is required." in wrong.content.decode()
+
+
 def test_reset_mails_are_counted(client: Client, bob: User) -> None:
     answers = [client.post("/admin/password_reset/", {"email": "bob@example.com"}).status_code for _ in range(6)]
     assert answers == [302] * 5 + [429]

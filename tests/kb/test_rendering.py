@@ -86,6 +86,7 @@ NEEDED = {
     "3. f": '<ol start="3">',
     "> g": "<blockquote>",
     "| h |\n|---|\n| i |": "<td>i</td>",
+    "| | h |\n|---|---|\n| i | j |": "<td></td>\n<th>h</th>",  # an empty header is read out as one
     "[j](https://x.test)": '<a href="https://x.test" rel="noopener nofollow">j</a>',
     "[k](/help/k/#l)": '<a href="/help/k/#l" rel="noopener nofollow">k</a>',
     "[m](mailto:m@x.test)": 'href="mailto:m@x.test"',

@@ -38,7 +38,7 @@ class Row:
 
 def compare(old: str, new: str) -> list[Row]:
     """Return the rows of a side-by-side comparison; long unchanged stretches are folded."""
-    before, after = old.split("\n"), new.split("\n")
+    before, after = old.split("\n") if old else [], new.split("\n")
     rows: list[Row] = []
     for tag, i1, i2, j1, j2 in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
         if tag == "equal":

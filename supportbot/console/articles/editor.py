@@ -26,6 +26,8 @@ from supportbot.console.entry import needs, person_of, staff
 from supportbot.console.rights import may
 from supportbot.errors import InvalidInput, SupportBotError
 
+# Of a longer text one waits for the preview after every word; its own page shows all of it.
+MOST_PREVIEWED = 100_000
 FIELDS = ("title", "body", "collection", "audience", "locale", "category", "url", "external_id")
 
 
@@ -144,7 +146,7 @@ def _stored(article: Article) -> Typed:
     latest = article.latest_revision
     values = {
         "title": latest.title if latest else "",
-        "body": latest.body if latest else "",
+        "body": latest.body.lstrip("\n") if latest else "",  # the line after a file's front matter
         "collection": str(article.collection_id),
         "audience": article.audience,
         "locale": article.locale,
@@ -162,7 +164,9 @@ def _refused(request: HttpRequest, refusal: SupportBotError) -> Typed:
 
 
 def _rendered(title: str, body: str) -> dict[str, Any]:
-    return {"title": title.strip(), "rendered": render_article(title.strip(), body)}
+    shown = body[:MOST_PREVIEWED]
+    rendered = render_article(title.strip(), shown)
+    return {"title": title.strip(), "rendered": rendered, "is_cut": len(shown) < len(body)}
 
 
 def _page(request: HttpRequest, article: Article | None, typed: Typed) -> HttpResponse:

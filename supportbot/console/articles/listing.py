@@ -24,7 +24,7 @@ from supportbot.accounts.scope import current_workspace_id
 from supportbot.console.articles import editor, revisions
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.entry import person_of
-from supportbot.console.words import when
+from supportbot.console.words import tag, when
 
 STATES = (
     ("live", "Published", Q(state=State.LIVE)),
@@ -116,12 +116,12 @@ class ArticleAdmin(ScopedAdmin):
 
 def tags(article: Article) -> SafeString:
     """Return an article's state in words, with what waits behind it."""
-    kind = {State.LIVE: "ok", State.ARCHIVED: "", State.DRAFT: "warn"}[State(article.state)]
+    kind = {State.LIVE: "ok", State.ARCHIVED: "", State.DRAFT: "accent"}[State(article.state)]
     words = {State.LIVE: "Published", State.ARCHIVED: "Archived", State.DRAFT: "Draft"}[State(article.state)]
     shown = [(kind, words)]
     if article.is_live and article.live_revision_id != article.latest_revision_id:
         shown.append(("accent", "Draft open"))
-    return format_html_join(" ", '<span class="tag {}">{}</span>', shown)
+    return format_html_join(" ", "{}", ((tag(kind, words),) for kind, words in shown))
 
 
 def _each(request: HttpRequest, rows: Iterable[Article], do: Any, word: str) -> None:

@@ -151,6 +151,8 @@ for (const tab of tabs) {
 }
 
 if (narrow.matches) choose(tabs[0]);
+// A screen that is turned or widened shows the text where it belongs then.
+narrow.addEventListener("change", () => choose(narrow.matches ? tabs[0] : tabs[1]));
 
 function choose(chosen) {
   page.dataset.pane = chosen === tabs[0] ? "text" : "side";

@@ -1,0 +1,21 @@
+"""A list's filter over a field whose values are for programs: its choices are said in words."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from django.contrib.admin import SimpleListFilter
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+
+class InWords(SimpleListFilter):
+    """`parameter_name` is the field; a value without words filters nothing."""
+
+    words: ClassVar[Mapping[str, str]]
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return list(self.words.items())
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        value = self.value()
+        return queryset.filter(**{str(self.parameter_name): value}) if value in self.words else queryset
