@@ -88,7 +88,7 @@ class CancelOrder(WriteAction):
             "order": arguments["order_id"],
             "amount": arguments["amount"],
             "currency": arguments["currency"],
-            "reference": short(result.get("key")),
+            "reference": short(result.get("reference") or result.get("key")),
         }
 
 

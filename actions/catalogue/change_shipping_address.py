@@ -108,7 +108,11 @@ class ChangeShippingAddress(WriteAction):
 
     def receipt(self, arguments: Arguments, result: Mapping[str, Any]) -> dict[str, Any]:
         address = _one_line(arguments["address"])
-        return {"order": arguments["order_id"], "address": address, "reference": short(result.get("key"))}
+        return {
+            "order": arguments["order_id"],
+            "address": address,
+            "reference": short(result.get("reference") or result.get("key")),
+        }
 
 
 def _one_line(address: Mapping[str, str]) -> str:

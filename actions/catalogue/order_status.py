@@ -1,7 +1,11 @@
 """Where is my order? Read only: answered inside the turn, from the merchant's own state."""
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
+
+from django.utils.formats import date_format
+from django.utils.translation import override
 
 from actions.facts import Order
 from actions.money import Money, spoken
@@ -92,18 +96,30 @@ def _told(order: Order, locale: str) -> dict[str, Any]:
     }
 
 
-_DETAILS = {
+_DAYS = {
     "shipped_at": ("sent on", "verschickt am"),
     "delivered_at": ("delivered on", "zugestellt am"),
     "expected_on": ("expected on", "erwartet am"),
-    "total": ("total", "Summe"),
 }
 
 
 def _sentence(told: Mapping[str, Any], locale: str) -> str:
-    details = [f"{label(locale, *words)} {told[name]}" for name, words in _DETAILS.items() if name in told]
+    days = [
+        f"{label(locale, *words)} {_spoken_day(told[name], locale)}" for name, words in _DAYS.items() if name in told
+    ]
     order = label(locale, f"Order {told['id']}", f"Bestellung {told['id']}")
-    return f"{order}: {', '.join([told['status_text'], *details])}."
+    total = label(locale, f"total {told['total']}", f"Summe {told['total']}")
+    return f"{order}: {', '.join([told['status_text'], *days, total])}."
+
+
+def _spoken_day(iso: str, locale: str) -> str:
+    """Return a day as one says it of a parcel, whose year nobody asks for; what is no day, as the merchant wrote it."""
+    try:
+        day = date.fromisoformat(iso)
+    except ValueError:
+        return iso
+    with override(label(locale, "en", "de")):
+        return date_format(day, label(locale, "j F", "j. F"))
 
 
 ACTION = OrderStatus()

@@ -104,7 +104,6 @@ class RefundOrder(WriteAction):
         amount, order = spoken_amount(arguments, locale), arguments["order_id"]
         title = label(locale, f"Refund {amount}", f"{amount} erstatten")
         rows = [
-            Row(label(locale, "Refund", "Erstattung"), amount),
             Row(label(locale, "For", "Für"), shown.get("items", "")),
             Row(label(locale, "Order", "Bestellung"), order),
             Row(label(locale, "Reason", "Grund"), arguments["reason"]),

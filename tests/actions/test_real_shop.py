@@ -76,13 +76,17 @@ def test_a_new_address(real: ShopProcess) -> None:
     done = carry_out(customer(SAMIR), "change_shipping_address", order_id="WF-20440", address=address)
     assert done.state == State.SUCCEEDED
     assert real.order("WF-20440")["address"]["line1"] == "Neue Straße 5"
+    (change,) = real.ledger()["changes"]
+    assert done.receipt is not None and done.receipt["reference"] == change["reference"]
 
 
 def test_a_cancellation(real: ShopProcess) -> None:
     done = carry_out(customer(JONAS), "cancel_order", order_id="WF-20444", reason="Wrong size")
     assert done.state == State.SUCCEEDED
     assert real.order("WF-20444")["status"] == "cancelled"
-    assert [refund["amount"] for refund in real.ledger()["refunds"]] == [done.arguments["amount"]]
+    books = real.ledger()
+    assert [refund["amount"] for refund in books["refunds"]] == [done.arguments["amount"]]
+    assert done.receipt is not None and done.receipt["reference"] == books["changes"][0]["reference"]
 
 
 def test_orders_are_looked_up(real: ShopProcess) -> None:

@@ -354,7 +354,6 @@ def test_a_card_is_made_from_its_row(card: ActionRequest) -> None:
     payload = proposed_payload(card)
     assert (payload["title"], payload["button"]) == ("Refund €49.90", "Refund €49.90")
     assert payload["rows"] == [
-        {"label": "Refund", "value": "€49.90"},
         {"label": "For", "value": "Alder merino base layer, M"},
         {"label": "Order", "value": "A-1001"},
         {"label": "Reason", "value": "Arrived damaged"},

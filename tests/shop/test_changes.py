@@ -27,6 +27,7 @@ def test_a_parcel_that_has_not_left_goes_somewhere_else(shop: ShopProcess, order
     (change,) = shop.ledger()["changes"]
     assert (change["order"], change["kind"], change["key"]) == (order, "change_address", "k1")
     assert (change["before"], change["after"]) == (before, after)
+    assert change["reference"].startswith("CH-") and change["reference"].endswith(order[-4:])
     assert answer.json == change
 
 

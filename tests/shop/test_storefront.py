@@ -11,8 +11,8 @@ MARA, JONAS = "cus_1001", "cus_1002"
 
 
 @pytest.fixture
-def visitor(any_shop: ShopProcess) -> Visitor:
-    return Visitor(any_shop)
+def visitor(shop: ShopProcess) -> Visitor:
+    return Visitor(shop)
 
 
 def test_a_newcomer_sees_a_shop(visitor: Visitor) -> None:
@@ -62,6 +62,16 @@ def test_a_refund_shows_at_its_item(shop: ShopProcess) -> None:
     visitor.sign_in(MARA)
     assert "Merino base layer Refunded €69.00" in visitor.words
     assert "Total €258.00 Refunded €69.00" in visitor.words
+
+
+def test_a_refund_of_the_whole_order_shows_at_each_item(shop: ShopProcess) -> None:
+    whole = {"amount": "258.00", "currency": "EUR", "reason": "Damaged", "key": "k1"}
+    shop.signed_post("/merchant/v1/refunds", {"order": "WF-20418", "customer": MARA, **whole})
+    visitor = Visitor(shop)
+    visitor.sign_in(MARA)
+    assert "<s>€189.00</s>" in visitor.page and "<s>€69.00</s>" in visitor.page
+    assert "Hiking boots, leather Refunded €189.00" in visitor.words
+    assert "Everything has been refunded" in visitor.words
 
 
 def test_all_customers_have_an_orders_page(any_shop: ShopProcess) -> None:

@@ -7,6 +7,8 @@ so a key that is known has been decided, once and for good. `Refund` and `Change
 from django.db import models
 from django.db.models import F, Q
 
+from shop.reference import reference_of
+
 
 class OrderStatus(models.TextChoices):
     PAID = "paid"
@@ -152,3 +154,7 @@ class Change(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} of {self.order_id}"
+
+    @property
+    def reference(self) -> str:
+        return reference_of("CH", self.operation_id, self.order_id)

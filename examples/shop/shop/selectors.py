@@ -137,6 +137,7 @@ def refund_json(refund: Refund) -> Json:
 
 def change_json(change: Change) -> Json:
     return {
+        "reference": change.reference,
         "order": change.order_id,
         "kind": change.kind,
         "before": change.before,

@@ -5,8 +5,6 @@ side, and the primary key of `Operation` is the last word on "the same key twice
 kept under its key and answered again, so a refund that was once too high does not succeed later behind anyone's back.
 """
 
-import base64
-import hashlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import TypeVar
@@ -19,6 +17,7 @@ from shop import errors, selectors
 from shop.commands import AddressCommand, CancelCommand, Command, RefundCommand
 from shop.models import Change, Operation, Order, OrderStatus, Refund
 from shop.money import to_text
+from shop.reference import reference_of
 
 C = TypeVar("C", bound=Command)
 Json = dict[str, object]
@@ -138,20 +137,16 @@ def _mark_items(command: RefundCommand, order: Order) -> None:
 def _pay_back(order: Order, cents: int, operation: Operation, *, reason: str) -> Refund:
     order.refunded_cents += cents
     order.save(update_fields=["refunded_cents"])
+    if not order.remaining_cents:  # however it was asked for, nothing in it has not been paid back
+        order.lines.update(refunded_quantity=F("quantity"))
     return Refund.objects.create(
         operation=operation,
         order=order,
-        reference=_reference(operation.key, order),
+        reference=reference_of("RF", operation.key, order.pk),
         amount_cents=cents,
         reason=reason,
         created_at=operation.decided_at,
     )
-
-
-def _reference(key: str, order: Order) -> str:
-    """Return a short name for the receipt, such as RF-7Q2M-0418; the same key always gives the same one."""
-    short = base64.b32encode(hashlib.sha256(key.encode()).digest())[:4].decode()
-    return f"RF-{short}-{order.id[-4:]}"
 
 
 def _change_address(command: AddressCommand, order: Order, operation: Operation) -> Json:
@@ -178,7 +173,6 @@ def _cancel(command: CancelCommand, order: Order, operation: Operation) -> Json:
     paid_back = order.remaining_cents
     if paid_back:
         _pay_back(order, paid_back, operation, reason=command.reason or "Order cancelled")
-        order.lines.update(refunded_quantity=F("quantity"))
     after: Json = {"status": order.status, "paid_back": to_text(paid_back), "currency": order.currency}
     return _record_change(order, operation, before=before, after=after)
 

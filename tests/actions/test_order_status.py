@@ -1,0 +1,27 @@
+"""What is said of an order: days as people say them, in both languages."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from actions.catalogue.order_status import ACTION
+from actions.testing import FakeShop
+
+LEFT = datetime(2026, 11, 25, 9, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("locale", "expected_on", "words"),
+    [
+        ("en", "2026-11-28", "Order A-1: on its way, sent on 25 November, expected on 28 November, total €49.90."),
+        ("de", "2026-11-28", "Bestellung A-1: unterwegs, verschickt am 25. November, erwartet am 28. November, "
+                             "Summe 49,90 €."),
+        ("en", "Saturday", "Order A-1: on its way, sent on 25 November, expected on Saturday, total €49.90."),
+        ("en", "", "Order A-1: on its way, sent on 25 November, total €49.90."),
+    ],
+)  # fmt: skip
+def test_days_are_spoken(locale: str, expected_on: str, words: str) -> None:
+    order = FakeShop().add_order("A-1", "cus_alice", status="shipped", delivered_days_ago=None)
+    sent = replace(order, shipped_at=LEFT, expected_on=expected_on)
+    assert ACTION.words(ACTION.answer([sent], locale), locale).replace("\xa0", " ") == words
