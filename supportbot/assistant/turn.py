@@ -37,6 +37,7 @@ from supportbot.chat.stream import switchboard
 from supportbot.chat.turns import Claim, extend_lease, fail_turn, finish_turn, restart_attempt
 from supportbot.llm import gateway
 from supportbot.llm.errors import LlmError
+from supportbot.llm.extractive.language import base_language
 from supportbot.llm.types import (
     ChatMessage,
     Finished,
@@ -58,6 +59,8 @@ class Turn:
         self.claim = claim
         self._voice = Voice(claim)
         self._draft = Draft((), "en")
+        self._language = base_language(claim.locale)  # until the question has been read
+        self._doing = say("searching", self._language)
         self._by = "builtin"
         self._is_stopped = False
         self._is_void = False
@@ -101,14 +104,17 @@ class Turn:
             return self._draft.answer(by=self._by, is_stopped=True)
 
     async def _compose(self) -> Answer:
-        context = await db(build_context, self.claim)
-        self._begin_draft(context)
-        if self.claim.attempt > 1:
-            earlier = await db(proposed_before, self.claim, context.language)
-            if earlier:
-                return self._closed(earlier)
-        timers = self._announce_work(context)
+        timers = self._announce_work()
         try:
+            context = await db(build_context, self.claim)
+            self._language = context.language
+            self._begin_draft(context)
+            if self.claim.attempt > 1:
+                earlier = await db(proposed_before, self.claim, context.language)
+                if earlier:
+                    return self._closed(earlier)
+            if context.request.is_answerable and context.passages:
+                self._doing = say("reading", self._language, title=context.passages[0].title)
             return await self._converse(context)
         finally:
             for timer in timers:
@@ -182,16 +188,12 @@ class Turn:
         self._voice.say(self._draft.finish())
         return closed(self._draft.answer(by=self._by), results, self._told)
 
-    def _announce_work(self, context: TurnContext) -> list[asyncio.TimerHandle]:
-        """Say what is going on if the first words take their time."""
-        language = context.language
-        doing = say("searching", language)
-        if context.request.is_answerable and context.passages:
-            doing = say("reading", language, title=context.passages[0].title)
+    def _announce_work(self) -> list[asyncio.TimerHandle]:
+        """Say what is going on if the first words take their time, the search among it."""
         later = asyncio.get_running_loop().call_later
         return [
-            later(STATUS_AFTER_SECONDS, self._tell_if_silent, doing),
-            later(STILL_WORKING_AFTER_SECONDS, self._tell_if_silent, say("still_working", language)),
+            later(STATUS_AFTER_SECONDS, lambda: self._tell_if_silent(self._doing)),
+            later(STILL_WORKING_AFTER_SECONDS, lambda: self._tell_if_silent(say("still_working", self._language))),
         ]
 
     def _tell_if_silent(self, words: str) -> None:

@@ -41,6 +41,7 @@ class Claim:
     runner: str
     from_seq: int
     through_seq: int
+    locale: str  # the conversation's
 
 
 def start_turn(conversation: Conversation, *, kind: str = Turn.Kind.REPLY) -> None:
@@ -120,6 +121,7 @@ def _claim(turn: Turn, runner: str) -> Claim | None:
         runner,
         from_seq,
         through_seq,
+        conversation.locale,
     )
     append_event(conversation, "assistant.started", {"message": str(turn.message_id), "attempt": claim.attempt})
     return claim

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -9,12 +10,13 @@ from django.conf import settings
 
 from supportbot.accounts.models import User
 from supportbot.accounts.scope import workspace_scope
+from supportbot.assistant.context import TurnContext, build_context
 from supportbot.assistant.runner import carry_out
 from supportbot.assistant.turn import Turn as TurnInHand
 from supportbot.asyncdb import db
 from supportbot.chat.models import Citation, Conversation, Message
 from supportbot.chat.services import add_customer_message
-from supportbot.chat.signals import Delta, EventView, Signal, StopRequested
+from supportbot.chat.signals import Delta, EventView, Signal, Status, StopRequested
 from supportbot.chat.stream import switchboard
 from supportbot.chat.turns import Claim, claim_turn, request_stop
 from supportbot.handoff import services as handoff
@@ -291,3 +293,40 @@ async def test_a_stop_before_the_first_step_says_nothing(conversation: Conversat
         await turn.run()
     [final] = payloads(await db(log), "assistant.final")
     assert (final["text"], final["stopped"]) == ("", True)
+
+
+async def test_who_waits_is_told_what_is_going_on(
+    conversation: Conversation, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim = await db(say, conversation, "Wie lange kann ich etwas zurückgeben?")
+    search_may_end, told = threading.Event(), list[str]()
+
+    def hear(signal: Signal) -> None:
+        if isinstance(signal, Status):
+            told.append(signal.text)
+            search_may_end.set()
+
+    def slow_search(claim: Claim) -> TurnContext:
+        assert search_may_end.wait(timeout=30), "nothing was said while the search went on"
+        return build_context(claim)
+
+    await switchboard().listen(conversation.pk, hear)
+    monkeypatch.setattr("supportbot.assistant.turn.build_context", slow_search)
+    await carry_out(claim)
+    assert told == ["Looking through our help pages"]  # the conversation's language: nobody has read the question yet
+    assert len(payloads(await db(log), "assistant.final")) == 1
+
+
+async def test_a_slow_model_is_covered_by_what_it_reads(conversation: Conversation) -> None:
+    claim = await db(say, conversation, "Within how many days can I return unused items?")
+    may_speak, told = asyncio.Event(), list[str]()
+
+    def hear(signal: Signal) -> None:
+        if isinstance(signal, Status):
+            told.append(signal.text)
+            may_speak.set()
+
+    await switchboard().listen(conversation.pk, hear)
+    with answering(ScriptedModel(Says((QUOTE, " [1]"), waits_for=may_speak))):
+        await carry_out(claim)
+    assert told == ["Reading “Returns”"]
