@@ -64,6 +64,15 @@ class Reader:
         return "".join(delta.text for delta in self.deltas if delta.attempt == attempt)
 
 
+async def asked(model: ScriptedModel, *, times: int) -> None:
+    """Return when the model has been asked so often."""
+    for _ in range(3_000):
+        if len(model.requests) >= times:
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError(f"the model was asked {len(model.requests)} times")
+
+
 async def test_an_answer_is_streamed_cited_and_stored(conversation: Conversation, log: Log) -> None:
     claim = await db(say, conversation, "How long can I return something?")
     reader = await Reader()(conversation)
@@ -132,8 +141,7 @@ async def test_stop_ends_with_what_was_shown(conversation: Conversation, log: Lo
         model._steps[0] = Says(("The label is free within Germany. [1] ", "And so on"), calls=(call,))
         running = asyncio.create_task(carry_out(claim))
         await reader.has_text.wait()
-        while len(model.requests) < 2:  # noqa: ASYNC110  # the second answer is asked for, and never comes
-            await asyncio.sleep(0.01)
+        await asked(model, times=2)
         await db(stop, conversation)
         await running
 
@@ -163,6 +171,7 @@ async def test_a_takeover_silences_the_assistant(conversation: Conversation, bob
     with answering(script):
         running = asyncio.create_task(carry_out(claim))
         await reader.has_text.wait()
+        await asked(script, times=2)
         await db(take_over)
         await running
 
