@@ -12,6 +12,9 @@ from supportbot import asyncdb
 from supportbot.accounts.models import Customer, Membership, User, Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.services import add_member, create_workspace
+from tests.emptying import empty_quickly
+
+empty_quickly()
 
 
 @pytest.fixture(autouse=True)
