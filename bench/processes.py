@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -70,9 +69,3 @@ def resident_bytes(pid: int) -> int:
         line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":" in line
     )
     return int(lines["VmRSS"].split()[0]) * 1024
-
-
-def seconds_until_port(port: int, since: float) -> float:
-    """Return how long after `since` (monotonic) something listened on the port."""
-    wait_until(lambda: is_taken(port), seconds=START_SECONDS, pause=0.01)
-    return time.monotonic() - since

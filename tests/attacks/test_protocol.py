@@ -49,7 +49,6 @@ ELSEWHERE = {
     "widget_click": "tests/widget/test_hosted: the chat's own page is framed by nobody where clicks count",
     "erase_then_read": "tests of chat's erasure",
 }
-CHAT = "/ws/v1/chat/"
 
 
 @dataclass

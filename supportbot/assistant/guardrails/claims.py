@@ -47,7 +47,6 @@ _ACT: Final = (
 )
 _WE: Final = r"\b(?:i|we|our\ (?:team|bank|system|staff)|the\ (?:team|bank|system)|(?:my|a)\ colleagues?)"
 _YOURS: Final = r"\b(?:your|it|everything|all|this|that|the|this|both)\b"
-_HELP: Final = r"(?!\s+(?:to\ help|you\ (?:with|to\ a\ person)))"
 
 _ENGLISH: Final = rf"""
     {_WE}(?:'ve|\s+have|\s+has|\s+had)?{_ADVERBS}\s+{_PAST}(?=.*{_THING}|.*\b(?:it|that|this|everything|all|you)\b)
@@ -79,7 +78,6 @@ _PARTICIPLE: Final = (
     r"(?:\w*ge\w{2,}(?:t|en)|\w*(?:be|er|ver|zer|ent|über|unter)\w{2,}(?:t|en)|\w+iert|getan|\w+gesetzt|gelöscht"
     r"|gezahlt)"
 )
-_IS: Final = r"\b(?:ist|sind|wurde|wurden|war|waren|wird|werden|hat|haben|gilt)\b"
 _GERMAN: Final = rf"""
     \b(?:habe|haben|hab)\s+(?:ich|wir)\b[^.!?]{{0,80}}\b{_PARTICIPLE}\b
   | \b(?:ich|wir|unser\ team|unsere\ bank)\s+(?:habe|haben|hab|hat)\b[^.!?]{{0,80}}\b{_PARTICIPLE}\b

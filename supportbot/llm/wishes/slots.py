@@ -175,7 +175,6 @@ def _around(clause: str, wish: str) -> Iterator[str]:
 
 
 _TELLING: Final = frozenset({"ARRIVE", "MINE", "THING", "NOT", "WRONG", "DELIVER", "ANOTHER", "YET"})
-_WHY: Final = re.compile(r"^(?:because|since|weil|denn|da|as)\s+", re.IGNORECASE)
 
 
 def _is_telling(part: str) -> bool:
