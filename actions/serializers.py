@@ -9,10 +9,10 @@ from actions.cards import face_of, reason_of
 from actions.models import ActionPolicyVersion, ActionRequest
 from actions.money import plain
 from actions.selectors import Step
-from supportbot.web import ClosedSerializerMixin
+from supportbot.web import ClosedSerializerMixin, TextField
 
 
-@extend_schema_field({"type": "string", "nullable": True, "example": "12.50"})
+@extend_schema_field({"type": ["string", "null"], "example": "12.50"})
 class AmountField(serializers.Field[Any, Any, str | None, Any]):
     """An amount of a row as its currency writes it: the column has decimals for every currency."""
 
@@ -72,9 +72,11 @@ class ActionRequestSerializer(serializers.ModelSerializer[ActionRequest]):
     def get_summary(self, request: ActionRequest) -> str:
         return face_of(request).summary
 
+    @extend_schema_field(RowSerializer(many=True))
     def get_rows(self, request: ActionRequest) -> list[dict[str, str]]:
         return [{"label": row.label, "value": row.value} for row in face_of(request).rows]
 
+    @extend_schema_field(ReasonSerializer(allow_null=True))
     def get_reason(self, request: ActionRequest) -> dict[str, str] | None:
         return reason_of(request)
 
@@ -90,7 +92,7 @@ class ActionRequestDetailSerializer(ActionRequestSerializer):
 
 
 class DigestInput(ClosedSerializerMixin, serializers.Serializer[Any]):
-    digest = serializers.CharField(max_length=200)
+    digest = TextField(max_length=200)
 
 
 class EmptyInput(ClosedSerializerMixin, serializers.Serializer[Any]):

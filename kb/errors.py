@@ -17,7 +17,8 @@ class ArticleMissing(KnowledgeError):
 
 
 class CollectionMissing(KnowledgeError):
-    code = "invalid"
+    code = "not_found"
+    status = 404
     default_message = "There is no such collection here."
 
 

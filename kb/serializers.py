@@ -1,15 +1,35 @@
 """What the REST API reads and shows of knowledge. Serializers parse and render; saving is the services' work."""
 
-from typing import Any
+from typing import Any, Final
 
 from rest_framework import serializers
 
 from kb.addresses import article_address
-from kb.documents import MOST_EXTERNAL_ID_CHARACTERS
+from kb.documents import (
+    MOST_BODY_CHARACTERS,
+    MOST_CATEGORY_CHARACTERS,
+    MOST_EXTERNAL_ID_CHARACTERS,
+    MOST_NAME_CHARACTERS,
+    MOST_TITLE_CHARACTERS,
+    MOST_URL_CHARACTERS,
+)
 from kb.models import Article, Audience, Collection, Revision, State
 from kb.selectors import collection_with_id
 from kb.services import Change
-from supportbot.web import ClosedSerializerMixin
+from supportbot.web import ClosedSerializerMixin, TextField, more_than_spaces
+
+# What kb.documents checks, as the OpenAPI schema tells it.
+_TITLE: Final = {"pattern": more_than_spaces(), "maxLength": MOST_TITLE_CHARACTERS}
+_BODY: Final = {"pattern": more_than_spaces(), "maxLength": MOST_BODY_CHARACTERS}
+_CATEGORY: Final = {"maxLength": MOST_CATEGORY_CHARACTERS}
+_EXTERNAL_ID: Final = {"pattern": more_than_spaces(without=r"\u0000-\u001f\u007f")}
+_LOCALE: Final = {"pattern": "^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,2}$"}
+_IN_ADDRESS: Final = r"[^\u0000- \u007f\\]"
+_HOST: Final = r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,4})?"
+_URL: Final = {
+    "pattern": rf"^(https?://{_HOST}([/?#]{_IN_ADDRESS}*)?|/((?!/){_IN_ADDRESS}+)?)$",
+    "maxLength": MOST_URL_CHARACTERS,
+}
 
 
 class CollectionSerializer(serializers.ModelSerializer[Collection]):
@@ -17,9 +37,11 @@ class CollectionSerializer(serializers.ModelSerializer[Collection]):
         model = Collection
         fields = ["id", "slug", "name", "created_at"]
 
+    slug = serializers.CharField(read_only=True, help_text="Letters and digits of any script, and dashes.")
+
 
 class NewCollectionSerializer(ClosedSerializerMixin, serializers.Serializer[Collection]):
-    name = serializers.CharField(max_length=120)
+    name = TextField(max_length=MOST_NAME_CHARACTERS)
 
 
 class RevisionSerializer(serializers.ModelSerializer[Revision]):
@@ -68,10 +90,10 @@ class ArticleDetailSerializer(ArticleSerializer):
 class _FactsSerializer(ClosedSerializerMixin, serializers.Serializer[Article]):
     """What an editor may say of an article beside its words."""
 
-    locale = serializers.CharField(required=False)
+    locale = TextField(required=False, told=_LOCALE)
     audience = serializers.ChoiceField(choices=Audience.choices, required=False)
-    category = serializers.CharField(required=False, allow_blank=True)
-    url = serializers.CharField(required=False, allow_blank=True)
+    category = TextField(required=False, allow_blank=True, told=_CATEGORY)
+    url = TextField(required=False, allow_blank=True, told=_URL)
     collection = serializers.UUIDField(required=False)
 
     def change(self) -> Change:
@@ -84,17 +106,17 @@ class _FactsSerializer(ClosedSerializerMixin, serializers.Serializer[Article]):
 class ArticleChangeSerializer(_FactsSerializer):
     """What shall be different; what is left out stays. `based_on` refuses the save if a newer revision exists."""
 
-    title = serializers.CharField(trim_whitespace=False, required=False)
-    body = serializers.CharField(trim_whitespace=False, required=False, help_text="Markdown")
+    title = TextField(trim_whitespace=False, required=False, told=_TITLE)
+    body = TextField(trim_whitespace=False, required=False, help_text="Markdown", told=_BODY)
     based_on = serializers.IntegerField(required=False, min_value=1)
 
 
 class NewArticleSerializer(_FactsSerializer):
     """A new article; without `external_id` one is made of its title."""
 
-    title = serializers.CharField(trim_whitespace=False)
-    body = serializers.CharField(trim_whitespace=False, help_text="Markdown")
-    external_id = serializers.CharField(required=False, max_length=MOST_EXTERNAL_ID_CHARACTERS)
+    title = TextField(trim_whitespace=False, told=_TITLE)
+    body = TextField(trim_whitespace=False, help_text="Markdown", told=_BODY)
+    external_id = TextField(required=False, max_length=MOST_EXTERNAL_ID_CHARACTERS, told=_EXTERNAL_ID)
 
 
 class PassageSerializer(serializers.Serializer[Any]):
@@ -124,10 +146,10 @@ class ArticleQuerySerializer(ClosedSerializerMixin, serializers.Serializer[Any])
 
     state = serializers.ChoiceField(choices=State.choices, required=False)
     audience = serializers.ChoiceField(choices=Audience.choices, required=False)
-    locale = serializers.CharField(required=False)
-    external_id = serializers.CharField(required=False)
+    locale = TextField(required=False)
+    external_id = TextField(required=False)
     collection = serializers.UUIDField(required=False)
-    cursor = serializers.CharField(required=False)
+    cursor = TextField(required=False, allow_blank=True, trim_whitespace=False, help_text="From `next`.")
     limit = serializers.IntegerField(required=False, min_value=1)
 
     def filters(self) -> dict[str, Any]:
@@ -135,7 +157,7 @@ class ArticleQuerySerializer(ClosedSerializerMixin, serializers.Serializer[Any])
 
 
 class SearchQuerySerializer(ClosedSerializerMixin, serializers.Serializer[Any]):
-    q = serializers.CharField(max_length=4_000, help_text="The question or words to look for.")
+    q = TextField(max_length=4_000, help_text="The question or words to look for.")
     limit = serializers.IntegerField(min_value=1, max_value=50, default=8)
-    locale = serializers.CharField(required=False, help_text="Articles in this language come first.")
+    locale = TextField(required=False, help_text="Articles in this language come first.")
     mode = serializers.ChoiceField(choices=["hybrid", "lexical", "vector"], default="hybrid")

@@ -1,4 +1,4 @@
-"""What the schema says of every operation alike: the body of its refusals, and the characters of its texts."""
+"""What the schema says of every operation alike: the body of its refusals."""
 
 from typing import Any, Final
 
@@ -28,25 +28,6 @@ ERROR: Final[dict[str, Any]] = {
     },
     "required": ["code", "message", "fields"],
 }
-
-
-# PostgreSQL stores no NUL.
-_STORABLE: Final = "^[^\\u0000]*$"
-
-
-def narrow_texts(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Say of every text in a body which characters it may hold; a hook of drf-spectacular."""
-    for name, schema in result["components"]["schemas"].items():
-        if name.endswith("Request"):
-            for field in schema.get("properties", {}).values():
-                _narrow(field)
-                _narrow(field.get("items", {}))
-    return result
-
-
-def _narrow(schema: dict[str, Any]) -> None:
-    if schema.get("type") == "string" and not {"pattern", "format", "enum"} & schema.keys():
-        schema["pattern"] = _STORABLE
 
 
 def name_refusals(result: dict[str, Any], **_: Any) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What the HTTP edge shares: the content security policy, pages of results, serializers that know all their fields."""
 
 from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID
 
@@ -95,7 +96,7 @@ class NewestFirst(CursorPagination):
         return {
             "type": "object",
             "required": ["results", "next"],
-            "properties": {"results": schema, "next": {"type": "string", "format": "uri", "nullable": True}},
+            "properties": {"results": schema, "next": {"type": ["string", "null"], "format": "uri"}},
         }
 
 
@@ -109,8 +110,27 @@ class AnyAnswer(DefaultContentNegotiation):
         return first, str(first.media_type)
 
 
+# PostgreSQL stores no NUL. What Python strips off a text's ends is no text by itself.
+STORABLE: Final = r"^[^\u0000]+$"
+_SPACES: Final = r"\t-\r\u001c- \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+
+
+def more_than_spaces(*, without: str = r"\u0000") -> str:
+    """Return the pattern of a text that holds more than spaces and none of the characters of a class."""
+    return rf"^[^{without}]*[^{without}{_SPACES}][^{without}]*$"
+
+
 class TextField(serializers.CharField):
-    """Text, and nothing that could be made text of: the socket takes no number for a message either."""
+    """Text, and nothing that could be made text of: the socket takes no number for a message either.
+
+    `told` are JSON Schema's words for what a service refuses with words of its own; the OpenAPI schema repeats them.
+    Its pattern is of texts that are not empty: where a blank is allowed, the schema names it beside.
+    """
+
+    def __init__(self, *, told: Mapping[str, Any] = MappingProxyType({}), **more: Any) -> None:
+        super().__init__(**more)
+        may_be_spaces = self.allow_blank or not self.trim_whitespace
+        self.told = {"pattern": STORABLE if may_be_spaces else more_than_spaces(), **told}
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):

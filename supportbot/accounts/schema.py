@@ -3,7 +3,11 @@
 from inspect import getdoc
 from typing import Any
 
-from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerExtension
+from drf_spectacular.extensions import (
+    OpenApiAuthenticationExtension,
+    OpenApiSerializerExtension,
+    OpenApiSerializerFieldExtension,
+)
 
 from supportbot.web import ClosedSerializerMixin
 
@@ -33,3 +37,13 @@ class ClosedBody(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]  
         if schema.get("description") == getdoc(ClosedSerializerMixin):  # of a class without words of its own
             del schema["description"]
         return {**schema, "additionalProperties": False} if schema.get("type") == "object" else schema
+
+
+class PlainText(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]  # registers itself, untyped
+    """Says of every text that a caller may send which characters it may hold."""
+
+    target_class = "supportbot.web.TextField"
+
+    def map_serializer_field(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
+        schema: dict[str, Any] = auto_schema._map_serializer_field(self.target, direction, bypass_extensions=True)
+        return {**schema, **self.target.told}

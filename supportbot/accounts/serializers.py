@@ -1,19 +1,57 @@
 """What the accounts' REST views read and show. They parse and render; services change."""
 
-from typing import Any
+from typing import Any, Final
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from supportbot.accounts.embedding import hosted_url, snippet
+from supportbot.accounts.look import (
+    LOCALE,
+    MAX_GREETING_CHARACTERS,
+    MAX_LANGUAGES,
+    MAX_SUGGESTION_CHARACTERS,
+    MAX_SUGGESTIONS,
+)
 from supportbot.accounts.models import Channel, Customer
-from supportbot.web import ClosedSerializerMixin, TextField
+from supportbot.web import ClosedSerializerMixin, TextField, more_than_spaces
 
 MAX_ORIGINS = 50
+
+# What services and models check, as the OpenAPI schema tells it.
+_LABEL: Final = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+_HOST: Final = rf"{_LABEL}(\.{_LABEL}){{0,8}}"
+_ORIGIN: Final = {"pattern": rf"^https?://{_HOST}(:[1-9][0-9]{{0,3}})?$"}
+_ACCENT: Final = {"pattern": "^#[0-9a-fA-F]{6}$"}
+_WEB_ADDRESS: Final = {
+    "pattern": rf"^https?://({_LABEL}\.){{1,8}}[a-z]{{2,63}}(:[1-9][0-9]{{0,3}})?([/?#][^\s\u0000]*)?$"
+}
+_LINE: Final = more_than_spaces(without=r"\u0000-\u001f\u007f-\u009f\u2028\u2029")
+_BY_LANGUAGE: Final = {
+    "type": "object",
+    "maxProperties": MAX_LANGUAGES,
+    "propertyNames": {"pattern": rf"^{LOCALE.pattern}$"},
+}
+_SUGGESTION: Final = {"type": "string", "maxLength": MAX_SUGGESTION_CHARACTERS, "pattern": _LINE}
+
+
+@extend_schema_field({**_BY_LANGUAGE, "additionalProperties": {**_SUGGESTION, "maxLength": MAX_GREETING_CHARACTERS}})
+class GreetingsField(serializers.DictField):
+    """Greetings by language; what they may hold stands with the channel's field."""
+
+
+@extend_schema_field(
+    {**_BY_LANGUAGE, "additionalProperties": {"type": "array", "items": _SUGGESTION, "maxItems": MAX_SUGGESTIONS}}
+)
+class SuggestionsField(serializers.DictField):
+    """Suggestions by language; likewise."""
 
 
 class ChannelSerializer(serializers.ModelSerializer[Channel]):
     """One embedding of the widget, with the line a merchant pastes."""
 
+    greetings = GreetingsField()
+    suggestions = SuggestionsField()
     snippet = serializers.SerializerMethodField()
     hosted_url = serializers.SerializerMethodField()
 
@@ -57,18 +95,17 @@ class NewChannelSerializer(ChannelSerializer):
 class ChannelInput(ClosedSerializerMixin, serializers.Serializer[Any]):
     """A channel to be made; every field but the name may be left out."""
 
-    name = serializers.CharField(max_length=120)
+    name = TextField(max_length=120)
     allowed_origins = serializers.ListField(
-        child=serializers.CharField(max_length=200), max_length=MAX_ORIGINS, required=False
+        child=TextField(max_length=200, told=_ORIGIN), max_length=MAX_ORIGINS, required=False
     )
-    locale = serializers.RegexField(r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})?$", max_length=12, required=False)
+    locale = serializers.RegexField(rf"^{LOCALE.pattern}$", max_length=12, required=False)
     greeting = TextField(max_length=300, allow_blank=True, required=False, help_text="In the channel's language.")
-    # What the texts by language and the colour may hold stands with the channel's fields.
-    greetings = serializers.JSONField(required=False, help_text='In other languages: {"de": "…"}.')
-    suggestions = serializers.JSONField(required=False, help_text='Up to three lines a language: {"en": ["…"]}.')
+    greetings = GreetingsField(required=False, help_text='In other languages: {"de": "…"}.')
+    suggestions = SuggestionsField(required=False, help_text='Up to three lines a language: {"en": ["…"]}.')
     assistant_name = TextField(max_length=60, allow_blank=True, required=False)
-    accent = TextField(max_length=7, allow_blank=True, required=False, help_text="Such as #1f5b45.")
-    privacy_url = TextField(max_length=300, allow_blank=True, required=False)
+    accent = TextField(max_length=7, allow_blank=True, required=False, told=_ACCENT, help_text="Such as #1f5b45.")
+    privacy_url = TextField(max_length=300, allow_blank=True, required=False, told=_WEB_ADDRESS)
     confirms_on_hosted_page = serializers.BooleanField(
         required=False, help_text="Actions are confirmed on our own chat page only, never in the shop's page."
     )

@@ -76,7 +76,7 @@ class EventSerializer(serializers.Serializer[Any]):
     seq = serializers.IntegerField()
     prev_seq = serializers.IntegerField()
     event = serializers.CharField()
-    payload = serializers.JSONField()
+    payload = serializers.DictField(help_text="By its event: supportbot/chat/schemas/events.json.")
     created_at = serializers.DateTimeField()
 
 

@@ -54,10 +54,10 @@ class TicketList(ScopedAPIView, ListAPIView[Ticket]):
         return super().get(request, *args, **kwargs)
 
     def get_queryset(self) -> QuerySet[Ticket]:
-        state = self.request.query_params.get("state", "")
-        if state and state not in State.values:
+        state = self.request.query_params.get("state")
+        if state is not None and state not in State.values:
             raise InvalidInput(fields={"state": [f"Choose one of {', '.join(State.values)}."]})
-        return tickets_in(state)
+        return tickets_in(state or "")
 
     @extend_schema(request=NewTicketInput, responses=CustomerTicketSerializer)
     def post(self, request: Request) -> Response:

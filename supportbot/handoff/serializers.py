@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from supportbot.handoff.models import Ticket
+from supportbot.handoff.models import Reason, Ticket
 from supportbot.handoff.selectors import place_in_queue
 from supportbot.web import ClosedSerializerMixin, TextField
 
@@ -68,7 +68,7 @@ class NewTicketInput(ClosedSerializerMixin, serializers.Serializer[Any]):
     """The wish for a person. `reason` is the team's to choose; a customer's is always that they asked."""
 
     conversation = serializers.UUIDField()
-    reason = TextField(max_length=20, required=False)
+    reason = serializers.ChoiceField(choices=Reason.choices, required=False)
     summary = TextField(max_length=1000, allow_blank=True, required=False)
 
 
@@ -77,7 +77,7 @@ class NothingInput(ClosedSerializerMixin, serializers.Serializer[Any]):
 
 
 class ReturnInput(ClosedSerializerMixin, serializers.Serializer[Any]):
-    note = TextField(allow_blank=True, default="", help_text="What the assistant should know; never shown.")
+    note = TextField(allow_blank=True, required=False, help_text="What the assistant should know; never shown.")
 
 
 class SnoozeInput(ClosedSerializerMixin, serializers.Serializer[Any]):

@@ -14,8 +14,8 @@ _WHOLE_LOCALE: Final = rf"^{LOCALE.pattern}$"
 
 class TicketRequestSerializer(ClosedSerializerMixin, serializers.Serializer[Any]):
     channel = serializers.RegexField(_CHANNEL_KEY, help_text="The channel's public key.")
-    token = serializers.CharField(max_length=8_000, required=False, help_text="An identity token of your server.")
-    visitor = serializers.CharField(max_length=200, required=False, help_text="The secret a visitor got before.")
+    token = TextField(max_length=8_000, required=False, help_text="An identity token of your server.")
+    visitor = TextField(max_length=200, required=False, help_text="The secret a visitor got before.")
     conversation = serializers.UUIDField(required=False, help_text="One to go on with; a new one if left out.")
     locale = serializers.RegexField(
         _WHOLE_LOCALE, max_length=12, required=False, help_text="Of a new conversation; else the channel's."
@@ -26,8 +26,8 @@ class CodeRequestSerializer(ClosedSerializerMixin, serializers.Serializer[Any]):
     """Whose chat shall go on on our own page: a token, or a visitor's secret."""
 
     channel = serializers.RegexField(_CHANNEL_KEY, help_text="The channel's public key.")
-    token = serializers.CharField(max_length=8_000, required=False, help_text="An identity token of your server.")
-    visitor = serializers.CharField(max_length=200, required=False, help_text="The secret a visitor got before.")
+    token = TextField(max_length=8_000, required=False, help_text="An identity token of your server.")
+    visitor = TextField(max_length=200, required=False, help_text="The secret a visitor got before.")
     conversation = serializers.UUIDField(required=False, help_text="One to go on with; a new one if left out.")
 
 
