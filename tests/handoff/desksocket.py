@@ -99,7 +99,8 @@ async def open_desk(server: str, cookie: str, *, origin: str | None = HERE) -> A
     named: Any = next(iter(own_origins())) if origin == HERE else origin
     headers = {"Cookie": cookie} if cookie else {}
     address = server.replace("http", "ws", 1) + "/ws/v1/desk/"
-    async with connect(address, origin=named, additional_headers=headers, max_size=None) as connection:
+    options: Any = {"max_size": None, "ping_interval": None}  # pings of its own would end it on a busy machine
+    async with connect(address, origin=named, additional_headers=headers, **options) as connection:
         yield DeskSocket(connection)
 
 

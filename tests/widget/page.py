@@ -131,7 +131,8 @@ async def open_socket(
     """Open a socket as a browser on a page of `origin` does."""
     address = server.replace("http", "ws", 1) + path
     named: Any = origin
-    async with connect(address, origin=named, additional_headers=headers, max_size=None) as connection:
+    options: Any = {"max_size": None, "ping_interval": None}  # pings of its own would end it on a busy machine
+    async with connect(address, origin=named, additional_headers=headers, **options) as connection:
         yield Socket(connection)
 
 
