@@ -94,6 +94,9 @@ def _propose(principal: Principal, call: ToolCall, place: Place) -> ToolResult:
         conversation_id=place.claim.conversation_id,
     )
     write_down(request.pk)
+    if request.state == State.AWAITING_CONFIRMATION and request.proposal_key != place.key:
+        closing = say("confirm_above", place.language)  # where an earlier turn has shown it
+        return ToolResult(closing, closing=closing)
     return _came_to(request, place.language)
 
 

@@ -204,7 +204,8 @@ async def test_an_equal_wish_in_a_later_turn_meets_its_card(
     await turn(conversation, "Refund A-1001 now!", Says(calls=(REFUND,)))
     events = await db(log)
     assert len(payloads(events, "action.proposed")) == 1
-    assert [final["text"] for final in payloads(events, "assistant.final")] == [UNTIL_CONFIRMED] * 2
+    above = "The card for this is further up. Nothing happens until you confirm it there."
+    assert [final["text"] for final in payloads(events, "assistant.final")] == [UNTIL_CONFIRMED, above]
 
 
 async def test_a_visitor_gets_no_tools_of_orders(conversation: Conversation, shop: FakeShop, log: Log) -> None:

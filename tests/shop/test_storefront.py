@@ -74,6 +74,14 @@ def test_a_refund_of_the_whole_order_shows_at_each_item(shop: ShopProcess) -> No
     assert "Everything has been refunded" in visitor.words
 
 
+def test_a_cancelled_order_says_so(shop: ShopProcess) -> None:
+    shop.signed_post("/merchant/v1/orders/WF-20444/cancel", {"key": "k1"})
+    visitor = Visitor(shop)
+    visitor.sign_in(JONAS)
+    assert "Die Bestellung wurde storniert" in visitor.words
+    assert visitor.page.count("<s>") == 2
+
+
 def test_all_customers_have_an_orders_page(any_shop: ShopProcess) -> None:
     """Every status, currency and number of items that the seed knows can be shown."""
     for customer in any_shop.get("/api/customers").json["customers"]:
