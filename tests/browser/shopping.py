@@ -38,7 +38,8 @@ class Shopper:
         before = self.answers.count()
         self.say(text)
         answer = self.answers.nth(before)
-        expect(answer.locator(".tools")).to_be_visible(timeout=PATIENCE_MILLISECONDS)
+        expect(answer).to_be_visible(timeout=PATIENCE_MILLISECONDS)
+        expect(self.chat.locator(".stop")).to_have_count(0, timeout=PATIENCE_MILLISECONDS)
         return answer
 
     @property

@@ -67,11 +67,14 @@ def test_open_close_toggle_show_hide(shop: Shop) -> None:
     expect(dialog).to_be_visible()
     page.evaluate("SupportBot.toggle()")
     expect(launcher).to_be_visible()
+    page.evaluate("SupportBot.open()")
     page.evaluate("SupportBot.hide()")
+    expect(dialog).to_be_hidden()
     expect(launcher).to_be_hidden()
     page.evaluate("SupportBot.show()")
     expect(launcher).to_be_visible()
-    assert [len(heard(page, name)) for name in ("ready", "open", "close")] == [1, 2, 2]
+    expect(dialog).to_be_hidden()
+    assert [len(heard(page, name)) for name in ("ready", "open", "close")] == [1, 3, 3]
     assert page.evaluate("SupportBot.state.isOpen") is False
 
 
@@ -100,6 +103,16 @@ def test_send_prefill_request_human_rate_and_end(shop: Shop) -> None:
     expect(dialog).to_contain_text("One more thing")
     until(page, "SupportBot.state.connection === 'open'")
     assert "conversation" not in platform.tickets[-1]  # an ended chat is not written on
+
+
+def test_a_silent_message_opens_nothing(shop: Shop) -> None:
+    page, platform = shop
+    page.evaluate("SupportBot.send('Where is my tent?', { silent: true })")
+    until(page, "SupportBot.state.connection === 'open'")
+    until(page, "window.heard.some(([name]) => name === 'message:sent')")
+    assert [frame["text"] for frame in platform.heard("message")] == ["Where is my tent?"]
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    assert heard(page, "open") == []
 
 
 def test_new_conversation_set_locale_set_theme(shop: Shop) -> None:

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.conftest import check_for_everybody
-from tests.browser.shoppage import SOURCES, Platform, message_id, open_chat, visit, write
+from tests.browser.shoppage import SOURCES, Platform, message_id, open_chat, until, visit, write
 
 pytestmark = pytest.mark.browser
 Shop = tuple[Page, Platform]
@@ -17,6 +17,7 @@ PHONE = {"width": 390, "height": 844}
 def chat(browser: Browser) -> Iterator[Shop]:
     with visit(browser, viewport={"width": 1280, "height": 800}) as (page, platform):
         open_chat(page)
+        until(page, "SupportBot.state.connection === 'open'")
         yield page, platform
 
 

@@ -1,0 +1,158 @@
+"""Every state of the chat is for everybody: no finding of axe at 1280 and 390 pixels, in light and dark."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import check_for_everybody
+from tests.browser.shoppage import SOURCES, Platform, heard, message_id, open_chat, until, visit, write
+
+pytestmark = pytest.mark.browser
+Shop = tuple[Page, Platform]
+DESKTOP = {"width": 1280, "height": 800}
+
+
+@pytest.fixture
+def chat(browser: Browser) -> Iterator[Shop]:
+    with visit(browser, viewport=DESKTOP) as (page, platform):
+        open_chat(page)
+        until(page, "SupportBot.state.connection === 'open'")
+        yield page, platform
+
+
+def check(page: Page) -> None:
+    check_for_everybody(page)
+    page.set_viewport_size({"width": 1280, "height": 800})
+
+
+def test_answers_from_the_first_status_to_the_last_word(chat: Shop) -> None:
+    page, platform = chat
+    log = page.locator(".w-log")
+    write(page, "How do I care for it?")
+    platform.ends(platform.starts(1), "Air it.", stopped=True)
+    platform.ends(platform.starts(2), "Wash it at 30 °C. [1]", by="builtin", citations=SOURCES[:1])
+    platform.ends(platform.starts(3), "I could not find airline rules.", abstained=True, offers_human=True)
+    broken = platform.starts(4)
+    platform.streams(broken, "Parcels are")
+    platform.event("assistant.failed", {"message": broken, "code": "model_unavailable", "retry": True})
+    platform.starts(5)
+    expect(log).to_contain_text("Looking it up")
+    check(page)
+    platform.streams(
+        message_id(5), "1. **First**\n2. Then [1] and `code`\n\n```\nsb --help\n```\nhttps://shop.test/help is"
+    )
+    expect(log).to_contain_text("sb --help")
+    expect(page.get_by_role("button", name="Stop the answer")).to_be_visible()
+    check(page)
+
+
+def test_cards_from_the_click_to_whatever_comes_of_it(chat: Shop) -> None:
+    page, platform = chat
+    reason = {"code": "x", "text": "The shop’s system did not answer in time. It cannot happen twice."}
+    sent, given_back = (platform.proposes(number, title=f"Refund €{number}.00") for number in (501, 502))
+    for number, states in enumerate((["queued"], ["unknown"], ["cancelled"], ["rejected"]), start=503):
+        request = platform.proposes(number, title=f"Refund €{number}.00")
+        for state in states:
+            platform.step(state, request, reason=reason)
+    for request in (sent, given_back):
+        card = page.get_by_role("group", name=f"Refund €{request[-3:]}.00")
+        card.get_by_role("button", name="Refund €69.00").click()
+        expect(card).to_contain_text("Sending")
+    platform.say({"type": "error", "code": "digest_mismatch", "message": "x", "request": given_back})
+    expect(page.get_by_role("group", name="Refund €502.00")).to_contain_text("It has changed since it was shown.")
+    expect(page.get_by_role("group", name="Refund €503.00")).to_contain_text("Asking the shop’s system")
+    check(page)
+
+
+def test_a_person_is_typing_and_the_chat_is_ended(chat: Shop) -> None:
+    page, platform = chat
+    ticket = message_id(700)
+    platform.event("handoff.requested", {"ticket": ticket, "reason": "customer_asked", "place": 1})
+    platform.event("handoff.joined", {"ticket": ticket, "agent": "Ines Kowalski"})
+    platform.say({"type": "typing", "who": "Ines Kowalski"})
+    expect(page.get_by_role("img", name="Ines is typing")).to_be_visible()
+    check(page)
+    page.get_by_role("button", name="End chat").click()
+    expect(page.get_by_role("dialog")).to_contain_text("The chat ends for both sides.")
+    check(page)
+
+
+def test_the_menus_pages(chat: Shop) -> None:
+    page, platform = chat
+    platform.config = {"privacy_url": "https://shop.test/privacy"}
+    for entry, words in (
+        ("Earlier conversations", "No earlier conversations."),
+        ("Privacy and AI", "Nothing is paid or changed"),
+        ("Delete my chats", "for you and for our team."),
+    ):
+        page.get_by_role("button", name="Menu").click()
+        page.get_by_role("button", name=entry).click()
+        expect(page.get_by_role("dialog")).to_contain_text(words)
+        check(page)
+    page.get_by_role("button", name="Delete my chats").click()
+    expect(page.get_by_role("dialog")).to_contain_text("Your chats are deleted.")
+    check(page)
+
+
+def test_without_a_network_it_says_at_once_what_still_works(chat: Shop) -> None:
+    page, platform = chat
+    platform.is_reachable = False
+    page.context.set_offline(True)
+    write(page, "Can the neighbour take it?")
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("No connection. You can read and write; we send it later.")
+    expect(dialog).to_contain_text("Waiting")
+    check(page)
+    platform.is_reachable = True
+    page.context.set_offline(False)
+    expect(dialog).to_contain_text("Sent")
+    expect(dialog).not_to_contain_text("No connection")
+    assert [frame["text"] for frame in platform.heard("message")] == ["Can the neighbour take it?"]
+    assert {"state": "offline"} in heard(page, "connection")
+
+
+def test_a_chat_that_this_page_may_not_have(browser: Browser) -> None:
+    refused = {"code": "origin_refused", "message": "x", "fields": {}}
+    with visit(browser, platform=Platform(refusals=[(403, refused)])) as (page, _):
+        open_chat(page)
+        expect(page.get_by_role("dialog")).to_contain_text("This chat is not available on this page.")
+        check_for_everybody(page)
+
+
+def test_who_waits_for_a_person_may_stop_waiting_also_over_a_cut_line(chat: Shop) -> None:
+    page, platform = chat
+    dialog, ticket = page.get_by_role("dialog"), message_id(700)
+    stop = page.get_by_role("button", name="Stop waiting")
+    page.get_by_role("button", name="Talk to a person").click()
+    platform.event("handoff.requested", {"ticket": ticket, "reason": "customer_asked", "place": 1})
+    expect(dialog).to_contain_text("You are next")
+    platform.is_reachable = False
+    platform.hang_up()
+    stop.click()
+    page.evaluate("1")
+    assert platform.heard("cancel_human") == []
+    platform.is_reachable = True
+    page.evaluate("dispatchEvent(new Event('online'))")
+    until(page, "SupportBot.state.connection === 'open'")
+    page.evaluate("1")
+    assert platform.heard("cancel_human") == [{"type": "cancel_human"}]  # kept while there was no line, and sent once
+    platform.event("handoff.ended", {"ticket": ticket, "outcome": "returned", "by": "customer"})
+    expect(dialog).to_contain_text("You are talking to the AI assistant again.")
+    expect(page.get_by_text("You are next")).to_be_hidden()
+    expect(stop).to_have_count(0)
+    expect(page.get_by_role("button", name="Talk to a person")).to_be_visible()
+    check(page)
+
+
+def test_what_waits_for_a_line_is_not_said_in_another_chat(chat: Shop) -> None:
+    page, platform = chat
+    platform.is_reachable = False
+    platform.hang_up()
+    page.get_by_role("button", name="Talk to a person").click()
+    page.evaluate("SupportBot.newConversation()")
+    platform.is_reachable = True
+    page.evaluate("dispatchEvent(new Event('online'))")
+    until(page, "SupportBot.state.connection === 'open'")
+    page.evaluate("1")
+    assert platform.heard("request_human") == []
