@@ -1,0 +1,28 @@
+"""docs/actions.md leads to a new action: what it shows to write is whole, and the test it shows is run here."""
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+from actions import catalogue
+from actions.registry import all_actions
+
+_ACTION, _TEST = re.findall(r"```python\n(.*?)```", (settings.BASE_DIR / "docs/actions.md").read_text(), re.DOTALL)
+
+
+@pytest.fixture(autouse=True)
+def in_the_catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Put the guide's file where it tells to put it, for one test."""
+    (tmp_path / "keep_for_less.py").write_text(_ACTION)
+    monkeypatch.setattr(catalogue, "__path__", [*catalogue.__path__, str(tmp_path)])
+    all_actions.cache_clear()
+    yield
+    all_actions.cache_clear()
+    sys.modules.pop("actions.catalogue.keep_for_less", None)
+
+
+exec(compile(_TEST, "docs/actions.md", "exec"))  # its tests are this module's
