@@ -16,7 +16,7 @@ from kb.documents import (
 from kb.models import Article, Audience, Collection, Revision, State
 from kb.selectors import collection_with_id
 from kb.services import Change
-from supportbot.web import ClosedSerializerMixin, TextField, more_than_spaces
+from supportbot.web import ClosedSerializerMixin, TextField, WholeNumberField, more_than_spaces
 
 # What kb.documents checks, as the OpenAPI schema tells it.
 _TITLE: Final = {"pattern": more_than_spaces(), "maxLength": MOST_TITLE_CHARACTERS}
@@ -108,7 +108,7 @@ class ArticleChangeSerializer(_FactsSerializer):
 
     title = TextField(trim_whitespace=False, required=False, told=_TITLE)
     body = TextField(trim_whitespace=False, required=False, help_text="Markdown", told=_BODY)
-    based_on = serializers.IntegerField(required=False, min_value=1)
+    based_on = WholeNumberField(required=False, min_value=1, max_value=2**31 - 1)
 
 
 class NewArticleSerializer(_FactsSerializer):

@@ -52,7 +52,8 @@ HOST = env.str("HOST", default="127.0.0.1")
 PORT = env.int("PORT", default=8000)
 SHOP_PORT = env.int("SHOP_PORT", default=8100)
 PUBLIC_URL = env.str("PUBLIC_URL", default="").rstrip("/")
-BASE_URL = PUBLIC_URL or f"http://127.0.0.1:{PORT}"
+# A command beside a running instance speaks of that one, whatever port it would take itself.
+BASE_URL = PUBLIC_URL or (_runtime.base_url if _runtime else f"http://127.0.0.1:{PORT}")
 
 DEBUG = False
 SECRET_KEY = env.str("SECRET_KEY", default=_runtime.secrets.secret_key if _runtime else "")

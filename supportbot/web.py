@@ -139,6 +139,25 @@ class TextField(serializers.CharField):
         return text
 
 
+class FlagField(serializers.BooleanField):
+    """True or false, and nothing that could be made one of them, such as 0, "off" or "yes"."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
+
+
+class WholeNumberField(serializers.IntegerField):
+    """A whole number of JSON, and no text that could be made one."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if not isinstance(data, int) or isinstance(data, bool):
+            self.fail("invalid")
+        number: int = super().to_internal_value(data)
+        return number
+
+
 class ClosedSerializerMixin:
     """A serializer that refuses fields it does not know, naming each: a typing error must never be ignored."""
 

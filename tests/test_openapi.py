@@ -70,6 +70,7 @@ TRIED: dict[tuple[str, str], dict[str, list[Any]]] = {
         "greetings": [{}, {"de": "Hallo"}, {"de": ""}, {"german": "Hallo"}, {"de": "Hal\nlo"}, {"de": 1}, None, [], ""],
         "suggestions": [{}, {"en": ["Where?"]}, {"en": ["a"] * 4}, {"en": ["x" * 81]}, {"en": "Where?"}, None, []],
         "locale": ["de-AT", "german", ""],
+        "confirms_on_hosted_page": [True, False, 0, 1, "true", None],
     },
     ("articles", "NewArticleRequest"): {
         "title": ["Returns", " ", "x" * 301, 7],

@@ -14,7 +14,7 @@ from supportbot.accounts.look import (
     MAX_SUGGESTIONS,
 )
 from supportbot.accounts.models import Channel, Customer
-from supportbot.web import ClosedSerializerMixin, TextField, more_than_spaces
+from supportbot.web import ClosedSerializerMixin, FlagField, TextField, more_than_spaces
 
 MAX_ORIGINS = 50
 
@@ -23,9 +23,7 @@ _LABEL: Final = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _HOST: Final = rf"{_LABEL}(\.{_LABEL}){{0,8}}"
 _ORIGIN: Final = {"pattern": rf"^https?://{_HOST}(:[1-9][0-9]{{0,3}})?$"}
 _ACCENT: Final = {"pattern": "^#[0-9a-fA-F]{6}$"}
-_WEB_ADDRESS: Final = {
-    "pattern": rf"^https?://({_LABEL}\.){{1,8}}[a-z]{{2,63}}(:[1-9][0-9]{{0,3}})?([/?#][^\s\u0000]*)?$"
-}
+_WEB_ADDRESS: Final = {"pattern": rf"^https?://({_LABEL}\.){{1,8}}[a-z]{{2,63}}(:[1-9][0-9]{{0,3}})?([/?#][!-~]*)?$"}
 _LINE: Final = more_than_spaces(without=r"\u0000-\u001f\u007f-\u009f\u2028\u2029")
 _BY_LANGUAGE: Final = {
     "type": "object",
@@ -52,6 +50,7 @@ class ChannelSerializer(serializers.ModelSerializer[Channel]):
 
     greetings = GreetingsField()
     suggestions = SuggestionsField()
+    privacy_url = serializers.CharField(read_only=True)
     snippet = serializers.SerializerMethodField()
     hosted_url = serializers.SerializerMethodField()
 
@@ -106,7 +105,7 @@ class ChannelInput(ClosedSerializerMixin, serializers.Serializer[Any]):
     assistant_name = TextField(max_length=60, allow_blank=True, required=False)
     accent = TextField(max_length=7, allow_blank=True, required=False, told=_ACCENT, help_text="Such as #1f5b45.")
     privacy_url = TextField(max_length=300, allow_blank=True, required=False, told=_WEB_ADDRESS)
-    confirms_on_hosted_page = serializers.BooleanField(
+    confirms_on_hosted_page = FlagField(
         required=False, help_text="Actions are confirmed on our own chat page only, never in the shop's page."
     )
 
@@ -114,7 +113,7 @@ class ChannelInput(ClosedSerializerMixin, serializers.Serializer[Any]):
 class ChannelChangeInput(ChannelInput):
     """What shall be different of a channel; its key stays."""
 
-    is_live = serializers.BooleanField(required=False)
+    is_live = FlagField(required=False)
 
 
 class CustomerSerializer(serializers.ModelSerializer[Customer]):

@@ -20,7 +20,8 @@ def running(home: Path) -> Iterator[Instance]:
     made.start_servers()
     assert made.command("migrate", "--noinput").returncode == 0
     assert made.command("workspace_create", "Harbour").returncode == 0
-    assert made.command("channel_create", "Web", "--json").returncode == 0
+    # Whatever port the command would take for itself, the snippet leads to the instance that runs.
+    assert f":{made.port}/widget/v1.js" in told(made.command("channel_create", "Web", "--json", PORT="8000"))["snippet"]
     yield made
     made.end()
 
