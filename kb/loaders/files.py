@@ -1,6 +1,7 @@
 """Which files are read, by which loader, and under which external id."""
 
 import os
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -92,6 +93,10 @@ def _text_of(file: Path) -> str:
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
+        if b"\0" in raw and not raw.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+            raise InvalidDocument(
+                "The file holds no text: it is a picture, an archive or another program's own. Export it as Markdown."
+            ) from error
         line = raw.count(b"\n", 0, error.start) + 1
         raise InvalidDocument(
             f"The file is not UTF-8 text (line {line}). Save it again with the encoding UTF-8."

@@ -32,6 +32,10 @@ class LockoutMixin(_Form):
     """A log-in form that refuses even the right password while the pair is locked."""
 
     is_locked = False
+    error_messages = {
+        "invalid_login": "User name or password is wrong. Capital and small letters differ in both.",
+        "inactive": "This account is switched off. Ask an administrator of the workspace.",
+    }
 
     def clean(self) -> dict[str, Any]:
         username = self.cleaned_data.get("username")

@@ -11,7 +11,8 @@ from django.contrib.admin.options import BaseModelAdmin
 from django.core.exceptions import ValidationError
 from django.db.models import ForeignKey, Model, QuerySet
 from django.forms import ModelChoiceField
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from unfold.admin import ModelAdmin
 
 from supportbot.accounts.models import Membership, TenantModel, User, Workspace
@@ -78,6 +79,10 @@ class ScopedAdmin(Scoped, ModelAdmin):
     show_full_result_count = False
     actions: Any = None  # bulk actions are named by the class that has them
 
+    def name_of(self, row: Any) -> str:
+        """Return what pages call this row."""
+        return str(row)
+
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Show what a service refuses as a sentence above the form, where a form's own checks did not say it first."""
         try:
@@ -86,8 +91,28 @@ class ScopedAdmin(Scoped, ModelAdmin):
             raise
         except SupportBotError as refusal:
             messages.error(request, sentence(refusal))
-            return HttpResponseRedirect(request.get_full_path())
+            return redirect(request.get_full_path())
         return response
+
+    def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
+        return self._saved(request, obj)
+
+    def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
+        return self._saved(request, obj)
+
+    def response_delete(self, request: HttpRequest, obj_display: str, obj_id: int) -> HttpResponse:
+        messages.success(request, "It is gone.")
+        return self._to("changelist")
+
+    def _saved(self, request: HttpRequest, row: Any) -> HttpResponse:
+        messages.success(request, f"Saved: {self.name_of(row)}.")
+        if "_continue" in request.POST:
+            return self._to("change", row.pk)
+        back: HttpResponse = self.response_post_save_change(request, row)  # to the list as it was filtered
+        return back
+
+    def _to(self, page: str, *ids: Any) -> HttpResponse:
+        return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_{page}", *ids)
 
     def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
         try:

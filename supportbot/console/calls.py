@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 
 from supportbot.chat.models import Conversation
 from supportbot.console.base import ScopedAdmin
-from supportbot.console.charts import stacked
+from supportbot.console.charts import legend_of, stacked
 from supportbot.console.filters import InWords
 from supportbot.console.words import tag, when
 from supportbot.llm.budget import daily_allowance
@@ -131,7 +131,7 @@ def costs(span: int) -> dict[str, Any]:
     series = _series(rows, is_money=is_money)
     return {
         "chart": stacked(days, series),
-        "legend": [(place, name, sum(values.values())) for place, (name, values) in enumerate(series.items(), start=1)],
+        "legend": legend_of(series),
         "is_money": is_money,
         "currency": next((row.currency for row in rows if row.currency), ""),
         "daily": rows,

@@ -55,8 +55,16 @@ def stacked(days: Sequence[date], series: Mapping[str, Mapping[date, Decimal]]) 
         for place, day in enumerate(days)
         for bar in _stack(day, series, LEFT + place * step + step * 0.15, step * 0.7, room / float(ceiling))
     ]
-    ticks = [Tick(HEIGHT - BOTTOM - room * part, _label(ceiling * Decimal(part))) for part in (0.0, 0.5, 1.0)]
+    # Of things that are counted there is no half.
+    is_whole = all(value == value.to_integral_value() for values in series.values() for value in values.values())
+    parts = (0.0, 1.0) if ceiling == 1 and is_whole else (0.0, 0.5, 1.0)
+    ticks = [Tick(HEIGHT - BOTTOM - room * part, _label(ceiling * Decimal(part))) for part in parts]
     return Chart(tuple(bars), tuple(ticks), tuple(_labels(days, step)))
+
+
+def legend_of(series: Mapping[str, Mapping[date, Decimal]]) -> list[tuple[int, str, Decimal]]:
+    """Return each series' number, name and sum."""
+    return [(n, name, sum(values.values(), Decimal(0))) for n, (name, values) in enumerate(series.items(), start=1)]
 
 
 def _labels(days: Sequence[date], step: float) -> list[Day]:

@@ -1,19 +1,21 @@
 """The first page: what wants somebody, in the order in which it does, for those whose role may see it."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from django.db.models import F, Q
+from django.db.models import Count, F, Q, QuerySet
+from django.db.models.functions import TruncDate
 from django.urls import reverse
-from django.utils.timezone import now
+from django.utils.timezone import localtime, now
 
 from actions.models import ActionRequest
 from actions.states import State as RequestState
 from kb.models import Article, State
 from supportbot.accounts.callers import Staff
-from supportbot.chat.models import Conversation, Message, Source
+from supportbot.chat.models import Audience, Conversation, Message, Source
+from supportbot.console.charts import legend_of, stacked
 from supportbot.console.rights import may
 from supportbot.console.unanswered import questions
 from supportbot.handoff.models import State as TicketState
@@ -37,8 +39,10 @@ class Figure:
 def overview(person: Staff) -> dict[str, Any]:
     """Return what the first page shows to this person."""
     figures: list[Figure] = []
+    told: dict[str, Any] = {}
     if may(person, "conversations:read"):
         figures += _conversations()
+        told = _ends()
     if may(person, "kb:read"):
         figures.append(_articles())
     if may(person, "actions:read"):
@@ -51,12 +55,42 @@ def overview(person: Staff) -> dict[str, Any]:
         "asked": asked[:MOST_QUESTIONS],
         "asked_in_all": len(asked),
         "may_write": may(person, "kb:write"),
+        **told,
     }
+
+
+def _ends() -> dict[str, Any]:
+    """Return the answers of each day by how they ended, as a chart and as its table."""
+    today = localtime().date()
+    days = [today - timedelta(days=back) for back in reversed(range(DAYS))]
+    rows = _spoken().filter(created_at__gte=now() - timedelta(days=DAYS)).order_by()
+    rows = rows.annotate(day=TruncDate("created_at"))  # in the workspace's zone
+    ends = {
+        "Answered": rows.filter(source=Source.ASSISTANT, is_abstention=False),
+        "By a person": rows.filter(source=Source.AGENT),
+        "Did not know": rows.filter(source=Source.ASSISTANT, is_abstention=True),
+    }
+    series = {name: _by_day(found) for name, found in ends.items()}
+    return {
+        "chart": stacked(days, series),
+        "legend": legend_of(series),
+        "kinds": list(series),
+        "table": [(day, [values.get(day, 0) for values in series.values()]) for day in reversed(days)],
+        "days": DAYS,
+    }
+
+
+def _by_day(rows: QuerySet[Any]) -> dict[date, Decimal]:
+    return {row["day"]: Decimal(row["number"]) for row in rows.values("day").annotate(number=Count("pk"))}
+
+
+def _spoken() -> QuerySet[Message]:
+    return Message.objects.filter(audience=Audience.EVERYONE)
 
 
 def _conversations() -> list[Figure]:
     since = now() - timedelta(days=DAYS)
-    answers = Message.objects.filter(source=Source.ASSISTANT, created_at__gte=since)
+    answers = _spoken().filter(source=Source.ASSISTANT, created_at__gte=since)
     answered, unknown = answers.count(), answers.filter(is_abstention=True).count()
     share = f"{round(100 * unknown / answered)} % of answers were “I do not know”" if answered else "none yet"
     waiting = tickets_in().filter(state=TicketState.WAITING).count()
@@ -71,8 +105,9 @@ def _articles() -> Figure:
     live = Article.objects.filter(state=State.LIVE)
     behind = live.exclude(indexed_revision=F("live_revision__number")) | live.filter(indexed_revision=None)
     drafts = Article.objects.filter(Q(state=State.DRAFT) | Q(state=State.LIVE) & ~Q(live_revision=F("latest_revision")))
-    waiting = behind.count()
-    note = f"{drafts.count()} drafts; " + (f"{waiting} getting ready for search" if waiting else "all searchable")
+    waiting, unfinished = behind.count(), drafts.count()
+    search = f"{waiting} getting ready for search" if waiting else "all searchable"
+    note = f"{unfinished} draft{'' if unfinished == 1 else 's'}; {search}"
     return Figure("Articles live", f"{live.count():,}", note, reverse("admin:kb_article_changelist"))
 
 
@@ -80,8 +115,8 @@ def _requests() -> Figure:
     rows = ActionRequest.objects
     waiting = rows.filter(state=RequestState.AWAITING_APPROVAL).count()
     unknown = rows.filter(state=RequestState.UNKNOWN).count()
-    note = f"wait for an approval; {unknown} with an outcome not known yet"
-    return Figure("Requests", str(waiting), note, reverse("admin:actions_actionrequest_changelist"))
+    note = f"for an approval; {unknown} with an outcome not known yet"
+    return Figure("Requests waiting", str(waiting), note, reverse("admin:actions_actionrequest_changelist"))
 
 
 def _cost() -> Figure:

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
 from actions.models import ActionPolicy, ActionPolicyVersion, name_of
-from actions.money import Money, spoken
+from actions.money import Money, is_amount_in, plain, spoken
 from actions.policies import allow_approval, approvers_of, change_rules, forbid_approval, switch
 from actions.registry import all_actions
 from supportbot.accounts.models import User
@@ -65,12 +65,21 @@ class RulesForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
         super().__init__(*args, **kwargs)
         version = self.instance.current
         if version is not None:
-            self.initial.update({name: getattr(version, name) for name in (*AMOUNTS, *NUMBERS, "is_shadow")})
+            self.initial.update({name: getattr(version, name) for name in (*NUMBERS, "is_shadow")})
+            self.initial.update({name: _exact(getattr(version, name), version.currency) for name in AMOUNTS})
         members = of_this_workspace(User.objects.filter(is_active=True)).order_by("username")
         approvers: Any = self.fields["approvers"]
         approvers.queryset = members
         approvers.label_from_instance = lambda user: user.display_name
         self.initial["approvers"] = approvers_of(self.instance)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        currency = self.instance.current.currency if self.instance.current else ""
+        for name in AMOUNTS:
+            if cleaned.get(name) is not None and not is_amount_in(self.data[name].strip(), currency):
+                self.add_error(name, f"Write an amount such as {plain(Decimal(1000), currency)}, in {currency}.")
+        return cleaned
 
     def changed_rules(self) -> dict[str, Any]:
         names = {*AMOUNTS, *NUMBERS, "is_shadow"}
@@ -87,6 +96,9 @@ class ActionPolicyAdmin(ScopedAdmin):
     list_display = ["title", "state", "approval", "day_limit", "version"]
     list_select_related = ["current"]
     ordering = ["action"]
+
+    def name_of(self, row: ActionPolicy) -> str:
+        return self.title(row)
 
     @admin.display(description="Action", ordering="action")
     def title(self, policy: ActionPolicy) -> str:
@@ -145,11 +157,14 @@ class ActionPolicyAdmin(ScopedAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         policy = self.get_object(request, object_id)
-        more: dict[str, Any] = (
-            {} if policy is None else {"versions": _versions(policy), "action_title": self.title(policy)}
-        )
+        more: dict[str, Any] = {} if policy is None else {"versions": _versions(policy)}
         answer: HttpResponse = super().change_view(request, object_id, form_url, {**(extra_context or {}), **more})
         return answer
+
+
+def _exact(amount: Decimal | None, currency: str) -> Decimal | None:
+    """Return an amount with its currency's decimals: the column's three would read as thousands."""
+    return None if amount is None else Decimal(plain(amount, currency))
 
 
 def _about_limits(policy: ActionPolicy | None) -> str:

@@ -8,7 +8,6 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
-from django.utils.safestring import SafeString
 
 from supportbot.accounts.models import Membership, User, Workspace
 from supportbot.accounts.people import create_person
@@ -17,7 +16,7 @@ from supportbot.console.base import ScopedAdmin
 from supportbot.console.entry import needs, person_of
 from supportbot.console.passwords import send_invitation
 from supportbot.console.words import when
-from supportbot.errors import NotAllowed
+from supportbot.errors import InvalidInput
 
 RIGHT = "team:write"
 ROLES = [
@@ -63,6 +62,10 @@ class MembershipAdmin(ScopedAdmin):
     list_select_related = ["user"]
     search_fields = ["user__username", "user__first_name", "user__last_name", "user__email"]
     ordering = ["user__username"]
+    delete_confirmation_template = "console/member_delete.html"
+
+    def name_of(self, row: Membership) -> str:
+        return row.user.display_name
 
     @admin.display(description="Name", ordering="user__first_name")
     def person(self, membership: Membership) -> str:
@@ -125,19 +128,19 @@ class MembershipAdmin(ScopedAdmin):
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> Any:
         try:
             return super().delete_view(request, object_id, extra_context)
-        except NotAllowed as refusal:
+        except InvalidInput as refusal:
             messages.error(request, refusal.message)
-            return self._response_post_save(request, self.get_object(request, object_id))
+            return self._to("changelist")
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """A role has nothing below it; what the person wrote stays."""
-        names: list[str | SafeString] = [f"The role of {membership.user.display_name} here" for membership in objs]
+        names = [f"The role of {self.name_of(membership)} here, not their account" for membership in objs]
         return names, {}, set(), []
 
 
 def _keep_an_admin(membership: Membership, *, becomes: str) -> None:
-    """Raise NotAllowed where a workspace would be left with nobody who could let anybody in again."""
+    """Raise InvalidInput where a workspace would be left with nobody who could let anybody in again."""
     admins = Membership.objects.filter(workspace_id=membership.workspace_id, role=Membership.Role.ADMIN)
     is_last = not admins.exclude(pk=membership.pk).exists() and admins.filter(pk=membership.pk).exists()
     if is_last and becomes != Membership.Role.ADMIN:
-        raise NotAllowed("This is the workspace's only admin. Make somebody else one first.")
+        raise InvalidInput("This is the workspace's only admin. Make somebody else one first.")

@@ -76,7 +76,7 @@ def _present(client: Client, policy: ActionPolicy) -> dict[str, str]:
     return {field.attributes["name"] or "": field.attributes.get("value") or "" for field in fields}
 
 
-@pytest.mark.parametrize("wrong", [{"max_per_order": "-1"}, {"approval_above": "much"}, {"max_per_order": "1e30"}])
+@pytest.mark.parametrize("wrong", [{"max_per_order": "-1"}, {"approval_above": "much"}, {"max_per_order": "1e30"}, {"max_per_order": "1.000"}])
 def test_a_rule_that_cannot_be_changes_nothing(enter: Enter, refunds: ActionPolicy, wrong: dict[str, str]) -> None:
     answer = enter("admin").post(page(refunds), {**RULES, **wrong})
     assert b'role="alert"' in answer.content
@@ -231,10 +231,24 @@ def test_what_was_asked_in_vain_is_counted_once(enter: Enter, workspace: Workspa
     assert "Do you swim?" in read(enter("agent").get("/admin/")).css_first("main").text()
 
 
+def test_the_overview_counts_how_questions_ended(enter: Enter, workspace: Workspace) -> None:
+    talk = start_conversation(Customer.objects.create().pk)
+    for seq, (source, is_abstention) in enumerate(
+        [("assistant", False), ("assistant", False), ("assistant", True), ("agent", False)], start=10
+    ):
+        Message.objects.create(conversation=talk, seq=seq, source=source, text="x", is_abstention=is_abstention)
+    Message.objects.create(conversation=talk, seq=20, source="agent", text="A note", audience="staff")
+    tree = read(enter("agent").get("/admin/"))
+    assert [item.text(strip=True) for item in tree.css(".legend li")] == ["Answered2", "By a person1", "Did not know1"]
+    today = [cell.text(strip=True) for cell in tree.css_first("figure tbody tr").css("td")]
+    assert today[1:] == ["2", "1", "1"]
+    assert read(enter("editor").get("/admin/")).css("figure") == []  # conversations are not an editor's to read
+
+
 def test_the_overview_shows_each_role_what_is_theirs(enter: Enter, house: House) -> None:
     def figures(role: str) -> list[str]:
         return [label.text() for label in read(enter(role).get("/admin/")).css(".figures .lbl")]
 
     assert figures("editor") == ["Articles live"]
-    assert figures("agent") == ["Waiting for a person", "Conversations", "Articles live", "Requests"]
+    assert figures("agent") == ["Waiting for a person", "Conversations", "Articles live", "Requests waiting"]
     assert figures("supervisor")[-1] == "Spent today"

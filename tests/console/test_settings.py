@@ -150,8 +150,9 @@ def test_a_taken_user_name_is_refused_whoever_has_it(admin: Client, mallory: Use
 
 def test_the_last_admin_stays(admin: Client, workspace: Workspace, bob: User) -> None:
     mine = Membership.objects.get(role="admin")
-    admin.post(f"{TEAM}{mine.pk}/change/", {"role": "agent"})
-    admin.post(f"{TEAM}{mine.pk}/delete/", {"post": "yes"})
+    for step, sent in (("change", {"role": "agent"}), ("delete", {"post": "yes"})):
+        said = admin.post(f"{TEAM}{mine.pk}/{step}/", sent, follow=True).content.decode()
+        assert "This is the workspace&#x27;s only admin." in said
     assert Membership.objects.get(pk=mine.pk).role == "admin"
     add_member(workspace, bob, "admin")
     admin.post(f"{TEAM}{mine.pk}/change/", {"role": "agent"})
@@ -162,6 +163,7 @@ def test_who_loses_their_role_keeps_their_account(admin: Client, bob: User) -> N
     membership = Membership.objects.get(user=bob)
     admin.post(f"{TEAM}{membership.pk}/delete/", {"post": "yes"})
     assert not Membership.objects.filter(user=bob).exists()
+    assert "End the role of" in admin.get(f"{TEAM}{Membership.objects.get().pk}/delete/").content.decode()
     assert User.objects.filter(username="bob").exists()
 
 

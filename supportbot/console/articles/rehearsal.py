@@ -48,12 +48,20 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a stage put a passage, and its score there; scores compare within one stage of one question only."""
+
+    number: int
+    score: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Stage:
     """One passage with its place by words, by meaning and in the end; None where a stage did not find it."""
 
     passage: Passage
-    by_words: int | None
-    by_meaning: int | None
+    by_words: Place | None
+    by_meaning: Place | None
     is_cited: bool
 
 
@@ -71,8 +79,8 @@ class Rehearsal:
 @dataclass(frozen=True, slots=True)
 class _Found:
     retrieval: Retrieval
-    by_words: Mapping[UUID, int]
-    by_meaning: Mapping[UUID, int]
+    by_words: Mapping[UUID, Place]
+    by_meaning: Mapping[UUID, Place]
 
 
 def rehearse(question: str, *, workspace: Workspace, audience: str) -> Rehearsal:
@@ -133,16 +141,14 @@ def _vector(_recipe: str, text: str) -> Sequence[float]:
 
 def _find(question: str, viewer: Viewer) -> _Found:
     retrieval = search(question, viewer=viewer, limit=PASSAGES)
-    by_words = search(question, viewer=viewer, limit=DEPTH, mode="lexical")
+    by_words = search(question, viewer=viewer, limit=DEPTH, mode="lexical").passages
     try:
         by_meaning = search(question, viewer=viewer, limit=DEPTH, mode="vector").passages
     except (EmbeddingUnavailable, RecipeMismatch):
         by_meaning = ()
-    return _Found(retrieval, _places(by_words.passages), _places(by_meaning))
-
-
-def _places(passages: Sequence[Passage]) -> dict[UUID, int]:
-    return {passage.chunk_id: place for place, passage in enumerate(passages, start=1)}
+    words = {found.chunk_id: Place(number, found.score) for number, found in enumerate(by_words, start=1)}
+    meaning = {found.chunk_id: Place(number, found.similarity) for number, found in enumerate(by_meaning, start=1)}
+    return _Found(retrieval, words, meaning)
 
 
 def _answered(

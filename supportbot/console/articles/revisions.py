@@ -78,7 +78,10 @@ def _other(article: Article, chosen: Revision) -> Revision | None:
 
 
 def _text(revision: Revision | None) -> str:
-    return "" if revision is None else f"# {revision.title}\n\n{revision.body}"
+    if revision is None:
+        return ""
+    words = revision.body.lstrip("\n")  # the empty line after a file's front matter is no part of them
+    return f"# {revision.title}\n\n{words}"
 
 
 def _lines(revision: Revision | None) -> Any:

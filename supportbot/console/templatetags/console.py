@@ -83,6 +83,12 @@ def _pages_of(opts: "Options[Any]") -> Any:
 
 
 @register.filter
+def named(row: Any) -> str:
+    """Return what the console calls a row."""
+    return str(_pages_of(row._meta).name_of(row))
+
+
+@register.filter
 def plain(amount: Decimal | None) -> str:
     """Return an amount without trailing zeros and without an exponent."""
     return "–" if amount is None else f"{amount.normalize():f}"

@@ -1,5 +1,9 @@
 // A button that copies the field it names. It is hidden until this script can make it work.
 
+// A secret's page is the answer to the form that made it: loading it again would make another one.
+const once = document.querySelector("[data-then]");
+if (once) history.replaceState(null, "", once.dataset.then);
+
 for (const button of document.querySelectorAll("[data-copy]")) {
   const field = document.getElementById(button.dataset.copy);
   const words = button.lastChild;

@@ -1,5 +1,5 @@
 // Loaded before the page is drawn, so that nobody's dark room is lit for a moment.
-// It also makes the select of the workspace switch act at once, and opens the menu on small screens.
+// It also makes the workspace switch act at once, and ticks a whole page of a list.
 
 const KEY = "console-theme";
 
@@ -35,6 +35,13 @@ document.addEventListener("DOMContentLoaded", () => {
   apply(stored());
   for (const button of document.querySelectorAll("[data-theme-to]")) {
     button.addEventListener("click", () => choose(button.dataset.themeTo));
+  }
+  const all = document.querySelector("[data-tick-all]");
+  if (all) {
+    all.hidden = false;
+    all.addEventListener("change", () => {
+      for (const box of document.querySelectorAll(".action-select")) box.checked = all.checked;
+    });
   }
   for (const select of document.querySelectorAll("select[data-submit]")) {
     select.form.classList.add("scripted");
