@@ -36,8 +36,12 @@ def test_an_amount_is_taken_as_it_was_said(said: str, amount: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "said", ["1e2 euros", "1_0 euros", "-5 euros", "0 euros", "1.234 €", "twenty euros", "٣٠ €", "half of the money"]
-)
+    "said",
+    [
+        "1e2 euros", "1_0 euros", "-5 euros", "0 euros", "1.234 €", "twenty euros", "٣٠ €", "half of the money",
+        "NaN EUR", "Infinity euros", "zero euros", "٫5 EUR", ".5 EUR", "1/5 EUR", "+5 EUR",
+    ],
+)  # fmt: skip
 def test_an_amount_that_is_none_is_asked_for_and_never_made_the_whole(said: str) -> None:
     chat = Chat()
     assert chat.hear(f"Please refund {said} for WF-20404") == (say("amount", "en"), [])

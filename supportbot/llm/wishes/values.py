@@ -29,13 +29,15 @@ _SPELT: Final = (
     r"(?:five|ten|twelve|twenty|thirty|forty|fifty|sixty|hundred|fünf|zehn|zwölf|zwanzig|dreißig|vierzig|fünfzig"
     r"|sechzig|hundert)"
 )
-_FIGURE: Final = rf"(?:[-+−]?\d[\w.,'’_]{{0,20}}|{_SPELT}\b)"
+_NO_FIGURE: Final = r"(?:nan|inf(?:inity)?|unendlich|zero|null)"
+_FIGURE: Final = rf"(?:[-+−]?\d[\w.,'’_]{{0,20}}|(?:{_SPELT}|{_NO_FIGURE})\b)"
 _AMOUNT: Final = re.compile(
     rf"(?<![\w])(?:(?P<before>€|\$|£|eur|usd|gbp|chf)\s?(?P<left>{_FIGURE})"
     rf"|(?P<right>{_FIGURE})\s?(?P<after>{_CURRENCY})(?!\w))",
     re.IGNORECASE,
 )
-_SIGNED: Final = re.compile(r"[-−]\s*$")
+# A sign before the figure, or something that makes it the end of another one: ".5", "1/5", "٫5".
+_SIGNED: Final = re.compile(r"(?:[-−]\s*|[^\s\w(\[\"'’„“”«»:;=~€$£])$")
 _PLAIN: Final = re.compile(r"[0-9]{1,9}(?:[.,][0-9]{1,2})?", re.ASCII)
 _GROUPED: Final = re.compile(r"[1-9][0-9]{0,2}(?:(?:\.[0-9]{3})+,[0-9]{2}|(?:,[0-9]{3})+\.[0-9]{2})", re.ASCII)
 # Money that was spent, or is the price of something, is no wish.
