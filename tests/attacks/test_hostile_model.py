@@ -64,16 +64,12 @@ def _check(row: Row, stage: Stage, before: int, told: str) -> None:
     if "M9" in row.must:
         checks.audited(stage, before)
     if "M4" in row.must:
-        checks.assert_inert(
-            _desk_page(stage), allowed={"meta", "link", "form", "input", "button", "textarea", "script", "svg"}
-        )
+        checks.assert_inert(_desk_page(stage), allowed=OUR_PAGES)
 
 
 def _nothing_is_claimed(stage: Stage) -> None:
     for text in (*stage.finals(), "".join(stage.heard)):
-        assert not re.search("(have|has been|was|is) (refunded|carried out|changed|cancelled)|on its way|Done", text), (
-            text
-        )
+        assert not CLAIMS.search(text), text
 
 
 def _desk_page(stage: Stage) -> str:
