@@ -30,7 +30,6 @@ _AFTER_NOT: Final = re.compile(
     re.IGNORECASE,
 )
 # Words of rules, times and prices: who uses them asks how it is, and wants nothing done.
-# Words of rules, times and prices: who uses them asks how it is, and wants nothing done.
 _ABOUT: Final = re.compile(
     r"\b(?:what now|what (?:can|should|do|must) i|was nun|was tun|was (?:kann|soll|muss) ich|polic(?:y|ies)|rules?"
     r"|terms|conditions?|deadlines?|procedure|guarantee|eligib\w*|possible|allowed|fees?"
