@@ -76,7 +76,10 @@ def _present(client: Client, policy: ActionPolicy) -> dict[str, str]:
     return {field.attributes["name"] or "": field.attributes.get("value") or "" for field in fields}
 
 
-@pytest.mark.parametrize("wrong", [{"max_per_order": "-1"}, {"approval_above": "much"}, {"max_per_order": "1e30"}, {"max_per_order": "1.000"}])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"max_per_order": "-1"}, {"approval_above": "much"}, {"max_per_order": "1e30"}, {"max_per_order": "1.000"}],
+)
 def test_a_rule_that_cannot_be_changes_nothing(enter: Enter, refunds: ActionPolicy, wrong: dict[str, str]) -> None:
     answer = enter("admin").post(page(refunds), {**RULES, **wrong})
     assert b'role="alert"' in answer.content
