@@ -10,8 +10,10 @@ from django.conf import settings
 
 from actions import catalogue
 from actions.registry import all_actions
+from tests.llm.wish_tools import Chat
 
-_ACTION, _TEST = re.findall(r"```python\n(.*?)```", (settings.BASE_DIR / "docs/actions.md").read_text(), re.DOTALL)
+_GUIDE = (settings.BASE_DIR / "docs/actions.md").read_text()
+_ACTION, _TEST = re.findall(r"```python\n(.*?)```", _GUIDE, re.DOTALL)
 
 
 @pytest.fixture(autouse=True)
@@ -26,3 +28,13 @@ def in_the_catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
 
 
 exec(compile(_TEST, "docs/actions.md", "exec"))  # its tests are this module's
+
+
+def test_the_built_in_answerer_hears_the_guides_wish_and_each_of_its_examples() -> None:
+    (said,) = re.findall(r'and write "([^"]+)": the built-in', _GUIDE)
+    examples = all_actions()["keep_for_less"].examples
+    for locale, text in [("en", said), *((locale, text) for locale, texts in examples.items() for text in texts)]:
+        chat = Chat(locale=locale)
+        words, calls = chat.hear(text)
+        name = calls[0][0] if calls else chat.hear("WF-20404")[1][0][0]  # asked which order, or for the reason
+        assert name == "keep_for_less", (text, words)
