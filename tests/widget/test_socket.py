@@ -17,6 +17,7 @@ from supportbot.chat.signals import Delta, Typing
 from supportbot.chat.stream import tell
 from supportbot.chat.turns import Claim, claim_turn, extend_lease, finish_turn
 from supportbot.handoff import services as handoff
+from supportbot.ids import uuid7
 from supportbot.widget import feed, rollcall
 from supportbot.widget.models import Rating, SocketTicket
 from tests.widget.page import greeted, identity_token, open_socket, ticket
@@ -372,10 +373,12 @@ async def test_a_socket_that_is_not_welcome_any_more_closes(
 async def test_the_log_is_healed_when_no_bell_rang(server: str, channel: NewChannel, workspace: Workspace) -> None:
     granted = await db(ticket, channel)
 
+    payload = {"message": str(uuid7()), "source": "system", "text": "unheard"}
+
     def silently() -> None:
         Conversation.objects.filter(pk=granted["conversation"]).update(last_seq=2, last_public_seq=2)
         ConversationEvent.objects.create(
-            conversation_id=granted["conversation"], seq=2, prev_seq=1, event="message", payload={"text": "unheard"}
+            conversation_id=granted["conversation"], seq=2, prev_seq=1, event="message", payload=payload
         )
 
     async with greeted(server, granted) as socket:
