@@ -19,7 +19,8 @@ from psycopg.conninfo import make_conninfo
 from supportbot.embedded.accounts import Account, server_account
 from supportbot.embedded.binaries import Binaries, find_binaries
 from supportbot.embedded.errors import StartRefused
-from supportbot.embedded.ports import LOOPBACK, free_port, is_taken
+from supportbot.embedded.localserver import LocalServer
+from supportbot.embedded.ports import LOOPBACK
 from supportbot.embedded.processes import spawn, stop, wait_until
 
 USER = "supportbot"
@@ -33,36 +34,17 @@ _SYNC_METHOD = "syncfs" if sys.platform == "linux" else "fsync"
 _THROW_AWAY = ("-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
 
 
-class PostgresServer:
+class PostgresServer(LocalServer):
     """A cluster in `home`, which the account that runs it must be able to reach."""
-
-    def __init__(self, home: Path, *, password: str, port: int | None, log: Path, durable: bool = True) -> None:
-        self.home = home
-        self.cluster = home / "cluster"
-        self.log = log
-        self.durable = durable
-        self._password = password
-        self._port = port
-        self._account = server_account()
-        self._binaries: Binaries | None = None
-        self._process: subprocess.Popen[bytes] | None = None
-        self._has_run = False
 
     name = "postgres"
 
-    @property
-    def port(self) -> int:
-        if self._port is None:
-            self._port = free_port()
-        return self._port
-
-    @property
-    def pid(self) -> int | None:
-        return self._process.pid if self._process else None
-
-    @property
-    def is_alive(self) -> bool:
-        return self._process is not None and self._process.poll() is None
+    def __init__(self, home: Path, *, password: str, port: int | None, log: Path, durable: bool = True) -> None:
+        super().__init__(home, password=password, port=port, log=log)
+        self.cluster = home / "cluster"
+        self.durable = durable
+        self._account = server_account()
+        self._binaries: Binaries | None = None
 
     def conninfo(self, database: str = DATABASE) -> str:
         return make_conninfo(
@@ -134,11 +116,6 @@ class PostgresServer:
             if time.monotonic() > deadline or not any(passing in cause for passing in _PASSING_CAUSES):
                 raise StartRefused(f"PostgreSQL did not start: {cause} (the whole log is in {self.log}).")
             time.sleep(0.5)
-
-    def _settle_port(self) -> None:
-        """Choose another port if ours is taken, but only before the first start: later, others know the address."""
-        if not self._has_run and is_taken(self.port):
-            self._port = free_port()
 
     def _server_command(self, binaries: Binaries) -> list[str | Path]:
         options = ("-c", f"recovery_init_sync_method={_SYNC_METHOD}") if self.durable else _THROW_AWAY

@@ -10,36 +10,15 @@ from pathlib import Path
 import redis
 
 from supportbot.embedded.errors import StartRefused
-from supportbot.embedded.ports import LOOPBACK, free_port, is_taken
+from supportbot.embedded.localserver import LocalServer
+from supportbot.embedded.ports import LOOPBACK, is_taken
 from supportbot.embedded.processes import spawn, stop, wait_until
 
 PATIENCE_SECONDS = 30.0
 
 
-class ValkeyServer:
-    def __init__(self, home: Path, *, password: str, port: int | None, log: Path) -> None:
-        self.home = home
-        self.log = log
-        self._password = password
-        self._port = port
-        self._process: subprocess.Popen[bytes] | None = None
-        self._has_run = False
-
+class ValkeyServer(LocalServer):
     name = "valkey"
-
-    @property
-    def port(self) -> int:
-        if self._port is None:
-            self._port = free_port()
-        return self._port
-
-    @property
-    def pid(self) -> int | None:
-        return self._process.pid if self._process else None
-
-    @property
-    def is_alive(self) -> bool:
-        return self._process is not None and self._process.poll() is None
 
     def url(self) -> str:
         """Return the address without a database number."""
@@ -51,8 +30,7 @@ class ValkeyServer:
         self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
-            if not self._has_run and is_taken(self.port):  # later, others know the address
-                self._port = free_port()
+            self._settle_port()
             with self.log.open("ab") as output:
                 self._process = spawn([program, self._write_configuration()], output=output)
             if self._wait_for_answer(self._process):

@@ -1,0 +1,35 @@
+"""What the servers of this machine have in common: a home, a port that is found once, and a process while it lives."""
+
+import subprocess
+from pathlib import Path
+
+from supportbot.embedded.ports import free_port, is_taken
+
+
+class LocalServer:
+    def __init__(self, home: Path, *, password: str, port: int | None, log: Path) -> None:
+        self.home = home
+        self.log = log
+        self._password = password
+        self._port = port
+        self._process: subprocess.Popen[bytes] | None = None
+        self._has_run = False
+
+    @property
+    def port(self) -> int:
+        if self._port is None:
+            self._port = free_port()
+        return self._port
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process else None
+
+    @property
+    def is_alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def _settle_port(self) -> None:
+        """Choose another port if ours is taken, but only before the first start: later, others know the address."""
+        if not self._has_run and is_taken(self.port):
+            self._port = free_port()
