@@ -33,8 +33,8 @@ from supportbot.accounts.confirming import check_may_confirm_here
 from supportbot.accounts.models import User
 from supportbot.accounts.permissions import IsCustomer, needs
 from supportbot.accounts.views import ScopedAPIView
-from supportbot.errors import InvalidInput, NotAllowed
-from supportbot.web import NewestFirst
+from supportbot.errors import NotAllowed
+from supportbot.web import NewestFirst, id_of, one_of
 
 
 class ActionList(ScopedAPIView):
@@ -81,10 +81,10 @@ class RequestList(ScopedAPIView, ListAPIView[ActionRequest]):
     def get_queryset(self) -> QuerySet[ActionRequest]:
         asked, requests = self.request.query_params, requests_of(_caller(self.request))
         if "state" in asked:
-            requests = requests.filter(state=_state(asked["state"]))
+            requests = requests.filter(state=one_of("state", asked["state"], State.values))
         for name in ("customer", "conversation"):
             if name in asked:
-                requests = requests.filter(**{f"{name}_id": _uuid(name, asked[name])})
+                requests = requests.filter(**{f"{name}_id": id_of(name, asked[name])})
         return requests
 
 
@@ -93,6 +93,7 @@ class RequestDetail(ScopedAPIView):
 
     @extend_schema(responses=ActionRequestDetailSerializer)
     def get(self, request: Request, request_id: UUID) -> Response:
+        """Show one request, with the steps it has taken."""
         found = request_for(_caller(request), request_id)
         return _shown(found)
 
@@ -166,19 +167,6 @@ def _digest(request: Request) -> str:
 
 def _no_fields(request: Request) -> None:
     EmptyInput(data=request.data).is_valid(raise_exception=True)
-
-
-def _state(value: str) -> str:
-    if value not in State.values:
-        raise InvalidInput(fields={"state": [f"Choose one of {', '.join(State.values)}."]})
-    return value
-
-
-def _uuid(field: str, value: str) -> UUID:
-    try:
-        return UUID(value)
-    except ValueError as error:
-        raise InvalidInput(fields={field: ["This is no id (UUID)."]}) from error
 
 
 urls = [

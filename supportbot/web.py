@@ -100,6 +100,21 @@ class NewestFirst(CursorPagination):
         }
 
 
+def one_of(field: str, value: str, choices: Iterable[str]) -> str:
+    """Return a query parameter that names one of these; raises InvalidInput for any other."""
+    if value not in (known := list(choices)):
+        raise InvalidInput(fields={field: [f"Choose one of {', '.join(known)}."]})
+    return value
+
+
+def id_of(field: str, value: str) -> UUID:
+    """Return the id that a query parameter names; raises InvalidInput for what is none."""
+    try:
+        return UUID(value)
+    except ValueError as error:
+        raise InvalidInput(fields={field: ["This is no id (UUID)."]}) from error
+
+
 class AnyAnswer(DefaultContentNegotiation):
     """For a view that answers a file: whatever a browser says it accepts, refusals come as JSON."""
 

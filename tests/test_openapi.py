@@ -44,6 +44,11 @@ def test_every_operation_names_its_refusals_with_one_body(schema: dict[str, Any]
         assert bodies == {"#/components/schemas/Error"}, (path, method)
 
 
+def test_every_operation_says_what_it_does(schema: dict[str, Any]) -> None:
+    said = {(path, method): operation.get("description", "") for path, method, operation in operations(schema)}
+    assert [call for call, words in said.items() if not words or "A view that" in words] == []
+
+
 def test_bodies_are_closed_and_their_texts_storable(schema: dict[str, Any]) -> None:
     bodies = [operation["requestBody"] for _, _, operation in operations(schema) if "requestBody" in operation]
     names = {body["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2] for body in bodies}

@@ -42,7 +42,7 @@ from supportbot.chat.services import (
 )
 from supportbot.chat.transcript import transcript_of
 from supportbot.errors import InvalidInput, NotAllowed
-from supportbot.web import AnyAnswer, NewestFirst
+from supportbot.web import AnyAnswer, NewestFirst, id_of, one_of
 
 EitherConversation = PolymorphicProxySerializer(
     component_name="ConversationOfReader",
@@ -81,9 +81,9 @@ class ConversationList(ForCustomersPages, ListAPIView[Conversation]):
         if _is_customer(self.request):
             conversations = with_last_said(conversations)
         if "mode" in asked:
-            conversations = conversations.filter(mode=_mode(asked["mode"]))
+            conversations = conversations.filter(mode=one_of("mode", asked["mode"], Conversation.Mode.values))
         if "customer" in asked:
-            conversations = conversations.filter(customer_id=_uuid("customer", asked["customer"]))
+            conversations = conversations.filter(customer_id=id_of("customer", asked["customer"]))
         return conversations
 
     @extend_schema(request=NewConversationInput, responses={201: OwnConversationSerializer})
@@ -222,19 +222,6 @@ def _locale_of(caller: CustomerCaller) -> str:
     channel = Channel.objects.filter(pk=caller.channel_id).first() if caller.channel_id else None
     locale: str = customer.locale or (channel.locale if channel else customer.workspace.locale)
     return locale
-
-
-def _mode(value: str) -> str:
-    if value not in Conversation.Mode.values:
-        raise InvalidInput(fields={"mode": [f"Choose one of {', '.join(Conversation.Mode.values)}."]})
-    return value
-
-
-def _uuid(field: str, value: str) -> UUID:
-    try:
-        return UUID(value)
-    except ValueError as error:
-        raise InvalidInput(fields={field: ["This is no id (UUID)."]}) from error
 
 
 def _next_page(request: Request, after: int, limit: int) -> str:

@@ -16,7 +16,6 @@ from supportbot.accounts.callers import Caller, CustomerCaller, Staff
 from supportbot.accounts.permissions import IsCustomer, needs
 from supportbot.accounts.views import ScopedAPIView
 from supportbot.chat.access import conversation_for
-from supportbot.errors import InvalidInput
 from supportbot.handoff import services
 from supportbot.handoff.access import person_of, ticket_for
 from supportbot.handoff.models import Reason, Requester, State, Ticket
@@ -32,7 +31,7 @@ from supportbot.handoff.serializers import (
     SnoozeInput,
     TransferInput,
 )
-from supportbot.web import NewestFirst
+from supportbot.web import NewestFirst, one_of
 
 
 class TicketList(ScopedAPIView, ListAPIView[Ticket]):
@@ -54,10 +53,8 @@ class TicketList(ScopedAPIView, ListAPIView[Ticket]):
         return super().get(request, *args, **kwargs)
 
     def get_queryset(self) -> QuerySet[Ticket]:
-        state = self.request.query_params.get("state")
-        if state is not None and state not in State.values:
-            raise InvalidInput(fields={"state": [f"Choose one of {', '.join(State.values)}."]})
-        return tickets_in(state or "")
+        asked = self.request.query_params
+        return tickets_in(one_of("state", asked["state"], State.values) if "state" in asked else "")
 
     @extend_schema(request=NewTicketInput, responses=CustomerTicketSerializer)
     def post(self, request: Request) -> Response:
