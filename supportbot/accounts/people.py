@@ -1,4 +1,4 @@
-"""The people who work here: how one is added."""
+"""The people who work here: how one is added, and called otherwise."""
 
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.core.exceptions import ValidationError
@@ -6,9 +6,9 @@ from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 
 from supportbot.accounts.errors import NameTaken
-from supportbot.accounts.models import User, Workspace
+from supportbot.accounts.models import Membership, User, Workspace
 from supportbot.accounts.services import add_member
-from supportbot.errors import InvalidInput
+from supportbot.errors import InvalidInput, NotAllowed
 
 
 @transaction.atomic
@@ -36,6 +36,24 @@ def create_person(
         raise NameTaken(message, fields={"username": ["Already taken."]}) from error
     add_member(workspace, user, role)
     return user
+
+
+def works_only_here(person: User) -> bool:
+    """Say whether a workspace may change this account: who sets its address can have a new password sent there."""
+    return not person.is_superuser and Membership.objects.filter(user=person).count() == 1
+
+
+def change_person(person: User, *, name: str, email: str) -> None:
+    """Change how a person is called and where their mail goes.
+
+    Raises NotAllowed for an account of more than one workspace, InvalidInput for an address that cannot be.
+    """
+    if not works_only_here(person):
+        raise NotAllowed("This account is not this workspace's alone: it is not changed from here.")
+    _check(person.username, email)
+    person.first_name, _, person.last_name = name.strip().partition(" ")
+    person.email = email
+    person.save(update_fields=["first_name", "last_name", "email"])
 
 
 def _check(username: str, email: str) -> None:

@@ -69,7 +69,7 @@ class ActionRequestAdmin(ScopedAdmin):
     none_yet = "What customers ask the assistant to do stands here, with every step it takes."
     view_right = "actions:read"
     change_form_template = "console/request.html"
-    list_display = ["title", "order_id", "money", "shown_state", "asked"]
+    list_display = ["title", "order", "money", "shown_state", "asked"]
     list_filter = [StateFilter, ActionFilter]
     search_fields = ["order_id", "id"]
     ordering = ["-id"]
@@ -79,6 +79,10 @@ class ActionRequestAdmin(ScopedAdmin):
     def title(self, request: ActionRequest) -> str:
         action = all_actions().get(request.action)
         return action.title["en"] if action else request.action
+
+    @admin.display(description="Order", ordering="order_id")
+    def order(self, request: ActionRequest) -> str:
+        return request.order_id or "–"
 
     @admin.display(description="Asked", ordering="created_at")
     def asked(self, request: ActionRequest) -> str:

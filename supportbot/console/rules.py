@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from actions.models import ActionPolicy, ActionPolicyVersion, name_of
@@ -25,6 +26,7 @@ AMOUNTS = {
     "max_per_workspace_day": "At most in a day altogether",
     "approval_above": "A person decides above",
 }
+READ = ["title", "state", "limits", "version", "approver_names"]  # what those see who change nothing
 NUMBERS = {
     "max_requests_per_customer_day": "Requests of a customer in a day",
     "window_days": "Days after delivery",
@@ -123,13 +125,20 @@ class ActionPolicyAdmin(ScopedAdmin):
     def version(self, policy: ActionPolicy) -> Any:
         return policy.current.number if policy.current else "none"
 
+    @admin.display(description="Limits")
+    def limits(self, policy: ActionPolicy) -> SafeString:
+        version = policy.current
+        amounts = [(label, _money(version, name, otherwise="no limit")) for name, label in AMOUNTS.items()]
+        numbers = [(label, _said(getattr(version, name, None))) for name, label in NUMBERS.items()]
+        return format_html_join("", "<p>{}: {}</p>", [*amounts, *numbers])
+
     @admin.display(description="Who may approve")
     def approver_names(self, policy: ActionPolicy) -> str:
         return ", ".join(person.display_name for person in approvers_of(policy)) or "nobody"
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         if not self.has_change_permission(request, obj):
-            return [(None, {"fields": ["title", "state", "approval", "day_limit", "version", "approver_names"]})]
+            return [(None, {"fields": READ})]
         return [
             (None, {"fields": ["is_enabled", "is_shadow"]}),
             ("Limits", {"fields": [*AMOUNTS, *NUMBERS], "description": _about_limits(obj)}),
@@ -139,7 +148,7 @@ class ActionPolicyAdmin(ScopedAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         if self.has_change_permission(request, obj):
             return []
-        return ["title", "state", "approval", "day_limit", "version", "approver_names"]
+        return READ
 
     def save_model(self, request: HttpRequest, obj: ActionPolicy, form: RulesForm, change: bool) -> None:
         actor = name_of(person_of(request))

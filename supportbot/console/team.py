@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
 from supportbot.accounts.models import Membership, User, Workspace
-from supportbot.accounts.people import create_person
+from supportbot.accounts.people import change_person, create_person, works_only_here
 from supportbot.accounts.services import add_member
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.entry import needs, person_of
@@ -45,11 +45,18 @@ class NewMemberForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic a
 
 
 class MemberForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
+    name = forms.CharField(max_length=150, required=False, label="Name", help_text="As customers see it.")
+    email = forms.EmailField(required=False, label="E-mail", help_text="Where a link to choose a password goes.")
     role = forms.ChoiceField(choices=ROLES)
 
     class Meta:
         model = Membership
         fields = ["role"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        user = self.instance.user
+        self.initial.update({"name": user.get_full_name(), "email": user.email})
 
 
 @admin.register(Membership)
@@ -57,7 +64,7 @@ class MembershipAdmin(ScopedAdmin):
     one, many = "member", "Team"
     view_right = change_right = RIGHT
     can_add = can_delete = True
-    list_display = ["person", "username", "email", "role", "last_seen"]
+    list_display = ["person", "username", "address", "role", "last_seen"]
     list_filter = ["role"]
     list_select_related = ["user"]
     search_fields = ["user__username", "user__first_name", "user__last_name", "user__email"]
@@ -76,7 +83,7 @@ class MembershipAdmin(ScopedAdmin):
         return membership.user.username
 
     @admin.display(description="E-mail")
-    def email(self, membership: Membership) -> str:
+    def address(self, membership: Membership) -> str:
         return membership.user.email
 
     @admin.display(description="Last log-in", ordering="user__last_login")
@@ -88,11 +95,13 @@ class MembershipAdmin(ScopedAdmin):
         return super().get_form(request, obj, change, **kwargs)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        shown = ["person", "username", "email", "role", "last_seen"]
-        return shown if obj else ["username", "name", "email", "role"]
+        if obj is None:
+            return ["username", "name", "email", "role"]
+        who = ["name", "email"] if works_only_here(obj.user) else ["person", "address"]
+        return ["username", *who, "role", "last_seen"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return ["person", "username", "email", "last_seen"] if obj else []
+        return ["username", "person", "address", "last_seen"] if obj else []
 
     def get_actions(self, request: HttpRequest) -> Any:
         return {}
@@ -102,6 +111,8 @@ class MembershipAdmin(ScopedAdmin):
         if change:
             _keep_an_admin(obj, becomes=told["role"])
             add_member(workspace, obj.user, told["role"])
+            if works_only_here(obj.user):  # else the form did not ask
+                change_person(obj.user, name=told["name"], email=told["email"])
             return
         # Nobody knows this first password: the mail's link replaces it.
         user = create_person(

@@ -159,6 +159,26 @@ def test_the_last_admin_stays(admin: Client, workspace: Workspace, bob: User) ->
     assert Membership.objects.get(pk=mine.pk).role == "agent"
 
 
+def test_an_account_is_changed_by_the_workspace_it_belongs_to_alone(
+    admin: Client, bob: User, other_workspace: Workspace
+) -> None:
+    page = f"{TEAM}{Membership.objects.get(user=bob).pk}/change/"
+    sent = {"role": "supervisor", "name": "Robert Vogt", "email": "robert@shop.example"}
+    admin.post(page, sent)
+    bob.refresh_from_db()
+    assert (bob.display_name, bob.email, Membership.objects.get(user=bob).role) == (
+        "Robert Vogt",
+        "robert@shop.example",
+        "supervisor",
+    )
+    add_member(other_workspace, bob, "agent")  # from now on an address set here would open the door there
+    assert 'name="email"' not in admin.get(page).content.decode()
+    admin.post(page, {**sent, "role": "agent", "name": "Mallory", "email": "mallory@shop.example"})
+    bob.refresh_from_db()
+    assert (bob.display_name, bob.email) == ("Robert Vogt", "robert@shop.example")
+    assert Membership.objects.exclude(workspace=other_workspace).get(user=bob).role == "agent"
+
+
 def test_who_loses_their_role_keeps_their_account(admin: Client, bob: User) -> None:
     membership = Membership.objects.get(user=bob)
     admin.post(f"{TEAM}{membership.pk}/delete/", {"post": "yes"})

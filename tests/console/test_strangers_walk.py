@@ -14,9 +14,11 @@ from django.db.models import Model
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from kb.models import Article
+from kb.models import Article, Collection
+from kb.writers import writers_of
 from supportbot.accounts.callers import ROLE_SCOPES
 from supportbot.accounts.models import Membership, User, Workspace
+from supportbot.accounts.scope import workspace_scope
 from supportbot.console.base import Scoped
 from supportbot.console.rights import CONSOLE_RIGHTS, RIGHTS
 from tests.console.conftest import ROLES, SECRET, Enter, House
@@ -121,12 +123,17 @@ def test_a_stranger_finds_nothing_by_asking(stranger: Client, house: House) -> N
             assert SECRET not in stranger.get(reverse("admin:autocomplete"), asked).content.decode(), (model, field)
 
 
-def test_a_stranger_changes_nothing(stranger: Client, house: House) -> None:
-    def stored() -> list[Any]:
-        with_all = [type(row)._base_manager.filter(pk=row.pk).values().first() for row in house.rows()]
-        return [{key: value for key, value in (row or {}).items() if key != "last_used_at"} for row in with_all]
+def stored(house: House) -> list[Any]:
+    with_all = [type(row)._base_manager.filter(pk=row.pk).values().first() for row in house.rows()]
+    return [{key: value for key, value in (row or {}).items() if key != "last_used_at"} for row in with_all]
 
-    before = stored()
+
+def _without_what_was_asked(html: str) -> str:
+    return html.replace(f"What is a {SECRET}?", "")
+
+
+def test_a_stranger_changes_nothing(stranger: Client, house: House) -> None:
+    before = stored(house)
     typed = {
         "name": "taken",
         "title": "taken",
@@ -138,8 +145,55 @@ def test_a_stranger_changes_nothing(stranger: Client, house: House) -> None:
     }
     for address in addresses(house):
         stranger.post(address, typed)
-    assert stored() == before
+    assert stored(house) == before
     assert all(before)
+
+
+def test_a_strangers_own_pages_take_nobody_elses_ids(
+    stranger: Client, house: House, other_workspace: Workspace
+) -> None:
+    """Forms, ticks, questions and look-ups that are one's own, filled with ids that were guessed or overheard."""
+    before = stored(house)
+    article, lists, person = str(house.article.pk), "admin:kb_article_changelist", str(house.membership.user_id)
+    words = {"title": "Mine", "body": "Mine.", "audience": "public", "collection": str(house.collection.pk)}
+    for address, sent in (
+        (reverse("admin:kb_article_add"), {**words, "do": "publish"}),
+        (reverse(lists), {"action": "archive_ticked", "_selected_action": article, "index": "0"}),
+        (reverse(lists), {"action": "archive_ticked", "_selected_action": article, "index": "0", "select_across": "1"}),
+        (reverse("admin:ask"), {"question": f"What is a {SECRET}?", "article": article, "title": "x", "body": "x"}),
+        (reverse("admin:import-state"), {"article": article}),
+        (reverse("admin:switch"), {"workspace": str(house.workspace.pk), "next": reverse(lists)}),
+        (reverse("admin:kb_collection_add"), {"name": "Mine", "writers": person}),
+        (
+            reverse("admin:accounts_apikey_add"),
+            {"name": "x", "scopes": "kb:read", "user": person},
+        ),
+    ):
+        answer = stranger.post(address, sent, follow=True)
+        assert answer.status_code < 500, address
+        assert SECRET not in _without_what_was_asked(answer.content.decode()), address
+        assert article not in answer.content.decode().replace(f'value="{article}"', ""), address
+    with workspace_scope(other_workspace.pk):
+        assert not Article.objects.exists()
+        assert [writers_of(shelf) for shelf in Collection.objects.filter(name="Mine")] in ([], [[]])
+    assert stored(house) == before
+    assert stranger.get(reverse("admin:index")).context["workspace"] == other_workspace
+
+
+def test_no_filter_or_order_asks_what_a_list_does_not_show(stranger: Client, enter: Enter, house: House) -> None:
+    """An answer that differs by a condition on rows one does not see is a leak by itself."""
+    for client in (stranger, enter("editor")):
+        for query in (
+            f"collection__id__exact={house.collection.pk}",
+            "collection__workspace__name__startswith=X",
+            "latest_revision__author__password__startswith=pbkdf2",
+            "workspace__apikeys__digest__startswith=a",
+        ):
+            answer = client.get(f"{reverse('admin:kb_article_changelist')}?{query}")
+            assert answer.status_code in (200, 302, 400), query
+            assert answer.status_code != 200 or query.startswith("collection__id"), query
+    listed = stranger.get(f"{reverse('admin:kb_article_changelist')}?collection__id__exact={house.collection.pk}")
+    assert SECRET not in listed.content.decode()
 
 
 @pytest.mark.parametrize("role", ROLES)

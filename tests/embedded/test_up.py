@@ -129,6 +129,13 @@ def test_a_wrong_setting_ends_a_start_in_one_sentence(instance: Instance, told: 
     assert not instance.data_dir.exists()
 
 
+def test_a_published_instance_passes_every_check_for_it(instance: Instance) -> None:
+    asked = ("check", "--deploy", "--fail-level", "WARNING")
+    published = instance.command(*asked, PUBLIC_URL="https://support.example.com")
+    assert (published.returncode, "no issues" in published.stdout) == (0, True), published.stderr
+    assert instance.command(*asked).returncode == 1  # over plain HTTP cookies cannot be secure-only
+
+
 def test_doctor_reports_and_makes_nothing(instance: Instance) -> None:
     answer = instance.command("doctor", "--json")
     findings = {finding["name"]: finding["is_well"] for finding in json.loads(answer.stdout)}

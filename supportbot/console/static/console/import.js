@@ -67,13 +67,13 @@ async function check(files) {
   report.hidden = false;
   go.hidden = cancel.hidden = true;
   heading.textContent = "Checking";
+  told.textContent = "";
   await each(entries, (entry) => send(entry, "check"));
   markDoubles();
-  const good = entries.filter((entry) => entry.isGood);
   const counts = countOf(entries);
   heading.textContent = "This is what would happen";
-  told.textContent = `${counts.new} new, ${counts.updated} updates, ${counts.unchanged} unchanged, ${counts.failed} cannot be read.`;
-  const articles = good.reduce((sum, entry) => sum + entry.items.filter((item) => item.outcome !== "failed").length, 0);
+  told.textContent = inWords(counts);
+  const articles = counts.new + counts.updated;
   go.textContent = `Import ${articles} ${articles === 1 ? "item" : "items"}`;
   go.hidden = !articles;
   cancel.hidden = false;
@@ -81,18 +81,21 @@ async function check(files) {
 
 async function store() {
   const how = form.elements.how.value;
-  const good = entries.filter((entry) => entry.isGood);
+  const good = entries.filter(isNews);
   const articles = [];
   go.hidden = cancel.hidden = true;
   heading.textContent = `Importing ${good.length} ${good.length === 1 ? "file" : "files"}`;
+  told.textContent = "You can leave this page: what is stored by then stays, what is not sent yet is not imported.";
   await each(good, async (entry) => {
     const facts = await send(entry, how);
     entry.articles = facts?.articles ?? [];
     articles.push(...entry.articles);
   });
   const failed = entries.filter((entry) => !entry.isGood).length;
+  const same = entries.filter((entry) => entry.isGood && !good.includes(entry)).length;
   heading.textContent = `Imported ${good.filter((entry) => entry.isGood).length} of ${entries.length} files`;
   told.textContent = failed ? `${failed} could not be read; the others are not affected.` : "Every file was read.";
+  if (same) told.textContent += ` ${same} unchanged, left as they are.`;
   cancel.textContent = "Import more";
   cancel.hidden = false;
   if (how === "publish") await follow(good, articles);
@@ -189,6 +192,15 @@ function markDoubles() {
       else owners.set(item.id, entry.path);
     }
   }
+}
+
+// A file whose articles are all as they were has nothing to store.
+function isNews(entry) {
+  return entry.isGood && entry.items.some((item) => item.outcome === "new" || item.outcome === "updated");
+}
+
+function inWords({ new: fresh, updated, unchanged, failed }) {
+  return `${fresh} new, ${updated} ${updated === 1 ? "update" : "updates"}, ${unchanged} unchanged, ${failed} cannot be read.`;
 }
 
 function countOf(list) {
