@@ -2,6 +2,8 @@
 # No target is a file and no path is absolute, so a checkout in a folder with spaces works.
 PYTHON ?=
 export PYTHON
+# One worker more than there are cores, at most six; a file stays with one worker.
+PARALLEL ?= -n auto --maxprocesses 6 --dist loadfile --no-loadscope-reorder
 
 .PHONY: run stop doctor test lint database-tests browser-tests lock
 
@@ -27,7 +29,7 @@ lint:
 
 database-tests:
 	@sh scripts/environment.sh requirements-dev.lock
-	.venv/bin/python -m pytest tests --ignore tests/browser
+	.venv/bin/python -m pytest tests --ignore tests/browser $(PARALLEL)
 
 # A run of their own: the browser's fixtures leave an event loop behind that no async test survives.
 browser-tests:
