@@ -14,10 +14,11 @@ from actions.sweeping import expire_waiting
 from actions.testing import FakeShop, make_due, run_queued
 from supportbot.accounts.models import Customer, Membership, User, Workspace
 from supportbot.accounts.services import add_member
+from supportbot.chat.answers import Answer, CitedSpan
 from supportbot.chat.models import Conversation, ConversationEvent
 from supportbot.chat.services import add_agent_message, add_customer_message, add_note
 from supportbot.chat.signals import EventView
-from supportbot.chat.turns import Answer, CitedSpan, Claim, claim_turn, fail_turn, finish_turn
+from supportbot.chat.turns import Claim, claim_turn, fail_turn, finish_turn
 from supportbot.handoff import services as handoff
 from supportbot.handoff.models import Reason
 from supportbot.outbox.services import deliver_due
