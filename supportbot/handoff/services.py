@@ -55,9 +55,10 @@ def request(conversation_id: UUID, *, reason: str, by: str, summary: str = "") -
 
 def _enter_queue(conversation: Conversation, ticket: Ticket) -> None:
     hand_over(conversation, mode=Conversation.Mode.WAITING)
+    is_anybody_here = is_somebody_here()
     payload = {"ticket": str(ticket.pk), "reason": str(ticket.reason), "place": place_in_queue(ticket)}
-    append_event(conversation, "handoff.requested", payload)
-    if not is_somebody_here() and not ticket.contact_email:
+    append_event(conversation, "handoff.requested", payload | ({} if is_anybody_here else {"away": True}))
+    if not is_anybody_here and not ticket.contact_email:
         add_system_message(conversation, worded(NOBODY_HERE, conversation.locale))
 
 

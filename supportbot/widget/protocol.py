@@ -178,11 +178,15 @@ class Typing:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """Where a customer who waits for a person stands; `wait` is a range of minutes, {"min", "max"}."""
+    """Where a customer who waits for a person stands; `wait` is a range of minutes, {"min", "max"}.
+
+    `away` is true while nobody of the team is there, left out otherwise.
+    """
 
     ticket: UUID
     place: int
     wait: dict[str, int] | None = None
+    away: bool | None = None
     type: Literal["queue"] = "queue"
 
 

@@ -23,6 +23,7 @@ _TOKENS: Final = re.compile(
     | (?P<sign> \?\.(?!\d) | \.\.\. | => | \S ) | (?P<blank> \s+ )""",
     re.VERBOSE,
 )
+_NEEDLESS_IN_NUMBERS: Final = re.compile(r"_|^0(?=\.)")
 _GAP: Final = re.compile(r"\$\{([^}]*)\}")
 _KEYWORDS: Final = frozenset(
     re.findall(
@@ -197,6 +198,8 @@ def _written(tokens: Sequence[_Token]) -> Iterator[str]:
             yield _blank(token.text, before, after)
         elif token.text in _SAME:
             yield _SAME[token.text]
+        elif token.kind == "number":
+            yield _NEEDLESS_IN_NUMBERS.sub("", token.text)
         elif token.is_key_too and token.name != token.text:
             yield f"{token.text}:{token.name}"
         elif token.text != ";" or _next_sign(tokens, place) != "}":

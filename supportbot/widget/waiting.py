@@ -1,7 +1,8 @@
 """What a customer who waits for a person is told: their place, and about how long it takes.
 
 The estimate is made of how long those waited who came shortly before, so it stands when a wait begins and only runs
-down: it never grows in silence. Once it has run out nothing is promised; the sweep tells the customer in words.
+down: it never grows in silence. Once it has run out nothing is promised; the sweep tells the customer in words. A place
+is little to know while nobody of the team is there, so that is told too.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,8 +13,9 @@ from uuid import UUID
 
 from django.utils.timezone import now
 
-from supportbot.accounts.scope import across_workspaces
+from supportbot.accounts.scope import across_workspaces, workspace_scope
 from supportbot.handoff.models import State, Ticket
+from supportbot.handoff.presence import is_somebody_here
 from supportbot.handoff.queue import Waiting, in_order
 from supportbot.widget.protocol import Queue
 
@@ -32,10 +34,12 @@ def queue_frames(conversation_ids: Iterable[UUID]) -> dict[UUID, Queue]:
         frames: dict[UUID, Queue] = {}
         for workspace_id in {ticket.workspace_pk for ticket in waiting.values()}:
             history = _waits(workspace_id)
+            with workspace_scope(workspace_id):
+                away = None if is_somebody_here() else True
             for place, one in enumerate(_queue(workspace_id), start=1):
                 if one.ticket_id in waiting:
                     wait = minutes_left(one.since, history, now())
-                    frames[waiting[one.ticket_id].conversation_id] = Queue(one.ticket_id, place, wait)
+                    frames[waiting[one.ticket_id].conversation_id] = Queue(one.ticket_id, place, wait, away)
         return frames
 
 

@@ -266,6 +266,9 @@ def test_a_person_takes_over_and_gives_back(chat: Shop) -> None:
     platform.say({"type": "queue", "ticket": ticket, "place": 2, "wait": {"min": 3, "max": 6}})
     expect(dialog).to_contain_text("You are number 2 in line")
     expect(dialog).to_contain_text("Usually 3–6 min")
+    platform.say({"type": "queue", "ticket": ticket, "place": 1, "away": True})
+    expect(dialog).not_to_contain_text("in line")
+    expect(page.locator(".wait")).to_contain_text("Finding you a person")  # nobody is there for whom they would be next
     platform.say({"type": "queue", "ticket": ticket, "place": 1})
     expect(dialog).to_contain_text("You are next")
     expect(dialog).to_contain_text("Finding you a person")

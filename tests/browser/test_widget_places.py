@@ -142,7 +142,7 @@ def test_what_is_too_long_is_kept_and_told(chat: Shop) -> None:
     page, platform = chat
     field = page.get_by_role("textbox", name="Message")
     write(page, "x" * 100_000)
-    expect(field).to_have_accessible_description("At most 4000 characters fit. Send it in parts.")
+    expect(field).to_have_accessible_description("Write at most 4000 characters at once.")
     expect(field).to_have_value("x" * 100_000)
     check_for_everybody(page)
     page.set_viewport_size({"width": 1280, "height": 800})

@@ -98,6 +98,7 @@ def test_joining_keeps_what_a_page_runs_and_nothing_else() -> None:
     ("script", "short"),
     [
         ("const long = 1;\nfoo(long);", "let x=1;foo(x);"),
+        ("wait(10_000 * 0.5 + 0);", "wait(10000*.5+0);"),
         ("const { long } = page;\nlong.long();", "let{long:x}=page;x.long();"),
         ("const page = { long, other: long };", None),
         ("class Thing {\n#own = 1;\nlong() { return this.#own; }\n}", "class x{#e=1;long(){return this.#e}}"),

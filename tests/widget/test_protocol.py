@@ -80,7 +80,7 @@ def test_every_server_frame_is_encoded_as_its_schema_says() -> None:
         protocol.Delta(ID, 1, 0, "Hel"),
         protocol.Status(ID, "Looking into our help pages"),
         protocol.Typing("Bob"),
-        protocol.Queue(uuid4(), 2),
+        protocol.Queue(uuid4(), 2, away=True),
         protocol.Queue(uuid4(), 1, {"min": 1, "max": 3}),
         protocol.Head(2),
         protocol.Reset(),

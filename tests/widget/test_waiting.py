@@ -80,9 +80,10 @@ async def test_the_place_is_told_when_it_changes(server: str, channel: NewChanne
     async with greeted(server, granted) as socket:
         mine = await db(_ask, granted["conversation"])
         first = await socket.until("queue")
-        assert (first["ticket"], first["place"], "wait" in first) == (mine, 2, False)
-        await db(_claim, before.pk, bob)
-        assert (await socket.until("queue"))["place"] == 1
+        assert (first["ticket"], first["place"], first["away"], "wait" in first) == (mine, 2, True, False)
+        await db(_claim, before.pk, bob)  # who claims is there
+        told = await socket.until("queue")
+        assert (told["place"], "away" in told) == (1, False)
         urgent = await db(_somebody_waits, alice, priority=Priority.URGENT)
         assert (await socket.until("queue"))["place"] == 2
         await db(_claim, urgent.pk, bob)

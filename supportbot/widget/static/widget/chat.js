@@ -108,7 +108,7 @@ export class Chat {
     if (conversation) await this.ask(`conversations/${conversation}/end`, { method: "POST" });
   }
 
-  async rate(score, comment = "", message = undefined) {
+  async rate(score, comment = "", message) {
     this.connection.deliver({ type: "rate", score, comment, message });
     this.view.speech.status(this.say("thanks"));
     this.element.emit("rating", { score });

@@ -50,9 +50,13 @@ export class Composer {
 
   #send() {
     const text = this.input.value.trim();
-    const n = this.chat.longest;
-    if (text.length > n) this.refuse(this.chat.say("tooLong", { n }));
-    else if (text) this.chat.send(text, (this.text = ""));
+    const { chat } = this;
+    const n = chat.longest;
+    if (text.length > n) this.refuse(chat.say("tooLong", { n }));
+    else if (text) {
+      this.text = "";
+      chat.send(text);
+    }
   }
 
   /** With a next question typed, the button sends it; else it stops what is being written. */

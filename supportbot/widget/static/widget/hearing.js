@@ -28,8 +28,8 @@ const HEARERS = {
   status({ log }, { message, text }) {
     log.more(message, { status: text });
   },
-  queue({ log }, { ticket, place, wait }) {
-    log.more(ticket, { place, wait });
+  queue({ log }, { ticket, place, wait, away }) {
+    log.more(ticket, { place, wait, away });
   },
   typing(chat, { who }) {
     const { view, log } = chat;

@@ -3,7 +3,9 @@
 import { btn, h, icon } from "./dom.js";
 import { firstName } from "./items.js";
 
-export function wait(node, { place: n, wait: minutes, isOver }, { say }) {
+export function wait(node, { place, away, wait: minutes, isOver }, { say }) {
+  // A place in line says nothing while nobody of the team is there.
+  const n = !away && place;
   node.className = "wait";
   node.hidden = isOver;
   const title = n > 1 ? say("inLine", { n }) : say(n ? "next" : "finding");

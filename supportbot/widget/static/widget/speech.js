@@ -28,7 +28,7 @@ export class Speech {
   /** Speak the finished sentences of a growing text, all that is left once it is over; `who` before the first. */
   follow(key, who, text, isOver) {
     const spoken = (this.spoken[key] ||= new Set());
-    const cut = new Intl.Segmenter(undefined, { granularity: "sentence" }).segment(plain(text));
+    const cut = new Intl.Segmenter([], { granularity: "sentence" }).segment(plain(text));
     const sentences = Array.from(cut, ({ segment }) => segment.trim());
     const fresh = (isOver ? sentences : sentences.slice(0, -1)).filter((sentence) => sentence && !spoken.has(sentence));
     if (fresh.length) this.say((spoken.size ? "" : `${who}: `) + fresh.join(" "));

@@ -68,11 +68,11 @@ export class View {
   /** Bring a new question to the top of the view, so that the answer has room below; people write line by line. */
   follow({ key }) {
     this.flush();
-    if (this.chat.log.mode !== "assistant") return this.toEnd();
-    this.question = this.nodes.get(key);
-    this.#settle();
-    this.list.scrollTop = this.question.offsetTop - EDGE;
-    return undefined;
+    if (this.chat.log.mode === "assistant") {
+      this.question = this.nodes.get(key);
+      this.#settle();
+      this.list.scrollTop = this.question.offsetTop - EDGE;
+    } else this.toEnd();
   }
 
   toEnd() {
@@ -143,7 +143,7 @@ export class View {
   }
 
   drawFoot(text, label, onclick) {
-    this.fine.replaceChildren(text, h("button.link", { onclick }, label));
+    this.fine.replaceChildren(h("span", text), h("button.link", { onclick }, label));
   }
 
   /** What stands before the first message. */
