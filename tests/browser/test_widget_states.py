@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.browser.conftest import check_for_everybody
 from tests.browser.shoppage import SOURCES, Platform, heard, message_id, open_chat, until, visit, write
@@ -143,6 +143,29 @@ def test_who_waits_for_a_person_may_stop_waiting_also_over_a_cut_line(chat: Shop
     expect(stop).to_have_count(0)
     expect(page.get_by_role("button", name="Talk to a person")).to_be_visible()
     check(page)
+
+
+def test_a_log_that_comes_too_late_is_not_shown_in_another_chat(chat: Shop) -> None:
+    page, platform = chat
+    platform.ends(message_id(1), "Of the old chat.")
+    expect(page.locator(".w-log")).to_contain_text("Of the old chat.")
+    held: list[Route] = []
+    page.context.route("**/events?*", lambda route: held.append(route))
+    platform.say({"type": "reset"})
+    wait_for(page, held)
+    platform.log.clear()
+    page.evaluate("SupportBot.newConversation()")
+    until(page, "SupportBot.state.connection === 'open'")
+    held[0].fallback()
+    page.evaluate("1")
+    platform.ends(message_id(2), "Of the new chat.")
+    expect(page.locator(".w-log")).to_contain_text("Of the new chat.")
+    expect(page.locator(".w-log")).not_to_contain_text("Of the old chat.")
+
+
+def wait_for(page: Page, held: list[Route]) -> None:
+    while not held:
+        page.wait_for_timeout(20)
 
 
 def test_what_waits_for_a_line_is_not_said_in_another_chat(chat: Shop) -> None:

@@ -81,11 +81,16 @@ export class Connection {
 
   #open({ ticket, ws_url: address }) {
     const socket = (this.socket = new WebSocket(address));
-    const mine = (handle) => (event) => this.socket === socket && handle(event);
     socket.onopen = () => socket.send(JSON.stringify({ type: "hello", ticket, last_seq: this.seq }));
-    socket.onmessage = mine(({ data }) => this.#frame(JSON.parse(data)));
-    socket.onclose = mine(({ code }) => this.#ended(code));
+    socket.onmessage = this.#here(({ data }) => this.#frame(JSON.parse(data)));
+    socket.onclose = this.#here(({ code }) => this.#ended(code));
     this.#watchdog();
+  }
+
+  /** Hear something as long as this line is up; what comes later is of a chat that was left. */
+  #here(heard) {
+    const { socket } = this;
+    return (it) => this.socket === socket && heard(it);
   }
 
   #frame(frame) {
@@ -118,14 +123,13 @@ export class Connection {
   }
 
   /** Too much was missed for the socket: read the whole log. What the socket says meanwhile shows as a gap later. */
-  async #read() {
+  #read() {
+    const hand = (events) => {
+      for (const event of events) this.#hand(event);
+      this.isReading = false;
+    };
     this.isReading = true;
-    try {
-      for (const event of await this.server.events(0)) this.#hand(event);
-    } catch (error) {
-      this.#failed(error);
-    }
-    this.isReading = false;
+    this.server.events(0).then(this.#here(hand), this.#here((error) => this.#failed(error)));
   }
 
   /** A line that was cut in a tunnel says nothing at all, so silence ends it. */
@@ -142,17 +146,18 @@ export class Connection {
   /** The line is gone, or was refused: come back later, unless that cannot help. */
   #ended(code) {
     this.#drop();
-    if (FINAL.includes(code)) return this.#to("closed", code);
-    this.#to(navigator.onLine ? "waiting" : "offline");
-    // Jitter: after a restart of the server, not everybody comes back in the same second.
-    const pause = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** this.failures++) * (0.5 + Math.random() / 2);
-    this.again = setTimeout(() => this.connect(), pause + (PAUSES_MS[code] || 0));
-    return undefined;
+    if (FINAL.includes(code)) this.#to("closed", code);
+    else {
+      this.#to(navigator.onLine ? "waiting" : "offline");
+      // Jitter: after a restart of the server, not everybody comes back in the same second.
+      const pause = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** this.failures++) * (0.5 + Math.random() / 2);
+      this.again = setTimeout(() => this.connect(), pause + (PAUSES_MS[code] || 0));
+    }
   }
 
   #drop() {
     const { socket } = this;
-    this.socket = this.attempt = null;
+    this.socket = this.attempt = this.isReading = null;
     for (const timer of [this.again, this.dead, this.pinging]) clearTimeout(timer);
     socket?.close();
   }
