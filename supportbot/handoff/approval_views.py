@@ -17,7 +17,7 @@ from supportbot.accounts.callers import Staff
 from supportbot.errors import NotAllowed, NotFound, SupportBotError
 from supportbot.handoff.access import person_of
 from supportbot.handoff.approvals import SHOWN, case_of, items_for
-from supportbot.handoff.doors import for_the_team, page_for, waiting_for_approval
+from supportbot.handoff.doors import for_the_team, page_for
 from supportbot.handoff.presence import note_presence
 
 # What happened between the reading and the decision: said as such, with how it stands now.
@@ -81,8 +81,6 @@ def _page(
         "case": case_of(found, person_of(staff)) if found else None,
         "error": error.message if error else "",
         "has_changed": isinstance(error, CHANGED_MEANWHILE),
-        "may_decide": staff.may("actions:approve"),
-        "waiting": waiting_for_approval(),
         "running": ActionRequest.objects.filter(state__in=SHOWN["running"]).count(),
     }
     return page_for(request, staff, "desk/approvals.html", context, status=error.status if error else 200)

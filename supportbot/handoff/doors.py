@@ -12,8 +12,6 @@ from django.urls import reverse
 from django.utils.timezone import override
 from django.views.decorators.cache import never_cache
 
-from actions.models import ActionRequest
-from actions.states import State as ActionState
 from supportbot.accounts.auth import WORKSPACE_SESSION_KEY
 from supportbot.accounts.callers import Staff
 from supportbot.accounts.models import Workspace
@@ -68,11 +66,7 @@ def page_for(
         "me": {"name": person.display_name, "initials": initials(person.display_name), "hue": hue_of(person.pk)},
         "workspace": Workspace.objects.get(pk=staff.workspace_id),
         "counts": counts_for(person),
-        "to_approve": waiting_for_approval() if staff.may("actions:approve") else 0,
+        "may_approve": staff.may("actions:approve"),
         "is_away": is_away(person),
     }
     return render(request, template, {**house, **context}, status=status)
-
-
-def waiting_for_approval() -> int:
-    return ActionRequest.objects.filter(state=ActionState.AWAITING_APPROVAL).count()

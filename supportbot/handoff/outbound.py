@@ -215,4 +215,4 @@ def _queue(person: User) -> list[str]:
 
 def _rows(conversation_ids: set[UUID], person: User) -> list[str]:
     frames = [encode("ticket", row=row.as_json()) for row in rows_of(conversation_ids, person, now())]
-    return [*frames, encode("queue", counts=counts_for(person))] if frames else []
+    return [*frames, encode("queue", counts=counts_for(person))]

@@ -1,5 +1,6 @@
 """Who of the team is there: whoever had the desk open within the last two minutes and is not away by their own word."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
@@ -42,11 +43,22 @@ def _present() -> QuerySet[Presence]:
     return Presence.objects.filter(seen_at__gt=now() - PRESENT_FOR, is_away=False)
 
 
-def colleagues_of(user: User) -> list[User]:
-    """Return everybody else who answers customers in the scope's workspace, by name."""
+@dataclass(frozen=True, slots=True)
+class Colleague:
+    """Somebody else who answers customers here."""
+
+    username: str
+    name: str
+    is_here: bool
+
+
+def colleagues_of(user: User) -> list[Colleague]:
+    """Return everybody else who answers customers in the scope's workspace: who is at work first, then by name."""
     roles = {"memberships__workspace_id": current_workspace_id(), "memberships__role__in": ANSWERING_ROLES}
-    people = User.objects.filter(is_active=True, **roles).exclude(pk=user.pk)
-    return sorted(people.distinct(), key=lambda person: person.display_name.casefold())
+    people = User.objects.filter(is_active=True, **roles).exclude(pk=user.pk).distinct()
+    here = set(_present().values_list("user", flat=True))
+    colleagues = [Colleague(one.username, one.display_name, one.pk in here) for one in people]
+    return sorted(colleagues, key=lambda one: (not one.is_here, one.name.casefold()))
 
 
 def is_somebody_here() -> bool:

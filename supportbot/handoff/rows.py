@@ -9,15 +9,17 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, F, Min, Q, QuerySet
 from django.db.models.functions import Left
 
+from actions.models import ActionRequest
+from actions.states import State as ActionState
 from supportbot.accounts.models import User
 from supportbot.chat.models import Conversation, Message, Source
 from supportbot.handoff.models import HELD, OPEN, Priority, Reason, State, Ticket
 from supportbot.handoff.queue import is_late, is_soon_late
 from supportbot.handoff.selectors import tickets_in
-from supportbot.handoff.words import REASON_ICONS, REASONS, how_long, hue_of, initials
+from supportbot.handoff.words import REASON_ICONS, REASONS, first_name, how_long, hue_of, initials
 
 ROWS_A_PAGE: Final = 50
 GROUPS: Final = {
@@ -67,22 +69,25 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a customer said last."""
+    """What a customer said last, and since when they wait for an answer, if they do."""
 
     text: str
-    at: datetime
-    is_unanswered: bool
+    asks_since: datetime | None
 
 
 def counts_for(person: User) -> dict[str, int]:
-    """Return how many tickets of the workspace are with this person, waiting, aside and open at all."""
+    """Return how many tickets are with this person, wait, or are open at all, and how many actions need approval."""
     held = Q(assignee=person, state__in=HELD)
     counts: dict[str, int] = Ticket.objects.filter(state__in=OPEN).aggregate(
         mine=Count("id", filter=held),
         waiting=Count("id", filter=Q(state=State.WAITING)),
         open=Count("id"),
     )
-    return counts
+    return {**counts, "approvals": waiting_for_approval()}
+
+
+def waiting_for_approval() -> int:
+    return ActionRequest.objects.filter(state=ActionState.AWAITING_APPROVAL).count()
 
 
 def groups_for(person: User, now: datetime, *, shown: str = "open", page: int = 1) -> list[Group]:
@@ -146,19 +151,20 @@ def _rows(tickets: list[Ticket], person: User, now: datetime) -> list[Row]:
 
 
 def _said_in(conversations: list[Conversation]) -> dict[UUID, Said]:
-    """Return what each customer said last, by one query."""
+    """Return what each customer said last, by two queries."""
     if not conversations:
         return {}
-    answered = {conversation.pk: conversation.answered_seq for conversation in conversations}
-    messages = Message.objects.filter(conversation__in=list(answered), source=Source.CUSTOMER)
+    messages = Message.objects.filter(conversation__in=[one.pk for one in conversations], source=Source.CUSTOMER)
     newest = messages.order_by("conversation_id", "-seq").distinct("conversation_id")
-    rows = newest.values_list("conversation_id", Left("text", MAX_SAID), "created_at", "seq")
-    return {one: Said(text, at, is_unanswered=seq > answered[one]) for one, text, at, seq in rows}
+    unanswered = messages.filter(seq__gt=F("conversation__answered_seq")).values("conversation_id").order_by()
+    asks_since = dict(unanswered.annotate(first=Min("created_at")).values_list("conversation_id", "first"))
+    rows = newest.values_list("conversation_id", Left("text", MAX_SAID))
+    return {one: Said(text, asks_since.get(one)) for one, text in rows}
 
 
 def row_of(ticket: Ticket, said: Said | None, person: User, now: datetime) -> Row:
     customer, group = ticket.conversation.customer, group_of(ticket, person)
-    is_new = said is not None and said.is_unanswered
+    is_new = said is not None and said.asks_since is not None
     since = _since(ticket, said)
     return Row(
         ticket=str(ticket.pk),
@@ -176,7 +182,7 @@ def row_of(ticket: Ticket, said: Said | None, person: User, now: datetime) -> Ro
         since=how_long(now - since),
         since_at=since.isoformat(),
         level=_level(ticket, since, now, is_new=is_new),
-        holder=ticket.assignee.display_name if ticket.assignee and group == "colleagues" else "",
+        holder=first_name(ticket.assignee) if ticket.assignee and group == "colleagues" else "",
         is_new=is_new and ticket.is_open,
     )
 
@@ -199,13 +205,13 @@ def _what(ticket: Ticket, said: Said | None) -> str:
 
 
 def _since(ticket: Ticket, said: Said | None) -> datetime:
-    """Return the moment from which this ticket's time counts: the wait, or else the customer's last words."""
+    """Return the moment from which this ticket's time counts: the wait, or the first words that nobody has answered."""
     if ticket.state == State.WAITING:
         return ticket.waiting_since
     if ticket.ended_at is not None:
         return ticket.ended_at
     claimed = ticket.claimed_at or ticket.waiting_since
-    return max(said.at, claimed) if said and said.is_unanswered else claimed
+    return max(said.asks_since, claimed) if said and said.asks_since else claimed
 
 
 def _level(ticket: Ticket, since: datetime, now: datetime, *, is_new: bool) -> str:

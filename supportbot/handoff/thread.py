@@ -102,7 +102,8 @@ def line_of(event: EventView, reader: Reader) -> Line | None:
             who = "You" if payload["agent"] == reader.name else payload["agent"]
             return _rule(event, f"{who} joined", "person")
         case "handoff.ended":
-            return _rule(event, _OUTCOMES.get(payload["outcome"], payload["outcome"]), "check")
+            is_their_wish = payload.get("by") == "customer"
+            return _rule(event, "The customer ended it" if is_their_wish else _OUTCOMES[payload["outcome"]], "check")
         case name if name in _ACTIONS:
             return _action(event)
     return None

@@ -19,7 +19,7 @@ from supportbot.handoff.rows import SHOWN, found_rows, group_of, groups_for
 from supportbot.handoff.summary import summary_of
 from supportbot.handoff.thread import MOST_LINES, lines_of, reader_of
 from supportbot.handoff.trail import actions_of, answers_of
-from supportbot.handoff.words import how_long, hue_of, initials, reason_in_words
+from supportbot.handoff.words import hue_of, initials, reason_in_words
 
 MOST_PAST: Final = 5
 
@@ -68,7 +68,6 @@ def conversation_of(found: Ticket, person: User) -> dict[str, object]:
         "customer": {"initials": initials(customer.name), "hue": hue_of(customer.pk), "row": customer},
         "group": group,
         "reason": reason_in_words(found),
-        "waited": how_long(now() - found.waiting_since),
         "summary": summary_of(found),
         "lines": lines,
         # The log may have grown between the two reads: whoever follows goes on behind what is shown.

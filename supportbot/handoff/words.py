@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
+from supportbot.accounts.models import User
 from supportbot.handoff.models import Reason, Ticket
 
 REASONS: Final = {
@@ -43,6 +44,11 @@ def initials(name: str) -> str:
     words = [word for word in name.split() if word[0].isalnum()]
     letters = [word[0] for word in (words[:1] + words[-1:] if len(words) > 1 else words)]
     return "".join(letters).upper()
+
+
+def first_name(person: User) -> str:
+    """Return what a colleague is called where there is little room."""
+    return person.display_name.partition(" ")[0]
 
 
 def hue_of(person: UUID) -> int:

@@ -107,9 +107,11 @@ def test_a_full_shift_by_keyboard_alone(
     card = mara.card(page)
     confirm = f"{mara.api}/action-requests/{card['request']}/confirm"
     post(confirm, {"digest": card["digest"]}, mara.credential)
+    expect(page.locator(".rail").get_by_role("link", name="Approvals")).to_contain_text("1 to decide")
     mara.ask_for_a_person("Boots do not fit & <b>hurt</b>")
     expect(page.get_by_role("link", name="Boots do not fit & <b>hurt</b>")).to_be_visible()
     expect(page).to_have_title("(1) Desk: Wrenfell Outdoor")
+    expect(page.get_by_role("heading", name="1 waiting")).to_be_visible()
     check(page)
     keys.press("j")
     keys.press("Enter")
@@ -121,7 +123,7 @@ def test_a_full_shift_by_keyboard_alone(
     expect(page.locator("#orders")).to_contain_text("WF-20418")
     is_live(page)
     keys.press("/")
-    keys.type("pole")
+    keys.type("way pol")
     expect(page.get_by_role("option", name="Pole on its way")).to_be_visible()
     check(page)
     keys.press("Enter")
@@ -154,8 +156,8 @@ def test_a_full_shift_by_keyboard_alone(
         keys.press(letter)
     expect(approve).to_be_visible()
     check(page)
-    approve.focus()
-    keys.press("Enter")
+    for key in ("Tab", "Tab", "Tab", "Enter"):  # the conversation, reject, approve
+        keys.press(key)
     expect(approve).to_have_count(0)
     expect(page.locator(".tl")).to_contain_text("Daniel Brandt")
 
@@ -171,8 +173,7 @@ def test_a_full_shift_by_keyboard_alone(
     expect(page.locator(".c-h .sub")).to_contain_text("ended: returned")
     tom = Customer(demo)
     tom.ask_for_a_person("A question about poles")
-    page.reload()
-    is_live(page)
+    expect(page.get_by_role("button", name="Take the next one")).to_be_visible()
     keys.press("n")
     expect(page.locator(".sum")).to_contain_text("A question about poles")
     is_live(page)
@@ -239,6 +240,69 @@ def test_what_is_typed_outlives_a_lost_connection_and_is_sent_once(
     expect(page.locator("#thread .waiting")).to_have_count(0)
     expect(page.locator("#thread .customer .said")).to_have_text(["Hello?"])
     assert visitor.hears() == ["Here I am."]
+    page.get_by_role("button", name="Resolve").click()
+
+
+def test_what_was_sent_into_a_dead_socket_is_sent_after_a_reload(
+    demo: dict[str, Any], new_page: Callable[..., Page], log_in: Callable[[Page, str], None]
+) -> None:
+    visitor = Customer(demo)
+    visitor.ask_for_a_person("Hello from the train")
+    page, is_cut = new_page(), True
+    log_in(page, "noor")
+    page.get_by_role("link", name="Hello from the train").click()
+    page.get_by_role("button", name="Take over").click()
+    is_live(page)
+    page.route_web_socket("**/ws/v1/desk/", lambda socket: socket.close() if is_cut else socket.connect_to_server())
+    page.reload()
+    for words, mode in (("Here I am.", "r"), ("Sits in a train.", "m")):
+        page.keyboard.press(mode)
+        page.keyboard.type(words)
+        page.keyboard.press("Control+Enter")
+        page.keyboard.press("Escape")
+    page.reload()
+    expect(page.locator("#thread .waiting .said")).to_have_text(["Here I am.", "Sits in a train."])
+    assert visitor.hears() == []
+    is_cut = False
+    page.reload()
+    is_live(page)
+    expect(page.locator("#thread .waiting")).to_have_count(0)
+    expect(page.locator("#thread .me .said")).to_have_text(["Here I am."])
+    expect(page.locator("#thread .note .said")).to_have_text(["Sits in a train."])
+    assert visitor.hears() == ["Here I am."]
+    page.get_by_role("button", name="Resolve").click()
+
+
+def test_whoever_looks_away_is_called(
+    demo: dict[str, Any], new_page: Callable[..., Page], log_in: Callable[[Page, str], None]
+) -> None:
+    page = new_page(permissions=["notifications"])
+    page.add_init_script(
+        """
+        window.called = [];
+        window.Notification = class extends EventTarget {
+          constructor(title, { body }) { super(); called.push(body); }
+          static permission = "granted";
+          static requestPermission = async () => "granted";
+        };
+        Object.defineProperty(document, "hidden", { get: () => window.looksAway === true });
+        """
+    )
+    log_in(page, "noor")
+    is_live(page)
+    page.get_by_role("button", name="Alerts").click()
+    page.get_by_label("A notice of this computer").check()
+    page.keyboard.press("Escape")
+    visitor = Customer(demo)
+    visitor.ask_for_a_person("Nobody looks")
+    page.get_by_role("link", name="Nobody looks").click()
+    assert page.evaluate("called") == []  # who looks at the desk needs no notice
+    page.get_by_role("button", name="Take over").click()
+    is_live(page)
+    page.evaluate("looksAway = true")
+    visitor.say("Are you there?")  # into the conversation that is open
+    page.wait_for_function("called.length === 1")
+    assert "wrote: Are you there?" in page.evaluate("called[0]")
     page.get_by_role("button", name="Resolve").click()
 
 

@@ -11,7 +11,7 @@ from django.utils.timezone import now
 from selectolax.lexbor import LexborHTMLParser
 
 from supportbot.accounts.models import Customer, User, Workspace
-from supportbot.chat.models import Conversation
+from supportbot.chat.models import Conversation, Message
 from supportbot.chat.services import add_agent_message, add_customer_message, start_conversation
 from supportbot.errors import InvalidInput
 from supportbot.handoff import rows, services
@@ -19,7 +19,7 @@ from supportbot.handoff.models import Presence, Ticket
 from supportbot.handoff.presence import is_somebody_here
 from supportbot.handoff.rows import counts_for, found_rows, groups_for, rows_of
 from supportbot.handoff.steps import moment_of
-from supportbot.handoff.templatetags.desk import capped
+from supportbot.handoff.templatetags.desk import capped, language
 
 pytestmark = pytest.mark.django_db
 
@@ -53,7 +53,7 @@ def test_each_list_holds_what_it_says_the_oldest_first(queue: dict[str, Ticket],
     assert names(groups_for(bob, now())) == {"mine": ["Ada"], "waiting": ["Cem", "Bea"], "colleagues": ["Dov"]}
     assert names(groups_for(bob, now(), shown="mine")) == {"mine": ["Ada"]}
     assert names(groups_for(bob, now(), shown="waiting")) == {"waiting": ["Cem", "Bea"]}
-    assert counts_for(bob) == {"mine": 1, "waiting": 2, "open": 4}
+    assert counts_for(bob) == {"mine": 1, "waiting": 2, "open": 4, "approvals": 0}
 
 
 def test_what_was_put_aside_stands_apart_and_what_ended_only_under_all(queue: dict[str, Ticket], bob: User) -> None:
@@ -83,6 +83,17 @@ def test_of_ones_own_those_stand_first_whose_customer_wrote(bob: User) -> None:
     ]  # fmt: skip
     add_agent_message(second.conversation_id, text="Here", author=bob, client_id="2")
     assert not any(row.is_new for row in rows_of([second.conversation_id], bob, now()))
+
+
+def test_a_wait_counts_from_the_first_words_that_nobody_answered(bob: User) -> None:
+    ticket = waiting("Ada", minutes=20)
+    services.claim(ticket.pk, agent=bob)
+    Ticket.objects.filter(pk=ticket.pk).update(claimed_at=now() - timedelta(minutes=15))
+    for minutes, text in ((6, "Hello?"), (1, "Anybody?")):
+        seq = add_customer_message(ticket.conversation_id, text=text, client_id=text).seq
+        Message.objects.filter(seq=seq).update(created_at=now() - timedelta(minutes=minutes))
+    (row,) = rows_of([ticket.conversation_id], bob, now())
+    assert (row.what, row.since, row.level) == ("Anybody?", "6 min", "late")
 
 
 def test_a_long_list_comes_in_pages(bob: User, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,6 +127,13 @@ def test_a_page_that_is_none_is_the_first_or_empty(queue: dict[str, Ticket], bob
 def test_a_stranger_finds_nothing(queue: dict[str, Ticket], mallory: User) -> None:
     page = browser(mallory).get("/desk/", {"q": "Ada"}).content.decode()
     assert "Nothing found" in page and "Ada</b>" not in page
+
+
+@pytest.mark.parametrize(
+    ("locale", "shown"), [("en", "English"), ("de-AT", "German (de-AT)"), ("tlh", "tlh"), ("", "")]
+)
+def test_a_language_is_called_by_its_name(locale: str, shown: str) -> None:
+    assert language(locale) == shown
 
 
 @pytest.mark.parametrize(("count", "shown"), [(0, "0"), (99, "99"), (100, "99+"), (10_000, "99+")])

@@ -162,7 +162,7 @@ async def test_a_new_ticket_reaches_every_desk_of_its_workspace(
         for desk in (bobs, noors):
             row = (await desk.until("ticket"))["row"]
             assert (row["ticket"], row["group"], row["what"]) == (str(ticket.pk), "waiting", "Wants a pole")
-            assert (await desk.until("queue"))["counts"] == {"mine": 0, "waiting": 1, "open": 1}
+            assert (await desk.until("queue"))["counts"] == {"mine": 0, "waiting": 1, "open": 1, "approvals": 0}
         await db(services.claim, ticket.pk, agent=bob)
         assert (await bobs.until("ticket"))["row"]["group"] == "mine"
         row = (await noors.until("ticket"))["row"]

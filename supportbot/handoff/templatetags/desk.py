@@ -7,6 +7,7 @@ from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime, now
+from django.utils.translation import get_language_info
 
 register = template.Library()
 
@@ -29,3 +30,21 @@ def clock(moment: datetime) -> str:
 def capped(count: int, most: int) -> str:
     """Return a number that fits its place: above `most`, that there are more than so many."""
     return f"{most}+" if count > most else str(count)
+
+
+@register.filter
+def language(locale: str) -> str:
+    """Return a locale as a person calls it: `de-AT` is German (de-AT)."""
+    code = locale.partition("-")[0].lower()
+    try:
+        name = get_language_info(code)["name"]
+    except KeyError:
+        return locale
+    return name if locale == code else f"{name} ({locale})"
+
+
+@register.filter
+def breakable(address: str) -> SafeString:
+    """Return an e-mail address that breaks before its @, if it must."""
+    name, at, host = address.partition("@")
+    return format_html("{}<wbr>{}{}", name, at, host)

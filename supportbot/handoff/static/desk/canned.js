@@ -1,8 +1,8 @@
-// Canned replies: `/` and some letters, then Enter. What fits is asked of the server, which fills it in.
+// Canned replies: `/` and some words or parts of them, then Enter. What fits is asked of the server, which fills it in.
 
 import { byId, el } from "./dom.js";
 
-const SLASH = /(?:^|\s)\/(\S*)$/;
+const SLASH = /(?:^|\s)\/(?!\s)([^/\n]{0,40})$/;
 
 export class Canned {
   constructor(composer, ticket) {
@@ -47,6 +47,7 @@ export class Canned {
     const answer = await fetch(`${this.address}?q=${encodeURIComponent(words)}`);
     if (!answer.ok || this.#words() !== words) return undefined;
     this.found = (await answer.json()).replies;
+    if (!this.found.length && /\s/.test(words)) return this.close(); // a sentence with a slash in it
     this.chosen = 0;
     byId("canned-words").textContent = this.found.length ? `/${words}` : `/${words}: no reply fits`;
     this.list.replaceChildren(...this.found.map((reply, place) => this.#option(reply, place)));

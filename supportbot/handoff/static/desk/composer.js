@@ -6,16 +6,16 @@ const TYPING_EVERY = 2_000;
 const IDLE_AFTER = 5_000;
 
 export class Composer {
-  constructor(socket, thread, desk) {
+  constructor(socket, outbox, thread, desk) {
     this.form = byId("composer");
     this.field = byId("text");
-    this.socket = socket;
-    this.thread = thread;
+    Object.assign(this, { socket, outbox, thread });
     this.conversation = desk.dataset.conversation;
-    this.memory = `desk:${desk.dataset.ticket}`;
+    this.memory = `desk:${document.body.dataset.user}:${desk.dataset.ticket}`;
     this.mayReply = this.form.dataset.mayReply === "yes";
-    this.outbox = new Map();
+    this.asked = new Map();
     this.#prepare();
+    this.#prepareOutbox();
     this.setMode(this.form.dataset.mode);
   }
 
@@ -55,11 +55,9 @@ export class Composer {
     this.#complain("");
     this.field.value = "";
     this.#remember();
-    this.thread.addWaiting(message.client_id, this.mode, text);
-    return new Promise((resolve) => {
-      this.outbox.set(message.client_id, { message, resolve });
-      if (!this.socket.isLive || !this.socket.send(message)) this.thread.markWaiting(message.client_id, "not sent yet");
-    });
+    this.thread.addWaiting(message);
+    if (!this.outbox.send(message, this.memory)) this.thread.markWaiting(message.client_id);
+    return new Promise((resolve) => this.asked.set(message.client_id, resolve));
   }
 
   #prepare() {
@@ -73,28 +71,35 @@ export class Composer {
       this.#remember();
       this.#sayTyping();
     });
-    this.socket.on("live", () => this.outbox.forEach(({ message }) => this.socket.send(message)));
-    this.socket.on("lost", () => this.outbox.forEach((_, id) => this.thread.markWaiting(id, "not sent yet")));
-    this.socket.on("ack", ({ client_id: id }) => this.#settle(id, true));
-    this.socket.on("error", (error) => error.client_id && this.#refused(error));
   }
 
-  #settle(clientId, isStored) {
-    const waiting = this.outbox.get(clientId);
-    this.outbox.delete(clientId);
-    waiting?.resolve(isStored);
-    return waiting?.message;
+  #prepareOutbox() {
+    const mark = () => this.outbox.messagesFor(this.conversation).forEach((one) => this.thread.markWaiting(one.client_id));
+    for (const message of this.outbox.messagesFor(this.conversation)) this.thread.addWaiting(message);
+    mark();
+    this.socket.on("lost", mark);
+    this.outbox.onStored = ({ client_id: id, seq }) => {
+      if (seq <= this.thread.seq) this.thread.dropWaiting(id); // stored before this page was loaded
+      this.#answer(id, true);
+    };
+    this.outbox.onRefused = (message, error) => this.#takeBack(message, error);
   }
 
-  /** Give the words back: they are the agent's, whatever became of them. */
-  #refused(error) {
-    const message = this.#settle(error.client_id, false);
-    if (!message) return;
-    this.thread.dropWaiting(error.client_id);
-    if (message.type === this.mode && !this.field.value) this.field.value = message.text;
-    else sessionStorage.setItem(`${this.memory}:${message.type}`, message.text);
-    this.#remember();
+  #answer(clientId, isStored) {
+    this.asked.get(clientId)?.(isStored);
+    this.asked.delete(clientId);
+  }
+
+  /** Put refused words back into the field if it is free for them; return whether they are there. */
+  #takeBack(message, error) {
+    this.#answer(message.client_id, false);
+    if (message.conversation !== this.conversation) return false;
+    this.thread.dropWaiting(message.client_id);
     this.#complain(`Not sent. ${error.message}`);
+    if (message.type !== this.mode || this.field.value) return false;
+    this.field.value = message.text;
+    this.#remember();
+    return true;
   }
 
   #complain(words) {

@@ -28,10 +28,12 @@ function drawn(orders) {
 function card(order) {
   return el("div", { class: "ord" },
     el("div", { class: "oh" }, el("b", {}, el("bdi", {}, order.id)), el("span", { class: "muted" }, day(order.placed_on)),
-      el("span", { class: "gap" }), el("span", { class: `tag ${KINDS[order.status] ?? "info"}` }, order.status_text)),
+      el("span", { class: "gap" }), el("span", { class: `tag ${KINDS[order.status] ?? "info"}` }, capital(order.status_text))),
     el("ul", {}, ...order.items.map((item) => el("li", {}, el("span", { class: "muted" }, named(item)))),
       el("li", {}, el("span", { class: "muted" }, total(order)), el("span", { class: "num" }, order.total))));
 }
+
+const capital = (words) => words.charAt(0).toUpperCase() + words.slice(1);
 
 function named({ name, quantity }) {
   return quantity === 1 ? name : `${quantity} × ${name}`;

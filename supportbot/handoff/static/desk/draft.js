@@ -24,6 +24,7 @@ export class Draft {
   async ask() {
     if (!this.composer.mayReply || this.isAsking) return;
     this.isAsking = true;
+    this.composer.setMode("reply");
     this.#show("Reading our articles", "", []);
     try {
       const answer = await fetch(this.address, { method: "POST", headers: { "X-CSRFToken": csrfToken() } });

@@ -1,6 +1,6 @@
 // The keyboard. Single letters work outside of fields only, and can be turned off; approving has no key, on purpose.
 
-import { byId } from "./dom.js";
+import { byId, say } from "./dom.js";
 import { closeMenus, openMenu, openSheet } from "./menus.js";
 import { setting } from "./settings.js";
 
@@ -8,8 +8,8 @@ const GO_WITHIN = 1_500;
 
 export class Keys {
   /** `links` returns the rows to walk through; the parts of an open conversation are there or not. */
-  constructor({ links, composer = null, canned = null, draft = null }) {
-    Object.assign(this, { links, composer, canned, draft });
+  constructor({ links, badges, composer = null, canned = null, draft = null }) {
+    Object.assign(this, { links, badges, composer, canned, draft });
     document.addEventListener("keydown", (event) => this.#press(event));
   }
 
@@ -55,7 +55,7 @@ export class Keys {
       g: () => (this.goAt = Date.now()),
       j: () => this.#walk(1),
       k: () => this.#walk(-1),
-      n: () => byId("next")?.requestSubmit(),
+      n: () => this.#next(),
       t: () => byId("claim")?.requestSubmit(),
       r: () => this.composer?.focus("reply"),
       m: () => this.composer?.focus("note"),
@@ -68,6 +68,12 @@ export class Keys {
     if (!(key in deeds)) return false;
     deeds[key]();
     return true;
+  }
+
+  /** Take the next waiting; where nobody waits, who reads a conversation stays there. */
+  #next() {
+    if (this.badges.waiting === 0) say("Nobody is waiting.");
+    else byId("next")?.requestSubmit();
   }
 
   #go(key) {

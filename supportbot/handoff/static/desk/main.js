@@ -1,41 +1,49 @@
 // Makes the server's page live. Without it every page still works: links and forms stay what they are.
 
 import { Alerts } from "./alerts.js";
+import { Badges } from "./badges.js";
 import { Canned } from "./canned.js";
 import { Composer } from "./composer.js";
 import { showOrders } from "./context.js";
 import { byId, el } from "./dom.js";
 import { Draft } from "./draft.js";
+import { Fresh } from "./fresh.js";
 import { Keys } from "./keys.js";
 import { tieMenus } from "./menus.js";
+import { Outbox } from "./outbox.js";
 import { Queue } from "./queue.js";
 import { tieSettings } from "./settings.js";
 import { DeskSocket } from "./socket.js";
 import { Thread } from "./thread.js";
 import { clock, localise } from "./times.js";
 
-function startDesk(alerts) {
+function start(alerts) {
   const desk = document.querySelector(".desk");
   const socket = new DeskSocket("/ws/v1/desk/");
-  const queue = new Queue(socket, desk.dataset.ticket, alerts);
-  const parts = { links: () => queue.links() };
-  if (desk.dataset.conversation) {
-    const thread = new Thread(socket, desk);
-    if (byId("composer")) {
-      parts.composer = new Composer(socket, thread, desk);
-      parts.canned = new Canned(parts.composer, desk.dataset.ticket);
-      parts.draft = new Draft(parts.composer, desk.dataset.ticket);
-    }
-    showOrders();
-  }
-  new Keys(parts);
+  const badges = new Badges(alerts);
+  const outbox = new Outbox(socket);
+  const queue = new Queue(socket, desk?.dataset.ticket, badges, alerts);
+  const links = () => (desk ? queue.links() : [...document.querySelectorAll(".api, .plain a")]);
+  const conversation = desk?.dataset.conversation ? startConversation(socket, outbox, desk) : {};
+  new Keys({ links, badges, ...conversation });
   sayWhetherLive(socket);
   socket.open();
 }
 
+/** Start what belongs to the open conversation; return what the keyboard reaches of it. */
+function startConversation(socket, outbox, desk) {
+  const thread = new Thread(socket, desk);
+  new Fresh(socket, desk.dataset.conversation);
+  showOrders();
+  if (!byId("composer")) return {};
+  const composer = new Composer(socket, outbox, thread, desk);
+  const { ticket } = desk.dataset;
+  return { composer, canned: new Canned(composer, ticket), draft: new Draft(composer, ticket) };
+}
+
 /** Nothing pretends to be live that is not. */
 function sayWhetherLive(socket) {
-  const strip = byId("offline");
+  const strip = byId("offline") ?? el("p"); // pages beside the queue say nothing of it: only their numbers are live
   let since = "";
   socket.on("live", () => {
     since = "";
@@ -62,5 +70,4 @@ const alerts = new Alerts();
 localise();
 tieMenus();
 tieSettings((name, box) => alerts.changed(name, box));
-if (byId("queue")) startDesk(alerts);
-else new Keys({ links: () => [...document.querySelectorAll(".api, .plain a")] });
+start(alerts);

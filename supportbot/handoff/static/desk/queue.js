@@ -8,33 +8,24 @@ const LISTED = { open: ["mine", "waiting", "aside", "colleagues"], mine: ["mine"
 const WAITS_FOR_A_PERSON = ["mine", "waiting", "colleagues"];
 
 export class Queue {
-  constructor(socket, current, alerts) {
+  /** `current` is the ticket that is open, if one is. A page without the column is still told who calls. */
+  constructor(socket, current, badges, alerts) {
     this.list = byId("queue");
-    this.listed = LISTED[this.list.dataset.shown] ?? [];
-    this.current = current;
-    this.alerts = alerts;
+    this.listed = LISTED[this.list?.dataset.shown] ?? [];
+    Object.assign(this, { current, badges, alerts });
     this.rows = new Map();
     socket.on("queue", (frame) => this.#take(frame));
     socket.on("ticket", (frame) => this.#change(frame.row));
-    setInterval(() => tickQueue(this.list), 20_000);
+    if (this.list) setInterval(() => tickQueue(this.list), 20_000);
   }
 
   /** Return the links of all rows, in the order shown. */
   links() {
-    return [...this.list.querySelectorAll(".q")];
+    return [...document.querySelectorAll("#queue .q")];
   }
 
   #take({ counts, rows }) {
-    for (const [name, count] of Object.entries(counts)) {
-      for (const place of document.querySelectorAll(`[data-count=${name}]`)) {
-        const most = Number(place.dataset.most);
-        place.textContent = count > most ? `${most}+` : String(count);
-        if (place.closest(".rail")) place.hidden = count === 0;
-      }
-    }
-    const words = document.querySelector("[data-count-words=waiting]");
-    if (words) words.textContent = counts.waiting ? " waiting" : "";
-    this.alerts.badge(counts.waiting);
+    this.badges.take(counts);
     if (!rows) return;
     this.rows = new Map(rows.map((row) => [row.ticket, row]));
     this.#draw();
@@ -46,7 +37,8 @@ export class Queue {
     else this.rows.set(row.ticket, row);
     this.#draw();
     if (row.group === "waiting" && before?.group !== "waiting") this.#call(`${row.who} waits: ${row.what}`, row);
-    if (row.group === "mine" && row.is_new && row.ticket !== this.current && before?.what !== row.what) {
+    const isRead = row.ticket === this.current && !document.hidden;
+    if (row.group === "mine" && row.is_new && !isRead && (before?.what !== row.what || before.since_at !== row.since_at)) {
       this.#call(`${row.who} wrote: ${row.what}`, row);
     }
   }

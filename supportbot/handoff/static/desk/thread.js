@@ -6,7 +6,7 @@ import { clock } from "./times.js";
 const TYPING_FOR = 6_000;
 const COLLEAGUE_FOR = 25_000;
 const NEAR_THE_END = 120;
-const DOING = { reading: "has this open too", replying: "is writing a reply too", noting: "is writing a note" };
+const DOING = { reading: "has this open too", replying: "is writing a reply", noting: "is writing a note" };
 
 export class Thread {
   constructor(socket, desk) {
@@ -32,17 +32,17 @@ export class Thread {
   }
 
   /** Show a message of one's own that has not been stored yet. */
-  addWaiting(clientId, mode, text) {
-    const line = { kind: mode === "note" ? "note" : "me", speaker: "You", initials: "", hue: 0, text, sources: [] };
+  addWaiting({ client_id: clientId, type, text }) {
+    const line = { kind: type === "note" ? "note" : "me", speaker: "You", initials: "", hue: 0, text, sources: [] };
     const shown = lineOf(line, "sending");
     shown.classList.add("waiting");
     shown.dataset.client = clientId;
     this.#append(shown);
   }
 
-  markWaiting(clientId, words) {
+  markWaiting(clientId) {
     const time = this.list.querySelector(`[data-client="${clientId}"] time`);
-    if (time) time.textContent = words;
+    if (time) time.textContent = "not sent yet";
   }
 
   dropWaiting(clientId) {

@@ -1,0 +1,44 @@
+// What was sent and is not stored yet: kept in this tab, whatever page is open, and sent again until the desk has it.
+
+export class Outbox {
+  constructor(socket) {
+    this.socket = socket;
+    this.kept = `desk:${document.body.dataset.user}:outbox`; // nobody sends what somebody else wrote in this tab
+    this.waiting = new Map(JSON.parse(sessionStorage.getItem(this.kept) ?? "[]"));
+    this.onStored = () => {};
+    this.onRefused = () => false;
+    socket.on("live", () => this.waiting.forEach(({ message }) => socket.send(message)));
+    socket.on("ack", (ack) => this.#settle(ack.client_id) && this.onStored(ack));
+    socket.on("error", (error) => error.client_id && this.#refuse(error));
+  }
+
+  /** Keep a message and send it; `memory` is where its words go if it is refused. Return whether it left. */
+  send(message, memory) {
+    this.waiting.set(message.client_id, { message, memory });
+    this.#keep();
+    return this.socket.isLive && this.socket.send(message);
+  }
+
+  /** Return the messages for a conversation that are not stored yet, oldest first. */
+  messagesFor(conversation) {
+    return [...this.waiting.values()].map((one) => one.message).filter((one) => one.conversation === conversation);
+  }
+
+  /** Give the words back: they are the agent's, whatever became of them. */
+  #refuse(error) {
+    const refused = this.#settle(error.client_id);
+    if (!refused || this.onRefused(refused.message, error)) return;
+    sessionStorage.setItem(`${refused.memory}:${refused.message.type}`, refused.message.text);
+  }
+
+  #settle(clientId) {
+    const settled = this.waiting.get(clientId);
+    this.waiting.delete(clientId);
+    this.#keep();
+    return settled;
+  }
+
+  #keep() {
+    sessionStorage.setItem(this.kept, JSON.stringify([...this.waiting]));
+  }
+}
