@@ -13,6 +13,7 @@ from supportbot.chat.errors import ClientIdReused, ConversationEnded, NotYours
 from supportbot.chat.log import append_event, is_open, lock_conversation, touch
 from supportbot.chat.models import Audience, Conversation, Message, Source
 from supportbot.chat.notice import ai_notice
+from supportbot.chat.ports import front_desk
 from supportbot.chat.selectors import first_unanswered_seq
 from supportbot.chat.texts import clean_client_id, clean_text
 from supportbot.chat.turns import mark_answered, start_turn
@@ -39,7 +40,7 @@ def start_conversation(customer_id: UUID, *, channel_id: UUID | None = None, loc
 
 @transaction.atomic
 def add_customer_message(conversation_id: UUID, *, text: str, client_id: str) -> Receipt:
-    """Store what the customer wrote and let the assistant know, unless a person has the conversation.
+    """Store what the customer wrote and let the assistant know, unless a person has the conversation or takes it back.
 
     The same `client_id` with the same text returns the first receipt; with another text it raises ClientIdReused.
     Raises EmptyMessage, MessageTooLong, UnreadableText or InvalidClientId for what cannot be stored.
@@ -52,6 +53,8 @@ def add_customer_message(conversation_id: UUID, *, text: str, client_id: str) ->
     if not is_open(conversation):
         raise ConversationEnded()
     receipt = _add_message(conversation, Source.CUSTOMER, text, client_id=client_id)
+    if conversation.mode == Conversation.Mode.ASSISTANT:
+        front_desk()(conversation, receipt.seq)
     if conversation.mode == Conversation.Mode.ASSISTANT:
         start_turn(conversation)
     return receipt

@@ -10,6 +10,7 @@ SOON_LATE_AFTER: Final = timedelta(minutes=3)
 LATE_AFTER: Final = timedelta(minutes=5)
 SILENT_AFTER: Final = timedelta(minutes=10)
 EXPIRES_AFTER: Final = timedelta(hours=24)
+REOPENS_WITHIN: Final = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,11 @@ def is_late(since: datetime, now: datetime) -> bool:
 
 def is_soon_late(since: datetime, now: datetime) -> bool:
     return now - since >= SOON_LATE_AFTER
+
+
+def is_just_ended(ended_at: datetime, now: datetime) -> bool:
+    """Say whether a conversation was resolved so lately that its customer still speaks to the person who had it."""
+    return now - ended_at < REOPENS_WITHIN
 
 
 def is_given_up(since: datetime, now: datetime, *, has_address: bool) -> bool:

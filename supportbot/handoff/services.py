@@ -107,6 +107,13 @@ def take_up(ticket_id: UUID, *, agent: User) -> Ticket:
     return claim(again.pk, agent=agent)
 
 
+def reopen(conversation: Conversation, ticket: Ticket) -> None:
+    """Put a locked resolved ticket, its locked conversation with it, into its person's hands again."""
+    assert ticket.assignee is not None  # nobody's ticket is resolved
+    _store(ticket, state=State.CLAIMED, claimed_at=now(), ended_at=None)
+    _join(conversation, ticket, ticket.assignee)
+
+
 def _own(ticket: Ticket, agent: User) -> Ticket:
     if not ticket.is_open:
         raise TicketEnded(ticket.state)
@@ -182,7 +189,10 @@ def return_to_assistant(ticket_id: UUID, *, agent: User, note: str = "") -> Tick
 
 @transaction.atomic
 def resolve(ticket_id: UUID, *, agent: User) -> Ticket:
-    """End a ticket as settled; what the customer writes from now on begins anew with the assistant."""
+    """End a ticket as settled; what the customer writes begins anew with the assistant, unless it comes at once.
+
+    See `reopening`.
+    """
     conversation, ticket = _lock_held(ticket_id, agent)
     end(conversation, ticket, State.RESOLVED)
     return ticket

@@ -1,5 +1,6 @@
 """Asking for a person, taking over and giving back, through the services."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from uuid import uuid4
 
@@ -18,7 +19,8 @@ from supportbot.errors import InvalidInput, NotAllowed, NotFound
 from supportbot.handoff import services
 from supportbot.handoff.errors import AlreadyClaimed, NobodyWaits, NotYourTicket, TicketEnded
 from supportbot.handoff.models import Presence, Priority, State, Ticket
-from supportbot.handoff.presence import note_presence
+from supportbot.handoff.presence import note_presence, say_away
+from supportbot.handoff.queue import REOPENS_WITHIN
 
 pytestmark = pytest.mark.django_db
 
@@ -180,6 +182,53 @@ def test_a_resolved_ticket_stays_so_and_the_next_wish_opens_another(
             step(ticket.pk, agent=bob)
     assert (said(conversation), facts(ticket)) == (before, stored)
     assert services.request(conversation.pk, reason="customer_asked", by="customer").pk != ticket.pk
+
+
+def test_a_customer_who_writes_on_at_once_gets_their_person_back(
+    ticket: Ticket, conversation: Conversation, bob: User
+) -> None:
+    services.claim(ticket.pk, agent=bob)
+    services.resolve(ticket.pk, agent=bob)
+    add_customer_message(conversation.pk, text="Wait, and the laces?", client_id="1")
+    conversation.refresh_from_db()
+    again = Ticket.objects.get()
+    assert (again.state, again.assignee, again.ended_at) == ("claimed", bob, None)
+    assert (conversation.mode, conversation.agent, Turn.objects.count()) == ("person", bob, 0)
+    assert [event.event for event in events_after(conversation.pk, 0)[-3:]] == [
+        "handoff.ended", "message", "handoff.joined",
+    ]  # fmt: skip
+    add_agent_message(conversation.pk, text="Of course", author=bob, client_id="2")
+
+
+def later(ticket: Ticket, bob: User) -> None:
+    Ticket.objects.filter(pk=ticket.pk).update(ended_at=now() - REOPENS_WITHIN)
+
+
+def away(ticket: Ticket, bob: User) -> None:
+    say_away(bob, is_away=True)
+
+
+def given_back(ticket: Ticket, bob: User) -> None:
+    Ticket.objects.filter(pk=ticket.pk).update(state="returned")
+
+
+def asked_already(ticket: Ticket, bob: User) -> None:
+    away(ticket, bob)
+    add_customer_message(ticket.conversation_id, text="Hello", client_id="0")
+    say_away(bob, is_away=False)
+
+
+@pytest.mark.parametrize("happens", [later, away, given_back, asked_already])
+def test_else_the_assistant_answers_what_comes_after_the_end(
+    happens: Callable[[Ticket, User], None], ticket: Ticket, conversation: Conversation, bob: User
+) -> None:
+    services.claim(ticket.pk, agent=bob)
+    services.resolve(ticket.pk, agent=bob)
+    happens(ticket, bob)
+    before = facts(ticket)
+    add_customer_message(conversation.pk, text="And boots?", client_id="1")
+    conversation.refresh_from_db()
+    assert (facts(ticket), conversation.mode, Turn.objects.filter(state="pending").count()) == (before, "assistant", 1)
 
 
 @pytest.mark.parametrize("step", [services.resolve, services.release, services.return_to_assistant])

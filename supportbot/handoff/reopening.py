@@ -1,0 +1,31 @@
+"""A customer who writes right after "resolved" was not done: they get the person back who has just left."""
+
+from django.utils.timezone import now
+
+from supportbot.chat.models import Conversation, Message, Source
+from supportbot.handoff.models import State, Ticket
+from supportbot.handoff.presence import is_here
+from supportbot.handoff.queue import is_just_ended
+from supportbot.handoff.services import lock_ticket, reopen
+
+
+def on_customer_message(conversation: Conversation, seq: int) -> None:
+    """Reopen the ticket that was resolved a moment ago, if its person is still there; else the assistant answers.
+
+    Only the first message after it does: once the assistant has been asked, it goes on.
+    """
+    ticket = Ticket.objects.filter(conversation=conversation).order_by("-id").first()
+    if ticket is None or not _may_reopen(ticket) or _asked_since(conversation, seq):
+        return
+    reopen(conversation, lock_ticket(ticket.pk))
+
+
+def _may_reopen(ticket: Ticket) -> bool:
+    if ticket.state != State.RESOLVED or ticket.ended_at is None or ticket.assignee_id is None:
+        return False
+    return is_just_ended(ticket.ended_at, now()) and is_here(ticket.assignee_id)
+
+
+def _asked_since(conversation: Conversation, seq: int) -> bool:
+    earlier = Message.objects.filter(conversation=conversation, source=Source.CUSTOMER, seq__lt=seq)
+    return bool(earlier.filter(seq__gt=conversation.episode_start_seq).exists())
