@@ -14,6 +14,7 @@ from supportbot.assistant.nearness import nearness_of
 from supportbot.assistant.prompts import ANSWER_VERSION, answer_instructions
 from supportbot.assistant.tools import tools_after_signing_in, tools_for
 from supportbot.chat.models import Conversation, Message, Source
+from supportbot.chat.readings import Reading, ReadPassage
 from supportbot.chat.selectors import history
 from supportbot.chat.turns import Claim
 from supportbot.llm import types as llm
@@ -31,6 +32,13 @@ class TurnContext:
     passages: tuple[Passage, ...]
     language: str
     said: tuple[str, ...]  # the customer's own texts of the episode
+
+    @property
+    def reading(self) -> Reading | None:
+        """Return what was looked for and found, as the team will see it; None where nothing was looked for."""
+        if not self.request.question:
+            return None
+        return Reading(self.request.looked_up or self.request.question, tuple(map(_read, self.passages)))
 
 
 def build_context(claim: Claim) -> TurnContext:
@@ -103,6 +111,17 @@ def _retrieve(
         return question, found
     leaning = search(whole, viewer=viewer, limit=PASSAGES)
     return (whole, leaning) if leaning.confidence > found.confidence else (question, found)
+
+
+def _read(passage: Passage) -> ReadPassage:
+    return ReadPassage(
+        article=str(passage.article_id),
+        title=passage.title,
+        heading=passage.heading,
+        revision=passage.revision,
+        score=passage.score,
+        similarity=passage.similarity,
+    )
 
 
 def _numbered(passages: Sequence[Passage]) -> tuple[llm.Source, ...]:

@@ -32,6 +32,7 @@ from supportbot.assistant.voice import Voice
 from supportbot.asyncdb import db, outside
 from supportbot.chat.answers import Answer
 from supportbot.chat.errors import LeaseLost
+from supportbot.chat.readings import Reading
 from supportbot.chat.signals import Signal, StopRequested, TurnsSuperseded, Watched
 from supportbot.chat.stream import switchboard
 from supportbot.chat.turns import Claim, extend_lease, fail_turn, finish_turn, restart_attempt
@@ -61,6 +62,7 @@ class Turn:
         self._draft = Draft((), "en")
         self._language = base_language(claim.locale)  # until the question has been read
         self._doing = say("searching", self._language)
+        self._reading: Reading | None = None
         self._by = "builtin"
         self._is_stopped = False
         self._is_void = False
@@ -77,7 +79,7 @@ class Turn:
             try:
                 answer = await self._write()
                 self._voice.flush()
-                await db(finish_turn, self.claim, answer)
+                await db(finish_turn, self.claim, answer, self._reading)
             except LeaseLost:
                 logger.info("turn %s: the claim was lost", self.claim.turn_id)
             except LlmError as error:
@@ -107,7 +109,7 @@ class Turn:
         timers = self._announce_work()
         try:
             context = await db(build_context, self.claim)
-            self._language = context.language
+            self._language, self._reading = context.language, context.reading
             self._begin_draft(context)
             if self.claim.attempt > 1:
                 earlier = await db(proposed_before, self.claim, context.language)

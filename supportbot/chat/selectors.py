@@ -10,6 +10,7 @@ from django.utils.timezone import now
 from supportbot.accounts.scope import across_workspaces
 from supportbot.chat.errors import ConversationEnded
 from supportbot.chat.models import Audience, Conversation, ConversationEvent, Message, Source, Turn
+from supportbot.chat.readings import for_customers
 from supportbot.chat.signals import EventView, TurnView
 
 MAX_EVENTS = 500
@@ -31,7 +32,7 @@ def event_view(event: ConversationEvent, *, is_staff: bool = False) -> EventView
         seq=event.seq,
         prev_seq=event.seq - 1 if is_staff else event.prev_seq,
         event=event.event,
-        payload=event.payload,
+        payload=event.payload if is_staff else for_customers(event.payload),
         is_public=event.audience == Audience.EVERYONE,
         created_at=event.created_at,
     )

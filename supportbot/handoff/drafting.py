@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from kb.access import Viewer
+from kb.models import Audience
 from kb.search import Passage, search
 from supportbot.chat.models import Conversation, Message, Source
 from supportbot.chat.selectors import history
 from supportbot.handoff.errors import NothingToAnswer
-from supportbot.handoff.trail import viewer_of
 from supportbot.llm import gateway, loop_thread
 from supportbot.llm.types import ChatMessage, ModelRequest
 from supportbot.llm.types import Source as ModelSource
@@ -50,7 +51,7 @@ def draft_reply(conversation: Conversation) -> Draft:
     question = _question(said)
     if not question:
         raise NothingToAnswer()
-    found = search(question, viewer=viewer_of(conversation), limit=MOST_PASSAGES)
+    found = search(question, viewer=_viewer_of(conversation), limit=MOST_PASSAGES)
     if not found.is_answerable:
         raise NothingToAnswer("Our articles do not answer this: there is nothing to draft from.")
     request = ModelRequest(
@@ -69,6 +70,12 @@ def draft_reply(conversation: Conversation) -> Draft:
     if not text:
         raise NothingToAnswer("The assistant has no draft for this.")
     return Draft(text, tuple(dict.fromkeys((one.title, one.url) for one in passages)), answer.provider)
+
+
+def _viewer_of(conversation: Conversation) -> Viewer:
+    """Return the reader that the customer of a conversation is to the knowledge base."""
+    audience = Audience.PUBLIC if conversation.customer.is_anonymous else Audience.SIGNED_IN
+    return Viewer(audience=audience, locale=conversation.locale.partition("-")[0])
 
 
 def _question(said: Sequence[Message]) -> str:

@@ -1,6 +1,6 @@
-"""What the assistant did in a conversation, from its own records: answers with their calls, actions with their audit.
+"""What the assistant did in a conversation, from its own records.
 
-Passages are not kept with an answer: `passages_for` asks search again, and whoever shows them says so.
+Answers with what was looked for, the passages that were found and the calls; actions with their audit.
 """
 
 from collections import defaultdict
@@ -15,15 +15,12 @@ from actions.cards import face_of, reason_of
 from actions.models import ActionRequest
 from actions.selectors import steps_of
 from actions.states import State as ActionState
-from kb.access import Viewer
-from kb.models import Audience
-from kb.search import Passage, search
 from supportbot.accounts.models import User
 from supportbot.chat.models import Conversation, Message, Source, Turn
+from supportbot.chat.readings import Reading, readings_of
 from supportbot.llm.models import LLMCall
 
 MOST_TURNS: Final = 20
-MOST_PASSAGES: Final = 5
 _ENDED: Final = {
     Turn.State.FAILED: "Could not answer",
     Turn.State.STOPPED: "Stopped by the customer",
@@ -63,18 +60,20 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """One turn of the assistant's: what was asked, what came of it, what it cost."""
+    """One turn of the assistant's: what was asked, what it found, what came of it, what it cost."""
 
     at: datetime
     outcome: str
     question: str
     sources: tuple[str, ...]
+    reading: Reading | None  # none of a turn that found no time to read, or was of a version that kept nothing of it
     calls: tuple[Call, ...]
 
     @property
     def in_short(self) -> str:
         """Return where it came from and what it cost, for one line."""
         told = [f"From {', '.join(self.sources)}"] if self.sources else []
+        told += [_counted(len(self.reading.passages))] if self.reading else []
         told += [f"{call.prompt}, {call.model}" for call in self.calls[-1:]]
         return "; ".join([*told, *(call.cost for call in self.calls[-1:] if call.cost)])
 
@@ -104,9 +103,11 @@ def answers_of(conversation: Conversation) -> list[Answered]:
     """Return the newest turns, oldest first."""
     turns = list(Turn.objects.filter(conversation=conversation, kind=Turn.Kind.REPLY).order_by("-id")[:MOST_TURNS])
     turns.reverse()
-    calls = _calls_by_turn(conversation.pk)
+    calls, readings = _calls_by_turn(conversation.pk), readings_of(conversation)
     messages = {one.pk: one for one in _said_by_assistant(conversation, [turn.message_id for turn in turns])}
-    return [_answered(turn, messages.get(turn.message_id), calls[turn.pk]) for turn in turns]
+    return [
+        _answered(turn, messages.get(turn.message_id), readings.get(turn.message_id), calls[turn.pk]) for turn in turns
+    ]
 
 
 def _said_by_assistant(conversation: Conversation, ids: Iterable[UUID]) -> list[Message]:
@@ -121,15 +122,20 @@ def _calls_by_turn(conversation_id: UUID) -> defaultdict[UUID | None, list[LLMCa
     return calls
 
 
-def _answered(turn: Turn, message: Message | None, calls: Iterable[LLMCall]) -> Answered:
+def _answered(turn: Turn, message: Message | None, reading: Reading | None, calls: Iterable[LLMCall]) -> Answered:
     sources = [citation.title for citation in message.citations.all()] if message else []
     return Answered(
         at=turn.started_at or turn.created_at,
         outcome=_ENDED.get(Turn.State(turn.state)) or ("Did not know" if _abstained(message) else "Answered"),
         question=_question_of(turn),
         sources=tuple(dict.fromkeys(sources)),
+        reading=reading,
         calls=tuple(_call(call) for call in calls),
     )
+
+
+def _counted(passages: int) -> str:
+    return "1 passage found" if passages == 1 else f"{passages or 'no'} passages found"
 
 
 def _abstained(message: Message | None) -> bool:
@@ -165,17 +171,6 @@ def _cost(cost: Decimal | None, currency: str) -> str:
     if cost is None:
         return ""
     return f"{cost.normalize():f} {currency}".strip() if cost else "free of charge"
-
-
-def passages_for(question: str, conversation: Conversation) -> tuple[Passage, ...]:
-    """Return what search finds today for a question, as this customer would find it, with scores."""
-    return search(question, viewer=viewer_of(conversation), limit=MOST_PASSAGES).passages if question else ()
-
-
-def viewer_of(conversation: Conversation) -> Viewer:
-    """Return the reader that the customer of a conversation is to the knowledge base."""
-    audience = Audience.PUBLIC if conversation.customer.is_anonymous else Audience.SIGNED_IN
-    return Viewer(audience=audience, locale=conversation.locale.partition("-")[0])
 
 
 def actions_of(conversation_id: UUID) -> list[Acted]:

@@ -18,9 +18,7 @@ from supportbot.handoff.access import person_of, ticket_for
 from supportbot.handoff.doors import for_the_team, page_for
 from supportbot.handoff.presence import note_presence
 from supportbot.handoff.ticket_page import Typed, queue_of, ticket_page
-from supportbot.handoff.trail import actions_of, answers_of, passages_for
-
-MOST_SEARCHED = 5
+from supportbot.handoff.trail import actions_of, answers_of
 
 
 @require_safe
@@ -44,15 +42,12 @@ def ticket(request: HttpRequest, staff: Staff, ticket_id: UUID) -> HttpResponse:
 @require_safe
 @for_the_team
 def trail(request: HttpRequest, staff: Staff, ticket_id: UUID) -> HttpResponse:
-    """All that the assistant did in a conversation, with what search finds for its questions today."""
+    """All that the assistant did in a conversation."""
     found = ticket_for(staff, ticket_id)
     conversation = conversation_for(staff, found.conversation_id)
-    answers = answers_of(conversation)
-    # The newest questions only: each costs a search.
-    searched = {one.question: passages_for(one.question, conversation) for one in answers[-MOST_SEARCHED:]}
     context: dict[str, object] = {
         "ticket": found,
-        "answers": [(one, searched.get(one.question, ())) for one in answers],
+        "answers": answers_of(conversation),
         "actions": actions_of(conversation.pk),
     }
     return page_for(request, staff, "desk/trail.html", context)

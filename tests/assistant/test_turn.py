@@ -15,6 +15,7 @@ from supportbot.assistant.runner import carry_out
 from supportbot.assistant.turn import Turn as TurnInHand
 from supportbot.asyncdb import db
 from supportbot.chat.models import Citation, Conversation, Message
+from supportbot.chat.readings import Reading, readings_of
 from supportbot.chat.services import add_customer_message
 from supportbot.chat.signals import Delta, EventView, Signal, Status, StopRequested
 from supportbot.chat.stream import switchboard
@@ -97,6 +98,21 @@ async def test_an_answer_is_streamed_cited_and_stored(conversation: Conversation
             return Message.objects.get(source="assistant").text, Citation.objects.get().quote
 
     assert await db(stored) == (final["text"], QUOTE)
+
+
+async def test_what_it_was_made_from_is_kept_for_the_team(conversation: Conversation) -> None:
+    claim = await db(say, conversation, "How long can I return something?")
+    with answering(ScriptedModel(Says((QUOTE, " [1]")))) as model:
+        await carry_out(claim)
+
+    def kept() -> Reading:
+        with workspace_scope(conversation.workspace_id):
+            return readings_of(conversation)[claim.message_id]
+
+    reading = await db(kept)
+    assert reading.query == "How long can I return something?"
+    assert [one.title for one in reading.passages] == [source.title for source in model.requests[0].sources]
+    assert reading.passages[0].score > 0
 
 
 async def test_without_a_model_the_knowledge_base_is_quoted(conversation: Conversation, log: Log) -> None:

@@ -18,6 +18,8 @@ from kb.services import Change, create_article, publish
 from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.chat.answers import Answer, CitedSpan
 from supportbot.chat.models import Conversation, ConversationEvent
+from supportbot.chat.readings import Reading, ReadPassage
+from supportbot.chat.selectors import events_after
 from supportbot.chat.services import add_agent_message, add_customer_message, start_conversation
 from supportbot.chat.turns import claim_turn, finish_turn
 from supportbot.errors import InvalidInput
@@ -25,6 +27,7 @@ from supportbot.handoff import services
 from supportbot.handoff.canned import replies_for, save_reply
 from supportbot.handoff.models import CannedReply, Ticket
 from supportbot.handoff.summary import summary_of
+from supportbot.handoff.trail import answers_of
 from supportbot.llm.models import LLMCall
 from supportbot.llm.testing import Says, ScriptedModel, answering
 
@@ -204,12 +207,15 @@ def test_before_a_question_there_is_no_draft(ticket: Ticket, bob: User) -> None:
 # --- Summary and trail.
 
 
-def answered(conversation: Conversation, text: str) -> None:
+FOUND = Reading("return <i>boots</i>", (ReadPassage(str(uuid4()), "Returns", "Worn <b>boots</b>", 3, 3.25, 0.91),))
+
+
+def answered(conversation: Conversation, text: str, reading: Reading | None = FOUND) -> None:
     """Let the assistant answer what was asked, as a runner does."""
     claim = claim_turn("test", only=conversation.pk)
     assert claim is not None
     span = CitedSpan(uuid4(), "r", "Returns", "/help/r/", 1, 0, 5, "quote")
-    finish_turn(claim, Answer(text, (span,), by="model"))
+    finish_turn(claim, Answer(text, (span,), by="model"), reading)
     LLMCall.objects.create(
         purpose="answer", provider="openai", model="scripted", prompt_version="answer-2", duration_ms=812,
         conversation_id=conversation.pk, turn_id=claim.turn_id, input_tokens=400, output_tokens=30,
@@ -230,14 +236,31 @@ def test_the_summary_says_wants_done_and_open_from_the_record(conversation: Conv
     assert summary_of(Ticket.objects.get()).open == "Not in our articles"
 
 
-def test_the_trail_shows_questions_calls_costs_and_passages(
-    knowledge: None, conversation: Conversation, bob: User
-) -> None:
+def test_the_trail_shows_questions_calls_costs_and_passages(conversation: Conversation, bob: User) -> None:
     add_customer_message(conversation.pk, text="How long can I return <i>boots</i>?", client_id="1")
     answered(conversation, "60 days. [1]")
     ticket = services.request(conversation.pk, reason="customer_asked", by="customer")
     page = browser(bob).get(f"/desk/tickets/{ticket.pk}/trail/").content.decode()
-    told = " ".join(LexborHTMLParser(page).body.text().split())  # type: ignore[union-attr]  # a page has a body
+    tree = LexborHTMLParser(page)
+    told = " ".join(tree.body.text().split())  # type: ignore[union-attr]  # a page has a body
     for part in ("How long can I return <i>boots</i>?", "answer-2", "openai scripted", "430", "0.0012 EUR", "812 ms"):
         assert part in told
-    assert "Passage found today" in told and "Returns" in told
+    assert "Looked for: return <i>boots</i>" in told
+    found = [cell.text() for cell in tree.css("[aria-label='Passages found'] td")]
+    assert found == ["ReturnsWorn <b>boots</b>", "3", "3.250", "0.91"]
+
+
+def test_what_was_read_is_the_teams_alone(conversation: Conversation, alice: Customer) -> None:
+    add_customer_message(conversation.pk, text="How long?", client_id="1")
+    answered(conversation, "60 days. [1]")
+    teams, public = events_after(conversation.pk, 0, is_staff=True)[-1], events_after(conversation.pk, 0)[-1]
+    assert teams.payload["reading"]["passages"][0]["similarity"] == 0.91
+    assert (public.event, public.seq) == (teams.event, teams.seq) == ("assistant.final", teams.seq)
+    assert "reading" not in public.payload and "0.91" not in str(public)
+
+
+def test_an_answer_of_an_earlier_version_says_nothing_of_passages(conversation: Conversation) -> None:
+    add_customer_message(conversation.pk, text="How long?", client_id="1")
+    answered(conversation, "60 days. [1]", reading=None)
+    (answer,) = answers_of(conversation)
+    assert (answer.reading, answer.in_short) == (None, "From Returns; answer-2, openai scripted; 0.0012 EUR")

@@ -1,0 +1,51 @@
+"""What the assistant had before it when it answered: part of the answer's own event, in the team's view alone."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from supportbot.chat.models import Conversation, ConversationEvent
+
+FIELD: Final = "reading"  # of the payload of `assistant.final`
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPassage:
+    """A passage as search ranked it then. `similarity` is none for one that was found by its words alone."""
+
+    article: str
+    title: str
+    heading: str
+    revision: int
+    score: float
+    similarity: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was looked for, and the passages that were found, best first."""
+
+    query: str
+    passages: tuple[ReadPassage, ...]
+
+
+def with_reading(payload: dict[str, Any], reading: Reading | None) -> dict[str, Any]:
+    """Return the payload of an answer with what it was made from."""
+    return payload | ({FIELD: asdict(reading)} if reading else {})
+
+
+def for_customers(payload: dict[str, Any]) -> dict[str, Any]:
+    """Return the payload of any event without what only the team sees of it."""
+    return {name: value for name, value in payload.items() if name != FIELD} if FIELD in payload else payload
+
+
+def readings_of(conversation: Conversation) -> dict[UUID, Reading]:
+    """Return what each answer was made from, by the answer's message id."""
+    events = ConversationEvent.objects.filter(conversation=conversation, event="assistant.final")
+    payloads = events.filter(payload__has_key=FIELD).values_list("payload", flat=True)
+    return {UUID(payload["message"]): _reading(payload[FIELD]) for payload in payloads}
+
+
+def _reading(payload: Mapping[str, Any]) -> Reading:
+    return Reading(payload["query"], tuple(ReadPassage(**one) for one in payload["passages"]))
