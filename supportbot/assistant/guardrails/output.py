@@ -47,7 +47,7 @@ _BEGINNINGS: Final = frozenset(stem[:length] for stem in (*_RISKY_STEMS, *_THING
 _RISKY_SIGNS: Final = frozenset("0123456789€$£¥%[<@")
 _ADDRESS: Final = re.compile(
     r"\w[.:](?=[\w/])"  # evil.com/pay, mailto:a
-    r"|[\[({](?:\.|dot|punkt)[\])}]|^(?:dot|punkt)$"  # evil(dot)com
+    r"|[\[({](?:\.|dot|punkt)[\])}]|^(?:dot|punkt)$|xn--"  # evil(dot)com, evil written in punycode
     r"|^(?:sk|vs|st|rk|whsec|gh[pousr]|xox[abprs])[-_]|^eyj|\w{24}"  # keys and codes
     r"|^[^\W\dia]$|(?:[^\W\d_][·•|./-]){2}",  # r e f u n d e d
     re.IGNORECASE,
