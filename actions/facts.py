@@ -53,6 +53,7 @@ class Order:
     lines: tuple[Line, ...]
     address: Address
     payment: str
+    read_at: datetime | None = None  # when it was asked for: what was done later, it does not show
 
     @property
     def remaining(self) -> Money:
@@ -69,7 +70,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All that eligibility depends on. `pending` is what other confirmed requests will still take from this order."""
+    """All that eligibility depends on. `pending` is what others take that the order does not show yet."""
 
     order: Order
     now: datetime

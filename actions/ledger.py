@@ -6,7 +6,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
-from django.db.models import QuerySet, Sum
+from django.db.models import Q, QuerySet, Sum
 
 from actions.models import ActionRequest, LedgerEntry, LedgerHead
 from actions.money import Money
@@ -42,10 +42,16 @@ def used(request: ActionRequest, moment: datetime) -> Used:
     )
 
 
-def pending(request: ActionRequest) -> Decimal:
-    """Return what other confirmed requests of any action will still take from this request's order."""
+def pending(request: ActionRequest, read_at: datetime | None) -> Decimal:
+    """Return what other confirmed requests of any action take from this request's order beyond what it shows.
+
+    The order was asked for at `read_at`: what was spent since then, it may not show yet.
+    """
     of_order = _counting(request).filter(order_id=request.order_id, currency=request.currency)
-    return _sum(of_order.filter(status=Status.RESERVED))
+    unseen = Q(status=Status.RESERVED)
+    if read_at is not None:
+        unseen |= Q(status=Status.SPENT, request__changed_at__gte=read_at)
+    return _sum(of_order.filter(unseen))
 
 
 def _counting(request: ActionRequest) -> QuerySet[LedgerEntry]:

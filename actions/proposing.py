@@ -171,7 +171,7 @@ def _decide(spec: WriteAction, draft: ActionRequest, prospect: Prospect, rules: 
 def decision_now(spec: WriteAction, request: ActionRequest, order: Order, rules: Rules) -> Decision:
     """Return what the policy says about a request at this moment; the sums are exact only under the ledger's lock."""
     moment = now()
-    facts = Facts(order, moment, rules.window_days, ledger.pending(request))
+    facts = Facts(order, moment, rules.window_days, ledger.pending(request, order.read_at))
     obstacle = spec.obstacle(request.arguments, facts)
     return decide_write(rules=rules, obstacle=obstacle, money=money_in(request), used=ledger.used(request, moment))
 

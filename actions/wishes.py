@@ -4,11 +4,12 @@ What is refused here leaves an audit entry with its code, and nothing else.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.utils.timezone import now
 
 from actions import audit
 from actions.canonical import asked_digest_of
@@ -59,10 +60,11 @@ def note_refusal(
 
 def own_order(merchant: Merchant, order_id: str, merchant_id: str) -> Order | Reason:
     """Return the customer's own order; a stranger's and a missing one get the same answer after the same question."""
+    asked_at = now()
     order = merchant.order(order_id)
     if order is None or order.customer != merchant_id:
         return Reason("order_not_found", {"order": order_id})
-    return order
+    return replace(order, read_at=asked_at)
 
 
 def _printable(name: str) -> str:

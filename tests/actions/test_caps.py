@@ -1,6 +1,7 @@
 """A hundred confirmations at once never pass a cap, whichever it is."""
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
@@ -10,12 +11,13 @@ from django.db import connection
 from django.db.models import Sum
 
 from actions.errors import NotWaiting
+from actions.facts import Order
 from actions.models import ActionRequest, LedgerEntry
 from actions.policies import change_rules, policy_of
 from actions.principals import Principal
 from actions.services import confirm, propose
 from actions.states import State
-from actions.testing import FakeShop
+from actions.testing import FakeShop, run_queued
 from supportbot.accounts.models import Customer
 from supportbot.accounts.scope import workspace_scope
 from tests.actions.conftest import signed_in_as
@@ -132,3 +134,23 @@ def test_many_clicks_on_one_card_are_one(crowd: list[Principal]) -> None:
         list(pool.map(click, range(CONNECTIONS)))
     assert len(refused) == CONNECTIONS - 1
     assert LedgerEntry.objects.count() == 1
+
+
+def test_what_was_paid_since_the_order_was_read_counts(
+    shop: FakeShop, principal: Principal, proposals: Callable[..., ActionRequest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two slices are more than the order: the first is carried out while the second's confirmation looks at it."""
+    first, second = proposals(amount="30.00"), proposals(amount="25.00")
+    confirm(first.pk, principal=principal, digest=first.digest)
+    look = shop.order
+
+    def look_too_early(order_id: str) -> Order | None:
+        seen = look(order_id)
+        monkeypatch.setattr(shop, "order", look)
+        run_queued()
+        return seen
+
+    monkeypatch.setattr(shop, "order", look_too_early)
+    refused = confirm(second.pk, principal=principal, digest=second.digest)
+    assert (refused.state, refused.reason_code) == (State.CANCELLED, "amount_above_remaining")
+    assert [refund.amount for refund in shop.refunds] == [Decimal("30.00")]
