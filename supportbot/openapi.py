@@ -30,6 +30,14 @@ ERROR: Final[dict[str, Any]] = {
 }
 
 
+def let_views_overlap(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Say "any of" where readers get one of several views, since these overlap; a hook of drf-spectacular."""
+    for schema in result["components"]["schemas"].values():
+        if schema.keys() == {"oneOf"}:
+            schema["anyOf"] = schema.pop("oneOf")
+    return result
+
+
 def name_refusals(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     """Add the refusals to every operation of a schema that does not tell its own; a hook of drf-spectacular."""
     result.setdefault("components", {}).setdefault("schemas", {})["Error"] = ERROR

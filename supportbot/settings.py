@@ -273,6 +273,7 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,  # what may be sent is narrower than what is answered
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
+        "supportbot.openapi.let_views_overlap",
         "supportbot.openapi.name_refusals",
     ],
     "ENUM_NAME_OVERRIDES": {"ArticleState": "kb.models.State", "TicketState": "supportbot.handoff.models.State"},

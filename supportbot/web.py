@@ -139,13 +139,15 @@ class TextField(serializers.CharField):
     """Text, and nothing that could be made text of: the socket takes no number for a message either.
 
     `told` are JSON Schema's words for what a service refuses with words of its own; the OpenAPI schema repeats them.
-    Its pattern is of texts that are not empty: where a blank is allowed, the schema names it beside.
+    Its pattern is of texts that are not empty: where a blank is allowed, the schema names it beside. `allOf` in place
+    of the pattern leaves the blank out, for a service that has words of its own for it.
     """
 
     def __init__(self, *, told: Mapping[str, Any] = MappingProxyType({}), **more: Any) -> None:
         super().__init__(**more)
         may_be_spaces = self.allow_blank or not self.trim_whitespace
-        self.told = {"pattern": STORABLE if may_be_spaces else more_than_spaces(), **told}
+        usual = {} if "allOf" in told else {"pattern": STORABLE if may_be_spaces else more_than_spaces()}
+        self.told = {**usual, **told}
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):

@@ -1,12 +1,15 @@
 """What the conversations' REST views read and show."""
 
-from typing import Any
+from typing import Any, Final
 
 from rest_framework import serializers
 
 from supportbot.chat.models import Conversation
 from supportbot.chat.previews import preview
-from supportbot.web import ClosedSerializerMixin, TextField
+from supportbot.chat.texts import MAX_MESSAGE_CHARACTERS
+from supportbot.web import ClosedSerializerMixin, TextField, more_than_spaces
+
+_TEXT: Final = {"allOf": [{"pattern": more_than_spaces()}], "maxLength": MAX_MESSAGE_CHARACTERS}
 
 
 class ConversationSerializer(serializers.ModelSerializer[Conversation]):
@@ -94,8 +97,8 @@ class EventQuery(ClosedSerializerMixin, serializers.Serializer[Any]):
 class MessageInput(ClosedSerializerMixin, serializers.Serializer[Any]):
     """A message. The rules of its text are the service's, so that socket and REST refuse with the same words."""
 
-    client_id = TextField(max_length=128, trim_whitespace=False)
-    text = TextField(trim_whitespace=False, allow_blank=True)
+    client_id = TextField(max_length=128, trim_whitespace=False, told={"pattern": "^[!-~]+$"})
+    text = TextField(trim_whitespace=False, allow_blank=True, told=_TEXT)
     kind = serializers.ChoiceField(
         choices=["reply", "note"], required=False, help_text="The team's: to the customer, or only for colleagues."
     )

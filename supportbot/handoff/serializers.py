@@ -17,6 +17,8 @@ class HandoffTicketSerializer(serializers.ModelSerializer[Ticket]):
     assignee = serializers.UUIDField(source="assignee_id", read_only=True, allow_null=True)
     assignee_name = serializers.SerializerMethodField()
 
+    contact_email = serializers.CharField(read_only=True, help_text="Empty until the customer leaves one.")
+
     class Meta:
         model = Ticket
         fields = [
@@ -51,6 +53,8 @@ class CustomerTicketSerializer(serializers.ModelSerializer[Ticket]):
 
     place = serializers.SerializerMethodField()
     agent = serializers.SerializerMethodField()
+
+    contact_email = serializers.CharField(read_only=True, help_text="Empty until the customer leaves one.")
 
     class Meta:
         model = Ticket
