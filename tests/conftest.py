@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from django.conf import settings
 from django.db import connections
 from pytest_django.fixtures import Settings
 
@@ -15,6 +16,7 @@ from supportbot.accounts.services import add_member, create_workspace
 from tests.emptying import empty_quickly
 
 empty_quickly()
+settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the real one is slow on purpose
 
 
 @pytest.fixture(autouse=True)

@@ -99,7 +99,7 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     return report
 
 
-@pytest.hookimpl
+@pytest.hookimpl(tryfirst=True)
 def pytest_xdist_auto_num_workers() -> int:
     """One more than there are cores: a test waits for processes and sockets about as long as it computes."""
     return len(os.sched_getaffinity(0)) + 1

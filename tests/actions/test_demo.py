@@ -21,7 +21,6 @@ pytestmark = pytest.mark.django_db
 def no_shelf(tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A data directory of the test's own and no help pages."""
     settings.DATA_DIR = tmp_path / "data"
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     monkeypatch.setattr(wrenfell, "_import_knowledge", lambda workspace, data_dir: None)
 
 

@@ -346,8 +346,9 @@ async def test_logging_out_ends_the_socket(server: str, channel: NewChannel) -> 
 
 
 async def test_a_socket_writes_nothing_once_its_conversation_has_another_owner(
-    server: str, channel: NewChannel, alice: Customer
+    server: str, channel: NewChannel, alice: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(rollcall, "ROUND_SECONDS", 3_600)  # which would close it before it has written
     async with greeted(server, await db(ticket, channel)) as socket:
         await db(Conversation.objects.update, customer=alice)
         await socket.say("message", client_id="m1", text="Mine?")
