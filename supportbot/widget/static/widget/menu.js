@@ -37,9 +37,9 @@ async function asked(chat, action) {
   }
 }
 
-/** A page of the menu: the way back stands at its end. */
-function page(chat, key, ...nodes) {
-  chat.page(chat.say(key), nodes, h("div.act-b", btn("", () => chat.back(), chat.say("back"))));
+/** A page of the menu: at its end what one came for, if that is to be pressed, and the way back. */
+function page(chat, key, nodes, action) {
+  chat.page(chat.say(key), nodes, h("div.act-b", action, btn("", () => chat.back(), chat.say("back"))));
 }
 
 function nextLanguage({ element, words }) {
@@ -64,7 +64,7 @@ async function download(chat) {
 function privacy(chat) {
   const { say, element, config } = chat;
   const address = element.option("privacy-url") || config.privacy_url;
-  page(chat, "privacy", h("p", say("privacyText")), link(address, say("privacy")));
+  page(chat, "privacy", [h("p", say("privacyText")), link(address, say("privacy"))]);
 }
 
 function erase(chat) {
