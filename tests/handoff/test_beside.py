@@ -247,7 +247,7 @@ def test_the_trail_shows_questions_calls_costs_and_passages(conversation: Conver
         assert part in told
     assert "Looked for: return <i>boots</i>" in told
     found = [cell.text() for cell in tree.css("[aria-label='Passages found'] td")]
-    assert found == ["ReturnsWorn <b>boots</b>", "3", "3.250", "0.91"]
+    assert found == ["ReturnsWorn <b>boots</b>, revision 3", "3.250", "0.91"]
 
 
 def test_what_was_read_is_the_teams_alone(conversation: Conversation, alice: Customer) -> None:

@@ -6,8 +6,9 @@ import { localise } from "./times.js";
 const PAUSE = 400;
 
 export class Fresh {
-  constructor(socket, conversation) {
+  constructor(socket, { conversation, ticket }) {
     socket.on("event", (frame) => frame.conversation === conversation && this.#soon(frame.event));
+    socket.on("ticket", ({ row }) => row.ticket === ticket && this.#soon()); // put aside, or back: no event tells of it
   }
 
   /** Several events that come at once are read for once. */

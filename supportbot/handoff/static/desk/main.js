@@ -33,7 +33,7 @@ function start(alerts) {
 /** Start what belongs to the open conversation; return what the keyboard reaches of it. */
 function startConversation(socket, outbox, desk) {
   const thread = new Thread(socket, desk);
-  new Fresh(socket, desk.dataset.conversation);
+  new Fresh(socket, desk.dataset);
   showOrders();
   if (!byId("composer")) return {};
   const composer = new Composer(socket, outbox, thread, desk);
