@@ -23,9 +23,7 @@ _WARE: Final = (
 )
 _NOW: Final = r"\b(?:now|already|just|today|tomorrow|tonight|(?:second|minute|moment)\ ago|as\ we\ speak)\b"
 _JETZT: Final = r"\b(?:jetzt|nun|bereits|schon|soeben|gerade|heute|morgen|ab\ sofort|wieder)\b"
-_WHOSE: Final = (
-    r"(?:(?:the|your|this|that|my|a|an|full|whole|new|all|of|order|(?:die|das|der|ihr|ihre|alles|neue))\s+)*"
-)
+_WHOSE: Final = r"(?:(?:the|your|this|that|my|an?|full|whole|new|all|of|order|die|das|der|ihre?|alles|neue)\s+)*"
 _FINISHED: Final = (
     r"(?:refunded|reimbursed|credited|cancell?ed|voided|changed|updated|issued|processed|initiated|approved|completed?"
     r"|sent|confirmed|done|reversed|transferred|repaid|paid\ back|deleted|returned|redirected|rerouted|stopped|granted"
@@ -99,7 +97,7 @@ _OPEN: Final = re.compile(
     r"|wenn|falls|sobald|nachdem|bis|sofern|ob|bevor|innerhalb|binnen|normalerweise|üblicherweise|immer|automatisch"
     r"|jede[rsnm]?|nur|kann|können|darf|dürfen|muss|müssen|müsste|könnte\w*|würde\w*)\b"
 )
-_ASKED: Final = re.compile(r"\?\s*$")
+_ASKED: Final = re.compile(r"(?:^|(?<=[,;:.!–—]))[^,;:.!?–—]*\?\s*$")
 
 
 def brings_news(words: str) -> bool:
@@ -109,4 +107,4 @@ def brings_news(words: str) -> bool:
     clauses = _CLAUSE.split(words)[:_BEFORE_A_LIST]
     if any(_VERDICT.fullmatch(clause.strip(" \"'“”„()[]")) for clause in clauses):
         return True
-    return _NEWS.search(words) is not None and not _ASKED.search(words)
+    return _NEWS.search(_ASKED.sub("", words)) is not None
