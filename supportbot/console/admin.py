@@ -16,7 +16,7 @@ from supportbot.console import (  # noqa: F401  # each registers what it holds
     team,
     workspaces,
 )
-from supportbot.console.articles import listing  # noqa: F401
+from supportbot.console.articles import listing, shelves  # noqa: F401
 from supportbot.console.articles.asking import ask_page
 from supportbot.console.articles.importing import import_page, import_state
 from supportbot.console.site import ConsoleSite

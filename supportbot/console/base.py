@@ -83,6 +83,18 @@ class ScopedAdmin(Scoped, ModelAdmin):
         """Return what pages call this row."""
         return str(row)
 
+    def told(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        """Return what the row's page shows besides its form."""
+        return {}
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: Any = None, **kwargs: Any
+    ) -> HttpResponse:
+        if obj is not None:  # read again: a form that was refused has written what was typed into the other
+            context.update(self.told(request, self.get_queryset(request).get(pk=obj.pk)))
+        answer: HttpResponse = super().render_change_form(request, context, *args, obj=obj, **kwargs)
+        return answer
+
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Show what a service refuses as a sentence above the form, where a form's own checks did not say it first."""
         try:

@@ -85,13 +85,8 @@ class LLMCallAdmin(ScopedAdmin):
         words = call.outcome.capitalize() + (f": {call.reason}" if call.reason else "")
         return tag(KINDS.get(call.outcome, ""), words)
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        call = self.get_object(request, object_id)
-        more = {} if call is None else {"told": self._told(call), "body": LLMBody.objects.filter(call=call).first()}
-        answer: HttpResponse = super().change_view(request, object_id, form_url, {**(extra_context or {}), **more})
-        return answer
+    def told(self, request: HttpRequest, row: LLMCall) -> dict[str, Any]:
+        return {"told": self._told(row), "body": LLMBody.objects.filter(call=row).first()}
 
     def _told(self, call: LLMCall) -> dict[str, Any]:
         talk = call.conversation_id  # the record outlives an erased chat

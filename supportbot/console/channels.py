@@ -5,7 +5,6 @@ from uuid import UUID
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -18,44 +17,15 @@ from supportbot.accounts.embedding import snippet
 from supportbot.accounts.identitykeys import add_identity_key, revoke_identity_key
 from supportbot.accounts.look import are_suggestions, look_of
 from supportbot.accounts.models import Channel, IdentityKey, Workspace
-from supportbot.accounts.services import clean_origin, create_channel
+from supportbot.accounts.services import create_channel
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.entry import needs
+from supportbot.console.fields import LanguageCode, Lines, Origins
 from supportbot.console.secrets import remember, remembered, show_once
 from supportbot.console.words import tag, when
-from supportbot.errors import InvalidInput
 
 RIGHT = "channels:write"
 AT_BIRTH = ("name", "allowed_origins", "locale", "greeting")  # what `create_channel` takes
-
-
-class Lines(forms.CharField):
-    """A list of texts, one a line."""
-
-    widget = forms.Textarea(attrs={"rows": 4})
-
-    def prepare_value(self, value: Any) -> Any:
-        return "\n".join(value) if isinstance(value, list) else value
-
-    def to_python(self, value: Any) -> Any:
-        return [line.strip() for line in (super().to_python(value) or "").splitlines() if line.strip()]
-
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        return bool((initial or []) != self.to_python(data))
-
-
-class Origins(Lines):
-    def to_python(self, value: Any) -> Any:
-        try:
-            return list(dict.fromkeys(clean_origin(origin) for origin in super().to_python(value)))
-        except InvalidInput as refusal:
-            raise ValidationError([text for texts in refusal.fields.values() for text in texts]) from refusal
-
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        try:
-            return super().has_changed(initial, data)
-        except ValidationError:
-            return True
 
 
 class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
@@ -65,6 +35,9 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
         help_text="One origin a line, such as https://shop.example. Others get no chat.",
     )
 
+    locale = LanguageCode(
+        label="Language", help_text="A code such as en or de: the language of the chat where the page names none."
+    )
     suggestion_lines = Lines(
         required=False, label="First questions", help_text="Up to three, one a line, in the channel's language."
     )
@@ -84,7 +57,6 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
         ]
         labels = {
             "is_live": "Answers",
-            "locale": "Language",
             "assistant_name": "Name of the assistant",
             "accent": "Colour",
             "privacy_url": "Privacy page",
@@ -93,7 +65,6 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
         help_texts = {
             "accent": "Such as #1f5b45. It is made lighter or darker where it could not be read. Nothing: ours.",
             "privacy_url": "The chat's menu leads there.",
-            "locale": "A code such as en or de: the language of the chat where the page names none.",
             "greeting": "The first line of an empty chat. Nothing: the product's own words.",
             "is_live": "Off: the chat does not open anywhere, at once.",
         }
@@ -113,12 +84,6 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
         if "suggestion_lines" in told:
             told["suggestions"] = {**self.instance.suggestions, self.instance.locale: told.pop("suggestion_lines")}
         return told
-
-    def clean_locale(self) -> str:
-        locale = str(self.cleaned_data["locale"]).strip()
-        if not locale.replace("-", "").isalnum() or not locale.isascii():
-            raise ValidationError("Use a language code such as en, de or pt-br.")
-        return locale
 
 
 @admin.register(Channel)
@@ -176,13 +141,9 @@ class ChannelAdmin(ScopedAdmin):
     def response_add(self, request: HttpRequest, obj: Channel, post_url_continue: str | None = None) -> HttpResponse:
         return self._shown_once(request, obj, "1", remembered(request))
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        channel = self.get_object(request, object_id)
-        more = {} if channel is None else _told(channel)
-        answer: HttpResponse = super().change_view(request, object_id, form_url, {**(extra_context or {}), **more})
-        return answer
+    def told(self, request: HttpRequest, row: Channel) -> dict[str, Any]:
+        keys = list(IdentityKey.objects.filter(channel=row).defer("secret").order_by("created_at", "pk"))
+        return {"snippet": snippet(row.key), "keys": keys, "look": look_of(row.accent)}
 
     def add_key(self, request: HttpRequest, channel_id: UUID) -> HttpResponse:
         """Add a key beside those there are: the merchant's server changes over, then the old one is revoked."""
@@ -207,8 +168,3 @@ class ChannelAdmin(ScopedAdmin):
             purpose="Your server signs customers' identities with it (docs/identity.md). Never put it into a page.",
             back=("admin:accounts_channel_change", channel.pk),
         )
-
-
-def _told(channel: Channel) -> dict[str, Any]:
-    keys = list(IdentityKey.objects.filter(channel=channel).defer("secret").order_by("created_at", "pk"))
-    return {"snippet": snippet(channel.key), "keys": keys, "look": look_of(channel.accent)}

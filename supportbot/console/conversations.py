@@ -9,7 +9,7 @@ from uuid import UUID
 from django.contrib import admin
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.db.models.functions import Left
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 
 from supportbot.accounts.models import Customer, User
 from supportbot.chat.models import Conversation, Message, Source, Turn
@@ -81,30 +81,21 @@ class ConversationAdmin(ScopedAdmin):
     def last_event(self, conversation: Conversation) -> str:
         return when(conversation.last_event_at)
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        found = self.get_object(request, object_id)
-        more = {} if found is None else _told(request, found)
-        answer: HttpResponse = super().change_view(request, object_id, form_url, {**(extra_context or {}), **more})
-        return answer
-
-
-def _told(request: HttpRequest, found: Conversation) -> dict[str, Any]:
-    sees_cost = may(staff(request), "costs:read")
-    calls = list(LLMCall.objects.filter(conversation_id=found.pk).order_by("started_at"))
-    return {
-        "customer": Customer.objects.get(pk=found.customer_id),
-        "lines": lines_of(found, calls, person_of(request)),
-        "ticket": Ticket.objects.filter(conversation=found).order_by("-id").first(),
-        "may_read_requests": may(staff(request), "actions:read"),
-        "mode": MODES[found.mode],
-        "sees_cost": sees_cost,
-        "calls": calls,
-        "cost": sum((call.cost for call in calls if call.cost is not None), Decimal(0)),
-        "currency": next((call.currency for call in calls if call.currency), ""),
-        "most": MOST_EVENTS,
-    }
+    def told(self, request: HttpRequest, row: Conversation) -> dict[str, Any]:
+        sees_cost = may(staff(request), "costs:read")
+        calls = list(LLMCall.objects.filter(conversation_id=row.pk).order_by("started_at"))
+        return {
+            "customer": Customer.objects.get(pk=row.customer_id),
+            "lines": lines_of(row, calls, person_of(request)),
+            "ticket": Ticket.objects.filter(conversation=row).order_by("-id").first(),
+            "may_read_requests": may(staff(request), "actions:read"),
+            "mode": MODES[row.mode],
+            "sees_cost": sees_cost,
+            "calls": calls,
+            "cost": sum((call.cost for call in calls if call.cost is not None), Decimal(0)),
+            "currency": next((call.currency for call in calls if call.currency), ""),
+            "most": MOST_EVENTS,
+        }
 
 
 def lines_of(conversation: Conversation, calls: list[LLMCall], person: User) -> list[Line]:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 
 from actions import audit
 from actions.cards import face_of, reason_of
@@ -96,28 +96,19 @@ class ActionRequestAdmin(ScopedAdmin):
     def shown_state(self, request: ActionRequest) -> Any:
         return tag(KINDS.get(request.state, ""), _state(request.state))
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        found = self.get_object(request, object_id)
-        more = {} if found is None else _told(found)
-        answer: HttpResponse = super().change_view(request, object_id, form_url, {**(extra_context or {}), **more})
-        return answer
-
-
-def _told(found: ActionRequest) -> dict[str, Any]:
-    return {
-        "face": face_of(found, "en"),
-        "reason": reason_of(found, "en"),
-        "kind": KINDS.get(found.state, ""),
-        "state": _state(found.state),
-        "waits": found.state == State.AWAITING_APPROVAL,
-        "customer": Customer.objects.filter(pk=found.customer_id).first(),
-        "lines": lines_of(found),
-        "attempts": Attempt.objects.filter(request=found),
-        "receipt": found.receipt or {},
-        "chain": _chain(),
-    }
+    def told(self, request: HttpRequest, row: ActionRequest) -> dict[str, Any]:
+        return {
+            "face": face_of(row, "en"),
+            "reason": reason_of(row, "en"),
+            "kind": KINDS.get(row.state, ""),
+            "state": _state(row.state),
+            "waits": row.state == State.AWAITING_APPROVAL,
+            "customer": Customer.objects.filter(pk=row.customer_id).first(),
+            "lines": lines_of(row),
+            "attempts": Attempt.objects.filter(request=row),
+            "receipt": row.receipt or {},
+            "chain": _chain(),
+        }
 
 
 def lines_of(found: ActionRequest) -> list[Line]:

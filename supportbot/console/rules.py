@@ -5,7 +5,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
@@ -162,13 +162,8 @@ class ActionPolicyAdmin(ScopedAdmin):
         for person in present - wanted:
             forbid_approval(obj, person, actor=actor)
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        policy = self.get_object(request, object_id)
-        more: dict[str, Any] = {} if policy is None else {"versions": _versions(policy)}
-        answer: HttpResponse = super().change_view(request, object_id, form_url, {**(extra_context or {}), **more})
-        return answer
+    def told(self, request: HttpRequest, row: ActionPolicy) -> dict[str, Any]:
+        return {"versions": _versions(row)}
 
 
 def _exact(amount: Decimal | None, currency: str) -> Decimal | None:

@@ -5,16 +5,19 @@ from zoneinfo import available_timezones
 
 from django import forms
 from django.contrib import admin
-from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
 from supportbot.accounts.models import Membership, Workspace
 from supportbot.accounts.services import add_member, create_workspace
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.entry import person_of
+from supportbot.console.fields import LanguageCode
 
 
 class WorkspaceForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
+    locale = LanguageCode(
+        label="Language", help_text="Of new articles and channels, where they name none: a code such as en or de."
+    )
     timezone = forms.ChoiceField(
         label="Time zone",
         choices=lambda: [(name, name) for name in sorted(available_timezones())],
@@ -24,14 +27,6 @@ class WorkspaceForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic a
     class Meta:
         model = Workspace
         fields = ["name", "locale", "timezone"]
-        labels = {"locale": "Language"}
-        help_texts = {"locale": "Of new articles and channels, where they name none: a code such as en or de."}
-
-    def clean_locale(self) -> str:
-        locale = str(self.cleaned_data["locale"]).strip()
-        if not locale.replace("-", "").isalnum() or not locale.isascii():
-            raise ValidationError("Use a language code such as en, de or pt-br.")
-        return locale
 
 
 @admin.register(Workspace)

@@ -92,6 +92,7 @@ def test_five_files_with_one_broken(enter: Callable[[str], Page], tmp_path: Path
     page.get_by_label("Drop files here").set_input_files(sorted(tmp_path.iterdir()))
     expect(page.locator("#told")).to_have_text("4 new, 0 updates, 0 unchanged, 1 cannot be read.")
     page.get_by_role("button", name="Import 4 items").click()
+    expect(page.get_by_role("button", name="Import 4 items")).to_be_hidden()  # nobody imports twice
     expect(page.locator("#h-report")).to_have_text("Imported 4 of 5 files, all searchable", timeout=30_000)
     expect(page.locator("#items .tag.ok")).to_have_text(["Searchable"] * 4)
     broken = page.locator("#items tr.wrong")

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from kb.addresses import article_address
 from kb.documents import MOST_BODY_CHARACTERS, MOST_TITLE_CHARACTERS
+from kb.errors import CollectionMissing
 from kb.models import Article, Audience, Chunk, Collection
 from kb.rendering import render_article
 from kb.selectors import article_with_id, collection_with_id
@@ -118,7 +119,7 @@ def _done(request: HttpRequest, article: Article) -> HttpResponse:
 
 def _change(request: HttpRequest) -> Change:
     told = request.POST
-    collection = collection_with_id(_id(told["collection"])) if told.get("collection") else None
+    collection = _collection(told["collection"]) if told.get("collection") else None
     return Change(
         title=told.get("title", ""),
         body=told.get("body", ""),
@@ -130,10 +131,10 @@ def _change(request: HttpRequest) -> Change:
     )
 
 
-def _id(text: str) -> UUID:
+def _collection(text: str) -> Collection:
     try:
-        return UUID(text)
-    except ValueError as error:
+        return collection_with_id(UUID(text))
+    except (ValueError, CollectionMissing) as error:
         raise InvalidInput(fields={"collection": ["Choose one of the list."]}) from error
 
 
