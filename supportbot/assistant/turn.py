@@ -62,6 +62,7 @@ class Turn:
         self._draft = Draft((), "en")
         self._language = base_language(claim.locale)  # until the question has been read
         self._doing = say("searching", self._language)
+        self._is_late = False
         self._reading: Reading | None = None
         self._by = "builtin"
         self._is_stopped = False
@@ -116,7 +117,7 @@ class Turn:
                 if earlier:
                     return self._closed(earlier)
             if context.request.is_answerable and context.passages:
-                self._doing = say("reading", self._language, title=context.passages[0].title)
+                self._do(say("reading", self._language, title=context.passages[0].title))
             return await self._converse(context)
         finally:
             for timer in timers:
@@ -194,9 +195,19 @@ class Turn:
         """Say what is going on if the first words take their time, the search among it."""
         later = asyncio.get_running_loop().call_later
         return [
-            later(STATUS_AFTER_SECONDS, lambda: self._tell_if_silent(self._doing)),
-            later(STILL_WORKING_AFTER_SECONDS, lambda: self._tell_if_silent(say("still_working", self._language))),
+            later(STATUS_AFTER_SECONDS, self._begin_to_tell),
+            later(STILL_WORKING_AFTER_SECONDS, lambda: self._do(say("still_working", self._language))),
         ]
+
+    def _begin_to_tell(self) -> None:
+        self._is_late = True
+        self._tell_if_silent(self._doing)
+
+    def _do(self, words: str) -> None:
+        """Go on to something else, which is told at once to who waits already."""
+        self._doing = words
+        if self._is_late:
+            self._tell_if_silent(words)
 
     def _tell_if_silent(self, words: str) -> None:
         if not self._voice.text:
