@@ -24,7 +24,7 @@ from tests.flows.house import STOREFRONT
 from tests.flows.people import call
 
 Report = Callable[[str, object], None]
-SHORT, LONG = 10, 200
+SHORT, LONG = 6, 200
 SHOPPERS = 5
 
 

@@ -10,13 +10,13 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.embedded.instance import Instance
+from tests.embedded.instance import Instance, open_to_postgres
 
 
-@pytest.fixture
-def running(home: Path) -> Iterator[Instance]:
-    """The servers of an installation with one workspace and a channel whose secret is encrypted."""
-    made = Instance(home / "data")
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+    """The servers of an installation with one workspace and a channel whose secret is encrypted; no test changes it."""
+    made = Instance(open_to_postgres(tmp_path_factory.mktemp("running")) / "data")
     made.start_servers()
     assert made.command("migrate", "--noinput").returncode == 0
     assert made.command("workspace_create", "Harbour").returncode == 0
