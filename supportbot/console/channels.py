@@ -36,7 +36,9 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
     )
 
     locale = LanguageCode(
-        label="Language", help_text="A code such as en or de: the language of the chat where the page names none."
+        label="Language",
+        initial="en",
+        help_text="A code such as en or de: the language of the chat where the page names none.",
     )
     suggestion_lines = Lines(
         required=False, label="First questions", help_text="Up to three, one a line, in the channel's language."

@@ -491,7 +491,8 @@ def test_german_dark_and_right_to_left(browser: Browser) -> None:
 
 
 def test_on_a_phone_it_is_the_whole_screen_and_the_page_rests(browser: Browser) -> None:
-    with visit(browser, viewport={"width": 390, "height": 844}, has_touch=True) as (page, platform):
+    phone = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "reduced_motion": "reduce"}
+    with visit(browser, **phone) as (page, platform):
         page.evaluate("document.documentElement.style.fontSize = '200%'")
         open_chat(page)
         platform.proposes()
