@@ -14,15 +14,25 @@ export class DeskSocket extends EventTarget {
     this.tries = 0;
     setInterval(() => this.#ping(), PING_EVERY);
     addEventListener("online", () => this.tryNow());
-    addEventListener("offline", () => this.socket.close()); // the browser itself would notice minutes later
+    addEventListener("offline", () => this.#drop()); // the browser itself would notice minutes later
   }
 
   open() {
     clearTimeout(this.timer);
-    this.socket = new WebSocket(this.address);
-    this.socket.addEventListener("open", () => this.send({ type: "hello" }));
-    this.socket.addEventListener("message", (message) => this.#take(JSON.parse(message.data)));
-    this.socket.addEventListener("close", (closed) => this.#closed(closed.code));
+    const socket = (this.socket = new WebSocket(this.address));
+    const whileUsed = (heard) => (event) => socket === this.socket && heard(event);
+    socket.addEventListener("open", whileUsed(() => this.send({ type: "hello" })));
+    socket.addEventListener("message", whileUsed((message) => this.#take(JSON.parse(message.data))));
+    socket.addEventListener("close", whileUsed((closed) => this.#closed(closed.code)));
+  }
+
+  /** Give the line up at once: a socket that closes waits for an answer, which nobody brings while there is no network. */
+  #drop() {
+    const dead = this.socket;
+    if (!(dead?.readyState <= WebSocket.OPEN)) return; // the next try is due already, or none
+    this.socket = null;
+    dead.close();
+    this.#closed();
   }
 
   /** Send a frame; return whether it left. */
@@ -33,7 +43,7 @@ export class DeskSocket extends EventTarget {
   }
 
   tryNow() {
-    if (this.socket?.readyState > WebSocket.OPEN && !this.hasGone) this.open();
+    if ((this.socket?.readyState ?? WebSocket.CLOSED) > WebSocket.OPEN && !this.hasGone) this.open();
   }
 
   on(kind, listener) {
@@ -64,7 +74,7 @@ export class DeskSocket extends EventTarget {
 
   #ping() {
     if (!this.send({ type: "ping" })) return;
-    if (Date.now() - this.heardAt > SILENT_FOR) this.socket.close();
+    if (Date.now() - this.heardAt > SILENT_FOR) this.#drop();
   }
 
   #tell(kind, detail) {
