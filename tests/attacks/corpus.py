@@ -44,14 +44,9 @@ def folders() -> list[Path]:
     return [OWN, *([Path(named)] if named else [])]
 
 
-def rows(name: str, *, later: dict[str, str] | None = None) -> list[Any]:
-    """Return the rows of a file as pytest parameters; `later` says which ids need what is not built yet, and what."""
-    found = [row for folder in folders() for row in _read(folder, name)]
-    return [pytest.param(row, id=row.id, marks=_marks((later or {}).get(row.id))) for row in found]
-
-
-def _marks(reason: str | None) -> list[pytest.MarkDecorator]:
-    return [pytest.mark.skip(reason=reason)] if reason else []
+def rows(name: str) -> list[Any]:
+    """Return the rows of a file as pytest parameters."""
+    return [pytest.param(row, id=row.id) for folder in folders() for row in _read(folder, name)]
 
 
 def _read(folder: Path, name: str) -> Iterator[Row]:

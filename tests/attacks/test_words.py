@@ -238,14 +238,17 @@ def test_no_claim_in_another_language_than_its_source(line: str) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "Les articles non utilisés sont acceptés pendant 30 jours. [1]", "Puede devolver los artículos en 30 días. [1]",
-        "Gli articoli si possono rendere entro 30 giorni. [1]", "未使用的商品可在30天内退回。 [1]",
+        "Puede devolver los artículos en 30 días. [1]", "Gli articoli si possono rendere entro 30 giorni. [1]",
+        "未使用的商品可在30天内退回。 [1]",
     ],
 )  # fmt: skip
 def test_facts_in_another_language_are_kept(line: str) -> None:
-    if "acceptés" in line:
-        pytest.xfail("a perfect is held back whatever it speaks of: told in guardrails/abroad")
     assert abroad(line).text == line
+
+
+def test_a_perfect_abroad_is_held_back_whatever_it_speaks_of() -> None:
+    """What `guardrails/abroad` pays for knowing no words of these languages."""
+    assert abroad("Les articles non utilisés sont acceptés pendant 30 jours. [1]").is_abstention
 
 
 LINKS = [
@@ -353,10 +356,8 @@ CODE = "```bash\npip install example-app\nexample-app --orders list[1]\n```"
 
 
 @pytest.mark.parametrize("pieces", [1, 4, 1000])
-@pytest.mark.parametrize("marker", ["", "\n[1]", " [1]"])
+@pytest.mark.parametrize("marker", ["", "\n[1]"])
 def test_a_block_of_code_is_one_sentence(pieces: int, marker: str) -> None:
-    if marker == " [1]":  # then the fence is not closed for a reader: the block is cut off from its marker
-        pytest.skip("a marker behind the fence is part of no block")
     shown, answer = said(f"To install the app, run this: [1]\n\n{CODE}{marker}\n\nAnything else?", pieces=pieces)
     assert answer.text == f"To install the app, run this: [1]\n\n{CODE}\n[2]\n\nAnything else?"
     assert shown.strip() == answer.text

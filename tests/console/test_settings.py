@@ -189,7 +189,7 @@ def test_who_loses_their_role_keeps_their_account(admin: Client, bob: User) -> N
 
 def test_the_workspaces_facts_are_changed_and_checked(admin: Client, workspace: Workspace) -> None:
     page = f"{WORKSPACES}{workspace.pk}/change/"
-    admin.post(page, {"name": "Wren", "locale": "de", "timezone": "Europe/Berlin", "slug": "x", "currency": "XXX"})
+    admin.post(page, {"name": "Wren", "locale": "de", "timezone": "Europe/Berlin", "slug": "x", "currency": "USD"})
     workspace.refresh_from_db()
     told = (workspace.name, workspace.locale, workspace.timezone, workspace.slug, workspace.currency)
     assert told == ("Wren", "de", "Europe/Berlin", "wrenfell", "EUR")

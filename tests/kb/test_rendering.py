@@ -1,15 +1,13 @@
 """Rendered Markdown is inert, and a passage is marked where it stands."""
 
-import json
-import os
 import re
 import time
-from pathlib import Path
 
 import pytest
 from selectolax.lexbor import LexborHTMLParser
 
 from kb.rendering import render_article, render_markdown
+from tests.attacks.corpus import Row, rows
 
 ALLOWED = {
     "a", "blockquote", "br", "code", "div", "em", "h2", "h3", "h4", "h5", "h6", "hr", "li", "mark", "ol", "p", "pre",
@@ -59,25 +57,11 @@ def test_hostile_text_renders_inert(text: str) -> None:
     check_inert(render_article("Title", text, passage=(1, max(2, len(text) - 1))).html)
 
 
-def attacks() -> list[str]:
-    folder = os.environ.get("ATTACK_DATA", "")
-    if not folder:
-        return []
-    rows = [
-        json.loads(line)
-        for name in ("xss.jsonl", "markdown_exfil.jsonl")
-        for line in (Path(folder) / name).read_text().splitlines()
-    ]
-    return [row.get("payload") or row.get("model_text") for row in rows]
-
-
-@pytest.mark.skipif("ATTACK_DATA" not in os.environ, reason="ATTACK_DATA names a folder of attack rows")
-def test_published_attacks_render_inert() -> None:
-    rows = attacks()
-    assert rows
-    for text in rows:
-        check_inert(render_markdown(text))
-        check_inert(render_article("Title", text, passage=(0, len(text))).html)
+@pytest.mark.parametrize("row", [*rows("xss"), *rows("markdown_exfil")])
+def test_published_attacks_render_inert(row: Row) -> None:
+    text = row.raw.get("payload") or row.raw["model_text"]
+    check_inert(render_markdown(text))
+    check_inert(render_article("Title", text, passage=(0, len(text))).html)
 
 
 NEEDED = {
