@@ -60,6 +60,7 @@ def _each(step: Callable[[UUID], None], due: list[tuple[UUID, UUID]]) -> None:
             with workspace_scope(workspace_id):
                 step(request_id)
         except Exception:
+            # The edge of one request: it stays as it is for the next sweep, and the others go on now.
             logger.exception("actions: the sweep stumbled over %s", request_id)
 
 

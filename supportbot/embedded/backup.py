@@ -164,7 +164,7 @@ def _load_into_new(data: DataDir, folder: Path, about: About) -> None:
     try:
         with beside.held():
             _fill(beside, folder, data.path / SECRETS)
-    except BaseException:
+    except BaseException:  # Ctrl-C too: half an installation never stays, and whatever it was goes on up
         remove(beside)
         raise
     _move_in(beside.path, data.path)
