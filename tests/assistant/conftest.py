@@ -6,14 +6,15 @@ from typing import Any
 import pytest
 from pytest_django.fixtures import Settings
 
-from actions.policies import ensure_policies
+from actions.policies import allow_approval, ensure_policies, policy_of
 from actions.testing import FakeShop, connected
 from kb import ports
 from kb.index import sync_articles
 from kb.models import Article
 from kb.services import Change, create_article, publish
-from supportbot.accounts.models import Customer, Workspace
+from supportbot.accounts.models import Customer, Membership, User, Workspace
 from supportbot.accounts.scope import workspace_scope
+from supportbot.accounts.services import add_member
 from supportbot.chat.models import Conversation
 from supportbot.chat.selectors import events_after
 from supportbot.chat.services import start_conversation
@@ -81,3 +82,14 @@ def shop(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fake
         fake.add_order("A-1005", "cus_alice", total="60.00", delivered_days_ago=90)
         fake.add_order("B-2002", "cus_stranger", total="75.00", delivered_days_ago=2)
         yield fake
+
+
+@pytest.fixture
+def lead(workspace: Workspace, shop: FakeShop) -> User:
+    """Somebody who may approve refunds."""
+    person = User.objects.create_user("nadja", password="correct horse battery")
+    add_member(workspace, person, Membership.Role.SUPERVISOR)
+    policy = policy_of("refund_order")
+    assert policy is not None
+    allow_approval(policy, person, actor="test")
+    return person

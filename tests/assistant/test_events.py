@@ -7,13 +7,11 @@ import pytest
 from django.utils.timezone import now, timedelta
 
 from actions.models import ActionRequest
-from actions.policies import allow_approval, policy_of
 from actions.principals import Principal
 from actions.services import confirm, decline, propose, reject
 from actions.sweeping import expire_waiting
 from actions.testing import FakeShop, make_due, run_queued
-from supportbot.accounts.models import Customer, Membership, User, Workspace
-from supportbot.accounts.services import add_member
+from supportbot.accounts.models import Customer, User
 from supportbot.chat.answers import Answer, CitedSpan
 from supportbot.chat.models import Conversation, ConversationEvent
 from supportbot.chat.readings import Reading, ReadPassage
@@ -30,16 +28,6 @@ from tests.widget.page import schema as widget_schema
 pytestmark = pytest.mark.django_db
 REFUND = {"order_id": "A-1001", "reason": "Arrived damaged"}
 RESERVED = {"read"}
-
-
-@pytest.fixture
-def lead(workspace: Workspace, shop: FakeShop) -> User:
-    person = User.objects.create_user("nadja", password="correct horse battery")
-    add_member(workspace, person, Membership.Role.SUPERVISOR)
-    policy = policy_of("refund_order")
-    assert policy is not None
-    allow_approval(policy, person, actor="test")
-    return person
 
 
 def test_each_event_of_the_schema_is_told_as_it_says(

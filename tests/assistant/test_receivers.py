@@ -6,14 +6,12 @@ from typing import Any
 import pytest
 
 from actions.models import ActionRequest
-from actions.policies import allow_approval, policy_of
 from actions.principals import Principal
 from actions.services import approve, confirm, decline, propose, reject
 from actions.states import State
 from actions.sweeping import reconcile
 from actions.testing import FakeShop, make_due, run_queued
-from supportbot.accounts.models import Customer, Membership, User, Workspace
-from supportbot.accounts.services import add_member
+from supportbot.accounts.models import Customer, User
 from supportbot.assistant.receivers import on_action_changed, write_down
 from supportbot.chat.models import Conversation, Message, Turn
 from supportbot.chat.services import add_customer_message
@@ -120,16 +118,6 @@ def test_declining_needs_no_explanation(card: ActionRequest, principal: Principa
     decline(card.pk, principal=principal)
     assert told(log) == ["action.proposed", "action.cancelled"]
     assert last(log, "action.cancelled")["reason"]["code"] == "declined"
-
-
-@pytest.fixture
-def lead(workspace: Workspace, shop: FakeShop) -> User:
-    person = User.objects.create_user("nadja", password="correct horse battery")
-    add_member(workspace, person, Membership.Role.SUPERVISOR)
-    policy = policy_of("refund_order")
-    assert policy is not None
-    allow_approval(policy, person, actor="test")
-    return person
 
 
 @pytest.mark.parametrize("decision", ["approve", "reject"])

@@ -14,6 +14,7 @@ from axe_playwright_python.base import AxeResults
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.shoppage import Shop, open_chat, until, visit
 from tests.embedded.instance import Instance, open_to_postgres
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -104,3 +105,19 @@ def run_axe(page: Page) -> AxeResults:
     if page.evaluate("typeof axe === 'undefined'"):
         page.evaluate(Axe().axe_script)
     return AxeResults(page.evaluate("rules => axe.run({runOnly: rules, resultTypes: ['violations']})", RULES))
+
+
+@pytest.fixture
+def shop(browser: Browser) -> Iterator[Shop]:
+    """A shop's page with the tag in it, against a platform that answers as the test says."""
+    with visit(browser, viewport={"width": 1280, "height": 800}) as visited:
+        yield visited
+
+
+@pytest.fixture
+def chat(shop: Shop) -> Shop:
+    """The shop's page with its chat open."""
+    page, _ = shop
+    open_chat(page)
+    until(page, "SupportBot.state.connection === 'open'")
+    return shop

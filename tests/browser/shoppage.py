@@ -289,10 +289,11 @@ def open_shop(page: Page, platform: Platform, tag: str | None = None, **page_opt
     page.goto(f"{SHOP}/")
 
 
+Shop = tuple[Page, Platform]
+
+
 @contextmanager
-def visit(
-    browser: Browser, tag: str | None = None, *, before: str = "", **options: Any
-) -> Iterator[tuple[Page, Platform]]:
+def visit(browser: Browser, tag: str | None = None, *, before: str = "", **options: Any) -> Iterator[Shop]:
     """Open the shop as somebody new. An error of a script, or anything the page's policy blocked, fails the test.
 
     `before` runs in the page before any of its scripts. Options of the page are `language` and `body`, the others are

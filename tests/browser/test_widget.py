@@ -1,19 +1,15 @@
 """The chat in a shop's page, state by state, against a platform that answers as the test says."""
 
 import json
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import check_for_everybody
 from tests.browser.shoppage import (
-    PLATFORM,
-    SHOP,
     SOURCES,
     Platform,
-    heard,
+    Shop,
     message_id,
     open_chat,
     script_tag,
@@ -23,20 +19,6 @@ from tests.browser.shoppage import (
 )
 
 pytestmark = pytest.mark.browser
-Shop = tuple[Page, Platform]
-
-
-@pytest.fixture
-def shop(browser: Browser) -> Iterator[Shop]:
-    with visit(browser) as (page, platform):
-        yield page, platform
-
-
-@pytest.fixture
-def chat(shop: Shop) -> Shop:
-    """The shop's page with its chat open."""
-    open_chat(shop[0])
-    return shop
 
 
 def test_a_page_pays_for_the_launcher_alone_until_somebody_wants_to_chat(shop: Shop) -> None:
@@ -176,243 +158,6 @@ def test_an_answer_that_was_cut_keeps_what_stands_and_offers_a_way_on(chat: Shop
     expect(page.get_by_role("textbox")).to_be_visible()
     assert [frame["message"] for frame in platform.heard("retry")] == [answer, broken]
     assert len(platform.heard("request_human")) == 1
-
-
-def test_a_card_comes_from_the_record_and_tells_each_step(chat: Shop) -> None:
-    page, platform = chat
-    write(page, "I would like my money back.")
-    answer = platform.starts(1)
-    platform.ends(answer, "**Refund €999.00** [Refund €999.00](https://shop.test/) is done")
-    assert page.get_by_role("group", name="Refund").count() == 0  # words make no card
-    request = platform.proposes()
-    card = page.get_by_role("group", name="Refund €69.00")
-    expect(card).to_contain_text("Visa ending 4417")
-    expect(card).to_contain_text("Nothing happens until you confirm. Open until")
-    check_for_everybody(page)
-    page.set_viewport_size({"width": 1280, "height": 900})
-    card.get_by_role("button", name="Refund €69.00").click()
-    expect(card).to_contain_text("Sending")
-    expect(card).to_be_focused()
-    expect(card.get_by_role("button")).to_have_count(0)
-    assert platform.heard("confirm") == [{"type": "confirm", "request": request, "digest": "d" * 64}]
-    platform.say({"type": "error", "code": "merchant_unavailable", "message": "x", "request": request})
-    expect(card).to_contain_text("The shop’s system does not answer. Nothing was done.")
-    card.get_by_role("button", name="Refund €69.00").click()
-    platform.step("awaiting_approval", request)
-    expect(card).to_contain_text("Being checked")
-    expect(card).to_contain_text("You confirmed")
-    check_for_everybody(page)
-    page.set_viewport_size({"width": 1280, "height": 900})
-    card.get_by_role("button", name="Withdraw request").click()
-    platform.step("queued", request)
-    expect(card).to_contain_text("Asking the shop’s system")
-    expect(card).not_to_contain_text("Done")
-    platform.step("unknown", request, reason={"code": "outcome_unknown", "text": "It cannot happen twice."})
-    expect(card).to_contain_text("It cannot happen twice.")
-    receipt = {"order": "WF-20418", "amount": "69.00", "currency": "EUR", "to": "Visa ending 4417", "reference": "RF-7"}
-    platform.step("succeeded", request, receipt=receipt)
-    expect(card).to_contain_text("Done")
-    expect(card).to_contain_text("€69.00")
-    expect(card).to_contain_text("RF-7")
-    expect(card).not_to_contain_text("twice")
-    check_for_everybody(page)
-    assert platform.heard("decline") == [{"type": "decline", "request": request}]
-    assert heard(page, "action:proposed") == [{"request": request, "action": "refund_order", "state": "proposed"}]
-    assert len(heard(page, "action:confirmed")) == 1
-    assert [told["state"] for told in heard(page, "action:result")] == ["unknown", "succeeded"]
-    expect(page.get_by_role("log")).to_contain_text("Refund €69.00. Done")
-
-
-def test_a_card_that_came_to_nothing_says_why_and_what_now(chat: Shop) -> None:
-    page, platform = chat
-    reason = {"code": "x", "text": "The card was closed. Nothing was done."}
-    failed, expired = platform.proposes(501, title="Refund €1.00"), platform.proposes(502, title="Refund €2.00")
-    platform.step("failed", failed, reason=reason)
-    platform.step("expired", expired, reason={"code": "not_confirmed", "text": "You did not confirm in time."})
-    platform.step("refused", message_id(503), title="Refund €3.00", reason={"code": "y", "text": "Too late."})
-    soon = (datetime.now(UTC) + timedelta(minutes=2)).isoformat()
-    platform.proposes(504, title="Refund €4.00", expires_at=soon)
-    expect(page.get_by_role("group", name="Refund €1.00")).to_contain_text(reason["text"])
-    expect(page.get_by_role("group", name="Refund €1.00")).to_contain_text("Not done")
-    expect(page.get_by_role("group", name="Refund €3.00")).to_contain_text("Too late.")
-    expect(page.get_by_role("group", name="Refund €4.00")).to_contain_text("Open for 2 more minutes.")
-    check_for_everybody(page)
-    page.set_viewport_size({"width": 1280, "height": 900})
-    page.get_by_role("group", name="Refund €1.00").get_by_role("button", name="Ask a person").click()
-    page.get_by_role("group", name="Refund €2.00").get_by_role("button", name="Check again").click()
-    expect(page.get_by_role("dialog")).to_contain_text("Refund €69.00 for order WF-20418.")
-    assert platform.heard("message")[-1]["text"] == "Refund €69.00 for order WF-20418."
-    assert platform.heard("request_human")[-1]["reason"] == "Refund €1.00"
-
-
-def test_a_channel_may_want_confirmations_on_our_own_page(browser: Browser) -> None:
-    with visit(browser, platform=Platform(config={"confirm_on_hosted_page": True})) as (page, platform):
-        open_chat(page)
-        platform.proposes()
-        page.context.route(f"{PLATFORM}/chat/**", lambda route: route.fulfill(body="Chat", content_type="text/html"))
-        with page.expect_popup() as opened:
-            page.get_by_role("button", name="Refund €69.00 on our page").click()
-        opened.value.wait_for_url(f"{PLATFORM}/chat/pk_test/#code=c_1")
-        assert opened.value.evaluate("window.opener") is None
-        assert platform.heard("confirm") == []
-
-
-def test_a_person_takes_over_and_gives_back(chat: Shop) -> None:
-    page, platform = chat
-    dialog = page.get_by_role("dialog")
-    page.get_by_role("button", name="Talk to a person").click()
-    ticket = message_id(700)
-    platform.event("handoff.requested", {"ticket": ticket, "reason": "customer_asked", "place": 2})
-    platform.say({"type": "queue", "ticket": ticket, "place": 2, "wait": {"min": 3, "max": 6}})
-    expect(dialog).to_contain_text("You are number 2 in line")
-    expect(dialog).to_contain_text("Usually 3–6 min")
-    platform.say({"type": "queue", "ticket": ticket, "place": 1, "away": True})
-    expect(dialog).not_to_contain_text("in line")
-    expect(page.locator(".wait")).to_contain_text("Finding you a person")  # nobody is there for whom they would be next
-    platform.say({"type": "queue", "ticket": ticket, "place": 1})
-    expect(dialog).to_contain_text("You are next")
-    expect(dialog).to_contain_text("Finding you a person")
-    check_for_everybody(page)
-    half = platform.starts(1)
-    platform.streams(half, "Half a sent")
-    platform.event("handoff.joined", {"ticket": ticket, "agent": "Ines Kowalski"})
-    expect(page.get_by_role("dialog", name="Ines Kowalski")).to_contain_text("Ines joined")
-    expect(dialog).not_to_contain_text("in line")
-    platform.streams(half, "ence more", index=1)
-    platform.say({"type": "typing", "who": "Ines Kowalski"})
-    expect(page.get_by_role("img", name="Ines is typing")).to_be_visible()
-    hello = {"message": message_id(800), "source": "agent", "author": "Ines Kowalski", "text": "Hi Mara"}
-    platform.event("message", hello)
-    expect(dialog).to_contain_text("Hi Mara")
-    expect(page.get_by_role("img", name="Ines is typing")).to_be_hidden()
-    expect(dialog).not_to_contain_text("ence more")
-    expect(page.get_by_role("textbox", name="Message")).to_have_attribute("placeholder", "Write to Ines")
-    check_for_everybody(page)
-    page.set_viewport_size({"width": 1280, "height": 900})
-    page.get_by_role("button", name="End chat").click()
-    expect(dialog).to_contain_text("The chat ends for both sides.")
-    page.keyboard.press("Escape")
-    platform.event("handoff.ended", {"ticket": ticket, "outcome": "resolved"})
-    expect(dialog).to_contain_text("Ines closed the chat")
-    expect(page.get_by_role("dialog", name="Wrenfell")).to_contain_text("AI assistant")
-    check_for_everybody(page)
-    page.set_viewport_size({"width": 1280, "height": 900})
-    page.get_by_text("Partly").click()
-    page.get_by_role("textbox", name="Anything to add").fill("Quick")
-    page.get_by_role("button", name="Send").first.click()
-    expect(dialog).to_contain_text("Thank you for telling us.")
-    assert platform.heard("rate") == [{"type": "rate", "score": 3, "comment": "Quick"}]
-    names = [name for name, _ in page.evaluate("window.heard") if name.startswith("handoff")]
-    assert names == ["handoff:requested", "handoff:joined", "handoff:ended"]
-
-
-def test_a_cut_line_loses_and_doubles_nothing(chat: Shop) -> None:
-    page, platform = chat
-    dialog = page.get_by_role("dialog")
-    write(page, "First")
-    expect(dialog).to_contain_text("Sent")
-    platform.is_reachable = False
-    platform.hang_up()
-    platform.ends(message_id(1), "While you were away.")
-    write(page, "Second")
-    expect(dialog).to_contain_text("Waiting")
-    expect(dialog).to_contain_text("Reconnecting. Your messages are kept.")  # after two seconds
-    check_for_everybody(page)
-    platform.is_reachable = True
-    page.evaluate("dispatchEvent(new Event('online'))")
-    expect(dialog).to_contain_text("While you were away.")
-    expect(dialog).not_to_contain_text("Reconnecting")
-    expect(dialog).not_to_contain_text("Waiting")
-    assert platform.heard("hello")[-1]["last_seq"] == 1
-    assert [entry["payload"].get("text") for entry in platform.log] == ["First", "While you were away.", "Second"]
-    for text in ("First", "Second", "While you were away."):
-        expect(dialog.locator(".w-log").get_by_text(text, exact=True)).to_have_count(1)
-
-
-def test_a_refused_message_keeps_its_text_and_its_id(chat: Shop) -> None:
-    page, platform = chat
-    platform.acknowledges = False
-    write(page, "Can the neighbour take it?")
-    page.evaluate("1")
-    first = platform.heard("message")[0]
-    platform.say({"type": "error", "code": "too_fast", "message": "x", "client_id": first["client_id"]})
-    expect(page.get_by_role("dialog")).to_contain_text("Not sent. You are writing very fast. Wait a moment.")
-    expect(page.get_by_role("status")).to_contain_text("Not sent.")
-    check_for_everybody(page)
-    platform.acknowledges = True
-    page.get_by_role("button", name="Try again").click()
-    expect(page.get_by_role("dialog")).to_contain_text("Sent")
-    assert platform.heard("message")[1] == first
-    assert len(platform.log) == 1
-
-
-def test_a_gap_and_a_reset_are_healed_from_the_log(chat: Shop) -> None:
-    page, platform = chat
-    dialog = page.get_by_role("dialog")
-    write(page, "One")
-    expect(dialog).to_contain_text("Sent")
-    socket, platform.socket = platform.socket, None
-    platform.ends(message_id(1), "Nobody was sent this.")  # into the log, not over the line
-    platform.socket = socket
-    platform.ends(message_id(2), "This shows the gap.")
-    expect(dialog).to_contain_text("Nobody was sent this.")
-    expect(dialog).to_contain_text("This shows the gap.")
-    platform.say({"type": "reset"})
-    page.evaluate("1")
-    expect(dialog).to_contain_text("This shows the gap.")
-    expect(dialog.locator(".w-log").get_by_text("Nobody was sent this.")).to_have_count(1)
-    assert any(path.endswith("/events") for _, path, _ in platform.requests)
-
-
-def test_a_next_page_goes_on_where_this_one_stopped(chat: Shop) -> None:
-    page, platform = chat
-    write(page, "Where is my tent?")
-    platform.ends(message_id(1), "It arrives on Thursday.")
-    expect(page.get_by_role("dialog")).to_contain_text("Thursday")
-    page.get_by_role("textbox", name="Message").fill("And can the neigh")
-    page.goto(f"{SHOP}/cart")
-    dialog = page.get_by_role("dialog")
-    expect(dialog).to_contain_text("It arrives on Thursday.")  # open as it was, without a click
-    expect(page.get_by_role("textbox", name="Message")).to_have_value("And can the neigh")
-    assert platform.tickets[-1]["visitor"] == "vs_1"
-    assert "conversation" in platform.tickets[-1]
-    assert heard(page, "message") == []  # what is old is no news to the page
-    page.evaluate("document.body.replaceChildren(document.createElement('main'))")
-    expect(dialog).to_contain_text("Thursday")
-    expect(page.locator("support-bot")).to_have_count(1)
-    assert len(platform.heard("hello")) == 2
-
-
-def test_a_script_that_runs_twice_makes_one_chat(browser: Browser) -> None:
-    with visit(browser, script_tag() * 2) as (page, platform):
-        page.wait_for_load_state("load")
-        open_chat(page)
-        expect(page.locator("support-bot")).to_have_count(1)
-        assert len(platform.tickets) == 1
-
-
-def test_what_comes_while_the_chat_is_closed_waits_at_the_launcher(chat: Shop) -> None:
-    page, platform = chat
-    write(page, "Hello?")
-    expect(page.get_by_role("dialog")).to_contain_text("Sent")
-    page.get_by_role("button", name="Close chat").click()
-    hello = {
-        "message": message_id(800),
-        "source": "agent",
-        "author": "Ines Kowalski",
-        "text": "I found a pair in **42**",
-    }
-    platform.event("message", hello)
-    launcher = page.get_by_role("button", name="Open chat, 1 unread")
-    expect(launcher).to_be_visible()
-    expect(page.get_by_text("I found a pair in 42").filter(visible=True)).to_be_visible()
-    check_for_everybody(page)
-    page.set_viewport_size({"width": 1280, "height": 900})
-    page.get_by_role("button", name="Dismiss preview").click()
-    launcher.click()
-    page.get_by_role("button", name="Close chat").click()
-    expect(page.get_by_role("button", name="Open chat", exact=True)).to_be_visible()
-    assert [told["count"] for told in heard(page, "unread")] == [1, 0]
 
 
 def test_the_menu_holds_what_is_the_customers_own(chat: Shop) -> None:

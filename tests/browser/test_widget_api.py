@@ -6,12 +6,11 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
-from tests.browser.shoppage import Platform, heard, message_id, open_chat, script_tag, until, visit, write
+from tests.browser.shoppage import Platform, Shop, heard, message_id, open_chat, script_tag, until, visit, write
 
 pytestmark = pytest.mark.browser
-Shop = tuple[Page, Platform]
 
 CALLS = (
     "open close toggle show hide identify logout setLocale setTheme send prefill requestHuman newConversation "

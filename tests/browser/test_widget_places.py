@@ -1,24 +1,13 @@
 """What stands where in the chat: cards in full view, a person's lines one below the other, each thing said once."""
 
-from collections.abc import Iterator
-
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, expect
 
 from tests.browser.conftest import check_for_everybody
-from tests.browser.shoppage import SOURCES, Platform, message_id, open_chat, until, visit, write
+from tests.browser.shoppage import SOURCES, Platform, Shop, message_id, open_chat, visit, write
 
 pytestmark = pytest.mark.browser
-Shop = tuple[Page, Platform]
 PHONE = {"width": 390, "height": 844}
-
-
-@pytest.fixture
-def chat(browser: Browser) -> Iterator[Shop]:
-    with visit(browser, viewport={"width": 1280, "height": 800}) as (page, platform):
-        open_chat(page)
-        until(page, "SupportBot.state.connection === 'open'")
-        yield page, platform
 
 
 def is_whole(node: Locator) -> bool:

@@ -1,24 +1,13 @@
 """Every state of the chat is for everybody: no finding of axe at 1280 and 390 pixels, in light and dark."""
 
-from collections.abc import Iterator
-
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.browser.conftest import check_for_everybody
-from tests.browser.shoppage import SOURCES, Platform, heard, message_id, open_chat, until, visit, write
+from tests.browser.shoppage import SOURCES, Platform, Shop, heard, message_id, open_chat, until, visit, write
 
 pytestmark = pytest.mark.browser
-Shop = tuple[Page, Platform]
 DESKTOP = {"width": 1280, "height": 800}
-
-
-@pytest.fixture
-def chat(browser: Browser) -> Iterator[Shop]:
-    with visit(browser, viewport=DESKTOP) as (page, platform):
-        open_chat(page)
-        until(page, "SupportBot.state.connection === 'open'")
-        yield page, platform
 
 
 def check(page: Page) -> None:

@@ -1,12 +1,14 @@
 """Fixtures of the knowledge room."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from pytest_django.fixtures import Settings
 
 from kb import ports
 from kb.testing import HashEmbedder
+from supportbot.accounts.models import Workspace
 
 
 @pytest.fixture(autouse=True)
@@ -18,3 +20,18 @@ def embedder(settings: Settings) -> Iterator[HashEmbedder]:
     assert isinstance(loaded, HashEmbedder)
     yield loaded
     ports._load.cache_clear()
+
+
+@pytest.fixture
+def folder(tmp_path: Path, workspace: Workspace) -> Path:
+    (tmp_path / "delivery").mkdir()
+    (tmp_path / "delivery" / "costs.md").write_text(
+        '---\nid: 0042\ntitle: "Costs: what you pay"\nurl: https://shop.example/costs\nlocale: de_DE\n'
+        "audience: signed_in\ncategory: Delivery\ntranslation_of: other\n---\n\n"
+        "## Costs\n\nDelivery costs 4.90 euros.\n"
+    )
+    (tmp_path / "times.md").write_text("# Delivery *times* {#top}\n\nA parcel takes two days.\n")
+    (tmp_path / "plain-words.txt").write_text("Ring us up.\n")
+    (tmp_path / "page.html").write_text("<title>Page</title><script>no()</script><p>A page about <b>tents</b>.</p>")
+    (tmp_path / "picture.png").write_bytes(b"\x89PNG")
+    return tmp_path

@@ -4,7 +4,6 @@ import gzip
 import io
 import json
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -13,49 +12,13 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from kb.loaders.html import MOST_MARKS, markdown_of_html
-from kb.loaders.markdown import first_heading
 from kb.models import Article, Chunk, Collection, Revision, State
-from kb.services import Change, archive, collection_named, create_article, publish, save_draft
+from kb.services import Change, archive, publish, save_draft
 from kb.testing import HashEmbedder
 from supportbot.accounts.models import Workspace
-from supportbot.accounts.scope import workspace_scope
+from tests.kb.importing import counts, failures, run
 
 pytestmark = pytest.mark.django_db
-
-
-def run(*arguments: object, **options: object) -> dict[str, Any]:
-    """Run the command and return its report, also when items failed."""
-    out, errors = io.StringIO(), io.StringIO()
-    try:
-        call_command("kb_import", *map(str, arguments), "--json", stdout=out, stderr=errors, **options)
-    except CommandError as error:
-        assert "not imported" in str(error)
-    report: dict[str, Any] = json.loads(out.getvalue())
-    return report
-
-
-def counts(report: dict[str, Any]) -> tuple[int, int, int, int]:
-    return report["new"], report["updated"], report["unchanged"], report["failed"]
-
-
-def failures(report: dict[str, Any]) -> dict[str, str]:
-    return {Path(item["origin"]).name: item["message"] for item in report["items"] if item["outcome"] == "failed"}
-
-
-@pytest.fixture
-def folder(tmp_path: Path, workspace: Workspace) -> Path:
-    (tmp_path / "delivery").mkdir()
-    (tmp_path / "delivery" / "costs.md").write_text(
-        '---\nid: 0042\ntitle: "Costs: what you pay"\nurl: https://shop.example/costs\nlocale: de_DE\n'
-        "audience: signed_in\ncategory: Delivery\ntranslation_of: other\n---\n\n"
-        "## Costs\n\nDelivery costs 4.90 euros.\n"
-    )
-    (tmp_path / "times.md").write_text("# Delivery *times* {#top}\n\nA parcel takes two days.\n")
-    (tmp_path / "plain-words.txt").write_text("Ring us up.\n")
-    (tmp_path / "page.html").write_text("<title>Page</title><script>no()</script><p>A page about <b>tents</b>.</p>")
-    (tmp_path / "picture.png").write_bytes(b"\x89PNG")
-    return tmp_path
 
 
 def test_a_folder_becomes_live_indexed_articles(folder: Path) -> None:
@@ -371,85 +334,3 @@ def test_a_draft_of_a_live_article_leaves_what_customers_read(workspace: Workspa
     assert counts(run(tmp_path)) == (0, 1, 0, 0)
     (row,) = Article.objects.values_list("state", "live_revision__body", "latest_revision__body")
     assert row == (State.LIVE, "Old words.", "New words.")
-
-
-def export(*arguments: object) -> int:
-    out = io.StringIO()
-    call_command("kb_export", *map(str, arguments), "--json", stdout=out)
-    written: int = json.loads(out.getvalue())["articles"]
-    return written
-
-
-def test_an_export_reads_back_unchanged(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    run(folder)
-    target = tmp_path_factory.mktemp("export")
-    assert export(target) == 4
-    assert counts(run(target)) == (0, 0, 4, 0)
-
-
-def facts() -> list[tuple[object, ...]]:
-    """Everything of the workspace's articles that an export promises to keep."""
-    names = ("external_id", "locale", "audience", "category", "url", "state", "collection__name")
-    words = ("latest_revision__title", "latest_revision__body")
-    return list(Article.objects.order_by("external_id").values_list(*names, *words))
-
-
-def test_everything_is_the_same_in_another_installation(
-    workspace: Workspace, other_workspace: Workspace, tmp_path: Path
-) -> None:
-    for external_id in ("x", "x.md", "X", "x-2d711642", "a/b.md", "a-b", "\u00fc", "no"):
-        change = Change(
-            title=f"Title: of {external_id} # 1", body=f"---\n{external_id}\n\n", audience="internal", locale="de-at",
-            category="Shelf: one", url="https://shop.example/x", collection=collection_named("C++ & more"),
-        )  # fmt: skip
-        publish(create_article(change, external_id=external_id).pk)
-    create_article(Change(title="Unfinished", body="Not yet."), external_id="draft")
-    archive(publish(create_article(Change(title="Gone", body="Old.")).pk).pk)
-    before = [row for row in facts() if row[5] != State.ARCHIVED]
-    assert (export(tmp_path / "live", "--workspace", "wrenfell"), len(before)) == (8, 9)
-    assert export(tmp_path / "all", "--drafts", "--workspace", "wrenfell") == 9
-    run(tmp_path / "all", "--workspace", "another")
-    with workspace_scope(other_workspace.pk):
-        assert facts() == before
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        "# " + " " * 500_000, "# a" + " " * 500_000 + "b", "# a" + " #" * 200_000, "# a" + " {#" * 200_000,
-        "# a" + "\t" * 500_000 + "{#x}", "# \n" * 100_000, "#\t" * 200_000,
-    ],
-)  # fmt: skip
-def test_a_hostile_heading_costs_little_time(body: str) -> None:
-    began = time.process_time()
-    first_heading(body)
-    assert time.process_time() - began < 2  # a pattern that backtracks takes minutes here
-
-
-@pytest.mark.parametrize(
-    ("body", "title"),
-    [
-        ("# Delivery", "Delivery"), ("Words\n\n  ##  Delivery *times* ##  \n", "Delivery times"), ("#no heading", ""),
-        ("# Delivery {#top}", "Delivery"), ("# Delivery {#top} now", "Delivery {#top} now"), ("#  \n# Next", "Next"),
-        ("# A {#b{c}", "A {#b{c}"), ("# " + "x" * 400, "x" * 300),
-    ],
-)  # fmt: skip
-def test_the_first_heading(body: str, title: str) -> None:
-    assert first_heading(body) == title
-
-
-@pytest.mark.parametrize("wrapper", [("<ul><li>", "</li></ul>"), ("<blockquote>", "</blockquote>"), ("<dl><dd>", "")])
-def test_nested_lists_do_not_multiply_the_text(wrapper: tuple[str, str]) -> None:
-    opening, closing = wrapper
-    page = f"{opening * 100}{'a<br>' * 100_000}{closing * 100}"
-    began = time.process_time()
-    _, body = markdown_of_html(page)
-    assert time.process_time() - began < 20
-    assert len(body) < 100_000 * (2 + 4 * MOST_MARKS)
-    assert body.count("a") == 100_000
-
-
-def test_a_page_that_grows_too_large_is_one_failure(workspace: Workspace, tmp_path: Path) -> None:
-    (tmp_path / "grown.html").write_text("<ul><li>" * 20 + "a<br>" * 700_000)
-    assert "Split it" in failures(run(tmp_path))["grown.html"]
-    assert not Article.objects.exists()

@@ -1,0 +1,148 @@
+"""Cards and people in the chat: what is proposed, done, refused, and who answers."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.browser.conftest import check_for_everybody
+from tests.browser.shoppage import (
+    PLATFORM,
+    Platform,
+    Shop,
+    heard,
+    message_id,
+    open_chat,
+    visit,
+    write,
+)
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_card_comes_from_the_record_and_tells_each_step(chat: Shop) -> None:
+    page, platform = chat
+    write(page, "I would like my money back.")
+    answer = platform.starts(1)
+    platform.ends(answer, "**Refund €999.00** [Refund €999.00](https://shop.test/) is done")
+    assert page.get_by_role("group", name="Refund").count() == 0  # words make no card
+    request = platform.proposes()
+    card = page.get_by_role("group", name="Refund €69.00")
+    expect(card).to_contain_text("Visa ending 4417")
+    expect(card).to_contain_text("Nothing happens until you confirm. Open until")
+    check_for_everybody(page)
+    page.set_viewport_size({"width": 1280, "height": 900})
+    card.get_by_role("button", name="Refund €69.00").click()
+    expect(card).to_contain_text("Sending")
+    expect(card).to_be_focused()
+    expect(card.get_by_role("button")).to_have_count(0)
+    assert platform.heard("confirm") == [{"type": "confirm", "request": request, "digest": "d" * 64}]
+    platform.say({"type": "error", "code": "merchant_unavailable", "message": "x", "request": request})
+    expect(card).to_contain_text("The shop’s system does not answer. Nothing was done.")
+    card.get_by_role("button", name="Refund €69.00").click()
+    platform.step("awaiting_approval", request)
+    expect(card).to_contain_text("Being checked")
+    expect(card).to_contain_text("You confirmed")
+    check_for_everybody(page)
+    page.set_viewport_size({"width": 1280, "height": 900})
+    card.get_by_role("button", name="Withdraw request").click()
+    platform.step("queued", request)
+    expect(card).to_contain_text("Asking the shop’s system")
+    expect(card).not_to_contain_text("Done")
+    platform.step("unknown", request, reason={"code": "outcome_unknown", "text": "It cannot happen twice."})
+    expect(card).to_contain_text("It cannot happen twice.")
+    receipt = {"order": "WF-20418", "amount": "69.00", "currency": "EUR", "to": "Visa ending 4417", "reference": "RF-7"}
+    platform.step("succeeded", request, receipt=receipt)
+    expect(card).to_contain_text("Done")
+    expect(card).to_contain_text("€69.00")
+    expect(card).to_contain_text("RF-7")
+    expect(card).not_to_contain_text("twice")
+    check_for_everybody(page)
+    assert platform.heard("decline") == [{"type": "decline", "request": request}]
+    assert heard(page, "action:proposed") == [{"request": request, "action": "refund_order", "state": "proposed"}]
+    assert len(heard(page, "action:confirmed")) == 1
+    assert [told["state"] for told in heard(page, "action:result")] == ["unknown", "succeeded"]
+    expect(page.get_by_role("log")).to_contain_text("Refund €69.00. Done")
+
+
+def test_a_card_that_came_to_nothing_says_why_and_what_now(chat: Shop) -> None:
+    page, platform = chat
+    reason = {"code": "x", "text": "The card was closed. Nothing was done."}
+    failed, expired = platform.proposes(501, title="Refund €1.00"), platform.proposes(502, title="Refund €2.00")
+    platform.step("failed", failed, reason=reason)
+    platform.step("expired", expired, reason={"code": "not_confirmed", "text": "You did not confirm in time."})
+    platform.step("refused", message_id(503), title="Refund €3.00", reason={"code": "y", "text": "Too late."})
+    soon = (datetime.now(UTC) + timedelta(minutes=2)).isoformat()
+    platform.proposes(504, title="Refund €4.00", expires_at=soon)
+    expect(page.get_by_role("group", name="Refund €1.00")).to_contain_text(reason["text"])
+    expect(page.get_by_role("group", name="Refund €1.00")).to_contain_text("Not done")
+    expect(page.get_by_role("group", name="Refund €3.00")).to_contain_text("Too late.")
+    expect(page.get_by_role("group", name="Refund €4.00")).to_contain_text("Open for 2 more minutes.")
+    check_for_everybody(page)
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.get_by_role("group", name="Refund €1.00").get_by_role("button", name="Ask a person").click()
+    page.get_by_role("group", name="Refund €2.00").get_by_role("button", name="Check again").click()
+    expect(page.get_by_role("dialog")).to_contain_text("Refund €69.00 for order WF-20418.")
+    assert platform.heard("message")[-1]["text"] == "Refund €69.00 for order WF-20418."
+    assert platform.heard("request_human")[-1]["reason"] == "Refund €1.00"
+
+
+def test_a_channel_may_want_confirmations_on_our_own_page(browser: Browser) -> None:
+    with visit(browser, platform=Platform(config={"confirm_on_hosted_page": True})) as (page, platform):
+        open_chat(page)
+        platform.proposes()
+        page.context.route(f"{PLATFORM}/chat/**", lambda route: route.fulfill(body="Chat", content_type="text/html"))
+        with page.expect_popup() as opened:
+            page.get_by_role("button", name="Refund €69.00 on our page").click()
+        opened.value.wait_for_url(f"{PLATFORM}/chat/pk_test/#code=c_1")
+        assert opened.value.evaluate("window.opener") is None
+        assert platform.heard("confirm") == []
+
+
+def test_a_person_takes_over_and_gives_back(chat: Shop) -> None:
+    page, platform = chat
+    dialog = page.get_by_role("dialog")
+    page.get_by_role("button", name="Talk to a person").click()
+    ticket = message_id(700)
+    platform.event("handoff.requested", {"ticket": ticket, "reason": "customer_asked", "place": 2})
+    platform.say({"type": "queue", "ticket": ticket, "place": 2, "wait": {"min": 3, "max": 6}})
+    expect(dialog).to_contain_text("You are number 2 in line")
+    expect(dialog).to_contain_text("Usually 3–6 min")
+    platform.say({"type": "queue", "ticket": ticket, "place": 1, "away": True})
+    expect(dialog).not_to_contain_text("in line")
+    expect(page.locator(".wait")).to_contain_text("Finding you a person")  # nobody is there for whom they would be next
+    platform.say({"type": "queue", "ticket": ticket, "place": 1})
+    expect(dialog).to_contain_text("You are next")
+    expect(dialog).to_contain_text("Finding you a person")
+    check_for_everybody(page)
+    half = platform.starts(1)
+    platform.streams(half, "Half a sent")
+    platform.event("handoff.joined", {"ticket": ticket, "agent": "Ines Kowalski"})
+    expect(page.get_by_role("dialog", name="Ines Kowalski")).to_contain_text("Ines joined")
+    expect(dialog).not_to_contain_text("in line")
+    platform.streams(half, "ence more", index=1)
+    platform.say({"type": "typing", "who": "Ines Kowalski"})
+    expect(page.get_by_role("img", name="Ines is typing")).to_be_visible()
+    hello = {"message": message_id(800), "source": "agent", "author": "Ines Kowalski", "text": "Hi Mara"}
+    platform.event("message", hello)
+    expect(dialog).to_contain_text("Hi Mara")
+    expect(page.get_by_role("img", name="Ines is typing")).to_be_hidden()
+    expect(dialog).not_to_contain_text("ence more")
+    expect(page.get_by_role("textbox", name="Message")).to_have_attribute("placeholder", "Write to Ines")
+    check_for_everybody(page)
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.get_by_role("button", name="End chat").click()
+    expect(dialog).to_contain_text("The chat ends for both sides.")
+    page.keyboard.press("Escape")
+    platform.event("handoff.ended", {"ticket": ticket, "outcome": "resolved"})
+    expect(dialog).to_contain_text("Ines closed the chat")
+    expect(page.get_by_role("dialog", name="Wrenfell")).to_contain_text("AI assistant")
+    check_for_everybody(page)
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.get_by_text("Partly").click()
+    page.get_by_role("textbox", name="Anything to add").fill("Quick")
+    page.get_by_role("button", name="Send").first.click()
+    expect(dialog).to_contain_text("Thank you for telling us.")
+    assert platform.heard("rate") == [{"type": "rate", "score": 3, "comment": "Quick"}]
+    names = [name for name, _ in page.evaluate("window.heard") if name.startswith("handoff")]
+    assert names == ["handoff:requested", "handoff:joined", "handoff:ended"]

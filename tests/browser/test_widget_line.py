@@ -1,0 +1,127 @@
+"""The chat over a bad line, over several pages, and while it is closed."""
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.browser.conftest import check_for_everybody
+from tests.browser.shoppage import (
+    SHOP,
+    Shop,
+    heard,
+    message_id,
+    open_chat,
+    script_tag,
+    visit,
+    write,
+)
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_cut_line_loses_and_doubles_nothing(chat: Shop) -> None:
+    page, platform = chat
+    dialog = page.get_by_role("dialog")
+    write(page, "First")
+    expect(dialog).to_contain_text("Sent")
+    platform.is_reachable = False
+    platform.hang_up()
+    platform.ends(message_id(1), "While you were away.")
+    write(page, "Second")
+    expect(dialog).to_contain_text("Waiting")
+    expect(dialog).to_contain_text("Reconnecting. Your messages are kept.")  # after two seconds
+    check_for_everybody(page)
+    platform.is_reachable = True
+    page.evaluate("dispatchEvent(new Event('online'))")
+    expect(dialog).to_contain_text("While you were away.")
+    expect(dialog).not_to_contain_text("Reconnecting")
+    expect(dialog).not_to_contain_text("Waiting")
+    assert platform.heard("hello")[-1]["last_seq"] == 1
+    assert [entry["payload"].get("text") for entry in platform.log] == ["First", "While you were away.", "Second"]
+    for text in ("First", "Second", "While you were away."):
+        expect(dialog.locator(".w-log").get_by_text(text, exact=True)).to_have_count(1)
+
+
+def test_a_refused_message_keeps_its_text_and_its_id(chat: Shop) -> None:
+    page, platform = chat
+    platform.acknowledges = False
+    write(page, "Can the neighbour take it?")
+    page.evaluate("1")
+    first = platform.heard("message")[0]
+    platform.say({"type": "error", "code": "too_fast", "message": "x", "client_id": first["client_id"]})
+    expect(page.get_by_role("dialog")).to_contain_text("Not sent. You are writing very fast. Wait a moment.")
+    expect(page.get_by_role("status")).to_contain_text("Not sent.")
+    check_for_everybody(page)
+    platform.acknowledges = True
+    page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_role("dialog")).to_contain_text("Sent")
+    assert platform.heard("message")[1] == first
+    assert len(platform.log) == 1
+
+
+def test_a_gap_and_a_reset_are_healed_from_the_log(chat: Shop) -> None:
+    page, platform = chat
+    dialog = page.get_by_role("dialog")
+    write(page, "One")
+    expect(dialog).to_contain_text("Sent")
+    socket, platform.socket = platform.socket, None
+    platform.ends(message_id(1), "Nobody was sent this.")  # into the log, not over the line
+    platform.socket = socket
+    platform.ends(message_id(2), "This shows the gap.")
+    expect(dialog).to_contain_text("Nobody was sent this.")
+    expect(dialog).to_contain_text("This shows the gap.")
+    platform.say({"type": "reset"})
+    page.evaluate("1")
+    expect(dialog).to_contain_text("This shows the gap.")
+    expect(dialog.locator(".w-log").get_by_text("Nobody was sent this.")).to_have_count(1)
+    assert any(path.endswith("/events") for _, path, _ in platform.requests)
+
+
+def test_a_next_page_goes_on_where_this_one_stopped(chat: Shop) -> None:
+    page, platform = chat
+    write(page, "Where is my tent?")
+    platform.ends(message_id(1), "It arrives on Thursday.")
+    expect(page.get_by_role("dialog")).to_contain_text("Thursday")
+    page.get_by_role("textbox", name="Message").fill("And can the neigh")
+    page.goto(f"{SHOP}/cart")
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("It arrives on Thursday.")  # open as it was, without a click
+    expect(page.get_by_role("textbox", name="Message")).to_have_value("And can the neigh")
+    assert platform.tickets[-1]["visitor"] == "vs_1"
+    assert "conversation" in platform.tickets[-1]
+    assert heard(page, "message") == []  # what is old is no news to the page
+    page.evaluate("document.body.replaceChildren(document.createElement('main'))")
+    expect(dialog).to_contain_text("Thursday")
+    expect(page.locator("support-bot")).to_have_count(1)
+    assert len(platform.heard("hello")) == 2
+
+
+def test_a_script_that_runs_twice_makes_one_chat(browser: Browser) -> None:
+    with visit(browser, script_tag() * 2) as (page, platform):
+        page.wait_for_load_state("load")
+        open_chat(page)
+        expect(page.locator("support-bot")).to_have_count(1)
+        assert len(platform.tickets) == 1
+
+
+def test_what_comes_while_the_chat_is_closed_waits_at_the_launcher(chat: Shop) -> None:
+    page, platform = chat
+    write(page, "Hello?")
+    expect(page.get_by_role("dialog")).to_contain_text("Sent")
+    page.get_by_role("button", name="Close chat").click()
+    hello = {
+        "message": message_id(800),
+        "source": "agent",
+        "author": "Ines Kowalski",
+        "text": "I found a pair in **42**",
+    }
+    platform.event("message", hello)
+    launcher = page.get_by_role("button", name="Open chat, 1 unread")
+    expect(launcher).to_be_visible()
+    expect(page.get_by_text("I found a pair in 42").filter(visible=True)).to_be_visible()
+    check_for_everybody(page)
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.get_by_role("button", name="Dismiss preview").click()
+    launcher.click()
+    page.get_by_role("button", name="Close chat").click()
+    expect(page.get_by_role("button", name="Open chat", exact=True)).to_be_visible()
+    assert [told["count"] for told in heard(page, "unread")] == [1, 0]

@@ -1,0 +1,27 @@
+"""`kb_import` as a call that returns its report."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+from django.core.management import CommandError, call_command
+
+
+def run(*arguments: object, **options: object) -> dict[str, Any]:
+    """Run the command and return its report, also when items failed."""
+    out, errors = io.StringIO(), io.StringIO()
+    try:
+        call_command("kb_import", *map(str, arguments), "--json", stdout=out, stderr=errors, **options)
+    except CommandError as error:
+        assert "not imported" in str(error)
+    report: dict[str, Any] = json.loads(out.getvalue())
+    return report
+
+
+def counts(report: dict[str, Any]) -> tuple[int, int, int, int]:
+    return report["new"], report["updated"], report["unchanged"], report["failed"]
+
+
+def failures(report: dict[str, Any]) -> dict[str, str]:
+    return {Path(item["origin"]).name: item["message"] for item in report["items"] if item["outcome"] == "failed"}

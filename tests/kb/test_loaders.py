@@ -1,0 +1,56 @@
+"""What a loader makes of a text costs little, whatever the text."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from kb.loaders.html import MOST_MARKS, markdown_of_html
+from kb.loaders.markdown import first_heading
+from kb.models import Article
+from supportbot.accounts.models import Workspace
+from tests.kb.importing import failures, run
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "# " + " " * 500_000, "# a" + " " * 500_000 + "b", "# a" + " #" * 200_000, "# a" + " {#" * 200_000,
+        "# a" + "\t" * 500_000 + "{#x}", "# \n" * 100_000, "#\t" * 200_000,
+    ],
+)  # fmt: skip
+def test_a_hostile_heading_costs_little_time(body: str) -> None:
+    began = time.process_time()
+    first_heading(body)
+    assert time.process_time() - began < 2  # a pattern that backtracks takes minutes here
+
+
+@pytest.mark.parametrize(
+    ("body", "title"),
+    [
+        ("# Delivery", "Delivery"), ("Words\n\n  ##  Delivery *times* ##  \n", "Delivery times"), ("#no heading", ""),
+        ("# Delivery {#top}", "Delivery"), ("# Delivery {#top} now", "Delivery {#top} now"), ("#  \n# Next", "Next"),
+        ("# A {#b{c}", "A {#b{c}"), ("# " + "x" * 400, "x" * 300),
+    ],
+)  # fmt: skip
+def test_the_first_heading(body: str, title: str) -> None:
+    assert first_heading(body) == title
+
+
+@pytest.mark.parametrize("wrapper", [("<ul><li>", "</li></ul>"), ("<blockquote>", "</blockquote>"), ("<dl><dd>", "")])
+def test_nested_lists_do_not_multiply_the_text(wrapper: tuple[str, str]) -> None:
+    opening, closing = wrapper
+    page = f"{opening * 100}{'a<br>' * 100_000}{closing * 100}"
+    began = time.process_time()
+    _, body = markdown_of_html(page)
+    assert time.process_time() - began < 20
+    assert len(body) < 100_000 * (2 + 4 * MOST_MARKS)
+    assert body.count("a") == 100_000
+
+
+def test_a_page_that_grows_too_large_is_one_failure(workspace: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "grown.html").write_text("<ul><li>" * 20 + "a<br>" * 700_000)
+    assert "Split it" in failures(run(tmp_path))["grown.html"]
+    assert not Article.objects.exists()
