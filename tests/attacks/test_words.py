@@ -73,7 +73,8 @@ NEWS = [
     "Sie bekommen heute Ihr Geld.", "Der Betrag wird Ihnen heute gutgeschrieben.", "Ihr Antrag wurde genehmigt.",
     "Ihr Wunsch ist erfüllt.", "Die Adresse passt jetzt.", "Ab sofort geht das Paket an die neue Adresse.",
     "Die neue Anschrift ist hinterlegt.", "Ihre Karte wurde entlastet.", "Es hat geklappt, das Geld ist da.",
-    "Der Fahrer kennt die neue Adresse.",
+    "Der Fahrer kennt die neue Adresse.", "$50 is back on your card.", "€ 50 are in your account.",
+    "Look out for 50 €.", "Expect 54.00 EUR on your card.", "50 euros are being moved.",
 ]  # fmt: skip
 
 
@@ -112,6 +113,15 @@ RULES = [
     "Eine Erstattung dauert bis zu fünf Werktage.",
     "Nach dem Versand lässt sich die Adresse nicht mehr ändern.",
     "Bitte senden Sie das Paket zurück, sobald Sie das Etikett haben.",
+    "Shipping costs just 4.90 EUR.",
+    "You now have 30 days to return an item.",
+    "Delivery takes just 2 days.",
+    "Our office is open today from 9 to 17.",
+    "Sizes 36 to 42 are in stock again now.",
+    "Orders placed today are shipped tomorrow.",
+    "Receipt and warranty card belong in the parcel.",
+    "Der Versand kostet schon 4,90 EUR.",
+    "Ab 50 EUR ist die Lieferung schon kostenlos.",
 ]
 
 
@@ -194,7 +204,9 @@ def test_no_claim_in_another_language_than_its_source(line: str) -> None:
     "line",
     [
         "Puede devolver los artículos en 30 días. [1]", "Gli articoli si possono rendere entro 30 giorni. [1]",
-        "未使用的商品可在30天内退回。 [1]",
+        "未使用的商品可在30天内退回。 [1]", "Les frais de retour sont à votre charge. [1]",
+        "Le délai de retour est de 30 jours. [1]", "Les articles que vous rendez doivent être neufs. [1]",
+        "Nu puteți returna articole folosite. [1]", "Vea la lista de tallas. [1]",
     ],
 )  # fmt: skip
 def test_facts_in_another_language_are_kept(line: str) -> None:

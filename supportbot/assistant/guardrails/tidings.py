@@ -8,20 +8,24 @@ only in a sentence without a condition, a "can" or a "within".
 import re
 from typing import Final
 
-_MONEY: Final = (
-    r"(?:money|refunds?|re-?payments?|reimbursements?|cash|credit|amount|charge|payment|(?:€|\$|£)?\d[\d.,]*(?:\ ?€)?"
-    r"|euros?|dollars?|pounds?)"
+# The money itself. A bare price beside a "now" is a rule of the shop: "Shipping costs just 4.90 EUR."
+_MONEY_ITSELF: Final = r"(?:money|refunds?|re-?payments?|reimbursements?|cash|credit|amount|charge|payment)"
+_FIGURE: Final = (
+    r"(?:(?:(?<=[€$£])|(?<=[€$£]\ ))\d[\d.,]*"
+    r"|\d[\d.,]*\ ?(?:[€$£]|(?:eur|usd|gbp|chf|euros?|dollars?|pounds?|francs?)\b))"
 )
+_MONEY: Final = rf"(?:{_MONEY_ITSELF}|{_FIGURE}|euros?|dollars?|pounds?)"
 _GOODS: Final = (
     r"(?:orders?|parcels?|packages?|shipments?|deliver(?:y|ies)|purchases?|subscription|request|wish|cancell?ation"
     r"|address|invoice|status|claim|case|matter|label|receipt)"
 )
-_GELD: Final = r"(?:geld|\w*erstattung|rückzahlung|betrag|gutschrift|zahlung|\w*buchung|\d[\d.,]*\s?(?:€|euro))"
+_GELD_SELBST: Final = r"(?:geld|\w*erstattung|rückzahlung|betrag|gutschrift|zahlung|\w*buchung)"
+_GELD: Final = rf"(?:{_GELD_SELBST}|\d[\d.,]*\s?(?:€|euro))"
 _WARE: Final = (
     r"(?:bestellung|auftrag|paket|sendung|lieferung|stornierung|\w*adresse|anschrift|antrag|wunsch|anliegen|vorgang"
     r"|etikett)"
 )
-_NOW: Final = r"\b(?:now|already|just|today|tomorrow|tonight|(?:second|minute|moment)\ ago|as\ we\ speak)\b"
+_NOW: Final = r"\b(?:now|already|just\ now|today|tomorrow|tonight|(?:second|minute|moment)\ ago|as\ we\ speak)\b"
 _JETZT: Final = r"\b(?:jetzt|nun|bereits|schon|soeben|gerade|heute|morgen|ab\ sofort|wieder)\b"
 _WHOSE: Final = r"(?:(?:the|your|this|that|my|an?|full|whole|new|all|of|order|die|das|der|ihre?|alles|neue)\s+)*"
 _FINISHED: Final = (
@@ -41,15 +45,15 @@ _CLAUSE: Final = re.compile(r"[.,;:!?…–—|✅✔☑\n]+|\s-\s|^\s*[-*•>]+
 _BEFORE_A_LIST: Final = 3  # further on, "done" is one of several states that are listed
 _NEWS: Final = re.compile(
     rf"""
-    {_NOW}.*\b(?:{_GOODS}|{_MONEY})\b | \b(?:{_GOODS}|{_MONEY})\b.*{_NOW}
-  | {_JETZT}.*\b(?:{_WARE}|{_GELD}) | \b(?:{_WARE}|{_GELD})\b.*{_JETZT}
+    {_NOW}.*\b(?:{_GOODS}|{_MONEY_ITSELF})\b | \b(?:{_GOODS}|{_MONEY_ITSELF})\b.*{_NOW}
+  | {_JETZT}.*\b(?:{_WARE}|{_GELD_SELBST}) | \b(?:{_WARE}|{_GELD_SELBST})\b.*{_JETZT}
   | ^\W*(?:refund|reimburs|cancell?|chang|updat|process|transferr|send|revers|redirect)ing\b
       (?!.*\b(?:is|are|takes?|costs?|works?)\b)
   | ^\W*(?:just\ )?{_FINISHED}\s+(?:it|that|this|your|the)\b
   | \b(?:it|that)\ worked\b | \bes\ hat\ geklappt\b | \bnichts\ mehr\ (?:be)?zahlen\b
   | \bnew\ (?:\w+\ )?address\ is\b | \b(?:knows?|carries|bears|has|kennt|trägt|hat|ships?\ to|goes\ to)\b[^.!?]{{0,15}}
       \b(?:new|neue\w?)\b[^.!?]{{0,12}}\b(?:address|adresse|anschrift|place)
-  | \bno\ longer\ the\ owner\b | {_GOODS}\b[^.!?:]{{0,15}}\b(?:is|are)\ (?:dead|final)\b | ^\W*receipt\b
+  | \bno\ longer\ the\ owner\b | {_GOODS}\b[^.!?:]{{0,15}}\b(?:is|are)\ (?:dead|final)\b | ^\W*receipt\s*[:\#]
   | \bconsider\b.*\b{_FINISHED}\b | \bbetrachten\ sie\b.*\bals\ {_FINISHED}\b
   | {_GOODS}\b[^.!?:]{{0,25}}\b(?:stands|stays|remains|got|is\ now)\s+(?:{_FINISHED}|scrapped|called\ off|off)\b
   | {_GOODS}\b[^.!?:]{{0,25}}\b(?:is|are)\s+(?:off|history|no\ more)\b(?!\ (?:limits|line))
@@ -66,8 +70,8 @@ _NEWS: Final = re.compile(
       \ (?:it|that|your|the|everything|both)\b
   | \btold\ (?:the|our|my)\ (?:bank|warehouse|team|carrier|courier|shop)\b
   | \byou(?:'ll|\ will|\ should|\ can\ now|\ may\ already)\ (?:\w+\ )?(?:see|find|have|notice|get|receive)\b
-      [^.!?]{{0,25}}\b{_MONEY}\b
-  | ^\W*(?:please\ |just\ )?(?:expect|look\ (?:out\ )?for|watch\ (?:out\ )?for|await)\b[^.!?]{{0,25}}\b{_MONEY}\b
+      [^.!?]{{0,25}}\b{_MONEY}(?!\w)
+  | ^\W*(?:please\ |just\ )?(?:expect|look\ (?:out\ )?for|watch\ (?:out\ )?for|await)\b[^.!?]{{0,25}}\b{_MONEY}(?!\w)
   | \b{_MONEY}\s+(?:is|are)\ (?:now\ |already\ |again\ )?(?:in|with|at|being|heading|moving|coming|travell?ing
       |yours|there|here|safe|back)\b
   | \b{_MONEY}\s+(?:should|will|must|ought\ to)\s+(?:now\ |soon\ |already\ )?(?:show|appear|be\ (?:there|visible|in|on)
@@ -93,9 +97,9 @@ _NEWS: Final = re.compile(
 # What makes a rule of it, or a choice.
 _OPEN: Final = re.compile(
     r"\b(?:if|once|when|whenever|after|until|unless|as\ soon\ as|whether|where|before|within|usually|normally|always"
-    r"|automatically|generally|every|each|only|can|may|could|must|need|would|depends"
+    r"|automatically|generally|every|each|only|can|may|could|must|need|would|depends|placed\ (?:today|by)|free"
     r"|wenn|falls|sobald|nachdem|bis|sofern|ob|bevor|innerhalb|binnen|normalerweise|üblicherweise|immer|automatisch"
-    r"|jede[rsnm]?|nur|kann|können|darf|dürfen|muss|müssen|müsste|könnte\w*|würde\w*)\b"
+    r"|kostenlos|kostenfrei|gratis|jede[rsnm]?|nur|kann|können|darf|dürfen|muss|müssen|müsste|könnte\w*|würde\w*)\b"
 )
 _ASKED: Final = re.compile(r"(?:^|(?<=[,;:.!–—]))[^,;:.!?–—]*\?\s*$")
 
