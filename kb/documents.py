@@ -63,9 +63,9 @@ class Failure:
 
 
 def check_wording(title: str, body: str) -> Wording:
-    """Return the wording as it will be stored: one-line title, lines ended by "\\n"."""
+    """Return the wording as it will be stored: one-line title, lines ended by "\\n", no empty line before the first."""
     title = " ".join(check_storable("title", title).split())
-    body = check_storable("body", body).replace("\r\n", "\n").replace("\r", "\n")
+    body = check_storable("body", body).replace("\r\n", "\n").replace("\r", "\n").lstrip("\n")
     if not title:
         _refuse("title", "The title is empty. Give the article a title.")
     if len(title) > MOST_TITLE_CHARACTERS:

@@ -14,7 +14,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Q
 
-from kb.documents import Document, Failure, check_locale
+from kb.documents import Document, Failure, check_locale, check_wording
 from kb.lexical import fill_search_vectors
 from kb.models import Article, Audience, Collection, State
 from kb.revisions import lock_articles, make_live, save_articles, tell, write_revisions
@@ -180,7 +180,9 @@ def _is_reworded(article: Article, document: Document) -> bool:
     latest = article.latest_revision
     if latest is None:
         return True
-    return (latest.title, latest.body_hash) != (document.wording.title, document.wording.body_hash)
+    if (latest.title, latest.body_hash) == (document.wording.title, document.wording.body_hash):
+        return False
+    return check_wording(latest.title, latest.body) != document.wording  # an older release trimmed less
 
 
 def _facts_to_change(article: Article, document: Document, shelf: Collection | None) -> dict[str, object]:

@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
+from supportbot.accounts.look import LOCALE
 from supportbot.accounts.services import clean_origin
 from supportbot.errors import InvalidInput
 
@@ -12,7 +13,7 @@ from supportbot.errors import InvalidInput
 class LanguageCode(forms.CharField):
     def clean(self, value: Any) -> Any:
         code = str(super().clean(value)).strip()
-        if not code.replace("-", "").isalnum() or not code.isascii():
+        if not LOCALE.fullmatch(code):
             raise ValidationError("Use a language code such as en, de or pt-br.")
         return code
 

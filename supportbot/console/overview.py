@@ -63,8 +63,7 @@ def _ends() -> dict[str, Any]:
     """Return the answers of each day by how they ended, as a chart and as its table."""
     today = localtime().date()
     days = [today - timedelta(days=back) for back in reversed(range(DAYS))]
-    rows = _spoken().filter(created_at__gte=now() - timedelta(days=DAYS)).order_by()
-    rows = rows.annotate(day=TruncDate("created_at"))  # in the workspace's zone
+    rows = _spoken().annotate(day=TruncDate("created_at")).filter(day__gte=days[0]).order_by()  # the workspace's days
     ends = {
         "Answered": rows.filter(source=Source.ASSISTANT, is_abstention=False),
         "By a person": rows.filter(source=Source.AGENT),

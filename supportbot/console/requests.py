@@ -18,7 +18,7 @@ from supportbot.accounts.models import Customer
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.filters import InWords
 from supportbot.console.words import tag, when
-from supportbot.handoff.trail import STATES, name_of_actor
+from supportbot.handoff.trail import STATES, names_of_actors
 
 KINDS: Final = {
     "succeeded": "ok",
@@ -113,14 +113,16 @@ class ActionRequestAdmin(ScopedAdmin):
 
 def lines_of(found: ActionRequest) -> list[Line]:
     """Return what the audit holds of a request, oldest first."""
-    return [_line(entry) for entry in AuditEntry.objects.filter(request_id=found.pk).order_by("seq")]
+    entries = list(AuditEntry.objects.filter(request_id=found.pk).order_by("seq"))
+    names = names_of_actors(entry.actor for entry in entries)
+    return [_line(entry, names[entry.actor]) for entry in entries]
 
 
-def _line(entry: AuditEntry) -> Line:
+def _line(entry: AuditEntry, actor: str) -> Line:
     event = entry.event.removeprefix("request.")
     told = [_fact(name, value) for name, value in entry.payload.items() if value not in ("", None, [])]
     detail = "; ".join(filter(None, told))
-    return Line(entry.seq, entry.at, _state(event), name_of_actor(entry.actor), detail, KINDS.get(event, ""))
+    return Line(entry.seq, entry.at, _state(event), actor, detail, KINDS.get(event, ""))
 
 
 def _state(event: str) -> str:

@@ -22,7 +22,7 @@ from actions.states import State
 from supportbot.accounts.models import Customer, User
 from supportbot.chat.models import Message
 from supportbot.handoff.models import Ticket
-from supportbot.handoff.trail import STATES, Acted, acted, name_of_actor
+from supportbot.handoff.trail import STATES, Acted, acted, names_of_actors
 from supportbot.handoff.words import how_long
 
 RUNNING: Final = (State.QUEUED, State.EXECUTING, State.UNKNOWN)
@@ -125,7 +125,7 @@ def case_of(request: ActionRequest, person: User) -> Case:
         rows=face.rows,
         who=str(customer) if customer else "A customer who was erased",
         is_signed_in=customer is not None and not customer.is_anonymous,
-        confirmed_by=name_of_actor(request.confirmed_by) if request.confirmed_by else "",
+        confirmed_by=_name_of(request.confirmed_by) if request.confirmed_by else "",
         rules=tuple(rules_checked(request)),
         said=tuple(_said(request)),
         trail=acted(request),
@@ -135,6 +135,10 @@ def case_of(request: ActionRequest, person: User) -> Case:
         approvers=tuple(one.display_name for one in approvers),
         asks_ago=how_long(now() - request.changed_at),
     )
+
+
+def _name_of(actor: str) -> str:
+    return names_of_actors([actor])[actor]
 
 
 def _obstacle(request: ActionRequest, person: User) -> str:

@@ -2,9 +2,10 @@
 
 from django.utils.timezone import now
 
+from supportbot.accounts.models import User
 from supportbot.chat.models import Conversation, Message, Source
 from supportbot.handoff.models import State, Ticket
-from supportbot.handoff.presence import is_here
+from supportbot.handoff.presence import answers_customers, is_here
 from supportbot.handoff.queue import is_just_ended
 from supportbot.handoff.services import lock_ticket, reopen
 
@@ -14,16 +15,20 @@ def on_customer_message(conversation: Conversation, seq: int) -> None:
 
     Only the first message after it does: once the assistant has been asked, it goes on.
     """
-    ticket = Ticket.objects.filter(conversation=conversation).order_by("-id").first()
+    ticket = Ticket.objects.filter(conversation=conversation).select_related("assignee").order_by("-id").first()
     if ticket is None or not _may_reopen(ticket) or _asked_since(conversation, seq):
         return
     reopen(conversation, lock_ticket(ticket.pk))
 
 
 def _may_reopen(ticket: Ticket) -> bool:
-    if ticket.state != State.RESOLVED or ticket.ended_at is None or ticket.assignee_id is None:
+    if ticket.state != State.RESOLVED or ticket.ended_at is None or ticket.assignee is None:
         return False
-    return is_just_ended(ticket.ended_at, now()) and is_here(ticket.assignee_id)
+    return is_just_ended(ticket.ended_at, now()) and _may_hold(ticket.assignee)
+
+
+def _may_hold(person: User) -> bool:
+    return person.is_active and is_here(person.pk) and answers_customers(person)
 
 
 def _asked_since(conversation: Conversation, seq: int) -> bool:

@@ -110,7 +110,7 @@ def take_up(ticket_id: UUID, *, agent: User) -> Ticket:
 def reopen(conversation: Conversation, ticket: Ticket) -> None:
     """Put a locked resolved ticket, its locked conversation with it, into its person's hands again."""
     assert ticket.assignee is not None  # nobody's ticket is resolved
-    _store(ticket, state=State.CLAIMED, claimed_at=now(), ended_at=None)
+    _store(ticket, state=State.CLAIMED, ended_at=None)  # claimed when it was: nobody has waited since
     _join(conversation, ticket, ticket.assignee)
 
 

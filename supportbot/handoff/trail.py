@@ -182,7 +182,8 @@ def actions_of(conversation_id: UUID) -> list[Acted]:
 def acted(request: ActionRequest) -> Acted:
     """Return a request with every step it has taken."""
     reason = reason_of(request, "en")
-    steps = [Step(STATES[one.state], name_of_actor(one.actor), one.at, one.reason_code) for one in steps_of(request.pk)]
+    taken = list(steps_of(request.pk))
+    names = names_of_actors(one.actor for one in taken)
     return Acted(
         request=request.pk,
         title=face_of(request, "en").title,
@@ -190,15 +191,28 @@ def acted(request: ActionRequest) -> Acted:
         reason=reason["text"] if reason else "",
         digest=request.digest,
         at=request.created_at,
-        steps=tuple(steps),
+        steps=tuple(Step(STATES[one.state], names[one.actor], one.at, one.reason_code) for one in taken),
     )
 
 
-def name_of_actor(actor: str) -> str:
-    """Return who took a step, in words: records hold ids, never names."""
+def names_of_actors(actors: Iterable[str]) -> dict[str, str]:
+    """Return who took each step, in words, in one statement for all: records hold ids, never names."""
+    told = set(actors)
+    people = {f"user:{one.pk}": one.display_name for one in User.objects.filter(pk__in=_ids_of_people(told))}
+    return {actor: people.get(actor) or _in_words(actor) for actor in told}
+
+
+def _ids_of_people(actors: Iterable[str]) -> list[str]:
+    return [who for kind, _, who in (actor.partition(":") for actor in actors) if kind == "user"]
+
+
+def _in_words(actor: str) -> str:
     kind, _, who = actor.partition(":")
-    if kind == "user":
-        person = User.objects.filter(pk=who).first()
-        return person.display_name if person else "somebody who has left"
-    named = {"customer": "the customer", "policy": "the rules", "system": "the system", "operator": f"operator {who}"}
+    named = {
+        "customer": "the customer",
+        "policy": "the rules",
+        "system": "the system",
+        "operator": f"operator {who}",
+        "user": "somebody who has left",
+    }
     return named.get(kind, actor)

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test import Client
-from django.utils.timezone import now
+from django.test.utils import CaptureQueriesContext
+from django.utils.timezone import localtime, now
 from selectolax.lexbor import LexborHTMLParser
 
 from actions.models import ActionPolicy, ActionPolicyVersion, AuditEntry
@@ -56,6 +57,17 @@ def test_a_changed_rule_is_a_new_version_on_record(enter: Enter, refunds: Action
     assert first.max_per_order != second.max_per_order
     admin.post(page(refunds), RULES)
     assert ActionPolicyVersion.objects.filter(policy=refunds).count() == 2  # the same again is nothing new
+
+
+def test_who_changed_the_rules_costs_one_statement_for_all_versions(enter: Enter, refunds: ActionPolicy) -> None:
+    admin = enter("admin")
+    counted = []
+    for number in range(1, 5):
+        admin.post(page(refunds), {**RULES, "max_per_order": f"{number}00.00"})
+        with CaptureQueriesContext(connection) as ran:
+            admin.get(page(refunds))
+        counted.append(len(ran))
+    assert counted[1:] == counted[1:2] * 3
 
 
 def test_the_kill_switch_and_the_approvers(enter: Enter, refunds: ActionPolicy, bob: User) -> None:
@@ -241,6 +253,9 @@ def test_the_overview_counts_how_questions_ended(enter: Enter, workspace: Worksp
     ):
         Message.objects.create(conversation=talk, seq=seq, source=source, text="x", is_abstention=is_abstention)
     Message.objects.create(conversation=talk, seq=20, source="agent", text="A note", audience="staff")
+    first_day = localtime().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=13)
+    before = Message.objects.create(conversation=talk, seq=21, source="assistant", text="x", is_abstention=False)
+    Message.objects.filter(pk=before.pk).update(created_at=first_day - timedelta(seconds=1))
     tree = read(enter("agent").get("/admin/"))
     assert [item.text(strip=True) for item in tree.css(".legend li")] == ["Answered2", "By a person1", "Did not know1"]
     today = [cell.text(strip=True) for cell in tree.css_first("figure tbody tr").css("td")]

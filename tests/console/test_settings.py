@@ -61,6 +61,7 @@ def test_a_new_channel_shows_its_secret_this_once(admin: Client) -> None:
         ({"privacy_url": "javascript:x"}, "Give an address such as"),
         ({"suggestion_lines": "1\n2\n3\n4"}, "at most 3"),
         ({"locale": "e n"}, "Use a language code"),
+        ({"locale": "12345"}, "Use a language code"),
         ({"name": ""}, "required"),
     ],
 )

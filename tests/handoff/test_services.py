@@ -187,12 +187,13 @@ def test_a_resolved_ticket_stays_so_and_the_next_wish_opens_another(
 def test_a_customer_who_writes_on_at_once_gets_their_person_back(
     ticket: Ticket, conversation: Conversation, bob: User
 ) -> None:
-    services.claim(ticket.pk, agent=bob)
+    claimed = services.claim(ticket.pk, agent=bob)
     services.resolve(ticket.pk, agent=bob)
     add_customer_message(conversation.pk, text="Wait, and the laces?", client_id="1")
     conversation.refresh_from_db()
     again = Ticket.objects.get()
     assert (again.state, again.assignee, again.ended_at) == ("claimed", bob, None)
+    assert again.claimed_at == claimed.claimed_at  # else the queue would reckon with a wait that nobody had
     assert (conversation.mode, conversation.agent, Turn.objects.count()) == ("person", bob, 0)
     assert [event.event for event in events_after(conversation.pk, 0)[-3:]] == [
         "handoff.ended", "message", "handoff.joined",
@@ -218,7 +219,15 @@ def asked_already(ticket: Ticket, bob: User) -> None:
     say_away(bob, is_away=False)
 
 
-@pytest.mark.parametrize("happens", [later, away, given_back, asked_already])
+def locked_out(ticket: Ticket, bob: User) -> None:
+    User.objects.filter(pk=bob.pk).update(is_active=False)
+
+
+def of_another_role(ticket: Ticket, bob: User) -> None:
+    bob.memberships.update(role=Membership.Role.EDITOR)
+
+
+@pytest.mark.parametrize("happens", [later, away, given_back, asked_already, locked_out, of_another_role])
 def test_else_the_assistant_answers_what_comes_after_the_end(
     happens: Callable[[Ticket, User], None], ticket: Ticket, conversation: Conversation, bob: User
 ) -> None:

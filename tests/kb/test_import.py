@@ -12,7 +12,9 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from kb.documents import Wording
 from kb.models import Article, Chunk, Collection, Revision, State
+from kb.revisions import make_live, write_revisions
 from kb.services import Change, archive, publish, save_draft
 from kb.testing import HashEmbedder
 from supportbot.accounts.models import Workspace
@@ -69,6 +71,23 @@ def test_a_changed_fact_makes_no_revision(folder: Path) -> None:
     assert counts(run(folder)) == (0, 1, 3, 0)
     costs = Article.objects.get(external_id="0042")
     assert (costs.audience, Revision.objects.filter(article=costs).count()) == ("internal", 1)
+
+
+def test_an_empty_line_that_an_older_release_stored_before_the_words_is_no_change(folder: Path) -> None:
+    run(folder)
+    times = Article.objects.select_related("latest_revision").get(external_id="times.md")
+    assert times.latest_revision is not None
+    write_revisions([(times, Wording(times.latest_revision.title, f"\n\n{times.latest_revision.body}"))])
+    make_live([times])
+    assert counts(run(folder, "--dry-run")) == counts(run(folder)) == (0, 0, 4, 0)
+    save_draft(times.pk, Change(audience="internal"))
+    assert Revision.objects.filter(article=times).count() == 2
+
+
+def test_words_are_stored_from_their_first_line(folder: Path) -> None:
+    run(folder)
+    bodies = Revision.objects.values_list("body", flat=True)
+    assert [body for body in bodies if body.startswith("\n")] == []
 
 
 def test_an_archived_article_that_is_imported_again_is_published_again(folder: Path) -> None:

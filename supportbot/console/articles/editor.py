@@ -147,7 +147,7 @@ def _stored(article: Article) -> Typed:
     latest = article.latest_revision
     values = {
         "title": latest.title if latest else "",
-        "body": latest.body.lstrip("\n") if latest else "",  # the line after a file's front matter
+        "body": latest.body if latest else "",
         "collection": str(article.collection_id),
         "audience": article.audience,
         "locale": article.locale,

@@ -80,8 +80,7 @@ def _other(article: Article, chosen: Revision) -> Revision | None:
 def _text(revision: Revision | None) -> str:
     if revision is None:
         return ""
-    words = revision.body.lstrip("\n")  # the empty line after a file's front matter is no part of them
-    return f"# {revision.title}\n\n{words}"
+    return f"# {revision.title}\n\n{revision.body}"
 
 
 def _lines(revision: Revision | None) -> Any:
