@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID, uuid4
 
+from actions.customers import customer_known_as, stored
 from supportbot.accounts.models import Customer
 from supportbot.assistant.runner import carry_out
 from supportbot.asyncdb import db
@@ -41,10 +42,11 @@ class Asked:
 
 
 def conversation_to_ask_in(customer_id: str, conversation_id: UUID | None, *, locale: str) -> Conversation:
-    """Return the named conversation, or a new one of the named customer or of a passer-by; raises NotFound."""
-    customer = Customer.objects.filter(external_id=customer_id).first() if customer_id else None
-    if customer_id and customer is None:
-        raise NotFound(f"There is no customer {customer_id} in this workspace.")
+    """Return the named conversation, or a new one of the named customer or of a passer-by.
+
+    A customer is named by the merchant's id and need not have chatted yet. Raises NotFound, MerchantUnavailable.
+    """
+    customer = stored(customer_known_as(customer_id)) if customer_id else None
     if conversation_id is not None:
         found = Conversation.objects.filter(pk=conversation_id).first()
         is_theirs = found is not None and (customer is None or found.customer_id == customer.pk)

@@ -9,15 +9,14 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from actions.cards import face_of, reason_of
-from actions.connectors.port import merchant
+from actions.customers import customer_known_as, stored
 from actions.models import ActionRequest
 from actions.principals import Principal, operator_for
 from actions.registry import action_named
 from actions.services import confirm, preview, propose, run_read
 from actions.states import State
 from supportbot.accounts.commands import WorkspaceCommand
-from supportbot.accounts.models import Customer, Workspace
-from supportbot.errors import NotFound
+from supportbot.accounts.models import Workspace
 from supportbot.ids import uuid7
 
 
@@ -35,7 +34,9 @@ class Command(WorkspaceCommand):
         parser.add_argument("--dry-run", action="store_true", help="say what would be decided, store nothing")
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
-        customer = _customer(options["customer"], is_stored=not options["dry_run"])
+        customer = customer_known_as(options["customer"])
+        if not options["dry_run"]:
+            customer = stored(customer)
         principal = operator_for(customer, getpass.getuser())
         if action_named(options["name"]).is_read:
             return run_read(principal, options["name"], options["arguments"])
@@ -45,19 +46,6 @@ class Command(WorkspaceCommand):
         if options["confirm"] and request.state == State.AWAITING_CONFIRMATION:
             request = confirm(request.pk, principal=principal, digest=request.digest)
         return _told(request)
-
-
-def _customer(merchant_id: str, *, is_stored: bool) -> Customer:
-    """Return the customer of the merchant's id; one who has never chatted is known by their orders in the shop."""
-    known = Customer.objects.filter(external_id=merchant_id).first() if merchant_id.isprintable() else None
-    if known is not None:
-        return known
-    if not merchant_id.isprintable() or not merchant_id.strip() or not merchant().orders_of(merchant_id):
-        raise NotFound(f"Neither this workspace nor its shop knows a customer {merchant_id!r} with an order.")
-    if not is_stored:
-        return Customer(external_id=merchant_id)
-    customer, _ = Customer.objects.get_or_create(external_id=merchant_id)
-    return customer
 
 
 def _previewed(principal: Principal, options: dict[str, Any]) -> dict[str, Any]:
