@@ -16,8 +16,8 @@ from playwright.sync_api import Browser, Page, expect
 from kb.rendering import render_article
 from tests.attacks.corpus import rows
 from tests.browser import shoppage
+from tests.browser.deskpage import Customer, get, is_live
 from tests.browser.shoppage import Platform, message_id, open_chat, visit
-from tests.browser.test_desk import Customer, get, is_live
 
 pytestmark = pytest.mark.browser
 LAX = "default-src * data: blob: 'unsafe-inline' 'unsafe-eval'"

@@ -1,0 +1,129 @@
+"""The desk as its agents use it, and a customer who speaks by REST: what several journeys of the desk need."""
+
+import json
+from typing import Any
+from urllib.request import ProxyHandler, Request, build_opener
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, WebSocketRoute, expect
+
+from tests.browser.conftest import RULES
+
+LOOKS = [(1280, "light"), (1280, "dark"), (768, "light"), (390, "light"), (390, "dark")]
+
+
+def check(page: Page) -> None:
+    """Assert that this state has no accessibility finding and no sideways scroll, at every size and theme."""
+    before = page.viewport_size
+    for width, theme in LOOKS:
+        page.set_viewport_size({"width": width, "height": 844})
+        page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # type: ignore[arg-type]  # a literal of its own
+        found = Axe().run(page, options={"runOnly": RULES, "resultTypes": ["violations"]})
+        assert found.violations_count == 0, f"{page.url} {width} {theme}: {found.generate_report()}"
+        assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+    assert before is not None
+    page.set_viewport_size(before)
+
+
+def post(address: str, body: dict[str, Any], credential: str = "") -> Any:
+    headers = {"Content-Type": "application/json", "Origin": address.split("/api/")[0]}
+    headers |= {"Authorization": f"Bearer {credential}"} if credential else {}
+    with build_opener(ProxyHandler({})).open(Request(address, json.dumps(body).encode(), headers)) as answer:
+        return json.load(answer)
+
+
+def get(address: str, credential: str) -> Any:
+    with build_opener(ProxyHandler({})).open(
+        Request(address, headers={"Authorization": f"Bearer {credential}"})
+    ) as one:
+        return json.load(one)
+
+
+class Customer:
+    """Somebody in the chat, by REST."""
+
+    def __init__(self, demo: dict[str, Any], customer: str = "") -> None:
+        self.api, self.said = f"{demo['urls']['base']}/api/v1", 0
+        who = {"token": post(f"{demo['urls']['shop']}/api/token", {"customer": customer})["token"]} if customer else {}
+        visit = post(f"{self.api}/widget/tickets", {"channel": demo["channel"], **who})
+        self.conversation, self.credential = visit["conversation"], who.get("token") or visit["visitor"]
+
+    def say(self, text: str) -> None:
+        self.said += 1
+        body = {"client_id": f"c{self.said}", "text": text}
+        post(f"{self.api}/conversations/{self.conversation}/messages", body, self.credential)
+
+    def ask_for_a_person(self, summary: str) -> None:
+        post(f"{self.api}/tickets", {"conversation": self.conversation, "summary": summary}, self.credential)
+
+    def hears(self) -> list[str]:
+        events = get(f"{self.api}/conversations/{self.conversation}/events", self.credential)["results"]
+        return [one["payload"]["text"] for one in events if one["payload"].get("source") == "agent"]
+
+    def card(self, page: Page) -> dict[str, Any]:
+        """Return the card that the assistant shows, once it is there."""
+        while True:
+            events = get(f"{self.api}/conversations/{self.conversation}/events", self.credential)["results"]
+            cards = [one["payload"] for one in events if one["event"] == "action.proposed"]
+            if cards:
+                return dict(cards[0])
+            page.wait_for_timeout(100)
+
+
+def wait_until(page: Page, expression: str) -> None:
+    """Playwright's own way builds a function from text, which the page's policy forbids."""
+    for _ in range(100):
+        if page.evaluate(expression):
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError(f"never true: {expression}")
+
+
+def is_live(page: Page) -> None:
+    expect(page.locator("body")).to_have_attribute("data-live", "yes")
+
+
+class Line:
+    """The desk's line of one page: cut and mended at will, and told things the server did not say."""
+
+    def __init__(self, page: Page) -> None:
+        self.is_cut, self.page = False, page
+        self.socket: WebSocketRoute | None = None
+        page.route_web_socket("**/ws/v1/desk/", self._open)
+
+    def _open(self, socket: WebSocketRoute) -> None:
+        if self.is_cut:
+            socket.close()
+            return
+        self.socket = socket
+        socket.connect_to_server()
+
+    def cut(self) -> None:
+        self.is_cut = True
+        assert self.socket is not None
+        self.socket.close()
+        expect(self.page.locator("body")).to_have_attribute("data-live", "no")
+
+    def mend(self) -> None:
+        self.is_cut = False
+        self.page.evaluate("dispatchEvent(new Event('online'))")
+        is_live(self.page)
+
+    def say(self, frame: dict[str, Any]) -> None:
+        assert self.socket is not None
+        self.socket.send(json.dumps(frame))
+
+
+def take_over(page: Page, summary: str) -> None:
+    page.get_by_role("link", name=summary).click()
+    page.get_by_role("button", name="Take over").click()
+    expect(page.get_by_role("button", name="Send reply")).to_be_visible()
+    is_live(page)
+
+
+def resolve(page: Page, summary: str) -> None:
+    """End a ticket that a colleague has."""
+    page.goto("/desk/")
+    page.get_by_role("link", name=summary).click()
+    page.get_by_role("button", name="Resolve").click()
+    expect(page.locator(".c-h .sub")).to_contain_text("ended: resolved")
