@@ -1,6 +1,7 @@
 // Writing: a reply or a note, never mistaken for one another; nothing typed is lost, nothing is sent twice.
 
 import { byId } from "./dom.js";
+import { addTyped, keepTyped, typed } from "./typed.js";
 
 const TYPING_EVERY = 2_000;
 const IDLE_AFTER = 5_000;
@@ -11,12 +12,14 @@ export class Composer {
     this.field = byId("text");
     Object.assign(this, { socket, outbox, thread });
     this.conversation = desk.dataset.conversation;
-    this.memory = `desk:${document.body.dataset.user}:${desk.dataset.ticket}`;
+    this.ticket = desk.dataset.ticket;
+    this.who = document.querySelector(".c-h h1").textContent;
     this.mayReply = this.form.dataset.mayReply === "yes";
     this.asked = new Map();
     this.#prepare();
     this.#prepareOutbox();
     this.setMode(this.form.dataset.mode);
+    this.#takeWhatWasRefused();
   }
 
   /** Switch between reply and note; each keeps its own words. */
@@ -24,7 +27,7 @@ export class Composer {
     if (mode === "reply" && !this.mayReply) return;
     if (this.mode) this.#remember();
     this.mode = mode;
-    if (!this.field.value || this.hasOpened) this.field.value = sessionStorage.getItem(`${this.memory}:${mode}`) ?? "";
+    if (!this.field.value || this.hasOpened) this.field.value = typed(this.conversation, mode);
     this.hasOpened = true;
     this.form.classList.toggle("note-mode", mode === "note");
     for (const button of byId("modes").children) {
@@ -56,7 +59,7 @@ export class Composer {
     this.field.value = "";
     this.#remember();
     this.thread.addWaiting(message);
-    if (!this.outbox.send(message, this.memory)) this.thread.markWaiting(message.client_id);
+    if (!this.outbox.send(message, this)) this.thread.markWaiting(message.client_id);
     return new Promise((resolve) => this.asked.set(message.client_id, resolve));
   }
 
@@ -82,7 +85,7 @@ export class Composer {
       if (seq <= this.thread.seq) this.thread.dropWaiting(id); // stored before this page was loaded
       this.#answer(id, true);
     };
-    this.outbox.onRefused = (message, error) => this.#takeBack(message, error);
+    this.outbox.onRefused = (message, error) => this.#hear(message, error);
   }
 
   #answer(clientId, isStored) {
@@ -90,16 +93,40 @@ export class Composer {
     this.asked.delete(clientId);
   }
 
-  /** Put refused words back into the field if it is free for them; return whether they are there. */
-  #takeBack(message, error) {
+  /** Take refused words back; return whether this page has a field for them. */
+  #hear(message, error) {
     this.#answer(message.client_id, false);
     if (message.conversation !== this.conversation) return false;
     this.thread.dropWaiting(message.client_id);
-    this.#complain(`Not sent. ${error.message}`);
-    if (message.type !== this.mode || this.field.value) return false;
-    this.field.value = message.text;
-    this.#remember();
+    if (!this.#kinds.includes(message.type)) return false;
+    this.#takeBack(message, error.message);
     return true;
+  }
+
+  /** What was refused while another page was open comes back with this one. */
+  #takeWhatWasRefused() {
+    for (const { type, text, why } of this.outbox.refused.take(this.conversation, this.#kinds)) {
+      this.setMode(type);
+      this.#takeBack({ type, text }, why);
+    }
+  }
+
+  /** Put refused words behind what was typed since; whoever writes on is not moved. */
+  #takeBack({ type, text }, why) {
+    if (type !== this.mode) {
+      addTyped(this.conversation, type, text);
+      this.#complain(type === "note" ? `Your note was not stored: it is under Note. ${why}` : `Your reply was not sent: it is under Reply. ${why}`);
+      return;
+    }
+    const { field } = this;
+    const end = field.value.length;
+    field.setRangeText(end ? `\n${text}` : text, end, end, end ? "preserve" : "end");
+    this.#remember();
+    this.#complain(`Not sent. ${why}`);
+  }
+
+  get #kinds() {
+    return this.mayReply ? ["reply", "note"] : ["note"];
   }
 
   #complain(words) {
@@ -108,13 +135,12 @@ export class Composer {
   }
 
   #remember() {
-    sessionStorage.setItem(`${this.memory}:${this.mode}`, this.field.value);
+    keepTyped(this.conversation, this.mode, this.field.value);
   }
 
   #label() {
-    const name = document.querySelector(".c-h h1").textContent;
     for (const label of this.form.querySelectorAll("[data-for]")) label.hidden = label.dataset.for !== this.mode;
-    this.form.querySelector("[data-for=reply]").textContent = `Reply to ${name}`;
+    this.form.querySelector("[data-for=reply]").textContent = `Reply to ${this.who}`;
     this.form.querySelector("[data-for=note]").textContent = "Note, only your team sees this";
     this.field.placeholder = this.mode === "reply" ? "Type / for canned replies" : "";
   }

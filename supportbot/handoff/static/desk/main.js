@@ -12,6 +12,7 @@ import { Keys } from "./keys.js";
 import { tieMenus } from "./menus.js";
 import { Outbox } from "./outbox.js";
 import { Queue } from "./queue.js";
+import { Refused } from "./refused.js";
 import { tieSettings } from "./settings.js";
 import { DeskSocket } from "./socket.js";
 import { Thread } from "./thread.js";
@@ -21,7 +22,7 @@ function start(alerts) {
   const desk = document.querySelector(".desk");
   const socket = new DeskSocket("/ws/v1/desk/");
   const badges = new Badges(alerts);
-  const outbox = new Outbox(socket);
+  const outbox = new Outbox(socket, new Refused());
   const queue = new Queue(socket, desk?.dataset.ticket, badges, alerts);
   const links = () => (desk ? queue.links() : [...document.querySelectorAll(".api, .plain a")]);
   const conversation = desk?.dataset.conversation ? startConversation(socket, outbox, desk) : {};

@@ -1,8 +1,8 @@
 // What was sent and is not stored yet: kept in this tab, whatever page is open, and sent again until the desk has it.
 
 export class Outbox {
-  constructor(socket) {
-    this.socket = socket;
+  constructor(socket, refused) {
+    Object.assign(this, { socket, refused });
     this.kept = `desk:${document.body.dataset.user}:outbox`; // nobody sends what somebody else wrote in this tab
     this.waiting = new Map(JSON.parse(sessionStorage.getItem(this.kept) ?? "[]"));
     this.onStored = () => {};
@@ -12,9 +12,9 @@ export class Outbox {
     socket.on("error", (error) => error.client_id && this.#refuse(error));
   }
 
-  /** Keep a message and send it; `memory` is where its words go if it is refused. Return whether it left. */
-  send(message, memory) {
-    this.waiting.set(message.client_id, { message, memory });
+  /** Keep a message, with whose it is, and send it. Return whether it left. */
+  send(message, { ticket, who }) {
+    this.waiting.set(message.client_id, { message, ticket, who });
     this.#keep();
     return this.socket.isLive && this.socket.send(message);
   }
@@ -26,9 +26,10 @@ export class Outbox {
 
   /** Give the words back: they are the agent's, whatever became of them. */
   #refuse(error) {
-    const refused = this.#settle(error.client_id);
-    if (!refused || this.onRefused(refused.message, error)) return;
-    sessionStorage.setItem(`${refused.memory}:${refused.message.type}`, refused.message.text);
+    const sent = this.#settle(error.client_id);
+    if (!sent || this.onRefused(sent.message, error)) return;
+    const { ticket, who, message } = sent;
+    this.refused.add({ ...message, ticket, who, why: error.message });
   }
 
   #settle(clientId) {

@@ -1,0 +1,58 @@
+// What was sent and refused: said on every page until its words stand in their own field again, or were put away.
+
+import { byId, el, icon, say } from "./dom.js";
+import { addTyped, joined } from "./typed.js";
+
+const WHAT = { reply: (who) => `Your reply to ${who} was not sent.`, note: (who) => `Your note on ${who} was not stored.` };
+
+export class Refused {
+  constructor() {
+    this.kept = `desk:${document.body.dataset.user}:refused`;
+    this.all = JSON.parse(sessionStorage.getItem(this.kept) ?? "[]");
+    this.#draw();
+  }
+
+  /** Keep refused words and say so; more of the same conversation and kind stand behind them. */
+  add({ conversation, ticket, who, type, text, why }) {
+    const known = this.all.find((one) => one.conversation === conversation && one.type === type);
+    if (known) Object.assign(known, { text: joined(known.text, text), why });
+    else this.all.push({ conversation, ticket, who, type, text, why });
+    this.#changed();
+    say(`${WHAT[type](who)} ${why}`);
+  }
+
+  /** Hand over what was refused in a conversation and is of these kinds. */
+  take(conversation, types) {
+    const taken = this.all.filter((one) => one.conversation === conversation && types.includes(one.type));
+    this.all = this.all.filter((one) => !taken.includes(one));
+    this.#changed();
+    return taken;
+  }
+
+  #putAway(one) {
+    addTyped(one.conversation, one.type, one.text);
+    this.all = this.all.filter((other) => other !== one);
+    this.#changed();
+    byId("content").focus();
+  }
+
+  #changed() {
+    sessionStorage.setItem(this.kept, JSON.stringify(this.all));
+    this.#draw();
+  }
+
+  #draw() {
+    byId("refused").hidden = !this.all.length;
+    byId("refused").replaceChildren(...this.all.map((one) => this.#notice(one)));
+  }
+
+  #notice(one) {
+    const away = { type: "button", class: "btn quiet sm icon", "aria-label": "Dismiss", title: "Dismiss: the words wait in its field" };
+    const button = el("button", away, icon("close", "s"));
+    button.addEventListener("click", () => this.#putAway(one));
+    const link = el("a", { href: `${document.body.dataset.desk}tickets/${one.ticket}/` }, "Open the conversation");
+    const words = el("q", { class: "said", dir: "auto" }, one.text);
+    return el("div", { class: "notice bad" }, icon("alert"),
+      el("div", {}, el("p", {}, el("strong", {}, WHAT[one.type](one.who)), ` ${one.why} `, link), words), button);
+  }
+}
