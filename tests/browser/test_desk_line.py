@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import APIResponse, Page, Route, expect
 
 from tests.browser.deskpage import Customer, Line, check, resolve, take_over
 
@@ -97,3 +97,63 @@ def test_refused_words_that_are_put_away_stand_in_their_field_later(
     noor.get_by_role("button", name="Take it up again").click()
     expect(noor.get_by_label("Reply to")).to_have_value("Then try again.\nClean the jet.")
     noor.get_by_role("button", name="Resolve").click()
+
+
+def test_what_stands_around_a_conversation_is_read_again_in_order_and_not_for_a_receipt(
+    demo: dict[str, Any], new_page: Callable[..., Page], log_in: Callable[[Page, str], None]
+) -> None:
+    visitor = Customer(demo)
+    visitor.ask_for_a_person("A backpack strap")
+    noor, daniel = new_page(), new_page()
+    line = Line(noor)
+    log_in(noor, "noor")
+    log_in(daniel, "daniel")
+    take_over(noor, "A backpack strap")
+    head = noor.locator("#head-now")
+
+    # Put aside while the line was cut: no event tells of it.
+    line.cut()
+    daniel.get_by_role("link", name="A backpack strap").click()
+    daniel.locator("summary", has_text="Snooze").click()
+    daniel.get_by_role("button", name="Until tomorrow 9:00").click()
+    expect(daniel.locator(".c-h .sub")).to_contain_text("with Noor Aziz")
+    line.mend()
+    expect(head).to_contain_text("put aside until")
+
+    # A read that comes late does not undo a newer one.
+    held: list[tuple[Route, APIResponse]] = []
+
+    def answer(route: Route) -> None:
+        if route.request.resource_type != "fetch":
+            route.continue_()
+        elif not held:
+            held.append((route, route.fetch()))
+        else:
+            route.continue_()
+
+    noor.route("**/desk/tickets/*/", answer)
+    visitor.say("Hello?")  # who writes is not put aside any more
+    noor.wait_for_timeout(100)
+    while not held:
+        noor.wait_for_timeout(50)
+    daniel.reload()
+    daniel.get_by_role("button", name="Resolve").click()
+    expect(head).to_contain_text("ended: resolved")
+    route, stale = held[0]
+    route.fulfill(response=stale)
+    noor.wait_for_timeout(300)
+    expect(head).to_contain_text("ended: resolved")
+
+    # That somebody has read something changes nothing around it.
+    asked: list[str] = []
+    noor.on("request", lambda request: asked.append(request.url) if request.resource_type == "fetch" else None)
+    seq = int(noor.evaluate("document.querySelector('.desk').dataset.seq")) + 1000
+    about = {
+        "conversation": visitor.conversation,
+        "seq": seq,
+        "prev_seq": seq - 1,
+        "created_at": "2026-11-24T12:00:00Z",
+    }
+    line.say({"type": "event", "event": "read", "payload": {"who": "customer", "seq": 1}, **about})
+    noor.wait_for_timeout(800)
+    assert asked == []
