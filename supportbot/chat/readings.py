@@ -8,6 +8,8 @@ from uuid import UUID
 from supportbot.chat.models import Conversation, ConversationEvent
 
 FIELD: Final = "reading"  # of the payload of `assistant.final`
+# `person` is who of the team wrote or joined, by id: two may have the same name.
+_TEAM_ONLY: Final = frozenset({FIELD, "person"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ def with_reading(payload: dict[str, Any], reading: Reading | None) -> dict[str, 
 
 def for_customers(payload: dict[str, Any]) -> dict[str, Any]:
     """Return the payload of any event without what only the team sees of it."""
-    return {name: value for name, value in payload.items() if name != FIELD} if FIELD in payload else payload
+    return {name: value for name, value in payload.items() if name not in _TEAM_ONLY}
 
 
 def readings_of(conversation: Conversation) -> dict[UUID, Reading]:

@@ -135,7 +135,7 @@ def _add_message(
 ) -> Receipt:
     message_id = uuid7()
     payload = {"message": str(message_id), "source": str(source), "text": text}
-    payload |= {"author": author.display_name} if author else {}
+    payload |= {"author": author.display_name, "person": str(author.pk)} if author else {}
     payload |= {"client_id": client_id} if client_id else {}
     payload |= marks
     event = append_event(conversation, "message", payload, audience=audience)

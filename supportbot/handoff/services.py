@@ -125,7 +125,8 @@ def _own(ticket: Ticket, agent: User) -> Ticket:
 def _join(conversation: Conversation, ticket: Ticket, agent: User) -> None:
     supersede_turns(conversation)
     hand_over(conversation, mode=Conversation.Mode.PERSON, agent=agent)
-    append_event(conversation, "handoff.joined", {"ticket": str(ticket.pk), "agent": agent.display_name})
+    joined = {"ticket": str(ticket.pk), "agent": agent.display_name, "person": str(agent.pk)}
+    append_event(conversation, "handoff.joined", joined)
 
 
 @transaction.atomic

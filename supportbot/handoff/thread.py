@@ -59,9 +59,9 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """For whom lines are made: names that the log does not carry."""
+    """For whom lines are made: names that the log does not carry. `person` is an id: two may have the same name."""
 
-    name: str
+    person: str
     customer: str
     customer_initials: str
     customer_hue: int
@@ -70,7 +70,7 @@ class Reader:
 
 def reader_of(conversation: Conversation, person: User) -> Reader:
     customer = conversation.customer
-    return Reader(person.display_name, str(customer), initials(customer.name), hue_of(customer.pk), hue_of(person.pk))
+    return Reader(str(person.pk), str(customer), initials(customer.name), hue_of(customer.pk), hue_of(person.pk))
 
 
 def lines_of(conversation: Conversation, reader: Reader) -> list[Line]:
@@ -99,7 +99,7 @@ def line_of(event: EventView, reader: Reader) -> Line | None:
             reason = REASONS.get(payload["reason"], REASONS[Reason.OTHER])
             return _rule(event, f"Handed over: {reason[0].lower()}{reason[1:]}", "people")
         case "handoff.joined":
-            who = "You" if payload["agent"] == reader.name else payload["agent"]
+            who = "You" if payload.get("person") == reader.person else payload["agent"]
             return _rule(event, f"{who} joined", "person")
         case "handoff.ended":
             is_their_wish = payload.get("by") == "customer"
@@ -124,7 +124,7 @@ def _message(event: EventView, reader: Reader) -> Line:
 
 def _agents(event: EventView, reader: Reader) -> Line:
     author, text = event.payload.get("author", "A colleague"), event.payload["text"]
-    is_mine = author == reader.name
+    is_mine = event.payload.get("person") == reader.person
     if not event.is_public:
         return _line(event, "note", "You" if is_mine else author, text=text, icon="lock")
     hue = reader.hue if is_mine else 0

@@ -14,7 +14,8 @@ from supportbot.accounts.models import Customer, Membership, User, Workspace
 from supportbot.accounts.scope import across_workspaces
 from supportbot.accounts.services import add_member
 from supportbot.chat.models import Conversation, ConversationEvent, Message
-from supportbot.chat.services import add_agent_message, add_customer_message, start_conversation
+from supportbot.chat.selectors import events_after
+from supportbot.chat.services import add_agent_message, add_customer_message, add_note, start_conversation
 from supportbot.handoff import services
 from supportbot.handoff.models import Presence, Ticket
 from supportbot.handoff.presence import is_somebody_here
@@ -245,6 +246,30 @@ def test_an_agent_logs_in_at_the_desks_own_door_and_out_again(bob: User, ticket:
 def test_no_log_in_leads_to_another_site(bob: User) -> None:
     data = {"username": "bob", "password": "correct horse battery", "next": "https://evil.example/"}
     assert Client().post("/desk/log-in/", data).headers["Location"] == "/desk/"
+
+
+def test_only_ones_own_lines_are_ones_own_also_among_people_of_one_name(
+    workspace: Workspace, claimed: Ticket, bob: User
+) -> None:
+    namesake = User.objects.create_user("bobby", first_name=bob.display_name)
+    add_member(workspace, namesake, Membership.Role.AGENT)
+    assert namesake.display_name == bob.display_name
+    add_agent_message(claimed.conversation_id, text="It is on its way.", author=bob, client_id="1")
+    add_note(claimed.conversation_id, text="Be kind.", author=bob, client_id="2")
+    own, others = (page(browser(one), address(claimed)) for one in (bob, namesake))
+    assert [line.text() for line in own.css("#thread .me .said")] == ["It is on its way."]
+    assert "Note from you" in words(own)
+    assert others.css("#thread .me") == []
+    assert f"Note from {bob.display_name}" in words(others)
+    assert "You joined" in words(own) and "You joined" not in words(others)
+
+
+def test_which_person_of_the_team_it_was_is_the_teams_alone(claimed: Ticket, bob: User) -> None:
+    add_agent_message(claimed.conversation_id, text="It is on its way.", author=bob, client_id="1")
+    teams, public = events_after(claimed.conversation_id, 0, is_staff=True), events_after(claimed.conversation_id, 0)
+    assert [one.payload["person"] for one in teams if "person" in one.payload] == [str(bob.pk)] * 2
+    assert {"handoff.joined", "message"} <= {one.event for one in public}
+    assert str(bob.pk) not in str(public)
 
 
 def test_a_leader_may_end_a_colleagues_ticket_and_reads_the_newest_of_many_lines(
