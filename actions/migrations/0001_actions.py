@@ -33,6 +33,10 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name_plural': 'action policies',
                 'permissions': [('approve_action', 'May approve requests of this action')],
+                'constraints': [
+                    models.UniqueConstraint(fields=('id', 'workspace'), name='action_policy_in_workspace'),
+                    models.UniqueConstraint(fields=('workspace', 'action'), name='action_policy_once'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -54,6 +58,13 @@ class Migration(migrations.Migration):
                 ('policy', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='versions', to='actions.actionpolicy')),
                 ('workspace', models.ForeignKey(default=supportbot.accounts.scope.current_workspace_id, editable=False, on_delete=django.db.models.deletion.CASCADE, to='accounts.workspace')),
             ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('id', 'workspace'), name='action_policy_version_in_workspace'),
+                    models.UniqueConstraint(fields=('policy', 'number'), name='action_policy_version_once'),
+                    supportbot.accounts.constraints.SameWorkspace('policy', name='action_policy_version_workspace'),
+                ],
+            },
         ),
         migrations.AddField(
             model_name='actionpolicy',
@@ -94,6 +105,23 @@ class Migration(migrations.Migration):
                 ('policy_version', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='actions.actionpolicyversion')),
                 ('workspace', models.ForeignKey(default=supportbot.accounts.scope.current_workspace_id, editable=False, on_delete=django.db.models.deletion.CASCADE, to='accounts.workspace')),
             ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('id', 'workspace'), name='action_request_in_workspace'),
+                    models.UniqueConstraint(fields=('workspace', 'proposal_key'), name='action_request_key_once'),
+                    models.UniqueConstraint(condition=models.Q(('state__in', ['awaiting_confirmation', 'awaiting_approval', 'queued', 'executing', 'unknown'])), fields=('workspace', 'customer_id', 'action', 'asked_digest'), name='action_request_equal_open_once'),
+                    models.CheckConstraint(condition=models.Q(('state__in', ['proposed', 'refused', 'awaiting_confirmation', 'awaiting_approval', 'queued', 'executing', 'unknown', 'succeeded', 'failed', 'cancelled', 'rejected', 'expired'])), name='action_request_state_known'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('state', 'executing'), _negated=True), ('lease_until__isnull', False), _connector='OR'), name='action_request_executing_has_lease'),
+                    models.CheckConstraint(condition=models.Q(('amount__isnull', True), ('amount__gte', 0), _connector='OR'), name='action_request_amount_not_negative'),
+                    supportbot.accounts.constraints.SameWorkspace('policy_version', name='action_request_policy_workspace'),
+                ],
+                'indexes': [
+                    models.Index(fields=['workspace', 'state', '-id'], name='action_request_by_state'),
+                    models.Index(fields=['workspace', 'customer_id', '-id'], name='action_request_by_customer'),
+                    models.Index(condition=models.Q(('state__in', ['queued', 'executing', 'unknown'])), fields=['state', 'due_at'], name='action_request_moving'),
+                    models.Index(condition=models.Q(('state__in', ['awaiting_confirmation', 'awaiting_approval'])), fields=['expires_at'], name='action_request_waiting'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Attempt',
@@ -110,6 +138,10 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['number'],
+                'constraints': [
+                    models.UniqueConstraint(fields=('request', 'number'), name='action_attempt_once'),
+                    supportbot.accounts.constraints.SameWorkspace('request', name='action_attempt_workspace'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -130,6 +162,12 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name_plural': 'audit entries',
                 'ordering': ['seq'],
+                'constraints': [
+                    models.UniqueConstraint(fields=('workspace', 'seq'), name='audit_entry_seq_once'),
+                ],
+                'indexes': [
+                    models.Index(fields=['workspace', 'request_id', 'seq'], name='audit_entry_by_request'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -140,6 +178,11 @@ class Migration(migrations.Migration):
                 ('mac', models.CharField(blank=True, max_length=64)),
                 ('workspace', models.ForeignKey(default=supportbot.accounts.scope.current_workspace_id, editable=False, on_delete=django.db.models.deletion.CASCADE, to='accounts.workspace')),
             ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('workspace',), name='audit_head_once'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='LedgerEntry',
@@ -156,6 +199,16 @@ class Migration(migrations.Migration):
                 ('request', models.OneToOneField(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='entry', to='actions.actionrequest')),
                 ('workspace', models.ForeignKey(default=supportbot.accounts.scope.current_workspace_id, editable=False, on_delete=django.db.models.deletion.CASCADE, to='accounts.workspace')),
             ],
+            options={
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('amount__gte', 0)), name='ledger_entry_not_negative'),
+                    models.CheckConstraint(condition=models.Q(('status__in', ['reserved', 'spent', 'released'])), name='ledger_entry_status_known'),
+                    supportbot.accounts.constraints.SameWorkspace('request', name='ledger_entry_workspace'),
+                ],
+                'indexes': [
+                    models.Index(fields=['workspace', 'action', 'day'], name='ledger_entry_by_day'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='LedgerHead',
@@ -163,6 +216,11 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(default=supportbot.ids.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('workspace', models.ForeignKey(default=supportbot.accounts.scope.current_workspace_id, editable=False, on_delete=django.db.models.deletion.CASCADE, to='accounts.workspace')),
             ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('workspace',), name='ledger_head_once'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='MerchantConnection',
@@ -173,6 +231,11 @@ class Migration(migrations.Migration):
                 ('updated_at', models.DateTimeField(auto_now=True)),
                 ('workspace', models.ForeignKey(default=supportbot.accounts.scope.current_workspace_id, editable=False, on_delete=django.db.models.deletion.CASCADE, to='accounts.workspace')),
             ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('workspace',), name='merchant_connection_once'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='ActionPolicyGroupPermission',
@@ -201,115 +264,7 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.AddConstraint(
-            model_name='actionpolicyversion',
-            constraint=models.UniqueConstraint(fields=('id', 'workspace'), name='action_policy_version_in_workspace'),
-        ),
-        migrations.AddConstraint(
-            model_name='actionpolicyversion',
-            constraint=models.UniqueConstraint(fields=('policy', 'number'), name='action_policy_version_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='actionpolicy',
-            constraint=models.UniqueConstraint(fields=('id', 'workspace'), name='action_policy_in_workspace'),
-        ),
-        migrations.AddConstraint(
-            model_name='actionpolicy',
-            constraint=models.UniqueConstraint(fields=('workspace', 'action'), name='action_policy_once'),
-        ),
-        migrations.AddIndex(
-            model_name='actionrequest',
-            index=models.Index(fields=['workspace', 'state', '-id'], name='action_request_by_state'),
-        ),
-        migrations.AddIndex(
-            model_name='actionrequest',
-            index=models.Index(fields=['workspace', 'customer_id', '-id'], name='action_request_by_customer'),
-        ),
-        migrations.AddIndex(
-            model_name='actionrequest',
-            index=models.Index(condition=models.Q(('state__in', ['queued', 'executing', 'unknown'])), fields=['state', 'due_at'], name='action_request_moving'),
-        ),
-        migrations.AddIndex(
-            model_name='actionrequest',
-            index=models.Index(condition=models.Q(('state__in', ['awaiting_confirmation', 'awaiting_approval'])), fields=['expires_at'], name='action_request_waiting'),
-        ),
-        migrations.AddConstraint(
-            model_name='actionrequest',
-            constraint=models.UniqueConstraint(fields=('id', 'workspace'), name='action_request_in_workspace'),
-        ),
-        migrations.AddConstraint(
-            model_name='actionrequest',
-            constraint=models.UniqueConstraint(fields=('workspace', 'proposal_key'), name='action_request_key_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='actionrequest',
-            constraint=models.UniqueConstraint(condition=models.Q(('state__in', ['awaiting_confirmation', 'awaiting_approval', 'queued', 'executing', 'unknown'])), fields=('workspace', 'customer_id', 'action', 'asked_digest'), name='action_request_equal_open_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='actionrequest',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['proposed', 'refused', 'awaiting_confirmation', 'awaiting_approval', 'queued', 'executing', 'unknown', 'succeeded', 'failed', 'cancelled', 'rejected', 'expired'])), name='action_request_state_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='actionrequest',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'executing'), _negated=True), ('lease_until__isnull', False), _connector='OR'), name='action_request_executing_has_lease'),
-        ),
-        migrations.AddConstraint(
-            model_name='actionrequest',
-            constraint=models.CheckConstraint(condition=models.Q(('amount__isnull', True), ('amount__gte', 0), _connector='OR'), name='action_request_amount_not_negative'),
-        ),
-        migrations.AddConstraint(
-            model_name='attempt',
-            constraint=models.UniqueConstraint(fields=('request', 'number'), name='action_attempt_once'),
-        ),
-        migrations.AddIndex(
-            model_name='auditentry',
-            index=models.Index(fields=['workspace', 'request_id', 'seq'], name='audit_entry_by_request'),
-        ),
-        migrations.AddConstraint(
-            model_name='auditentry',
-            constraint=models.UniqueConstraint(fields=('workspace', 'seq'), name='audit_entry_seq_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='audithead',
-            constraint=models.UniqueConstraint(fields=('workspace',), name='audit_head_once'),
-        ),
-        migrations.AddIndex(
-            model_name='ledgerentry',
-            index=models.Index(fields=['workspace', 'action', 'day'], name='ledger_entry_by_day'),
-        ),
-        migrations.AddConstraint(
-            model_name='ledgerentry',
-            constraint=models.CheckConstraint(condition=models.Q(('amount__gte', 0)), name='ledger_entry_not_negative'),
-        ),
-        migrations.AddConstraint(
-            model_name='ledgerentry',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['reserved', 'spent', 'released'])), name='ledger_entry_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='ledgerhead',
-            constraint=models.UniqueConstraint(fields=('workspace',), name='ledger_head_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='merchantconnection',
-            constraint=models.UniqueConstraint(fields=('workspace',), name='merchant_connection_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='actionpolicyversion',
-            constraint=supportbot.accounts.constraints.SameWorkspace('policy', name='action_policy_version_workspace'),
-        ),
-        migrations.AddConstraint(
             model_name='actionpolicy',
             constraint=supportbot.accounts.constraints.SameWorkspace('current', name='action_policy_current_workspace'),
-        ),
-        migrations.AddConstraint(
-            model_name='actionrequest',
-            constraint=supportbot.accounts.constraints.SameWorkspace('policy_version', name='action_request_policy_workspace'),
-        ),
-        migrations.AddConstraint(
-            model_name='attempt',
-            constraint=supportbot.accounts.constraints.SameWorkspace('request', name='action_attempt_workspace'),
-        ),
-        migrations.AddConstraint(
-            model_name='ledgerentry',
-            constraint=supportbot.accounts.constraints.SameWorkspace('request', name='ledger_entry_workspace'),
         ),
     ]

@@ -33,6 +33,10 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['name', 'id'],
+                'constraints': [
+                    models.UniqueConstraint(fields=('id', 'workspace'), name='kb_collection_id_workspace'),
+                    models.UniqueConstraint(fields=('workspace', 'slug'), name='kb_collection_slug_once'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -54,6 +58,16 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['external_id'],
+                'constraints': [
+                    models.UniqueConstraint(fields=('id', 'workspace'), name='kb_article_id_workspace'),
+                    models.UniqueConstraint(fields=('workspace', 'external_id'), name='kb_article_external_id_once'),
+                    models.CheckConstraint(condition=models.Q(('state__in', ['draft', 'live', 'archived'])), name='kb_article_state_known'),
+                    models.CheckConstraint(condition=models.Q(('audience__in', ['public', 'signed_in', 'internal'])), name='kb_article_audience_known'),
+                    supportbot.accounts.constraints.SameWorkspace('collection', name='kb_article_same_workspace'),
+                ],
+                'indexes': [
+                    models.Index(fields=['workspace', 'state', 'audience'], name='kb_article_readable'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -94,6 +108,15 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['article', 'position'],
+                'constraints': [
+                    models.UniqueConstraint(fields=('article', 'recipe', 'position'), name='kb_chunk_position_once'),
+                    models.CheckConstraint(condition=models.Q(('end__gt', models.F('start'))), name='kb_chunk_not_empty'),
+                    supportbot.accounts.constraints.SameWorkspace('article', name='kb_chunk_same_workspace'),
+                ],
+                'indexes': [
+                    django.contrib.postgres.indexes.GinIndex(fields=['search_vector'], name='kb_chunk_search_vector'),
+                    models.Index(condition=models.Q(('embedding__isnull', True)), fields=['article'], name='kb_chunk_without_vector'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -111,6 +134,12 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['article', 'number'],
+                'constraints': [
+                    models.UniqueConstraint(fields=('article', 'number'), name='kb_revision_number_once'),
+                    models.UniqueConstraint(fields=('id', 'article'), name='kb_revision_id_article'),
+                    models.CheckConstraint(condition=models.Q(('number__gte', 1)), name='kb_revision_counts_from_one'),
+                    supportbot.accounts.constraints.SameWorkspace('article', name='kb_revision_same_workspace'),
+                ],
             },
         ),
         migrations.AddField(
@@ -126,74 +155,6 @@ class Migration(migrations.Migration):
         # The composite keys below refer to these two.
         migrations.AddConstraint(
             model_name='article',
-            constraint=models.UniqueConstraint(fields=('id', 'workspace'), name='kb_article_id_workspace'),
-        ),
-        migrations.AddConstraint(
-            model_name='collection',
-            constraint=models.UniqueConstraint(fields=('id', 'workspace'), name='kb_collection_id_workspace'),
-        ),
-        migrations.AddConstraint(
-            model_name='collection',
-            constraint=models.UniqueConstraint(fields=('workspace', 'slug'), name='kb_collection_slug_once'),
-        ),
-        migrations.AddIndex(
-            model_name='chunk',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['search_vector'], name='kb_chunk_search_vector'),
-        ),
-        migrations.AddIndex(
-            model_name='chunk',
-            index=models.Index(condition=models.Q(('embedding__isnull', True)), fields=['article'], name='kb_chunk_without_vector'),
-        ),
-        migrations.AddConstraint(
-            model_name='chunk',
-            constraint=models.UniqueConstraint(fields=('article', 'recipe', 'position'), name='kb_chunk_position_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='chunk',
-            constraint=models.CheckConstraint(condition=models.Q(('end__gt', models.F('start'))), name='kb_chunk_not_empty'),
-        ),
-        migrations.AddConstraint(
-            model_name='chunk',
-            constraint=supportbot.accounts.constraints.SameWorkspace('article', name='kb_chunk_same_workspace'),
-        ),
-        migrations.AddConstraint(
-            model_name='revision',
-            constraint=models.UniqueConstraint(fields=('article', 'number'), name='kb_revision_number_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='revision',
-            constraint=models.UniqueConstraint(fields=('id', 'article'), name='kb_revision_id_article'),
-        ),
-        migrations.AddConstraint(
-            model_name='revision',
-            constraint=models.CheckConstraint(condition=models.Q(('number__gte', 1)), name='kb_revision_counts_from_one'),
-        ),
-        migrations.AddConstraint(
-            model_name='revision',
-            constraint=supportbot.accounts.constraints.SameWorkspace('article', name='kb_revision_same_workspace'),
-        ),
-        migrations.AddIndex(
-            model_name='article',
-            index=models.Index(fields=['workspace', 'state', 'audience'], name='kb_article_readable'),
-        ),
-        migrations.AddConstraint(
-            model_name='article',
-            constraint=models.UniqueConstraint(fields=('workspace', 'external_id'), name='kb_article_external_id_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='article',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['draft', 'live', 'archived'])), name='kb_article_state_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='article',
-            constraint=models.CheckConstraint(condition=models.Q(('audience__in', ['public', 'signed_in', 'internal'])), name='kb_article_audience_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='article',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'live'), _negated=True), ('live_revision__isnull', False), _connector='OR'), name='kb_article_live_has_revision'),
-        ),
-        migrations.AddConstraint(
-            model_name='article',
-            constraint=supportbot.accounts.constraints.SameWorkspace('collection', name='kb_article_same_workspace'),
         ),
     ]

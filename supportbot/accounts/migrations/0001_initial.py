@@ -73,6 +73,11 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
                 ('workspace', models.ForeignKey(default=supportbot.accounts.scope.current_workspace_id, editable=False, on_delete=django.db.models.deletion.CASCADE, to='accounts.workspace')),
             ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('id', 'workspace'), name='channel_in_workspace'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='ApiKey',
@@ -137,9 +142,5 @@ class Migration(migrations.Migration):
             options={
                 'constraints': [models.UniqueConstraint(fields=('id', 'workspace'), name='customer_in_workspace'), models.UniqueConstraint(fields=('workspace', 'external_id'), name='customer_external_id_once')],
             },
-        ),
-        migrations.AddConstraint(
-            model_name='channel',
-            constraint=models.UniqueConstraint(fields=('id', 'workspace'), name='channel_in_workspace'),
         ),
     ]

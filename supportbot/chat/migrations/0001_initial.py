@@ -37,6 +37,17 @@ class Migration(migrations.Migration):
                 ('customer', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='conversations', to='accounts.customer')),
                 ('workspace', models.ForeignKey(default=supportbot.accounts.scope.current_workspace_id, editable=False, on_delete=django.db.models.deletion.CASCADE, to='accounts.workspace')),
             ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('id', 'workspace'), name='conversation_in_workspace'),
+                    supportbot.accounts.constraints.SameWorkspace('customer', name='conversation_customer_workspace'),
+                    supportbot.accounts.constraints.SameWorkspace('channel', name='conversation_channel_workspace'),
+                    models.CheckConstraint(condition=models.Q(('mode__in', ['assistant', 'waiting', 'person'])), name='conversation_mode'),
+                ],
+                'indexes': [
+                    models.Index(fields=['workspace', '-last_event_at'], name='conversation_newest'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='ConversationEvent',
@@ -53,6 +64,12 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['seq'],
+                'constraints': [
+                    models.UniqueConstraint(fields=('conversation', 'seq'), name='event_seq_once'),
+                    models.CheckConstraint(condition=models.Q(('seq__gt', 0)), name='event_seq_counts_from_one'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('audience', 'staff'), ('prev_seq', None)), models.Q(('audience', 'everyone'), ('prev_seq__isnull', False)), _connector='OR'), name='event_prev_seq_is_public'),
+                    supportbot.accounts.constraints.SameWorkspace('conversation', name='event_workspace'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -74,6 +91,13 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['seq'],
+                'constraints': [
+                    models.UniqueConstraint(fields=('id', 'workspace'), name='message_in_workspace'),
+                    models.UniqueConstraint(fields=('conversation', 'source', 'client_id'), name='message_client_id_once'),
+                    models.UniqueConstraint(fields=('conversation', 'seq'), name='message_seq_once'),
+                    models.CheckConstraint(condition=models.Q(('source__in', ['customer', 'assistant', 'agent', 'system'])), name='message_source_known'),
+                    supportbot.accounts.constraints.SameWorkspace('conversation', name='message_workspace'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -94,6 +118,10 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['position'],
+                'constraints': [
+                    models.UniqueConstraint(fields=('message', 'position'), name='citation_position_once'),
+                    supportbot.accounts.constraints.SameWorkspace('message', name='citation_workspace'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -117,97 +145,18 @@ class Migration(migrations.Migration):
                 ('conversation', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='turns', to='chat.conversation')),
                 ('workspace', models.ForeignKey(default=supportbot.accounts.scope.current_workspace_id, editable=False, on_delete=django.db.models.deletion.CASCADE, to='accounts.workspace')),
             ],
-        ),
-        migrations.AddIndex(
-            model_name='conversation',
-            index=models.Index(fields=['workspace', '-last_event_at'], name='conversation_newest'),
-        ),
-        migrations.AddConstraint(
-            model_name='conversation',
-            constraint=models.UniqueConstraint(fields=('id', 'workspace'), name='conversation_in_workspace'),
-        ),
-        migrations.AddConstraint(
-            model_name='conversation',
-            constraint=supportbot.accounts.constraints.SameWorkspace('customer', name='conversation_customer_workspace'),
-        ),
-        migrations.AddConstraint(
-            model_name='conversation',
-            constraint=supportbot.accounts.constraints.SameWorkspace('channel', name='conversation_channel_workspace'),
-        ),
-        migrations.AddConstraint(
-            model_name='conversation',
-            constraint=models.CheckConstraint(condition=models.Q(('mode__in', ['assistant', 'waiting', 'person'])), name='conversation_mode'),
-        ),
-        migrations.AddConstraint(
-            model_name='conversationevent',
-            constraint=models.UniqueConstraint(fields=('conversation', 'seq'), name='event_seq_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='conversationevent',
-            constraint=models.CheckConstraint(condition=models.Q(('seq__gt', 0)), name='event_seq_counts_from_one'),
-        ),
-        migrations.AddConstraint(
-            model_name='conversationevent',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('audience', 'staff'), ('prev_seq', None)), models.Q(('audience', 'everyone'), ('prev_seq__isnull', False)), _connector='OR'), name='event_prev_seq_is_public'),
-        ),
-        migrations.AddConstraint(
-            model_name='conversationevent',
-            constraint=supportbot.accounts.constraints.SameWorkspace('conversation', name='event_workspace'),
-        ),
-        migrations.AddConstraint(
-            model_name='message',
-            constraint=models.UniqueConstraint(fields=('id', 'workspace'), name='message_in_workspace'),
-        ),
-        migrations.AddConstraint(
-            model_name='message',
-            constraint=models.UniqueConstraint(fields=('conversation', 'source', 'client_id'), name='message_client_id_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='message',
-            constraint=models.UniqueConstraint(fields=('conversation', 'seq'), name='message_seq_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='message',
-            constraint=models.CheckConstraint(condition=models.Q(('source__in', ['customer', 'assistant', 'agent', 'system'])), name='message_source_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='message',
-            constraint=supportbot.accounts.constraints.SameWorkspace('conversation', name='message_workspace'),
-        ),
-        migrations.AddConstraint(
-            model_name='citation',
-            constraint=models.UniqueConstraint(fields=('message', 'position'), name='citation_position_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='citation',
-            constraint=supportbot.accounts.constraints.SameWorkspace('message', name='citation_workspace'),
-        ),
-        migrations.AddIndex(
-            model_name='turn',
-            index=models.Index(condition=models.Q(('state', 'pending')), fields=['created_at'], name='turn_waiting'),
-        ),
-        migrations.AddIndex(
-            model_name='turn',
-            index=models.Index(condition=models.Q(('state', 'running')), fields=['lease_until'], name='turn_lease'),
-        ),
-        migrations.AddConstraint(
-            model_name='turn',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'pending')), fields=('conversation',), name='turn_one_pending_per_conversation'),
-        ),
-        migrations.AddConstraint(
-            model_name='turn',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'running')), fields=('conversation',), name='turn_one_running_per_conversation'),
-        ),
-        migrations.AddConstraint(
-            model_name='turn',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['pending', 'running', 'done', 'failed', 'stopped', 'superseded'])), name='turn_state_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='turn',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'running'), _negated=True), ('lease_until__isnull', False), _connector='OR'), name='turn_running_has_lease'),
-        ),
-        migrations.AddConstraint(
-            model_name='turn',
-            constraint=supportbot.accounts.constraints.SameWorkspace('conversation', name='turn_workspace'),
+            options={
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('state', 'pending')), fields=('conversation',), name='turn_one_pending_per_conversation'),
+                    models.UniqueConstraint(condition=models.Q(('state', 'running')), fields=('conversation',), name='turn_one_running_per_conversation'),
+                    models.CheckConstraint(condition=models.Q(('state__in', ['pending', 'running', 'done', 'failed', 'stopped', 'superseded'])), name='turn_state_known'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('state', 'running'), _negated=True), ('lease_until__isnull', False), _connector='OR'), name='turn_running_has_lease'),
+                    supportbot.accounts.constraints.SameWorkspace('conversation', name='turn_workspace'),
+                ],
+                'indexes': [
+                    models.Index(condition=models.Q(('state', 'pending')), fields=['created_at'], name='turn_waiting'),
+                    models.Index(condition=models.Q(('state', 'running')), fields=['lease_until'], name='turn_lease'),
+                ],
+            },
         ),
     ]

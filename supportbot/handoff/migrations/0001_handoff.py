@@ -42,6 +42,22 @@ class Migration(migrations.Migration):
                 ('conversation', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='tickets', to='chat.conversation')),
                 ('workspace', models.ForeignKey(default=supportbot.accounts.scope.current_workspace_id, editable=False, on_delete=django.db.models.deletion.CASCADE, to='accounts.workspace')),
             ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('id', 'workspace'), name='ticket_in_workspace'),
+                    models.UniqueConstraint(condition=models.Q(('state__in', ['waiting', 'claimed', 'snoozed'])), fields=('conversation',), name='ticket_one_open_per_conversation'),
+                    models.CheckConstraint(condition=models.Q(('state__in', ['waiting', 'claimed', 'snoozed', 'resolved', 'returned', 'expired'])), name='ticket_state_known'),
+                    models.CheckConstraint(condition=models.Q(('reason__in', ['customer_asked', 'no_answer', 'action', 'guardrail', 'model_down', 'other'])), name='ticket_reason_known'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('state', 'waiting'), _negated=True), ('assignee', None), _connector='OR'), name='ticket_waiting_is_nobodys'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('state', 'snoozed'), _negated=True), ('snoozed_until__isnull', False), _connector='OR'), name='ticket_snoozed_until_when'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('ended_at', None), ('state__in', ['waiting', 'claimed', 'snoozed'])), models.Q(('ended_at__isnull', False), ('state__in', ['resolved', 'returned', 'expired'])), _connector='OR'), name='ticket_ended_when'),
+                    supportbot.accounts.constraints.SameWorkspace('conversation', name='ticket_workspace'),
+                ],
+                'indexes': [
+                    models.Index(fields=['workspace', 'state', '-id'], name='ticket_by_state'),
+                    models.Index(condition=models.Q(('state__in', ['waiting', 'snoozed'])), fields=['state', 'waiting_since'], name='ticket_to_sweep'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='OutgoingMail',
@@ -55,6 +71,14 @@ class Migration(migrations.Migration):
                 ('workspace', models.ForeignKey(default=supportbot.accounts.scope.current_workspace_id, editable=False, on_delete=django.db.models.deletion.CASCADE, to='accounts.workspace')),
                 ('ticket', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='mails', to='handoff.ticket')),
             ],
+            options={
+                'constraints': [
+                    supportbot.accounts.constraints.SameWorkspace('ticket', name='mail_workspace'),
+                ],
+                'indexes': [
+                    models.Index(condition=models.Q(('sent_at', None)), fields=['due_at'], name='mail_due'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Presence',
@@ -67,53 +91,5 @@ class Migration(migrations.Migration):
             options={
                 'constraints': [models.UniqueConstraint(fields=('workspace', 'user'), name='presence_once')],
             },
-        ),
-        migrations.AddIndex(
-            model_name='ticket',
-            index=models.Index(fields=['workspace', 'state', '-id'], name='ticket_by_state'),
-        ),
-        migrations.AddIndex(
-            model_name='ticket',
-            index=models.Index(condition=models.Q(('state__in', ['waiting', 'snoozed'])), fields=['state', 'waiting_since'], name='ticket_to_sweep'),
-        ),
-        migrations.AddConstraint(
-            model_name='ticket',
-            constraint=models.UniqueConstraint(fields=('id', 'workspace'), name='ticket_in_workspace'),
-        ),
-        migrations.AddConstraint(
-            model_name='ticket',
-            constraint=models.UniqueConstraint(condition=models.Q(('state__in', ['waiting', 'claimed', 'snoozed'])), fields=('conversation',), name='ticket_one_open_per_conversation'),
-        ),
-        migrations.AddConstraint(
-            model_name='ticket',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['waiting', 'claimed', 'snoozed', 'resolved', 'returned', 'expired'])), name='ticket_state_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='ticket',
-            constraint=models.CheckConstraint(condition=models.Q(('reason__in', ['customer_asked', 'no_answer', 'action', 'guardrail', 'model_down', 'other'])), name='ticket_reason_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='ticket',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'waiting'), _negated=True), ('assignee', None), _connector='OR'), name='ticket_waiting_is_nobodys'),
-        ),
-        migrations.AddConstraint(
-            model_name='ticket',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'snoozed'), _negated=True), ('snoozed_until__isnull', False), _connector='OR'), name='ticket_snoozed_until_when'),
-        ),
-        migrations.AddConstraint(
-            model_name='ticket',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('ended_at', None), ('state__in', ['waiting', 'claimed', 'snoozed'])), models.Q(('ended_at__isnull', False), ('state__in', ['resolved', 'returned', 'expired'])), _connector='OR'), name='ticket_ended_when'),
-        ),
-        migrations.AddConstraint(
-            model_name='ticket',
-            constraint=supportbot.accounts.constraints.SameWorkspace('conversation', name='ticket_workspace'),
-        ),
-        migrations.AddIndex(
-            model_name='outgoingmail',
-            index=models.Index(condition=models.Q(('sent_at', None)), fields=['due_at'], name='mail_due'),
-        ),
-        migrations.AddConstraint(
-            model_name='outgoingmail',
-            constraint=supportbot.accounts.constraints.SameWorkspace('ticket', name='mail_workspace'),
         ),
     ]

@@ -40,6 +40,15 @@ class Migration(migrations.Migration):
                 ('started_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('workspace', models.ForeignKey(default=supportbot.accounts.scope.current_workspace_id, editable=False, on_delete=django.db.models.deletion.CASCADE, to='accounts.workspace')),
             ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('id', 'workspace'), name='llm_call_in_workspace'),
+                ],
+                'indexes': [
+                    models.Index(fields=['workspace', 'started_at'], name='llm_call_by_day'),
+                    models.Index(fields=['conversation_id'], name='llm_call_by_conversation'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='LLMBody',
@@ -51,6 +60,11 @@ class Migration(migrations.Migration):
                 ('workspace', models.ForeignKey(default=supportbot.accounts.scope.current_workspace_id, editable=False, on_delete=django.db.models.deletion.CASCADE, to='accounts.workspace')),
                 ('call', models.OneToOneField(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='body', to='llm.llmcall')),
             ],
+            options={
+                'constraints': [
+                    supportbot.accounts.constraints.SameWorkspace('call', name='llm_body_workspace'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Budget',
@@ -66,21 +80,5 @@ class Migration(migrations.Migration):
             options={
                 'constraints': [models.UniqueConstraint(fields=('workspace', 'day'), name='llm_budget_once_a_day'), models.CheckConstraint(condition=models.Q(('reserved__gte', 0), ('spent__gte', 0)), name='llm_budget_not_negative')],
             },
-        ),
-        migrations.AddIndex(
-            model_name='llmcall',
-            index=models.Index(fields=['workspace', 'started_at'], name='llm_call_by_day'),
-        ),
-        migrations.AddIndex(
-            model_name='llmcall',
-            index=models.Index(fields=['conversation_id'], name='llm_call_by_conversation'),
-        ),
-        migrations.AddConstraint(
-            model_name='llmcall',
-            constraint=models.UniqueConstraint(fields=('id', 'workspace'), name='llm_call_in_workspace'),
-        ),
-        migrations.AddConstraint(
-            model_name='llmbody',
-            constraint=supportbot.accounts.constraints.SameWorkspace('call', name='llm_body_workspace'),
         ),
     ]
