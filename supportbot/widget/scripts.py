@@ -19,7 +19,7 @@ from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
 from supportbot.widget.joined import joined, tight, without_comments
-from supportbot.widget.shorter import shorter
+from supportbot.widget.shorter import flags_of, shorter
 
 FOLDER: Final = Path(__file__).with_name("static") / "widget"
 # What the loader's source says in place of the address that it gets here.
@@ -50,10 +50,11 @@ class Edition:
 @cache
 def edition() -> Edition:
     """Return the scripts, read and packed once."""
-    panel = shorter(joined(FOLDER / "panel.js")).encode()
-    name = hashlib.sha256(panel).hexdigest()[:16]
     source = _STYLES_IN_SOURCE.sub(lambda found: tight(found[0]), (FOLDER / "v1.js").read_text(encoding="utf-8"))
-    loader = shorter(without_comments(source))
+    shared = flags_of(source)
+    panel = shorter(joined(FOLDER / "panel.js"), shared=shared).encode()
+    name = hashlib.sha256(panel).hexdigest()[:16]
+    loader = shorter(without_comments(source), shared=shared)
     return Edition(name, _script(loader.replace(_EDITION_IN_SOURCE, f'"{name}/"').encode()), _script(panel))
 
 

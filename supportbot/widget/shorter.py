@@ -3,9 +3,10 @@
 A script is taken in regions: the statements of its top level, the members of the classes there. A name that every
 region using it declares itself is local there, and gets a short name in each. Any other name is replaced alike
 everywhere. No two names become one, so in whatever scope a name was found, it still is. Names that the script does not
-declare are the browser's and stay, as do properties and keys. The sources keep to what this reads: no labels, no
-templates inside templates, no defaults that name anything of the browser's, no empty statements, and a semicolon after
-every statement that is not a block.
+declare are the browser's and stay. So do properties and keys, but for flags (`isOver`, `hasCard`): by our style those
+are ours, where the browser has none of the same form. The sources keep to what this reads: no labels, no templates
+inside templates, no defaults that name anything of the browser's, no empty statements, and a semicolon after every
+statement that is not a block.
 """
 
 import re
@@ -38,6 +39,8 @@ _BEFORE_OBJECTS: Final = frozenset(["=", "(", ",", "[", ":", "?", "return", "...
 _GO_ON: Final = frozenset(["", "{", "}", "(", "[", ",", ";", ":", "?", "&", "|", "=", "=>"])
 # Shorter words for the same. To who never assigns, which the sources themselves are held to, `let` is `const`.
 _SAME: Final = {"const": "let", "true": "!0", "false": "!1"}
+_FLAG: Final = re.compile(r"(?:is|has)[A-Z]\w*")
+_BROWSERS_FLAGS: Final = frozenset(["hasAttribute", "isComposing", "isConnected"])
 _BEFORE_MEMBERS: Final = frozenset(["{", "}", ";", "get", "set", "static", "async"])
 
 
@@ -57,10 +60,16 @@ class _Token:
     region: int = 0
     is_top: bool = False
     name: str = ""
+    key: str = ""
 
 
-def shorter(script: str) -> str:
-    """Return the script without needless blanks, its variables under short names."""
+def flags_of(script: str) -> frozenset[str]:
+    """Return the names that look like a flag of ours: what two scripts both have, neither may rename."""
+    return frozenset(_FLAG.findall(script))
+
+
+def shorter(script: str, *, shared: frozenset[str] = frozenset()) -> str:
+    """Return the script without needless blanks, its variables and flags under short names, `shared` flags excepted."""
     tokens = list(_tokens(script))
     significant = [token for token in tokens if token.kind != "blank"]
     _tell_words_apart(significant)
@@ -68,6 +77,7 @@ def shorter(script: str) -> str:
     variables = [token for token in significant if token.is_variable]
     _rename(variables, kept={token.text for token in significant if token.kind == "word"} - _renamable(significant))
     _rename_members([token for token in significant if token.text[0] == "#" and token.kind == "word"])
+    _rename_flags([token for token in significant if token.kind == "word"], shared | _BROWSERS_FLAGS)
     return "".join(_written(tokens))
 
 
@@ -77,6 +87,18 @@ def _rename_members(private: Sequence[_Token]) -> None:
     names = {name: f"#{next(fresh)}" for name, _ in Counter(token.text for token in private).most_common()}
     for token in private:
         token.name = names[token.text]
+
+
+def _rename_flags(words: Sequence[_Token], kept: frozenset[str]) -> None:
+    """Give properties and keys that are flags of ours names that nothing in the script has."""
+    flags = [token for token in words if _FLAG.fullmatch(token.text) and token.text not in kept]
+    fresh = _names({token.text for token in words} | {token.name for token in words})
+    names = {name: next(fresh) for name, _ in Counter(token.text for token in flags).most_common()}
+    for token in flags:
+        if token.is_key_too:
+            token.key = names[token.text]
+        elif not token.is_variable:
+            token.name = names[token.text]
 
 
 def _renamable(tokens: Sequence[_Token]) -> set[str]:
@@ -200,8 +222,8 @@ def _written(tokens: Sequence[_Token]) -> Iterator[str]:
             yield _SAME[token.text]
         elif token.kind == "number":
             yield _NEEDLESS_IN_NUMBERS.sub("", token.text)
-        elif token.is_key_too and token.name != token.text:
-            yield f"{token.text}:{token.name}"
+        elif token.is_key_too and token.name != (token.key or token.text):
+            yield f"{token.key or token.text}:{token.name}"
         elif token.text != ";" or _next_sign(tokens, place) != "}":
             yield token.name or token.text
         before = token.text

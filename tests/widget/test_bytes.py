@@ -6,9 +6,9 @@ import re
 import pytest
 from django.test import Client
 
-from supportbot.widget.joined import joined
+from supportbot.widget.joined import joined, tight
 from supportbot.widget.scripts import FOLDER, edition
-from supportbot.widget.shorter import shorter
+from supportbot.widget.shorter import flags_of, shorter
 
 ON_LOAD_BYTES = 6_000
 IN_ALL_BYTES = 25_000
@@ -103,7 +103,7 @@ def test_joining_keeps_what_a_page_runs_and_nothing_else() -> None:
         ("const page = { long, other: long };", None),
         ("class Thing {\n#own = 1;\nlong() { return this.#own; }\n}", "class x{#e=1;long(){return this.#e}}"),
         ("const one = () => {\ngo();\n};\nconst two = 2;", "let x=()=>{go()};let j=2;"),
-        ("set({ isOpen: true });\nif (false) {\nstop();\n}\nrest();", "set({isOpen:!0});if(!1){stop()}rest();"),
+        ("set({ open: true });\nif (false) {\nstop();\n}\nrest();", "set({open:!0});if(!1){stop()}rest();"),
         ('const rule = /[/"]long/g.test("long");', 'let x=/[/"]long/g.test("long");'),
         ("const say = (long) => `${long.long} long ${say(long)}`;", "let j=(x)=>`${x.long} long ${j(x)}`;"),
         ("document.title = window.name;", "document.title=window.name;"),
@@ -114,6 +114,32 @@ def test_shorter_names_keep_properties_keys_texts_and_patterns(script: str, shor
         assert re.fullmatch(r"let x=\{long,other:long\};", shorter(script))
     else:
         assert shorter(script) == short
+
+
+@pytest.mark.parametrize(
+    ("script", "short"),
+    [
+        ("set({ isOver: true });\nitem.isOver.isOver();", "set({e:!0});item.e.e();"),
+        ("const { isOver, text } = item;\ngo(isOver, text);", "let{e:x,text:j}=item;go(x,j);"),
+        ("const isOver = 1;\nput({ isOver, isShared: isOver });", "let x=1;put({e:x,isShared:x});"),
+        ("class Thing {\nget isOver() { return this.hasCard; }\n}", "class x{get e(){return this.t}}"),
+        ("event.isComposing || node.hasAttribute(name);", "event.isComposing||node.hasAttribute(name);"),
+        ('say("isOver", `isOver ${item.isOver}`);', 'say("isOver",`isOver ${item.e}`);'),
+    ],
+)
+def test_flags_are_ours_and_get_short_names_too(script: str, short: str) -> None:
+    assert shorter(script, shared=frozenset(["isShared"])) == short
+
+
+def test_no_script_shares_a_flag_under_two_names() -> None:
+    loader, panel = (script.body.decode() for script in (edition().loader, edition().panel))
+    assert flags_of(panel) <= flags_of(loader) | {"isComposing"}
+    assert {"isOpen", "isQuiet"} <= flags_of(panel) & flags_of(loader)
+
+
+def test_a_style_sheet_keeps_what_it_says_in_fewer_letters() -> None:
+    styles = "p { min-inline-size: 0; inset-block-end: 2px; border-block-start: 0; margin-inline: 1px; }\n/* No. */"
+    assert tight(styles) == "p{min-width:0;bottom:2px;border-top:0;margin-inline:1px}"
 
 
 def test_a_name_is_shared_or_local_never_both() -> None:
