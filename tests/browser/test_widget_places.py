@@ -1,5 +1,7 @@
 """What stands where in the chat: cards in full view, a person's lines one below the other, each thing said once."""
 
+from datetime import UTC, datetime
+
 import pytest
 from playwright.sync_api import Browser, Locator, expect
 
@@ -75,6 +77,21 @@ def test_a_proposal_is_not_judged_by_thumbs(chat: Shop) -> None:
     expect(page.get_by_role("button", name="Good answer")).to_have_count(1)
 
 
+def test_a_step_of_an_older_card_leaves_a_new_answer_to_be_judged(chat: Shop) -> None:
+    page, platform = chat
+    request = platform.proposes()
+    answer = platform.starts(1)
+    platform.step("queued", request)
+    platform.step("succeeded", request, receipt={"reference": "RF-7"})
+    platform.ends(answer, "You have 60 days.")
+    expect(page.get_by_role("button", name="Good answer")).to_have_count(1)
+    refused = platform.starts(2)
+    platform.step("refused", message_id(501), title="Refund €9.00", reason={"code": "x", "text": "Too late."})
+    platform.ends(refused, "I am afraid that cannot be done.")
+    expect(page.get_by_role("dialog")).to_contain_text("I am afraid")
+    expect(page.get_by_role("button", name="Good answer")).to_have_count(1)
+
+
 def test_a_refusal_is_told_once(chat: Shop) -> None:
     page, platform = chat
     reason = {"code": "already_shipped", "text": "Order WF-20431 has left the warehouse."}
@@ -124,7 +141,28 @@ def test_who_ended_the_chat_is_told_truly(chat: Shop) -> None:
     expect(log).not_to_contain_text("Ines closed")
     text = log.inner_text()
     assert text.index(bye) < text.index("Did we solve it?")
+    heard = page.get_by_role("status").text_content() or ""
+    assert "joined" not in heard  # nobody comes while somebody goes
     check_for_everybody(page)
+
+
+def test_a_wait_that_its_customer_ended_as_solved_speaks_of_nobody(chat: Shop) -> None:
+    page, platform = chat
+    ticket = message_id(700)
+    platform.event("handoff.requested", {"ticket": ticket, "reason": "customer_asked", "place": 1})
+    platform.event("handoff.ended", {"ticket": ticket, "outcome": "resolved", "by": "customer"})
+    expect(page.get_by_role("dialog")).to_contain_text("Did we solve it?")
+    assert page.get_by_role("status").text_content() == ""
+
+
+def test_who_comes_in_the_moment_another_left_is_announced_by_name(chat: Shop) -> None:
+    page, platform = chat
+    ticket, moment = message_id(700), datetime.now(UTC)
+    platform.event("handoff.joined", {"ticket": ticket, "agent": "Ines Kowalski"}, at=moment)
+    platform.event("handoff.ended", {"ticket": ticket, "outcome": "returned"}, at=moment)
+    platform.event("handoff.joined", {"ticket": ticket, "agent": "Noor Aziz"}, at=moment)
+    expect(page.get_by_role("status")).to_contain_text("Noor joined")
+    expect(page.locator(".mark-line")).to_have_count(3)
 
 
 def test_what_is_too_long_is_kept_and_told(chat: Shop) -> None:
@@ -138,9 +176,13 @@ def test_what_is_too_long_is_kept_and_told(chat: Shop) -> None:
     too_long = "SupportBot.send('y'.repeat(4001)).then(() => '', (error) => error.name)"
     assert page.evaluate(too_long) == "RangeError"
     assert platform.heard("message") == []
-    write(page, "x" * 4000)
+    write(page, "\N{SNOWBOARDER}" * 4001)
+    expect(field).to_have_accessible_description("Write at most 4000 characters at once.")
+    assert platform.heard("message") == []
+    write(page, "\N{SNOWBOARDER}" * 4000)  # counted as the server counts, not by the halves a script counts
     expect(page.locator(".w-log")).to_contain_text("Sent")
-    assert len(platform.heard("message")) == 1
+    assert page.evaluate("SupportBot.send('\N{SNOWBOARDER}'.repeat(4000)).then(() => 'sent', String)") == "sent"
+    assert [len(frame["text"]) for frame in platform.heard("message")] == [4000, 4000]
 
 
 def test_what_is_written_before_the_chat_is_greeted_is_sent_once_and_stands_above_its_answer(browser: Browser) -> None:

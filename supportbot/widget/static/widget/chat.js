@@ -74,7 +74,7 @@ export class Chat {
   /** Say something as the customer; resolves with the message's client id. */
   async send(text, { silent } = {}) {
     const said = String(text).trim();
-    if (!said || said.length > this.longest) throw new RangeError(`send takes 1 to ${this.longest} characters.`);
+    if (!said || this.isTooLong(said)) throw new RangeError(`send takes 1 to ${this.longest} characters.`);
     if (!silent) this.open({ isQuiet: true });
     if (this.log.isEnded) this.newConversation();
     this.page();
@@ -258,6 +258,11 @@ export class Chat {
   /** How many characters a message may have. */
   get longest() {
     return this.config.limits?.message_characters || 4000;
+  }
+
+  /** Characters are counted as the server counts them: by code point. */
+  isTooLong(text) {
+    return [...text].length > this.longest;
   }
 
   /** What stays of this customer when a conversation is left. */

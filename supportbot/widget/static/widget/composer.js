@@ -51,8 +51,7 @@ export class Composer {
   #send() {
     const text = this.input.value.trim();
     const { chat } = this;
-    const n = chat.longest;
-    if (text.length > n) this.refuse(chat.say("tooLong", { n }));
+    if (chat.isTooLong(text)) this.refuse(chat.say("tooLong", { n: chat.longest }));
     else if (text) {
       this.text = "";
       chat.send(text);

@@ -106,6 +106,6 @@ function news(chat, { event, payload }) {
     speech.say(spoken(item, chat));
   } else if (topic === "handoff") {
     element.emit(`handoff:${step}`, payload);
-    speech.status(step === "requested" ? say("finding") : markText(log.of("mark").at(-1), chat));
+    speech.status(step === "requested" ? say("finding") : log.mark ? markText(log.mark, chat) : "");
   }
 }

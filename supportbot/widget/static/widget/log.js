@@ -69,6 +69,7 @@ export class Log {
   /** @param {{seq: number, event: string, payload: object, created_at: string}} event */
   apply({ seq, event, payload, created_at: at }) {
     this.seq = seq;
+    this.mark = null;
     const [topic, step] = event.split(".");
     const entry = { seq, at, ...payload };
     if (topic === "message") this.#message(entry);
@@ -98,12 +99,13 @@ export class Log {
     if (this.writing === message) this.writing = null;
     this.put(message, { citations: [], ...entry, kind: "bot", isOver: true, isFailed: step === "failed" });
     // An answer that says why something is refused says all that the card would.
-    for (const { key, state, reason } of this.of("card")) if (state === "refused" && entry.text?.includes(reason.text)) this.put(key, { isSaid: true });
+    for (const { key, state, reason } of this.of("card")) if (state === "refused" && entry.text?.includes(reason?.text)) this.put(key, { isSaid: true });
   }
 
   #card({ title, reason, ...entry }, state) {
     const { times, title: first = title } = this.items.get(entry.request) || {};
-    this.more(this.writing, { hasCard: true });
+    // Only these come of an answer; the steps of an older card may come while another one is written.
+    if (/proposed|refused/.test(state)) this.more(this.writing, { hasCard: true });
     const isOver = !/proposed|awaiting|queued|unknown/.test(state);
     this.put(entry.request, { ...entry, reason, title: first, kind: "card", state, isOver, times: { ...times, [state]: entry.at }, deciding: "", problem: "" });
   }
@@ -118,10 +120,12 @@ export class Log {
     Object.assign(this, step === "joined" ? { mode: "person", agent } : NOBODY);
     this.more(ticket, { isOver: true });
     // The assistant is silent once a person is there: what it had not finished stays as it is.
-    if (step === "joined") this.more(this.writing, { citations: [], isOver: true, isCut: true });
-    if (step === "joined") this.writing = null;
+    if (step === "joined") {
+      this.more(this.writing, { citations: [], isOver: true, isCut: true });
+      this.writing = null;
+    }
     // Whoever ended the chat themselves is told so by the message that follows.
-    if (outcome !== "resolved" || !by) this.put(entry.at, { ...entry, kind: "mark", step: outcome || step, name });
+    if (outcome !== "resolved" || !by) this.mark = this.put(entry.seq, { ...entry, kind: "mark", step: outcome || step, name });
     if (outcome === "resolved") this.#rating(entry);
   }
 
