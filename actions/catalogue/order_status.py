@@ -22,6 +22,9 @@ _STATUS = {
 }
 
 
+_SETTLED = {"delivered", "cancelled", "returned"}
+
+
 class OrderStatus(ReadAction):
     name = "order_status"
     arguments = Shape(required={}, optional={"order_id": OrderId()})
@@ -77,7 +80,10 @@ class OrderStatus(ReadAction):
     def words(self, answer: Mapping[str, Any], locale: str) -> str:
         if not answer["orders"]:
             return label(locale, "There are no orders in your account.", "In Ihrem Konto gibt es keine Bestellungen.")
-        return "\n".join(_sentence(order, locale) for order in answer["orders"])
+        open_ones = [order for order in answer["orders"] if order["status"] not in _SETTLED]
+        told = open_ones or answer["orders"][:1]  # where nothing is open, the newest is what was meant
+        earlier = [order for order in answer["orders"] if order not in told]
+        return "\n".join([_sentence(order, locale) for order in told] + _in_short(earlier, locale))
 
 
 def _told(order: Order, locale: str) -> dict[str, Any]:
@@ -103,13 +109,23 @@ _DAYS = {
 }
 
 
+def _in_short(earlier: Sequence[Mapping[str, Any]], locale: str) -> list[str]:
+    if not earlier:
+        return []
+    ended = [(order, order.get("delivered_at") or order["placed_on"]) for order in earlier]
+    named = ", ".join(f"{order['id']} ({order['status_text']}, {_spoken_day(day, locale)})" for order, day in ended)
+    return [label(locale, f"Earlier orders: {named}.", f"Frühere Bestellungen: {named}.")]
+
+
 def _sentence(told: Mapping[str, Any], locale: str) -> str:
     days = [
         f"{label(locale, *words)} {_spoken_day(told[name], locale)}" for name, words in _DAYS.items() if name in told
     ]
     order = label(locale, f"Order {told['id']}", f"Bestellung {told['id']}")
-    total = label(locale, f"total {told['total']}", f"Summe {told['total']}")
-    return f"{order}: {', '.join([told['status_text'], *days, total])}."
+    total = [label(locale, f"total {told['total']}", f"Summe {told['total']}")]
+    if any(digit in told["refunded"] for digit in "123456789"):
+        total.append(label(locale, f"refunded {told['refunded']}", f"erstattet {told['refunded']}"))
+    return f"{order}: {', '.join([told['status_text'], *days, *total])}."
 
 
 def _spoken_day(iso: str, locale: str) -> str:

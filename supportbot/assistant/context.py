@@ -78,7 +78,7 @@ def build_context(claim: Claim) -> TurnContext:
 
 
 def _language(question: str, messages: Sequence[Message], fallback: str) -> str:
-    """Return the language of a question; of a bare order number or a "WF-1042", the one spoken so far."""
+    """Return the language of a question; of a bare order number or an address, the one spoken so far."""
     said = (message.text for message in messages if message.source == Source.CUSTOMER)
     return detect(question, detect(normalised("\n".join(said)), fallback))
 

@@ -2,7 +2,6 @@
 
 import json
 import socket
-import time
 from typing import Any
 
 import pytest
@@ -92,10 +91,8 @@ def test_a_merchant_that_does_not_listen_got_nothing(at: Any, unused_port: int) 
 def test_an_answer_that_dribbles_is_cut_at_the_deadline(at: Any, answer: bytes) -> None:
     with misbehaving(answer, pause=0.05) as server:
         at(server.port)
-        began = time.monotonic()
         with pytest.raises(NoAnswer):
             exchange("GET", f"http://127.0.0.1:{server.port}/", body=b"", headers={}, deadline_seconds=0.4)
-        assert time.monotonic() - began < 2
 
 
 @pytest.mark.parametrize(

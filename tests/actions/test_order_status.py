@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import pytest
 
@@ -25,3 +26,20 @@ def test_days_are_spoken(locale: str, expected_on: str, words: str) -> None:
     order = FakeShop().add_order("A-1", "cus_alice", status="shipped", delivered_days_ago=None)
     sent = replace(order, shipped_at=LEFT, expected_on=expected_on)
     assert ACTION.words(ACTION.answer([sent], locale), locale).replace("\xa0", " ") == words
+
+
+def test_what_is_still_open_is_told_and_what_has_ended_only_named() -> None:
+    shop = FakeShop()
+    ended = shop.add_order("A-1", "cus_alice", total="49.90", delivered_days_ago=2)
+    sent = shop.add_order("A-2", "cus_alice", status="shipped", delivered_days_ago=None)
+    told = ACTION.words(ACTION.answer([sent, ended], "en"), "en").splitlines()
+    assert told[0].startswith("Order A-2: on its way")
+    assert told[1].startswith("Earlier orders: A-1 (delivered, ")
+    assert ACTION.words(ACTION.answer([ended], "de"), "de").startswith("Bestellung A-1: zugestellt")
+
+
+def test_what_was_paid_back_is_told() -> None:
+    order = FakeShop().add_order("A-1", "cus_alice", total="49.90", delivered_days_ago=2)
+    paid_back = replace(order, refunded=Decimal("12.50"))
+    assert "refunded €12.50" in ACTION.words(ACTION.answer([paid_back], "en"), "en")
+    assert "refunded" not in ACTION.words(ACTION.answer([order], "en"), "en")

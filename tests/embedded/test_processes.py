@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -63,10 +62,8 @@ def test_a_deaf_child_is_ended_by_force(tmp_path: Path) -> None:
     with output.open("wb") as file:
         child = spawn(STUBBORN, output=file)
     assert wait_until(lambda: output.read_bytes() == b"deaf\n", seconds=30)
-    began = time.monotonic()
     stop(child, (signal.SIGTERM, 0.2))
     assert child.returncode == -signal.SIGKILL
-    assert time.monotonic() - began < 10
 
 
 def test_a_leftover_is_found_and_ended(tmp_path: Path) -> None:

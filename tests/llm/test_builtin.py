@@ -75,7 +75,7 @@ def ask(question: str, **changes: Any) -> Reply:
             "when do I get my refund",
             "We refund within 5 working days after the parcel has arrived, e.g. to your card. [1]",
         ),
-        ("what are the costs to Switzerland?", "To | Working days | Costs [2]\n"),
+        ("what are the costs to Switzerland?", "To: Working days · Costs [2]\n"),
         ("do you deliver on Saturday", "Parcels are delivered Monday to Saturday. [2]"),
         ("Wie lange dauert die Lieferung?", "Die Lieferung innerhalb Deutschlands dauert 2 bis 3 Werktage. [3]"),
         ("Was kostet der Versand?", "Ab 80 € ist der Versand kostenlos, sonst kostet er 4,90 €. [3]"),
@@ -98,7 +98,7 @@ def test_steps_are_given_whole_with_the_line_that_leads_to_them() -> None:
 
 def test_a_table_row_comes_with_the_names_of_its_columns() -> None:
     text = ask("what are the costs to Switzerland?").text
-    assert "Switzerland | 4 to 6 | €14.90 [2]" in text
+    assert "- Switzerland: 4 to 6 · €14.90 [2]" in text
 
 
 @pytest.mark.parametrize("question", ["How long can I return items?", "Wie lange dauert die Lieferung?", "swap boots"])

@@ -138,7 +138,25 @@ def test_a_sentence_that_announces_a_table_comes_with_it() -> None:
     source = Source(1, "Holidays", f"Here are the last days to order before Christmas.\n\n{table}", "en")
     assert answer("last day to order before christmas", source) == (
         "Here are the last days to order before Christmas. [1]\n"
-        "To | Order by [1]\nAustria | 14 December [1]\nGermany | 16 December [1]"
+        "To: Order by [1]\n- Austria: 14 December [1]\n- Germany: 16 December [1]"
     )
     plain = Source(1, "Holidays", f"The last days to order before Christmas come soon.\n\n{table}", "en")
     assert answer("last day to order before christmas", plain).count("[1]") == 1
+
+
+def test_two_pages_that_say_a_thing_in_the_same_words_say_it_once() -> None:
+    one = Source(1, "Costs", "Delivery to Switzerland takes 4 to 6 working days and always costs €14.90.", "en")
+    two = Source(2, "Abroad", "Delivery to Switzerland takes 4 to 6 working days and costs €14.90.", "en")
+    assert answer("What does delivery to Switzerland cost?", one, two).count("€14.90") == 1
+
+
+def test_a_figure_answers_who_asks_for_one() -> None:
+    page = "Our warranty holds for all we make.\n\n| Repair | Price |\n|---|---|\n| New soles for boots | €75 |\n"
+    source = Source(1, "Warranty", page, "en")
+    assert answer("What warranty do I have on boots?", source).startswith("Our warranty holds")
+    assert "New soles for boots: €75" in answer("How much are new soles for boots?", source)
+
+
+def test_how_long_something_takes_finds_no_taking_back() -> None:
+    page = "We refund within 5 days of the return. After 60 days we cannot take an item back for a refund."
+    assert answer("How long do refunds take?", Source(1, "Refunds", page, "en")).startswith("We refund within 5 days")

@@ -215,3 +215,12 @@ def test_fields_of_every_kind_are_asked_for_and_read() -> None:
         "skip_next_box",
         {"weeks": 2, "size": "large_box", "contract": "C1234", "note": "on holiday"},
     )
+
+
+def test_a_postal_code_is_no_order_number_and_an_address_no_language() -> None:
+    chat = Chat()
+    chat.hear("Change the address of my order")
+    words, calls = chat.hear("Hauptstr. 5, 80331 München")
+    assert words.startswith(say("which_of_these", "en")) and calls == []
+    _, ((_, arguments),) = chat.hear("WF-20444")
+    assert arguments["address"]["postal_code"] == "80331"

@@ -38,6 +38,8 @@ def test_a_wish_for_an_action(text: str, action: str, order: str) -> None:
         "Is it possible to change the address later?",
         "I'd like to know how refunds work",
         "refund policy",
+        "Can I still change where my parcel goes?",
+        "Kann ich die Lieferadresse noch ändern?",
         "Wie lange dauert eine Erstattung?",
         "Bekomme ich mein Geld zurück, wenn ich storniere?",
         "Bis wann kann ich stornieren?",

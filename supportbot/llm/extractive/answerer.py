@@ -89,11 +89,19 @@ def _laid_out(chosen: list[Unit]) -> Iterator[str]:
     """Sentences run on, lists and rows stand on lines of their own."""
     previous: Unit | None = None
     for unit in chosen:
-        cited = f"{unit.text} [{unit.source.number}]"
-        if unit.is_listed:
+        text = _cells(unit.text) if unit.kind in ("header", "row") else unit.text
+        cited = f"{text} [{unit.source.number}]"
+        if unit.is_listed or unit.kind == "row":
             yield f"\n{unit.mark or '-'} {cited}"
-        elif unit.kind in ("header", "row") or (previous is not None and previous.kind != "sentence"):
+        elif unit.kind == "header" or (previous is not None and previous.kind != "sentence"):
             yield f"\n{cited}"
         else:
             yield f" {cited}"
         previous = unit
+
+
+def _cells(row: str) -> str:
+    """Return a row as it is read aloud: "Switzerland: 4 to 6 · €14.90"."""
+    first, *others = (cell.strip() for cell in row.split(" | "))
+    told = " · ".join(cell for cell in others if cell)
+    return f"{first}: {told}" if first and told else first or told

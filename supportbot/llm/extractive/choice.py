@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from supportbot.llm.extractive.scoring import Scored
 from supportbot.llm.extractive.units import Unit
+from supportbot.llm.extractive.words import words
 
 SENTENCES_MOST = 3
 LIST_MOST = 8
@@ -14,6 +15,7 @@ LIST_CHARACTERS_MOST = 700
 FURTHER_SHARE = 0.95
 NEIGHBOUR_SHARE = 0.7
 NEIGHBOURS = (-1, 1, 2)
+SAME_SHARE = 0.8  # of the words of two sentences together
 _ANNOUNCES = re.compile(
     r"^(?:here (?:is|are)|these are|this table|the table|hier (?:ist|sind|finden|sehen)|das sind|die tabelle)\b"
     r"|\b(?:as follows|the following|below|folgende[nrs]?|wie folgt|unten)\b",
@@ -56,9 +58,16 @@ def _needed(unit: Unit, best: Unit) -> float:
 
 
 def _adds_something(unit: Unit, chosen: Sequence[Unit]) -> bool:
-    """A list's lead without its list says nothing, nor does one step; overlapping passages hold a sentence twice."""
+    """A list's lead without its list says nothing, nor does one step; two pages may say a thing in the same words."""
     is_answer = unit.kind not in ("header", "step") and not unit.text.endswith((":", "?"))
-    return is_answer and all(unit.text != other.text for other in chosen)
+    return is_answer and not any(_says_the_same(unit, other) for other in chosen)
+
+
+def _says_the_same(unit: Unit, other: Unit) -> bool:
+    if "row" in (unit.kind, other.kind):  # two rows may differ in one figure alone
+        return unit.text == other.text
+    own, its = set(words(unit.text)), set(words(other.text))
+    return len(own & its) >= SAME_SHARE * max(len(own | its), 1)
 
 
 def _headers_of(chosen: Sequence[Unit], units: Sequence[Unit]) -> list[Unit]:

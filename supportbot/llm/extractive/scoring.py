@@ -23,6 +23,7 @@ OTHER_LANGUAGE_SHARE = 0.6
 KIND_OF_ANSWER_BONUS = 0.12
 OPENING_BONUS = 0.05
 NO_ANSWER_SHARE = 0.4
+UNASKED_ROW_SHARE = 0.75  # a row is a figure: it answers who asks for one
 SHORT_WORDS, SHORT_SHARE = 4, 0.6
 LONG_WORDS, LONG_SHARE = 60, 0.8
 
@@ -42,6 +43,8 @@ _ABOUT_THE_PAGE = re.compile(
 _ASKS_TIME = re.compile(
     r"\b(?:how long|how (?:many|much) (?:days|time)|when|until|deadline|wie lange|wann|bis wann|frist|dauert)\b", re.I
 )
+# "How long does it take" asks for a time; its verb would find "we cannot take it back".
+_TAKES_LONG = re.compile(r"(\bhow long\b.*?)\btakes?\b", re.I)
 _ASKS_AMOUNT = re.compile(
     r"\b(?:how much|cost|costs|price|fee|fees|charge|wie ?viel|kostet|kosten|preis|gebühr|gebühren|teuer)\b", re.I
 )
@@ -61,7 +64,7 @@ def rank(question: str, units: Sequence[Unit], *, language: str, nearness: Mappi
 
     `nearness` holds the cosine of some units' texts to the question.
     """
-    asked = list(dict.fromkeys(terms(question)))
+    asked = list(dict.fromkeys(terms(_TAKES_LONG.sub(r"\1", question))))
     found = [terms(unit.text) for unit in units]
     weights, near = _weights(asked, found), _spread(nearness)
     own = [
@@ -92,6 +95,8 @@ def _scored(unit: Unit, own: float, weights: dict[str, float], question: str, la
     of_heading = _share(weights, terms(f"{unit.source.title} {unit.heading}"))
     match = own + HEADING_SHARE * of_heading + _bonus(unit, question)
     share = _form_share(unit)
+    if unit.kind == "row" and not (_ASKS_TIME.search(question) or _ASKS_AMOUNT.search(question)):
+        share *= UNASKED_ROW_SHARE
     if base_language(unit.source.locale) != language:
         share *= OTHER_LANGUAGE_SHARE
     return Scored(unit, (match + SOURCE_WEIGHT * unit.source.weight) * share, match * share)

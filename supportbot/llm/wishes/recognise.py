@@ -122,6 +122,8 @@ def _asks_to_read(clause: Clause, topic: Topic) -> bool:
     text = clause.text
     if _HOW_TO.search(text) or stance.holds_back(text) or _CONDITIONAL.search(text) or _is_elsewhere(text, topic):
         return False
+    if _MAY_CHANGE.search(text):
+        return False
     is_question = _is_asking(clause)
     looks = _LOOKS.search(text) is not None or stance.asks_to_be_told(text)
     wants = is_question or looks or _is_bare(text, topic)
@@ -130,6 +132,12 @@ def _asks_to_read(clause: Clause, topic: Topic) -> bool:
     return not is_question or _OWN.search(text) is not None or bool(order_numbers_in(text))
 
 
+# "Can I still change where my parcel goes?" asks for a rule.
+_MAY_CHANGE: Final = re.compile(
+    r"\b(?:can|could|may|am) (?:i|we) (?:\w+ ){0,2}?(?:change|alter|redirect|reroute|cancel|return|exchange|swap)"
+    r"|\b(?:kann|könnte|darf) (?:ich|man) .*\b(?:ändern|umleiten|stornieren|zurückgeben|umtauschen|abbestellen)\b",
+    re.IGNORECASE,
+)
 _LOOKS: Final = re.compile(
     r"\b(?:show|tell|check|find|look|see|zeig|sag|prüf|schau|sieh|nachseh|guck)\w*", re.IGNORECASE
 )

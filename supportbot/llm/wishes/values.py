@@ -85,7 +85,8 @@ def order_numbers_in(text: str, *, is_asked: bool = False) -> list[OrderNumber]:
     found = [number for match in _ORDER.finditer(text) if (number := _order_number(match)) is not None]
     if is_asked and not found:
         found = [
-            OrderNumber(match.group(), match.start(), match.end(), is_whole=False) for match in _BARE.finditer(text)
+            OrderNumber(match.group(), match.start(), match.end(), is_whole=False)
+            for match in _BARE.finditer(without_address(text))
         ]
     return found
 
