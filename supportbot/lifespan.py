@@ -12,7 +12,7 @@ from kb.errors import EmbeddingUnavailable
 from kb.ports import embedder
 from supportbot.assistant.runner import runner
 from supportbot.llm import gateway
-from supportbot.llm.routing import is_remote_configured
+from supportbot.llm.remote import is_remote_configured
 from supportbot.outbox.relay import relay
 
 logger = logging.getLogger(__name__)

@@ -1,4 +1,4 @@
-"""What the OpenAPI schema says of credentials and of closed bodies; loaded once the apps are ready."""
+"""What the OpenAPI schema says of credentials and of closed bodies; loaded with the addresses."""
 
 from inspect import getdoc
 from typing import Any

@@ -14,7 +14,7 @@ from typing import Final
 from kb.errors import EmbeddingUnavailable
 from kb.ports import embedder
 from supportbot.llm.extractive.meaning import worth_comparing
-from supportbot.llm.routing import is_remote_configured
+from supportbot.llm.remote import is_remote_configured
 from supportbot.llm.types import ModelRequest
 
 # Customers ask the same again: the sentences that answer are few, and one vector takes 1.5 kB.

@@ -4,14 +4,16 @@ Invariant: a page's whole work, its rendering included, happens inside `workspac
 to say whose rows it wants is refused instead of answered.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import update_wrapper
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from django.apps import AppConfig
 from django.contrib import admin
 from django.contrib.admin import AdminSite
+from django.core.checks import CheckMessage
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -46,9 +48,15 @@ class ConsoleSite(UnfoldAdminSite):
             self._pages.append(path(str(page.pattern), self.admin_view(page.callback), name=page.name))
 
     def get_urls(self) -> list[Any]:
+        admin.autodiscover()
         # The theme's own search is left out: it remembers its results per person, whatever their workspace.
         switcher = path("workspace/", self.admin_view(require_POST(switch)), name="switch")
         return [switcher, *self._pages, *AdminSite.get_urls(self)]
+
+    def check(self, app_configs: Sequence[AppConfig] | None) -> list[CheckMessage]:
+        admin.autodiscover()  # what is not registered yet is not checked
+        found: list[CheckMessage] = super().check(app_configs)
+        return found
 
     def get_sidebar_list(self, request: HttpRequest) -> list[dict[str, Any]]:
         return []  # ours is `navigation`

@@ -20,7 +20,7 @@ from supportbot.embedded.postgres import check_cluster
 from supportbot.embedded.runtime import load_runtime
 from supportbot.embedded.steps import refuse_newer_schema
 from supportbot.embedded.valkey import find_program
-from supportbot.llm.routing import is_remote_configured
+from supportbot.llm.remote import is_remote_configured
 
 # A fresh cluster with its first write-ahead log, static files and room for the demo's rows.
 NEEDED_MEGABYTES = 200

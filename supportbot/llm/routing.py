@@ -12,6 +12,7 @@ from django.conf import settings
 from supportbot.llm.errors import ModelUnavailable
 from supportbot.llm.ports import EmbeddingProvider, Provider
 from supportbot.llm.providers.builtin import BuiltinProvider
+from supportbot.llm.remote import is_remote_configured
 from supportbot.llm.types import Purpose
 
 if TYPE_CHECKING:
@@ -22,11 +23,6 @@ BUILTIN_PURPOSES = frozenset({"answer", "summarise", "rewrite"})
 
 # Tests put their own providers here (supportbot.llm.testing); it replaces every route.
 override: Sequence[Provider] | None = None
-
-
-def is_remote_configured() -> bool:
-    """Return whether the operator named a server: a key, an address or a model is enough to mean it."""
-    return bool(settings.OPENAI_API_KEY or settings.OPENAI_BASE_URL or settings.OPENAI_MODEL)
 
 
 class Routes:

@@ -1,0 +1,23 @@
+"""What a process loads before its first work: `make run` starts half a dozen, each command of an operator is one."""
+
+import subprocess
+import sys
+
+from django.conf import settings
+
+WITHOUT_PAGES = """
+import sys, django
+django.setup()
+from django.contrib import admin
+from supportbot.embedded.management.commands import up
+heavy = {"supportbot.console.admin", "supportbot.urls", "supportbot.llm.extractive.answerer", "rest_framework.test"}
+assert not heavy & sys.modules.keys(), heavy & sys.modules.keys()
+assert admin.site.check(None) == []
+assert len(admin.site._registry) > 5, "the checks looked at no list of the console"
+"""
+
+
+def test_a_command_loads_no_pages_and_a_check_looks_at_all_of_them() -> None:
+    command = [sys.executable, "-c", WITHOUT_PAGES]
+    answer = subprocess.run(command, cwd=settings.BASE_DIR, capture_output=True, text=True, timeout=60, check=False)
+    assert answer.returncode == 0, answer.stderr
