@@ -52,6 +52,9 @@ class OrderStatus(ReadAction):
             "I am waiting for my parcel",
             "Has my order been shipped?",
             "Has my parcel arrived?",
+            "Did my refund go through?",
+            "Has my refund been paid yet?",
+            "Where is my refund?",
         ),
         "de": (
             "Wo ist meine Bestellung?",
@@ -71,6 +74,8 @@ class OrderStatus(ReadAction):
             "Wann kommt meine Bestellung?",
             "Ist mein Paket angekommen?",
             "Wurde meine Bestellung verschickt?",
+            "Wurde meine Erstattung schon bezahlt?",
+            "Wo bleibt meine Erstattung?",
         ),
     }
 
@@ -112,9 +117,13 @@ _DAYS = {
 def _in_short(earlier: Sequence[Mapping[str, Any]], locale: str) -> list[str]:
     if not earlier:
         return []
-    ended = [(order, order.get("delivered_at") or order["placed_on"]) for order in earlier]
-    named = ", ".join(f"{order['id']} ({order['status_text']}, {_spoken_day(day, locale)})" for order, day in ended)
+    named = ", ".join(f"{order['id']} ({', '.join(_ended(order, locale))})" for order in earlier)
     return [label(locale, f"Earlier orders: {named}.", f"Frühere Bestellungen: {named}.")]
+
+
+def _ended(order: Mapping[str, Any], locale: str) -> list[str]:
+    day = order.get("delivered_at") or order["placed_on"]
+    return [order["status_text"], _spoken_day(day, locale), *_refunded(order, locale)]
 
 
 def _sentence(told: Mapping[str, Any], locale: str) -> str:
@@ -122,10 +131,15 @@ def _sentence(told: Mapping[str, Any], locale: str) -> str:
         f"{label(locale, *words)} {_spoken_day(told[name], locale)}" for name, words in _DAYS.items() if name in told
     ]
     order = label(locale, f"Order {told['id']}", f"Bestellung {told['id']}")
-    total = [label(locale, f"total {told['total']}", f"Summe {told['total']}")]
-    if any(digit in told["refunded"] for digit in "123456789"):
-        total.append(label(locale, f"refunded {told['refunded']}", f"erstattet {told['refunded']}"))
-    return f"{order}: {', '.join([told['status_text'], *days, *total])}."
+    total = label(locale, f"total {told['total']}", f"Summe {told['total']}")
+    return f"{order}: {', '.join([told['status_text'], *days, total, *_refunded(told, locale)])}."
+
+
+def _refunded(told: Mapping[str, Any], locale: str) -> list[str]:
+    """Return what was paid back, in words; nothing where nothing was."""
+    if not any(digit in told["refunded"] for digit in "123456789"):
+        return []
+    return [label(locale, f"refunded {told['refunded']}", f"erstattet {told['refunded']}")]
 
 
 def _spoken_day(iso: str, locale: str) -> str:

@@ -81,6 +81,10 @@ _OF_ITSELF: Final = rf"""
   | i\ answer\ (?:by\ quoting|from)\ our\ help\ pages(?:\ word\ for\ word)?
       | ready\ to\ look\ things\ up\ in\ our\ help\ pages
   | this\ ai\ assistant\ is\ here\ whenever\ you\ need\ it
+  | i\ answer\ questions\ from\ our\ help\ pages\ and\ show\ the\ page\ each\ answer\ is\ from
+  | when\ you\ are\ signed\ in
+  | i\ can\ also\ look\ up\ your\ orders\ and\ prepare\ what\ you\ want\ done\ with\ them
+  | nothing\ happens\ until\ you\ confirm(?:\ it)?
   | (?:so\ |and\ |but\ )?i\ (?:would|'d)\ rather\ not\ guess | (?:so\ |and\ |but\ )?i\ (?:do\ not
       |don't)\ want\ to\ guess
   | (?:so\ |and\ |but\ |therefore\ )?(?:(?:i|we)\ (?:can(?:not|'t|\ not)|could\ not|couldn't|am\ (?:not\ able
@@ -153,6 +157,9 @@ _GERMAN: Final = rf"""
       |dem)\ (?:ki-?assistent(?:en)?|ki
       |assistent(?:en)?|bot|chatbot
       |virtuelle[rn]?\ assistent(?:en)?)(?:\ und\ schlage\ gern\ etwas\ in\ unseren\ hilfeseiten\ nach)?
+  | ich\ beantworte\ fragen\ aus\ unseren\ hilfeseiten\ und\ zeige | woher\ die\ antwort\ stammt
+  | wenn\ sie\ angemeldet\ sind | sehe\ ich\ auch\ ihre\ bestellungen\ nach\ und\ bereite\ vor
+  | was\ damit\ geschehen\ soll | nichts\ geschieht | bevor\ sie\ es\ bestätigen
   | der\ aus\ unseren\ hilfeseiten\ antwortet | ich\ antworte | indem\ ich\ unsere\ hilfeseiten\ wörtlich\ zitiere
   | dieser\ ki-?assistent\ ist\ da | wenn\ sie\ ihn\ brauchen
   | (?:deshalb\ )?(?:möchte\ ich|ich\ möchte)\ nicht\ raten

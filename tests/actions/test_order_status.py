@@ -30,11 +30,12 @@ def test_days_are_spoken(locale: str, expected_on: str, words: str) -> None:
 
 def test_what_is_still_open_is_told_and_what_has_ended_only_named() -> None:
     shop = FakeShop()
-    ended = shop.add_order("A-1", "cus_alice", total="49.90", delivered_days_ago=2)
+    order = shop.add_order("A-1", "cus_alice", total="49.90", delivered_days_ago=2)
+    ended = replace(order, refunded=Decimal("12.50"))
     sent = shop.add_order("A-2", "cus_alice", status="shipped", delivered_days_ago=None)
     told = ACTION.words(ACTION.answer([sent, ended], "en"), "en").splitlines()
     assert told[0].startswith("Order A-2: on its way")
-    assert told[1].startswith("Earlier orders: A-1 (delivered, ")
+    assert told[1].startswith("Earlier orders: A-1 (delivered, ") and told[1].endswith(", refunded €12.50).")
     assert ACTION.words(ACTION.answer([ended], "de"), "de").startswith("Bestellung A-1: zugestellt")
 
 

@@ -80,7 +80,7 @@ def ask(question: str, **changes: Any) -> Reply:
         ("Wie lange dauert die Lieferung?", "Die Lieferung innerhalb Deutschlands dauert 2 bis 3 Werktage. [3]"),
         ("Was kostet der Versand?", "Ab 80 € ist der Versand kostenlos, sonst kostet er 4,90 €. [3]"),
         ("Wird am 24. Dezember geliefert?", "Am 24. Dezember liefern wir nicht. [3]"),
-        ("Was kostet Express?", "- Express kostet 12,90 € und kommt am nächsten Werktag, z. B. am Dienstag. [3]"),
+        ("Was kostet Express?", "Express kostet 12,90 € und kommt am nächsten Werktag, z. B. am Dienstag. [3]"),
     ],
 )
 def test_the_sentence_that_answers_is_quoted_first(question: str, begins: str) -> None:

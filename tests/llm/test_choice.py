@@ -160,3 +160,13 @@ def test_a_figure_answers_who_asks_for_one() -> None:
 def test_how_long_something_takes_finds_no_taking_back() -> None:
     page = "We refund within 5 days of the return. After 60 days we cannot take an item back for a refund."
     assert answer("How long do refunds take?", Source(1, "Refunds", page, "en")).startswith("We refund within 5 days")
+
+
+def test_a_sentence_about_the_page_is_never_the_answer_where_there_is_another() -> None:
+    page = "This page says what shipping costs. Within Germany you pay €4.90."
+    assert answer("how much is shipping", Source(1, "Costs", page, "en")).startswith("Within Germany")
+
+
+def test_an_item_that_answers_alone_is_a_sentence() -> None:
+    page = "Returns are free.\n\n- Trying boots on indoors is fine; marks from outdoor use on the boots are not fine.\n"
+    assert answer("May I try boots on indoors?", Source(1, "Returns", page, "en")).startswith("Trying boots on")

@@ -98,6 +98,8 @@ def test_more_than_a_yes(text: str) -> None:
         ("are you a real person?", "who"),
         ("Tschüss", "goodbye"),
         ("Wie geht es dir?", "how_are_you"),
+        ("What can you do?", "can_do"),
+        ("Wobei kannst du mir helfen?", "can_do"),
         ("Hello, where is my parcel?", None),
         ("Danke, aber wo ist mein Paket?", None),
         ("", None),

@@ -95,7 +95,15 @@ def test_a_report_a_thought_and_other_business_are_none(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["where is my parcel", "Has my tent been sent yet?", "order status", "Wo bleibt mein Paket?", "Sendung verfolgen"],
+    [
+        "where is my parcel",
+        "Did my refund go through?",
+        "Wo bleibt meine Erstattung?",
+        "Has my tent been sent yet?",
+        "order status",
+        "Wo bleibt mein Paket?",
+        "Sendung verfolgen",
+    ],
 )
 def test_a_look_up_is_made_at_once(text: str) -> None:
     chat = Chat()

@@ -5,6 +5,7 @@ quotation (`wishes`): it is called for as a model would call for it.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -88,10 +89,13 @@ def _quotation(request: ModelRequest, language: str) -> str:
 def _laid_out(chosen: list[Unit]) -> Iterator[str]:
     """Sentences run on, lists and rows stand on lines of their own."""
     previous: Unit | None = None
+    listed = Counter((unit.source.number, unit.block) for unit in chosen if unit.is_listed)
     for unit in chosen:
         text = _cells(unit.text) if unit.kind in ("header", "row") else unit.text
         cited = f"{text} [{unit.source.number}]"
-        if unit.is_listed or unit.kind == "row":
+        is_led = previous is not None and previous.text.endswith(":")
+        is_alone = unit.kind == "item" and not is_led and listed[unit.source.number, unit.block] == 1
+        if (unit.is_listed and not is_alone) or unit.kind == "row":
             yield f"\n{unit.mark or '-'} {cited}"
         elif unit.kind == "header" or (previous is not None and previous.kind != "sentence"):
             yield f"\n{cited}"

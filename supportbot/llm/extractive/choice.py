@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from supportbot.llm.extractive.scoring import Scored
+from supportbot.llm.extractive.scoring import Scored, is_about_the_page
 from supportbot.llm.extractive.units import Unit
 from supportbot.llm.extractive.words import words
 
@@ -27,6 +27,7 @@ def choose(ranked: Sequence[Scored], units: Sequence[Unit]) -> list[Unit]:
     """Return the units to quote: the paragraph of the best one in reading order, then what else answers."""
     if not ranked:
         return []
+    ranked = [entry for entry in ranked if not is_about_the_page(entry.unit.text)] or ranked
     best = next((entry for entry in ranked if not _leads_nowhere(entry.unit, units)), ranked[0])
     if best.unit.is_listed or _introduces_list(best.unit, units):
         listed = _list_around(best.unit, units)

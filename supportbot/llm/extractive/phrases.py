@@ -3,7 +3,7 @@
 from typing import Literal
 
 Phrase = Literal[
-    "not_found", "to_person", "no_person", "greeting", "thanks", "goodbye", "who", "how_are_you",
+    "not_found", "to_person", "no_person", "greeting", "thanks", "goodbye", "who", "can_do", "how_are_you",
     "wants", "last_said", "answered", "nothing_said",
 ]  # fmt: skip
 
@@ -20,6 +20,11 @@ _ENGLISH: dict[Phrase, str] = {
     "goodbye": "Goodbye. This AI assistant is here whenever you need it.",
     "who": (
         "I am an AI assistant. I answer by quoting our help pages word for word. A person can take over at any time."
+    ),
+    "can_do": (
+        "I answer questions from our help pages and show the page each answer is from. When you are signed in, I can "
+        "also look up your orders and prepare what you want done with them; nothing happens until you confirm it. "
+        "A person can take over at any time."
     ),
     "how_are_you": "I am an AI assistant, ready to look things up in our help pages. What would you like to know?",
     "wants": "Wants",
@@ -43,6 +48,11 @@ _GERMAN: dict[Phrase, str] = {
     "who": (
         "Ich bin ein KI-Assistent. Ich antworte, indem ich unsere Hilfeseiten wörtlich zitiere. "
         "Ein Mensch kann jederzeit übernehmen."
+    ),
+    "can_do": (
+        "Ich beantworte Fragen aus unseren Hilfeseiten und zeige, woher die Antwort stammt. Wenn Sie angemeldet sind, "
+        "sehe ich auch Ihre Bestellungen nach und bereite vor, was damit geschehen soll; nichts geschieht, bevor Sie "
+        "es bestätigen. Ein Mensch kann jederzeit übernehmen."
     ),
     "how_are_you": (
         "Ich bin ein KI-Assistent und schlage gern etwas in unseren Hilfeseiten nach. Was möchten Sie wissen?"

@@ -118,10 +118,15 @@ def _bonus(unit: Unit, question: str) -> float:
     return bonus
 
 
+def is_about_the_page(text: str) -> bool:
+    """Return whether a sentence tells what the page is about, and so answers nothing."""
+    return _ABOUT_THE_PAGE.search(text) is not None
+
+
 def _form_share(unit: Unit) -> float:
     """Return what the form leaves: questions, code and mere pointers answer nothing, a wall of text is not read."""
     is_no_answer = unit.kind in ("header", "code") or unit.is_pointer or unit.text.endswith("?")
-    if is_no_answer or _ABOUT_THE_PAGE.search(unit.text):
+    if is_no_answer or is_about_the_page(unit.text):
         return NO_ANSWER_SHARE
     count = len(words(unit.text))
     if count < SHORT_WORDS and unit.kind in ("sentence", "item"):

@@ -40,10 +40,19 @@ _PATTERNS: tuple[tuple[Phrase, tuple[str, ...]], ...] = (
         "who",
         (
             rf"(?:who|what) (?:are|r) (?:you|u)(?: exactly)?|are (?:you|u) {_A}{_BEING}(?: or {_A}{_BEING})?",
-            rf"am i (?:talking|speaking|chatting) (?:to|with) {_A}{_BEING}|what(?: i|')s your name|what can you do",
+            rf"am i (?:talking|speaking|chatting) (?:to|with) {_A}{_BEING}|what(?: i|')s your name",
             rf"(?:wer|was) (?:bist du|sind sie)|(?:bist du|sind sie) {_A}{_BEING}(?: oder {_A}{_BEING})?",
             rf"(?:schreibe|spreche|rede|chatte) ich (?:hier )?mit {_A}{_BEING}",
-            r"wie hei(?:ß|ss)t du|wie hei(?:ß|ss)en sie|was (?:kannst du|können sie)",
+            r"wie hei(?:ß|ss)t du|wie hei(?:ß|ss)en sie",
+        ),
+    ),
+    (
+        "can_do",
+        (
+            r"what (?:else )?(?:can|do) you do|(?:what|how) can (?:you|u) help(?: me)?(?: with)?"
+            r"|what can i ask(?: you)?|how do(?:es)? (?:you|this) work|help",
+            r"was (?:kannst du|können sie)(?: alles)?(?: für mich tun)?"
+            r"|wobei (?:kannst du|können sie)(?: mir)? helfen|was kann ich (?:dich |sie )?fragen|hilfe",
         ),
     ),
     (
