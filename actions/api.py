@@ -25,6 +25,7 @@ from actions.serializers import (
     ActionSerializer,
     DigestInput,
     EmptyInput,
+    RejectInput,
 )
 from actions.spec import Action
 from actions.states import State
@@ -122,11 +123,12 @@ class Approve(ScopedAPIView):
 class Reject(ScopedAPIView):
     permission_classes = [needs("actions:approve")]
 
-    @extend_schema(request=EmptyInput, responses=ActionRequestDetailSerializer)
+    @extend_schema(request=RejectInput, responses=ActionRequestDetailSerializer)
     def post(self, request: Request, request_id: UUID) -> Response:
-        """Say no to a waiting request."""
-        _no_fields(request)
-        return _shown(services.reject(request_id, approver=_person(request)))
+        """Say no to a waiting request, with words for the customer or a note for the team."""
+        data = RejectInput(data=request.data)
+        data.is_valid(raise_exception=True)
+        return _shown(services.reject(request_id, approver=_person(request), **data.validated_data))
 
 
 class Cancel(ScopedAPIView):

@@ -1,13 +1,17 @@
 """Why an action does not go on: a code for machines, and one sentence for the customer in their language."""
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from supportbot.errors import InvalidInput
+from supportbot.plaintext import visible
+
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """`facts` fill the sentence's gaps; they are texts made from rows, never a model's words."""
+    """`facts` fill the sentence's gaps; they are texts made from rows or a colleague's, never a model's words."""
 
     code: str
     facts: Mapping[str, str] = field(default_factory=dict)
@@ -118,6 +122,10 @@ _SENTENCES: Final[dict[str, tuple[str, str]]] = {
         "A colleague looked at it and decided against it. Nothing was done.",
         "Eine Kollegin oder ein Kollege hat es geprüft und abgelehnt. Es wurde nichts getan.",
     ),
+    "rejected_with_words": (
+        "A colleague looked at it and decided against it: {words} Nothing was done.",
+        "Eine Kollegin oder ein Kollege hat es geprüft und abgelehnt: {words} Es wurde nichts getan.",
+    ),
     "merchant_refused": (
         "The shop's system refused it: {message} Nothing was done.",
         "Das System des Shops hat es abgelehnt: {message} Es wurde nichts getan.",
@@ -132,6 +140,30 @@ _SENTENCES: Final[dict[str, tuple[str, str]]] = {
     ),
 }  # fmt: skip
 CODES: Final = frozenset(_SENTENCES)
+MOST_CHARACTERS: Final = 500  # of what a colleague gives as their reason
+
+
+def rejection(*, words: str, note: str) -> Reason:
+    """Return why somebody of the team said no: `words` are in the sentence that the customer reads, `note` is not.
+
+    Either may be empty. Raises InvalidInput, naming `reason`, for what is too long or cannot be read.
+    """
+    told = {"words": _finished(_one_line(words)), "note": _one_line(note)}
+    facts = {name: text for name, text in told.items() if text}
+    return Reason("rejected_with_words" if "words" in facts else "rejected", facts)
+
+
+def _one_line(text: str) -> str:
+    line = " ".join(visible(text).split())
+    if len(line) > MOST_CHARACTERS:
+        raise InvalidInput(fields={"reason": [f"At most {MOST_CHARACTERS} characters."]})
+    if any(unicodedata.category(sign) in ("Cc", "Cs") for sign in line):
+        raise InvalidInput(fields={"reason": ["It holds signs that cannot be read."]})
+    return line
+
+
+def _finished(line: str) -> str:
+    return f"{line}." if line[-1:].isalnum() else line
 
 
 def sentence(reason: Reason, locale: str) -> str:

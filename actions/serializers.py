@@ -8,6 +8,7 @@ from rest_framework import serializers
 from actions.cards import face_of, reason_of
 from actions.models import ActionPolicyVersion, ActionRequest
 from actions.money import plain
+from actions.reasons import MOST_CHARACTERS
 from actions.selectors import Step
 from supportbot.web import ClosedSerializerMixin, TextField
 
@@ -97,6 +98,11 @@ class DigestInput(ClosedSerializerMixin, serializers.Serializer[Any]):
 
 class EmptyInput(ClosedSerializerMixin, serializers.Serializer[Any]):
     """No fields: the address says it all."""
+
+
+class RejectInput(ClosedSerializerMixin, serializers.Serializer[Any]):
+    words = TextField(max_length=MOST_CHARACTERS, required=False, allow_blank=True, help_text="For the customer.")
+    note = TextField(max_length=MOST_CHARACTERS, required=False, allow_blank=True, help_text="For the team alone.")
 
 
 class RulesSerializer(serializers.ModelSerializer[ActionPolicyVersion]):

@@ -31,7 +31,7 @@ from actions.policies import may_approve, policy_of, rules_of
 from actions.policy import Decision, Verdict, decide_read
 from actions.principals import Principal
 from actions.proposing import Preview, decision_now, money_in, preview, propose
-from actions.reasons import Reason, sentence
+from actions.reasons import Reason, rejection, sentence
 from actions.registry import read_action, write_action
 from actions.states import WITHDRAWABLE, State
 from actions.transitions import APPROVAL_LIFE, lock_request, move
@@ -204,15 +204,19 @@ def _approve(request_id: UUID, approver: User, digest: str) -> ActionRequest:
         return move(request, State.QUEUED, actor=decider, decided_by=decider, expires_at=None)
 
 
-def reject(request_id: UUID, *, approver: User) -> ActionRequest:
-    """Say no to a waiting request; raises NotApprover, OwnRequest or NotWaiting."""
+def reject(request_id: UUID, *, approver: User, words: str = "", note: str = "") -> ActionRequest:
+    """Say no to a waiting request, with words that its customer reads, or a note that only the team does.
+
+    Raises NotApprover, OwnRequest, NotWaiting, or InvalidInput for a text that cannot be kept.
+    """
     _check_decider(request_id, approver)
+    reason = rejection(words=words, note=note)
     with transaction.atomic():
         request = lock_request(request_id)
         if request.state != State.AWAITING_APPROVAL:
             raise NotWaiting()
         decider = name_of(approver)
-        return move(request, State.REJECTED, actor=decider, decided_by=decider, reason=Reason("rejected"))
+        return move(request, State.REJECTED, actor=decider, decided_by=decider, reason=reason)
 
 
 def cancel(request_id: UUID, *, canceller: User) -> ActionRequest:

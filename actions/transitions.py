@@ -1,5 +1,6 @@
 """Moving a request: one conditional UPDATE, with its audit entry and its announcement in the same transaction."""
 
+import hashlib
 from datetime import timedelta
 from functools import partial
 from typing import Any, Final
@@ -9,6 +10,7 @@ from django.db import transaction
 from django.utils.timezone import now
 
 from actions import audit, ledger
+from actions.canonical import canonical
 from actions.errors import NotWaiting
 from actions.models import ActionRequest
 from actions.publisher import publisher
@@ -44,7 +46,7 @@ def move(
     _settle_ledger(request, to)
     audit.record(
         f"request.{to}", actor=actor, request_id=request.pk,
-        before=str(old), reason=reason.code if reason else "", digest=request.digest,
+        before=str(old), reason=reason.code if reason else "", digest=request.digest, **_sealed(reason),
     )  # fmt: skip
     announce(TOPIC, request.pk, workspace_id=request.workspace_pk)
     if to is State.QUEUED and request.due_at is None:  # a retry waits for its moment and for the sweep
@@ -55,6 +57,11 @@ def move(
 
 def _reason_fields(reason: Reason | None) -> dict[str, Any]:
     return {"reason_code": reason.code, "reason_facts": dict(reason.facts)} if reason else {}
+
+
+def _sealed(reason: Reason | None) -> dict[str, str]:
+    """Return what binds the words of a reason to its entry. They stand in the row: the audit holds no personal data."""
+    return {"facts": hashlib.sha256(canonical(reason.facts)).hexdigest()} if reason and reason.facts else {}
 
 
 def _settle_ledger(request: ActionRequest, to: State) -> None:

@@ -136,6 +136,8 @@ def _fact(name: str, value: Any) -> str:
             return ""
         case "digest":  # by its beginning, as people compare it; the whole one stands beside the trail
             return f"arguments {str(value)[:4]} {str(value)[4:8]}"
+        case "facts":  # the words themselves stand in the request; this is what shows if somebody changed them
+            return f"reason sealed {str(value)[:4]} {str(value)[4:8]}"
         case "policy":
             return f"rules version {value}"
         case "verdict":

@@ -5,7 +5,7 @@ A decision is bound to the digest that was on the page: if anything changed mean
 
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST, require_safe
 
@@ -54,7 +54,7 @@ def decide(request: HttpRequest, staff: Staff, request_id: UUID, verdict: str) -
         if verdict == "approve":
             services.approve(found.pk, approver=person, digest=request.POST.get("digest", ""))
         elif verdict == "reject":
-            services.reject(found.pk, approver=person)
+            services.reject(found.pk, approver=person, **_reason_in(request.POST))
         else:
             raise NotFound()
     except NotFound:
@@ -62,6 +62,11 @@ def decide(request: HttpRequest, staff: Staff, request_id: UUID, verdict: str) -
     except SupportBotError as error:
         return _page(request, staff, request_for(staff, request_id), error)
     return redirect("desk-approval", request_id)
+
+
+def _reason_in(form: QueryDict) -> dict[str, str]:
+    """Return a rejection's reason as what its reader is told of it: the customer, or the team alone."""
+    return {"note" if form.get("reads") == "team" else "words": form.get("reason", "")}
 
 
 def _check_may_read(staff: Staff) -> None:
@@ -80,6 +85,8 @@ def _page(
         "shown": shown,
         "case": case_of(found, person_of(staff)) if found else None,
         "error": error.message if error else "",
+        "unfit": next(iter(error.fields.get("reason", ())), "") if error else "",
+        "typed": request.POST,
         "has_changed": isinstance(error, CHANGED_MEANWHILE),
         "running": ActionRequest.objects.filter(state__in=SHOWN["running"]).count(),
     }

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from actions.cards import face_of, reason_of
 from actions.models import ActionRequest
+from actions.selectors import Step as Taken
 from actions.selectors import steps_of
 from actions.states import State as ActionState
 from supportbot.accounts.models import User
@@ -191,8 +192,17 @@ def acted(request: ActionRequest) -> Acted:
         reason=reason["text"] if reason else "",
         digest=request.digest,
         at=request.created_at,
-        steps=tuple(Step(STATES[one.state], names[one.actor], one.at, one.reason_code) for one in taken),
+        steps=tuple(Step(STATES[one.state], names[one.actor], one.at, _why(one, request)) for one in taken),
     )
+
+
+def _why(step: Taken, request: ActionRequest) -> str:
+    """Return the code of a step's reason, or what a colleague gave as theirs."""
+    if step.state is not ActionState.REJECTED:
+        return step.reason_code
+    facts = request.reason_facts
+    given = {"the customer was told": facts.get("words"), "only for the team": facts.get("note")}
+    return "; ".join(f"{reader}: {words}" for reader, words in given.items() if words) or step.reason_code
 
 
 def names_of_actors(actors: Iterable[str]) -> dict[str, str]:

@@ -120,7 +120,11 @@ def test_who_may_not_approve(
 
 
 def test_reject_and_cancel(bobs: APIClient, alices: APIClient, card: ActionRequest, waiting: ActionRequest) -> None:
-    assert act(bobs, waiting, "reject").json()["reason"]["code"] == "rejected"
+    assert act(bobs, waiting, "reject", words="x" * 501).status_code == 400
+    rejected = act(bobs, waiting, "reject", words="Worn boots are swapped", note="Third time this year").json()
+    assert rejected["reason"]["code"] == "rejected_with_words"
+    assert "against it: Worn boots are swapped. Nothing was done." in rejected["reason"]["text"]
+    assert "Third time" not in alices.get(f"{REQUESTS}/{waiting.pk}").content.decode()
     assert act(bobs, card, "cancel", why="because").json()["fields"] == {"why": ["This field is not known here."]}
     declined = act(alices, card, "cancel").json()
     assert (declined["state"], declined["reason"]["code"]) == ("cancelled", "declined")

@@ -1,6 +1,7 @@
 """Who may let a confirmed request run, and who may not."""
 
 from decimal import Decimal
+from hashlib import sha256
 
 import pytest
 from django.contrib.auth.models import Group, Permission
@@ -8,7 +9,15 @@ from django.contrib.contenttypes.models import ContentType
 from django.utils.timezone import now, timedelta
 
 from actions import errors
-from actions.models import ActionPolicy, ActionPolicyGroupPermission, ActionRequest, LedgerEntry, name_of
+from actions.cards import state_payload
+from actions.models import (
+    ActionPolicy,
+    ActionPolicyGroupPermission,
+    ActionRequest,
+    AuditEntry,
+    LedgerEntry,
+    name_of,
+)
 from actions.policies import allow_approval, may_approve, policy_of, switch
 from actions.principals import operator_for
 from actions.services import approve, confirm, propose, reject
@@ -16,7 +25,7 @@ from actions.states import State
 from actions.testing import FakeShop, Refund, run_queued
 from supportbot.accounts.models import Customer, Membership, User, Workspace
 from supportbot.accounts.services import add_member
-from supportbot.errors import NotFound
+from supportbot.errors import InvalidInput, NotFound
 from tests.actions.conftest import REFUND, limit
 
 pytestmark = pytest.mark.django_db
@@ -137,6 +146,18 @@ def test_new_rules_and_the_kill_switch_stop_an_approval(waiting: ActionRequest, 
     limit("refund_order", approval_above=Decimal(1))
     with pytest.raises(errors.Expired):
         approve(waiting.pk, approver=approver, digest=waiting.digest)
+
+
+def test_a_reason_for_the_team_is_not_the_customers(waiting: ActionRequest, approver: User) -> None:
+    for unfit in ("x" * 501, "a\x00b", "\ud83d"):
+        with pytest.raises(InvalidInput):
+            reject(waiting.pk, approver=approver, words=unfit)
+    rejected = reject(waiting.pk, approver=approver, note=" Looks\n like misuse ")
+    assert (rejected.reason_code, rejected.reason_facts) == ("rejected", {"note": "Looks like misuse"})
+    assert "misuse" not in str(state_payload(rejected))
+    entry = AuditEntry.objects.get(request_id=waiting.pk, event="request.rejected")
+    assert "misuse" not in str(entry.payload)  # the audit is kept longer than people may be
+    assert entry.payload["facts"] == sha256(b'{"note":"Looks like misuse"}').hexdigest()
 
 
 def test_a_rejection_gives_the_reserved_amount_back(waiting: ActionRequest, approver: User, shop: FakeShop) -> None:

@@ -118,6 +118,19 @@ def test_rejecting_says_what_the_customer_reads_and_moves_nothing(
     assert (state_of(waiting), shop.refunds) == ("rejected", [])
 
 
+def test_a_reason_is_told_to_whom_it_is_meant_for(waiting: ActionRequest, approver: User) -> None:
+    client = browser(approver)
+    address = f"/desk/approvals/{waiting.pk}/reject/"
+    refused = read(client.post(address, {"reason": "<b>" * 200, "reads": "team"}), 400)
+    assert refused.css_first("#reason").text().strip() == "<b>" * 200  # nothing typed is lost
+    assert refused.css_first("[name=reads][checked]").attributes["value"] == "team"
+    assert "At most 500 characters." in refused.css_first("#unfit").text()
+    assert client.post(address, {"reason": "<b>Worn</b> soles", "reads": "customer"}).status_code == 302
+    tree = page(client, waiting)
+    assert "decided against it: <b>Worn</b> soles. Nothing was done." in words(tree)
+    assert "the customer was told: <b>Worn</b> soles." in words(tree)
+
+
 def test_another_digest_than_the_shown_one_is_to_be_decided_again(waiting: ActionRequest, approver: User) -> None:
     tree = read(decide(browser(approver), waiting, "approve", "0" * 64), 409)
     assert "please decide again" in tree.css_first("[role=alert]").text()
