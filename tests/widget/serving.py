@@ -9,10 +9,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from weakref import WeakKeyDictionary
 
+import pytest
 import uvicorn
 
 from supportbot.embedded.ports import free_port
+from supportbot.widget import rollcall
 
 START_SECONDS = 20
 
@@ -30,6 +33,15 @@ class Served:
         while self._server.server_state.tasks:
             assert time.monotonic() < deadline, "a socket is still being served"
             time.sleep(0.01)
+
+
+def call_the_roll(monkeypatch: pytest.MonkeyPatch, *, every_seconds: float) -> None:
+    """Let the rounds of open sockets be as far apart as that, to the end of the test.
+
+    The server outlives a test, and a round that has begun goes by the pause of its own test: hence a new roll.
+    """
+    monkeypatch.setattr(rollcall, "ROUND_SECONDS", every_seconds)
+    monkeypatch.setattr(rollcall, "_calls", WeakKeyDictionary())
 
 
 @contextmanager

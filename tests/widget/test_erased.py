@@ -12,9 +12,9 @@ from supportbot.asyncdb import db
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import add_customer_message
 from supportbot.chat.turns import claim_turn
-from supportbot.widget import rollcall
 from tests.rest import caller, signed_in
-from tests.widget.page import Socket, greeted, identity_token, ticket
+from tests.widget.page import Socket, greeted, identity_token, open_socket, ticket
+from tests.widget.serving import call_the_roll
 
 pytestmark = pytest.mark.django_db(transaction=True)
 CONVERSATIONS = "/api/v1/conversations"
@@ -47,7 +47,7 @@ async def test_every_open_socket_is_told_and_closed(server: str, channel: NewCha
 async def test_a_socket_that_missed_the_bell_is_told_in_the_round(
     server: str, channel: NewChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rollcall, "ROUND_SECONDS", 0.05)
+    call_the_roll(monkeypatch, every_seconds=0.05)
     monkeypatch.setattr("supportbot.chat.erasure.tell_after_commit", lambda *told: None)
     granted = await db(ticket, channel)
     async with greeted(server, granted) as socket:
@@ -58,8 +58,6 @@ async def test_a_socket_that_missed_the_bell_is_told_in_the_round(
 async def test_a_ticket_for_it_opens_nothing(server: str, channel: NewChannel, alice: Customer) -> None:
     granted = await db(ticket, channel, token=identity_token(channel))
     assert await db(delete, signed_in(channel, alice)) == 204
-    from tests.widget.page import open_socket
-
     async with open_socket(server) as socket:
         refused = await socket.hello(granted["ticket"])
         assert (refused["code"], await socket.close_code()) == ("ticket_refused", 4401)

@@ -16,7 +16,7 @@ from supportbot.widget import consumer, pace, rollcall
 from supportbot.widget.models import Rating, SocketTicket
 from supportbot.widget.pace import Pace
 from tests.widget.page import ask_for_ticket, greeted, open_socket, ticket
-from tests.widget.serving import served
+from tests.widget.serving import call_the_roll, served
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SOME_ID = "0197f000-0000-7000-8000-000000000000"
@@ -226,7 +226,7 @@ async def test_an_idle_socket_that_answers_the_servers_pings_stays(channel: NewC
 async def test_a_socket_that_says_nothing_for_long_is_closed(
     server: str, channel: NewChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rollcall, "ROUND_SECONDS", 0.05)
+    call_the_roll(monkeypatch, every_seconds=0.05)
     monkeypatch.setattr(rollcall, "IDLE_SECONDS", 0.3)
     async with greeted(server, await db(ticket, channel)) as socket:
         assert await socket.close_code() == 4408
@@ -235,6 +235,6 @@ async def test_a_socket_that_says_nothing_for_long_is_closed(
 async def test_the_head_is_told_from_time_to_time(
     server: str, channel: NewChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rollcall, "ROUND_SECONDS", 0.05)
+    call_the_roll(monkeypatch, every_seconds=0.05)
     async with greeted(server, await db(ticket, channel)) as socket:
         assert (await socket.until("head"))["seq"] == 1

@@ -18,9 +18,10 @@ from supportbot.chat.stream import tell
 from supportbot.chat.turns import Claim, claim_turn, extend_lease, finish_turn
 from supportbot.handoff import services as handoff
 from supportbot.ids import uuid7
-from supportbot.widget import feed, rollcall
+from supportbot.widget import feed
 from supportbot.widget.models import Rating, SocketTicket
 from tests.widget.page import greeted, identity_token, open_socket, ticket
+from tests.widget.serving import call_the_roll
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -348,7 +349,7 @@ async def test_logging_out_ends_the_socket(server: str, channel: NewChannel) -> 
 async def test_a_socket_writes_nothing_once_its_conversation_has_another_owner(
     server: str, channel: NewChannel, alice: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rollcall, "ROUND_SECONDS", 3_600)  # which would close it before it has written
+    call_the_roll(monkeypatch, every_seconds=3_600)  # which would close it before it has written
     async with greeted(server, await db(ticket, channel)) as socket:
         await db(Conversation.objects.update, customer=alice)
         await socket.say("message", client_id="m1", text="Mine?")
@@ -360,7 +361,7 @@ async def test_a_socket_writes_nothing_once_its_conversation_has_another_owner(
 async def test_a_socket_that_is_not_welcome_any_more_closes(
     server: str, channel: NewChannel, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
-    monkeypatch.setattr(rollcall, "ROUND_SECONDS", 0.05)
+    call_the_roll(monkeypatch, every_seconds=0.05)
     async with greeted(server, await db(ticket, channel)) as socket:
         if change == "channel closed":
             await db(Channel.objects.update, is_live=False)

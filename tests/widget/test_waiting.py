@@ -14,9 +14,9 @@ from supportbot.chat.models import Conversation, Turn
 from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.handoff import services as handoff
 from supportbot.handoff.models import Priority, Ticket
-from supportbot.widget import rollcall
 from supportbot.widget.waiting import minutes_left
 from tests.widget.page import greeted, ticket
+from tests.widget.serving import call_the_roll
 
 SINCE = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
@@ -70,7 +70,7 @@ def _claim(ticket_id: Any, agent: User) -> None:
 
 @pytest.fixture(autouse=True)
 def quick_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rollcall, "ROUND_SECONDS", 0.05)
+    call_the_roll(monkeypatch, every_seconds=0.05)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -100,7 +100,7 @@ async def test_the_place_is_told_when_it_changes(server: str, channel: NewChanne
 async def test_a_page_that_comes_back_is_told_soon_after_its_welcome(
     server: str, channel: NewChannel, bob: User, alice: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rollcall, "ROUND_SECONDS", 600.0)  # not by the round
+    call_the_roll(monkeypatch, every_seconds=600.0)  # not by the round
     granted = await db(ticket, channel)
     await db(_claimed_after_minutes, alice, bob, 3)
     mine = await db(_ask, granted["conversation"])
