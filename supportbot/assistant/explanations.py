@@ -8,18 +8,18 @@ from actions.states import State
 
 _TEXTS: Final[dict[str, dict[State, str]]] = {
     "en": {
-        State.SUCCEEDED: "“{what}” has been carried out.",
-        State.FAILED: "“{what}” was not carried out. {reason}",
-        State.UNKNOWN: "It is not certain yet whether “{what}” went through. {reason}",
-        State.REJECTED: "“{what}” was not carried out. {reason}",
-        State.EXPIRED: "“{what}” was not carried out. {reason} If you still want it, ask me again for a fresh card.",
+        State.SUCCEEDED: "Done: {what}.",
+        State.FAILED: "Not done: {what}. {reason}",
+        State.UNKNOWN: "Not certain yet: {what}. {reason}",
+        State.REJECTED: "Not done: {what}. {reason}",
+        State.EXPIRED: "Not done: {what}. {reason} If you still want it, ask me again for a fresh card.",
     },
     "de": {
-        State.SUCCEEDED: "„{what}“ wurde ausgeführt.",
-        State.FAILED: "„{what}“ wurde nicht ausgeführt. {reason}",
-        State.UNKNOWN: "Es steht noch nicht fest, ob „{what}“ gelungen ist. {reason}",
-        State.REJECTED: "„{what}“ wurde nicht ausgeführt. {reason}",
-        State.EXPIRED: "„{what}“ wurde nicht ausgeführt. {reason} Wenn Sie es noch möchten, fragen Sie mich bitte noch "
+        State.SUCCEEDED: "Erledigt: {what}.",
+        State.FAILED: "Nicht erledigt: {what}. {reason}",
+        State.UNKNOWN: "Noch nicht sicher: {what}. {reason}",
+        State.REJECTED: "Nicht erledigt: {what}. {reason}",
+        State.EXPIRED: "Nicht erledigt: {what}. {reason} Wenn Sie es noch möchten, fragen Sie mich bitte noch "
         "einmal, dann kommt eine neue Karte.",
     },
 }

@@ -11,8 +11,11 @@ from actions.states import State as ActionState
 from supportbot.chat.models import Citation, Conversation, Message, Source
 from supportbot.handoff.models import Ticket
 from supportbot.handoff.words import reason_in_words
+from supportbot.llm.extractive.person import wants_person
+from supportbot.llm.extractive.smalltalk import courtesy_in
 
 MOST_CHARACTERS: Final = 280
+MOST_READ: Final = 10
 _DONE: Final = {
     ActionState.SUCCEEDED: "done",
     ActionState.FAILED: "tried, not done",
@@ -46,7 +49,7 @@ def summary_of(ticket: Ticket) -> Summary:
     if ticket.is_open and not open_ends:
         open_ends = [reason_in_words(ticket)]
     return Summary(
-        wants=ticket.summary or _first_words(conversation) or "Nothing written yet",
+        wants=_wants(ticket) or "Nothing written yet",
         done=" ".join(done) or "Nothing yet.",
         open=" ".join(open_ends) or "Nothing.",
     )
@@ -75,10 +78,16 @@ def _unanswered(conversation: Conversation) -> list[str]:
     return ["The customer's last message is not answered." if waiting == 1 else f"{waiting} messages are not answered."]
 
 
-def _first_words(conversation: Conversation) -> str:
-    """Return what the customer said first in this episode."""
+def _wants(ticket: Ticket) -> str:
+    """Return what the customer came for in this episode; that they want a person, their being here says already."""
+    said = [ticket.summary, *_first_said(ticket.conversation)]
+    told = [text for text in said if text.strip()]
+    telling = (text for text in told if not wants_person(text) and courtesy_in(text) is None)
+    return next(telling, told[0] if told else "")[:MOST_CHARACTERS]
+
+
+def _first_said(conversation: Conversation) -> list[str]:
     said = Message.objects.filter(
         conversation=conversation, source=Source.CUSTOMER, seq__gt=conversation.episode_start_seq
     )
-    text: str = said.order_by("seq").values_list("text", flat=True).first() or ""
-    return text[:MOST_CHARACTERS]
+    return list(said.order_by("seq").values_list("text", flat=True)[:MOST_READ])

@@ -92,14 +92,14 @@ def test_an_unknown_outcome_is_told_and_goes_to_a_person(
     assert card.state == State.UNKNOWN
     assert told(log)[1:5] == ["action.queued", "action.unknown", "assistant.final", "handoff.requested"]
     assert last(log, "action.unknown")["reason"]["code"] == "outcome_unknown"
-    assert last(log, "assistant.final")["text"].startswith("It is not certain yet whether")
+    assert last(log, "assistant.final")["text"].startswith("Not certain yet: ")
     assert Ticket.objects.get().reason == "action"
 
     shop.can_be_found = True
     reconcile(card.pk)
     assert told(log)[-2:] == ["action.succeeded", "message"]
     assert "reason" not in last(log, "action.succeeded")
-    assert "has been carried out" in last(log, "message")["text"]
+    assert "Done: " in last(log, "message")["text"]
     assert len(shop.refunds) == 1
 
 
@@ -109,7 +109,7 @@ def test_a_failure_is_explained(card: ActionRequest, principal: Principal, shop:
     run_queued()
     assert told(log)[-2:] == ["action.failed", "assistant.final"]
     text = last(log, "assistant.final")["text"]
-    assert text.startswith("“Refund €49.90 for order A-1001” was not carried out. ")
+    assert text.startswith("Not done: Refund €49.90 for order A-1001. ")
     assert last(log, "action.failed")["reason"]["text"] in text
     assert shop.refunds == [] and not Ticket.objects.exists()
 
@@ -145,9 +145,7 @@ def test_in_german(shop: FakeShop, alice: Customer, conversation: Conversation, 
     confirm(card.pk, principal=german, digest=card.digest)
     run_queued()
     told(log)
-    assert last(log, "assistant.final")["text"].startswith(
-        "„49,90 € für Bestellung A-1001 erstatten“ wurde ausgeführt."
-    )
+    assert last(log, "assistant.final")["text"].startswith("Erledigt: 49,90 € für Bestellung A-1001 erstatten.")
 
 
 def test_a_person_has_the_conversation(

@@ -236,6 +236,21 @@ def test_the_summary_says_wants_done_and_open_from_the_record(conversation: Conv
     assert summary_of(Ticket.objects.get()).open == "Not in our articles"
 
 
+def test_the_summary_says_what_a_person_is_wanted_for(conversation: Conversation) -> None:
+    for place, text in enumerate(["Hello", "My zip is broken", "I want to talk to a person"]):
+        add_customer_message(conversation.pk, text=text, client_id=str(place))
+    ticket = services.request(
+        conversation.pk, reason="customer_asked", by="assistant", summary="I want to talk to a person"
+    )
+    assert summary_of(ticket).wants == "My zip is broken"
+
+
+def test_the_summary_of_who_said_nothing_else_is_what_they_said(conversation: Conversation) -> None:
+    add_customer_message(conversation.pk, text="I want to talk to a person", client_id="1")
+    ticket = services.request(conversation.pk, reason="customer_asked", by="customer")
+    assert summary_of(ticket).wants == "I want to talk to a person"
+
+
 def test_the_trail_shows_questions_calls_costs_and_passages(conversation: Conversation, bob: User) -> None:
     add_customer_message(conversation.pk, text="How long can I return <i>boots</i>?", client_id="1")
     answered(conversation, "60 days. [1]")
