@@ -7,7 +7,7 @@ Europe; and number and street, city, postal code, as in Britain and America. Wha
 import re
 from typing import Final
 
-from supportbot.llm.wishes.wordlists import word_set
+from supportbot.llm.extractive.wordlists import word_set
 
 _NAME: Final = r"[^\W\d_][\w.'’ß-]{0,40}"  # bounded, like all that repeats here: a wall of letters costs nothing
 _NUMBER: Final = r"\d{1,4}(?:\s?[a-zA-Z](?![\w.]))?(?:\s?[-/]\s?\d{1,4}[a-zA-Z]?)?"

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from supportbot.llm.extractive.wordlists import word_set
 from supportbot.llm.extractive.words import STOP_WORDS, stem
 from supportbot.llm.wishes.goods import is_goods
-from supportbot.llm.wishes.wordlists import word_set
 
 # A phrase comes before the words in it: an e-mail address is no place to send a parcel to. "" means nothing at all.
 _ROWS: Final[tuple[tuple[str, str], ...]] = (

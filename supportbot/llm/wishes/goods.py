@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from supportbot.llm.wishes.wordlists import word_set
+from supportbot.llm.extractive.wordlists import word_set
 
 _ROWS: Final = (
     "jacket jackets coat parka anorak jacke jacken regenjacke mantel",

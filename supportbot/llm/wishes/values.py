@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from supportbot.llm.extractive.wordlists import word_set
 from supportbot.llm.wishes.addresses import without_address
-from supportbot.llm.wishes.wordlists import word_set
 
 _NUMBER_WORD: Final = (
     r"(?:order|purchase|bestellung|bestellnummer|auftrag|auftragsnummer|sendung|parcel|package|number|nummer|nr|no|id)"
