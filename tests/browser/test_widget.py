@@ -99,6 +99,25 @@ def test_an_answer_streams_and_shows_what_it_rests_on(chat: Shop) -> None:
     assert platform.heard("rate") == [{"type": "rate", "score": 5, "comment": "", "message": answer}]
 
 
+def test_an_answer_is_copied_as_it_reads(chat: Shop) -> None:
+    page, platform = chat
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    write(page, "How long?")
+    platform.ends(platform.starts(1), "You have **60 days**. [1]", citations=SOURCES[:1])
+    page.get_by_role("button", name="Copy").click()
+    expect(page.get_by_role("status")).to_have_text("Done")
+    assert page.evaluate("navigator.clipboard.readText()") == "You have 60 days."
+
+
+def test_a_browser_that_copies_nothing_says_so(chat: Shop) -> None:
+    page, platform = chat
+    page.evaluate("void (navigator.clipboard.writeText = () => Promise.reject(new Error('no')))")
+    write(page, "How long?")
+    platform.ends(platform.starts(1), "You have 60 days.")
+    page.get_by_role("button", name="Copy").click()
+    expect(page.get_by_role("status")).to_contain_text("That did not work.")
+
+
 def test_a_screen_reader_hears_finished_sentences_once(chat: Shop) -> None:
     page, platform = chat
     log = page.get_by_role("log")
@@ -180,7 +199,7 @@ def test_the_menu_holds_what_is_the_customers_own(chat: Shop) -> None:
         choose("Download this chat")
     assert download.value.suggested_filename == "chat.txt"
     choose("Privacy and AI")
-    expect(dialog).to_contain_text("Nothing is paid or changed before you press a button that says so.")
+    expect(dialog).to_contain_text("Nothing is paid or changed until you confirm.")
     choose("Earlier conversations")
     expect(dialog).to_contain_text("22 Nov")
     check_for_everybody(page)
@@ -191,7 +210,7 @@ def test_the_menu_holds_what_is_the_customers_own(chat: Shop) -> None:
     choose("New conversation")
     until(page, "id => SupportBot.state.conversation && SupportBot.state.conversation !== id", message_id(77))
     choose("Delete my chats")
-    expect(dialog).to_contain_text("All your chats here are deleted, for you and for our team.")
+    expect(dialog).to_contain_text("All your chats here are deleted, for you and our team.")
     assert not any(method == "DELETE" for method, _, _ in platform.requests)
     page.get_by_role("button", name="Delete my chats").click()
     expect(dialog).to_contain_text("Your chats are deleted.")

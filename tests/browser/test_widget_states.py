@@ -73,7 +73,7 @@ def test_the_menus_pages(chat: Shop) -> None:
     for entry, words in (
         ("Earlier conversations", "No earlier conversations."),
         ("Privacy and AI", "Nothing is paid or changed"),
-        ("Delete my chats", "for you and for our team."),
+        ("Delete my chats", "for you and our team."),
     ):
         page.get_by_role("button", name="Menu").click()
         page.get_by_role("button", name=entry).click()

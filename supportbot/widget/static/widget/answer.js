@@ -41,7 +41,7 @@ function citing(node, { citations }, say) {
 }
 
 /** The row under an answer, and the passages as they read when it was given. */
-function tools(node, { citations, abstained, request: id, hasCard, message }, chat) {
+function tools(node, { citations, abstained, request: id, hasCard, message, text }, chat) {
   const { say } = chat;
   const n = citations.length;
   const isJudged = !abstained && !id && !hasCard;
@@ -62,7 +62,11 @@ function tools(node, { citations, abstained, request: id, hasCard, message }, ch
     });
     return pressed;
   };
-  return [h("div.tools", n > 0 && toggle, h("span.gap"), isJudged && [judge("good", "", 5), judge("bad", ".down", 1)]), list];
+  const copy = iconBtn(".sm", "copy", say("copy"), () => navigator.clipboard.writeText(plain(text)).then(() => {
+    copy.replaceChildren(icon("check"));
+    chat.view.speech.status(say("succeeded"));
+  }, () => chat.view.speech.status(say("other"))));
+  return [h("div.tools", n > 0 && toggle, h("span.gap"), isJudged && [judge("good", "", 5), judge("bad", ".down", 1)], navigator.clipboard && copy), list];
 }
 
 function source({ title, url, quote }, index) {
