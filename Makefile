@@ -2,10 +2,12 @@
 # No target is a file and no path is absolute, so a checkout in a folder with spaces works.
 PYTHON ?=
 export PYTHON
+# A run starts processes by the hundred: without its bytecode, each would compile the product anew.
+unexport PYTHONDONTWRITEBYTECODE
 # One worker more than there are cores, at most six; a file stays with one worker.
 PARALLEL ?= -n auto --maxprocesses 6 --dist loadfile --no-loadscope-reorder
 
-.PHONY: run stop doctor test lint database-tests browser-tests lock
+.PHONY: run stop doctor test lint database-tests browser-tests lint-and-browser-tests lock
 
 run:
 	@sh scripts/environment.sh requirements.lock
@@ -18,7 +20,14 @@ doctor:
 	@sh scripts/environment.sh requirements.lock
 	@.venv/bin/python manage.py doctor
 
-test: lint database-tests browser-tests
+# Two lanes: a browser computes while the database suite waits, and the other way round.
+test:
+	@sh scripts/environment.sh requirements-dev.lock
+	@$(MAKE) --no-print-directory -j2 lint-and-browser-tests database-tests
+
+lint-and-browser-tests:
+	@sh scripts/in_one_piece.sh $(MAKE) --no-print-directory lint
+	@sh scripts/in_one_piece.sh $(MAKE) --no-print-directory browser-tests
 
 lint:
 	@sh scripts/environment.sh requirements-dev.lock
