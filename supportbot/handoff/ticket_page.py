@@ -10,6 +10,7 @@ from django.utils.timezone import now
 from supportbot.accounts.callers import Staff
 from supportbot.accounts.models import User
 from supportbot.chat.models import Conversation
+from supportbot.chat.texts import MAX_MESSAGE_CHARACTERS
 from supportbot.handoff.access import person_of
 from supportbot.handoff.doors import page_for
 from supportbot.handoff.models import HELD, State, Ticket
@@ -73,6 +74,7 @@ def conversation_of(found: Ticket, person: User) -> dict[str, object]:
         # The log may have grown between the two reads: whoever follows goes on behind what is shown.
         "seq": max(conversation.last_seq, lines[-1].seq if lines else 0),
         "most_lines": MOST_LINES,
+        "most_characters": MAX_MESSAGE_CHARACTERS,
         "is_waiting": found.state == State.WAITING,
         "is_mine": group in ("mine", "aside"),
         "may_settle": found.state in HELD and (found.assignee_id == person.pk or leads(person)),

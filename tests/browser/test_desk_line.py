@@ -157,3 +157,25 @@ def test_what_stands_around_a_conversation_is_read_again_in_order_and_not_for_a_
     line.say({"type": "event", "event": "read", "payload": {"who": "customer", "seq": 1}, **about})
     noor.wait_for_timeout(800)
     assert asked == []
+
+
+def test_what_is_too_long_stays_in_its_field_and_says_why(
+    demo: dict[str, Any], new_page: Callable[..., Page], log_in: Callable[[Page, str], None]
+) -> None:
+    Customer(demo).ask_for_a_person("A long story")
+    noor = new_page()
+    log_in(noor, "noor")
+    take_over(noor, "A long story")
+    field = noor.get_by_label("Reply to")
+    field.fill("🏔" * 4_001)
+    noor.keyboard.press("Control+Enter")
+    expect(noor.locator("#not-sent")).to_have_text(
+        "Not sent. It has 4001 characters, at most 4000 fit. Send it in parts."
+    )
+    expect(field).to_have_value("🏔" * 4_001)
+    field.fill("🏔" * 4_000)
+    noor.keyboard.press("Control+Enter")
+    expect(field).to_have_value("")
+    expect(noor.locator("#thread .waiting")).to_have_count(0)
+    expect(noor.locator("#thread")).to_contain_text("🏔" * 4_000)
+    resolve(noor, "A long story")

@@ -15,6 +15,7 @@ export class Composer {
     this.ticket = desk.dataset.ticket;
     this.who = document.querySelector(".c-h h1").textContent;
     this.mayReply = this.form.dataset.mayReply === "yes";
+    this.most = Number(this.form.dataset.most);
     this.asked = new Map();
     this.#prepare();
     this.#prepareOutbox();
@@ -53,7 +54,7 @@ export class Composer {
   /** Send what stands in the field; resolve to whether it was stored. */
   send() {
     const text = this.field.value.trim();
-    if (!text) return Promise.resolve(false);
+    if (!text || this.#isTooLong(text)) return Promise.resolve(false);
     const message = { type: this.mode, conversation: this.conversation, client_id: newId(), text };
     this.#complain("");
     this.field.value = "";
@@ -61,6 +62,14 @@ export class Composer {
     this.thread.addWaiting(message);
     if (!this.outbox.send(message, this)) this.thread.markWaiting(message.client_id);
     return new Promise((resolve) => this.asked.set(message.client_id, resolve));
+  }
+
+  /** The server's limit, kept before the line: a frame that is too big comes back without its id. */
+  #isTooLong(text) {
+    const { length } = [...text];
+    const isOver = length > this.most;
+    if (isOver) this.#complain(`Not sent. It has ${length} characters, at most ${this.most} fit. Send it in parts.`);
+    return isOver;
   }
 
   #prepare() {
