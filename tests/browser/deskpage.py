@@ -62,12 +62,13 @@ class Customer:
 
     def card(self, page: Page) -> dict[str, Any]:
         """Return the card that the assistant shows, once it is there."""
-        while True:
+        for _ in range(300):
             events = get(f"{self.api}/conversations/{self.conversation}/events", self.credential)["results"]
             cards = [one["payload"] for one in events if one["event"] == "action.proposed"]
             if cards:
                 return dict(cards[0])
             page.wait_for_timeout(100)
+        raise AssertionError(f"no card among {[one['event'] for one in events]}")
 
 
 def wait_until(page: Page, expression: str) -> None:
