@@ -1,4 +1,4 @@
-"""What the record asks the room above it: does somebody take back a conversation whose customer writes on?
+"""What the record asks the room above it: does a customer's message concern the people?
 
 The setting `CHAT_FRONT_DESK` names who is asked, so that this room knows nothing of tickets.
 """
@@ -13,7 +13,7 @@ from supportbot.chat.models import Conversation
 
 class FrontDesk(Protocol):
     def __call__(self, conversation: Conversation, seq: int) -> None:
-        """Hear of the customer's message at `seq` before the assistant does; the conversation is locked."""
+        """Hear of the message at `seq` of a customer whom no person answers; the conversation is locked."""
 
 
 def front_desk() -> FrontDesk:

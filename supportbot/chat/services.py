@@ -53,7 +53,7 @@ def add_customer_message(conversation_id: UUID, *, text: str, client_id: str) ->
     if not is_open(conversation):
         raise ConversationEnded()
     receipt = _add_message(conversation, Source.CUSTOMER, text, client_id=client_id)
-    if conversation.mode == Conversation.Mode.ASSISTANT:
+    if conversation.mode != Conversation.Mode.PERSON:
         front_desk()(conversation, receipt.seq)
     if conversation.mode == Conversation.Mode.ASSISTANT:
         start_turn(conversation)

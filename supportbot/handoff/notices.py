@@ -3,17 +3,22 @@
 from typing import Final
 
 NOBODY_HERE: Final = {
-    "en": "Nobody of our team is here right now. Leave your e-mail address and we will reply there.",
-    "de": "Gerade ist niemand aus unserem Team da. Hinterlassen Sie Ihre E-Mail-Adresse, dann antworten wir dorthin.",
+    "en": "Nobody of our team is here right now. Write your e-mail address here, and we will reply there.",
+    "de": "Gerade ist niemand aus unserem Team da. Schreiben Sie hier Ihre E-Mail-Adresse, dann antworten wir dorthin.",
+}
+NO_ADDRESS: Final = {
+    "en": "This is no e-mail address we can write to. Write it like name@example.com.",
+    "de": "An diese E-Mail-Adresse können wir nicht schreiben. Schreiben Sie sie wie name@example.com.",
 }
 ADDRESS_NOTED: Final = {
     "en": "Thank you. We will reply to the e-mail address you left.",
     "de": "Danke. Wir antworten an die E-Mail-Adresse, die Sie hinterlassen haben.",
 }
 LONGER_THAN_USUAL: Final = {
-    "en": "This takes longer than we said. Your request has been moved up. You can also leave your e-mail address.",
-    "de": "Es dauert länger als angekündigt. Ihre Anfrage wurde vorgezogen. Sie können auch Ihre E-Mail-Adresse "
-    "hinterlassen.",
+    "en": "This takes longer than we said. Your request has been moved up. You can also write your e-mail "
+    "address here, and we will reply there.",
+    "de": "Es dauert länger als angekündigt. Ihre Anfrage wurde vorgezogen. Sie können hier auch Ihre E-Mail-Adresse "
+    "schreiben, dann antworten wir dorthin.",
 }
 NOBODY_CAME: Final = {
     "en": "Nobody could take over within a day. The assistant answers again; you can ask for a person at any time.",

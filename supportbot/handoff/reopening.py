@@ -10,7 +10,7 @@ from supportbot.handoff.queue import is_just_ended
 from supportbot.handoff.services import lock_ticket, reopen
 
 
-def on_customer_message(conversation: Conversation, seq: int) -> None:
+def bring_person_back(conversation: Conversation, seq: int) -> None:
     """Reopen the ticket that was resolved a moment ago, if its person is still there; else the assistant answers.
 
     Only the first message after it does: once the assistant has been asked, it goes on.
