@@ -11,8 +11,8 @@ NO_ADDRESS: Final = {
     "de": "An diese E-Mail-Adresse können wir nicht schreiben. Schreiben Sie sie wie name@example.com.",
 }
 ADDRESS_NOTED: Final = {
-    "en": "Thank you. We will reply to the e-mail address you left.",
-    "de": "Danke. Wir antworten an die E-Mail-Adresse, die Sie hinterlassen haben.",
+    "en": "Thank you. We will reply to {address}.",
+    "de": "Danke. Wir antworten an {address}.",
 }
 LONGER_THAN_USUAL: Final = {
     "en": "This takes longer than we said. Your request has been moved up. You can also write your e-mail "

@@ -219,7 +219,7 @@ def leave_address(ticket_id: UUID, *, email: str) -> Ticket:
         raise TicketEnded(ticket.state)
     if ticket.contact_email != email:
         _store(ticket, contact_email=email)
-        add_system_message(conversation, worded(ADDRESS_NOTED, conversation.locale))
+        add_system_message(conversation, worded(ADDRESS_NOTED, conversation.locale).format(address=email))
     return ticket
 
 
