@@ -306,7 +306,7 @@ def test_snoozing_needs_a_moment_to_come(ticket: Ticket, bob: User) -> None:
 def test_an_address_is_noted_once(ticket: Ticket, conversation: Conversation) -> None:
     services.leave_address(ticket.pk, email="alice@example.com")
     before = said(conversation)
-    assert texts(conversation)[-1] == "Thank you. We will reply to the e-mail address you left."
+    assert texts(conversation)[-1] == "Thank you. We will reply to alice@example.com."
     services.leave_address(ticket.pk, email="alice@example.com")
     assert (said(conversation), facts(ticket)["contact_email"]) == (before, "alice@example.com")
 
