@@ -17,6 +17,8 @@ from tests.emptying import empty_quickly
 
 empty_quickly()
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the real one is slow on purpose
+# Without a pool each hop to a thread would connect anew; `rest` closes what a test leaves.
+settings.DATABASES["default"]["CONN_MAX_AGE"] = None
 
 
 @pytest.fixture(autouse=True)
