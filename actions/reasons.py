@@ -146,19 +146,19 @@ MOST_CHARACTERS: Final = 500  # of what a colleague gives as their reason
 def rejection(*, words: str, note: str) -> Reason:
     """Return why somebody of the team said no: `words` are in the sentence that the customer reads, `note` is not.
 
-    Either may be empty. Raises InvalidInput, naming `reason`, for what is too long or cannot be read.
+    Either may be empty. Raises InvalidInput, naming `words` or `note`, for what is too long or cannot be read.
     """
-    told = {"words": _finished(_one_line(words)), "note": _one_line(note)}
+    told = {"words": _finished(_one_line("words", words)), "note": _one_line("note", note)}
     facts = {name: text for name, text in told.items() if text}
     return Reason("rejected_with_words" if "words" in facts else "rejected", facts)
 
 
-def _one_line(text: str) -> str:
+def _one_line(field: str, text: str) -> str:
     line = " ".join(visible(text).split())
     if len(line) > MOST_CHARACTERS:
-        raise InvalidInput(fields={"reason": [f"At most {MOST_CHARACTERS} characters."]})
+        raise InvalidInput(fields={field: [f"At most {MOST_CHARACTERS} characters."]})
     if any(unicodedata.category(sign) in ("Cc", "Cs") for sign in line):
-        raise InvalidInput(fields={"reason": ["It holds signs that cannot be read."]})
+        raise InvalidInput(fields={field: ["It holds signs that cannot be read."]})
     return line
 
 

@@ -1,12 +1,12 @@
 """Moving a request: one conditional UPDATE, with its audit entry and its announcement in the same transaction."""
 
-import hashlib
 from datetime import timedelta
 from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
+from django.utils.crypto import salted_hmac
 from django.utils.timezone import now
 
 from actions import audit, ledger
@@ -22,6 +22,7 @@ from supportbot.outbox.services import announce
 CARD_LIFE: Final = timedelta(minutes=15)
 APPROVAL_LIFE: Final = timedelta(hours=24)
 TOPIC: Final = "action_changed"
+_SEAL: Final = "actions.reason"
 _RELEASING: Final = frozenset({State.CANCELLED, State.REJECTED, State.EXPIRED, State.FAILED})
 
 
@@ -60,8 +61,13 @@ def _reason_fields(reason: Reason | None) -> dict[str, Any]:
 
 
 def _sealed(reason: Reason | None) -> dict[str, str]:
-    """Return what binds the words of a reason to its entry. They stand in the row: the audit holds no personal data."""
-    return {"facts": hashlib.sha256(canonical(reason.facts)).hexdigest()} if reason and reason.facts else {}
+    """Return what binds the words of a reason to its entry. They stand in the row: the audit holds no personal data.
+
+    Keyed, since a few words could be guessed from a plain hash after they were erased.
+    """
+    if reason is None or not reason.facts:
+        return {}
+    return {"facts": salted_hmac(_SEAL, canonical(reason.facts), algorithm="sha256").hexdigest()}
 
 
 def _settle_ledger(request: ActionRequest, to: State) -> None:

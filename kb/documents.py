@@ -63,7 +63,7 @@ class Failure:
 
 
 def check_wording(title: str, body: str) -> Wording:
-    """Return the wording as it will be stored: one-line title, lines ended by "\\n", no empty line before the first."""
+    """Return the wording as it will be stored: one-line title, lines ended by "\\n", no empty one first."""
     title = " ".join(check_storable("title", title).split())
     body = check_storable("body", body).replace("\r\n", "\n").replace("\r", "\n").lstrip("\n")
     if not title:

@@ -152,7 +152,6 @@ class Migration(migrations.Migration):
             name='live_revision',
             field=models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.RESTRICT, related_name='+', to='kb.revision'),
         ),
-        # The composite keys below refer to these two.
         migrations.AddConstraint(
             model_name='article',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'live'), _negated=True), ('live_revision__isnull', False), _connector='OR'), name='kb_article_live_has_revision'),

@@ -14,7 +14,11 @@ from supportbot.handoff.presence import is_somebody_here
 from supportbot.handoff.selectors import open_ticket_of
 from supportbot.handoff.services import MAX_EMAIL_CHARACTERS, leave_address
 
-_LIKE_AN_ADDRESS: Final = re.compile(r"(?<![^\s<>()\[\],;:\"'])[^\s<>()\[\],;:\"'@]{1,400}@[^\s<>()\[\],;:\"']{1,255}")
+_APART: Final = r"\s<>()\[\],;:\""
+_LIKE_AN_ADDRESS: Final = re.compile(rf"(?<![^{_APART}])(?P<address>[^{_APART}@]{{1,400}}@[^{_APART}]{{1,255}})")
+_AROUND: Final = ".!?…/*_`'’‘“”„"
+# "Not old@example.com": what it is not.
+_DENIED: Final = re.compile(r"\b(?:not|nicht|instead of|statt)\s+$", re.IGNORECASE)
 
 
 def note_address(conversation: Conversation, seq: int) -> None:
@@ -29,13 +33,14 @@ def note_address(conversation: Conversation, seq: int) -> None:
     address = address_in(text)
     if address:
         leave_address(ticket.pk, email=address)
-    elif address is not None:
+    elif address is not None and not ticket.contact_email:
         add_system_message(conversation, worded(NO_ADDRESS, conversation.locale))
 
 
 def address_in(text: str) -> str | None:
     """Return the last e-mail address of a text, "" if what looks like one is none, None if nothing does."""
-    found = [match.group().strip(".!?") for match in _LIKE_AN_ADDRESS.finditer(text)]
+    matches = [match for match in _LIKE_AN_ADDRESS.finditer(text) if not _DENIED.search(text[: match.start()])]
+    found = [match["address"].strip(_AROUND) for match in matches]
     return next((address for address in reversed(found) if _is_address(address)), "") if found else None
 
 

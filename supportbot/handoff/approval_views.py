@@ -65,8 +65,8 @@ def decide(request: HttpRequest, staff: Staff, request_id: UUID, verdict: str) -
 
 
 def _reason_in(form: QueryDict) -> dict[str, str]:
-    """Return a rejection's reason as what its reader is told of it: the customer, or the team alone."""
-    return {"note" if form.get("reads") == "team" else "words": form.get("reason", "")}
+    """Return a rejection's reason for who reads it: the team alone, unless the customer was chosen."""
+    return {"words" if form.get("reads") == "customer" else "note": form.get("reason", "")}
 
 
 def _check_may_read(staff: Staff) -> None:
@@ -85,7 +85,7 @@ def _page(
         "shown": shown,
         "case": case_of(found, person_of(staff)) if found else None,
         "error": error.message if error else "",
-        "unfit": next(iter(error.fields.get("reason", ())), "") if error else "",
+        "unfit": next((said for texts in error.fields.values() for said in texts), "") if error else "",
         "typed": request.POST,
         "has_changed": isinstance(error, CHANGED_MEANWHILE),
         "running": ActionRequest.objects.filter(state__in=SHOWN["running"]).count(),

@@ -74,6 +74,9 @@ NEWS = [
     "Ihr Wunsch ist erfüllt.", "Die Adresse passt jetzt.", "Ab sofort geht das Paket an die neue Adresse.",
     "Die neue Anschrift ist hinterlegt.", "Ihre Karte wurde entlastet.", "Es hat geklappt, das Geld ist da.",
     "Der Fahrer kennt die neue Adresse.", "$50 is back on your card.", "€ 50 are in your account.",
+    "Your refund is now on its way, feel free to ask.", "Your order is cancelled now, free of charge.",
+    "Your refund arrives today, feel free to write again.", "49.90 EUR goes back to you today.",
+    "The refund just left our bank.",
     "Look out for 50 €.", "Expect 54.00 EUR on your card.", "50 euros are being moved.",
 ]  # fmt: skip
 

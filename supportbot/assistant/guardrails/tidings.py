@@ -25,7 +25,10 @@ _WARE: Final = (
     r"(?:bestellung|auftrag|paket|sendung|lieferung|stornierung|\w*adresse|anschrift|antrag|wunsch|anliegen|vorgang"
     r"|etikett)"
 )
-_NOW: Final = r"\b(?:now|already|just\ now|today|tomorrow|tonight|(?:second|minute|moment)\ ago|as\ we\ speak)\b"
+_NOW: Final = (
+    r"\b(?:now|already|just\ (?:now|left|gone|went|sent|moved|made|issued|paid|returned)|today|tomorrow|tonight"
+    r"|(?:second|minute|moment)\ ago|as\ we\ speak)\b"
+)
 _JETZT: Final = r"\b(?:jetzt|nun|bereits|schon|soeben|gerade|heute|morgen|ab\ sofort|wieder)\b"
 _WHOSE: Final = r"(?:(?:the|your|this|that|my|an?|full|whole|new|all|of|order|die|das|der|ihre?|alles|neue)\s+)*"
 _FINISHED: Final = (
@@ -76,6 +79,7 @@ _NEWS: Final = re.compile(
       |yours|there|here|safe|back)\b
   | \b{_MONEY}\s+(?:should|will|must|ought\ to)\s+(?:now\ |soon\ |already\ )?(?:show|appear|be\ (?:there|visible|in|on)
       |reach|hit)\b
+  | \b{_FIGURE}\s+(?:goes|comes|go|come|is\ going|are\ going)\s+(?:back\ )?(?:on)?to\ you
   | \b{_MONEY}\s+(?:bounced|moved|went|flew|came|landed)\b | \b(?:shows?|sees?)\ the\ (?:credit|refund|money)\b
   | \baddress\b[^.!?:]{{0,15}}\b(?:is|was|has\ been)\s+(?:now\ )?(?:saved|stored|set|corrected|adjusted|entered|on\ file
       |in\ place)\b
@@ -97,9 +101,11 @@ _NEWS: Final = re.compile(
 # What makes a rule of it, or a choice.
 _OPEN: Final = re.compile(
     r"\b(?:if|once|when|whenever|after|until|unless|as\ soon\ as|whether|where|before|within|usually|normally|always"
-    r"|automatically|generally|every|each|only|can|may|could|must|need|would|depends|placed\ (?:today|by)|free"
+    r"|automatically|generally|every|each|only|can|may|could|must|need|would|depends|orders\ placed"
+    r"|(?:is|are)\ (?:\w+\ )?free"
     r"|wenn|falls|sobald|nachdem|bis|sofern|ob|bevor|innerhalb|binnen|normalerweise|üblicherweise|immer|automatisch"
-    r"|kostenlos|kostenfrei|gratis|jede[rsnm]?|nur|kann|können|darf|dürfen|muss|müssen|müsste|könnte\w*|würde\w*)\b"
+    r"|(?:ist|sind)\ (?:\w+\ ){0,3}(?:kostenlos|kostenfrei|gratis)"
+    r"|jede[rsnm]?|nur|kann|können|darf|dürfen|muss|müssen|müsste|könnte\w*|würde\w*)\b"
 )
 _ASKED: Final = re.compile(r"(?:^|(?<=[,;:.!–—]))[^,;:.!?–—]*\?\s*$")
 
