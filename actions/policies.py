@@ -13,6 +13,7 @@ from actions.models import (
     ActionPolicyGroupPermission,
     ActionPolicyUserPermission,
     ActionPolicyVersion,
+    MerchantConnection,
     name_of,
 )
 from actions.policy import Rules
@@ -29,12 +30,25 @@ _RULE_FIELDS = (
 @transaction.atomic
 def ensure_policies(*, actor: str = "system") -> list[ActionPolicy]:
     """Give the scope's workspace a policy for every action it has none for yet; return those that were made."""
+    return _make_missing(actor=actor, is_enabled=True)
+
+
+@transaction.atomic
+def take_up_new_actions(*, actor: str) -> list[ActionPolicy]:
+    """Give a connected workspace a policy for every action that came after its connection; return those that were made.
+
+    They are switched off: that the code can do something new is no decision to offer it. No merchant, no policies.
+    """
+    return _make_missing(actor=actor, is_enabled=False) if MerchantConnection.objects.exists() else []
+
+
+def _make_missing(*, actor: str, is_enabled: bool) -> list[ActionPolicy]:
     currency = Workspace.objects.values_list("currency", flat=True).get(pk=current_workspace_id())
     known = set(ActionPolicy.objects.values_list("action", flat=True))
     made = []
     for action in all_actions().values():
         if action.name not in known:
-            policy = ActionPolicy.objects.create(action=action.name)
+            policy = ActionPolicy.objects.create(action=action.name, is_enabled=is_enabled)
             _add_version(policy, 1, {"currency": currency, **asdict(action.limits)}, actor=actor)
             made.append(policy)
     return made

@@ -8,7 +8,16 @@ from django.core.management.base import CommandError, CommandParser
 
 from actions.models import ActionPolicy
 from actions.money import amount_of, plain
-from actions.policies import allow_approval, approvers_of, change_rules, forbid_approval, policy_of, rules_of, switch
+from actions.policies import (
+    allow_approval,
+    approvers_of,
+    change_rules,
+    forbid_approval,
+    policy_of,
+    rules_of,
+    switch,
+    take_up_new_actions,
+)
 from actions.registry import action_named
 from supportbot.accounts.commands import WorkspaceCommand
 from supportbot.accounts.models import User, Workspace
@@ -40,6 +49,7 @@ class Command(WorkspaceCommand):
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
         name, actor = action_named(options["name"]).name, f"operator:{getpass.getuser()}"
+        take_up_new_actions(actor=actor)
         policy = policy_of(name)
         if policy is None:
             raise NotFound(

@@ -1,0 +1,48 @@
+"""A workspace that was connected before an action was written comes to its rules without the shop's secret."""
+
+import json
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from actions.merchants import connect_merchant
+from actions.models import ActionPolicy
+from actions.registry import all_actions
+from supportbot.accounts.models import Workspace
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("workspace")]
+
+
+def shown(name: str, *options: str) -> dict[str, Any]:
+    out = StringIO()
+    call_command("action_policy", name, *options, "--json", stdout=out)
+    facts: dict[str, Any] = json.loads(out.getvalue())
+    return facts
+
+
+@pytest.fixture
+def connected_before(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection from the time when nobody could cancel an order."""
+    older = {name: action for name, action in all_actions().items() if name != "cancel_order"}
+    with monkeypatch.context() as patch:
+        patch.setattr("actions.policies.all_actions", lambda: older)
+        connect_merchant(
+            "https://shop.example/merchant/v1", "whsec_YW5vdGhlciBzZWNyZXQgYWx0b2dldGhlcg==", actor="system"
+        )
+
+
+@pytest.mark.usefixtures("connected_before")
+def test_a_newer_action_comes_switched_off_until_somebody_switches_it_on() -> None:
+    told = shown("cancel_order")
+    assert (told["is_enabled"], told["version"], told["approvers"]) == (False, 1, [])
+    assert shown("refund_order")["is_enabled"]
+    assert not shown("cancel_order")["is_enabled"]
+    assert shown("cancel_order", "--enable")["is_enabled"]
+
+
+def test_without_a_shop_no_rules_are_made() -> None:
+    with pytest.raises(CommandError, match="connect its shop"):
+        shown("cancel_order")
+    assert not ActionPolicy.objects.exists()
