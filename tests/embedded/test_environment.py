@@ -15,9 +15,9 @@ from django.conf import settings
 STAND_IN = """#!/bin/sh
 case "$*" in
   *"% sys.version_info"*) echo 3.12 ;;
-  *flock*) exec {real} "$@" ;;
+  *flock*) exec "{real}" "$@" ;;
   "-m venv"*)
-    mkdir -p .venv/bin && ln -s {real} .venv/bin/python && cp stamp .venv/installed.sha256 && echo made >>book ;;
+    mkdir -p .venv/bin && ln -s "{real}" .venv/bin/python && cp stamp .venv/installed.sha256 && echo made >>book ;;
 esac
 """
 
