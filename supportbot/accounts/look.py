@@ -26,7 +26,9 @@ is_web_address: Final = URLValidator(
     schemes=["https", "http"], message="Give an address such as https://shop.example/privacy."
 )
 
-_GREETINGS: Final = {"en": "Hello. What can I do for you?", "de": "Hallo. Was kann ich für Sie tun?"}
+_GREETINGS: Final = {"en": "Hello {name}. What can I do for you?", "de": "Hallo {name}. Was kann ich für Sie tun?"}
+_GAP: Final = re.compile(r"\s*\{name\}")
+_MOST_OF_A_NAME: Final = 40
 
 
 def language_of(locale: str) -> str:
@@ -46,6 +48,18 @@ def greeting_in(locale: str, *, own: str, own_locale: str, others: Mapping[str, 
     if written is None and language_of(own_locale) == language_of(locale):
         written = own
     return written or _GREETINGS.get(language_of(locale)) or own or _GREETINGS["en"]
+
+
+def addressed(greeting: str, name: str) -> str:
+    """Return a greeting with a customer's first name in place of `{name}`; without one the gap closes.
+
+    The whole name stands where its first part is a title ("Dr."), and none where it is no name one greets with.
+    """
+    first = name.split()[0] if name.strip() else ""
+    shown = " ".join(name.split()) if first.endswith(".") else first
+    if not shown or len(shown) > _MOST_OF_A_NAME or "@" in shown:
+        return _GAP.sub("", greeting)
+    return greeting.replace("{name}", shown)
 
 
 def look_of(accent: str) -> dict[str, Any]:

@@ -67,7 +67,7 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
         help_texts = {
             "accent": "Such as #1f5b45. It is made lighter or darker where it could not be read. Nothing: ours.",
             "privacy_url": "The chat's menu leads there.",
-            "greeting": "The first line of an empty chat. Nothing: the product's own words.",
+            "greeting": "The first line of an empty chat; {name} is who is signed in. Nothing: our own words.",
             "is_live": "Off: the chat does not open anywhere, at once.",
         }
 

@@ -18,8 +18,8 @@ PRIVACY: Final = "/help/wrenfell/your-data-and-deleting-your-account/"
 LOOK: Final[dict[str, Any]] = {
     "assistant_name": "Wrenfell",
     "accent": "#1f5b45",
-    "greeting": "Hello, how can we help?",
-    "greetings": {"de": "Hallo, wie können wir helfen?"},
+    "greeting": "Hello {name}, how can we help?",
+    "greetings": {"de": "Hallo {name}, wie können wir helfen?"},
     "suggestions": {
         "en": ["Where is my order?", "How do I return something?", "How do I wash a rain jacket?"],
         "de": ["Wo ist meine Bestellung?", "Wie gebe ich etwas zurück?", "Wie wasche ich eine Regenjacke?"],

@@ -3,7 +3,7 @@
 from typing import Any
 
 from supportbot.accounts.embedding import hosted_url
-from supportbot.accounts.look import look_of
+from supportbot.accounts.look import addressed, look_of
 from supportbot.accounts.models import Channel
 from supportbot.chat.log import is_open
 from supportbot.chat.models import Conversation
@@ -13,12 +13,12 @@ from supportbot.widget.protocol import LIMITS
 
 def config_of(channel: Channel, conversation: Conversation) -> dict[str, Any]:
     """Return the channel's words in the language of a conversation, its look and its rules."""
-    locale = conversation.locale
+    locale, customer = conversation.locale, conversation.customer
     return {
         "channel": channel.name,
         "name": channel.assistant_name,
         "locale": locale,
-        "greeting": channel.greeting_in(locale),
+        "greeting": addressed(channel.greeting_in(locale), customer.name),
         "notice": ai_notice(locale),
         "limits": LIMITS,
         "suggestions": channel.suggestions_in(locale),

@@ -66,3 +66,22 @@ def test_a_locale_that_is_none_is_named(channel: NewChannel, locale: Any) -> Non
     answer = ask_for_ticket({"channel": channel.channel.key, "locale": locale})
     assert (answer.status_code, list(answer.json()["fields"])) == (400, ["locale"])
     assert not Conversation.objects.exists() and not Customer.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "greeting"),
+    [
+        ("Mara Lindner", "Hello Mara, how can we help?"),
+        ("  Mara ", "Hello Mara, how can we help?"),
+        ("Dr. Weber", "Hello Dr. Weber, how can we help?"),
+        ("", "Hello, how can we help?"),
+        ("mara@example.com", "Hello, how can we help?"),
+        ("M" * 41, "Hello, how can we help?"),
+    ],
+)
+def test_a_greeting_names_who_is_signed_in(channel: NewChannel, name: str, greeting: str) -> None:
+    Channel.objects.filter(pk=channel.channel.pk).update(greeting="Hello {name}, how can we help?")
+    granted = ticket(channel)
+    Customer.objects.update(name=name)
+    proof = {"visitor": granted["visitor"], "conversation": granted["conversation"]}
+    assert config(channel, **proof)["greeting"] == greeting
