@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.deskpage import Customer, check, is_live, post, wait_until
+from tests.browser.deskpage import Customer, check, is_live, post, take_over, wait_until
 from tests.embedded.instance import Instance, open_to_postgres
 
 pytestmark = pytest.mark.browser
@@ -173,9 +173,7 @@ def test_what_is_typed_outlives_a_lost_connection_and_is_sent_once(
     visitor.ask_for_a_person("Is anybody there?")
     page = new_page()
     log_in(page, "noor")
-    page.get_by_role("link", name="Is anybody there?").click()
-    page.get_by_role("button", name="Take over").click()
-    is_live(page)
+    take_over(page, "Is anybody there?")
     page.context.set_offline(True)
     expect(page.locator("#offline")).to_contain_text("Not live since")
     check(page)
@@ -198,9 +196,7 @@ def test_what_was_sent_into_a_dead_socket_is_sent_after_a_reload(
     visitor.ask_for_a_person("Hello from the train")
     page, is_cut = new_page(), True
     log_in(page, "noor")
-    page.get_by_role("link", name="Hello from the train").click()
-    page.get_by_role("button", name="Take over").click()
-    is_live(page)
+    take_over(page, "Hello from the train")
     page.route_web_socket("**/ws/v1/desk/", lambda socket: socket.close() if is_cut else socket.connect_to_server())
     page.reload()
     for words, mode in (("Here I am.", "r"), ("Sits in a train.", "m")):

@@ -1,7 +1,7 @@
 """The desk over a line that breaks: nothing that was typed is lost, and the page never goes back to something older."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from playwright.sync_api import APIResponse, Page, Route, expect
@@ -11,15 +11,35 @@ from tests.browser.deskpage import Customer, Line, check, resolve, take_over
 pytestmark = pytest.mark.browser
 
 
-def test_refused_lines_come_back_whole_behind_what_was_typed_since(
-    demo: dict[str, Any], new_page: Callable[..., Page], log_in: Callable[[Page, str], None]
-) -> None:
-    Customer(demo).ask_for_a_person("A parcel in the rain")
-    noor, daniel = new_page(), new_page()
-    line = Line(noor)
-    log_in(noor, "noor")
-    log_in(daniel, "daniel")
-    take_over(noor, "A parcel in the rain")
+class Scene(NamedTuple):
+    """Noor has a customer's conversation, on a line that can be cut; Daniel is at the desk too."""
+
+    noor: Page
+    line: Line
+    daniel: Page
+    visitor: Customer
+
+
+Begin = Callable[[str], Scene]
+
+
+@pytest.fixture
+def begin(demo: dict[str, Any], new_page: Callable[..., Page], log_in: Callable[[Page, str], None]) -> Begin:
+    def begin(summary: str) -> Scene:
+        visitor = Customer(demo)
+        visitor.ask_for_a_person(summary)
+        noor, daniel = new_page(), new_page()
+        line = Line(noor)
+        log_in(noor, "noor")
+        log_in(daniel, "daniel")
+        take_over(noor, summary)
+        return Scene(noor, line, daniel, visitor)
+
+    return begin
+
+
+def test_refused_lines_come_back_whole_behind_what_was_typed_since(begin: Begin) -> None:
+    noor, line, daniel, _ = begin("A parcel in the rain")
     line.cut()
     field = noor.get_by_label("Reply to")
     for words in ("Leave it closed.", "We send a dry one."):
@@ -37,15 +57,9 @@ def test_refused_lines_come_back_whole_behind_what_was_typed_since(
     check(noor)
 
 
-def test_what_is_refused_on_another_page_is_said_there_and_waits_in_its_own_field(
-    demo: dict[str, Any], new_page: Callable[..., Page], log_in: Callable[[Page, str], None]
-) -> None:
-    Customer(demo).ask_for_a_person("A tent without poles")
-    noor, daniel = new_page(viewport={"width": 1280, "height": 844}), new_page()
-    line = Line(noor)
-    log_in(noor, "noor")
-    log_in(daniel, "daniel")
-    take_over(noor, "A tent without poles")
+def test_what_is_refused_on_another_page_is_said_there_and_waits_in_its_own_field(begin: Begin) -> None:
+    noor, line, daniel, _ = begin("A tent without poles")
+    noor.set_viewport_size({"width": 1280, "height": 844})
     address = noor.url
     line.cut()
     for words in ("Poles are on their way.", "Four of them."):
@@ -74,15 +88,8 @@ def test_what_is_refused_on_another_page_is_said_there_and_waits_in_its_own_fiel
     noor.get_by_role("button", name="Resolve").click()
 
 
-def test_refused_words_that_are_put_away_stand_in_their_field_later(
-    demo: dict[str, Any], new_page: Callable[..., Page], log_in: Callable[[Page, str], None]
-) -> None:
-    Customer(demo).ask_for_a_person("A stove that smokes")
-    noor, daniel = new_page(), new_page()
-    line = Line(noor)
-    log_in(noor, "noor")
-    log_in(daniel, "daniel")
-    take_over(noor, "A stove that smokes")
+def test_refused_words_that_are_put_away_stand_in_their_field_later(begin: Begin) -> None:
+    noor, line, daniel, _ = begin("A stove that smokes")
     line.cut()
     noor.get_by_label("Reply to").fill("Clean the jet.")
     noor.keyboard.press("Control+Enter")
@@ -99,16 +106,8 @@ def test_refused_words_that_are_put_away_stand_in_their_field_later(
     noor.get_by_role("button", name="Resolve").click()
 
 
-def test_what_stands_around_a_conversation_is_read_again_in_order_and_not_for_a_receipt(
-    demo: dict[str, Any], new_page: Callable[..., Page], log_in: Callable[[Page, str], None]
-) -> None:
-    visitor = Customer(demo)
-    visitor.ask_for_a_person("A backpack strap")
-    noor, daniel = new_page(), new_page()
-    line = Line(noor)
-    log_in(noor, "noor")
-    log_in(daniel, "daniel")
-    take_over(noor, "A backpack strap")
+def test_what_stands_around_a_conversation_is_read_again_in_order_and_not_for_a_receipt(begin: Begin) -> None:
+    noor, line, daniel, visitor = begin("A backpack strap")
     head = noor.locator("#head-now")
 
     # Put aside while the line was cut: no event tells of it.
@@ -134,7 +133,9 @@ def test_what_stands_around_a_conversation_is_read_again_in_order_and_not_for_a_
     noor.route("**/desk/tickets/*/", answer)
     visitor.say("Hello?")  # who writes is not put aside any more
     noor.wait_for_timeout(100)
-    while not held:
+    for _ in range(200):
+        if held:
+            break
         noor.wait_for_timeout(50)
     daniel.reload()
     daniel.get_by_role("button", name="Resolve").click()
@@ -159,13 +160,8 @@ def test_what_stands_around_a_conversation_is_read_again_in_order_and_not_for_a_
     assert asked == []
 
 
-def test_what_is_too_long_stays_in_its_field_and_says_why(
-    demo: dict[str, Any], new_page: Callable[..., Page], log_in: Callable[[Page, str], None]
-) -> None:
-    Customer(demo).ask_for_a_person("A long story")
-    noor = new_page()
-    log_in(noor, "noor")
-    take_over(noor, "A long story")
+def test_what_is_too_long_stays_in_its_field_and_says_why(begin: Begin) -> None:
+    noor, *_ = begin("A long story")
     field = noor.get_by_label("Reply to")
     field.fill("🏔" * 4_001)
     noor.keyboard.press("Control+Enter")
