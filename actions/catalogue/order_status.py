@@ -20,9 +20,8 @@ _STATUS = {
     "cancelled": ("cancelled", "storniert"),
     "returned": ("returned", "zurückgeschickt"),
 }
-
-
 _SETTLED = {"delivered", "cancelled", "returned"}
+_MOST_EARLIER = 5
 
 
 class OrderStatus(ReadAction):
@@ -88,7 +87,8 @@ class OrderStatus(ReadAction):
         open_ones = [order for order in answer["orders"] if order["status"] not in _SETTLED]
         told = open_ones or answer["orders"][:1]  # where nothing is open, the newest is what was meant
         earlier = [order for order in answer["orders"] if order not in told]
-        return "\n".join([_sentence(order, locale) for order in told] + _in_short(earlier, locale))
+        lines = [_sentence(order, locale) for order in told]
+        return "\n".join([*lines, _in_short(earlier, locale)] if earlier else lines)
 
 
 def _told(order: Order, locale: str) -> dict[str, Any]:
@@ -114,11 +114,12 @@ _DAYS = {
 }
 
 
-def _in_short(earlier: Sequence[Mapping[str, Any]], locale: str) -> list[str]:
-    if not earlier:
-        return []
-    named = ", ".join(f"{order['id']} ({', '.join(_ended(order, locale))})" for order in earlier)
-    return [label(locale, f"Earlier orders: {named}.", f"Frühere Bestellungen: {named}.")]
+def _in_short(earlier: Sequence[Mapping[str, Any]], locale: str) -> str:
+    """Return the orders that have ended in one line, the newest by name; a long history is no answer."""
+    named = ", ".join(f"{order['id']} ({', '.join(_ended(order, locale))})" for order in earlier[:_MOST_EARLIER])
+    more = len(earlier) - _MOST_EARLIER
+    rest = label(locale, f" and {more} more", f" und {more} weitere") if more > 0 else ""
+    return label(locale, f"Earlier orders: {named}{rest}.", f"Frühere Bestellungen: {named}{rest}.")
 
 
 def _ended(order: Mapping[str, Any], locale: str) -> list[str]:

@@ -44,3 +44,10 @@ def test_what_was_paid_back_is_told() -> None:
     paid_back = replace(order, refunded=Decimal("12.50"))
     assert "refunded €12.50" in ACTION.words(ACTION.answer([paid_back], "en"), "en")
     assert "refunded" not in ACTION.words(ACTION.answer([order], "en"), "en")
+
+
+def test_a_long_history_is_cut() -> None:
+    shop = FakeShop()
+    orders = [shop.add_order(f"A-{number}", "cus_alice", delivered_days_ago=number) for number in range(1, 31)]
+    last = ACTION.words(ACTION.answer(orders, "en"), "en").splitlines()[-1]
+    assert last.count("A-") == 5 and last.endswith(" and 24 more.")
