@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from supportbot.llm.extractive.language import detect
 from supportbot.llm.types import ModelRequest
-from supportbot.llm.wishes.addresses import address_in
+from supportbot.llm.wishes.addresses import address_in, without_address
 from supportbot.llm.wishes.answering import next_step
 from supportbot.llm.wishes.phrases import say
 from supportbot.llm.wishes.values import strict_amount
@@ -224,3 +225,16 @@ def test_a_postal_code_is_no_order_number_and_an_address_no_language() -> None:
     assert words.startswith(say("which_of_these", "en")) and calls == []
     _, ((_, arguments),) = chat.hear("WF-20444")
     assert arguments["address"]["postal_code"] == "80331"
+
+
+@pytest.mark.parametrize("blank", ["\n", "\n\n", " \n ", "\u00a0", "  ", "\t"])
+def test_an_address_ends_where_it_ends_whatever_follows(blank: str) -> None:
+    said = f"Ich wohne jetzt Hauptstraße 5, 10115 Berlin{blank}Grüße Anna"
+    assert len(without_address(said)) == len(said) and "10115" not in without_address(said)
+    assert detect(said, "en") == "de"
+    assert address_in(said)["city"].startswith("Berlin")
+
+
+def test_a_city_of_two_words_is_found_whatever_stands_between_them() -> None:
+    said = "Send it to Elm Road 5, 79098 Bad\u00a0Krozingen please"
+    assert "Krozingen" not in without_address(said) and without_address(said).endswith("please")

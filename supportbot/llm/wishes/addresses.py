@@ -77,8 +77,14 @@ def without_address(text: str, word: str = "") -> str:
     match, parts = found
     street = parts["line1"].split()[0]
     start = text.index(street, match.start())
-    end = text.index(parts["city"], match.end("city") - len(match["city"])) + len(parts["city"])
+    end = match.start("city") + _length_of(len(parts["city"].split()), match["city"])
     return f"{text[:start]}{word.ljust(end - start)}{text[end:]}"
+
+
+def _length_of(count: int, raw: str) -> int:
+    """Return how many characters the first `count` words take, whatever blanks stand between them."""
+    ends = [word.end() for word in re.finditer(r"\S+", raw)]
+    return ends[count - 1]
 
 
 def _found(text: str) -> tuple[re.Match[str], dict[str, str]] | None:
@@ -134,6 +140,7 @@ def _leads_in(word: str) -> bool:
 def _city(said: str) -> str:
     kept: list[str] = []
     is_capital = said[:1].isupper()
+    said = said.partition("\n")[0]  # what stands on the next line is a greeting, or another message
     for word in re.split(r"\s", said):
         if word.lower().strip(".") in _ENDS or _COUNTRY.fullmatch(word):
             break
