@@ -76,7 +76,9 @@ NEWS = [
     "Der Fahrer kennt die neue Adresse.", "$50 is back on your card.", "€ 50 are in your account.",
     "Your refund is now on its way, feel free to ask.", "Your order is cancelled now, free of charge.",
     "Your refund arrives today, feel free to write again.", "49.90 EUR goes back to you today.",
-    "The refund just left our bank.",
+    "The refund just left our bank.", "Your refund just landed.", "Your refund just hit the card.",
+    "Your parcel just shipped.", "You get 49.90 EUR today.", "49.90 EUR arrive tomorrow.",
+    "49.90 EUR leave our account today.", "The money leaves our account today, shipping back is free.",
     "Look out for 50 €.", "Expect 54.00 EUR on your card.", "50 euros are being moved.",
 ]  # fmt: skip
 
@@ -195,6 +197,12 @@ IN_OTHER_LANGUAGES = [
     "Đơn hàng đã được hoàn tiền. [1]",
     "คืนเงินแล้ว [1]",
     "Pesanan Anda sudah dibatalkan. [1]",
+    "Je vous rendrai votre argent. [1]",
+    "L'argent sera de retour lundi. [1]",
+    "Listo, tu reembolso. [1]",
+    "Todo listo. [1]",
+    "Het geld staat nu op uw rekening. [1]",
+    "Uw bestelling is nu weg. [1]",
 ]
 
 

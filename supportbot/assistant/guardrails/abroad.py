@@ -16,19 +16,23 @@ _DEEDS: Final = (
     # French
     rf"\b(?:ai|avons|a|ont|est|sont|été|sera){_SOME_WORDS}\w+(?:é|ée|és|ées)\b",
     r"\b(?:rembours|annul|crédit|modifi|chang|vers|envoy|confirm)(?:é|ée|és|ées|erons|erai|ons)\b|\ben route\b",
-    r"\b(?:viens|vient|venons) de\b|\b(?:effectué|réalisé|terminé)e?s?\b|\best (?:partie?|de retour)\b|\bexiste plus\b",
+    r"\b(?:viens|vient|venons) de\b|\b(?:effectué|réalisé|terminé)e?s?\b|\best partie?\b|\bexiste plus\b",
     r"\bc['’]est (?:fait|réglé|bon)\b|\bfait le nécessaire\b|\bm['’]en suis\b",
-    r"\bvous (?:rends|rendons|rembours\w*|crédit\w*|vers(?:e|ons|erons))\b",
+    r"\bvous (?:rend(?!ez\b)|rembours|crédit|vers(?!ez\b))\w*",
+    # "The costs of return" are a rule.
+    r"(?<!frais )(?<!délai )(?<!délais )(?<!colis )(?<!étiquette )(?<!bon )(?<!politique )"
+    r"(?<!conditions )\bde retour\b",
     # Spanish and Portuguese
     rf"\b(?:he|hemos|ha|han|fue|fueron|está|queda|será|sido|foi|foram|já|tenho|temos){_SOME_WORDS}"
     r"\w+(?:ad[oa]s?|id[oa]s?|ech[oa]|eit[oa])\b",
     r"\b(?:reembols|cancel|anul|cambi|modific|envi|abon|devolv|alter|estorn)(?:é|ei|[aáei]mos|aremos|aré|ad[oa]s?|ido)\b",
     r"\b(?:(?:en|de) camino|a caminho|de vuelta|de volta)\b|\bacab(?:o|a|amos) de\b",
-    r"\b(?:hech|realizad|efectuad|feit)[oa]s?\b|\b(?:está|queda|ya) list[oa]s?\b",
+    r"\b(?:hech|realizad|efectuad|feit)[oa]s?\b|(?<!la )(?<!una )(?<!esta )(?<!las )\blist[oa]s?\b",
     r"\b(?:l[eo]s?|te|os|lhe) (?:dev[ou]|reembols|abon)\w*",
     # Whatever comes about now, and no rule speaks of: French, Spanish, Portuguese, Italian, Dutch
     r"\b(?:maintenant|désormais|aujourd['’]hui|demain|ahora|hoy|mañana|ya(?! (?:que|no)\b)|agora|hoje|amanhã|já"
-    r"|adesso|oggi|domani|già|vandaag|zojuist)\b|\bnu\b.*\b(?:terug|geld|betaald|geannuleerd)\w*",
+    r"|adesso|oggi|domani|già|vandaag|zojuist)\b",
+    r"\bnu\b(?! (?:pute|po[at]|se\b|este|sunt|ave|trebuie|exist|v[ăa]\b|oferim|accept))",  # and no Romanian "not"
     # Italian and Romanian
     rf"\b(?:ho|abbiamo|è|sono|stat[oaie]|sarà){_SOME_WORDS}\w+(?:[aiu]t[oaie]|ss[oa]|tto)\b|\bin arrivo\b",
     r"\b(?:rimbors|annull|modific|invi|accredit)(?:ato|ata|eremo|erò|iamo)\b",

@@ -25,8 +25,8 @@ _WARE: Final = (
     r"(?:bestellung|auftrag|paket|sendung|lieferung|stornierung|\w*adresse|anschrift|antrag|wunsch|anliegen|vorgang"
     r"|etikett)"
 )
-_NOW: Final = (
-    r"\b(?:now|already|just\ (?:now|left|gone|went|sent|moved|made|issued|paid|returned)|today|tomorrow|tonight"
+_NOW: Final = (  # "Costs just 4.90" is no news
+    r"\b(?:now|already|just(?!\ (?:[\d€$£]|an?\b|one\b|two\b|the\b|about\b|under\b|over\b))|today|tomorrow|tonight"
     r"|(?:second|minute|moment)\ ago|as\ we\ speak)\b"
 )
 _JETZT: Final = r"\b(?:jetzt|nun|bereits|schon|soeben|gerade|heute|morgen|ab\ sofort|wieder)\b"
@@ -80,6 +80,8 @@ _NEWS: Final = re.compile(
   | \b{_MONEY}\s+(?:should|will|must|ought\ to)\s+(?:now\ |soon\ |already\ )?(?:show|appear|be\ (?:there|visible|in|on)
       |reach|hit)\b
   | \b{_FIGURE}\s+(?:goes|comes|go|come|is\ going|are\ going)\s+(?:back\ )?(?:on)?to\ you
+  | (?:\b{_FIGURE}[^.!?]{{0,15}}\b(?:arrive|leave|land|come|go|reach|hit)s?\b
+      |\byou\s+(?:get|receive)\b[^.!?]{{0,15}}{_FIGURE})[^.!?]{{0,40}}{_NOW}
   | \b{_MONEY}\s+(?:bounced|moved|went|flew|came|landed)\b | \b(?:shows?|sees?)\ the\ (?:credit|refund|money)\b
   | \baddress\b[^.!?:]{{0,15}}\b(?:is|was|has\ been)\s+(?:now\ )?(?:saved|stored|set|corrected|adjusted|entered|on\ file
       |in\ place)\b
@@ -102,16 +104,19 @@ _NEWS: Final = re.compile(
 _OPEN: Final = re.compile(
     r"\b(?:if|once|when|whenever|after|until|unless|as\ soon\ as|whether|where|before|within|usually|normally|always"
     r"|automatically|generally|every|each|only|can|may|could|must|need|would|depends|orders\ placed"
-    r"|(?:is|are)\ (?:\w+\ )?free"
     r"|wenn|falls|sobald|nachdem|bis|sofern|ob|bevor|innerhalb|binnen|normalerweise|üblicherweise|immer|automatisch"
-    r"|(?:ist|sind)\ (?:\w+\ ){0,3}(?:kostenlos|kostenfrei|gratis)"
     r"|jede[rsnm]?|nur|kann|können|darf|dürfen|muss|müssen|müsste|könnte\w*|würde\w*)\b"
+)
+# What costs nothing is a rule, and tells nothing of the rest of its sentence.
+_FREE: Final = re.compile(
+    r"[^,;:.]*\b(?:(?:is|are)\ (?:\w+\ )?free|(?:ist|sind)\ (?:\w+\ ){0,3}(?:kostenlos|kostenfrei|gratis))\b[^,;:.]*"
 )
 _ASKED: Final = re.compile(r"(?:^|(?<=[,;:.!–—]))[^,;:.!?–—]*\?\s*$")
 
 
 def brings_news(words: str) -> bool:
     """Return whether a sentence in plain lower case tells, in whatever form, that something has come about."""
+    words = _FREE.sub("", words)
     if _OPEN.search(words):
         return False
     clauses = _CLAUSE.split(words)[:_BEFORE_A_LIST]
