@@ -10,6 +10,10 @@ NO_ADDRESS: Final = {
     "en": "This is no e-mail address we can write to. Write it like name@example.com.",
     "de": "An diese E-Mail-Adresse können wir nicht schreiben. Schreiben Sie sie wie name@example.com.",
 }
+ONE_ADDRESS: Final = {
+    "en": "Which address shall we write to? Please write only that one.",
+    "de": "An welche Adresse sollen wir schreiben? Bitte schreiben Sie nur diese.",
+}
 ADDRESS_NOTED: Final = {
     "en": "Thank you. We will reply to {address}.",
     "de": "Danke. Wir antworten an {address}.",

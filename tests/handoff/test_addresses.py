@@ -10,9 +10,9 @@ from supportbot.chat.models import Conversation
 from supportbot.chat.selectors import events_after
 from supportbot.chat.services import add_customer_message
 from supportbot.handoff import services
-from supportbot.handoff.addresses import address_in
+from supportbot.handoff.addresses import addresses_in
 from supportbot.handoff.models import Ticket
-from supportbot.handoff.notices import NO_ADDRESS
+from supportbot.handoff.notices import NO_ADDRESS, ONE_ADDRESS
 from supportbot.handoff.presence import note_presence
 
 pytestmark = pytest.mark.django_db
@@ -40,14 +40,16 @@ def test_what_only_looks_like_an_address_is_asked_for_again(ticket: Ticket, conv
     assert Ticket.objects.get().contact_email == ""
 
 
-def test_nobody_takes_an_address_that_was_not_asked_for(ticket: Ticket, conversation: Conversation, bob: User) -> None:
+def test_nobody_takes_an_address_that_was_not_asked_for(conversation: Conversation, bob: User) -> None:
     note_presence(bob)
-    assert writes(conversation, "My account is mara@example.com") == "My account is mara@example.com"
+    services.request(conversation.pk, reason="customer_asked", by="customer")
+    assert writes(conversation, "mara@example.com") == "mara@example.com"
     assert Ticket.objects.get().contact_email == ""
 
 
-def test_one_who_waits_too_long_may_leave_an_address_too(ticket: Ticket, conversation: Conversation, bob: User) -> None:
+def test_one_who_waits_too_long_may_leave_an_address_too(conversation: Conversation, bob: User) -> None:
     note_presence(bob)
+    services.request(conversation.pk, reason="customer_asked", by="customer")
     Ticket.objects.update(escalated_at=now())
     assert writes(conversation, "mara@example.com").startswith("Thank you.")
 
@@ -62,21 +64,54 @@ def test_with_a_person_or_the_assistant_an_address_is_just_words(
     assert Ticket.objects.get().contact_email == ""
 
 
+def test_whoever_comes_meanwhile_an_address_that_was_asked_for_is_noted(
+    ticket: Ticket, conversation: Conversation, bob: User
+) -> None:
+    note_presence(bob)
+    assert writes(conversation, "mara@example.com").startswith("Thank you.")
+
+
 @pytest.mark.parametrize(
-    ("text", "address"),
+    "text",
     [
-        ("a@b.example", "a@b.example"),
-        ("<a@b.example>, or c@d.example.", "c@d.example"),
-        ("mail me at a.b+c@d.example!", "a.b+c@d.example"),
-        ("a@b", ""),
-        ("o'brien@b.example", "o'brien@b.example"),
-        ("“a@b.example…”", "a@b.example"),
-        ("*a@b.example* or `c@d.example`/", "c@d.example"),
-        ("a@b.example, not old@b.example", "a@b.example"),
-        ("@mara", None),
-        ("a" * 300 + "@b.example", ""),
-        ("nothing", None),
+        "The phishing mail came from billing@evil.test",
+        "Is support@shop.test your address for complaints?",
+        "I paid 5@each for the tent pegs",
+        "They are sold as twitch foo@bar in the shop",
     ],
 )
-def test_which_address_is_meant(text: str, address: str | None) -> None:
-    assert address_in(text) == address
+def test_an_address_that_is_only_spoken_of_gets_no_mail(ticket: Ticket, conversation: Conversation, text: str) -> None:
+    writes(conversation, "mara@example.com")
+    assert writes(conversation, text) == text
+    assert Ticket.objects.get().contact_email == "mara@example.com"
+
+
+def test_of_several_addresses_the_customer_says_which(ticket: Ticket, conversation: Conversation) -> None:
+    assert writes(conversation, "a@b.test or c@d.test") == ONE_ADDRESS["en"]
+    assert Ticket.objects.get().contact_email == ""
+    writes(conversation, "My new one is c@d.test, not the old a@b.test")
+    assert Ticket.objects.get().contact_email == "c@d.test"
+
+
+@pytest.mark.parametrize(
+    ("text", "addresses"),
+    [
+        ("a@b.example", ["a@b.example"]),
+        ("mail me at a.b+c@d.example!", ["a.b+c@d.example"]),
+        ("o'brien@b.example", ["o'brien@b.example"]),
+        ("“a@b.example…”", ["a@b.example"]),
+        ("<a@b.example>, *c@d.example*/", ["a@b.example", "c@d.example"]),
+        ("c@d.example instead of the old a@b.example", ["c@d.example"]),
+        ("neu@x.example, nicht mehr alt@x.example", ["neu@x.example"]),
+        ("@mara", []),
+        ("nothing", []),
+    ],
+)
+def test_which_addresses_are_meant(text: str, addresses: list[str]) -> None:
+    assert addresses_in(text) == addresses
+
+
+@pytest.mark.parametrize("text", ["a@b", "me@localhost", "a" * 300 + "@b.example", "a@b..example"])
+def test_what_no_mail_reaches_is_no_address(ticket: Ticket, conversation: Conversation, text: str) -> None:
+    assert writes(conversation, text) == NO_ADDRESS["en"]
+    assert Ticket.objects.get().contact_email == ""
