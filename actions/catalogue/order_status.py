@@ -51,9 +51,6 @@ class OrderStatus(ReadAction):
             "I am waiting for my parcel",
             "Has my order been shipped?",
             "Has my parcel arrived?",
-            "Did my refund go through?",
-            "Has my refund been paid yet?",
-            "Where is my refund?",
         ),
         "de": (
             "Wo ist meine Bestellung?",
@@ -73,8 +70,6 @@ class OrderStatus(ReadAction):
             "Wann kommt meine Bestellung?",
             "Ist mein Paket angekommen?",
             "Wurde meine Bestellung verschickt?",
-            "Wurde meine Erstattung schon bezahlt?",
-            "Wo bleibt meine Erstattung?",
         ),
     }
 
@@ -123,8 +118,10 @@ def _in_short(earlier: Sequence[Mapping[str, Any]], locale: str) -> str:
 
 
 def _ended(order: Mapping[str, Any], locale: str) -> list[str]:
-    day = order.get("delivered_at") or order["placed_on"]
-    return [order["status_text"], _spoken_day(day, locale), *_refunded(order, locale)]
+    ordered = label(locale, "ordered on", "bestellt am")
+    day = order.get("delivered_at")
+    when = _spoken_day(day, locale) if day else f"{ordered} {_spoken_day(order['placed_on'], locale)}"
+    return [order["status_text"], when, *_refunded(order, locale)]
 
 
 def _sentence(told: Mapping[str, Any], locale: str) -> str:

@@ -46,6 +46,13 @@ def test_what_was_paid_back_is_told() -> None:
     assert "refunded" not in ACTION.words(ACTION.answer([order], "en"), "en")
 
 
+def test_the_day_of_an_order_that_never_came_is_the_day_it_was_ordered() -> None:
+    shop = FakeShop()
+    cancelled = shop.add_order("A-1", "cus_alice", status="cancelled", delivered_days_ago=None)
+    sent = shop.add_order("A-2", "cus_alice", status="shipped", delivered_days_ago=None)
+    assert "A-1 (cancelled, ordered on " in ACTION.words(ACTION.answer([sent, cancelled], "en"), "en")
+
+
 def test_a_long_history_is_cut() -> None:
     shop = FakeShop()
     orders = [shop.add_order(f"A-{number}", "cus_alice", delivered_days_ago=number) for number in range(1, 31)]

@@ -170,3 +170,17 @@ def test_a_sentence_about_the_page_is_never_the_answer_where_there_is_another() 
 def test_an_item_that_answers_alone_is_a_sentence() -> None:
     page = "Returns are free.\n\n- Trying boots on indoors is fine; marks from outdoor use on the boots are not fine.\n"
     assert answer("May I try boots on indoors?", Source(1, "Returns", page, "en")).startswith("Trying boots on")
+
+
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        ("You can return worn shoes for free in Germany.", "You can not return worn shoes for free in Germany."),
+        ("Shipping to Austria costs €6.90.", "Shipping to Belgium costs €6.90."),
+        ("Shipping to Austria costs €6.90.", "Shipping to Austria costs €9.90."),
+    ],
+)
+def test_sentences_that_differ_in_the_word_that_matters_are_two(one: str, two: str) -> None:
+    asked = f"{one} {two}"
+    said = answer(asked, Source(1, "Rules", one, "en"), Source(2, "Rules", two, "en"))
+    assert one in said and two in said

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from supportbot.llm.extractive.scoring import Scored, is_about_the_page
 from supportbot.llm.extractive.units import Unit
+from supportbot.llm.extractive.wordlists import word_set
 from supportbot.llm.extractive.words import words
 
 SENTENCES_MOST = 3
@@ -15,7 +16,10 @@ LIST_CHARACTERS_MOST = 700
 FURTHER_SHARE = 0.95
 NEIGHBOUR_SHARE = 0.7
 NEIGHBOURS = (-1, 1, 2)
-SAME_SHARE = 0.8  # of the words of two sentences together
+_CHANGE_NOTHING = word_set(
+    "a an the this that our your we you it is are and also always just so der die das den dem ein eine "
+    "unser unsere ihr ihre wir sie es ist sind und auch immer"
+)
 _ANNOUNCES = re.compile(
     r"^(?:here (?:is|are)|these are|this table|the table|hier (?:ist|sind|finden|sehen)|das sind|die tabelle)\b"
     r"|\b(?:as follows|the following|below|folgende[nrs]?|wie folgt|unten)\b",
@@ -65,10 +69,8 @@ def _adds_something(unit: Unit, chosen: Sequence[Unit]) -> bool:
 
 
 def _says_the_same(unit: Unit, other: Unit) -> bool:
-    if "row" in (unit.kind, other.kind):  # two rows may differ in one figure alone
-        return unit.text == other.text
-    own, its = set(words(unit.text)), set(words(other.text))
-    return len(own & its) >= SAME_SHARE * max(len(own | its), 1)
+    """Return whether two texts differ in words that change nothing; a country, a figure or a "not" does."""
+    return set(words(unit.text)) ^ set(words(other.text)) <= _CHANGE_NOTHING
 
 
 def _headers_of(chosen: Sequence[Unit], units: Sequence[Unit]) -> list[Unit]:

@@ -122,7 +122,7 @@ def _asks_to_read(clause: Clause, topic: Topic) -> bool:
     text = clause.text
     if _HOW_TO.search(text) or stance.holds_back(text) or _CONDITIONAL.search(text) or _is_elsewhere(text, topic):
         return False
-    if _MAY_CHANGE.search(text):
+    if _MAY_CHANGE.search(clause.sentence):
         return False
     is_question = _is_asking(clause)
     looks = _LOOKS.search(text) is not None or stance.asks_to_be_told(text)
@@ -132,10 +132,10 @@ def _asks_to_read(clause: Clause, topic: Topic) -> bool:
     return not is_question or _OWN.search(text) is not None or bool(order_numbers_in(text))
 
 
-# "Can I still change where my parcel goes?" asks for a rule.
+# "Can I still change where my parcel goes?" asks for a rule, or for the change itself.
 _MAY_CHANGE: Final = re.compile(
-    r"\b(?:can|could|may|am) (?:i|we) (?:\w+ ){0,2}?(?:change|alter|redirect|reroute|cancel|return|exchange|swap)"
-    r"|\b(?:kann|könnte|darf) (?:ich|man) .*\b(?:ändern|umleiten|stornieren|zurückgeben|umtauschen|abbestellen)\b",
+    r"\b(?:change|changing|alter|decide|choose|ändern|umleiten|bestimmen),?\s+(?:where|wohin)\b"
+    r"|\b(?:where|wohin)\b.*\b(?:send|return|zurückschicken|zurücksenden)\b",
     re.IGNORECASE,
 )
 _LOOKS: Final = re.compile(
