@@ -48,7 +48,9 @@ def _make_missing(*, actor: str, is_enabled: bool) -> list[ActionPolicy]:
     made = []
     for action in all_actions().values():
         if action.name not in known:
-            policy = ActionPolicy.objects.create(action=action.name, is_enabled=is_enabled)
+            policy, is_new = ActionPolicy.objects.get_or_create(action=action.name, defaults={"is_enabled": is_enabled})
+            if not is_new:  # somebody else has just made it
+                continue
             _add_version(policy, 1, {"currency": currency, **asdict(action.limits)}, actor=actor)
             made.append(policy)
     return made

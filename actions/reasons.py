@@ -163,7 +163,9 @@ def _one_line(field: str, text: str) -> str:
 
 
 def _finished(line: str) -> str:
-    return f"{line}." if line[-1:].isalnum() else line
+    """Return words as a sentence of its own, for another one follows."""
+    bare = line.rstrip(" ,;:")
+    return f"{bare}." if bare and bare.rstrip("\"'”“’)")[-1:] not in (".", "!", "?", "…") else bare
 
 
 def sentence(reason: Reason, locale: str) -> str:

@@ -63,7 +63,7 @@ def _reason_fields(reason: Reason | None) -> dict[str, Any]:
 def _sealed(reason: Reason | None) -> dict[str, str]:
     """Return what binds the words of a reason to its entry. They stand in the row: the audit holds no personal data.
 
-    Keyed, since a few words could be guessed from a plain hash after they were erased.
+    Keyed, since a few words could be guessed from a plain hash.
     """
     if reason is None or not reason.facts:
         return {}

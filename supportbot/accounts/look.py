@@ -27,7 +27,9 @@ is_web_address: Final = URLValidator(
 )
 
 _GREETINGS: Final = {"en": "Hello {name}. What can I do for you?", "de": "Hallo {name}. Was kann ich für Sie tun?"}
-_GAP: Final = re.compile(r"\s*\{name\}")
+_GAP: Final = re.compile(r"^\{name\}[,.!]?\s*|,?\s*\{name\}")
+_NO_NAME: Final = re.compile(r"[@{}<>\d]")
+_TITLES: Final = frozenset(["herr", "frau", "mr", "mrs", "ms", "mx", "dr", "prof", "the"])
 _MOST_OF_A_NAME: Final = 40
 
 
@@ -53,13 +55,18 @@ def greeting_in(locale: str, *, own: str, own_locale: str, others: Mapping[str, 
 def addressed(greeting: str, name: str) -> str:
     """Return a greeting with a customer's first name in place of `{name}`; without one the gap closes.
 
-    The whole name stands where its first part is a title ("Dr."), and none where it is no name one greets with.
+    The whole name stands where its first part is a title or an initial, none where it is no name one greets with.
     """
-    first = name.split()[0] if name.strip() else ""
-    shown = " ".join(name.split()) if first.endswith(".") else first
-    if not shown or len(shown) > _MOST_OF_A_NAME or "@" in shown:
+    last, comma, others = name.partition(",")
+    parts = (others if comma and others.strip() else last).split()
+    shown = " ".join(parts) if _is_no_first_name(parts[0] if parts else "") else parts[0]
+    if not any(char.isalpha() for char in shown) or len(shown) > _MOST_OF_A_NAME or _NO_NAME.search(shown):
         return _GAP.sub("", greeting)
-    return greeting.replace("{name}", shown)
+    return greeting.replace("{name}", shown.rstrip("."))
+
+
+def _is_no_first_name(part: str) -> bool:
+    return part.endswith(".") or len(part) < 2 or part.lower() in _TITLES
 
 
 def look_of(accent: str) -> dict[str, Any]:

@@ -1,14 +1,14 @@
 """The first page: what wants somebody, in the order in which it does, for those whose role may see it."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
 from django.db.models import Count, F, Q, QuerySet
 from django.db.models.functions import TruncDate
 from django.urls import reverse
-from django.utils.timezone import localtime, now
+from django.utils.timezone import get_current_timezone, localtime, now
 
 from actions.models import ActionRequest
 from actions.states import State as RequestState
@@ -63,7 +63,8 @@ def _ends() -> dict[str, Any]:
     """Return the answers of each day by how they ended, as a chart and as its table."""
     today = localtime().date()
     days = [today - timedelta(days=back) for back in reversed(range(DAYS))]
-    rows = _spoken().annotate(day=TruncDate("created_at")).filter(day__gte=days[0]).order_by()  # the workspace's days
+    since = datetime.combine(days[0], time.min, tzinfo=get_current_timezone())  # the workspace's days
+    rows = _spoken().filter(created_at__gte=since).annotate(day=TruncDate("created_at")).order_by()
     ends = {
         "Answered": rows.filter(source=Source.ASSISTANT, is_abstention=False),
         "By a person": rows.filter(source=Source.AGENT),

@@ -15,7 +15,7 @@ from supportbot.llm.extractive.person import wants_person
 from supportbot.llm.extractive.smalltalk import courtesy_in
 
 MOST_CHARACTERS: Final = 280
-MOST_READ: Final = 10
+MOST_READ: Final = 30
 _DONE: Final = {
     ActionState.SUCCEEDED: "done",
     ActionState.FAILED: "tried, not done",

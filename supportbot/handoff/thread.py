@@ -1,6 +1,6 @@
 """A conversation as the desk shows it: each event of its log as one line, the team's own included."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -62,6 +62,7 @@ class Reader:
     """For whom lines are made: names that the log does not carry. `person` is an id: two may have the same name."""
 
     person: str
+    name: str
     customer: str
     customer_initials: str
     customer_hue: int
@@ -70,7 +71,14 @@ class Reader:
 
 def reader_of(conversation: Conversation, person: User) -> Reader:
     customer = conversation.customer
-    return Reader(str(person.pk), str(customer), initials(customer.name), hue_of(customer.pk), hue_of(person.pk))
+    return Reader(
+        str(person.pk),
+        person.display_name,
+        str(customer),
+        initials(customer.name),
+        hue_of(customer.pk),
+        hue_of(person.pk),
+    )
 
 
 def lines_of(conversation: Conversation, reader: Reader) -> list[Line]:
@@ -99,7 +107,7 @@ def line_of(event: EventView, reader: Reader) -> Line | None:
             reason = REASONS.get(payload["reason"], REASONS[Reason.OTHER])
             return _rule(event, f"Handed over: {reason[0].lower()}{reason[1:]}", "people")
         case "handoff.joined":
-            who = "You" if payload.get("person") == reader.person else payload["agent"]
+            who = "You" if _is_by(reader, payload, payload["agent"]) else payload["agent"]
             return _rule(event, f"{who} joined", "person")
         case "handoff.ended":
             is_their_wish = payload.get("by") == "customer"
@@ -122,9 +130,14 @@ def _message(event: EventView, reader: Reader) -> Line:
             return _line(event, "system", "Notice", text=payload["text"])
 
 
+def _is_by(reader: Reader, payload: Mapping[str, Any], name: str) -> bool:
+    """Say whether the reader did it; what an older version stored has the name alone."""
+    return payload["person"] == reader.person if "person" in payload else name == reader.name
+
+
 def _agents(event: EventView, reader: Reader) -> Line:
     author, text = event.payload.get("author", "A colleague"), event.payload["text"]
-    is_mine = event.payload.get("person") == reader.person
+    is_mine = _is_by(reader, event.payload, author)
     if not event.is_public:
         return _line(event, "note", "You" if is_mine else author, text=text, icon="lock")
     hue = reader.hue if is_mine else 0

@@ -13,13 +13,13 @@ from typing import Final
 _IMPORT: Final = re.compile(r'import (?:\{ .+ \}|(?P<styles>\w+)) from "\./(?P<file>[\w./]+)";')
 _EXPORT: Final = re.compile(r"export (?:\{.*)?")
 _COMMENT: Final = re.compile(r"/\*.*?\*/", re.DOTALL)
-# Blanks that no style sheet needs: around the brackets of its rules, and after the colon of a declaration.
 # Text runs in lines from above here, whichever way the lines run: these are the same, in fewer letters.
 _UPRIGHT: Final = {
     "inline-size": "width", "block-size": "height", "inset-block-start": "top", "inset-block-end": "bottom",
     "-block-start": "-top", "-block-end": "-bottom",
 }  # fmt: skip
-_LONG: Final = re.compile(rf"({'|'.join(_UPRIGHT)})(?=:)")
+_LONG: Final = re.compile(rf"(?<!--)({'|'.join(_UPRIGHT)})(?=:)")
+# Blanks that no style sheet needs: around the brackets of its rules, and after the colon of a declaration.
 _LOOSE: Final = re.compile(r"\s*([{};,])\s*|(?<=:)\s+")
 
 

@@ -20,6 +20,7 @@ from actions.models import (
 )
 from actions.policies import allow_approval, may_approve, policy_of, switch
 from actions.principals import operator_for
+from actions.reasons import rejection
 from actions.services import approve, confirm, propose, reject
 from actions.states import State
 from actions.testing import FakeShop, Refund, run_queued
@@ -169,3 +170,18 @@ def test_a_rejection_gives_the_reserved_amount_back(waiting: ActionRequest, appr
     assert LedgerEntry.objects.get().status == LedgerEntry.Status.RELEASED
     run_queued()
     assert shop.refunds == []
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("Worn boots", "Worn boots."),
+        ("see (terms)", "see (terms)."),
+        ("Sorry,", "Sorry."),
+        ("Is it worn?", "Is it worn?"),
+        ("He said “no.”", "He said “no.”"),
+        (",", ""),
+    ],
+)
+def test_a_reason_is_a_sentence_of_its_own(words: str, told: str) -> None:
+    assert rejection(words=words, note="").facts.get("words", "") == told

@@ -264,6 +264,18 @@ def test_only_ones_own_lines_are_ones_own_also_among_people_of_one_name(
     assert "You joined" in words(own) and "You joined" not in words(others)
 
 
+def test_lines_that_an_older_version_stored_are_ones_own_by_name(claimed: Ticket, bob: User, noor: User) -> None:
+    add_agent_message(claimed.conversation_id, text="It is on its way.", author=bob, client_id="1")
+    for event in ConversationEvent.objects.filter(payload__has_key="person"):
+        ConversationEvent.objects.filter(pk=event.pk).update(
+            payload={name: value for name, value in event.payload.items() if name != "person"}
+        )
+    own, others = (page(browser(one), address(claimed)) for one in (bob, noor))
+    assert "You joined" in words(own) and "You joined" not in words(others)
+    assert [line.text() for line in own.css("#thread .me .said")] == ["It is on its way."]
+    assert others.css("#thread .me") == []
+
+
 def test_which_person_of_the_team_it_was_is_the_teams_alone(claimed: Ticket, bob: User) -> None:
     add_agent_message(claimed.conversation_id, text="It is on its way.", author=bob, client_id="1")
     teams, public = events_after(claimed.conversation_id, 0, is_staff=True), events_after(claimed.conversation_id, 0)

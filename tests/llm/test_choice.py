@@ -184,3 +184,18 @@ def test_sentences_that_differ_in_the_word_that_matters_are_two(one: str, two: s
     asked = f"{one} {two}"
     said = answer(asked, Source(1, "Rules", one, "en"), Source(2, "Rules", two, "en"))
     assert one in said and two in said
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("| Country | 5 |", "Country: 5"),
+        ("| Is it ok? | Yes | |", "Is it ok? Yes"),
+        ("| A | | 5 |", "A: 5"),
+        ("| Zip | |", "Zip"),
+    ],
+)
+def test_a_row_is_read_aloud(row: str, said: str) -> None:
+    page = f"| What | How much |\n|---|---|\n{row}\n"
+    asked = "how much " + " ".join(row.replace("|", " ").split())
+    assert f"- {said} [1]" in answer(asked, Source(1, "Table", page, "en"))

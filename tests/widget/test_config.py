@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from supportbot.accounts.look import addressed
 from supportbot.accounts.models import Channel, Customer
 from supportbot.accounts.services import NewChannel
 from supportbot.chat.models import Conversation, Message
@@ -77,6 +78,12 @@ def test_a_locale_that_is_none_is_named(channel: NewChannel, locale: Any) -> Non
         ("", "Hello, how can we help?"),
         ("mara@example.com", "Hello, how can we help?"),
         ("M" * 41, "Hello, how can we help?"),
+        ("Smith, John", "Hello John, how can we help?"),
+        ("Herr Müller", "Hello Herr Müller, how can we help?"),
+        ("J. Weber", "Hello J. Weber, how can we help?"),
+        ("J.", "Hello J, how can we help?"),
+        ("12345", "Hello, how can we help?"),
+        ("{name}", "Hello, how can we help?"),
     ],
 )
 def test_a_greeting_names_who_is_signed_in(channel: NewChannel, name: str, greeting: str) -> None:
@@ -85,3 +92,8 @@ def test_a_greeting_names_who_is_signed_in(channel: NewChannel, name: str, greet
     Customer.objects.update(name=name)
     proof = {"visitor": granted["visitor"], "conversation": granted["conversation"]}
     assert config(channel, **proof)["greeting"] == greeting
+
+
+@pytest.mark.parametrize("greeting", ["Hello, {name}!", "Hello {name}!", "{name}, Hello!"])
+def test_without_a_name_the_gap_closes(greeting: str) -> None:
+    assert addressed(greeting, "") == "Hello!"

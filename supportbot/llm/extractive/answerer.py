@@ -106,6 +106,6 @@ def _laid_out(chosen: list[Unit]) -> Iterator[str]:
 
 def _cells(row: str) -> str:
     """Return a row as it is read aloud: "Switzerland: 4 to 6 · €14.90"."""
-    first, *others = (cell.strip() for cell in row.split(" | "))
-    told = " · ".join(cell for cell in others if cell)
-    return f"{first}: {told}" if first and told else first or told
+    first, *others = [cell.strip() for cell in row.split("|") if cell.strip()] or [""]
+    joint = " " if first.endswith((":", "?")) else ": "
+    return f"{first}{joint}{' · '.join(others)}" if others else first

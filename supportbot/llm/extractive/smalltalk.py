@@ -50,7 +50,7 @@ _PATTERNS: tuple[tuple[Phrase, tuple[str, ...]], ...] = (
         "can_do",
         (
             r"what (?:else )?(?:can|do) you do|(?:what|how) can (?:you|u) help(?: me)?(?: with)?"
-            r"|what can i ask(?: you)?|how do(?:es)? (?:you|this) work|help",
+            r"|what can i ask(?: you)?|how do you work|help",
             r"was (?:kannst du|können sie)(?: alles)?(?: für mich tun)?"
             r"|wobei (?:kannst du|können sie)(?: mir)? helfen|was kann ich (?:dich |sie )?fragen|hilfe",
         ),
