@@ -69,6 +69,16 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
+class Unsettled:
+    """What a customer asked for and the order does not show: under way, or come to nothing. `title` is the card's."""
+
+    order: str
+    action: str
+    title: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """All that eligibility depends on. `pending` is what others take that the order does not show yet."""
 

@@ -1,17 +1,24 @@
 """What is read of requests: lists for the team and for a customer, and the steps that one has taken."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 from django.db.models import QuerySet
+from django.utils.timezone import now
 
+from actions.cards import face_of
+from actions.facts import Unsettled
 from actions.models import ActionPolicy, ActionRequest, AuditEntry
-from actions.states import State
+from actions.states import OPEN, State
 from supportbot.accounts.callers import Caller, CustomerCaller
 from supportbot.errors import NotFound
 
-_STEP = "request."
+_STEP: Final = "request."
+# What was refused, declined or let lapse was told at once, and what succeeded stands in the order itself.
+_CAME_TO_NOTHING: Final = (State.REJECTED, State.FAILED)
+_REMEMBERED: Final = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +66,14 @@ def policies_in_force() -> dict[str, ActionPolicy]:
 def offered_actions() -> frozenset[str]:
     """Return the names of the actions that are switched on here: what a model may be told of."""
     return frozenset(ActionPolicy.objects.filter(is_enabled=True).values_list("action", flat=True))
+
+
+def unsettled_of(customer_id: UUID, locale: str) -> list[Unsettled]:
+    """Return what a customer waits for, or lately asked for in vain: of each order and action the newest wish."""
+    recent = ActionRequest.objects.filter(customer_id=customer_id, changed_at__gt=now() - _REMEMBERED)
+    newest = recent.order_by("order_id", "action", "-created_at").distinct("order_id", "action")
+    return [
+        Unsettled(request.order_id, request.action, face_of(request, locale).title, request.state)
+        for request in newest
+        if (request.state in OPEN and not request.is_expired(now())) or request.state in _CAME_TO_NOTHING
+    ]

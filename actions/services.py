@@ -33,6 +33,7 @@ from actions.principals import Principal
 from actions.proposing import Preview, decision_now, money_in, preview, propose
 from actions.reasons import Reason, rejection, sentence
 from actions.registry import read_action, write_action
+from actions.selectors import unsettled_of
 from actions.states import WITHDRAWABLE, State
 from actions.transitions import APPROVAL_LIFE, lock_request, move
 from actions.wishes import note_refusal, own_order, read_wish
@@ -62,7 +63,7 @@ def run_read(
             "read.answered", actor=principal.actor,
             action=spec.name, orders=len(found), conversation=str(conversation_id or ""),
         )  # fmt: skip
-    return spec.answer(found, principal.locale)
+    return spec.answer(found, unsettled_of(principal.customer_id, principal.locale), principal.locale)
 
 
 def _orders(order_id: str | None, merchant_id: str) -> tuple[Order, ...] | Reason:

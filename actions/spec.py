@@ -11,7 +11,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from actions.facts import Arguments, Facts, Order
+from actions.facts import Arguments, Facts, Order, Unsettled
 from actions.money import Money, spoken
 from actions.reasons import Reason
 from actions.schema import Shape
@@ -101,8 +101,8 @@ class ReadAction(Action):
     risk = Risk.READ
 
     @abstractmethod
-    def answer(self, orders: Sequence[Order], locale: str) -> dict[str, Any]:
-        """Return what the customer may know of their own orders, as JSON."""
+    def answer(self, orders: Sequence[Order], unsettled: Sequence[Unsettled], locale: str) -> dict[str, Any]:
+        """Return what the customer may know of their own orders, and of what they asked for about them, as JSON."""
 
     @abstractmethod
     def words(self, answer: Mapping[str, Any], locale: str) -> str:

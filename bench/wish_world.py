@@ -80,5 +80,5 @@ class Chat:
 def _found(call: ToolCall, locale: str) -> str:
     wanted = json.loads(call.arguments).get("order_id")
     orders = [order for order in ORDERS if wanted in (None, order.id)]
-    answer: dict[str, Any] = read_action(call.name).answer(orders, locale)
+    answer: dict[str, Any] = read_action(call.name).answer(orders, (), locale)
     return as_data(answer)

@@ -7,7 +7,7 @@ from typing import Any
 from django.utils.formats import date_format
 from django.utils.translation import override
 
-from actions.facts import Order
+from actions.facts import Order, Unsettled
 from actions.money import Money, spoken
 from actions.schema import OrderId, Shape
 from actions.spec import ReadAction, label
@@ -22,6 +22,16 @@ _STATUS = {
 }
 _SETTLED = {"delivered", "cancelled", "returned"}
 _MOST_EARLIER = 5
+_MOST_OPEN = 10
+_CAME_TO = {
+    "awaiting_confirmation": ("waits for your confirmation", "wartet auf Ihre Bestätigung"),
+    "awaiting_approval": ("waits for approval by our team", "wartet auf die Freigabe durch unser Team"),
+    "queued": ("is under way", "ist unterwegs"),
+    "executing": ("is under way", "ist unterwegs"),
+    "unknown": ("its outcome is being checked", "der Ausgang wird geprüft"),
+    "rejected": ("was not approved by our team", "wurde von unserem Team nicht freigegeben"),
+    "failed": ("could not be carried out", "konnte nicht ausgeführt werden"),
+}
 
 
 class OrderStatus(ReadAction):
@@ -51,6 +61,9 @@ class OrderStatus(ReadAction):
             "I am waiting for my parcel",
             "Has my order been shipped?",
             "Has my parcel arrived?",
+            "Where is my refund?",
+            "What is the status of my refund?",
+            "I am still waiting for my refund",
         ),
         "de": (
             "Wo ist meine Bestellung?",
@@ -70,23 +83,34 @@ class OrderStatus(ReadAction):
             "Wann kommt meine Bestellung?",
             "Ist mein Paket angekommen?",
             "Wurde meine Bestellung verschickt?",
+            "Wo bleibt meine Erstattung?",
+            "Wie ist der Stand meiner Erstattung?",
+            "Ich warte noch auf meine Erstattung",
         ),
     }
 
-    def answer(self, orders: Sequence[Order], locale: str) -> dict[str, Any]:
-        return {"orders": [_told(order, locale) for order in orders]}
+    def answer(self, orders: Sequence[Order], unsettled: Sequence[Unsettled], locale: str) -> dict[str, Any]:
+        return {"orders": [_told(order, _asked_about(order, unsettled, locale), locale) for order in orders]}
 
     def words(self, answer: Mapping[str, Any], locale: str) -> str:
         if not answer["orders"]:
             return label(locale, "There are no orders in your account.", "In Ihrem Konto gibt es keine Bestellungen.")
-        open_ones = [order for order in answer["orders"] if order["status"] not in _SETTLED]
-        told = open_ones or answer["orders"][:1]  # where nothing is open, the newest is what was meant
-        earlier = [order for order in answer["orders"] if order not in told]
+        open_ones = [order for order in answer["orders"] if order["status"] not in _SETTLED or "asked_for" in order]
+        told = open_ones[:_MOST_OPEN] or answer["orders"][:1]  # where nothing is open, the newest is what was meant
+        others = [order for order in answer["orders"] if order not in told]
         lines = [_sentence(order, locale) for order in told]
-        return "\n".join([*lines, _in_short(earlier, locale)] if earlier else lines)
+        return "\n".join([*lines, _in_short(others, locale)] if others else lines)
 
 
-def _told(order: Order, locale: str) -> dict[str, Any]:
+def _asked_about(order: Order, unsettled: Sequence[Unsettled], locale: str) -> list[dict[str, str]]:
+    return [
+        {"what": wish.title, "state": wish.state, "state_text": label(locale, *_CAME_TO[wish.state])}
+        for wish in unsettled
+        if wish.order == order.id and wish.state in _CAME_TO
+    ]
+
+
+def _told(order: Order, asked_for: Sequence[Mapping[str, str]], locale: str) -> dict[str, Any]:
     english, german = _STATUS.get(order.status, (order.status, order.status))
     dates = {"shipped_at": order.shipped_at, "delivered_at": order.delivered_at}
     return {
@@ -98,6 +122,7 @@ def _told(order: Order, locale: str) -> dict[str, Any]:
         **({"expected_on": order.expected_on} if order.expected_on else {}),
         "total": spoken(Money(order.total, order.currency), locale),
         "refunded": spoken(Money(order.refunded, order.currency), locale),
+        **({"asked_for": list(asked_for)} if asked_for else {}),
         "items": [{"sku": line.sku, "name": line.name, "quantity": line.quantity} for line in order.lines],
     }
 
@@ -109,12 +134,14 @@ _DAYS = {
 }
 
 
-def _in_short(earlier: Sequence[Mapping[str, Any]], locale: str) -> str:
-    """Return the orders that have ended in one line, the newest by name; a long history is no answer."""
-    named = ", ".join(f"{order['id']} ({', '.join(_ended(order, locale))})" for order in earlier[:_MOST_EARLIER])
-    more = len(earlier) - _MOST_EARLIER
+def _in_short(others: Sequence[Mapping[str, Any]], locale: str) -> str:
+    """Return the orders that have ended, or are too many, in one line, the newest by name: a long list is no answer."""
+    named = ", ".join(f"{order['id']} ({', '.join(_ended(order, locale))})" for order in others[:_MOST_EARLIER])
+    more = len(others) - _MOST_EARLIER
     rest = label(locale, f" and {more} more", f" und {more} weitere") if more > 0 else ""
-    return label(locale, f"Earlier orders: {named}{rest}.", f"Frühere Bestellungen: {named}{rest}.")
+    if all(order["status"] in _SETTLED for order in others):
+        return label(locale, f"Earlier orders: {named}{rest}.", f"Frühere Bestellungen: {named}{rest}.")
+    return label(locale, f"Further orders: {named}{rest}.", f"Weitere Bestellungen: {named}{rest}.")
 
 
 def _ended(order: Mapping[str, Any], locale: str) -> list[str]:
@@ -130,7 +157,13 @@ def _sentence(told: Mapping[str, Any], locale: str) -> str:
     ]
     order = label(locale, f"Order {told['id']}", f"Bestellung {told['id']}")
     total = label(locale, f"total {told['total']}", f"Summe {told['total']}")
-    return f"{order}: {', '.join([told['status_text'], *days, total, *_refunded(told, locale)])}."
+    state = f"{order}: {', '.join([told['status_text'], *days, total, *_refunded(told, locale)])}."
+    return " ".join([state, *(_asked(wish, locale) for wish in told.get("asked_for", ()))])
+
+
+def _asked(wish: Mapping[str, str], locale: str) -> str:
+    return label(locale, f"Asked for: {wish['what']} ({wish['state_text']}).",
+                 f"Gewünscht: {wish['what']} ({wish['state_text']}).")  # fmt: skip
 
 
 def _refunded(told: Mapping[str, Any], locale: str) -> list[str]:

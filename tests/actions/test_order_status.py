@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from actions.catalogue.order_status import ACTION
+from actions.facts import Unsettled
 from actions.testing import FakeShop
 
 LEFT = datetime(2026, 11, 25, 9, tzinfo=UTC)
@@ -25,7 +26,7 @@ LEFT = datetime(2026, 11, 25, 9, tzinfo=UTC)
 def test_days_are_spoken(locale: str, expected_on: str, words: str) -> None:
     order = FakeShop().add_order("A-1", "cus_alice", status="shipped", delivered_days_ago=None)
     sent = replace(order, shipped_at=LEFT, expected_on=expected_on)
-    assert ACTION.words(ACTION.answer([sent], locale), locale).replace("\xa0", " ") == words
+    assert ACTION.words(ACTION.answer([sent], (), locale), locale).replace("\xa0", " ") == words
 
 
 def test_what_is_still_open_is_told_and_what_has_ended_only_named() -> None:
@@ -33,28 +34,54 @@ def test_what_is_still_open_is_told_and_what_has_ended_only_named() -> None:
     order = shop.add_order("A-1", "cus_alice", total="49.90", delivered_days_ago=2)
     ended = replace(order, refunded=Decimal("12.50"))
     sent = shop.add_order("A-2", "cus_alice", status="shipped", delivered_days_ago=None)
-    told = ACTION.words(ACTION.answer([sent, ended], "en"), "en").splitlines()
+    told = ACTION.words(ACTION.answer([sent, ended], (), "en"), "en").splitlines()
     assert told[0].startswith("Order A-2: on its way")
     assert told[1].startswith("Earlier orders: A-1 (delivered, ") and told[1].endswith(", refunded €12.50).")
-    assert ACTION.words(ACTION.answer([ended], "de"), "de").startswith("Bestellung A-1: zugestellt")
+    assert ACTION.words(ACTION.answer([ended], (), "de"), "de").startswith("Bestellung A-1: zugestellt")
 
 
 def test_what_was_paid_back_is_told() -> None:
     order = FakeShop().add_order("A-1", "cus_alice", total="49.90", delivered_days_ago=2)
     paid_back = replace(order, refunded=Decimal("12.50"))
-    assert "refunded €12.50" in ACTION.words(ACTION.answer([paid_back], "en"), "en")
-    assert "refunded" not in ACTION.words(ACTION.answer([order], "en"), "en")
+    assert "refunded €12.50" in ACTION.words(ACTION.answer([paid_back], (), "en"), "en")
+    assert "refunded" not in ACTION.words(ACTION.answer([order], (), "en"), "en")
 
 
 def test_the_day_of_an_order_that_never_came_is_the_day_it_was_ordered() -> None:
     shop = FakeShop()
     cancelled = shop.add_order("A-1", "cus_alice", status="cancelled", delivered_days_ago=None)
     sent = shop.add_order("A-2", "cus_alice", status="shipped", delivered_days_ago=None)
-    assert "A-1 (cancelled, ordered on " in ACTION.words(ACTION.answer([sent, cancelled], "en"), "en")
+    assert "A-1 (cancelled, ordered on " in ACTION.words(ACTION.answer([sent, cancelled], (), "en"), "en")
 
 
 def test_a_long_history_is_cut() -> None:
     shop = FakeShop()
     orders = [shop.add_order(f"A-{number}", "cus_alice", delivered_days_ago=number) for number in range(1, 31)]
-    last = ACTION.words(ACTION.answer(orders, "en"), "en").splitlines()[-1]
+    last = ACTION.words(ACTION.answer(orders, (), "en"), "en").splitlines()[-1]
     assert last.count("A-") == 5 and last.endswith(" and 24 more.")
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ("awaiting_approval", "Asked for: Refund €12.50 (waits for approval by our team)."),
+        ("executing", "Asked for: Refund €12.50 (is under way)."),
+        ("rejected", "Asked for: Refund €12.50 (was not approved by our team)."),
+    ],
+)
+def test_what_was_asked_for_is_told_with_its_order(state: str, words: str) -> None:
+    shop = FakeShop()
+    ended = shop.add_order("A-1", "cus_alice", delivered_days_ago=2)
+    sent = shop.add_order("A-2", "cus_alice", status="shipped", delivered_days_ago=None)
+    wish = Unsettled("A-1", "refund_order", "Refund €12.50", state)
+    first, second = ACTION.words(ACTION.answer([sent, ended], [wish], "en"), "en").splitlines()
+    assert first.startswith("Order A-2") and "Asked" not in first
+    assert second.startswith("Order A-1: delivered") and second.endswith(words)
+
+
+def test_many_open_orders_are_cut_too() -> None:
+    shop = FakeShop()
+    orders = [shop.add_order(f"A-{number}", "cus_alice", status="paid") for number in range(1, 31)]
+    told = ACTION.words(ACTION.answer(orders, (), "en"), "en").splitlines()
+    assert len(told) == 11 and told[-1].startswith("Further orders: A-11 (paid, ")
+    assert told[-1].endswith(" and 15 more.")

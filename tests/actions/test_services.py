@@ -126,6 +126,23 @@ def test_reads_answer_with_own_orders_only(shop: FakeShop, principal: Principal)
     assert ActionRequest.objects.count() == 0
 
 
+def test_a_read_tells_what_was_asked_for_and_is_not_settled(
+    card: ActionRequest, principal: Principal, proposals: Callable[..., ActionRequest]
+) -> None:
+    def asked_for(who: Principal) -> list[str]:
+        orders = run_read(who, "order_status", {"order_id": "A-1001"})["orders"]
+        return [wish["state"] for wish in orders[0].get("asked_for", ())]
+
+    assert asked_for(principal) == ["awaiting_confirmation"]
+    confirm(card.pk, principal=principal, digest=card.digest)
+    assert asked_for(principal) == ["queued"]
+    decline(card.pk, principal=principal)
+    assert asked_for(principal) == []
+    other = signed_in_as(Customer.objects.get(pk=principal.customer_id), customer_id=uuid4())
+    proposals(reason="Another one")
+    assert asked_for(principal) == ["awaiting_confirmation"] and asked_for(other) == []
+
+
 @pytest.mark.parametrize(
     ("order", "reason"),
     [("A-1005", "outside_window"), ("A-1003", "not_delivered")],

@@ -6,13 +6,14 @@ its opposite, and reports of it make none.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from supportbot.llm.types import ToolSpec
 from supportbot.llm.wishes import stance
 from supportbot.llm.wishes.clauses import Clause, clauses_of, sentences_of
 from supportbot.llm.wishes.concepts import BESIDE, mentions_in
+from supportbot.llm.wishes.outcomes import asks_if_done, speaks_of_self
 from supportbot.llm.wishes.topics import Topic, topics_in
 from supportbot.llm.wishes.values import PLACE, order_numbers_in, with_place, without_values
 
@@ -107,8 +108,11 @@ def _wish(clause: Clause, tools: Sequence[ToolSpec], *, has_trouble: bool) -> To
     if "THING" in topic.rule.weights and not _names_a_thing(clause.text, topic):
         return None
     tool = next(tool for tool in tools if tool.name == topic.action)
-    said = _asks_to_read(clause, topic) if tool.is_read else _asks_to_do(clause, topic, has_trouble=has_trouble)
-    return topic if said else None
+    if tool.is_read:
+        return topic if _asks_to_read(clause, topic) else None
+    if _asks_what_became(clause, topic):
+        return next((replace(topic, action=other.name) for other in tools if other.is_read), None)
+    return topic if _asks_to_do(clause, topic, has_trouble=has_trouble) else None
 
 
 def _names_a_thing(text: str, topic: Topic) -> bool:
@@ -130,6 +134,14 @@ def _asks_to_read(clause: Clause, topic: Topic) -> bool:
     if topic.rule.asks and not wants:
         return False
     return not is_question or _OWN.search(text) is not None or bool(order_numbers_in(text))
+
+
+def _asks_what_became(clause: Clause, topic: Topic) -> bool:
+    """Return whether somebody asks what became of a wish: it is looked up, and nothing is done again."""
+    text = stance.without_fillers(clause.text)
+    if not asks_if_done(text) or _is_elsewhere(text, topic) or stance.holds_back(text) or _CONDITIONAL.search(text):
+        return False
+    return _OWN.search(text) is not None or speaks_of_self(text) or bool(order_numbers_in(text))
 
 
 # "Can I still change where my parcel goes?" asks for a rule, or for the change itself.
