@@ -215,8 +215,11 @@ OUTBOX_CONSUMERS: dict[str, list[str]] = {
     "article_changed": ["kb.tasks.on_article_changed"],
     "action_changed": ["supportbot.assistant.receivers.on_action_changed"],
     "agent_replied": ["supportbot.handoff.mail.on_agent_replied"],
-    "conversation_erased": ["supportbot.chat.erasure.on_conversation_erased"],
-    "customer_forgotten": [],
+    "conversation_erased": [
+        "supportbot.chat.erasure.on_conversation_erased",
+        "actions.forgetting.on_conversation_erased",
+    ],
+    "customer_forgotten": ["actions.forgetting.on_customer_forgotten"],
 }
 
 # --- Health details and metrics, for a scraper that is not on this machine.
