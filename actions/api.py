@@ -24,7 +24,6 @@ from actions.serializers import (
     ActionRequestSerializer,
     ActionSerializer,
     DigestInput,
-    EmptyInput,
     RejectInput,
 )
 from actions.spec import Action
@@ -35,13 +34,17 @@ from supportbot.accounts.models import User
 from supportbot.accounts.permissions import IsCustomer, needs
 from supportbot.accounts.views import ScopedAPIView
 from supportbot.errors import NotAllowed
-from supportbot.web import NewestFirst, id_of, one_of
+from supportbot.web import NewestFirst, NothingInput, id_of, one_of
 
 
 class ActionList(ScopedAPIView):
     permission_classes = [needs("actions:read")]
+    filters = frozenset({"locale"})
 
-    @extend_schema(responses=ActionSerializer(many=True))
+    @extend_schema(
+        parameters=[OpenApiParameter("locale", str, description="Of title and description: `en` or `de`.")],
+        responses=ActionSerializer(many=True),
+    )
     def get(self, request: Request) -> Response:
         """Return every action there is, with the rules of this workspace; there are few, so there are no pages."""
         policies, locale = policies_in_force(), request.query_params.get("locale", "en")
@@ -68,6 +71,7 @@ class RequestList(ScopedAPIView, ListAPIView[ActionRequest]):
     permission_classes = [IsCustomer | needs("actions:read")]
     serializer_class = ActionRequestSerializer
     pagination_class = NewestFirst
+    filters = frozenset({"state", "customer", "conversation"})
 
     @extend_schema(
         parameters=[
@@ -134,7 +138,7 @@ class Reject(ScopedAPIView):
 class Cancel(ScopedAPIView):
     permission_classes = [IsCustomer | needs("actions:approve")]
 
-    @extend_schema(request=EmptyInput, responses=ActionRequestDetailSerializer)
+    @extend_schema(request=NothingInput, responses=ActionRequestDetailSerializer)
     def post(self, request: Request, request_id: UUID) -> Response:
         """Decline one's own card, or withdraw what has not been sent yet."""
         _no_fields(request)
@@ -168,7 +172,7 @@ def _digest(request: Request) -> str:
 
 
 def _no_fields(request: Request) -> None:
-    EmptyInput(data=request.data).is_valid(raise_exception=True)
+    NothingInput(data=request.data).is_valid(raise_exception=True)
 
 
 urls = [

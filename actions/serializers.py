@@ -96,10 +96,6 @@ class DigestInput(ClosedSerializerMixin, serializers.Serializer[Any]):
     digest = TextField(max_length=200)
 
 
-class EmptyInput(ClosedSerializerMixin, serializers.Serializer[Any]):
-    """No fields: the address says it all."""
-
-
 class RejectInput(ClosedSerializerMixin, serializers.Serializer[Any]):
     words = TextField(max_length=MOST_CHARACTERS, required=False, allow_blank=True, help_text="For the customer.")
     note = TextField(max_length=MOST_CHARACTERS, required=False, allow_blank=True, help_text="For the team alone.")

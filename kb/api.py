@@ -34,7 +34,7 @@ from supportbot.accounts.auth import CallerThrottle
 from supportbot.accounts.models import User
 from supportbot.accounts.permissions import needs
 from supportbot.accounts.views import ScopedAPIView
-from supportbot.web import NewestFirst
+from supportbot.web import NewestFirst, NothingInput
 
 
 class SearchThrottle(CallerThrottle):
@@ -55,6 +55,7 @@ class ArticleList(KnowledgeView, ListAPIView[Article]):
 
     serializer_class = ArticleSerializer
     pagination_class = NewestFirst
+    filters = None
 
     def get_queryset(self) -> QuerySet[Article]:
         query = ArticleQuerySerializer(data=self.request.query_params.dict())
@@ -95,18 +96,20 @@ class ArticleDetail(KnowledgeView):
 
 
 class Publish(KnowledgeView):
-    @extend_schema(request=None, responses=ArticleDetailSerializer)
+    @extend_schema(request=NothingInput, responses=ArticleDetailSerializer)
     def post(self, request: Request, article_id: UUID) -> Response:
         """Make the newest revision the one customers read; found by its words at once, by its meaning soon after."""
+        NothingInput(data=request.data).is_valid(raise_exception=True)
         check_may_write(_author(request), article_with_id(article_id).collection)
         publish(article_id)
         return Response(_shown(article_id))
 
 
 class Archive(KnowledgeView):
-    @extend_schema(request=None, responses=ArticleDetailSerializer)
+    @extend_schema(request=NothingInput, responses=ArticleDetailSerializer)
     def post(self, request: Request, article_id: UUID) -> Response:
         """Take the article away from everybody at once; its revisions stay."""
+        NothingInput(data=request.data).is_valid(raise_exception=True)
         check_may_write(_author(request), article_with_id(article_id).collection)
         archive(article_id)
         return Response(_shown(article_id))
@@ -143,6 +146,7 @@ class CollectionList(KnowledgeView, ListAPIView[Collection]):
 
 class Search(KnowledgeView):
     throttle_classes = [SearchThrottle]
+    filters = None
 
     @extend_schema(parameters=[SearchQuerySerializer], responses=SearchResultSerializer)
     def get(self, request: Request) -> Response:

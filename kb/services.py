@@ -76,7 +76,8 @@ def save_draft(article_id: UUID, change: Change, *, author: User | None = None, 
     latest = article.latest_revision
     assert latest is not None, "an article is made together with its first revision"
     if based_on is not None and based_on != latest.number:
-        raise ArticleChanged(f"Revision {latest.number} was saved meanwhile. Read it, then save again on top of it.")
+        problem = f"Revision {latest.number} was saved meanwhile. Read it, then save again on top of it."
+        raise ArticleChanged(problem, fields={"based_on": [problem]})
     title = latest.title if change.title is None else change.title
     wording = checked(title, latest.body if change.body is None else change.body)
     change_facts(article, change.facts())

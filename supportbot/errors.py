@@ -18,6 +18,10 @@ _WORDS = {
     "required": "This field is missing: give it a value.",
     "blank": "This field is empty: give it a value.",
     "null": "This field is null: give it a value, or leave it out.",
+    "not_authenticated": (
+        "This does not say who is asking: send `Authorization: Bearer` with a key, an identity token or a visitor's "
+        "secret."
+    ),
 }
 logger = logging.getLogger(__name__)
 
@@ -94,7 +98,7 @@ def _body_of(error: "APIException") -> dict[str, Any]:
         fields = flatten_field_errors(error.detail)
         return error_body(InvalidInput.code, InvalidInput.default_message, fields)
     code = error.get_codes()
-    return error_body(code if isinstance(code, str) else "error", str(error.detail))
+    return error_body(code if isinstance(code, str) else "error", _in_words(error.detail))
 
 
 def flatten_field_errors(detail: Any, prefix: str = "") -> FieldErrors:

@@ -1,6 +1,6 @@
 """What the HTTP edge shares: the content security policy, pages of results, serializers that know all their fields."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID
@@ -100,6 +100,12 @@ class NewestFirst(CursorPagination):
         }
 
 
+def check_query(asked: Iterable[str], known: Set[str]) -> None:
+    """Raise InvalidInput for a filter we do not have: a typing error must not look like an answer."""
+    if unknown := sorted(set(asked) - known):
+        raise InvalidInput(fields={name: ["This field is not known here."] for name in unknown})
+
+
 def one_of(field: str, value: str, choices: Iterable[str]) -> str:
     """Return a query parameter that names one of these; raises InvalidInput for any other."""
     if value not in (known := list(choices)):
@@ -179,9 +185,14 @@ class ClosedSerializerMixin:
     """A serializer that refuses fields it does not know, naming each: a typing error must never be ignored."""
 
     def to_internal_value(self, data: Any) -> Any:
-        if isinstance(data, Mapping):
-            known = self.fields  # type: ignore[attr-defined]  # provided by the serializer it is mixed into
-            unknown = [name for name in data if name not in known]
-            if unknown:
-                raise serializers.ValidationError({str(name): ["This field is not known here."] for name in unknown})
+        if not isinstance(data, Mapping):
+            raise serializers.ValidationError({"non_field_errors": ["Give one JSON object, with its fields by name."]})
+        known = self.fields  # type: ignore[attr-defined]  # provided by the serializer it is mixed into
+        unknown = [name for name in data if name not in known]
+        if unknown:
+            raise serializers.ValidationError({str(name): ["This field is not known here."] for name in unknown})
         return super().to_internal_value(data)  # type: ignore[misc]  # the serializer's own
+
+
+class NothingInput(ClosedSerializerMixin, serializers.Serializer[Any]):
+    """A request without fields: its address says it all."""

@@ -71,6 +71,7 @@ class CustomerList(ScopedAPIView, ListAPIView[Customer]):
     permission_classes = [needs("customers:read")]
     serializer_class = CustomerSerializer
     pagination_class = NewestFirst
+    filters = frozenset({"search", "external_id"})
 
     @extend_schema(
         parameters=[

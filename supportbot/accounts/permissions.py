@@ -31,5 +31,7 @@ def needs(scope: str) -> type[BasePermission]:
 
 
 class IsCustomer(BasePermission):
+    message = "This is for customers: show an identity token or a visitor's secret."
+
     def has_permission(self, request: Request, view: "APIView") -> bool:
         return isinstance(request.auth, CustomerCaller)

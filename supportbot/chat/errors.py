@@ -66,6 +66,9 @@ class NothingToRetry(ChatError):
     status = 409
     default_message = "There is no failed answer with this id that could be tried again."
 
+    def __init__(self) -> None:
+        super().__init__(fields={"message": [self.default_message]})
+
 
 class LeaseLost(ChatError):
     """The turn belongs to somebody else now, or to nobody: what this runner still wanted to write is void."""

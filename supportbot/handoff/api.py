@@ -16,6 +16,8 @@ from supportbot.accounts.callers import Caller, CustomerCaller, Staff
 from supportbot.accounts.permissions import IsCustomer, needs
 from supportbot.accounts.views import ScopedAPIView
 from supportbot.chat.access import conversation_for
+from supportbot.chat.models import Conversation
+from supportbot.errors import NotFound
 from supportbot.handoff import services
 from supportbot.handoff.access import person_of, ticket_for
 from supportbot.handoff.models import Reason, Requester, State, Ticket
@@ -26,12 +28,11 @@ from supportbot.handoff.serializers import (
     CustomerTicketSerializer,
     HandoffTicketSerializer,
     NewTicketInput,
-    NothingInput,
     ReturnInput,
     SnoozeInput,
     TransferInput,
 )
-from supportbot.web import NewestFirst, one_of
+from supportbot.web import NewestFirst, NothingInput, one_of
 
 
 class TicketList(ScopedAPIView, ListAPIView[Ticket]):
@@ -39,6 +40,7 @@ class TicketList(ScopedAPIView, ListAPIView[Ticket]):
 
     serializer_class = HandoffTicketSerializer
     pagination_class = NewestFirst
+    filters = frozenset({"state"})
 
     def get_permissions(self) -> list[Any]:
         if self.request.method == "POST":
@@ -61,7 +63,7 @@ class TicketList(ScopedAPIView, ListAPIView[Ticket]):
         """Ask for a person. While a ticket of the conversation is open, that one is returned."""
         data = _read(NewTicketInput, request)
         caller = cast(Caller, request.auth)
-        conversation = conversation_for(caller, data["conversation"])
+        conversation = _named(caller, data["conversation"])
         summary = data.get("summary", "")
         if isinstance(caller, CustomerCaller):
             wish = {"reason": Reason.CUSTOMER_ASKED, "by": Requester.CUSTOMER}
@@ -168,6 +170,14 @@ def _read(kind: type[Serializer[Any]], request: Request) -> dict[str, Any]:
     data = kind(data=request.data)
     data.is_valid(raise_exception=True)
     return cast(dict[str, Any], data.validated_data)
+
+
+def _named(caller: Caller, conversation_id: UUID) -> Conversation:
+    """Return the conversation that a field of the request names; raises NotFound that names the field."""
+    try:
+        return conversation_for(caller, conversation_id)
+    except NotFound as error:
+        raise NotFound(fields={"conversation": [NotFound.default_message]}) from error
 
 
 def _shown(caller: Caller, ticket: Ticket) -> Response:

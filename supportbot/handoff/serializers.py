@@ -76,10 +76,6 @@ class NewTicketInput(ClosedSerializerMixin, serializers.Serializer[Any]):
     summary = TextField(max_length=1000, allow_blank=True, required=False)
 
 
-class NothingInput(ClosedSerializerMixin, serializers.Serializer[Any]):
-    """A request without fields."""
-
-
 class ReturnInput(ClosedSerializerMixin, serializers.Serializer[Any]):
     note = TextField(allow_blank=True, required=False, help_text="What the assistant should know; never shown.")
 

@@ -11,7 +11,7 @@ from supportbot.accounts.callers import CustomerCaller
 from supportbot.accounts.crossorigin import ForCustomersPages
 from supportbot.accounts.permissions import IsCustomer
 from supportbot.chat.access import conversation_for
-from supportbot.handoff.serializers import NothingInput
+from supportbot.web import NothingInput
 from supportbot.widget.codes import issue_code, redeem_code
 from supportbot.widget.doors import PageDoor, allowed_origin, own_origin, ticket_answer
 from supportbot.widget.ending import end_conversation

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils.timezone import now
 
@@ -27,7 +27,14 @@ from supportbot.errors import InvalidInput, NotFound
 from supportbot.widget.errors import CodeRefused
 from supportbot.widget.models import PageCode
 from supportbot.widget.throttles import count_ticket
-from supportbot.widget.tickets import IssuedTicket, TicketRequest, conversation_asked_for, issue_to, who_asks
+from supportbot.widget.tickets import (
+    IssuedTicket,
+    TicketRequest,
+    conversation_asked_for,
+    fields_named,
+    issue_to,
+    who_asks,
+)
 
 LIFE: Final = timedelta(seconds=60)
 KEPT_AFTER_EXPIRY: Final = timedelta(hours=1)
@@ -49,10 +56,8 @@ class Redeemed:
 
 def issue_code(asked: TicketRequest) -> IssuedCode:
     """Issue a code for a customer who proves who they are; raises what `issue_ticket` raises for a bad proof."""
-    try:
+    with fields_named():
         return _issue_code(asked)
-    except IntegrityError as error:  # erased between the look and the commit
-        raise NotFound() from error
 
 
 @transaction.atomic

@@ -75,9 +75,14 @@ def allowed_origin(request: Request, channel: Channel) -> str:
     origin = read_origin(header)
     if origin is not None and is_allowed(origin, channel):
         return origin
-    if header in (None, "null") and _is_program_of(channel, request.auth):
-        return ""
-    raise OriginRefused()
+    if header not in (None, "null"):
+        raise OriginRefused()
+    if not _is_program_of(channel, request.auth):
+        raise OriginRefused(
+            "Neither a page's origin nor a program's key came with this: send `Authorization: Bearer sk_…` with the "
+            "scope conversations:write."
+        )
+    return ""
 
 
 def own_origin(request: Request) -> str:

@@ -23,7 +23,10 @@ def identify(conversation_id: UUID, *, channel_id: UUID, token: str) -> Customer
     channel = Channel.objects.filter(pk=channel_id, is_live=True).first()
     if channel is None:
         raise NotFound()
-    signed_in = customer_by_token(channel, token)
+    try:
+        signed_in = customer_by_token(channel, token)
+    except InvalidToken as error:
+        raise InvalidToken(error.message, fields={"token": [error.message]}) from error
     if not signed_in.is_verified:
         raise InvalidToken("A visitor's pass signs nobody in.")
     bind(conversation_id, signed_in)

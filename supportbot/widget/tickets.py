@@ -1,6 +1,8 @@
 """From a page's question to one open socket: who asks is decided when a ticket is issued and again when it is used."""
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -10,7 +12,7 @@ from django.db import IntegrityError, transaction
 from django.utils.timezone import now
 
 from supportbot.accounts.callers import CustomerCaller
-from supportbot.accounts.errors import InvalidVisitor
+from supportbot.accounts.errors import InvalidToken, InvalidVisitor
 from supportbot.accounts.models import Channel, hash_secret
 from supportbot.accounts.origins import own_origins
 from supportbot.accounts.scope import across_workspaces, workspace_scope
@@ -75,10 +77,21 @@ def issue_ticket(asked: TicketRequest) -> IssuedTicket:
     Raises InvalidToken or InvalidVisitor for a credential that proves nothing, NotFound for a conversation that is
     missing or not this customer's: both look the same. TooManyTickets for who asks too often.
     """
-    try:
+    with fields_named():
         return _issue_ticket(asked)
-    except IntegrityError as error:  # erased between the look and the commit
-        raise NotFound() from error
+
+
+@contextmanager
+def fields_named() -> Iterator[None]:
+    """Let a refusal name the field of the request that is to blame."""
+    try:
+        yield
+    except InvalidToken as error:
+        raise InvalidToken(error.message, fields={"token": [error.message]}) from error
+    except InvalidVisitor as error:
+        raise InvalidVisitor(error.message, fields={"visitor": [error.message]}) from error
+    except (NotFound, IntegrityError) as error:  # the latter: erased between the look and the commit
+        raise NotFound(fields={"conversation": [NotFound.default_message]}) from error
 
 
 @transaction.atomic

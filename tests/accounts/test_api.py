@@ -146,3 +146,24 @@ def test_me_says_who_a_credential_speaks_for(workspace: Workspace, bob: User, al
     alices = signed_in(channel, alice).get(ME).json()
     assert (alices["kind"], alices["id"], alices["is_verified"]) == ("customer", str(alice.pk), True)
     assert caller(visitor.secret).get(ME).json()["is_verified"] is False
+
+
+LISTS = "action-requests actions articles channels collections conversations customers search tickets me"
+
+
+@pytest.mark.parametrize("path", LISTS.split())
+def test_a_question_with_an_unknown_word_is_refused_everywhere(
+    admins: APIClient, workspace: Workspace, path: str
+) -> None:
+    asked = {"colour": "red"} | ({"q": "x"} if path == "search" else {})
+    answer = admins.get(f"/api/v1/{path}", asked)
+    assert (answer.status_code, list(answer.json()["fields"])) == (400, ["colour"])
+
+
+def test_who_shows_nothing_or_the_wrong_thing_is_told_what_to_show(admins: APIClient, workspace: Workspace) -> None:
+    nobody = APIClient().get(ME)
+    assert (nobody.status_code, nobody.json()["code"]) == (401, "not_authenticated")
+    assert "Authorization: Bearer" in nobody.json()["message"]
+    team = admins.post("/api/v1/conversations", {}, format="json")
+    assert team.status_code == 403
+    assert "identity token" in team.json()["message"]

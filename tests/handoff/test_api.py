@@ -58,6 +58,12 @@ def test_an_unknown_state_names_the_known_ones(bobs: APIClient, workspace: Works
         assert (answer.status_code, list(answer.json()["fields"])) == (400, ["state"])
 
 
+def test_a_conversation_that_is_not_there_is_named(alices: APIClient, workspace: Workspace) -> None:
+    answer = post(alices, TICKETS, {"conversation": "01a21034-bcd1-7ad8-b61b-198f911c3582"})
+    assert (answer.status_code, list(answer.json()["fields"])) == (404, ["conversation"])
+    assert not Ticket.objects.exists()
+
+
 def test_reading_the_queue_is_being_there(bobs: APIClient, workspace: Workspace, bob: User) -> None:
     bobs.get(TICKETS)
     assert Presence.objects.get().user == bob

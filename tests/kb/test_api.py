@@ -87,6 +87,18 @@ def test_what_cannot_be_stored_names_its_field_and_stores_nothing(editor: Progra
     assert not Article.objects.exists()
 
 
+def test_a_step_takes_no_fields_and_a_body_is_an_object(editor: Program) -> None:
+    new = editor.post("articles", ARTICLE).json()
+    for step in ("publish", "archive"):
+        answer = editor.post(f"articles/{new['id']}/{step}", {"at": "noon"})
+        assert (answer.status_code, list(answer.json()["fields"])) == (400, ["at"])
+    assert Article.objects.get().state == State.DRAFT
+    listed = editor._client.post("/api/v1/articles", "[1]", content_type="application/json")
+    assert (listed.status_code, listed.json()["fields"]) == (
+        400, {"_": ["Give one JSON object, with its fields by name."]},
+    )  # fmt: skip
+
+
 def test_half_a_surrogate_pair_is_refused(editor: Program, workspace: Workspace) -> None:
     answer = editor._client.post(
         "/api/v1/articles", '{"title": "x", "body": "a\\ud800b"}', content_type="application/json"
@@ -108,6 +120,7 @@ def test_a_taken_external_id_and_a_stale_save_are_conflicts(editor: Program) -> 
     editor.patch(f"articles/{new['id']}", {"body": "Second."})
     stale = editor.patch(f"articles/{new['id']}", {"body": "Third.", "based_on": 1})
     assert (stale.status_code, stale.json()["code"]) == (409, "article_changed")
+    assert (list(taken.json()["fields"]), list(stale.json()["fields"])) == (["external_id"], ["based_on"])
     assert (Article.objects.count(), Revision.objects.count()) == (1, 2)
 
 

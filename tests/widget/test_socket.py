@@ -266,7 +266,8 @@ async def test_stop_and_retry_reach_the_turn(server: str, channel: NewChannel) -
         await socket.quiet()
         assert await db(Turn.objects.filter(state="pending").count) == 1
         await socket.say("retry", message=final["payload"]["message"])
-        assert (await socket.until("error"))["code"] == "nothing_to_retry"
+        error = await socket.until("error")
+        assert (error["code"], error["field"]) == ("nothing_to_retry", "message")
 
 
 async def test_scores_are_kept_and_replaced(server: str, channel: NewChannel) -> None:
@@ -331,7 +332,8 @@ async def test_signing_in_binds_a_visitors_conversation_once(server: str, channe
         error = await socket.until("error")
         assert (error["code"], error["field"]) == ("other_subject", "token")
         await socket.say("identify", token=identity_token(channel, "cus_alice", exp=1, iat=0))
-        assert (await socket.until("error"))["code"] == "invalid_token"
+        error = await socket.until("error")
+        assert (error["code"], error["field"]) == ("invalid_token", "token")
         await socket.say("message", client_id="m1", text="Still here")
         await socket.until("ack")
     assert (await db(Conversation.objects.get)).customer_id == conversation.customer_id

@@ -38,8 +38,8 @@ def refused(body: object, *, status: int, code: str, field: str = "", **how: obj
     answer = response.json()
     assert (response.status_code, answer["code"]) == (status, code), answer
     assert set(answer) == {"code", "message", "fields"} and answer["message"]
-    if field:
-        assert field in answer["fields"], answer
+    named = field or {"invalid_token": "token", "invalid_visitor": "visitor", "not_found": "conversation"}.get(code)
+    assert named is None or list(answer["fields"]) == [named], answer
     assert stored() == before
     return str(answer["message"])
 
@@ -292,3 +292,8 @@ def test_one_customer_gets_so_many_tickets_a_minute(channel: NewChannel, monkeyp
 def test_tickets_are_given_while_the_cache_is_away(channel: NewChannel, cache_away: None) -> None:
     granted = ticket(channel)
     ticket(channel, visitor=granted["visitor"])
+
+
+def test_who_sends_neither_origin_nor_key_is_told_what_a_program_sends(channel: NewChannel) -> None:
+    told = refused({"channel": channel.channel.key}, status=403, code="origin_refused", origin=None)
+    assert "conversations:write" in told
