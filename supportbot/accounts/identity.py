@@ -53,7 +53,10 @@ def _candidate_keys(channel: Channel, token: str) -> list[IdentityKey]:
     with workspace_scope(channel.workspace_pk):
         keys = list(channel.identity_keys.filter(revoked_at=None))
     # A token that names its key is held to it: after a rotation the old name must not be tried on the new keys.
-    return keys if kid is None else [key for key in keys if key.kid == kid]
+    named = keys if kid is None else [key for key in keys if key.kid == kid]
+    if keys and not named:
+        raise InvalidToken("The identity token names a key (`kid`) that is not among this channel's: leave `kid` out.")
+    return named
 
 
 def _claims(token: str, key: IdentityKey, audience: str) -> dict[str, Any] | None:

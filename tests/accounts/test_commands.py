@@ -2,14 +2,18 @@
 
 import json
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from django.core.management import CommandError, call_command
 
 from supportbot.accounts.errors import InvalidKey, InvalidToken
 from supportbot.accounts.identity import verify_identity
-from supportbot.accounts.models import ApiKey, Channel, Membership, User, Workspace
+from supportbot.accounts.models import ApiKey, Channel, IdentityKey, Membership, User, Workspace
 from supportbot.accounts.scope import across_workspaces, workspace_scope
 from supportbot.accounts.selectors import channel_by_key, staff_by_api_key
 from tests.rest import identity_token
@@ -127,6 +131,39 @@ def test_a_signing_secret_is_changed_without_a_pause(workspace: Workspace) -> No
         verify_identity(channel, old)
     with pytest.raises(CommandError, match="has no key 7; it has 2"):
         call_command("identitykey_revoke", channel.key, "7")
+
+
+def test_a_public_key_is_added_and_its_private_half_signs(workspace: Workspace, tmp_path: Path) -> None:
+    made = run("channel_create", "Shop")
+    channel = channel_by_key(made["channel"])
+    assert channel is not None
+    private = ec.generate_private_key(ec.SECP256R1())
+    file = tmp_path / "public.pem"
+    file.write_bytes(private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    added = run("identitykey_add", channel.key, "--public-key", str(file))
+    assert (added["kid"], added["algorithm"], "identity_secret" in added) == ("2", "ES256", False)
+    claims = jwt.decode(
+        identity_token(channel.key, made["identity_secret"], "cus_alice"), options={"verify_signature": False}
+    )
+    assert verify_identity(channel, jwt.encode(claims, private, algorithm="ES256")).subject == "cus_alice"
+    assert verify_identity(channel, identity_token(channel.key, made["identity_secret"], "cus_alice"))
+
+
+@pytest.mark.parametrize("kind", ["nonsense", "private", "other curve", "rsa", "missing"])
+def test_what_is_no_public_key_for_es256_is_refused(workspace: Workspace, tmp_path: Path, kind: str) -> None:
+    key, file = run("channel_create", "Shop")["channel"], tmp_path / "public.pem"
+    private = ec.generate_private_key(ec.SECP256R1())
+    other = ec.generate_private_key(ec.SECP384R1()) if kind == "other curve" else rsa.generate_private_key(65537, 2048)
+    match kind:
+        case "nonsense":
+            file.write_text("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n")
+        case "private":
+            file.write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        case "other curve" | "rsa":
+            file.write_bytes(other.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    with pytest.raises(CommandError, match=r"P-256|cannot be read"):
+        call_command("identitykey_add", key, "--public-key", str(file))
+    assert IdentityKey.objects.count() == 1
 
 
 def test_a_sentence_is_said_once(workspace: Workspace) -> None:

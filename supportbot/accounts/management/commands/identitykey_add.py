@@ -1,27 +1,41 @@
-"""`manage.py identitykey_add CHANNEL`: a second secret to sign identities with, so that a change needs no pause."""
+"""`manage.py identitykey_add CHANNEL`: a second key to sign identities with, so that a change needs no pause."""
 
+from pathlib import Path
 from typing import Any
 
-from django.core.management.base import CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from supportbot.accounts.commands import WorkspaceCommand
-from supportbot.accounts.identitykeys import add_identity_key, channel_named
+from supportbot.accounts.identitykeys import add_identity_key, add_public_key, channel_named
 from supportbot.accounts.models import Workspace
 
 
 class Command(WorkspaceCommand):
-    help = "Add a signing secret to a channel; it is printed once and stored encrypted."
+    help = "Add a signing key to a channel. Without --public-key it is a secret (HS256), printed once and stored encrypted."
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("channel", metavar="CHANNEL", help="the channel's public key, pk_…")
+        parser.add_argument(
+            "--public-key",
+            metavar="FILE",
+            type=Path,
+            help="the public half of a key of your own (PEM, P-256): tokens are then signed with ES256",
+        )
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
         channel = channel_named(options["channel"])
-        new = add_identity_key(channel)
-        return {
-            "workspace": workspace.slug,
-            "channel": channel.key,
-            "kid": new.kid,
-            "identity_secret": new.secret,
-        }
+        path = options["public_key"]
+        new = add_identity_key(channel) if path is None else add_public_key(channel, _read(path))
+        algorithm = "HS256" if path is None else "ES256"
+        facts = {"workspace": workspace.slug, "channel": channel.key, "kid": new.kid, "algorithm": algorithm}
+        return facts | ({"identity_secret": new.secret} if new.secret else {})
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text("ascii")
+    except OSError as error:
+        raise CommandError(f"{path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise CommandError(f"{path} is no PEM text.") from error
