@@ -135,6 +135,12 @@ def test_not_knowing_is_said_and_a_person_offered(question: str, locale: str, la
     assert reply == Reply(say("not_found", language))
 
 
+def test_who_asks_how_to_reach_us_hears_of_the_button_unless_a_page_knows_better() -> None:
+    page = Source(1, "Contact", "You reach us by phone at 0761 555 010.", "en")
+    assert ask("How can I contact you?", is_answerable=False) == Reply(say("no_person", "en"))
+    assert "0761" in ask("How can I contact you?", sources=(page,)).text
+
+
 @pytest.mark.parametrize(
     "sources", [(), (Source(1, "Empty", "", "en"),), (Source(1, "Head", "# Only a heading", "en"),)]
 )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from supportbot.llm.extractive.person import accepts, wants_person
+from supportbot.llm.extractive.person import accepts, asks_how_to_reach, wants_person
 from supportbot.llm.extractive.smalltalk import courtesy_in
 
 WISHES = """I want to talk to a person
@@ -108,3 +108,19 @@ def test_more_than_a_yes(text: str) -> None:
 )
 def test_courtesies(text: str, courtesy: str | None) -> None:
     assert courtesy_in(text) == courtesy
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["How can I contact you?", "what is your phone number", "Wie erreiche ich Sie?", "Wie kann ich euch erreichen?",
+     "Haben Sie eine Telefonnummer?"],
+)  # fmt: skip
+def test_who_asks_how_to_reach_us_is_heard(text: str) -> None:
+    assert asks_how_to_reach(text) and not wants_person(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["How do I change my phone?", "Wie kann ich mein Paket verfolgen?", "Can I call it off?"]
+)
+def test_other_questions_ask_for_no_way_to_us(text: str) -> None:
+    assert not asks_how_to_reach(text)

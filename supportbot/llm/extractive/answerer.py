@@ -14,8 +14,8 @@ import orjson
 from supportbot.llm.extractive import conversation
 from supportbot.llm.extractive.choice import choose
 from supportbot.llm.extractive.language import base_language, detect
-from supportbot.llm.extractive.person import accepts, wants_person
-from supportbot.llm.extractive.phrases import is_offer_of_a_person, say
+from supportbot.llm.extractive.person import accepts, asks_how_to_reach, wants_person
+from supportbot.llm.extractive.phrases import Phrase, is_offer_of_a_person, say
 from supportbot.llm.extractive.scoring import rank
 from supportbot.llm.extractive.smalltalk import courtesy_in
 from supportbot.llm.extractive.units import Unit, units_of
@@ -48,7 +48,8 @@ def reply_to(request: ModelRequest) -> Reply:
     step = next_step(request, language)
     if step is not None:
         return Reply(step.text, step.calls)
-    return Reply(_quotation(request, language) or say("not_found", language))
+    otherwise: Phrase = "no_person" if asks_how_to_reach(request.question) else "not_found"
+    return Reply(_quotation(request, language) or say(otherwise, language))
 
 
 def pieces(text: str) -> Iterator[str]:

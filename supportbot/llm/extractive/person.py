@@ -92,6 +92,13 @@ _REFUSED = _either(
     r"\b(?:möchte|will|brauche|muss) (?:ich )?(?:nicht|kein(?:en|e)?)\b",
     r"\bmuss ich\b",
 )
+_HOW_TO_REACH = _either(
+    r"\bhow (?:can|do|could|should|may) (?:i|we) (?:contact|reach|get in touch|get hold|call|write to|talk|speak)",
+    r"\b(?:contact (?:details|information|form|options)|(?:tele)?phone number|hotline|your e-?mail(?: address)?)\b",
+    r"\bwie (?:(?:kann|könnte|soll) (?:ich|man) .{0,40}\b(?:erreichen|kontaktieren|anrufen|anschreiben)"
+    r"|(?:erreiche|kontaktiere) (?:ich|man))",
+    r"\b(?:telefonnummer|rufnummer|kontaktdaten|kontaktformular|kontaktmöglichkeit\w*|ihre e-?mail(?:-adresse)?)\b",
+)
 _YES = re.compile(
     r"(?:yes|yeah|yep|sure|ok(?:ay)?|please|go ahead|i would|that would be (?:nice|great|good)|"
     r"ja|gerne?|klar|bitte|jo|in ordnung|sehr gerne?|auf jeden fall)"
@@ -118,6 +125,11 @@ def wants_person(text: str) -> bool:
 def _clause_of(said: str, wish: re.Match[str]) -> str:
     breaks = [mark.end() for mark in _CLAUSE_END.finditer(said, 0, wish.start())]
     return said[breaks[-1] if breaks else 0 : wish.end()]
+
+
+def asks_how_to_reach(text: str) -> bool:
+    """Return whether the customer asks how the team is reached: they are nearly there."""
+    return _HOW_TO_REACH.search(_normal(text)) is not None
 
 
 def accepts(text: str) -> bool:
