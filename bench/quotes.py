@@ -5,15 +5,17 @@
                            [--show N]
 
 Every question goes through a whole turn in a throw-away installation: search, choice of sentences, checks, citations.
-Of answerable questions it prints how often the first, and how often any, cited article is a right one, how often the
-answer was "not found" and how many sentences an answer has; of unanswerable ones how often it was "not found". `--show`
-prints N answers of each language to be read: whether the right sentence was quoted, only a reader can say.
+Of answerable questions it prints how often the first, and how often any, cited article is a right one (`gold`), and how
+often the first, and any, quote is a sentence that answers (`answers`, where the rows name them); how often the answer
+was "not found", and how many sentences one has. Of unanswerable ones: how often it was "not found". `--show` prints N
+answers of each language to be read.
 """
 
 import argparse
 import asyncio
 import json
 import random
+import re
 import shutil
 import sys
 import tempfile
@@ -40,6 +42,15 @@ class Answered:
     text: str
     cited: tuple[str, ...]  # articles, in the order of the citations
     took_ms: float
+    quotes: tuple[str, ...] = ()
+    answering: frozenset[str] = frozenset()  # the sentences that answer, any one of them
+
+    @property
+    def answers_by(self) -> list[bool]:
+        """Return of each quote, in their order, whether it answers; the lead of a list speaks for its first item."""
+        hits = [any(quote and quote in right for right in self.answering) for quote in map(_bare, self.quotes)]
+        is_lead = len(hits) > 1 and self.quotes[0].rstrip().endswith(":")
+        return [hits[0] or hits[1], *hits[1:]] if is_lead else hits
 
     @property
     def is_first_right(self) -> bool:
@@ -93,6 +104,8 @@ def answered(rows: Iterable[dict[str, Any]]) -> Iterator[Answered]:
                 text=asked.payload["text"],
                 cited=tuple(citation["external_id"] for citation in asked.payload["citations"]),
                 took_ms=asked.took_ms,
+                quotes=tuple(citation["quote"] for citation in asked.payload["citations"]),
+                answering=frozenset(map(_bare, row.get("answers", ()))),
             )
 
 
@@ -113,10 +126,25 @@ def figures(answers: Iterable[Answered]) -> Iterator[dict[str, Any]]:
             "n": len(members),
             "first_right": _share(answer.is_first_right for answer in members),
             "any_right": _share(not answer.gold.isdisjoint(answer.cited) for answer in members),
+            **_answering([answer for answer in members if answer.answering]),
             "abstained": refused,
             "sentences": round(sum(quotes) / len(quotes), 2) if quotes else 0.0,
             "p50_ms": times[len(times) // 2],
         }
+
+
+def _answering(members: list[Answered]) -> dict[str, float]:
+    if not members:
+        return {}
+    return {
+        "first_answers": _share(answer.answers_by[:1] == [True] for answer in members),
+        "any_answers": _share(any(answer.answers_by) for answer in members),
+    }
+
+
+def _bare(text: str) -> str:
+    """Return a sentence's words alone, whatever marks stand around them."""
+    return " ".join(re.findall(r"\w+", text.lower()))
 
 
 def chosen_to_read(answers: Iterable[Answered], count: int) -> Iterator[Answered]:
@@ -145,7 +173,7 @@ def _share(values: Iterable[bool]) -> float:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--knowledge", type=Path, default=EXAMPLES / "knowledge")
-    parser.add_argument("--questions", type=Path, default=EXAMPLES / "evaluation" / "questions.jsonl")
+    parser.add_argument("--questions", type=Path, default=EXAMPLES / "evaluation" / "answers.jsonl")
     parser.add_argument("--unanswerable", type=Path, default=EXAMPLES / "evaluation" / "unanswerable.jsonl")
     parser.add_argument("--vectors", type=Path, default=EXAMPLES / "knowledge" / "vectors.e5")
     parser.add_argument("--show", type=int, default=0, metavar="N")

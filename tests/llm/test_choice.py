@@ -199,3 +199,16 @@ def test_a_row_is_read_aloud(row: str, said: str) -> None:
     page = f"| What | How much |\n|---|---|\n{row}\n"
     asked = "how much " + " ".join(row.replace("|", " ").split())
     assert f"- {said} [1]" in answer(asked, Source(1, "Table", page, "en"))
+
+
+def test_a_no_that_nobody_asked_about_comes_after_a_yes() -> None:
+    no, yes = "Worn boots cannot go to another country.", "Worn boots can go back for another size."
+    source = Source(1, "Boots", f"{no} {yes}", "en")
+    assert answer("Can worn boots go back?", source).startswith(yes)
+    assert answer("Where can worn boots not go?", source).startswith(no)
+
+
+def test_a_sentence_that_answers_nearly_as_well_is_quoted_too() -> None:
+    first, second = "A parcel to Austria takes three days.", "A parcel to Austria is insured."
+    sources = (Source(1, "Times", first, "en", weight=1.0), Source(2, "Insurance", second, "en", weight=0.5))
+    assert answer("parcel to Austria", *sources) == f"{first} [1] {second} [2]"

@@ -23,6 +23,8 @@ OTHER_LANGUAGE_SHARE = 0.6
 KIND_OF_ANSWER_BONUS = 0.12
 OPENING_BONUS = 0.05
 NO_ANSWER_SHARE = 0.4
+# "We do not ship to other countries outside Switzerland" is no answer to "do you ship to Switzerland?"
+UNASKED_NO_SHARE = 0.9
 UNASKED_ROW_SHARE = 0.75  # a row is a figure: it answers who asks for one
 SHORT_WORDS, SHORT_SHARE = 4, 0.6
 LONG_WORDS, LONG_SHARE = 60, 0.8
@@ -40,6 +42,7 @@ _ABOUT_THE_PAGE = re.compile(
     r"|^(?:learn|find out|read) (?:how|what|more|about)\b|^see (?!if|that|whether)|^(?:erfahren sie|lesen sie|siehe)\b",
     re.I,
 )
+_NO = re.compile(r"\b(?:not|never|cannot|no longer|neither|nor|\w+n['’]t|nicht|nie|niemals|kein\w*|weder)\b", re.I)
 _ASKS_TIME = re.compile(
     r"\b(?:how long|how (?:many|much) (?:days|time)|when|until|deadline|wie lange|wann|bis wann|frist|dauert)\b", re.I
 )
@@ -97,6 +100,8 @@ def _scored(unit: Unit, own: float, weights: dict[str, float], question: str, la
     share = _form_share(unit)
     if unit.kind == "row" and not (_ASKS_TIME.search(question) or _ASKS_AMOUNT.search(question)):
         share *= UNASKED_ROW_SHARE
+    if _NO.search(unit.text) and not _NO.search(question):
+        share *= UNASKED_NO_SHARE
     if base_language(unit.source.locale) != language:
         share *= OTHER_LANGUAGE_SHARE
     return Scored(unit, (match + SOURCE_WEIGHT * unit.source.weight) * share, match * share)

@@ -1,0 +1,22 @@
+"""The sentences that are said to answer the demo's questions stand in its articles: `bench.quotes` measures by them."""
+
+import json
+import re
+from pathlib import Path
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def bare(text: str) -> str:
+    return " ".join(re.findall(r"\w+", re.sub(r"\]\([^)]*\)", "]", text).lower()))
+
+
+def test_every_answer_stands_in_an_article() -> None:
+    articles = [bare(path.read_text()) for path in (EXAMPLES / "knowledge").rglob("*.md")]
+    rows = [json.loads(line) for line in (EXAMPLES / "evaluation" / "answers.jsonl").read_text().splitlines()]
+    missing = [
+        (row["id"], answer) for row in rows for answer in row["answers"]
+        if not any(bare(answer) in article for article in articles)
+    ]  # fmt: skip
+    assert missing == [] and all(row["answers"] and row["gold"] for row in rows)
+    assert len({row["id"] for row in rows}) == len(rows) > 200
