@@ -97,6 +97,16 @@ def test_an_archived_article_that_is_imported_again_is_published_again(folder: P
     assert Article.objects.get(external_id="times.md").state == State.LIVE
 
 
+def test_its_last_words_say_whether_something_was_stored(workspace: Workspace, folder: Path) -> None:
+    (folder / "broken.md").write_text("---\ntitle: [unclosed\n---\ntext\n")
+    with pytest.raises(CommandError, match=r"^1 of the items.* would not be imported\.$"):
+        call_command("kb_import", str(folder), "--dry-run", stdout=io.StringIO())
+    assert not Article.objects.exists()
+    with pytest.raises(CommandError, match="were not imported; the others were"):
+        call_command("kb_import", str(folder), stdout=io.StringIO(), stderr=io.StringIO())
+    assert Article.objects.count() == 4
+
+
 def test_a_dry_run_tells_and_stores_nothing(folder: Path) -> None:
     assert counts(run(folder, "--dry-run")) == (4, 0, 0, 0)
     assert not Article.objects.exists()

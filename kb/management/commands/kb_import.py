@@ -22,7 +22,7 @@ from supportbot.accounts.models import Workspace
 
 class Command(WorkspaceCommand):
     help = (
-        "Import Markdown (with front matter id, title, url, locale, audience, category), HTML, text and JSON lines. "
+        "Import Markdown (its front matter: docs/knowledge.md), HTML, text and JSON lines. "
         "Publishes, and returns when every passage has its vector. Importing again updates by external id."
     )
 
@@ -40,7 +40,8 @@ class Command(WorkspaceCommand):
         self.failed = 0
         super().handle(*args, **options)
         if self.failed:
-            raise CommandError(f"{self.failed} items were not imported; the others were.")
+            what = "would not be imported" if options["dry_run"] else "were not imported; the others were"
+            raise CommandError(f"{self.failed} of the items, each named above, {what}.")
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
         started = time.monotonic()

@@ -11,7 +11,9 @@ from supportbot.accounts.models import Workspace
 
 
 class Command(WorkspaceCommand):
-    help = "Add a signing key to a channel. Without --public-key it is a secret (HS256), printed once and stored encrypted."
+    help = (
+        "Add a signing key to a channel: a secret (HS256), printed once and stored encrypted, or a public key (ES256)."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
