@@ -7,7 +7,7 @@ lost. At shutdown it claims nothing more, gives running turns ten seconds and th
 import asyncio
 import logging
 from contextlib import suppress
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError
@@ -30,7 +30,7 @@ class Runner:
         self.name = ""
         self._rings = 0
         self._rang = asyncio.Event()
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: dict[asyncio.Task[None], UUID] = {}  # the turn that each task carries out
         self._loop_task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -102,20 +102,20 @@ class Runner:
     async def _claim_next(self) -> bool:
         """Claim a turn and begin it; return whether there was one."""
         try:
-            claim = await db(claim_turn, self.name)
+            claim = await db(claim_turn, self.name, in_hand=list(self._running.values()))
         except DatabaseError as error:
             logger.warning("runner: no turn claimed: %s", type(error).__name__)
             return False
         if claim is None:
             return False
         task = asyncio.create_task(carry_out(claim))
-        self._running.add(task)
+        self._running[task] = claim.turn_id
         task.add_done_callback(self._ended)
         return True
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         was_full = self._room() <= 0
-        self._running.discard(task)
+        self._running.pop(task, None)
         if was_full:
             self._ring()
 

@@ -5,6 +5,7 @@ and LeaseLost is raised: a zombie can neither speak nor end a turn. A turn whose
 the next attempt; at the second loss it fails openly. Times are the database's.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Final
@@ -53,14 +54,15 @@ def start_turn(conversation: Conversation, *, kind: str = Turn.Kind.REPLY) -> No
     tell_after_commit(conversation.pk, TurnWaiting())
 
 
-def claim_turn(runner: str, *, only: UUID | None = None) -> Claim | None:
+def claim_turn(runner: str, *, only: UUID | None = None, in_hand: Collection[UUID] = ()) -> Claim | None:
     """Claim the oldest turn that waits, or whose runner was lost; None if there is none. Appends `assistant.started`.
 
-    `only` limits the choice to one conversation.
+    `only` limits the choice to one conversation. `in_hand` are the turns that the caller is carrying out: a beat of its
+    own that comes late, on a machine that can hardly keep up, is no loss.
     """
     while True:
         with across_workspaces("runner claims a turn"), transaction.atomic():
-            turn = _lock_claimable(only)
+            turn = _lock_claimable(only, in_hand)
             if turn is None:
                 return None
             with workspace_scope(turn.workspace_id):
@@ -69,12 +71,14 @@ def claim_turn(runner: str, *, only: UUID | None = None) -> Claim | None:
             return claim
 
 
-def _lock_claimable(only: UUID | None) -> Any:
+def _lock_claimable(only: UUID | None, in_hand: Collection[UUID]) -> Any:
     """Return a claimable turn or None, its conversation and itself locked; what somebody else works on is left out.
 
     Locked, the rows are checked again: a turn that another runner took meanwhile does not match any more.
     """
     claimable = _claimable() if only is None else _claimable().filter(conversation_id=only)
+    if in_hand:
+        claimable = claimable.exclude(pk__in=in_hand)
     rows = claimable.select_related("conversation")
     return rows.select_for_update(no_key=True, skip_locked=True, of=("self", "conversation")).first()
 

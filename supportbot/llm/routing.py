@@ -4,7 +4,9 @@ The operator's settings alone decide; no model is named here. Objects are made p
 to the loop that made it.
 """
 
+import asyncio
 from collections.abc import Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -66,6 +68,8 @@ class Routes:
 
     async def _openai(self) -> Provider:
         if self._remote is None:
+            # Half a second of a core, many on a busy machine: in the loop every chat and every lease would wait for it.
+            await asyncio.to_thread(import_module, "supportbot.llm.providers.openai")
             from supportbot.llm.probe import resolve_model
             from supportbot.llm.providers.openai import OpenAIProvider
 

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import pytest_asyncio
 
-from supportbot.accounts.scope import workspace_scope
+from supportbot.accounts.scope import across_workspaces, workspace_scope
 from supportbot.assistant import runner as runner_module
 from supportbot.assistant.runner import Runner
 from supportbot.asyncdb import db
@@ -75,6 +76,26 @@ async def test_what_came_during_an_answer_is_answered_next_without_a_round(
         gate.set()
         await until(lambda: len(payloads(log(), "assistant.final")) == 2, in_thread=True)
     await running.stop()
+
+
+async def test_a_runner_takes_no_turn_out_of_its_own_hands(conversation: Conversation, log: Log) -> None:
+    running = Runner()
+    running.start()
+    gate = asyncio.Event()
+    with answering(ScriptedModel(Says("Hello! How can I help?", waits_for=gate))) as model:
+        await db(write, conversation)
+        await until(lambda: model.active == 1)
+        await db(let_leases_run_out)  # as when the machine was too busy for the beat
+        assert not await running._claim_next()
+        gate.set()
+        await until(lambda: len(payloads(log(), "assistant.final")) == 1, in_thread=True)
+    await running.stop()
+    assert [started["attempt"] for started in payloads(await db(log), "assistant.started")] == [1]
+
+
+def let_leases_run_out() -> None:
+    with across_workspaces("a busy machine"):
+        Turn.objects.update(lease_until=datetime.now(UTC) - timedelta(seconds=1))
 
 
 async def test_many_conversations_are_answered_side_by_side(runner: Runner, conversation: Conversation) -> None:

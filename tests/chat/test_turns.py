@@ -1,6 +1,7 @@
 """A turn is answered by one runner, once; who lost the lease writes nothing more."""
 
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from django.utils.timezone import now
@@ -90,6 +91,21 @@ def test_a_lost_turn_starts_again_and_its_zombie_is_fenced(claim: Claim, convers
     assert (view.text, view.attempt) == ("", 2)
     finish_turn(second, ANSWER)
     assert names(conversation).count("assistant.final") == 1
+
+
+def test_a_late_beat_of_a_turn_in_hand_is_no_loss(claim: Claim, conversation: Conversation) -> None:
+    expire_lease()
+    assert claim_turn("runner-1", in_hand=[claim.turn_id]) is None
+    assert extend_lease(claim, text="", index=0) is False
+    finish_turn(claim, ANSWER)
+    assert names(conversation).count("assistant.started") == 1
+
+
+def test_a_turn_in_hand_may_be_taken_by_another_runner(claim: Claim) -> None:
+    expire_lease()
+    taken = claim_turn("runner-2", in_hand=[uuid4()])
+    assert taken is not None
+    assert (taken.turn_id, taken.attempt) == (claim.turn_id, 2)
 
 
 def test_the_second_loss_fails_openly(claim: Claim, conversation: Conversation) -> None:

@@ -1,15 +1,17 @@
 """The gateway through the real SDK, against a server that misbehaves in every way we know."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable
 from contextlib import aclosing
+from importlib import import_module
 from typing import Any
 
 import pytest
 
 from supportbot.accounts.errors import UnscopedQuery
-from supportbot.llm import gateway
+from supportbot.llm import gateway, routing
 from supportbot.llm.errors import DeadlineExceeded, ModelUnavailable
 from supportbot.llm.types import (
     Finished,
@@ -51,6 +53,20 @@ async def test_an_answer_streams_with_usage_and_a_record(server: ModelServer, as
     assert (row.input_tokens, row.output_tokens, row.cached_tokens, row.cost) == (11, 4, 3, None)
     assert row.time_to_first_token_ms is not None
     assert row.duration_ms >= row.time_to_first_token_ms
+
+
+async def test_the_sdk_is_loaded_beside_the_loop(
+    server: ModelServer, ask: Ask, unstored: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: dict[str, threading.Thread] = {}
+
+    def load(name: str) -> Any:
+        loaded[name] = threading.current_thread()
+        return import_module(name)
+
+    monkeypatch.setattr(routing, "import_module", load)
+    await read(ask())
+    assert loaded["supportbot.llm.providers.openai"] is not threading.current_thread()
 
 
 async def test_what_the_server_is_asked(server: ModelServer, ask: Ask, unstored: None) -> None:
