@@ -52,6 +52,39 @@ def test_caps_hold_for_a_line_an_event_and_the_stream() -> None:
             long.feed(b": x\n\n")
 
 
+def _said(text: str) -> bytes:
+    return b'{"choices":[{"delta":{"content":"%b"}}]}' % text.encode()
+
+
+def test_a_character_that_two_chunks_share_is_put_together() -> None:
+    answer = Answer(output_tokens_most=100)
+    said = [answer.feed([_said(text)]) for text in ("Hello \\ud83d", "\\ude00 there")]
+    assert said == [TextDelta("Hello "), TextDelta("😀 there")]
+
+
+def test_half_a_character_costs_nothing_but_itself() -> None:
+    answer = Answer(output_tokens_most=100)
+    said = [answer.feed([_said(text)]) for text in ("a\\ud83d b", "c \\uDE00", "d\\ud83d")]
+    assert said == [TextDelta("a b"), TextDelta("c "), TextDelta("d")]
+    with pytest.raises(Garbage):
+        answer.feed([b'{"choices": \\ud83d'])
+
+
+def test_half_a_character_in_a_call_goes_too() -> None:
+    answer = Answer(output_tokens_most=100)
+    function = b'{"name":"request_human","arguments":"{\\"reason\\":\\"a\\ud800b\\"}"}'
+    answer.feed([b'{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"x","function":%b}]}}]}' % function])
+    assert answer.tool_calls() == [ToolCall("x", "request_human", '{"reason":"ab"}')]
+
+
+def test_text_beyond_the_limit_is_left_behind_in_whatever_pieces_it_comes() -> None:
+    answer = Answer(output_tokens_most=10)
+    event = answer.feed([_said("word " * 100_000)])
+    assert isinstance(event, TextDelta)
+    assert len(event.text) < 200
+    assert answer.is_over_limit
+
+
 def test_one_read_gives_one_delta() -> None:
     answer = Answer(output_tokens_most=10)
     pieces = [b'{"choices":[{"delta":{"content":"a"}}]}', b'{"choices":[{"delta":{"content":"b"}}]}', b"[DONE]"]
@@ -88,7 +121,6 @@ def test_calls_that_share_an_index_but_not_an_id_stay_apart() -> None:
         b'{"choices":[{"delta":{"tool_calls":[7]}}]}',
         b'{"choices":[{"delta":{"tool_calls":[{"function":7}]}}]}',
         b'{"choices":[{"delta":{"tool_calls":[{"function":{"name":7}}]}}]}',
-        b'{"choices":[{"delta":{"content":"\\ud83d"}}]}',
         b'{"choices":[{"delta":{"content":NaN}}]}',
     ],
 )

@@ -3,7 +3,9 @@
 Nothing here trusts the shape: a field of another type than agreed is garbage and ends the attempt, never the process.
 """
 
-from typing import Any
+import json
+import re
+from typing import Any, Final
 
 import orjson
 
@@ -15,6 +17,7 @@ ARGUMENTS_CHARACTERS_MOST = 64 * 1024
 # A token is rarely longer; a server that ignores our token limit is stopped by whichever comes first.
 CHARACTERS_PER_TOKEN_MOST = 16
 DONE = b"[DONE]"
+_HALF_A_CHARACTER: Final = re.compile("[\ud800-\udfff]")
 
 
 class Garbage(ValueError):
@@ -48,6 +51,7 @@ class Answer:
         self.is_done = False
         self.pieces = 0
         self.characters = 0
+        self._half = ""  # of a character that two chunks share
         self._pieces_most = output_tokens_most + 16  # empty first and last chunks are pieces too
         self._characters_most = output_tokens_most * CHARACTERS_PER_TOKEN_MOST
         self._calls: list[_Call] = []
@@ -94,10 +98,18 @@ class Answer:
 
     def tool_calls(self) -> list[ToolCall]:
         """Return the calls that have a name, in the order in which they began."""
-        return [ToolCall(call.id, call.name, "".join(call.arguments)) for call in self._calls if call.name]
+        return [
+            ToolCall(_whole(call.id), _whole(call.name), _whole("".join(call.arguments)))
+            for call in self._calls
+            if call.name
+        ]
 
     def _text_event(self, texts: list[str]) -> TextDelta:
-        text = "".join(texts)
+        """Join texts, up to our limit: a server may send any amount in one piece."""
+        text = self._half + "".join(texts)
+        text = text[: self._characters_most + 1 - self.characters]
+        text, self._half = (text[:-1], text[-1]) if "\ud800" <= text[-1:] <= "\udbff" else (text, "")
+        text = _whole(text)
         if "\0" in text:  # the database refuses it, and no reader ever wanted one
             text = text.replace("\0", "")
         self.pieces += len(texts)
@@ -182,10 +194,27 @@ def _object(payload: bytes) -> dict[str, Any]:
     try:
         value = orjson.loads(payload)
     except orjson.JSONDecodeError as error:
-        raise Garbage("not JSON") from error
+        value = _with_halves(payload, error)
     if not isinstance(value, dict):
         raise Garbage("not an object")
     return value
+
+
+def _with_halves(payload: bytes, error: orjson.JSONDecodeError) -> Any:
+    """Return JSON in which half a surrogate pair stands: servers that count UTF-16 cut an emoji between two chunks."""
+    if b"\\ud" not in payload.lower():
+        raise Garbage("not JSON") from error
+    try:
+        return json.loads(payload)
+    except (ValueError, RecursionError):
+        raise Garbage("not JSON") from error
+
+
+def _whole(text: str) -> str:
+    """Return a text with halves of a character joined, and without those that lack the other half."""
+    if _HALF_A_CHARACTER.search(text) is None:
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "ignore")
 
 
 def _string(value: Any) -> str:
