@@ -1,6 +1,7 @@
 """Settings that would fail at the first call are refused at the start."""
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
@@ -19,9 +20,20 @@ def model_settings(**_: Any) -> list[CheckMessage]:
     except ModelMisconfigured as error:
         return [Error(error.message, id="llm.E001")]
     found: list[CheckMessage] = []
+    if settings.OPENAI_BASE_URL and not _is_address(settings.OPENAI_BASE_URL):
+        told = "OPENAI_BASE_URL must be an address like http://127.0.0.1:11434/v1, not"
+        found.append(Error(f"{told} {settings.OPENAI_BASE_URL!r}.", id="llm.E003"))
     if settings.MODEL_DEADLINE_SECONDS <= 0:
         found.append(Error("SUPPORTBOT_MODEL_DEADLINE_SECONDS must be above 0.", id="llm.E002"))
     if allowance is not None and settings.OPENAI_MODEL and settings.OPENAI_MODEL not in prices:
         hint = f"Give LLM_PRICES a price for {settings.OPENAI_MODEL}."
         found.append(Warning("LLM_DAILY_BUDGET holds nothing back: the model has no price.", hint=hint, id="llm.W001"))
     return found
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:  # a port that is no number
+        return False

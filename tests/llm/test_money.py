@@ -69,6 +69,8 @@ def test_a_malformed_price_table_names_the_entry(table: Any, named: str | None) 
         {"LLM_DAILY_BUDGET": "-1"},
         {"LLM_DAILY_BUDGET": "NaN"},
         {"MODEL_DEADLINE_SECONDS": 0.0},
+        {"OPENAI_BASE_URL": "127.0.0.1:11434"},
+        {"OPENAI_BASE_URL": "http://[::1"},
     ],
 )
 def test_wrong_settings_stop_the_start(settings: Any, broken: dict[str, Any]) -> None:
