@@ -24,6 +24,7 @@ from supportbot.assistant.sentences import (
     MARKER,
     MAX_SENTENCE_CHARACTERS,
     fenced_part,
+    is_ended,
     marked_sources,
     sources_of,
     split_off,
@@ -36,6 +37,7 @@ from supportbot.chat.answers import Answer, CitedSpan
 from supportbot.llm.wishes.phrases import asks_back
 
 MAX_ANSWER_CHARACTERS: Final = 8_000
+MAX_SENTENCES: Final = 200  # each takes its time to check, and "a" on a line of its own is one
 MEMORY: Final = 200  # characters before a sentence that are read with it: what is kept back may come in pieces
 MIN_LOOKED_UP: Final = 0.5  # of a sentence's meaningful words, to rest on what was looked up
 
@@ -93,7 +95,7 @@ class Draft:
 
     def write(self, text: str) -> str:
         """Take the next piece of model text; return what may be shown because of it."""
-        if len(self.shown) > MAX_ANSWER_CHARACTERS:
+        if self._is_full:
             return ""
         self._unfinished += shown_text(text)
         return self._let_out("".join(self._finished()) + self._beginning())
@@ -102,8 +104,20 @@ class Draft:
         """Part what was said before a tool from what is said after it; return what may be shown because of it."""
         return self.write("\n\n") if self.sentences or self._unfinished else ""
 
+    @property
+    def _is_full(self) -> bool:
+        return len(self.shown) > MAX_ANSWER_CHARACTERS or len(self.sentences) > MAX_SENTENCES
+
+    def break_off(self) -> None:
+        """Leave out half a sentence at the end of a text that was cut off: it can say the opposite of the whole."""
+        if self._unfinished.strip() and not is_ended(self._unfinished):
+            self.sentences.append(Sentence(self._unfinished, True, False, withheld="length", leaves_a_gap=True))
+            self._unfinished, self._shown_of_unfinished, self._newest_word = "", 0, 0
+
     def finish(self) -> str:
         """Take the end of the text; return what may still be shown."""
+        if self._is_full:
+            self.break_off()
         last, self._unfinished = self._unfinished, ""
         return self._let_out(self._close(last) if last.strip() else "")
 

@@ -8,6 +8,7 @@ PASSAGES: Final = 6
 HISTORY_MESSAGES: Final = 20
 STATUS_AFTER_SECONDS: Final = 0.3
 STILL_WORKING_AFTER_SECONDS: Final = 8.0
+PIECE_CHARACTERS: Final = 200  # of an answer that comes all at once, checked before other chats have their turn
 WINDOW_SECONDS: Final = 0.03  # deltas are joined into frames this far apart
 SAVE_EVERY_SECONDS: Final = 1.0  # at most: the lease's heartbeat and the partial text travel together
 DRAIN_SECONDS: Final = 10.0  # what a running turn gets at shutdown

@@ -18,6 +18,7 @@ _AFTER: Final = _BRACKETED.replace("?P<numbers>", "?:")
 _END: Final = re.compile(
     rf"""(?:[.!?…]["”’»)*_]*)(?:\s*{_AFTER})*(?P<gap>\s+)(?=[^\s\[【])|\n+""", re.VERBOSE | re.IGNORECASE
 )
+_ENDED: Final = re.compile(rf"""[.!?…。！？]["”’»)*_]*(?:\s*{_AFTER})*[.!?]?\s*\Z""", re.VERBOSE | re.IGNORECASE)
 _FENCE: Final = re.compile(r"\s*(?P<mark>`{3,}|~{3,})[^\n]*\n")
 _BEHIND_FENCE: Final = rf"[ \t]*(?:\n\s*(?:{_AFTER}\s*)*|\Z)"
 _UNFINISHED_MARKER: Final = re.compile(r"[\[【][^\]】]*")
@@ -44,6 +45,11 @@ def split_off(text: str) -> tuple[str, str] | None:
     if len(text) > MAX_SENTENCE_CHARACTERS:
         return text, ""
     return None
+
+
+def is_ended(text: str) -> bool:
+    """Return whether a text stops where a sentence does."""
+    return _ENDED.search(text) is not None
 
 
 def opens_fence(text: str) -> bool:

@@ -1,6 +1,7 @@
 """What a model may ask for. A tool call is a wish of an untrusted author: it is checked here, then decided below."""
 
 import json
+import re
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ from supportbot.llm.types import ToolCall, ToolSpec
 
 MAX_ARGUMENT_CHARACTERS: Final = 16_000
 MAX_REASON_CHARACTERS: Final = 500
+_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")  # what servers take for the name of a tool
 
 REQUEST_HUMAN: Final = ToolSpec(
     name="request_human",
@@ -81,6 +83,17 @@ def _request_human(call: ToolCall, place: Place) -> ToolResult:
     summary = arguments.get("reason", "").strip()[:MAX_REASON_CHARACTERS]
     handoff.request(place.claim.conversation_id, reason="customer_asked", by="assistant", summary=summary)
     return ToolResult("A person was asked to take over.", closing=say("to_person", place.language))
+
+
+def answerable(call: ToolCall, step: int, position: int) -> ToolCall:
+    """Return a call as it goes back to the model with its result: under an id of ours, and without what is no call.
+
+    Providers repeat ids or give none, and servers refuse a history with an id twice or arguments that are no JSON: one
+    slip of the model would cost the whole answer. Nine letters and digits suit the strictest of them.
+    """
+    name = call.name if _NAME.fullmatch(call.name) else "unknown"
+    arguments = "{}" if parse_arguments(call.arguments) is None else call.arguments or "{}"
+    return ToolCall(f"call{step:02}{position:03}", name, arguments)
 
 
 def parse_arguments(text: str) -> dict[str, Any] | None:

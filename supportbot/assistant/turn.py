@@ -21,13 +21,14 @@ from supportbot.assistant.drafting import Draft
 from supportbot.assistant.guarded import proposed_before
 from supportbot.assistant.limits import (
     MAX_STEPS,
+    PIECE_CHARACTERS,
     SAVE_EVERY_SECONDS,
     STATUS_AFTER_SECONDS,
     STILL_WORKING_AFTER_SECONDS,
 )
 from supportbot.assistant.prompts import kept_back
 from supportbot.assistant.texts import say
-from supportbot.assistant.tools import Tools, end_of_steps
+from supportbot.assistant.tools import Tools, answerable, end_of_steps
 from supportbot.assistant.voice import Voice
 from supportbot.asyncdb import db, outside
 from supportbot.chat.answers import Answer
@@ -40,6 +41,7 @@ from supportbot.llm import gateway
 from supportbot.llm.errors import LlmError
 from supportbot.llm.extractive.language import base_language
 from supportbot.llm.types import (
+    CUT_OFF,
     ChatMessage,
     Finished,
     ModelEvent,
@@ -138,7 +140,7 @@ class Turn:
                 return self._closed(results)
             self._voice.say(self._draft.end_paragraph())
             self._learn(results)
-            request = _with_results(request, calls, results)
+            request = _with_results(request, step, calls, results)
         return self._closed([await outside(end_of_steps, Place(self.claim, MAX_STEPS, 0, context.language))])
 
     def _learn(self, results: list[ToolResult]) -> None:
@@ -159,15 +161,26 @@ class Turn:
     async def _take(self, event: ModelEvent, context: TurnContext, calls: list[ToolCall]) -> None:
         match event:
             case TextDelta(text):
-                self._voice.say(self._draft.write(text))
+                await self._write_down(text)
             case ToolCall():
                 calls.append(event)
-            case RouteStarted(provider=provider) | Finished(provider=provider):
+            case RouteStarted(provider=provider):
                 self._by = "builtin" if provider == "builtin" else "model"
+            case Finished(provider=provider, finish_reason=reason):
+                self._by = "builtin" if provider == "builtin" else "model"
+                if reason in CUT_OFF:
+                    self._draft.break_off()
             case Restarted(provider=provider):
                 self._by = "builtin" if provider == "builtin" else "model"
                 calls.clear()
                 await self._begin_again(context)
+
+    async def _write_down(self, text: str) -> None:
+        """Check and show text. A server that sends pages of it in one piece makes no other chat wait."""
+        for start in range(0, len(text), PIECE_CHARACTERS):
+            if start:
+                await asyncio.sleep(0)
+            self._voice.say(self._draft.write(text[start : start + PIECE_CHARACTERS]))
 
     async def _begin_again(self, context: TurnContext) -> None:
         """Another route answers from nothing: silently, unless words were shown already."""
@@ -247,9 +260,10 @@ class Turn:
                 self._stop()
 
 
-def _with_results(request: ModelRequest, calls: list[ToolCall], results: list[ToolResult]) -> ModelRequest:
-    asked = ChatMessage("assistant", "", tool_calls=tuple(calls))
+def _with_results(request: ModelRequest, step: int, calls: list[ToolCall], results: list[ToolResult]) -> ModelRequest:
+    asked = [answerable(call, step, position) for position, call in enumerate(calls)]
     answers = [
-        ChatMessage("tool", result.for_model, tool_call_id=call.id) for call, result in zip(calls, results, strict=True)
+        ChatMessage("tool", result.for_model, tool_call_id=call.id) for call, result in zip(asked, results, strict=True)
     ]
-    return replace(request, messages=(*request.messages, asked, *answers))
+    said = ChatMessage("assistant", "", tool_calls=tuple(asked))
+    return replace(request, messages=(*request.messages, said, *answers))

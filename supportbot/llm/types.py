@@ -7,6 +7,7 @@ from uuid import UUID
 
 Role = Literal["system", "user", "assistant", "tool"]
 Purpose = Literal["answer", "summarise", "rewrite", "judge", "embed"]
+CUT_OFF = frozenset({"length", "content_filter"})  # the finish reasons of a text that ends anywhere
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Guarded actions in a turn: a model looks up and proposes, the customer decides, the conversation is told."""
 
 import json
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -184,6 +185,24 @@ async def test_an_unknown_tool(conversation: Conversation, shop: FakeShop, log: 
     )
     assert model.requests[1].messages[-1].content == "There is no such tool."
     assert shop.calls == []
+
+
+async def test_calls_go_back_to_the_model_as_servers_take_them(
+    conversation: Conversation, shop: FakeShop, log: Log
+) -> None:
+    calls = (
+        call("order_status", order_id="A-1001"),
+        ToolCall("call_1", "order_status", '{"order_id": '),
+        ToolCall("", "look <b>up</b>", "x" * 30_000),
+    )
+    model = await turn(conversation, "Do it", Says(calls=calls), Says(calls=calls[1:2]), Says("How can I help?"))
+    told = model.requests[2].messages[2:]
+    asked = [made for message in told for made in message.tool_calls]
+    assert len({made.id for made in asked}) == len(asked) == 4
+    assert all(re.fullmatch("[a-z0-9]{9}", made.id) for made in asked)
+    assert [message.tool_call_id for message in told if message.role == "tool"] == [made.id for made in asked]
+    assert [json.loads(made.arguments) for made in asked] == [{"order_id": "A-1001"}, {}, {}, {}]
+    assert [made.name for made in asked] == ["order_status", "order_status", "unknown", "order_status"]
 
 
 async def test_an_equal_call_is_not_repeated(conversation: Conversation, shop: FakeShop, log: Log) -> None:

@@ -274,6 +274,34 @@ async def test_a_model_that_only_calls_tools_is_stopped(conversation: Conversati
     assert final["abstained"]
 
 
+async def test_a_text_that_was_cut_off_ends_with_its_last_whole_sentence(conversation: Conversation, log: Log) -> None:
+    claim = await db(say, conversation, "How long can I return something?")
+    said = Says(f"{QUOTE} [1] You can return unused items", finish_reason="length")
+    with answering(ScriptedModel(said)):
+        await carry_out(claim)
+    assert payloads(await db(log), "assistant.final")[0]["text"] == f"{QUOTE} [1]"
+
+
+async def test_a_flood_in_one_piece_lets_other_chats_have_their_turn(conversation: Conversation) -> None:
+    claim = await db(say, conversation, "How long can I return something?")
+    turns_of_others = 0
+
+    async def somebody_else() -> None:
+        nonlocal turns_of_others
+        while True:
+            await asyncio.sleep(0)
+            turns_of_others += len(written)
+
+    written: list[str] = []
+    turn = TurnInHand(claim)
+    turn._draft.write = lambda text: written.append(text) or ""  # type: ignore[method-assign, func-returns-value]
+    other = asyncio.create_task(somebody_else())
+    await turn._write_down("You can return it. " * 500)
+    other.cancel()
+    assert "".join(written) == "You can return it. " * 500
+    assert turns_of_others >= len(written) - 1
+
+
 async def test_a_follow_up_is_searched_with_what_it_leans_on(conversation: Conversation, log: Log) -> None:
     with answering(ScriptedModel(Says(f"{QUOTE} [1]"), Says("The label is free within Germany. [1]"))) as model:
         await carry_out(await db(say, conversation, "How long can I return unused items after delivery?"))

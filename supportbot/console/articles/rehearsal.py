@@ -30,7 +30,7 @@ from supportbot.assistant.prompts import ANSWER_VERSION, answer_instructions
 from supportbot.chat.answers import Answer
 from supportbot.llm import gateway, loop_thread
 from supportbot.llm.extractive.language import base_language, detect
-from supportbot.llm.types import ChatMessage, ModelRequest, Source
+from supportbot.llm.types import CUT_OFF, ChatMessage, ModelRequest, Source
 
 PASSAGES: Final = 8
 DEPTH: Final = 60
@@ -159,6 +159,8 @@ def _answered(
     completion = loop_thread.run(gateway.complete(request))
     draft = Draft(passages, request.locale, said=[question], site=settings.BASE_URL)
     draft.write(completion.text)
+    if completion.finish_reason in CUT_OFF:
+        draft.break_off()
     draft.finish()
     answer = draft.answer(by="builtin" if completion.provider == "builtin" else "model")
     cited = [(span.article_id, span.start) for span in answer.citations]
