@@ -8,6 +8,7 @@ from django.conf import settings
 from kb.access import Viewer
 from kb.models import Audience
 from kb.search import Passage, Retrieval, search
+from supportbot.assistant.explanations import done_in
 from supportbot.assistant.guardrails.input import normalised
 from supportbot.assistant.limits import HISTORY_MESSAGES, PASSAGES
 from supportbot.assistant.nearness import nearness_of
@@ -32,6 +33,7 @@ class TurnContext:
     passages: tuple[Passage, ...]
     language: str
     said: tuple[str, ...]  # the customer's own texts of the episode
+    done: tuple[str, ...] = ()  # our own words for what the shop has carried out here
 
     @property
     def reading(self) -> Reading | None:
@@ -74,7 +76,8 @@ def build_context(claim: Claim) -> TurnContext:
         turn_id=claim.turn_id,
     )
     said = tuple(message.text for message in (*messages, *waiting) if message.source == Source.CUSTOMER)
-    return TurnContext(replace(request, nearness=nearness_of(request)), found.passages, language, said)
+    done = () if conversation.customer.is_anonymous else done_in(conversation)
+    return TurnContext(replace(request, nearness=nearness_of(request)), found.passages, language, said, done)
 
 
 def _language(question: str, messages: Sequence[Message], fallback: str) -> str:

@@ -15,6 +15,7 @@ from supportbot.assistant.facts import asks, is_small_talk, says_unknown, states
 from supportbot.assistant.guardrails.abroad import speaks_of_a_deed
 from supportbot.assistant.guardrails.claims import claims_something_done, tells_where_it_is
 from supportbot.assistant.guardrails.disguise import mixes_scripts, shown_text
+from supportbot.assistant.guardrails.ledger import is_on_record
 from supportbot.assistant.guardrails.links import comparable, links_in
 from supportbot.assistant.guardrails.output import safe_prefix
 from supportbot.assistant.guardrails.quantities import Quantity, borne, currencies_in, names_it, quantities_in
@@ -60,7 +61,8 @@ class Draft:
     `said` is what the customer wrote: its numbers may be repeated in a question or as an order's name, its links never;
     `site` is where our help pages are; `kept` is what must not be given away; `looked_up` is what the shop's system
     said of the customer's orders in this turn. A sentence that keeps to its words and numbers rests on it and needs no
-    article, unless it speaks of something done: that never rests on wording.
+    article, unless it speaks of something done: that never rests on wording, but on `done`, our own words for what was
+    carried out in this conversation.
     """
 
     passages: Sequence[Passage]
@@ -68,12 +70,14 @@ class Draft:
     said: Sequence[str] = ()
     site: str = ""
     looked_up: Sequence[str] = ()
+    done: Sequence[str] = ()
     kept: Kept = field(default_factory=Kept)
     sentences: list[Sentence] = field(default_factory=list)
     spans: list[CitedSpan] = field(default_factory=list)
     shown: str = ""
     _unfinished: str = ""
     _shown_of_unfinished: int = 0
+    _has_stump: bool = False  # the beginning of a sentence was shown that was withheld in the end
     _newest_word: int = 0  # where the last word that may be shown begins: only it can still grow into a risky one
 
     def __post_init__(self) -> None:
@@ -163,14 +167,19 @@ class Draft:
         sentence = self._checked(raw)
         self.sentences.append(sentence)
         if sentence.withheld:  # what was shown of it stays until the end; the next one must not grow onto it
+            self._has_stump |= already_shown > 0
             return raw[len(raw.rstrip()) :] if already_shown else ""
         return sentence.shown[already_shown:]
 
     def _checked(self, raw: str) -> Sentence:
         words = without_markers(raw)
+        if is_on_record(words, self.done):
+            return Sentence(self._renumbered(raw, {}), is_fact=True, is_sourced=True)
         is_fact = states_a_fact(words)
         supports = self._supports(raw, words) if is_fact or marked_sources(raw) else {}
         is_looked_up = is_fact and self._is_looked_up(words)
+        if is_looked_up and not marked_sources(raw):  # a page that happens to use the same words is not its source
+            supports = {number: support for number, support in supports.items() if support.is_quotation}
         withheld = self._objection(words, list(supports.values()), needs_source=is_fact and not is_looked_up)
         if withheld:
             gap = withheld != "unsourced" or not is_small_talk(words)

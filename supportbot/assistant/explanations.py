@@ -2,10 +2,14 @@
 
 from typing import Final
 
+from django.db.models import QuerySet
+
 from actions.cards import face_of, reason_of
 from actions.models import ActionRequest
 from actions.states import State
+from supportbot.chat.models import Conversation
 
+_REMEMBERED: Final = 20  # requests of one conversation, the newest
 _TEXTS: Final[dict[str, dict[State, str]]] = {
     "en": {
         State.SUCCEEDED: "Done: {what}.",
@@ -35,3 +39,11 @@ def explanation(request: ActionRequest) -> str:
     )
     reference = (request.receipt or {}).get("reference")
     return f"{text} {_REFERENCE[language].format(reference=reference)}" if reference else text.strip()
+
+
+def done_in(conversation: Conversation) -> tuple[str, ...]:
+    """Return the words for each request of a conversation that has succeeded: what an answer may repeat as done."""
+    own: QuerySet[ActionRequest] = ActionRequest.objects.filter(
+        customer_id=conversation.customer_id, conversation_id=conversation.pk, state=State.SUCCEEDED
+    )
+    return tuple(explanation(request) for request in own.order_by("-id")[:_REMEMBERED])

@@ -197,6 +197,7 @@ class Turn:
             context.said,
             site=settings.BASE_URL,
             looked_up=self._looked_up,
+            done=context.done,
             kept=kept_back(context.request.messages[0].content),
         )
 

@@ -36,6 +36,8 @@ from tests.assistant.test_turn import say
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.asyncio]
 Log = Callable[[], list[EventView]]
+UNTRUE = "Your refund of €49.90 for order A-1005 has been issued."
+NOT_FOUND = "I could not find this in our help pages, so I would rather not guess. Would you like to talk to a person?"
 UNTIL_CONFIRMED = "Please check the card. Nothing happens until you confirm."
 
 
@@ -85,6 +87,21 @@ async def test_from_wish_to_receipt(alice: Customer, conversation: Conversation,
     done = f"Done: Refund €49.90 for order A-1001. Your reference is {reference}."
     assert (told[2].payload["text"], told[2].payload["by"]) == (done, "builtin")
     assert told[2].payload["request"] == card["request"]
+
+    for number, (said, answer) in enumerate(ledger_answers(reference)):
+        await turn(conversation, f"And what about my refund now{'?' * number}", Says(said))
+        final = payloads(await db(log), "assistant.final")[-1]
+        assert (final["text"], final["abstained"]) == (answer or NOT_FOUND, not answer)
+
+
+def ledger_answers(reference: str) -> list[tuple[str, str]]:
+    """What a model says of a refund that was made, and what of it may stand."""
+    true = f"Your refund of €49.90 for order A-1001 has been issued, the reference is {reference}."
+    return [
+        (true, true),
+        (f"I refunded 49.90 EUR for order A-1001. {UNTRUE}", "I refunded 49.90 EUR for order A-1001."),
+        (UNTRUE, ""),
+    ]
 
 
 async def test_a_look_up_is_answered_with_its_facts(conversation: Conversation, shop: FakeShop, log: Log) -> None:
