@@ -89,6 +89,9 @@ class Draft:
         for text in self.looked_up:
             self.learn(text)
         urls = [passage.url for passage in self.passages if passage.url]
+        # Of other languages' sources the words of a claim are not known, so none of their words is shown early.
+        told = [passage for passage in self.passages if not passage.locale or passage.locale[:2] in ("en", "de")]
+        self._known_words = meaningful_stems(" ".join(f"{passage.title} {passage.text}" for passage in told))
         self._known_links = {comparable(address) for url in urls for address in (url, self.site + url)}
 
     def learn(self, looked_up: str) -> None:
@@ -152,8 +155,11 @@ class Draft:
             yield self._close(sentence)
 
     def _beginning(self) -> str:
+        """Return what may be shown of the unfinished sentence; nothing once one left a stump, or they would pile up."""
+        if self._has_stump:
+            return ""
         start = self._newest_word
-        end = start + len(safe_prefix(self._unfinished[start:]))
+        end = start + len(safe_prefix(self._unfinished[start:], self._known_words))
         if end > self._shown_of_unfinished and self.kept.is_near(f"{self._before()}{self._unfinished[:end]}"[-MEMORY:]):
             end = self._shown_of_unfinished
         self._newest_word = self._unfinished.rfind(" ", start, end) + 1 or start

@@ -151,6 +151,49 @@ def test_a_thing_a_deed_an_amount_or_a_link_waits_for_its_sentence() -> None:
     assert draft.finish() == " return unused items within 60 days of delivery. [1]"
 
 
+@pytest.mark.parametrize("step", [1, 3, 50])
+@pytest.mark.parametrize(
+    "claim",
+    [
+        "Je vous ai remboursé le montant total.",
+        "Votre commande est annulée.",
+        "Le he reembolsado el importe completo.",
+        "Ho rimborsato l'importo completo.",
+        "Zwróciłem Ci pieniądze.",
+        "Iade işleminiz yapıldı.",
+        "Jeg har refunderet dig.",
+        "Rahasi on palautettu.",
+        "Vratili smo vam novac.",
+        "Я вернул вам деньги.",
+        "환불해 드렸습니다.",
+        "我们把钱退给您了。",
+        "تم رد المبلغ إلى حسابك.",
+    ],
+)
+def test_of_a_claim_in_any_language_no_word_is_streamed_that_says_it(claim: str, step: int) -> None:
+    draft = Draft((passage(),), "en")
+    shown = "".join(draft.write(claim[start : start + step]) for start in range(0, len(claim) - 1, step))
+    assert len(shown.split()) <= 2  # "on", "he", "vous": words that English or German have too
+    assert draft.answer(by="model", is_stopped=True).text == shown
+    assert shown.strip() not in claim.split()[1:]
+
+
+def test_words_of_a_source_in_a_third_language_wait_for_their_sentence() -> None:
+    draft = Draft((passage("Votre commande est annulée sans frais avant son envoi.", locale="fr"),), "fr")
+    assert draft.write("Votre commande est annulée") == ""
+
+
+def test_words_of_the_sources_are_streamed_as_they_come() -> None:
+    draft = Draft((passage("Tents with a groundsheet dry within minutes when they hang in the wind."),), "en")
+    assert draft.write("A tent with a groundsheet hangs in the ") == "A tent with a groundsheet hangs in the"
+
+
+def test_beginnings_of_withheld_sentences_do_not_pile_up() -> None:
+    shown, answer = written("The moon is made of cheese. " * 20 + "Gift cards cannot be returned. [1]")
+    assert shown == "The Gift cards cannot be returned. [1]"
+    assert answer.text == "Gift cards cannot be returned. [1]"
+
+
 def test_courtesy_needs_no_source() -> None:
     _, answer = written("Hello! How can I help you today?")
     assert answer.text == "Hello! How can I help you today?"
@@ -182,6 +225,53 @@ def test_a_stopped_answer_is_exactly_what_was_shown() -> None:
     assert answer.text == shown.strip()
     assert answer.is_stopped
     assert len(answer.citations) == 1
+
+
+@pytest.mark.parametrize(
+    "end", ["You can return unused items", "Your refund is paid within 5 working days after we rec"]
+)
+def test_half_a_sentence_where_the_model_was_cut_off_is_left_out(end: str) -> None:
+    draft = Draft((passage(),), "en")
+    draft.write(f"Gift cards cannot be returned. [1] {end}")
+    draft.break_off()
+    draft.finish()
+    assert draft.answer(by="model").text == "Gift cards cannot be returned. [1]"
+
+
+@pytest.mark.parametrize("end", ["You can return unused items within 60 days of delivery. [1]", 'You may say "hello."'])
+def test_a_whole_sentence_where_the_model_was_cut_off_stays(end: str) -> None:
+    draft = Draft((passage(f'{BODY}\n\nYou may say "hello."\n'),), "en")
+    draft.write(end)
+    draft.break_off()
+    draft.finish()
+    assert draft.answer(by="model").text.startswith(end)
+
+
+def test_nothing_but_half_a_sentence_and_a_courtesy_is_an_abstention() -> None:
+    draft = Draft((passage(),), "en")
+    draft.write("Sure! You can return unused items within 60 days of")
+    draft.break_off()
+    draft.finish()
+    assert draft.answer(by="model").is_abstention
+
+
+@pytest.mark.parametrize("flood", ["Gift cards cannot be returned. ", "a\n", ". ", "1. b\n", "packed "])
+def test_a_flood_is_taken_up_to_a_bound(flood: str) -> None:
+    draft = Draft((passage(),), "en")
+    for _ in range(20_000 // 50):
+        draft.write(flood * 50)
+    draft.finish()
+    assert len(draft.sentences) < 400
+    assert len(draft.answer(by="model").text) < 10_000
+
+
+def test_a_page_with_the_same_words_is_no_source_of_what_was_looked_up() -> None:
+    draft = Draft((passage("Write to us when your order was delivered and the parcel is open."),), "en")
+    draft.learn("Order A-1001: delivered")
+    draft.write("Your order A-1001 was delivered.")
+    draft.finish()
+    answer = draft.answer(by="model")
+    assert (answer.text, answer.citations) == ("Your order A-1001 was delivered.", ())
 
 
 def test_nothing_at_all_is_an_abstention() -> None:

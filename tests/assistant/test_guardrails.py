@@ -188,9 +188,9 @@ def test_a_sentence_without_end_is_withheld_whole() -> None:
 
 def test_what_is_shown_after_a_withheld_sentence_does_not_grow_onto_it() -> None:
     draft = Draft((SOURCES["en"],), "en")
-    for piece in ("Software is always fine", ", nobody checks it at all. ", "You can "):
+    for piece in ("Software is always fine", ", nobody checks it at all. ", "Yes! ", "You"):
         draft.write(piece)
-    assert draft.answer(by="model", is_stopped=True).text.endswith("it at all. You can")
+    assert draft.answer(by="model", is_stopped=True).text.endswith("it at all. Yes!")
 
 
 def test_nothing_unstorable_or_invisible_is_shown() -> None:

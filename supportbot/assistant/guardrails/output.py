@@ -3,14 +3,18 @@
 Wording alone is no proof: a sentence about something done stands only if it is quoted from an article. What the ledger
 knows is told by events and cards, which are rendered from rows. What was shown may be all that stays, if the customer
 stops the answer. So a claim must not even begin: it needs a thing that a shop handles, or a verb of doing, and the
-sentence waits from either. Pure.
+sentence waits from either. These are known in English and German. In any other language no list would do, so a
+sentence also waits from a word that the sources do not have and that says something. Pure.
 """
 
 import re
+from collections.abc import Set
 from typing import Final
 
 from supportbot.assistant.guardrails.disguise import undisguised
+from supportbot.assistant.guardrails.everyday import EVERYDAY
 from supportbot.assistant.sentences import opens_fence
+from supportbot.llm.extractive.words import stem
 
 # Stems of words that can begin such a sentence, in English and German; text from here on waits for its sentence's end.
 _RISKY_STEMS: Final = (
@@ -53,23 +57,29 @@ _ADDRESS: Final = re.compile(
     re.IGNORECASE,
 )
 _WORD: Final = re.compile(r"\S+")
+_PART: Final = re.compile(r"[^\W_]+")
 _MARKS: Final = re.compile(r"[*_~`\\]")  # "re**fund**ed" is read as one word
 
 
-def safe_prefix(text: str) -> str:
+def safe_prefix(text: str, known: Set[str] = frozenset()) -> str:
     """Return what may be shown of an unfinished sentence: all before the first word that is, or may become, risky.
 
-    Nothing of a block of code, which is judged as one.
+    `known` are the stems of the sources' words. Nothing of a block of code, which is judged as one.
     """
     if opens_fence(text):
         return ""
     end = 0
     for word in _WORD.finditer(text):
         is_unfinished = word.end() == len(text)
-        if _is_risky(word.group(), is_unfinished=is_unfinished):
+        if _is_risky(word.group(), is_unfinished=is_unfinished) or not _is_known(word.group(), known):
             return text[:end].rstrip()
         end = word.end()
     return text[:end]
+
+
+def _is_known(word: str, known: Set[str]) -> bool:
+    parts = (stem(part) for part in _PART.findall(_MARKS.sub("", word).lower()))
+    return all(part in EVERYDAY or part in known for part in parts)
 
 
 def _is_risky(word: str, *, is_unfinished: bool) -> bool:
