@@ -14,6 +14,7 @@ from supportbot.ids import uuid7
 from supportbot.llm import gateway
 from supportbot.llm.breaker import forget_failures
 from supportbot.llm.models import LLMCall
+from supportbot.llm.providers import openai as _loaded  # noqa: F401  # before a deadline runs: it takes its time
 from supportbot.llm.types import ChatMessage, ModelEvent, ModelRequest, Source
 from tests.modelserver import ModelServer
 
