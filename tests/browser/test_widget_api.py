@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect
 
+from supportbot.widget.scripts import edition
 from tests.browser.shoppage import Platform, Shop, heard, message_id, open_chat, script_tag, until, visit, write
 
 pytestmark = pytest.mark.browser
@@ -171,6 +172,23 @@ def test_destroy_leaves_nothing(shop: Shop) -> None:
     assert len(platform.tickets) == 1
 
 
+def test_the_script_run_again_brings_a_destroyed_chat_back(shop: Shop) -> None:
+    page, _platform = shop
+    page.evaluate("SupportBot.destroy()")
+    expect(page.locator("support-bot")).to_have_count(0)
+    page.evaluate("void SupportBot.prefill('Waits for the next chat')")
+    page.evaluate(edition().loader.body.decode())
+    expect(page.get_by_role("textbox", name="Message")).to_have_value("Waits for the next chat")
+    expect(page.locator("support-bot")).to_have_count(1)
+
+
+def test_a_score_that_is_none_is_refused_before_it_is_told(shop: Shop) -> None:
+    page, platform = shop
+    for score in ("0", "6", "4.5", "'5'", "undefined"):
+        assert "1 to 5" in page.evaluate(f"SupportBot.rate({score}).then(() => '', (error) => error.message)"), score
+    assert (platform.heard("rate"), heard(page, "rating")) == ([], [])
+
+
 def test_identify_makes_a_visitors_chat_the_customers_and_logout_ends_it(shop: Shop) -> None:
     page, platform = shop
     open_chat(page)
@@ -217,16 +235,19 @@ def test_a_fresh_token_is_fetched_before_a_confirmation(browser: Browser) -> Non
         assert kinds[-1] == "confirm"  # once more, by itself, and then no more
         platform.say({"type": "error", "code": "identity_expired", "message": "x", "request": request})
         expect(page.get_by_role("group", name="Refund")).to_contain_text("Sign in on this page again, then confirm.")
-        assert [told["code"] for told in heard(page, "identity:error")] == ["identity_expired"]
+        assert heard(page, "identity:error") == [{"code": "identity_expired", "message": "x"}]
 
 
 def test_a_refused_identity_is_never_silent(browser: Browser) -> None:
-    refused = {"code": "invalid_token", "message": "x", "fields": {}}
+    refused = {"code": "invalid_token", "message": "The identity token has expired.", "fields": {}}
     with visit(browser, platform=Platform(refusals=[(401, refused)])) as (page, platform):
         page.evaluate("token => SupportBot.identify({ token })", token("cus_1"))
         open_chat(page)
         until(page, "SupportBot.state.connection === 'open'")
-        assert [told["code"] for told in heard(page, "identity:error")] == ["invalid_token"]
+        # The page's maker is told the cause; the reader's words are in the chat.
+        assert heard(page, "identity:error") == [
+            {"code": "invalid_token", "message": "The identity token has expired."}
+        ]
         assert "token" not in platform.tickets[-1]
         failing = "SupportBot.identify({ getToken: async () => { throw new Error('no session'); } })"
         page.evaluate(failing)

@@ -20,7 +20,7 @@ export async function admitted(chat, tries = 0) {
   try {
     return enter(chat, await chat.ask("widget/tickets", { body: { ...body, locale: chat.words.language } }), body.token);
   } catch (error) {
-    if (tries > 2 || !mended(chat, error.code)) throw error;
+    if (tries > 2 || !mended(chat, error)) throw error;
     return admitted(chat, tries + 1);
   }
 }
@@ -39,11 +39,11 @@ function enter(chat, answer, token) {
 }
 
 /** Clear away what was refused; true if asking again makes sense. */
-function mended(chat, code) {
+function mended(chat, { code, message }) {
   const { session, identity } = chat;
   if (code === "invalid_token") {
     // A second time, or where the page has no other: the chat goes on without.
-    if (chat.isStale || !identity.renew) disowned(chat, code);
+    if (chat.isStale || !identity.renew) disowned(chat, { code, message });
     chat.isStale = true;
   } else if (code === "not_found") session.keep({ conversation: undefined });
   else if (code === "invalid_visitor") session.forget({});
@@ -51,10 +51,10 @@ function mended(chat, code) {
   return true;
 }
 
-/** The page's word on who the customer is was not accepted, and it is told so. */
-function disowned(chat, code) {
+/** The page's word on who the customer is was not accepted, and it is told why. */
+function disowned(chat, why) {
   chat.identity.set();
-  chat.element.emit("identity:error", { code, message: chat.words.error(code) });
+  chat.element.emit("identity:error", why);
 }
 
 /** Show a fresh token on the open line. */

@@ -1,4 +1,4 @@
-/** The requests over HTTP. One that is refused throws an error with the server's `code`. */
+/** The requests over HTTP. One that is refused throws an error with the server's `code` and words. */
 
 /**
  * Ask, with a body as JSON or in a customer's name.
@@ -12,5 +12,5 @@ export async function request(address, { method = "GET", body, credential }) {
   const text = await answer.text?.();
   const said = text && answer.headers.get("Content-Type").includes("json") ? JSON.parse(text) : text;
   if (answer.ok) return said;
-  throw Object.assign(new Error(address), { code: said?.code || "offline" });
+  throw Object.assign(new Error(said?.message), { code: said?.code || "offline" });
 }

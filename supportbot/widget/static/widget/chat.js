@@ -109,6 +109,7 @@ export class Chat {
   }
 
   async rate(score, comment = "", message) {
+    if (![1, 2, 3, 4, 5].includes(score)) throw new RangeError("rate takes 1 to 5.");
     this.connection.deliver({ type: "rate", score, comment, message });
     this.view.speech.status(this.say("thanks"));
     this.element.emit("rating", { score });

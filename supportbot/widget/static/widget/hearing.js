@@ -41,14 +41,14 @@ const HEARERS = {
     log.clear();
     view.rebuild([]);
   },
-  error(chat, { code, client_id: key, request: id }) {
+  error(chat, { code, message, client_id: key, request: id }) {
     const { log, words, view, element } = chat;
     element.emit("error", { code });
     if (log.items.has(key)) {
       const reason = words.error(code);
       log.put(key, { state: "failed", reason });
       view.speech.status(`${chat.say("notSent")} ${reason}`);
-    } else if (log.items.has(id)) refusedCard(chat, code, log.items.get(id));
+    } else if (log.items.has(id)) refusedCard(chat, { code, message }, log.items.get(id));
     else if (code === "erased") chat.leave(chat.own);
     else chat.refuse(code);
   },
@@ -59,7 +59,8 @@ export function hear(chat, frame) {
 }
 
 /** The server wants a fresh identity: fetch one, once, and confirm again. */
-async function refusedCard(chat, code, item) {
+async function refusedCard(chat, why, item) {
+  const { code } = why;
   const { connection, identity, view } = chat;
   const isIdentity = code.startsWith("identity_");
   if (isIdentity && identity.renew && !item.isProved) {
@@ -67,7 +68,7 @@ async function refusedCard(chat, code, item) {
     await renewed(chat);
     return connection.send({ type: "confirm", request: item.request, digest: item.digest });
   }
-  if (isIdentity) chat.element.emit("identity:error", { code });
+  if (isIdentity) chat.element.emit("identity:error", why);
   chat.decide(item, false, isIdentity ? "identity_required" : code);
   return view.speech.status(item.problem);
 }

@@ -3,11 +3,12 @@
  *
  * It draws the launcher, keeps the calls that come before the panel is there, and fetches the panel when a hand comes
  * near the launcher or a chat is under way. It opens no socket and stores nothing. docs/embedding.md has the attributes,
- * calls and events. Loaded twice, it does nothing: some sites run a page's scripts again at each navigation.
+ * calls and events. Run again, it does nothing, unless the chat was destroyed: some sites run a page's scripts again at
+ * each navigation.
  */
 (() => {
   const early = window.SupportBot;
-  if (early?.version) return early.attach();
+  if (early?.version) return early.attach(true);
 
   const script = document.currentScript;
   const SOURCE = new URL(script?.src || location.href);
@@ -185,7 +186,6 @@ button { font: inherit; color: inherit; cursor: pointer; }
 
     /** Run one call of the API; the panel is fetched only for what needs it. */
     async call(name, ...args) {
-      if (this.isDestroyed) throw new Error("This chat was destroyed: load the script again.");
       const own = OWN[name];
       if (own) own(this, ...args);
       // With nothing on the screen yet, the element alone can answer these.
@@ -278,7 +278,6 @@ button { font: inherit; color: inherit; cursor: pointer; }
     destroy(element) {
       elements.delete(element);
       element.remove();
-      setTimeout(() => (element.isDestroyed = true));
     },
   };
 
@@ -298,9 +297,10 @@ button { font: inherit; color: inherit; cursor: pointer; }
       const off = Promise.resolve(there()).then((element) => element.on(name, listener));
       return () => off.then((stop) => stop());
     },
-    /** Put the script's own element back after a page swapped its body. */
-    attach() {
+    /** Put the script's own element back after a page swapped its body; make another where the script runs again. */
+    attach(isAgain) {
       if (made && !made.isConnected && elements.has(made)) document.body.append(made);
+      else if (isAgain) create();
     },
     get element() {
       return first();
