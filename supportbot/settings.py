@@ -158,6 +158,11 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Broker, channel layer, cache: one Redis or Valkey, a database number each.
 REDIS_URL = env.str("REDIS_URL", default=_runtime.redis_url if _runtime else "").rstrip("/")
+if "/" in REDIS_URL.partition("://")[2] or "?" in REDIS_URL:  # a number behind it would make another number of ours
+    raise ImproperlyConfigured(
+        "REDIS_URL must end with host and port, like redis://:secret@host:6379: databases 0 to 2 are used, so no "
+        "number and no option may follow."
+    )
 CELERY_BROKER_URL = env.str(
     "CELERY_BROKER_URL", default=_runtime.broker_url if _runtime else f"{REDIS_URL}/0" if REDIS_URL else ""
 )

@@ -60,7 +60,10 @@ def probe_redis(url: str) -> str:
         ) as client:
             version = str(client.info("server")["redis_version"])
     except (redis.RedisError, ValueError, TypeError, OSError) as error:  # TypeError: an option it does not know
-        raise StartRefused(f"REDIS_URL {without_password(url)} does not answer: {_one_line(error)}.") from error
+        raise StartRefused(
+            f"REDIS_URL {without_password(url)} does not answer: {_one_line(error)}; mend it, or unset it to use the "
+            "embedded Valkey."
+        ) from error
     if int(version.partition(".")[0]) < OLDEST_REDIS:
         raise StartRefused(
             f"REDIS_URL leads to version {version}, but Redis or Valkey {OLDEST_REDIS} is the oldest that works."
@@ -74,7 +77,10 @@ def probe_broker(url: str) -> str:
         with Connection(url, connect_timeout=CONNECT_SECONDS) as connection:
             connection.ensure_connection(max_retries=1, interval_start=0, timeout=CONNECT_SECONDS)
     except (KombuError, OSError, *_UNREADABLE) as error:
-        raise StartRefused(f"CELERY_BROKER_URL {without_password(url)} does not answer: {_one_line(error)}.") from error
+        raise StartRefused(
+            f"CELERY_BROKER_URL {without_password(url)} does not answer: {_one_line(error)}; mend it, or unset it: "
+            "then tasks go to REDIS_URL or the embedded Valkey."
+        ) from error
     return "it answers"
 
 
@@ -87,7 +93,8 @@ def without_password(url: str) -> str:
     parts = parts._replace(query="&".join(_without_secret(pair) for pair in parts.query.split("&")))
     if "@" in parts.netloc:
         login, _, host = parts.netloc.rpartition("@")
-        parts = parts._replace(netloc=f"{login.partition(':')[0]}:…@{host}")
+        name, colon, _ = login.partition(":")
+        parts = parts._replace(netloc=f"{name}{':…' if colon else ''}@{host}")
     return urlunsplit(parts)
 
 

@@ -294,6 +294,7 @@ def test_no_secret_of_an_address_is_shown(url: str) -> None:
 def test_the_rest_of_an_address_is_shown() -> None:
     shown = external.without_password("postgres://someone:hidden@host:5/name?sslmode=require&password=hidden")
     assert shown == "postgres://someone:…@host:5/name?sslmode=require&password=…"
+    assert external.without_password("amqp://someone@host//") == "amqp://someone@host//"
 
 
 def test_a_real_valkey_passes_both(valkey_url: str) -> None:

@@ -106,6 +106,8 @@ REFUSALS = [
     ({"DATABASE_URL": "postgres://someone:hidden@127.0.0.1:abc/name"}, "DATABASE_URL is not a readable address: Port"),
     ({"DATABASE_URL": "postgres://someone:hidden@127.0.0.1:1/name"}, "Connection refused"),
     ({"REDIS_URL": "redis://127.0.0.1:1"}, "REDIS_URL redis://127.0.0.1:1 does not answer"),
+    ({"REDIS_URL": "redis://:hidden@127.0.0.1:6379/3"}, "REDIS_URL must end with host and port"),
+    ({"REDIS_URL": "rediss://:hidden@127.0.0.1:6379?ssl_cert_reqs=none"}, "no option may follow"),
     ({"CELERY_BROKER_URL": "amqp://127.0.0.1:1"}, "CELERY_BROKER_URL amqp://127.0.0.1:1 does not answer"),
     ({"EMAIL_URL": "smtp://someone:hidden@mail.example.com:25x"}, "EMAIL_URL is not a readable address: write it like"),
     ({"EMAIL_URL": "smtp://someone:hidden"}, "EMAIL_URL is not a readable address: write it like"),
