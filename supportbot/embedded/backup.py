@@ -1,9 +1,11 @@
 """One file that holds an installation: a dump of the database, the secrets, and what the data directory remembers.
 
 A back-up that does not open what it brings back is none, so the secrets are part of it unless they are left out by
-name. The file is 0600 and appears by one rename: a half-written one is never taken for a whole one.
+name. The file is 0600 and appears by one rename: a half-written one is never taken for a whole one. It names the digest
+of each of its parts: one that a disk has damaged since is refused before anything is loaded.
 """
 
+import hashlib
 import json
 import os
 import shutil
@@ -12,7 +14,7 @@ import tarfile
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,7 +26,7 @@ from supportbot.embedded.errors import EmbeddedError
 from supportbot.embedded.plan import Plan
 from supportbot.embedded.postgres import PostgresServer
 from supportbot.embedded.removal import remove
-from supportbot.embedded.runtime import ensure_secrets
+from supportbot.embedded.runtime import ensure_secrets, read_json
 from supportbot.embedded.steps import applied_migrations, refuse_newer
 
 FORMAT = 1
@@ -45,6 +47,7 @@ class About:
     has_secrets: bool
     migrations: list[list[str]]
     format: int = FORMAT
+    digests: dict[str, str] = field(default_factory=dict)  # SHA-256 by part; the first back-ups named none
 
 
 def back_up(database_url: str, data_dir: Path, file: Path, *, with_secrets: bool) -> About:
@@ -53,15 +56,19 @@ def back_up(database_url: str, data_dir: Path, file: Path, *, with_secrets: bool
         raise EmbeddedError(f"{file} exists: name a new file, an older back-up is not written over.")
     has_secrets = with_secrets and (data_dir / SECRETS).exists()
     migrations = sorted([app, name] for app, name in applied_migrations(database_url))
-    about = About(supportbot.__version__, datetime.now(UTC).isoformat(timespec="seconds"), has_secrets, migrations)
-    with _folder_beside(file) as folder:
+    made_at = datetime.now(UTC).isoformat(timespec="seconds")
+    with _folder_in(file.absolute().parent, name=file.name) as folder:
         pgtools.dump(database_url, folder / DUMP)
-        (folder / ABOUT).write_text(json.dumps(asdict(about)))
-        members = {ABOUT: folder / ABOUT, DUMP: folder / DUMP}
-        members |= {name: data_dir / name for name in (*REMEMBERED, *([SECRETS] if has_secrets else []))}
+        parts = {DUMP: folder / DUMP}
+        for name in (*REMEMBERED, *([SECRETS] if has_secrets else [])):
+            if (data_dir / name).exists():  # copied: the heads of the audit grow while we write
+                parts[name] = Path(shutil.copy(data_dir / name, folder / name))
         if (data_dir / SHOP).exists():
-            members[SHOP] = _copied_shop(data_dir / SHOP, folder / "shop.sqlite3")
-        _write_archive(folder / "archive", members)
+            parts[SHOP] = _copied_shop(data_dir / SHOP, folder / "shop.sqlite3")
+        digests = {name: _digest(path) for name, path in parts.items()}
+        about = About(supportbot.__version__, made_at, has_secrets, migrations, digests=digests)
+        (folder / ABOUT).write_text(json.dumps(asdict(about)))
+        _write_archive(folder / "archive", {ABOUT: folder / ABOUT, **parts})
         (folder / "archive").rename(file)
     return about
 
@@ -71,26 +78,39 @@ def restore(file: Path, plan: Plan) -> About:
 
     Nothing runs afterwards; what was refused or failed has changed nothing.
     """
-    with _folder_beside(file) as folder:
+    data = DataDir(plan.data_dir)
+    # Not beside the file: back-ups may lie on a medium that is only read.
+    with _folder_in(next(path for path in data.path.absolute().parents if path.is_dir()), name=file.name) as folder:
         about = _unpack(file, folder)
         refuse_newer({(app, name) for app, name in about.migrations}, "The back-up")
+        data.check()
         if plan.database_url:
-            _load_into_given(plan.database_url, folder / DUMP)
+            _load_into_given(plan.database_url, data, folder, about)
         else:
-            _load_into_new(DataDir(plan.data_dir), folder, about)
+            _load_into_new(data, folder, about)
     return about
 
 
 @contextmanager
-def _folder_beside(file: Path) -> Iterator[Path]:
-    """A private folder on the file's own disk: renaming works, and there is room for a database."""
+def _folder_in(parent: Path, *, name: str) -> Iterator[Path]:
+    """A private folder on the disk of what is to be written: renaming works, and there is room for a database."""
     try:
-        with tempfile.TemporaryDirectory(prefix=f".{file.name}.", dir=file.absolute().parent) as folder:
-            yield Path(folder)
+        made = tempfile.TemporaryDirectory(prefix=f".{name}.", dir=parent)
     except FileNotFoundError as error:
-        raise EmbeddedError(f"The folder {file.absolute().parent} does not exist: make it first.") from error
-    except PermissionError as error:
-        raise EmbeddedError(f"{error.filename} cannot be written: choose another folder.") from error
+        raise EmbeddedError(f"The folder {parent} does not exist: make it first.") from error
+    except OSError as error:
+        raise EmbeddedError(f"{parent} cannot be written ({error.strerror}): choose another folder.") from error
+    try:
+        with made as folder:
+            yield Path(folder)
+    except (OSError, sqlite3.Error) as error:
+        cause = getattr(error, "strerror", None) or error
+        raise EmbeddedError(f"The work in {parent} broke off ({cause}): nothing was changed.") from error
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _copied_shop(database: Path, copy: Path) -> Path:
@@ -103,8 +123,7 @@ def _write_archive(file: Path, members: dict[str, Path]) -> None:
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as output:
         with tarfile.open(fileobj=output, mode="w") as archive:
             for name, path in members.items():
-                if path.exists():
-                    archive.add(path, arcname=name, recursive=False)
+                archive.add(path, arcname=name, recursive=False)
         output.flush()
         os.fsync(output.fileno())
 
@@ -117,11 +136,17 @@ def _unpack(file: Path, folder: Path) -> About:
             archive.extractall(folder, members=known, filter="data")
         about = json.loads((folder / ABOUT).read_text())
         _check_format(file, about)
-        return About(**about)
+        told = About(**about)
+        _check_digests(file, folder, told.digests)
+        return told
     except FileNotFoundError as error:
         missing = f"{file} does not exist" if not file.exists() else f"{file} is no back-up of SupportBot"
         raise EmbeddedError(f"{missing}: name a file that `manage.py backup` wrote.") from error
-    except (tarfile.TarError, ValueError, TypeError, KeyError) as error:
+    except (IsADirectoryError, PermissionError) as error:
+        raise EmbeddedError(
+            f"{file} cannot be read ({error.strerror}): name a file that `manage.py backup` wrote."
+        ) from error
+    except (tarfile.TarError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise EmbeddedError(f"{file} is no whole back-up of SupportBot: name another one.") from error
 
 
@@ -135,35 +160,75 @@ def _check_format(file: Path, about: dict[str, Any]) -> None:
         )
 
 
-def _load_into_given(database_url: str, dump: Path) -> None:
+def _check_digests(file: Path, folder: Path, digests: dict[str, str]) -> None:
+    for name, digest in digests.items():
+        if name not in _KNOWN or not (folder / name).is_file() or _digest(folder / name) != digest:
+            raise EmbeddedError(f"{file} is damaged ({name} is not what was written): restore another back-up.")
+
+
+def _load_into_given(database_url: str, data: DataDir, folder: Path, about: About) -> None:
     external.probe_database(database_url)
     if applied_migrations(database_url):
         raise EmbeddedError(
             "The database of DATABASE_URL holds an installation already: name an empty one, or empty it first."
         )
+    has_keys = bool(os.environ.get("FIELD_KEYS"))
+    if data.is_ours or (data.path / SECRETS).exists():
+        if not has_keys:
+            _check_same_key(data, folder)
+        _load_dump(database_url, folder)
+        return
+    if not (about.has_secrets or has_keys):
+        raise _secrets_missing(data, "first, or set SECRET_KEY and FIELD_KEYS")
+    with _made_beside(data) as beside:
+        _fill(beside, folder, data.path / SECRETS)
+        _load_dump(database_url, folder)
+
+
+def _check_same_key(data: DataDir, folder: Path) -> None:
+    """Raise EmbeddedError where a start on this directory could not open what the back-up brings back."""
+    kept, brought = read_json(data.path / SECRETS), read_json(folder / SECRETS)
+    if kept and brought and kept.get("field_key") != brought.get("field_key"):
+        raise EmbeddedError(
+            f"DATA_DIR {data.path} has another field key than this back-up, and would not open its secrets: name a new "
+            "DATA_DIR, or set SECRET_KEY and FIELD_KEYS to those of the secrets.json in the back-up."
+        )
+
+
+def _load_dump(database_url: str, folder: Path) -> None:
     external.create_extensions(database_url)
-    pgtools.load(database_url, dump)
+    pgtools.load(database_url, folder / DUMP)
 
 
 def _load_into_new(data: DataDir, folder: Path, about: About) -> None:
-    """Make the new directory beside its place and move it there when it is whole."""
-    data.check()
     if data.is_ours:
         raise EmbeddedError(
             f"DATA_DIR {data.path} holds an installation already: name a new one, or remove this one for good with "
             "`manage.py down --purge`."
         )
     if not about.has_secrets and not (data.path / SECRETS).exists():
-        raise EmbeddedError(
-            f"This back-up was made without secrets: put the secrets.json that was kept apart into {data.path} first."
-        )
+        raise _secrets_missing(data, "first")
+    with _made_beside(data) as beside:
+        _fill(beside, folder, data.path / SECRETS)
+        _fill_database(beside, folder)
+
+
+def _secrets_missing(data: DataDir, when: str) -> EmbeddedError:
+    return EmbeddedError(
+        f"This back-up was made without secrets: put the secrets.json that was kept apart into {data.path} {when}."
+    )
+
+
+@contextmanager
+def _made_beside(data: DataDir) -> Iterator[DataDir]:
+    """Make the new directory beside its place and move it there when it is whole."""
     beside = DataDir(data.path.with_name(f".{data.path.name}.restoring"))
     if beside.is_ours:  # an earlier restore was killed
         remove(beside)
     beside.prepare()
     try:
         with beside.held():
-            _fill(beside, folder, data.path / SECRETS)
+            yield beside
     except BaseException:  # Ctrl-C too: half an installation never stays, and whatever it was goes on up
         remove(beside)
         raise
@@ -171,17 +236,21 @@ def _load_into_new(data: DataDir, folder: Path, about: About) -> None:
 
 
 def _fill(data: DataDir, folder: Path, kept_secrets: Path) -> None:
-    secrets = folder / SECRETS if (folder / SECRETS).exists() else kept_secrets
-    _copy(secrets, data.path / SECRETS)
+    for secrets in (folder / SECRETS, kept_secrets):
+        if secrets.exists():
+            _copy(secrets, data.path / SECRETS)
+            break
     for name in (*REMEMBERED, SHOP):
         if (folder / name).exists():
             _copy(folder / name, data.path / name)
+
+
+def _fill_database(data: DataDir, folder: Path) -> None:
     password = ensure_secrets(data.path).database_password
     server = PostgresServer(data.postgres_home(), password=password, port=None, log=data.logs / "postgres.log")
     try:
         server.start()
-        external.create_extensions(server.url())
-        pgtools.load(server.url(), folder / DUMP)
+        _load_dump(server.url(), folder)
         data.remember_servers(postgres_home=server.home, postgres_port=server.port, valkey_port=None)
     finally:
         server.stop()

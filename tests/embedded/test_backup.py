@@ -5,7 +5,7 @@ import stat
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
@@ -31,6 +31,16 @@ def restored(home: Path) -> Iterator[Instance]:
     made = Instance(home / "restored")
     yield made
     made.end()
+
+
+@pytest.fixture
+def empty_database(running: Instance) -> Iterator[str]:
+    """The URL of an empty database on the running instance's server: to a restore it is one like any other."""
+    server, _, _ = url_of(running).rpartition("/")
+    with psycopg.connect(url_of(running), autocommit=True) as connection:
+        connection.execute("CREATE DATABASE own")
+        yield f"{server}/own"
+        connection.execute("DROP DATABASE own WITH (FORCE)")
 
 
 def test_what_was_backed_up_runs_again_elsewhere(running: Instance, restored: Instance, home: Path) -> None:
@@ -67,11 +77,73 @@ def test_a_back_up_without_secrets_asks_for_them(running: Instance, restored: In
     assert what_it_holds(restored) == what_it_holds(running)
 
 
+def test_a_back_up_goes_into_a_database_of_ones_own(
+    running: Instance, restored: Instance, empty_database: str, home: Path
+) -> None:
+    file = home / "own.backup"
+    told(running.command("backup", str(file), "--json"))
+    strange = home / "strange"
+    (strange / "photos").mkdir(parents=True)
+    other = with_other_secrets(home / "other")
+    for data_dir, sentence in ((strange, "holds photos, which"), (other, "has another field key than this back-up")):
+        answer = restored.command("restore", str(file), DATABASE_URL=empty_database, DATA_DIR=str(data_dir))
+        assert sentence in refused(answer)
+        assert rows_of(empty_database, "pg_tables WHERE schemaname = 'public'") == 0
+
+    told(restored.command("restore", str(file), "--json", DATABASE_URL=empty_database))
+    assert what_it_holds(running) == what_a_database_holds(empty_database)
+    assert secrets_of(restored) == secrets_of(running)
+    assert [path.name for path in home.iterdir() if "restoring" in path.name] == []
+    # A start on both opens what was encrypted: the key came along.
+    checked = restored.command("identitykey_add", channel_of(empty_database), DATABASE_URL=empty_database,
+                               **keys_of(restored))  # fmt: skip
+    assert checked.returncode == 0, checked.stderr
+    again = restored.command("restore", str(file), DATABASE_URL=empty_database)
+    assert "holds an installation already" in refused(again)
+
+
+def test_keys_in_the_environment_open_a_back_up_without_secrets(
+    running: Instance, restored: Instance, empty_database: str, home: Path
+) -> None:
+    file = home / "bare.backup"
+    told(running.command("backup", str(file), "--without-secrets", "--json"))
+    asked = refused(restored.command("restore", str(file), DATABASE_URL=empty_database))
+    assert "first, or set SECRET_KEY and FIELD_KEYS" in asked
+    told(restored.command("restore", str(file), "--json", DATABASE_URL=empty_database, **keys_of(running)))
+    assert what_it_holds(running) == what_a_database_holds(empty_database)
+    assert not (restored.data_dir / "secrets.json").exists()
+
+
+def test_a_damaged_part_is_found_before_anything_is_loaded(running: Instance, restored: Instance, home: Path) -> None:
+    file = home / "whole.backup"
+    told(running.command("backup", str(file), "--json"))
+    content = bytearray(file.read_bytes())
+    middle = content.index(b"PGDMP") + 2000
+    content[middle] ^= 1
+    file.write_bytes(content)
+    answer = refused(restored.command("restore", str(file)))
+    assert (
+        answer == f"CommandError: {file} is damaged (database.dump is not what was written): restore another back-up."
+    )
+    assert not restored.data_dir.exists()
+
+
+def test_a_back_up_may_lie_where_nobody_may_write(running: Instance, restored: Instance, home: Path) -> None:
+    shelf = home / "shelf"
+    shelf.mkdir()
+    file = shelf / "kept.backup"
+    told(running.command("backup", str(file), "--json"))
+    watched = shelf.stat().st_mtime_ns
+    told(restored.command("restore", str(file), "--json"))
+    assert shelf.stat().st_mtime_ns == watched
+
+
 def test_what_is_no_back_up_changes_nothing(restored: Instance, home: Path) -> None:
     letter = home / "letter.txt"
     letter.write_text("Dear all")
     assert "is no whole back-up of SupportBot" in refused(restored.command("restore", str(letter)))
     assert "does not exist" in refused(restored.command("restore", str(home / "nothing")))
+    assert "cannot be read (Is a directory)" in refused(restored.command("restore", str(home)))
     damaged = home / "damaged.backup"
     archive_of(damaged, about={"format": 1, "version": "0.1.0", "made_at": "", "has_secrets": True, "migrations": []})
     assert "pg_restore failed" in refused(restored.command("restore", str(damaged)))
@@ -96,8 +168,42 @@ def archive_of(file: Path, *, about: dict[str, Any]) -> None:
             archive.add(part, arcname=name)
 
 
+def with_other_secrets(data_dir: Path) -> Path:
+    data_dir.mkdir()
+    secrets = dict.fromkeys(("secret_key", "field_key", "database_password", "valkey_password"), "c" * 48)
+    secrets |= dict.fromkeys(("demo_key", "identity_secret", "webhook_secret"), "d" * 48)
+    (data_dir / "secrets.json").write_text(json.dumps(secrets))
+    return data_dir
+
+
+def keys_of(instance: Instance) -> dict[str, str]:
+    secrets = secrets_of(instance)
+    return {"SECRET_KEY": secrets["secret_key"], "FIELD_KEYS": secrets["field_key"]}
+
+
+def rows_of(url: str, table: LiteralString) -> int:
+    with psycopg.connect(url) as connection:
+        row = connection.execute("SELECT count(*) FROM " + table).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def channel_of(url: str) -> str:
+    with psycopg.connect(url) as connection:
+        row = connection.execute("SELECT key FROM accounts_channel").fetchone()
+    assert row is not None
+    return str(row[0])
+
+
 def what_it_holds(instance: Instance) -> list[tuple[Any, ...]]:
-    url = json.loads((instance.data_dir / "runtime.json").read_text())["database_url"]
+    return what_a_database_holds(url_of(instance))
+
+
+def url_of(instance: Instance) -> str:
+    return str(json.loads((instance.data_dir / "runtime.json").read_text())["database_url"])
+
+
+def what_a_database_holds(url: str) -> list[tuple[Any, ...]]:
     with psycopg.connect(url) as connection:
         rows = connection.execute("SELECT w.slug, c.key, c.name FROM accounts_channel c JOIN accounts_workspace w "
                                   "ON w.id = c.workspace_id").fetchall()  # fmt: skip

@@ -31,7 +31,7 @@ class Command(ProductCommand):
         except EmbeddedError as refusal:
             raise CommandError(str(refusal)) from refusal
         return {
-            "file": str(file.absolute()),
+            "file": str(file.resolve()),
             "bytes": file.stat().st_size,
             "version": about.version,
             "made_at": about.made_at,

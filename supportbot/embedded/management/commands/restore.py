@@ -24,9 +24,11 @@ class Command(ProductCommand):
             about = restore(options["file"], plan)
         except EmbeddedError as refusal:
             raise CommandError(str(refusal)) from refusal
-        place = "the database of DATABASE_URL" if plan.database_url else str(plan.data_dir)
+        place = f"the database of DATABASE_URL, and {plan.data_dir}" if plan.database_url else str(plan.data_dir)
         return {"restored_to": place, "version": about.version, "made_at": about.made_at}
 
     def words(self, facts: dict[str, Any]) -> str:
-        next_step = "Start it with `make run` on the same DATA_DIR: migrations follow by themselves."
+        next_step = (
+            "Start it with `make run`, DATA_DIR and DATABASE_URL as they are now: migrations follow by themselves."
+        )
         return f"{super().words(facts)}\n{next_step}"
