@@ -6,6 +6,12 @@ NOBODY_HERE: Final = {
     "en": "Nobody of our team is here right now. Write your e-mail address here, and we will reply there.",
     "de": "Gerade ist niemand aus unserem Team da. Schreiben Sie hier Ihre E-Mail-Adresse, dann antworten wir dorthin.",
 }
+REPLY_GOES_TO: Final = {
+    "en": "Nobody of our team is here right now. We will reply to {address}. Write another address here if that one "
+    "does not suit you.",
+    "de": "Gerade ist niemand aus unserem Team da. Wir antworten an {address}. Schreiben Sie hier eine andere Adresse, "
+    "wenn diese nicht passt.",
+}
 NO_ADDRESS: Final = {
     "en": "This is no e-mail address we can write to. Write it like name@example.com.",
     "de": "An diese E-Mail-Adresse können wir nicht schreiben. Schreiben Sie sie wie name@example.com.",
@@ -24,6 +30,12 @@ LONGER_THAN_USUAL: Final = {
     "de": "Es dauert länger als angekündigt. Ihre Anfrage wurde vorgezogen. Sie können hier auch Ihre E-Mail-Adresse "
     "schreiben, dann antworten wir dorthin.",
 }
+LONGER_THAN_USUAL_BUT: Final = {
+    "en": "This takes longer than we said. Your request has been moved up. You need not wait here: we will also reply "
+    "to {address}.",
+    "de": "Es dauert länger als angekündigt. Ihre Anfrage wurde vorgezogen. Sie müssen hier nicht warten: Wir "
+    "antworten auch an {address}.",
+}
 NOBODY_CAME: Final = {
     "en": "Nobody could take over within a day. The assistant answers again; you can ask for a person at any time.",
     "de": "Innerhalb eines Tages konnte niemand übernehmen. Der Assistent antwortet wieder; Sie können jederzeit nach "
@@ -31,8 +43,8 @@ NOBODY_CAME: Final = {
 }
 MAIL_SUBJECT: Final = {"en": "Reply from {workspace}", "de": "Antwort von {workspace}"}
 MAIL_CLOSING: Final = {
-    "en": "{agent}, {workspace}\n\nYou left this address in our chat. Go on in the chat to answer.",
-    "de": "{agent}, {workspace}\n\nSie haben diese Adresse in unserem Chat hinterlassen. Antworten Sie gern dort.",
+    "en": "{agent}, {workspace}\n\nThis answers what you asked in our chat. Go on there to answer.",
+    "de": "{agent}, {workspace}\n\nDas antwortet auf Ihre Frage in unserem Chat. Antworten Sie gern dort.",
 }
 
 

@@ -21,7 +21,7 @@ from supportbot.chat.turns import supersede_turns
 from supportbot.errors import InvalidInput, NotAllowed, NotFound
 from supportbot.handoff.errors import AlreadyClaimed, NobodyWaits, NotYourTicket, TicketEnded
 from supportbot.handoff.models import HELD, Reason, Requester, State, Ticket
-from supportbot.handoff.notices import ADDRESS_NOTED, NOBODY_HERE, worded
+from supportbot.handoff.notices import ADDRESS_NOTED, NOBODY_HERE, REPLY_GOES_TO, worded
 from supportbot.handoff.presence import answers_customers, is_somebody_here, leads, note_presence
 from supportbot.handoff.selectors import open_ticket_of, place_in_queue, waiting_in_order
 from supportbot.handoff.texts import clean_note, clean_summary
@@ -59,7 +59,21 @@ def _enter_queue(conversation: Conversation, ticket: Ticket) -> None:
     payload = {"ticket": str(ticket.pk), "reason": str(ticket.reason), "place": place_in_queue(ticket)}
     append_event(conversation, "handoff.requested", payload | ({} if is_anybody_here else {"away": True}))
     if not is_anybody_here and not ticket.contact_email:
-        add_system_message(conversation, worded(NOBODY_HERE, conversation.locale))
+        say_where_replies_go(conversation, ticket, known=REPLY_GOES_TO, unknown=NOBODY_HERE)
+
+
+def say_where_replies_go(
+    conversation: Conversation, ticket: Ticket, *, known: dict[str, str], unknown: dict[str, str]
+) -> None:
+    """Tell the customer of a locked ticket where replies go, by the words of `known`, or ask by those of `unknown`.
+
+    Known is what they left themselves, or else the address of their signed identity: nothing else sets it.
+    """
+    address = ticket.contact_email or conversation.customer.email
+    if address and not ticket.contact_email:
+        _store(ticket, contact_email=address)
+    words = worded(known if address else unknown, conversation.locale)
+    add_system_message(conversation, words.format(address=address))
 
 
 @transaction.atomic

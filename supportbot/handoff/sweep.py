@@ -17,10 +17,10 @@ from supportbot.chat.log import lock_conversation, ring_desk
 from supportbot.chat.models import Conversation, Message, Source
 from supportbot.chat.services import add_system_message
 from supportbot.handoff.models import Presence, Priority, State, Ticket
-from supportbot.handoff.notices import LONGER_THAN_USUAL, NOBODY_CAME, worded
+from supportbot.handoff.notices import LONGER_THAN_USUAL, LONGER_THAN_USUAL_BUT, NOBODY_CAME, worded
 from supportbot.handoff.presence import PRESENT_FOR, is_here
 from supportbot.handoff.queue import EXPIRES_AFTER, LATE_AFTER, SILENT_AFTER, is_given_up, is_late
-from supportbot.handoff.services import end, lock_ticket, put_back
+from supportbot.handoff.services import end, lock_ticket, put_back, say_where_replies_go
 
 AT_ONCE: Final = 500
 
@@ -91,7 +91,7 @@ def _escalate(conversation: Conversation, ticket: Ticket) -> bool:
         ticket.priority = max(ticket.priority, Priority.HIGH)
         ticket.escalated_at = now()
         ticket.save(update_fields=["priority", "escalated_at"])
-        add_system_message(conversation, worded(LONGER_THAN_USUAL, conversation.locale))
+        say_where_replies_go(conversation, ticket, known=LONGER_THAN_USUAL_BUT, unknown=LONGER_THAN_USUAL)
     return is_due
 
 

@@ -1,8 +1,8 @@
 """What a customer who waits for a person is told: their place, and about how long it takes.
 
 The estimate is made of how long those waited who came shortly before, so it stands when a wait begins and only runs
-down: it never grows in silence. Once it has run out nothing is promised; the sweep tells the customer in words. A place
-is little to know while nobody of the team is there, so that is told too.
+down: it never grows in silence. Once it has run out nothing is promised; the sweep tells the customer in words. While
+nobody of the team is there a place is little to know, so that is told too, and no time is.
 """
 
 from collections.abc import Iterable, Sequence
@@ -38,7 +38,7 @@ def queue_frames(conversation_ids: Iterable[UUID]) -> dict[UUID, Queue]:
                 away = None if is_somebody_here() else True
             for place, one in enumerate(_queue(workspace_id), start=1):
                 if one.ticket_id in waiting:
-                    wait = minutes_left(one.since, history, now())
+                    wait = None if away else minutes_left(one.since, history, now())
                     frames[waiting[one.ticket_id].conversation_id] = Queue(one.ticket_id, place, wait, away)
         return frames
 

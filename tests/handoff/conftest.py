@@ -18,6 +18,14 @@ def channel(workspace: Workspace) -> NewChannel:
 
 
 @pytest.fixture
+def alice(alice: Customer) -> Customer:
+    """A signed-in customer of whom the shop names no address: she is asked for one."""
+    alice.email = ""
+    alice.save(update_fields=["email"])
+    return alice
+
+
+@pytest.fixture
 def conversation(alice: Customer) -> Conversation:
     return start_conversation(alice.pk)
 

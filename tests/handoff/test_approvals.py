@@ -155,7 +155,8 @@ def test_changed_rules_end_it_instead_of_running_it(waiting: ActionRequest, appr
 
 
 def test_ones_own_request_is_explained_and_refused(waiting: ActionRequest, approver: User, alice: Customer) -> None:
-    User.objects.filter(pk=approver.pk).update(email=alice.email)
+    for row in (User.objects.filter(pk=approver.pk), Customer.objects.filter(pk=alice.pk)):
+        row.update(email="alice@example.com")
     client = browser(approver)
     tree = page(client, waiting)
     assert "This one is your own." in words(tree) and tree.css(".decide form") == []

@@ -87,6 +87,17 @@ def test_nobody_there_is_said_in_the_customers_language(alice: Customer, bob: Us
     assert said(english)[-1] == "handoff.requested"
 
 
+def test_whom_the_shop_has_named_an_address_of_is_not_asked_for_one(alice: Customer) -> None:
+    Customer.objects.filter(pk=alice.pk).update(email="alice@example.com")
+    german = start_conversation(alice.pk, locale="de")
+    ticket = services.request(german.pk, reason="customer_asked", by="customer")
+    assert texts(german)[-1].startswith("Gerade ist niemand aus unserem Team da. Wir antworten an alice@example.com.")
+    assert facts(ticket)["contact_email"] == "alice@example.com"
+    add_customer_message(german.pk, text="Lieber an a.other@example.com", client_id="1")
+    assert texts(german)[-1] == "Danke. Wir antworten an a.other@example.com."
+    assert facts(ticket)["contact_email"] == "a.other@example.com"
+
+
 def test_an_editor_at_work_or_an_agent_gone_home_is_nobody(
     workspace: Workspace, conversation: Conversation, bob: User
 ) -> None:

@@ -5,13 +5,14 @@ from datetime import timedelta
 import pytest
 from django.utils.timezone import now
 
-from supportbot.accounts.models import User, Workspace
+from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.chat.models import Conversation, Message
 from supportbot.chat.selectors import events_after
 from supportbot.chat.services import add_agent_message, add_customer_message
 from supportbot.handoff import services
 from supportbot.handoff.models import Presence, Priority, Ticket
+from supportbot.handoff.presence import note_presence
 from supportbot.handoff.queue import EXPIRES_AFTER, LATE_AFTER, SILENT_AFTER
 from supportbot.handoff.sweep import escalate_late, escalate_silent, expire_forgotten, wake_snoozed
 from supportbot.handoff.tasks import sweep_tickets
@@ -31,6 +32,19 @@ def test_a_late_ticket_moves_up_and_its_customer_is_told_once(ticket: Ticket, co
     assert (ticket.priority, ticket.state) == (Priority.HIGH, "waiting")
     texts = [event.payload.get("text", "") for event in events_after(conversation.pk, 0)]
     assert sum(text.startswith("This takes longer than we said.") for text in texts) == 1
+
+
+def test_a_late_customer_whose_address_is_known_hears_where_the_reply_goes(
+    alice: Customer, bob: User, conversation: Conversation
+) -> None:
+    note_presence(bob)
+    Customer.objects.filter(pk=alice.pk).update(email="alice@example.com")
+    waiting = services.request(conversation.pk, reason="customer_asked", by="customer")
+    has_waited(waiting, LATE_AFTER)
+    assert escalate_late() == 1
+    waiting.refresh_from_db()
+    assert waiting.contact_email == "alice@example.com"
+    assert "we will also reply to alice@example.com." in events_after(conversation.pk, 0)[-1].payload["text"]
 
 
 def test_a_claimed_ticket_is_never_late(ticket: Ticket, bob: User) -> None:

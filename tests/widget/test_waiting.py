@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.utils.timezone import now
 
 from supportbot.accounts.models import Customer, User
 from supportbot.accounts.services import NewChannel
@@ -14,7 +15,8 @@ from supportbot.chat.models import Conversation, Turn
 from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.handoff import services as handoff
 from supportbot.handoff.models import Priority, Ticket
-from supportbot.widget.waiting import minutes_left
+from supportbot.handoff.presence import say_away
+from supportbot.widget.waiting import minutes_left, queue_frames
 from tests.widget.page import greeted, ticket
 from tests.widget.serving import call_the_roll
 
@@ -71,6 +73,18 @@ def _claim(ticket_id: Any, agent: User) -> None:
 @pytest.fixture(autouse=True)
 def quick_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
     call_the_roll(monkeypatch, every_seconds=0.05)
+
+
+@pytest.mark.django_db
+def test_no_time_is_promised_while_nobody_is_there(alice: Customer, bob: User) -> None:
+    for _ in range(3):
+        _claim(_somebody_waits(alice).pk, bob)
+    Ticket.objects.update(claimed_at=now() - timedelta(seconds=5))
+    mine = start_conversation(alice.pk).pk
+    _ask(str(mine))
+    assert queue_frames([mine])[mine].wait is not None
+    say_away(bob, is_away=True)
+    assert (queue_frames([mine])[mine].wait, queue_frames([mine])[mine].away) == (None, True)
 
 
 @pytest.mark.django_db(transaction=True)
