@@ -12,6 +12,8 @@ from supportbot.chat.models import Conversation
 from supportbot.chat.texts import UNREADABLE
 from supportbot.errors import InvalidInput, NotFound
 from supportbot.handoff.models import CannedReply
+from supportbot.handoff.selectors import language_of
+from supportbot.llm.extractive.language import base_language
 
 MOST_SHOWN: Final = 8
 _NOBODY: Final = {"en": "there", "de": "liebe Kundin, lieber Kunde"}
@@ -32,11 +34,11 @@ class Filled:
 
 def replies_for(conversation: Conversation, agent: User, words: str = "") -> list[Filled]:
     """Return the replies that hold all the words: those in the customer's language first, then by title."""
-    language = conversation.locale.partition("-")[0]
+    language = base_language(language_of(conversation))
     wanted = words.casefold().split()
     fitting = [reply for reply in CannedReply.objects.all() if _holds(wanted, f"{reply.title} {reply.text}")]
     fitting.sort(key=lambda reply: (reply.locale not in (language, ""), not _holds(wanted, reply.title), reply.title))
-    return [_filled(reply, conversation, agent) for reply in fitting[:MOST_SHOWN]]
+    return [_filled(reply, conversation, agent, language) for reply in fitting[:MOST_SHOWN]]
 
 
 def _holds(wanted: list[str], text: str) -> bool:
@@ -44,10 +46,12 @@ def _holds(wanted: list[str], text: str) -> bool:
     return all(word in text.casefold() for word in wanted)
 
 
-def _filled(reply: CannedReply, conversation: Conversation, agent: User) -> Filled:
-    """Fill the gaps by plain replacement: what a customer is called can never be a gap itself."""
-    language = conversation.locale.partition("-")[0]
-    first_name = conversation.customer.name.split(" ")[0] or _NOBODY.get(language, _NOBODY["en"])
+def _filled(reply: CannedReply, conversation: Conversation, agent: User, language: str) -> Filled:
+    """Fill the gaps by plain replacement: what a customer is called can never be a gap itself.
+
+    `language` is that of a reply that is written in none.
+    """
+    first_name = conversation.customer.name.split(" ")[0] or _NOBODY.get(reply.locale or language, _NOBODY["en"])
     parts = reply.text.split("{agent}")
     text = agent.display_name.join(part.replace("{name}", first_name) for part in parts)
     return Filled(reply.pk, reply.title, text, reply.locale)

@@ -19,7 +19,9 @@ from supportbot.chat.models import Conversation, Message, Source
 from supportbot.handoff.models import HELD, OPEN, Priority, Reason, State, Ticket
 from supportbot.handoff.queue import is_late, is_soon_late
 from supportbot.handoff.selectors import tickets_in
+from supportbot.handoff.spoken import spoken_in
 from supportbot.handoff.words import REASON_ICONS, REASONS, first_name, how_long, hue_of, initials
+from supportbot.llm.extractive.language import base_language
 
 ROWS_A_PAGE: Final = 50
 GROUPS: Final = {
@@ -177,7 +179,7 @@ def row_of(ticket: Ticket, said: Said | None, person: User, now: datetime) -> Ro
         what=_what(ticket, said),
         reason=REASONS[Reason(ticket.reason)],
         icon=REASON_ICONS[Reason(ticket.reason)],
-        language=ticket.language.partition("-")[0].upper(),
+        language=base_language(spoken_in(said.text if said else "", ticket.language)).upper(),
         priority=Priority(ticket.priority).label if ticket.priority else "",
         since=how_long(now - since),
         since_at=since.isoformat(),

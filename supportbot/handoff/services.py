@@ -23,7 +23,7 @@ from supportbot.handoff.errors import AlreadyClaimed, NobodyWaits, NotYourTicket
 from supportbot.handoff.models import HELD, Reason, Requester, State, Ticket
 from supportbot.handoff.notices import ADDRESS_NOTED, NOBODY_HERE, REPLY_GOES_TO, worded
 from supportbot.handoff.presence import answers_customers, is_somebody_here, leads, note_presence
-from supportbot.handoff.selectors import open_ticket_of, place_in_queue, waiting_in_order
+from supportbot.handoff.selectors import language_of, open_ticket_of, place_in_queue, waiting_in_order
 from supportbot.handoff.texts import clean_note, clean_summary
 
 MAX_EMAIL_CHARACTERS: Final = 254
@@ -47,7 +47,7 @@ def request(conversation_id: UUID, *, reason: str, by: str, summary: str = "") -
         reason=reason,
         requested_by=by,
         summary=clean_summary(summary),
-        language=conversation.locale,
+        language=language_of(conversation),
     )
     _enter_queue(conversation, ticket)
     return ticket

@@ -17,6 +17,7 @@ from supportbot.handoff.models import HELD, State, Ticket
 from supportbot.handoff.presence import colleagues_of, leads
 from supportbot.handoff.queue import LATE_AFTER, SOON_LATE_AFTER
 from supportbot.handoff.rows import SHOWN, found_rows, group_of, groups_for
+from supportbot.handoff.selectors import language_of
 from supportbot.handoff.summary import summary_of
 from supportbot.handoff.thread import MOST_LINES, lines_of, reader_of
 from supportbot.handoff.trail import actions_of, answers_of
@@ -69,6 +70,7 @@ def conversation_of(found: Ticket, person: User) -> dict[str, object]:
         "customer": {"initials": initials(customer.name), "hue": hue_of(customer.pk), "row": customer},
         "group": group,
         "reason": reason_in_words(found),
+        "language": language_of(conversation),
         "summary": summary_of(found),
         "lines": lines,
         # The log may have grown between the two reads: whoever follows goes on behind what is shown.

@@ -105,6 +105,14 @@ def test_the_customers_language_comes_first(replies: list[CannedReply], bob: Use
     assert [one.title for one in replies_for(german, bob)] == ["Pole", "Rücksendeetikett", "Return label sent"]
 
 
+def test_what_the_customer_writes_says_more_than_the_page_they_came_by(
+    replies: list[CannedReply], bob: User, alice: Customer
+) -> None:
+    conversation = start_conversation(alice.pk, locale="en-GB")
+    add_customer_message(conversation.pk, text="Mein Paket ist nicht da, wo ist es?", client_id="1")
+    assert [one.title for one in replies_for(conversation, bob)][:2] == ["Pole", "Rücksendeetikett"]
+
+
 def test_a_customer_called_like_a_gap_fills_none(replies: list[CannedReply], bob: User, alice: Customer) -> None:
     Customer.objects.filter(pk=alice.pk).update(name="{agent}")
     conversation = start_conversation(alice.pk)
@@ -258,7 +266,7 @@ def test_the_trail_shows_questions_calls_costs_and_passages(conversation: Conver
     page = browser(bob).get(f"/desk/tickets/{ticket.pk}/trail/").content.decode()
     tree = LexborHTMLParser(page)
     told = " ".join(tree.body.text().split())  # type: ignore[union-attr]  # a page has a body
-    for part in ("How long can I return <i>boots</i>?", "answer-2", "openai scripted", "430", "0.0012 EUR", "812 ms"):
+    for part in ("How long can I return <i>boots</i>?", "answer-2", "openai: scripted", "430", "0.0012 EUR", "812 ms"):
         assert part in told
     assert "Looked for: return <i>boots</i>" in told
     found = [cell.text() for cell in tree.css("[aria-label='Passages found'] td")]
@@ -278,4 +286,4 @@ def test_an_answer_of_an_earlier_version_says_nothing_of_passages(conversation: 
     add_customer_message(conversation.pk, text="How long?", client_id="1")
     answered(conversation, "60 days. [1]", reading=None)
     (answer,) = answers_of(conversation)
-    assert (answer.reading, answer.in_short) == (None, "From Returns; answer-2, openai scripted; 0.0012 EUR")
+    assert (answer.reading, answer.in_short) == (None, "From Returns; answer-2, openai: scripted; 0.0012 EUR")

@@ -41,6 +41,15 @@ def browser(user: User) -> Client:
     return client
 
 
+def test_a_row_names_the_language_the_customer_writes(bob: User) -> None:
+    ticket = waiting("Jonas")
+    add_customer_message(ticket.conversation_id, text="Mein Paket ist nicht da, wo ist es?", client_id="1")
+    [row] = rows_of([ticket.conversation_id], bob, now())
+    assert row.language == "DE"
+    page = browser(bob).get(f"/desk/tickets/{ticket.pk}/").text
+    assert "<dd>German</dd>" in page
+
+
 @pytest.fixture
 def queue(bob: User, noor: User) -> dict[str, Ticket]:
     made = {name: waiting(name, minutes=minutes) for name, minutes in (("Ada", 1), ("Bea", 4), ("Cem", 9), ("Dov", 2))}

@@ -98,6 +98,18 @@ def test_whom_the_shop_has_named_an_address_of_is_not_asked_for_one(alice: Custo
     assert facts(ticket)["contact_email"] == "a.other@example.com"
 
 
+def test_a_ticket_is_in_the_language_the_customer_writes(alice: Customer) -> None:
+    for text, locale, spoken in (
+        ("Mein Paket ist nicht da, wann kommt es?", "en-GB", "de"),
+        ("Mein Paket ist nicht da, wann kommt es?", "de-AT", "de-AT"),
+        ("WF-20431", "fr", "fr"),
+    ):
+        conversation = start_conversation(alice.pk, locale=locale)
+        add_customer_message(conversation.pk, text=text, client_id="1")
+        ticket = services.request(conversation.pk, reason="customer_asked", by="customer")
+        assert facts(ticket)["language"] == spoken
+
+
 def test_an_editor_at_work_or_an_agent_gone_home_is_nobody(
     workspace: Workspace, conversation: Conversation, bob: User
 ) -> None:
