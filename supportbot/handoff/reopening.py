@@ -16,7 +16,7 @@ def bring_person_back(conversation: Conversation, seq: int) -> None:
     Only the first message after it does: once the assistant has been asked, it goes on.
     """
     ticket = Ticket.objects.filter(conversation=conversation).select_related("assignee").order_by("-id").first()
-    if ticket is None or not _may_reopen(ticket) or _asked_since(conversation, seq):
+    if ticket is None or not _may_reopen(ticket) or _asked_since(conversation, seq, ticket):
         return
     reopen(conversation, lock_ticket(ticket.pk))
 
@@ -31,6 +31,7 @@ def _may_hold(person: User) -> bool:
     return person.is_active and is_here(person.pk) and answers_customers(person)
 
 
-def _asked_since(conversation: Conversation, seq: int) -> bool:
+def _asked_since(conversation: Conversation, seq: int, ticket: Ticket) -> bool:
+    # By time: a "thank you" that nobody answered belongs to the new episode, and was said before the end.
     earlier = Message.objects.filter(conversation=conversation, source=Source.CUSTOMER, seq__lt=seq)
-    return bool(earlier.filter(seq__gt=conversation.episode_start_seq).exists())
+    return bool(earlier.filter(created_at__gt=ticket.ended_at).exists())

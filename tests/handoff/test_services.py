@@ -263,6 +263,18 @@ def test_else_the_assistant_answers_what_comes_after_the_end(
     assert (facts(ticket), conversation.mode, Turn.objects.filter(state="pending").count()) == (before, "assistant", 1)
 
 
+def test_thanks_that_nobody_answered_do_not_keep_the_person_away(
+    ticket: Ticket, conversation: Conversation, bob: User
+) -> None:
+    note_presence(bob)
+    services.claim(ticket.pk, agent=bob)
+    add_customer_message(conversation.pk, text="Thank you!", client_id="1")
+    services.resolve(ticket.pk, agent=bob)
+    add_customer_message(conversation.pk, text="One more thing", client_id="2")
+    conversation.refresh_from_db()
+    assert (facts(ticket)["state"], conversation.mode, conversation.agent) == ("claimed", "person", bob)
+
+
 @pytest.mark.parametrize("step", [services.resolve, services.release, services.return_to_assistant])
 def test_only_its_person_or_a_lead_decides_about_a_ticket(
     step: object, ticket: Ticket, conversation: Conversation, bob: User, noor: User, lead: User
