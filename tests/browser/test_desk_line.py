@@ -106,6 +106,26 @@ def test_refused_words_that_are_put_away_stand_in_their_field_later(begin: Begin
     noor.get_by_role("button", name="Resolve").click()
 
 
+def test_what_a_tab_kept_before_an_upgrade_is_given_back_without_gaps(begin: Begin) -> None:
+    noor, line, daniel, visitor = begin("A lamp that flickers")
+    line.cut()
+    noor.goto("/desk/")
+    noor.evaluate(
+        """([conversation, text]) => sessionStorage.setItem(`desk:${document.body.dataset.user}:outbox`, JSON.stringify(
+             [["old-1", {message: {type: "reply", conversation, client_id: "old-1", text}, memory: "x"}]]))""",
+        [visitor.conversation, "Change the batteries."],
+    )
+    resolve(daniel, "A lamp that flickers")
+    noor.reload()
+    line.mend()
+    refused = noor.get_by_role("region", name="Not sent")
+    expect(refused).to_contain_text("Your reply to the customer was not sent.")
+    expect(refused.locator("q")).to_have_text("Change the batteries.")
+    expect(refused).not_to_contain_text("undefined")
+    expect(refused.get_by_role("link")).to_have_count(0)
+    refused.get_by_role("button", name="Dismiss").click()
+
+
 def test_what_stands_around_a_conversation_is_read_again_in_order_and_not_for_a_receipt(begin: Begin) -> None:
     noor, line, daniel, visitor = begin("A backpack strap")
     head = noor.locator("#head-now")

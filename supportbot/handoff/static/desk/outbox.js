@@ -4,7 +4,7 @@ export class Outbox {
   constructor(socket, refused) {
     Object.assign(this, { socket, refused });
     this.kept = `desk:${document.body.dataset.user}:outbox`; // nobody sends what somebody else wrote in this tab
-    this.waiting = new Map(JSON.parse(sessionStorage.getItem(this.kept) ?? "[]"));
+    this.waiting = new Map(JSON.parse(sessionStorage.getItem(this.kept) ?? "[]").map(complete));
     this.onStored = () => {};
     this.onRefused = () => false;
     socket.on("live", () => this.waiting.forEach(({ message }) => socket.send(message)));
@@ -42,4 +42,9 @@ export class Outbox {
   #keep() {
     sessionStorage.setItem(this.kept, JSON.stringify([...this.waiting]));
   }
+}
+
+/** What a tab kept before an upgrade says neither whose it is nor on which ticket. */
+function complete([id, { message, ticket = "", who = "the customer" }]) {
+  return [id, { message, ticket, who }];
 }

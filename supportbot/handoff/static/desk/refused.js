@@ -50,7 +50,7 @@ export class Refused {
     const away = { type: "button", class: "btn quiet sm icon", "aria-label": "Dismiss", title: "Dismiss: the words wait in its field" };
     const button = el("button", away, icon("close", "s"));
     button.addEventListener("click", () => this.#putAway(one));
-    const link = el("a", { href: `${document.body.dataset.desk}tickets/${one.ticket}/` }, "Open the conversation");
+    const link = one.ticket && el("a", { href: `${document.body.dataset.desk}tickets/${one.ticket}/` }, "Open the conversation");
     const words = el("q", { class: "said", dir: "auto" }, one.text);
     return el("div", { class: "notice bad" }, icon("alert"),
       el("div", {}, el("p", {}, el("strong", {}, WHAT[one.type](one.who)), ` ${one.why} `, link), words), button);
