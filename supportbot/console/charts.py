@@ -55,10 +55,9 @@ def stacked(days: Sequence[date], series: Mapping[str, Mapping[date, Decimal]]) 
         for place, day in enumerate(days)
         for bar in _stack(day, series, LEFT + place * step + step * 0.15, step * 0.7, room / float(ceiling))
     ]
-    # Of things that are counted there is no half.
     is_whole = all(value == value.to_integral_value() for values in series.values() for value in values.values())
-    parts = (0.0, 1.0) if ceiling == 1 and is_whole else (0.0, 0.5, 1.0)
-    ticks = [Tick(HEIGHT - BOTTOM - room * part, _label(ceiling * Decimal(part))) for part in parts]
+    marks = _marks(ceiling, is_whole=is_whole)
+    ticks = [Tick(round(HEIGHT - BOTTOM - room * float(mark / ceiling), 1), _label(mark)) for mark in marks]
     return Chart(tuple(bars), tuple(ticks), tuple(_labels(days, step)))
 
 
@@ -94,6 +93,13 @@ def _rounded(value: Decimal) -> Decimal:
         return Decimal(1)
     power = Decimal(10) ** value.adjusted()
     return next((power * step for step in (1, 2, 5) if power * step >= value), power * 10)
+
+
+def _marks(ceiling: Decimal, *, is_whole: bool) -> list[Decimal]:
+    """Return what the axis names: nothing, the half and the whole; of things that are counted there is no half."""
+    if is_whole and ceiling % 2:
+        return [Decimal(number) for number in range(int(ceiling) + 1)]  # 1 or 5
+    return [Decimal(0), ceiling / 2, ceiling]
 
 
 def _label(value: Decimal) -> str:

@@ -227,6 +227,17 @@ def test_bars_stand_on_each_other_and_reach_the_top_line_at_most() -> None:
     assert high.y == chart.ticks[-1].y
     assert high.y + high.height <= low.y
     assert [tick.label for tick in chart.ticks] == ["0", "0.5", "1"]
+
+
+@pytest.mark.parametrize(
+    ("most", "labels"),
+    [("1", "0 1"), ("2", "0 1 2"), ("3", "0 1 2 3 4 5"), ("7", "0 5 10"), ("2.5", "0 2.5 5"), ("30", "0 25 50")],
+)
+def test_an_axis_names_no_half_of_what_is_counted(most: str, labels: str) -> None:
+    day = date(2026, 11, 24)
+    chart = stacked([day], {"a": {day: Decimal(most)}})
+    assert [tick.label for tick in chart.ticks] == labels.split()
+    assert chart.bars[0].y >= chart.ticks[-1].y
     assert stacked([], {}).bars == ()
 
 
