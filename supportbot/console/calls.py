@@ -16,7 +16,7 @@ from supportbot.console.filters import InWords
 from supportbot.console.words import tag, when
 from supportbot.llm.budget import daily_allowance
 from supportbot.llm.models import Budget, LLMBody, LLMCall
-from supportbot.llm.selectors import DailyCost, daily_costs
+from supportbot.llm.selectors import DailyCost, daily_costs, model_in_words
 
 SPANS: Final = (7, 14, 30)
 KINDS: Final = {"done": "ok", "refused": "bad", "unclear": "warn", "stopped": ""}
@@ -62,7 +62,7 @@ class LLMCallAdmin(ScopedAdmin):
 
     @admin.display(description="Model", ordering="model")
     def who(self, call: LLMCall) -> str:
-        return call.model if call.model == call.provider else f"{call.provider}: {call.model}"
+        return model_in_words(call.provider, call.model)
 
     @admin.display(description="Tokens in, out")
     def tokens(self, call: LLMCall) -> str:
@@ -129,7 +129,7 @@ def costs(span: int) -> dict[str, Any]:
         "legend": legend_of(series),
         "is_money": is_money,
         "currency": next((row.currency for row in rows if row.currency), ""),
-        "daily": rows,
+        "daily": [(row, _purpose(row), model_in_words(row.provider, row.model)) for row in rows],
         "unpriced": sum(row.unpriced for row in rows),
         "budget": _budget(today),
     }
@@ -138,9 +138,13 @@ def costs(span: int) -> dict[str, Any]:
 def _series(rows: Sequence[DailyCost], *, is_money: bool) -> dict[str, dict[date, Decimal]]:
     series: dict[str, dict[date, Decimal]] = {}
     for row in rows:
-        values = series.setdefault(PURPOSES.get(row.purpose, row.purpose), defaultdict(Decimal))
+        values = series.setdefault(_purpose(row), defaultdict(Decimal))
         values[row.day] += row.cost if is_money else Decimal(row.calls)
     return dict(sorted(series.items()))
+
+
+def _purpose(row: DailyCost) -> str:
+    return PURPOSES.get(row.purpose, row.purpose)
 
 
 def _budget(today: date) -> dict[str, Any] | None:

@@ -20,6 +20,7 @@ from supportbot.accounts.models import User
 from supportbot.chat.models import Conversation, Message, Source, Turn
 from supportbot.chat.readings import Reading, readings_of
 from supportbot.llm.models import LLMCall
+from supportbot.llm.selectors import model_in_words
 
 MOST_TURNS: Final = 20
 _ENDED: Final = {
@@ -157,7 +158,7 @@ def _question_of(turn: Turn) -> str:
 
 def _call(call: LLMCall) -> Call:
     return Call(
-        model=f"{call.provider} {call.model}",
+        model=model_in_words(call.provider, call.model),
         prompt=call.prompt_version or call.purpose,
         outcome=call.get_outcome_display(),
         tokens=call.input_tokens + call.output_tokens,

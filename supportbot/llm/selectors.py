@@ -27,6 +27,13 @@ class DailyCost:
     unpriced: int
 
 
+def model_in_words(provider: str, model: str) -> str:
+    """Return what people call a model; the built-in answerer is none."""
+    if provider == "builtin":
+        return "built-in answerer"
+    return model if model == provider else f"{provider}: {model}"
+
+
 def daily_costs(*, days: int, today: date | None = None) -> list[DailyCost]:
     """Return the scope's costs of the last `days` days, today included, newest day first."""
     today = today or datetime.now(UTC).date()
