@@ -40,6 +40,7 @@ class ItemResult:
     origin: str
     external_id: str = ""
     message: str = ""
+    title: str = ""
 
 
 @dataclass(slots=True)
@@ -125,7 +126,7 @@ def _store(
         make_live(due)
     touched = new_words | changed | {article.pk for article in due}
     return ImportReport(
-        [ItemResult(_outcome(article.pk, made, touched), d.origin, d.external_id) for d, article in pairs],
+        [_became(_outcome(article.pk, made, touched), d) for d, article in pairs],
         [article.pk for _, article in pairs],
     )
 
@@ -143,8 +144,12 @@ def _preview(group: Sequence[Document], shelf_name: str) -> ImportReport:
             is_same = not (_is_reworded(article, document) or _facts_to_change(article, document, None) or moved)
             waits = _is_to_be_live(document) and _is_unpublished(article)
             outcome = "unchanged" if is_same and not waits else "updated"
-        report.items.append(ItemResult(outcome, document.origin, document.external_id))
+        report.items.append(_became(outcome, document))
     return report
+
+
+def _became(outcome: Outcome, document: Document) -> ItemResult:
+    return ItemResult(outcome, document.origin, document.external_id, title=document.wording.title)
 
 
 def _outcome(pk: UUID, made: set[UUID], touched: set[UUID]) -> Outcome:

@@ -21,7 +21,7 @@ def enter(demo: dict[str, Any], new_page: Callable[..., Page]) -> Callable[[str]
     def entered(name: str) -> Page:
         page = new_page()
         page.goto("/admin/")
-        page.get_by_label("Username").fill(name)
+        page.get_by_label("User name").fill(name)
         page.get_by_label("Password").fill(passwords[name])
         page.get_by_role("button", name="Log in").click()
         expect(page.get_by_role("heading", level=1)).to_have_text("Overview")
@@ -97,6 +97,7 @@ def test_five_files_with_one_broken(enter: Callable[[str], Page], tmp_path: Path
     expect(page.locator("#items .tag.ok")).to_have_text(["Searchable"] * 4)
     broken = page.locator("#items tr.wrong")
     expect(broken).to_have_count(1)
+    expect(page.locator("#items tbody tr").first).to_have_class("wrong")  # seen before the many that are well
     expect(broken).to_contain_text("not UTF-8 text (line 1). Save it again with the encoding UTF-8.")
     check(page)
 

@@ -42,6 +42,7 @@ def test_a_check_tells_and_stores_nothing(send: Any) -> None:
     answer = send("check", GOOD, BROKEN)
     assert outcomes(answer) == [("felt.md", "failed"), ("wool.md", "new")]
     assert "not UTF-8" in answer.json()["items"][0]["message"]
+    assert [item["title"] for item in answer.json()["items"]] == ["", "Washing wool"]
     assert not Article.objects.exists()
 
 

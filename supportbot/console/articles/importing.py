@@ -73,6 +73,7 @@ def _facts(report: ImportReport) -> dict[str, Any]:
             "words": WORDS[item.outcome],
             "origin": item.origin,
             "id": item.external_id,
+            "title": item.title,
             "message": item.message,
         }
         for item in report.items

@@ -70,6 +70,7 @@ async function check(files) {
   told.textContent = "";
   await each(entries, (entry) => send(entry, "check"));
   markDoubles();
+  rows.prepend(...entries.filter((entry) => !entry.isGood).map((entry) => entry.row)); // what wants somebody is seen first
   const counts = countOf(entries);
   heading.textContent = "This is what would happen";
   told.textContent = inWords(counts);
@@ -169,7 +170,7 @@ function take(entry, how, request) {
   entry.isGood = facts.items.length > bad.length;
   if (!entry.isGood) return refuse(entry, bad[0]?.message ?? "The file holds nothing to import.");
   const first = facts.items.find((item) => item.outcome !== "failed");
-  entry.row.children[1].textContent = facts.items.length === 1 ? first.id : `${facts.items.length - bad.length} articles`;
+  entry.row.children[1].textContent = facts.items.length === 1 ? first.title : `${facts.items.length - bad.length} articles`;
   const words = how === "check" ? first.words : how === "draft" ? "Waits as a draft" : "Stored, getting ready for search";
   stateOf(entry, how === "draft" ? "ok" : "", bad.length ? `${words}; ${bad.length} lines not read: ${bad[0].message}` : words);
   return facts;
@@ -217,6 +218,7 @@ function newRow(path) {
   for (const text of [path, "", "Waiting"]) {
     const cell = document.createElement("td");
     cell.textContent = text;
+    cell.dir = "auto";
     row.append(cell);
   }
   return row;
