@@ -19,7 +19,7 @@ def user(demo: dict[str, Any], role: str) -> dict[str, str]:
 def test_the_admin_logs_in_to_the_console(page: Page, demo: dict[str, Any]) -> None:
     admin = user(demo, "admin")
     page.goto(demo["urls"]["console"])
-    page.get_by_label("Username").fill(admin["username"])
+    page.get_by_label("User name").fill(admin["username"])
     page.get_by_label("Password").fill(admin["password"])
     page.get_by_role("button", name="Log in").click()
     expect(page).to_have_url(demo["urls"]["console"])
@@ -30,7 +30,7 @@ def test_the_admin_logs_in_to_the_console(page: Page, demo: dict[str, Any]) -> N
 
 def test_a_wrong_password_opens_nothing(page: Page, demo: dict[str, Any]) -> None:
     page.goto(demo["urls"]["console"])
-    page.get_by_label("Username").fill("admin")
+    page.get_by_label("User name").fill("admin")
     page.get_by_label("Password").fill("not the password")
     page.get_by_role("button", name="Log in").click()
     expect(page.get_by_label("Password")).to_be_visible()
