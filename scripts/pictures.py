@@ -55,10 +55,12 @@ def take_widget(browser: Browser, demo: dict[str, Any]) -> None:
         shopper.be("Mara Lindner")
         shopper.open_chat()
         shopper.ask("How long does it take until I have my money back?")
-        shopper.say(f"I would like a refund for order {ORDER}, it arrived damaged")
+        shopper.say(f"Refund {ORDER}, it is damaged")
         card = shopper.card(REFUND)
         card.get_by_role("button", name=REFUND).click(timeout=PATIENCE_MILLISECONDS)
         expect(card).to_contain_text("RF-", timeout=PATIENCE_MILLISECONDS)
+        expect(shopper.answers.last).to_contain_text("RF-", timeout=PATIENCE_MILLISECONDS)
+        shopper.chat.locator(".w-log").evaluate("log => log.scrollBy(0, -56)")  # an answer's buttons are seen too
         keep(page, "widget")
 
 
