@@ -10,7 +10,7 @@ from django.db import transaction
 
 from actions import audit
 from actions.models import MerchantConnection
-from actions.policies import ensure_policies
+from actions.policies import ensure_policies, take_up_new_actions
 from supportbot.errors import InvalidInput
 
 SECRET_BYTES: Final = 16
@@ -18,21 +18,24 @@ SECRET_BYTES: Final = 16
 
 @transaction.atomic
 def connect_merchant(base_url: str, secret: str, *, actor: str) -> MerchantConnection:
-    """Let the scope's workspace act through this merchant API, with a policy for every action it has none for yet.
+    """Let the scope's workspace act through this merchant API.
 
-    `base_url` is the root of the merchant API, `secret` the Standard Webhooks secret ("whsec_" and base64) that signs
-    our calls; it is stored encrypted. Raises InvalidInput. An equal connection is left as it is.
+    The first connection offers every action there is, each with its own limits. A later one is about address and
+    secret: it switches nothing on, and an action that came meanwhile gets its rules switched off. `base_url` is the
+    root of the merchant API, `secret` the Standard Webhooks secret ("whsec_" and base64) that signs our calls; it is
+    stored encrypted. Raises InvalidInput. An equal connection is left as it is.
     """
     _check(base_url, secret)
     found: MerchantConnection | None = MerchantConnection.objects.first()
-    if found is not None and (found.base_url, found.secret) == (base_url, secret):
-        ensure_policies(actor=actor)
-        return found
     connection = found or MerchantConnection()
-    connection.base_url, connection.secret = base_url, secret
-    connection.save()
-    audit.record("merchant.connected", actor=actor, host=urlsplit(base_url).netloc)
-    ensure_policies(actor=actor)
+    if (connection.base_url, connection.secret) != (base_url, secret):
+        connection.base_url, connection.secret = base_url, secret
+        connection.save()
+        audit.record("merchant.connected", actor=actor, host=urlsplit(base_url).netloc)
+    if found is None:
+        ensure_policies(actor=actor)
+    else:
+        take_up_new_actions(actor=actor)
     return connection
 
 

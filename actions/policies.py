@@ -18,6 +18,7 @@ from actions.models import (
 )
 from actions.policy import Rules
 from actions.registry import all_actions
+from actions.spec import Action
 from supportbot.accounts.models import Membership, User, Workspace
 from supportbot.accounts.scope import current_workspace_id
 
@@ -42,8 +43,19 @@ def take_up_new_actions(*, actor: str) -> list[ActionPolicy]:
     return _make_missing(actor=actor, is_enabled=False) if MerchantConnection.objects.exists() else []
 
 
+def rules_to_begin_with(action: Action) -> Rules | None:
+    """Return what `take_up_new_actions` would put in force for an action, storing nothing; None without a merchant."""
+    if not MerchantConnection.objects.exists():
+        return None
+    return Rules(number=0, currency=_own_currency(), is_enabled=False, **asdict(action.limits))
+
+
+def _own_currency() -> str:
+    return str(Workspace.objects.values_list("currency", flat=True).get(pk=current_workspace_id()))
+
+
 def _make_missing(*, actor: str, is_enabled: bool) -> list[ActionPolicy]:
-    currency = Workspace.objects.values_list("currency", flat=True).get(pk=current_workspace_id())
+    currency = _own_currency()
     known = set(ActionPolicy.objects.values_list("action", flat=True))
     made = []
     for action in all_actions().values():

@@ -117,8 +117,12 @@ def test_a_policy_is_shown_and_changed(approver: User) -> None:
 
 
 @pytest.mark.parametrize(
-    "rule", ["approval_above=1e2", "approval_above=-1", "window_days=1.5", "limit=1", "is_shadow=1", "x"]
-)
+    "rule",
+    [
+        "approval_above=1e2", "approval_above=-1", "approval_above=12.345", "window_days=1.5", "limit=1", "is_shadow=1",
+        "x",
+    ],
+)  # fmt: skip
 def test_a_rule_that_is_none_changes_nothing(rule: str) -> None:
     with pytest.raises(CommandError, match="sets no rule"):
         run("action_policy", "refund_order", "--set", rule)

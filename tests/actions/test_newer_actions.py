@@ -8,9 +8,11 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from actions.merchants import connect_merchant
-from actions.models import ActionPolicy
+from actions.models import ActionPolicy, ActionPolicyUserPermission
 from actions.registry import all_actions
-from supportbot.accounts.models import Workspace
+from supportbot.accounts.models import User, Workspace
+
+SECRET = "whsec_YW5vdGhlciBzZWNyZXQgYWx0b2dldGhlcg=="
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("workspace")]
 
@@ -28,18 +30,40 @@ def connected_before(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> N
     older = {name: action for name, action in all_actions().items() if name != "cancel_order"}
     with monkeypatch.context() as patch:
         patch.setattr("actions.policies.all_actions", lambda: older)
-        connect_merchant(
-            "https://shop.example/merchant/v1", "whsec_YW5vdGhlciBzZWNyZXQgYWx0b2dldGhlcg==", actor="system"
-        )
+        connect_merchant("https://shop.example/merchant/v1", SECRET, actor="system")
 
 
 @pytest.mark.usefixtures("connected_before")
 def test_a_newer_action_comes_switched_off_until_somebody_switches_it_on() -> None:
     told = shown("cancel_order")
-    assert (told["is_enabled"], told["version"], told["approvers"]) == (False, 1, [])
+    assert (told["is_enabled"], told["version"], told["approvers"]) == (False, 0, [])
+    assert not ActionPolicy.objects.filter(action="cancel_order").exists()  # who looks changes nothing
+    told = shown("cancel_order", "--disable")
+    assert (told["is_enabled"], told["version"]) == (False, 1)
     assert shown("refund_order")["is_enabled"]
     assert not shown("cancel_order")["is_enabled"]
     assert shown("cancel_order", "--enable")["is_enabled"]
+
+
+@pytest.mark.usefixtures("connected_before")
+@pytest.mark.parametrize("secret", [SECRET, "whsec_YW5vdGhlciBzZWNyZXQgYWx0b2dldGhlcj8="])
+def test_connecting_again_switches_nothing_on(secret: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown("refund_order", "--disable")
+    monkeypatch.setattr("sys.stdin", StringIO(f"{secret}\n"))
+    out = StringIO()
+    call_command("merchant_connect", "https://shop.example/merchant/v1", "--json", stdout=out)
+    told = json.loads(out.getvalue())
+    assert told["switched_off"] == ["cancel_order", "refund_order"] and "order_status" in told["actions"]
+    assert shown("cancel_order")["version"] == 1
+
+
+@pytest.mark.usefixtures("connected_before")
+@pytest.mark.parametrize("wrong", [("--set", "window_days=x"), ("--allow", "ghost"), ("--allow", "mallory")])
+def test_a_mistake_takes_nothing_up(wrong: tuple[str, str], mallory: User) -> None:
+    with pytest.raises(CommandError):
+        shown("cancel_order", "--enable", *wrong)
+    assert not ActionPolicy.objects.filter(action="cancel_order").exists()
+    assert not ActionPolicyUserPermission.objects.filter(user=mallory).exists()
 
 
 def test_without_a_shop_no_rules_are_made() -> None:

@@ -1,13 +1,13 @@
 """`manage.py action_policy NAME`: show an action's rules, switch it on or off, change a limit, let somebody approve."""
 
 import getpass
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final
 
 from django.core.management.base import CommandError, CommandParser
 
-from actions.models import ActionPolicy
-from actions.money import amount_of, plain
+from actions.money import is_amount_in, plain
 from actions.policies import (
     allow_approval,
     approvers_of,
@@ -15,10 +15,13 @@ from actions.policies import (
     forbid_approval,
     policy_of,
     rules_of,
+    rules_to_begin_with,
     switch,
     take_up_new_actions,
 )
+from actions.policy import Rules
 from actions.registry import action_named
+from actions.spec import Action
 from supportbot.accounts.commands import WorkspaceCommand
 from supportbot.accounts.models import User, Workspace
 from supportbot.errors import NotFound
@@ -48,49 +51,57 @@ class Command(WorkspaceCommand):
         parser.add_argument("--forbid", action="append", default=[], metavar="USERNAME")
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
-        name, actor = action_named(options["name"]).name, f"operator:{getpass.getuser()}"
-        take_up_new_actions(actor=actor)
-        policy = policy_of(name)
+        action, actor = action_named(options["name"]), f"operator:{getpass.getuser()}"
+        changes = dict(_rule(text, workspace.currency) for text in options["set"])
+        allowed, forbidden = ([_person(name, workspace) for name in options[option]] for option in ("allow", "forbid"))
+        is_switched = options["enable"] or options["disable"]
+        if changes or is_switched or allowed or forbidden:
+            take_up_new_actions(actor=actor)
+        policy = policy_of(action.name)
         if policy is None:
-            raise NotFound(
-                f"{workspace.slug} does not offer {name}: connect its shop with `manage.py merchant_connect`."
-            )
-        changes = dict(_rule(text) for text in options["set"])
-        allowed, forbidden = ([_person(name) for name in options[option]] for option in ("allow", "forbid"))
+            return _told(action.name, _not_in_force(action, workspace), [])
         if changes:
             change_rules(policy, actor=actor, **changes)
-        if options["enable"] or options["disable"]:
+        if is_switched:
             switch(policy, is_enabled=options["enable"], actor=actor)
         for person in allowed:
             allow_approval(policy, person, actor=actor)
         for person in forbidden:
             forbid_approval(policy, person, actor=actor)
-        return _told(name, policy)
+        return _told(action.name, rules_of(policy_of(action.name)), approvers_of(policy))
 
 
-def _rule(text: str) -> tuple[str, Any]:
+def _not_in_force(action: Action, workspace: Workspace) -> Rules:
+    rules = rules_to_begin_with(action)
+    if rules is None:
+        raise NotFound(
+            f"{workspace.slug} does not offer {action.name}: connect its shop with `manage.py merchant_connect`."
+        )
+    return rules
+
+
+def _rule(text: str, currency: str) -> tuple[str, Any]:
     name, _, value = text.partition("=")
-    if name in _AMOUNTS and (value == "" or amount_of(value) is not None):
+    if name in _AMOUNTS and (value == "" or is_amount_in(value, currency)):
         return name, Decimal(value) if value else None
     if name in _NUMBERS and (value == "" or (value.isascii() and value.isdigit() and len(value) <= 6)):
         return name, int(value) if value else None
     if name == "is_shadow" and value in ("true", "false"):
         return name, value == "true"
     raise CommandError(
-        f"{text!r} sets no rule. Write RULE=VALUE: an amount such as 150 or 12.50 for {', '.join(_AMOUNTS)}; "
+        f"{text!r} sets no rule. Write RULE=VALUE: an amount in {currency}, such as 150, for {', '.join(_AMOUNTS)}; "
         f"a whole number for {' and '.join(_NUMBERS)}; true or false for is_shadow."
     )
 
 
-def _person(username: str) -> User:
-    person: User | None = User.objects.filter(username=username).first()
+def _person(username: str, workspace: Workspace) -> User:
+    person: User | None = User.objects.filter(username=username, memberships__workspace=workspace).first()
     if person is None:
-        raise NotFound(f"There is no person with the user name {username}.")
+        raise NotFound(f"There is no person with the user name {username} in {workspace.slug}.")
     return person
 
 
-def _told(name: str, policy: ActionPolicy) -> dict[str, Any]:
-    rules = rules_of(policy_of(name))
+def _told(name: str, rules: Rules, approvers: Sequence[User]) -> dict[str, Any]:
     values = {rule: getattr(rules, rule) for rule in (*_AMOUNTS, *_NUMBERS)}
     return {
         "action": name,
@@ -102,5 +113,5 @@ def _told(name: str, policy: ActionPolicy) -> dict[str, Any]:
             for rule, value in values.items()
         },
         "is_shadow": rules.is_shadow,
-        "approvers": [person.username for person in approvers_of(policy)],
+        "approvers": [person.username for person in approvers],
     }

@@ -23,5 +23,10 @@ class Command(WorkspaceCommand):
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
         secret = getpass.getpass("Secret (whsec_…): ") if sys.stdin.isatty() else sys.stdin.readline()
         connection = connect_merchant(options["url"], secret.strip(), actor=f"operator:{getpass.getuser()}")
-        actions = sorted(ActionPolicy.objects.values_list("action", flat=True))
-        return {"workspace": workspace.slug, "merchant": connection.base_url, "actions": actions}
+        switches = dict(ActionPolicy.objects.order_by("action").values_list("action", "is_enabled"))
+        return {
+            "workspace": workspace.slug,
+            "merchant": connection.base_url,
+            "actions": list(switches),
+            "switched_off": [action for action, is_enabled in switches.items() if not is_enabled],
+        }
