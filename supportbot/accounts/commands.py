@@ -75,6 +75,6 @@ def workspace_named(slug: str) -> Workspace:
 
 def one_sentence(refusal: SupportBotError) -> str:
     """Return what an error says, with the fields it concerns."""
-    fields = {name: [text for text in texts if text != refusal.message] for name, texts in refusal.fields.items()}
+    fields = {name: [text for text in texts if text not in refusal.message] for name, texts in refusal.fields.items()}
     told = [f"{name}: {' '.join(texts)}" for name, texts in fields.items() if texts]
     return f"{refusal.message} {' '.join(told)}".strip()

@@ -19,7 +19,7 @@ def create_person(
 
     Everybody may open the console's log-in, which is the desk's too; what they see there follows from their role.
     """
-    _check(username, email)
+    _check(username, email, name)
     first, _, last = name.strip().partition(" ")
     try:
         with transaction.atomic():
@@ -46,17 +46,17 @@ def works_only_here(person: User) -> bool:
 def change_person(person: User, *, name: str, email: str) -> None:
     """Change how a person is called and where their mail goes.
 
-    Raises NotAllowed for an account of more than one workspace, InvalidInput for an address that cannot be.
+    Raises NotAllowed for an account of more than one workspace, InvalidInput for a name or address that cannot be.
     """
     if not works_only_here(person):
         raise NotAllowed("This account is not this workspace's alone: it is not changed from here.")
-    _check(person.username, email)
+    _check(person.username, email, name)
     person.first_name, _, person.last_name = name.strip().partition(" ")
     person.email = email
     person.save(update_fields=["first_name", "last_name", "email"])
 
 
-def _check(username: str, email: str) -> None:
+def _check(username: str, email: str, name: str) -> None:
     problems: dict[str, list[str]] = {}
     try:
         UnicodeUsernameValidator()(username)
@@ -67,7 +67,8 @@ def _check(username: str, email: str) -> None:
             validate_email(email)
     except ValidationError as error:
         problems["email"] = list(error.messages)
-    if len(username) > 150:
-        problems["username"] = ["At most 150 characters."]
+    for field, text, limit in (("username", username, 150), ("name", name.strip(), 150), ("email", email, 254)):
+        if len(text) > limit:
+            problems[field] = [f"At most {limit} characters."]
     if problems:
         raise InvalidInput(fields=problems)

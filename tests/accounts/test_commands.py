@@ -84,6 +84,8 @@ def test_several_workspaces_have_to_be_told_apart(workspace: Workspace, other_wo
         (("user_create", "bob", "--role", "agent"), "already a person with the user name bob"),
         (("user_create", "a b", "--role", "agent"), "username: Enter a valid username"),
         (("user_create", "ines", "--role", "agent", "--email", "x"), "email: Enter a valid email"),
+        (("user_create", "ines", "--role", "agent", "--name", "x" * 151), "name: At most 150 characters"),
+        (("user_create", "x" * 151, "--role", "agent"), "username: At most 150 characters"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_makes_nothing(
@@ -166,9 +168,10 @@ def test_what_is_no_public_key_for_es256_is_refused(workspace: Workspace, tmp_pa
     assert IdentityKey.objects.count() == 1
 
 
-def test_a_sentence_is_said_once(workspace: Workspace) -> None:
+@pytest.mark.parametrize("command", [("ask", ""), ("action_propose", "refund_order", "--customer", "c", "--args", "x")])
+def test_a_sentence_is_said_once(workspace: Workspace, command: tuple[str, ...]) -> None:
     with pytest.raises(CommandError) as refused:
-        call_command("ask", "")
+        call_command(*command)
     told = str(refused.value)
     sentences = [part for part in told.replace(": ", ". ").split(". ") if part]
     assert len(sentences) == len({part.rstrip(".") for part in sentences}), told

@@ -252,6 +252,11 @@ def test_kb_search_prints_the_promised_fields(shop: Workspace) -> None:
     assert (first["external_id"], first["revision"]) == ("vouchers", 1)
 
 
+def test_kb_search_refuses_an_empty_question(shop: Workspace) -> None:
+    with pytest.raises(CommandError, match="The question is empty"):
+        run("kb_search", " ")
+
+
 def test_kb_search_minds_the_audience(workspace: Workspace) -> None:
     write("secret", "The goodwill budget is five hundred.", audience="internal")
     assert run("kb_search", "goodwill budget")["passages"] == []

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.core.management.base import CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from kb.access import Viewer
 from kb.models import Audience
@@ -22,6 +22,8 @@ class Command(WorkspaceCommand):
         parser.add_argument("--locale", default=None, help="language to prefer, like en or de-AT")
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
+        if not options["query"].strip():
+            raise CommandError("The question is empty: write what to look for.")
         viewer = Viewer(options["audience"], options["locale"])
         found = search(options["query"], viewer=viewer, limit=options["k"])
         return {
@@ -34,7 +36,8 @@ class Command(WorkspaceCommand):
 
     def words(self, facts: dict[str, Any]) -> str:
         verdict = "holds an answer" if facts["answerable"] else "probably holds no answer"
-        head = f"{len(facts['passages'])} passages in {facts['took_ms']} ms; {verdict} ({facts['confidence']})"
+        count = len(facts["passages"])
+        head = f"{count} passage{'' if count == 1 else 's'} in {facts['took_ms']} ms; {verdict} ({facts['confidence']})"
         return "\n\n".join([head, *map(_in_words, facts["passages"])])
 
 
