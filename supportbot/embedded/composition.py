@@ -125,7 +125,7 @@ class Composition:
         facts = demo.remembered()
         if facts is None or is_migrated:
             if facts is None and not self.plan.is_local:
-                demo_workspace.refuse_open_demo(self.plan, ["the users to be made"])
+                demo.refuse_when_open()
             self._tell("Filling the demo workspace (the first time takes a minute) ...")
             facts = demo.seed(runner)
         demo_workspace.refuse_open_demo(self.plan, demo.users_with_first_password(facts))

@@ -8,17 +8,19 @@ from typing import Any, NotRequired, TypedDict
 from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
 
-import psycopg
 from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import check_password
 from django.core.management import get_commands
 from psycopg import sql
 
 from actions.registry import all_actions
+from supportbot.embedded import external
 from supportbot.embedded.errors import StartRefused
 from supportbot.embedded.plan import Plan
-from supportbot.embedded.runtime import Secrets, read_json, write_private
-from supportbot.embedded.steps import CommandRunner
+from supportbot.embedded.runtime import Secrets, ensure_secrets, load_runtime, read_json, write_private
+from supportbot.embedded.steps import CommandRunner, applied_migrations
+
+TO_BE_MADE = ["the users to be made"]
 
 
 class DemoUser(TypedDict):
@@ -59,8 +61,17 @@ class Demo:
         content = read_json(self._memory)
         if content is None or content.get("for") != self._fingerprint():
             return None
-        facts: DemoFacts | None = content.get("facts")
-        return facts  # None: damaged, and seeding makes it whole again
+        return self.earlier()
+
+    def earlier(self) -> DemoFacts | None:
+        """Return the facts of an earlier start, whatever its addresses were; seeding makes damaged ones whole again."""
+        facts: DemoFacts | None = (read_json(self._memory) or {}).get("facts")
+        return facts
+
+    def refuse_when_open(self) -> None:
+        """Raise StartRefused when HOST would offer first passwords to a network: those that are, or are to be made."""
+        earlier = self.earlier()
+        refuse_open_demo(self.plan, self.users_with_first_password(earlier) if earlier else TO_BE_MADE)
 
     def _fingerprint(self) -> str:
         # The channel's allowed origins and the shop's address are rows of the demo: with other ports they change too.
@@ -72,9 +83,24 @@ class Demo:
         table = sql.Identifier(get_user_model()._meta.db_table)
         query = sql.SQL("SELECT username, password FROM {} WHERE username = ANY(%s) AND is_active").format(table)
         names = [user["username"] for user in facts["users"]]
-        with psycopg.connect(self.database_url, connect_timeout=3) as connection:
+        if not applied_migrations(self.database_url):  # the folder tells of another database than this empty one
+            return TO_BE_MADE
+        with external.connect(self.database_url) as connection:
             rows = connection.execute(query, (names,)).fetchall()
-        return sorted(name for name, stored in rows if check_password(self.secrets.demo_password(name), stored))
+        stored = {str(name): str(password) for name, password in rows}
+        return sorted(name for name in stored if check_password(self.secrets.demo_password(name), stored[name]))
+
+
+def check_demo(plan: Plan) -> str:
+    """Say whether HOST offers the demo to a network with its first passwords, as far as it can be seen now."""
+    secrets_file, runtime = plan.data_dir / "secrets.json", load_runtime(plan.data_dir)
+    url = plan.database_url or (runtime.database_url if runtime else None)
+    if not secrets_file.exists() or not (plan.data_dir / "seed.json").exists():
+        refuse_open_demo(plan, TO_BE_MADE)
+    if url is None:
+        return "its first passwords are looked for once the database runs"
+    Demo(plan, url, ensure_secrets(plan.data_dir)).refuse_when_open()
+    return "nobody has a first password"
 
 
 def recipe() -> str:

@@ -11,7 +11,7 @@ from django.db import connection
 from actions.registry import all_actions
 from supportbot.accounts.models import User
 from supportbot.embedded.children import shop_child
-from supportbot.embedded.demo import Demo, DemoFacts, refuse_open_demo
+from supportbot.embedded.demo import Demo, DemoFacts, check_demo, refuse_open_demo
 from supportbot.embedded.errors import StartRefused
 from supportbot.embedded.plan import Plan, is_loopback
 from supportbot.embedded.runtime import ensure_secrets
@@ -42,12 +42,32 @@ def plan(tmp_path: Path) -> Plan:
 
 @pytest.mark.django_db(transaction=True)
 def test_only_users_who_kept_the_first_password_stand_in_the_way(plan: Plan) -> None:
-    secrets = ensure_secrets(plan.data_dir)
-    settings = connection.settings_dict
-    url = "postgresql://{USER}:{PASSWORD}@127.0.0.1:{PORT}/{NAME}".format(**settings)
+    secrets, url = ensure_secrets(plan.data_dir), own_database()
     User.objects.create_user("ines", password=secrets.demo_password("ines"))
     User.objects.create_user("noor", password="a password of her own")
     assert Demo(plan, url, secrets).users_with_first_password(FACTS) == ["ines"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_another_public_address_asks_for_no_password_that_was_changed_already(plan: Plan) -> None:
+    User.objects.create_user("ines", password="a password of her own")
+    User.objects.create_user("noor", password="a password of his own")
+    seeded(plan)
+    opened = replace(plan, host="0.0.0.0", public_url="https://help.example.com", database_url=own_database())
+    assert Demo(opened, own_database(), ensure_secrets(plan.data_dir)).remembered() is None
+    assert check_demo(opened) == "nobody has a first password"
+
+    first = ensure_secrets(plan.data_dir).demo_password("noor")
+    User.objects.get(username="noor").delete()
+    User.objects.create_user("noor", password=first)
+    with pytest.raises(StartRefused, match="while noor still have"):
+        check_demo(opened)
+    with pytest.raises(StartRefused, match="while the users to be made still have"):
+        check_demo(replace(opened, data_dir=plan.data_dir / "new"))
+
+
+def own_database() -> str:
+    return "postgresql://{USER}:{PASSWORD}@127.0.0.1:{PORT}/{NAME}".format(**connection.settings_dict)
 
 
 def test_a_network_host_refuses_them_by_name_and_loopback_does_not(plan: Plan) -> None:

@@ -154,6 +154,14 @@ def test_doctor_fails_when_something_is_wrong(instance: Instance) -> None:
     assert wrong == ["redis"]
 
 
+def test_doctor_names_a_demo_that_a_network_would_reach(instance: Instance) -> None:
+    answer = instance.command("doctor", "--json", HOST="0.0.0.0")
+    wrong = {finding["name"]: finding["message"] for finding in json.loads(answer.stdout) if not finding["is_well"]}
+    assert list(wrong) == ["demo"] and "start without the demo" in wrong["demo"]
+    assert instance.command("doctor", "--no-demo", HOST="0.0.0.0").returncode == 0
+    assert not instance.data_dir.exists()
+
+
 def test_down_where_nothing_runs_is_no_error(instance: Instance) -> None:
     answer = instance.command("down")
     assert (answer.returncode, "Nothing runs on" in answer.stdout) == (0, True)

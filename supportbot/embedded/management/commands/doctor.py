@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from supportbot.embedded.checks import check_ports_free, examine, machine_checks
 from supportbot.embedded.datadir import DataDir
+from supportbot.embedded.demo import check_demo
 from supportbot.embedded.model import check_model_answers
 from supportbot.embedded.plan import Plan, plan_from_environment
 from supportbot.embedded.register import Register
@@ -19,12 +20,15 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help="print the findings as JSON")
+        parser.add_argument("--no-demo", action="store_true", help="for a start without the demo workspace and shop")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        plan = plan_from_environment()
+        plan = plan_from_environment(with_demo=not options["no_demo"])
         checks = machine_checks(plan)
         if not runs_here(plan):
             checks["ports free"] = check_ports_free
+            if plan.with_demo and not plan.is_local:
+                checks["demo"] = check_demo
         if "model" in checks:
             checks["model"] = check_model_answers
         findings = examine(plan, checks)
