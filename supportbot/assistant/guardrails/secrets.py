@@ -32,16 +32,33 @@ class Kept:
 
     def __init__(self, rules: str = "", note: str = "") -> None:
         rules, note, names = bare(rules), bare(note), _names(note)
-        self._runs = {*_runs(rules, RUN_OF_RULES), *_runs(note, RUN_OF_NOTE), *names}
-        self._beginnings = {*_runs(rules, RUN_OF_RULES // 2), *_runs(note, RUN_OF_NOTE // 2), *names}
+        self._runs = _Runs({*_runs(rules, RUN_OF_RULES), *_runs(note, RUN_OF_NOTE), *names})
+        self._beginnings = _Runs({*_runs(rules, RUN_OF_RULES // 2), *_runs(note, RUN_OF_NOTE // 2), *names})
 
     def is_in(self, text: str) -> bool:
         """Return whether a text gives some of it away, however it is written down."""
-        return any(_shares(view, self._runs) for view in _views(text)) if self._runs else False
+        return self._runs.are_in(text)
 
     def is_near(self, text: str) -> bool:
         """Return whether a text that goes on may be about to."""
-        return any(_shares(view, self._beginnings) for view in _views(text)) if self._beginnings else False
+        return self._beginnings.are_in(text)
+
+
+class _Runs:
+    """Pieces of text to look for. A sentence is looked through several times, so their lengths are counted once."""
+
+    def __init__(self, runs: set[str]) -> None:
+        self._runs = runs
+        self._lengths = {len(run) for run in runs}
+
+    def are_in(self, text: str) -> bool:
+        """Return whether one of them stands in a text, however it is written down."""
+        return any(self._stand_in(view) for view in _views(text)) if self._runs else False
+
+    def _stand_in(self, text: str) -> bool:
+        return any(
+            text[at : at + length] in self._runs for length in self._lengths for at in range(len(text) - length + 1)
+        )
 
 
 def holds_secret(text: str) -> bool:
@@ -56,11 +73,6 @@ def bare(text: str) -> str:
 
 def _names(text: str) -> set[str]:
     return {bare(name) for name in _NAME.findall(text) if len(bare(name)) >= _NAME_LENGTH}
-
-
-def _shares(text: str, runs: set[str]) -> bool:
-    lengths = {len(run) for run in runs}
-    return any(text[at : at + length] in runs for length in lengths for at in range(len(text) - length + 1))
 
 
 def _runs(text: str, length: int) -> Iterator[str]:
