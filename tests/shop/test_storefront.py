@@ -51,7 +51,7 @@ def test_a_customer_signs_in_and_sees_their_own_orders(visitor: Visitor) -> None
 def test_a_german_customer_is_spoken_to_in_german(visitor: Visitor) -> None:
     visitor.sign_in(JONAS)
     assert "Angemeldet als Jonas Weber." in visitor.words
-    assert "Summe 288,00 €" in visitor.words
+    assert "Summe 288,00 € Erstattet 0,00 € Bezahlt mit Mastercard, Endziffern 2093" in visitor.words
     assert "Die Adresse kann sich ändern, bis das Paket losgeht" in visitor.words
 
 
