@@ -5,7 +5,6 @@ turns before `handoff.joined` enters the log, so nothing of theirs can follow it
 """
 
 from datetime import datetime
-from typing import Final
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
@@ -19,14 +18,19 @@ from supportbot.chat.models import Conversation
 from supportbot.chat.services import add_system_message, give_back, hand_over
 from supportbot.chat.turns import supersede_turns
 from supportbot.errors import InvalidInput, NotAllowed, NotFound
+from supportbot.handoff.addresses import MAX_EMAIL_CHARACTERS
 from supportbot.handoff.errors import AlreadyClaimed, NobodyWaits, NotYourTicket, TicketEnded
 from supportbot.handoff.models import HELD, Reason, Requester, State, Ticket
 from supportbot.handoff.notices import ADDRESS_NOTED, NOBODY_HERE, REPLY_GOES_TO, worded
 from supportbot.handoff.presence import answers_customers, is_somebody_here, leads, note_presence
-from supportbot.handoff.selectors import language_of, open_ticket_of, place_in_queue, waiting_in_order
+from supportbot.handoff.selectors import (
+    address_left_lately,
+    language_of,
+    open_ticket_of,
+    place_in_queue,
+    waiting_in_order,
+)
 from supportbot.handoff.texts import clean_note, clean_summary
-
-MAX_EMAIL_CHARACTERS: Final = 254
 
 
 @transaction.atomic
@@ -67,9 +71,10 @@ def say_where_replies_go(
 ) -> None:
     """Tell the customer of a locked ticket where replies go, by the words of `known`, or ask by those of `unknown`.
 
-    Known is what they left themselves, or else the address of their signed identity: nothing else sets it.
+    Known is what they left themselves, before or in the words that asked for a person, or else the address of their
+    signed identity: nothing else sets it.
     """
-    address = ticket.contact_email or conversation.customer.email
+    address = ticket.contact_email or address_left_lately(conversation) or conversation.customer.email
     if address and not ticket.contact_email:
         _store(ticket, contact_email=address)
     words = worded(known if address else unknown, conversation.locale)

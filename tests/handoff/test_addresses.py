@@ -115,3 +115,22 @@ def test_which_addresses_are_meant(text: str, addresses: list[str]) -> None:
 def test_what_no_mail_reaches_is_no_address(ticket: Ticket, conversation: Conversation, text: str) -> None:
     assert writes(conversation, text) == NO_ADDRESS["en"]
     assert Ticket.objects.get().contact_email == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("I want to talk to a person, my address is mara@example.com", "mara@example.com"),
+        ("Bitte einen Menschen. Schreiben Sie mir an mara@example.com.", "mara@example.com"),
+        ("I want to talk to a person about the mail from spam@example.org that I got", ""),
+        ("A person please. My addresses are one@example.com and two@example.com", ""),
+    ],
+)
+def test_an_address_in_the_words_that_ask_for_a_person_is_not_asked_for_again(
+    conversation: Conversation, text: str, address: str
+) -> None:
+    add_customer_message(conversation.pk, text=text, client_id=uuid4().hex)
+    services.request(conversation.pk, reason="customer_asked", by="assistant")
+    told = str(events_after(conversation.pk, 0)[-1].payload["text"])
+    assert Ticket.objects.get().contact_email == address
+    assert (f"We will reply to {address}." in told) if address else ("Write your e-mail address here" in told)
