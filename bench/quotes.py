@@ -2,13 +2,13 @@
 """How well the built-in answerer answers, on the demo's knowledge or on any corpus with known answers.
 
     python -m bench.quotes [--knowledge DOCUMENTS] [--questions FILE.jsonl] [--unanswerable FILE.jsonl] [--vectors FILE]
-                           [--show N]
+                           [--floor COSINE] [--show N]
 
 Every question goes through a whole turn in a throw-away installation: search, choice of sentences, checks, citations.
 Of answerable questions it prints how often the first, and how often any, cited article is a right one (`gold`), and how
 often the first, and any, quote is a sentence that answers (`answers`, where the rows name them); how often the answer
-was "not found", and how many sentences one has. Of unanswerable ones: how often it was "not found". `--show` prints N
-answers of each language to be read.
+was "not found", and how many sentences one has. Of unanswerable ones: how often it was "not found". `--floor` tries
+another cosine below which the nearest sentence answers nothing. `--show` prints N answers of each language to be read.
 """
 
 import argparse
@@ -21,6 +21,7 @@ import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -48,7 +49,8 @@ class Answered:
     @property
     def answers_by(self) -> list[bool]:
         """Return of each quote, in their order, whether it answers; the lead of a list speaks for its first item."""
-        hits = [any(quote and quote in right for right in self.answering) for quote in map(_bare, self.quotes)]
+        quotes = [_bare(quote) for quote in self.quotes]
+        hits = [any(quote and (quote in right or right in quote) for right in self.answering) for quote in quotes]
         is_lead = len(hits) > 1 and self.quotes[0].rstrip().endswith(":")
         return [hits[0] or hits[1], *hits[1:]] if is_lead else hits
 
@@ -62,7 +64,8 @@ def main() -> None:
     rows = [row for path in (options.questions, options.unanswerable) if path for row in _rows(path)]
     with installation():
         fill(options.knowledge, options.vectors)
-        answers = list(answered(rows))
+        with floor_of(options.floor):
+            answers = list(answered(rows))
     for facts in figures(answers):
         sys.stdout.write(json.dumps(facts, ensure_ascii=False) + "\n")
     for answer in chosen_to_read(answers, options.show):
@@ -82,6 +85,19 @@ def fill(knowledge: Path, vectors: Path | None) -> None:
         if vectors is not None:
             shutil.copy(vectors, own)
         call_command("kb_import", *map(str, folders), workspace=WORKSPACE, vectors=own, stdout=sys.stderr)
+
+
+@contextmanager
+def floor_of(cosine: float | None) -> Iterator[None]:
+    from supportbot.assistant import nearness
+
+    shipped = nearness.sentence_floor
+    if cosine is not None:
+        nearness.sentence_floor = lambda recipe_name: cosine
+    try:
+        yield
+    finally:
+        nearness.sentence_floor = shipped
 
 
 def answered(rows: Iterable[dict[str, Any]]) -> Iterator[Answered]:
@@ -143,8 +159,8 @@ def _answering(members: list[Answered]) -> dict[str, float]:
 
 
 def _bare(text: str) -> str:
-    """Return a sentence's words alone, whatever marks stand around them."""
-    return " ".join(re.findall(r"\w+", text.lower()))
+    """Return a sentence's words alone, whatever marks stand around them and wherever its links lead."""
+    return " ".join(re.findall(r"\w+", re.sub(r"\]\([^)]*\)", "]", text).lower()))
 
 
 def chosen_to_read(answers: Iterable[Answered], count: int) -> Iterator[Answered]:
@@ -176,6 +192,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--questions", type=Path, default=EXAMPLES / "evaluation" / "answers.jsonl")
     parser.add_argument("--unanswerable", type=Path, default=EXAMPLES / "evaluation" / "unanswerable.jsonl")
     parser.add_argument("--vectors", type=Path, default=EXAMPLES / "knowledge" / "vectors.e5")
+    parser.add_argument("--floor", type=float)
     parser.add_argument("--show", type=int, default=0, metavar="N")
     return parser.parse_args()
 

@@ -70,9 +70,17 @@ def calibration_set(stored: Mapping[str, Any], recipe_name: str) -> CalibrationS
     return CalibrationSet(words_only, words_only)
 
 
+def sentence_floor(recipe_name: str) -> float:
+    """Return below which cosine to the question the nearest sentence answers nothing; 0 where nobody has measured it.
+
+    `bench.quotes` prints what each floor costs and saves; docs/decisions/abstention.md says how this one was chosen.
+    """
+    return float(shipped_calibration("floors").get(recipe_name, 0.0))
+
+
 @cache
 def shipped_calibration(recipe_name: str) -> dict[str, Any]:
-    """Return the calibration shipped for a recipe as stored in `Recipe.calibration`; empty if there is none.
+    """Return what is shipped under a recipe's name, as stored in `Recipe.calibration`; empty if there is nothing.
 
     Read once a process: a search must not depend on a file that changes under it.
     """

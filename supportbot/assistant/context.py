@@ -1,7 +1,7 @@
 """What a turn knows before it asks a model: the episode so far, the passages found, the tools it may use."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from django.conf import settings
 
@@ -11,7 +11,7 @@ from kb.search import Passage, Retrieval, search
 from supportbot.assistant.explanations import done_in
 from supportbot.assistant.guardrails.input import normalised
 from supportbot.assistant.limits import HISTORY_MESSAGES, PASSAGES
-from supportbot.assistant.nearness import nearness_of
+from supportbot.assistant.nearness import compared
 from supportbot.assistant.prompts import ANSWER_VERSION, answer_instructions
 from supportbot.assistant.tools import tools_after_signing_in, tools_for
 from supportbot.chat.models import Conversation, Message, Source
@@ -77,7 +77,7 @@ def build_context(claim: Claim) -> TurnContext:
     )
     said = tuple(message.text for message in (*messages, *waiting) if message.source == Source.CUSTOMER)
     done = () if conversation.customer.is_anonymous else done_in(conversation)
-    return TurnContext(replace(request, nearness=nearness_of(request)), found.passages, language, said, done)
+    return TurnContext(compared(request), found.passages, language, said, done)
 
 
 def _language(question: str, messages: Sequence[Message], fallback: str) -> str:

@@ -1,5 +1,8 @@
 """How near the best sentences of the passages are to the question in meaning, for the built-in answerer.
 
+It chooses by it. Where the nearest is far, there is no answer after all: search goes by whole passages, and a passage
+about the same things may well say nothing of what was asked.
+
 It is measured here because the model room knows no embedder. With a model of one's own nothing is measured: that model
 reads for itself, and as its stand-in the built-in answerer goes by words.
 """
@@ -8,9 +11,11 @@ import math
 import threading
 from array import array
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Final
 
+from kb.confidence import sentence_floor
 from kb.errors import EmbeddingUnavailable
 from kb.ports import embedder
 from supportbot.llm.extractive.meaning import worth_comparing
@@ -21,6 +26,13 @@ from supportbot.llm.types import ModelRequest
 _REMEMBERED: Final = 4_096
 _AT_ONCE: Final = 2
 _room = threading.BoundedSemaphore(_AT_ONCE)
+
+
+def compared(request: ModelRequest) -> ModelRequest:
+    """Return the request with the nearness of its sentences; answerable only if one is near, or none was compared."""
+    nearness = nearness_of(request)
+    is_near = not nearness or max(nearness.values()) >= sentence_floor(embedder().recipe.name)
+    return replace(request, nearness=nearness, is_answerable=request.is_answerable and is_near)
 
 
 def nearness_of(request: ModelRequest) -> Mapping[str, float]:

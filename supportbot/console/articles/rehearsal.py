@@ -6,7 +6,7 @@ model is waited for while rows are locked; the answer is made after the roll-bac
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from time import perf_counter
 from typing import Final
@@ -25,7 +25,7 @@ from kb.search import Passage, Retrieval, search
 from kb.services import Change, create_article, publish, save_draft
 from supportbot.accounts.models import Workspace
 from supportbot.assistant.drafting import Draft
-from supportbot.assistant.nearness import nearness_of
+from supportbot.assistant.nearness import compared
 from supportbot.assistant.prompts import ANSWER_VERSION, answer_instructions
 from supportbot.chat.answers import Answer
 from supportbot.llm import gateway, loop_thread
@@ -193,4 +193,4 @@ def _request(question: str, workspace: Workspace, language: str, found: Retrieva
         is_answerable=found.is_answerable,
         prompt_version=ANSWER_VERSION,
     )
-    return replace(request, nearness=nearness_of(request))
+    return compared(request)
