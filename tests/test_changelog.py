@@ -1,11 +1,13 @@
 """What CHANGELOG.md promises to whoever upgrades."""
 
 import re
+import tomllib
 
 from django.apps import apps
 from django.conf import settings
 from django.db.migrations.loader import MigrationLoader
 
+import supportbot
 from supportbot.embedded.datadir import FORMAT
 from supportbot.embedded.steps import OWN_PACKAGES
 
@@ -28,3 +30,12 @@ def test_the_last_migrations_are_those_on_disk() -> None:
 def test_the_format_of_the_data_directory_is_the_one_written() -> None:
     text = (settings.BASE_DIR / "CHANGELOG.md").read_text(encoding="utf-8")
     assert f"data directory format {FORMAT}," in text
+
+
+def test_what_is_not_released_yet_calls_itself_by_no_released_number() -> None:
+    project = tomllib.loads((settings.BASE_DIR / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["version"] == supportbot.__version__
+    text = (settings.BASE_DIR / "CHANGELOG.md").read_text(encoding="utf-8")
+    newest, *released = re.findall(r"^## \[(.+?)\]", text, re.MULTILINE)
+    assert newest == "Unreleased" or newest == supportbot.__version__
+    assert newest != "Unreleased" or supportbot.__version__ not in released
