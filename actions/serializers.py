@@ -1,6 +1,6 @@
 """What the REST views of actions read and show."""
 
-from typing import Any
+from typing import Any, Final
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -10,7 +10,10 @@ from actions.models import ActionPolicyVersion, ActionRequest
 from actions.money import plain
 from actions.reasons import MOST_CHARACTERS
 from actions.selectors import Step
-from supportbot.web import ClosedSerializerMixin, TextField
+from supportbot.web import ClosedSerializerMixin, TextField, example
+
+# What actions.reasons refuses, as the OpenAPI schema tells it: controls that are no space.
+_LINE: Final = {"pattern": r"^[^\u0000-\u0008\u000e-\u001b\u007f-\u0084\u0086-\u009f]+$"}
 
 
 @extend_schema_field({"type": ["string", "null"], "example": "12.50"})
@@ -92,13 +95,19 @@ class ActionRequestDetailSerializer(ActionRequestSerializer):
         read_only_fields = fields
 
 
+@example(digest="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")
 class DigestInput(ClosedSerializerMixin, serializers.Serializer[Any]):
     digest = TextField(max_length=200)
 
 
+@example(words="The parcel is on its way already.", note="Carrier confirmed")
 class RejectInput(ClosedSerializerMixin, serializers.Serializer[Any]):
-    words = TextField(max_length=MOST_CHARACTERS, required=False, allow_blank=True, help_text="For the customer.")
-    note = TextField(max_length=MOST_CHARACTERS, required=False, allow_blank=True, help_text="For the team alone.")
+    words = TextField(
+        max_length=MOST_CHARACTERS, required=False, allow_blank=True, told=_LINE, help_text="For the customer."
+    )
+    note = TextField(
+        max_length=MOST_CHARACTERS, required=False, allow_blank=True, told=_LINE, help_text="For the team alone."
+    )
 
 
 class RulesSerializer(serializers.ModelSerializer[ActionPolicyVersion]):

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.http import Http404
 
@@ -60,6 +60,12 @@ class InvalidInput(SupportBotError):
     default_message = "Some fields need mending."
 
 
+class BodyTooLarge(SupportBotError):
+    code = "body_too_large"
+    status = 413
+    default_message = "The body has more than 5 MiB, and nothing of it was read: send less at once."
+
+
 class Unavailable(SupportBotError):
     code = "unavailable"
     status = 503
@@ -82,6 +88,8 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> "Response | 
         return Response(error_body(error.code, error.message, error.fields), status=error.status)
     if isinstance(error, Http404):
         return Response(error_body(NotFound.code, NotFound.default_message), status=404)
+    if isinstance(error, RequestDataTooBig):  # Django itself would answer 400 to it
+        return Response(error_body(BodyTooLarge.code, BodyTooLarge.default_message), status=BodyTooLarge.status)
     if isinstance(error, PermissionDenied):
         return Response(error_body(NotAllowed.code, NotAllowed.default_message), status=403)
     if isinstance(error, OperationalError | InterfaceError):

@@ -1,6 +1,15 @@
-"""What the schema says of every operation alike: the body of its refusals."""
+"""The OpenAPI schema: how it is served, and what it says of every operation alike, the body of its refusals."""
 
+import re
+from collections.abc import Iterator
+from functools import cache
+from threading import Lock
 from typing import Any, Final
+
+from django.utils.translation import override
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.views import SpectacularAPIView
+from rest_framework.negotiation import DefaultContentNegotiation
 
 _OPERATIONS: Final = frozenset({"get", "post", "put", "patch", "delete"})
 _ALWAYS: Final = {
@@ -12,6 +21,7 @@ _ALWAYS: Final = {
 }
 _OF_ONE_THING: Final = {"404": "There is nothing here, or it is not for this caller."}
 _OF_A_CHANGE: Final = {**_OF_ONE_THING, "409": "What is there now does not allow this."}
+_ID_BELOW: Final = re.compile(r"/{(\w+)}(/\w+)?$")
 _OF_A_BODY: Final = {"413": "The body is too large.", "415": "The body is not JSON."}
 
 ERROR: Final[dict[str, Any]] = {
@@ -28,6 +38,31 @@ ERROR: Final[dict[str, Any]] = {
     },
     "required": ["code", "message", "fields"],
 }
+_making: Final = Lock()
+
+
+class Maker(SchemaGenerator):
+    """Makes the schema once a process: it is the same for all, costs seconds, and cannot be made twice at once."""
+
+    def get_schema(self, request: Any = None, public: bool = False) -> Any:
+        with _making:
+            return _made()
+
+
+class Schema(SpectacularAPIView):
+    """Serves it as YAML or JSON, as asked."""
+
+    api_version = "1"  # else the base class writes whatever `?version=` says into a header
+
+    generator_class = Maker
+    content_negotiation_class = DefaultContentNegotiation
+
+
+@cache
+def _made() -> Any:
+    generator: Any = SchemaGenerator  # which has no types
+    with override("en"):
+        return generator().get_schema(public=True)
 
 
 def let_views_overlap(result: dict[str, Any], **_: Any) -> dict[str, Any]:
@@ -62,3 +97,20 @@ def _name_refusals_of(operation: dict[str, Any], method: str, *, has_one_thing: 
         refusal = responses.setdefault(status, {"description": description})
         refusal.setdefault("content", {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}})
     operation["responses"] = dict(sorted(responses.items()))
+
+
+def link_answers(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Link what POST has made to the operations that lie below its address; a hook of drf-spectacular."""
+    for path, item in result["paths"].items():
+        for status, told in item.get("post", {}).get("responses", {}).items():
+            if status in ("200", "201") and (links := dict(_links_below(result["paths"], path))):
+                told["links"] = links
+    return result
+
+
+def _links_below(paths: dict[str, Any], path: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    for below, item in paths.items():
+        if below.startswith(path) and (match := _ID_BELOW.match(below.removeprefix(path))):
+            for operation in item.values():
+                name = operation["operationId"]
+                yield name, {"operationId": name, "parameters": {match[1]: "$response.body#/id"}}

@@ -8,11 +8,15 @@ import re
 from typing import Final
 
 # Format characters, fillers, variation selectors, tags, interlinear notes, and code points that are no characters.
-_UNSEEN: Final = (
+_UNSEEN_BELOW: Final = (
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufdd0-\ufdef"
-    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
-    + "".join(f"{chr(plane + 0xFFFE)}{chr(plane + 0xFFFF)}" for plane in range(0x10000, 0x110000, 0x10000))
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff"
 )
+_UNSEEN: Final = f"{_UNSEEN_BELOW}\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff" + "".join(
+    f"{chr(plane + 0xFFFE)}{chr(plane + 0xFFFF)}" for plane in range(0x10000, 0x110000, 0x10000)
+)
+# As the pattern of a schema spells them: beyond U+FFFF there is no spelling that all its readers know.
+UNSEEN_IN_SCHEMAS: Final = "".join(sign if sign == "-" else f"\\u{ord(sign):04x}" for sign in _UNSEEN_BELOW)
 INVISIBLE: Final = re.compile(f"[{_UNSEEN}]")
 _EMOJI: Final = "\u00a9\u00ae\u203c-\u3299\U0001f000-\U0001faff"
 _JOINING: Final = "\u0620-\u06d3\u0750-\u08ff\u0900-\u0dff\u0f00-\u109f"

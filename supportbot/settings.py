@@ -260,6 +260,7 @@ REST_FRAMEWORK = {
         "supportbot.accounts.auth.StaffSessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["supportbot.accounts.permissions.DenyUnlessNamed"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "supportbot.web.AnyAnswer",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
@@ -283,6 +284,7 @@ SPECTACULAR_SETTINGS = {
         "drf_spectacular.hooks.postprocess_schema_enums",
         "supportbot.openapi.let_views_overlap",
         "supportbot.openapi.name_refusals",
+        "supportbot.openapi.link_answers",
     ],
     "ENUM_NAME_OVERRIDES": {"ArticleState": "kb.models.State", "TicketState": "supportbot.handoff.models.State"},
 }

@@ -1,13 +1,15 @@
 """What the HTTP edge shares: the content security policy, pages of results, serializers that know all their fields."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Set
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, ClassVar, Final, TypeVar, cast
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.middleware.locale import LocaleMiddleware
 from django.utils.translation import activate
+from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound as UnknownCursor
 from rest_framework.negotiation import DefaultContentNegotiation
@@ -18,6 +20,7 @@ from rest_framework.response import Response
 
 from supportbot.errors import InvalidInput, NotFound
 
+S = TypeVar("S", bound=serializers.BaseSerializer[Any])
 POLICY = "; ".join(
     [
         "default-src 'self'",
@@ -122,7 +125,7 @@ def id_of(field: str, value: str) -> UUID:
 
 
 class AnyAnswer(DefaultContentNegotiation):
-    """For a view that answers a file: whatever a browser says it accepts, refusals come as JSON."""
+    """The API speaks JSON, whatever a caller says it accepts: a file too is refused in JSON, and nobody with a 406."""
 
     def select_renderer(
         self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
@@ -136,9 +139,9 @@ STORABLE: Final = r"^[^\u0000]+$"
 _SPACES: Final = r"\t-\r\u001c- \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 
 
-def more_than_spaces(*, without: str = r"\u0000") -> str:
-    """Return the pattern of a text that holds more than spaces and none of the characters of a class."""
-    return rf"^[^{without}]*[^{without}{_SPACES}][^{without}]*$"
+def more_than_spaces(*, without: str = r"\u0000", unseen: str = "") -> str:
+    """Return the pattern of a text that holds more than spaces and unseen signs, and none of the characters without."""
+    return rf"^[^{without}]*[^{without}{_SPACES}{unseen}][^{without}]*$"
 
 
 class TextField(serializers.CharField):
@@ -147,10 +150,17 @@ class TextField(serializers.CharField):
     `told` are JSON Schema's words for what a service refuses with words of its own; the OpenAPI schema repeats them.
     Its pattern is of texts that are not empty: where a blank is allowed, the schema names it beside. `allOf` in place
     of the pattern leaves the blank out, for a service that has words of its own for it.
+
+    A text is measured as it was sent. Services make it fit after that: they trim, and join spaces to one.
     """
 
+    default_error_messages: ClassVar = {
+        "max_length": "At most {max_length} characters fit here: shorten it.",
+        "spaces": "There are spaces at its ends: leave them out.",
+    }
+
     def __init__(self, *, told: Mapping[str, Any] = MappingProxyType({}), **more: Any) -> None:
-        super().__init__(**more)
+        super().__init__(trim_whitespace=more.pop("trim_whitespace", "pattern" not in told), **more)
         may_be_spaces = self.allow_blank or not self.trim_whitespace
         usual = {} if "allOf" in told else {"pattern": STORABLE if may_be_spaces else more_than_spaces()}
         self.told = {**usual, **told}
@@ -159,7 +169,23 @@ class TextField(serializers.CharField):
         if not isinstance(data, str):
             self.fail("invalid")
         text: str = super().to_internal_value(data)
+        if "allOf" not in self.told:
+            self._check_as_sent(data)
         return text
+
+    def _check_as_sent(self, text: str) -> None:
+        most = self.told.get("maxLength", self.max_length)
+        if most is not None and len(text) > most:
+            self.fail("max_length", max_length=most)
+        if text != text.strip() and not re.fullmatch(self.told["pattern"], text):
+            self.fail("spaces")
+
+
+class FormField(serializers.RegexField):
+    """Text of one form, taken as it is: `form` is the whole of it."""
+
+    def __init__(self, form: str, **more: Any) -> None:
+        super().__init__(rf"\A{form}\Z", trim_whitespace=False, **more)
 
 
 class FlagField(serializers.BooleanField):
@@ -172,13 +198,21 @@ class FlagField(serializers.BooleanField):
 
 
 class WholeNumberField(serializers.IntegerField):
-    """A whole number of JSON, and no text that could be made one."""
+    """A whole number of JSON, which may be written 7.0, and no text that could be made one."""
 
     def to_internal_value(self, data: Any) -> int:
+        if isinstance(data, float) and data.is_integer():
+            data = int(data)
         if not isinstance(data, int) or isinstance(data, bool):
             self.fail("invalid")
         number: int = super().to_internal_value(data)
         return number
+
+
+def example(**fields: Any) -> Callable[[type[S]], type[S]]:
+    """Show a body with these fields in the OpenAPI schema."""
+    shown = OpenApiExample("Example", value=fields, request_only=True)
+    return cast(Callable[[type[S]], type[S]], extend_schema_serializer(examples=[shown]))
 
 
 class ClosedSerializerMixin:

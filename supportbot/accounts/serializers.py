@@ -14,7 +14,7 @@ from supportbot.accounts.look import (
     MAX_SUGGESTIONS,
 )
 from supportbot.accounts.models import Channel, Customer
-from supportbot.web import ClosedSerializerMixin, FlagField, TextField, more_than_spaces
+from supportbot.web import ClosedSerializerMixin, FlagField, FormField, TextField, example, more_than_spaces
 
 MAX_ORIGINS = 50
 
@@ -91,6 +91,9 @@ class NewChannelSerializer(ChannelSerializer):
         fields = [*ChannelSerializer.Meta.fields, "identity_secret"]
 
 
+@example(
+    name="Web shop", allowed_origins=["https://shop.example.com"], greetings={"de": "Hallo {name}!"}, accent="#1f5b45"
+)
 class ChannelInput(ClosedSerializerMixin, serializers.Serializer[Any]):
     """A channel to be made; every field but the name may be left out."""
 
@@ -98,7 +101,7 @@ class ChannelInput(ClosedSerializerMixin, serializers.Serializer[Any]):
     allowed_origins = serializers.ListField(
         child=TextField(max_length=200, told=_ORIGIN), max_length=MAX_ORIGINS, required=False
     )
-    locale = serializers.RegexField(rf"^{LOCALE.pattern}$", max_length=12, required=False)
+    locale = FormField(LOCALE.pattern, max_length=12, required=False)
     greeting = TextField(max_length=300, allow_blank=True, required=False, help_text="In the channel's language.")
     greetings = GreetingsField(required=False, help_text='In other languages: {"de": "…"}.')
     suggestions = SuggestionsField(required=False, help_text='Up to three lines a language: {"en": ["…"]}.')
@@ -110,6 +113,7 @@ class ChannelInput(ClosedSerializerMixin, serializers.Serializer[Any]):
     )
 
 
+@example(suggestions={"en": ["Where is my order?"]}, privacy_url="https://shop.example.com/privacy")
 class ChannelChangeInput(ChannelInput):
     """What shall be different of a channel; its key stays."""
 

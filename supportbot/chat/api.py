@@ -42,11 +42,16 @@ from supportbot.chat.services import (
 )
 from supportbot.chat.transcript import transcript_of
 from supportbot.errors import InvalidInput, NotAllowed
-from supportbot.web import AnyAnswer, NewestFirst, id_of, one_of
+from supportbot.web import NewestFirst, id_of, one_of
 
 EitherConversation = PolymorphicProxySerializer(
     component_name="ConversationOfReader",
     serializers=[ConversationSerializer, OwnConversationSerializer],
+    resource_type_field_name=None,
+)
+EitherConversationRow = PolymorphicProxySerializer(
+    component_name="ConversationRowOfReader",
+    serializers=[ConversationSerializer, OwnConversationRowSerializer],
     resource_type_field_name=None,
 )
 
@@ -71,6 +76,7 @@ class ConversationList(ForCustomersPages, ListAPIView[Conversation]):
             OpenApiParameter("mode", str, enum=Conversation.Mode.values, description="Who answers."),
             OpenApiParameter("customer", UUID, description="Only of this customer."),
         ],
+        responses=EitherConversationRow,
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().get(request, *args, **kwargs)
@@ -126,7 +132,6 @@ class ConversationDetail(ForCustomersPages):
 
 class Transcript(ForCustomersPages):
     permission_classes = [IsCustomer | needs("conversations:read")]
-    content_negotiation_class = AnyAnswer
     page_methods = "GET, OPTIONS"
 
     @extend_schema(responses={(200, "text/plain"): str})

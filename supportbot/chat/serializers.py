@@ -4,12 +4,15 @@ from typing import Any, Final
 
 from rest_framework import serializers
 
+from supportbot.accounts.look import LOCALE
 from supportbot.chat.models import Conversation
 from supportbot.chat.previews import preview
-from supportbot.chat.texts import MAX_MESSAGE_CHARACTERS
-from supportbot.web import ClosedSerializerMixin, TextField, more_than_spaces
+from supportbot.chat.texts import CONTROLS, MAX_MESSAGE_CHARACTERS
+from supportbot.plaintext import UNSEEN_IN_SCHEMAS
+from supportbot.web import ClosedSerializerMixin, FormField, TextField, example, more_than_spaces
 
-_TEXT: Final = {"allOf": [{"pattern": more_than_spaces()}], "maxLength": MAX_MESSAGE_CHARACTERS}
+_SAYS_SOMETHING: Final = more_than_spaces(without=CONTROLS, unseen=UNSEEN_IN_SCHEMAS)
+_TEXT: Final = {"allOf": [{"pattern": _SAYS_SOMETHING}], "maxLength": MAX_MESSAGE_CHARACTERS}
 
 
 class ConversationSerializer(serializers.ModelSerializer[Conversation]):
@@ -69,8 +72,9 @@ class OwnConversationRowSerializer(OwnConversationSerializer):
         return preview(getattr(conversation, "last_said", None) or "")
 
 
+@example(locale="en")
 class NewConversationInput(ClosedSerializerMixin, serializers.Serializer[Any]):
-    locale = serializers.RegexField(r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})?$", max_length=12, required=False)
+    locale = FormField(LOCALE.pattern, max_length=12, required=False)
 
 
 class EventSerializer(serializers.Serializer[Any]):
@@ -94,6 +98,7 @@ class EventQuery(ClosedSerializerMixin, serializers.Serializer[Any]):
     limit = serializers.IntegerField(min_value=1, max_value=500, default=500)
 
 
+@example(client_id="m-1", text="How long do refunds take?")
 class MessageInput(ClosedSerializerMixin, serializers.Serializer[Any]):
     """A message. The rules of its text are the service's, so that socket and REST refuse with the same words."""
 

@@ -9,7 +9,8 @@ from supportbot.plaintext import visible
 MAX_MESSAGE_CHARACTERS: Final = 4_000
 _CLIENT_ID: Final = re.compile("[!-~]{1,128}")
 # C0 and C1 controls but tab and what ends a line; half surrogates cannot be encoded at all.
-UNREADABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
+CONTROLS: Final = r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u0084\u0086-\u009f"  # as patterns of schemas spell it
+UNREADABLE: Final = re.compile(rf"[{CONTROLS}\ud800-\udfff]")
 
 
 def clean_text(text: str) -> str:

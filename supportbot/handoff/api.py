@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from django.urls import path
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema
 from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -34,6 +34,12 @@ from supportbot.handoff.serializers import (
 )
 from supportbot.web import NewestFirst, NothingInput, one_of
 
+EitherTicket = PolymorphicProxySerializer(
+    component_name="TicketOfReader",
+    serializers=[HandoffTicketSerializer, CustomerTicketSerializer],
+    resource_type_field_name=None,
+)
+
 
 class TicketList(ScopedAPIView, ListAPIView[Ticket]):
     """The workspace's tickets, newest first. A person who reads the queue counts as present for two minutes."""
@@ -58,7 +64,7 @@ class TicketList(ScopedAPIView, ListAPIView[Ticket]):
         asked = self.request.query_params
         return tickets_in(one_of("state", asked["state"], State.values) if "state" in asked else "")
 
-    @extend_schema(request=NewTicketInput, responses=CustomerTicketSerializer)
+    @extend_schema(request=NewTicketInput, responses=EitherTicket)
     def post(self, request: Request) -> Response:
         """Ask for a person. While a ticket of the conversation is open, that one is returned."""
         data = _read(NewTicketInput, request)
@@ -75,7 +81,7 @@ class TicketList(ScopedAPIView, ListAPIView[Ticket]):
 class TicketDetail(ScopedAPIView):
     permission_classes = [IsCustomer | needs("tickets:read") | needs("tickets:write")]
 
-    @extend_schema(responses=HandoffTicketSerializer)
+    @extend_schema(responses=EitherTicket)
     def get(self, request: Request, ticket_id: UUID) -> Response:
         """Show one ticket; its customer sees their own view of it."""
         caller = cast(Caller, request.auth)

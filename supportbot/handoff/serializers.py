@@ -1,12 +1,16 @@
 """What the tickets' REST views read and show."""
 
-from typing import Any
+from typing import Any, Final
 
 from rest_framework import serializers
 
+from supportbot.chat.texts import CONTROLS
 from supportbot.handoff.models import Reason, Ticket
 from supportbot.handoff.selectors import place_in_queue
-from supportbot.web import ClosedSerializerMixin, TextField
+from supportbot.handoff.texts import MAX_NOTE_CHARACTERS
+from supportbot.web import ClosedSerializerMixin, TextField, example
+
+_NOTE: Final = {"pattern": f"^[^{CONTROLS}]+$", "maxLength": MAX_NOTE_CHARACTERS}
 
 
 class HandoffTicketSerializer(serializers.ModelSerializer[Ticket]):
@@ -68,6 +72,7 @@ class CustomerTicketSerializer(serializers.ModelSerializer[Ticket]):
         return ticket.assignee.display_name if ticket.assignee else None
 
 
+@example(conversation="0197f0a2-5f6b-7c11-8d53-3b0f2f9c1a7e", summary="Wants to change an address.")
 class NewTicketInput(ClosedSerializerMixin, serializers.Serializer[Any]):
     """The wish for a person. `reason` is the team's to choose; a customer's is always that they asked."""
 
@@ -76,17 +81,22 @@ class NewTicketInput(ClosedSerializerMixin, serializers.Serializer[Any]):
     summary = TextField(max_length=1000, allow_blank=True, required=False)
 
 
+@example(note="The parcel is found and arrives on Friday.")
 class ReturnInput(ClosedSerializerMixin, serializers.Serializer[Any]):
-    note = TextField(allow_blank=True, required=False, help_text="What the assistant should know; never shown.")
+    note = TextField(
+        allow_blank=True, required=False, told=_NOTE, help_text="What the assistant should know; never shown."
+    )
 
 
 class SnoozeInput(ClosedSerializerMixin, serializers.Serializer[Any]):
     until = serializers.DateTimeField()
 
 
+@example(to="maria")
 class TransferInput(ClosedSerializerMixin, serializers.Serializer[Any]):
     to = TextField(max_length=150, help_text="The colleague's user name or id.")
 
 
+@example(email="mara@example.com")
 class ContactInput(ClosedSerializerMixin, serializers.Serializer[Any]):
-    email = serializers.EmailField()
+    email = serializers.EmailField(trim_whitespace=False)

@@ -1,31 +1,31 @@
 """What the widget's REST views read and show."""
 
-import re
 from typing import Any, Final
 
 from rest_framework import serializers
 
 from supportbot.accounts.look import LOCALE
-from supportbot.web import ClosedSerializerMixin, TextField
+from supportbot.web import ClosedSerializerMixin, FormField, TextField, example
 
-_CHANNEL_KEY: Final = re.compile(r"^pk_[0-9A-Za-z_-]{1,37}$")
-_WHOLE_LOCALE: Final = rf"^{LOCALE.pattern}$"
+_CHANNEL_KEY: Final = "pk_[0-9A-Za-z_-]{1,37}"
 
 
+@example(channel="pk_4f1d0c9b2a7e4d5c8b6a1f03", locale="de")
 class TicketRequestSerializer(ClosedSerializerMixin, serializers.Serializer[Any]):
-    channel = serializers.RegexField(_CHANNEL_KEY, help_text="The channel's public key.")
+    channel = FormField(_CHANNEL_KEY, help_text="The channel's public key.")
     token = TextField(max_length=8_000, required=False, help_text="An identity token of your server.")
     visitor = TextField(max_length=200, required=False, help_text="The secret a visitor got before.")
     conversation = serializers.UUIDField(required=False, help_text="One to go on with; a new one if left out.")
-    locale = serializers.RegexField(
-        _WHOLE_LOCALE, max_length=12, required=False, help_text="Of a new conversation; else the channel's."
+    locale = FormField(
+        LOCALE.pattern, max_length=12, required=False, help_text="Of a new conversation; else the channel's."
     )
 
 
+@example(channel="pk_4f1d0c9b2a7e4d5c8b6a1f03")
 class CodeRequestSerializer(ClosedSerializerMixin, serializers.Serializer[Any]):
     """Whose chat shall go on on our own page: a token, or a visitor's secret."""
 
-    channel = serializers.RegexField(_CHANNEL_KEY, help_text="The channel's public key.")
+    channel = FormField(_CHANNEL_KEY, help_text="The channel's public key.")
     token = TextField(max_length=8_000, required=False, help_text="An identity token of your server.")
     visitor = TextField(max_length=200, required=False, help_text="The secret a visitor got before.")
     conversation = serializers.UUIDField(required=False, help_text="One to go on with; a new one if left out.")
@@ -36,10 +36,11 @@ class CodeSerializer(serializers.Serializer[Any]):
     expires_at = serializers.DateTimeField()
 
 
+@example(channel="pk_4f1d0c9b2a7e4d5c8b6a1f03", code="Zx0n3bq8")
 class RedeemSerializer(ClosedSerializerMixin, serializers.Serializer[Any]):
-    channel = serializers.RegexField(_CHANNEL_KEY, help_text="The channel's public key.")
+    channel = FormField(_CHANNEL_KEY, help_text="The channel's public key.")
     code = TextField(max_length=200, help_text="From the address of the page.")
-    locale = serializers.RegexField(_WHOLE_LOCALE, max_length=12, required=False, help_text="Of a new conversation.")
+    locale = FormField(LOCALE.pattern, max_length=12, required=False, help_text="Of a new conversation.")
 
 
 class WidgetConfigSerializer(serializers.Serializer[Any]):
