@@ -1,9 +1,12 @@
 """What a conversation is about in three lines: wants, done, open. Made from the record, so that it cannot be wrong."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
+
+from django.db.models import QuerySet
 
 from actions.cards import face_of
 from actions.models import ActionRequest
@@ -16,6 +19,7 @@ from supportbot.llm.extractive.smalltalk import courtesy_in
 
 MOST_CHARACTERS: Final = 280
 MOST_READ: Final = 30
+_SENTENCE_END: Final = re.compile(r"(?<=[.!?…])\s+")
 _DONE: Final = {
     ActionState.SUCCEEDED: "done",
     ActionState.FAILED: "tried, not done",
@@ -79,15 +83,36 @@ def _unanswered(conversation: Conversation) -> list[str]:
 
 
 def _wants(ticket: Ticket) -> str:
-    """Return what the customer came for in this episode; that they want a person, their being here says already."""
-    said = [ticket.summary, *_first_said(ticket.conversation)]
-    told = [text for text in said if text.strip()]
-    telling = (text for text in told if not wants_person(text) and courtesy_in(text) is None)
-    return next(telling, told[0] if told else "")[:MOST_CHARACTERS]
+    """Return what the customer came for in this episode, and what it had come to when a person was asked for.
+
+    That they want a person, their being here says already.
+    """
+    said = _said(ticket)
+    told = [text for text in (ticket.summary, *said) if text.strip()]
+    telling = [rest for text in told if (rest := _beside_the_wish(text)) and courtesy_in(rest) is None]
+    if not telling:
+        return told[0][:MOST_CHARACTERS] if told else ""
+    first, last = telling[0][:MOST_CHARACTERS], _beside_the_wish(_last_said_before(ticket))[:MOST_CHARACTERS]
+    return first if last in ("", first) or courtesy_in(last) else f"{first} Then: {last}"
 
 
-def _first_said(conversation: Conversation) -> list[str]:
-    said = Message.objects.filter(
+def _beside_the_wish(text: str) -> str:
+    """Return a text without the sentences that ask for a person."""
+    return " ".join(part for part in _SENTENCE_END.split(text.strip()) if not wants_person(part))
+
+
+def _said(ticket: Ticket) -> list[str]:
+    return list(_messages(ticket).order_by("seq").values_list("text", flat=True)[:MOST_READ])
+
+
+def _last_said_before(ticket: Ticket) -> str:
+    before = _messages(ticket).filter(created_at__lte=ticket.created_at).order_by("-seq")
+    return before.values_list("text", flat=True).first() or ""
+
+
+def _messages(ticket: Ticket) -> QuerySet[Message]:
+    """Return what the customer has written in this episode."""
+    conversation = ticket.conversation
+    return Message.objects.filter(
         conversation=conversation, source=Source.CUSTOMER, seq__gt=conversation.episode_start_seq
     )
-    return list(said.order_by("seq").values_list("text", flat=True)[:MOST_READ])

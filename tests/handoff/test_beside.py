@@ -237,11 +237,25 @@ def test_the_summary_says_wants_done_and_open_from_the_record(conversation: Conv
     add_customer_message(conversation.pk, text="And worn ones?", client_id="2")
     ticket = services.request(conversation.pk, reason="no_answer", by="assistant")
     summary = summary_of(ticket)
-    assert summary.wants == "How long can I return boots?"
+    assert summary.wants == "How long can I return boots? Then: And worn ones?"
     assert (summary.done, summary.open) == ("Answered from Returns.", "The customer's last message is not answered.")
     services.claim(ticket.pk, agent=bob)
     add_agent_message(conversation.pk, text="Not worn ones.", author=bob, client_id="3")
+    add_customer_message(conversation.pk, text="Thanks!", client_id="4")
+    after = summary_of(Ticket.objects.get())
+    assert after.wants == summary.wants
+    add_agent_message(conversation.pk, text="You are welcome.", author=bob, client_id="5")
     assert summary_of(Ticket.objects.get()).open == "Not in our articles"
+
+
+def test_what_stands_beside_the_wish_for_a_person_is_in_the_summary(conversation: Conversation) -> None:
+    wish = "My tent has a hole. I would like to talk to a person please"
+    for place, text in enumerate(["How long can I return a tent?", wish]):
+        add_customer_message(conversation.pk, text=text, client_id=str(place))
+    ticket = services.request(conversation.pk, reason="customer_asked", by="assistant", summary=wish)
+    assert summary_of(ticket).wants == "My tent has a hole."
+    ticket = Ticket(conversation=conversation, created_at=ticket.created_at)
+    assert summary_of(ticket).wants == "How long can I return a tent? Then: My tent has a hole."
 
 
 def test_the_summary_says_what_a_person_is_wanted_for(conversation: Conversation) -> None:
