@@ -75,6 +75,9 @@ def test_all_items_of_an_order_are_the_order() -> None:
         ("Please refund WF-20404", "No reason given"),
         ("Bitte WF-20404 erstatten", "Kein Grund angegeben"),
         ("The knob fell off and I want a refund for WF-20404", "The knob fell off"),
+        ("Money back for order WF-20404, damaged", "Damaged"),
+        ("refund WF-20404 (arrived torn)", "Arrived torn"),
+        ("Geld zurück für WF-20404, beschädigt", "Beschädigt"),
     ],
 )
 def test_a_reason_is_the_customers_own_words(text: str, reason: str) -> None:

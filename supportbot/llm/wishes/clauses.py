@@ -7,7 +7,7 @@ from typing import Final
 
 # "and" parts nothing by itself: "my order and my address". Whoever looks for two wishes parts there when needed.
 _BREAK: Final = re.compile(
-    r"(?:(?<![0-9])[,.]|[,.](?![0-9])|[;:!?\n…]|\s[-–—]\s)+\s*"
+    r"(?:(?<![0-9])[,.]|[,.](?![0-9])|[;:!?\n…()]|\s[-–—]\s)+\s*"
     r"|\s+(?=(?:but|because|since|so that|as it|sondern|aber|weil|denn|sodass|damit|da (?:sie|er|es|die|der|das))\b)",
     re.IGNORECASE,
 )

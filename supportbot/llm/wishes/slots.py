@@ -178,6 +178,9 @@ _TELLING: Final = frozenset({"ARRIVE", "MINE", "THING", "NOT", "WRONG", "DELIVER
 
 
 def _is_telling(part: str) -> bool:
+    """Return whether words give a reason: a few of them, or one that names what is wrong."""
+    if stance.tells_of_trouble(part):
+        return True
     bare = _COURTEOUS.sub("", without_values(part), count=1) if _COURTEOUS.match(part) else without_values(part)
     return len([word for word in words(bare) if word not in STOP_WORDS and word not in ("order", "number")]) >= 1 and (
         len(words(bare)) >= 2
