@@ -30,7 +30,7 @@ def main() -> int:
         prepare(demo, key)
         return max(play(demo, "an admin", key), play(demo, "a customer", token_of_customer(demo)))
     finally:
-        manage("apikey_revoke", key.rpartition("_")[0])
+        manage("apikey_revoke", "_".join(key.split("_")[:2]))
 
 
 def scopes() -> list[str]:
