@@ -77,6 +77,13 @@ def test_half_a_character_in_a_call_goes_too() -> None:
     assert answer.tool_calls() == [ToolCall("x", "request_human", '{"reason":"ab"}')]
 
 
+@pytest.mark.parametrize("value", [b'"a\\ud800b"', b'{"a":' * 300 + b"1" + b"}" * 300])
+def test_arguments_that_cannot_be_written_down_end_the_attempt(value: bytes) -> None:
+    function = b'{"name":"request_human","arguments":{"reason":%b}}' % value
+    with pytest.raises(Garbage):
+        Answer(output_tokens_most=100).feed([b'{"choices":[{"delta":{"tool_calls":[{"function":%b}]}}]}' % function])
+
+
 def test_text_beyond_the_limit_is_left_behind_in_whatever_pieces_it_comes() -> None:
     answer = Answer(output_tokens_most=10)
     event = answer.feed([_said("word " * 100_000)])

@@ -169,7 +169,7 @@ class Answer:
         if arguments is None or arguments == "":
             return
         # Some servers send the arguments as an object in place of its JSON text.
-        text = orjson.dumps(arguments).decode() if isinstance(arguments, dict) else _string(arguments)
+        text = _written(arguments) if isinstance(arguments, dict) else _string(arguments)
         call.length += len(text)
         if call.length > ARGUMENTS_CHARACTERS_MOST:
             raise Garbage("tool call arguments too long")
@@ -208,6 +208,13 @@ def _with_halves(payload: bytes, error: orjson.JSONDecodeError) -> Any:
         return json.loads(payload)
     except (ValueError, RecursionError):
         raise Garbage("not JSON") from error
+
+
+def _written(arguments: dict[str, Any]) -> str:
+    try:
+        return orjson.dumps(arguments).decode()
+    except orjson.JSONEncodeError as error:  # half a character, a number beyond 64 bits, or nested too deep
+        raise Garbage("tool call arguments") from error
 
 
 def _whole(text: str) -> str:
