@@ -16,6 +16,7 @@ ERLEDIGT = ("Erledigt: Erstattung von 79,00 € für Bestellung WF-20410. Ihre R
         ("Yes, the refund for order WF-20410 was completed, and your reference number is RF-B2IP-0410.", DONE),
         ("Die Erstattung von 79,00 Euro für Ihre Bestellung WF-20410 wurde erledigt.", ERLEDIGT),
         ("Für die Bestellung WF-20410 wurden 79,00 € erstattet.", ERLEDIGT),
+        ("I have refunded €79 for your order WF‑20410.", DONE),  # with a dash that breaks no line
     ],
 )
 def test_what_the_ledger_says_may_be_said(sentence: str, done: tuple[str, ...]) -> None:
@@ -30,6 +31,8 @@ def test_what_the_ledger_says_may_be_said(sentence: str, done: tuple[str, ...]) 
         "Your refund of €97.00 for order WF-20410 has been issued.",
         "Your refund of $79.00 for order WF-20410 has been issued.",
         "I have refunded dollars for order WF-20410.",
+        "Your refund of 20410 has been issued.",
+        "I have refunded 410 for order WF-20410.",
         "Another refund of €79.00 for order WF-20410 has been issued.",
         "A refund of €79.00 for order WF-20410 was issued again.",
         "€79.00 more were refunded for order WF-20410.",
