@@ -18,6 +18,7 @@ from supportbot.errors import NotFound
 _STEP: Final = "request."
 # What was refused, declined or let lapse was told at once, and what succeeded stands in the order itself.
 _CAME_TO_NOTHING: Final = (State.REJECTED, State.FAILED)
+_DECIDED: Final = (*OPEN, *_CAME_TO_NOTHING, State.SUCCEEDED)
 _REMEMBERED: Final = timedelta(days=30)
 
 
@@ -69,11 +70,20 @@ def offered_actions() -> frozenset[str]:
 
 
 def unsettled_of(customer_id: UUID, locale: str) -> list[Unsettled]:
-    """Return what a customer waits for, or lately asked for in vain: of each order and action the newest wish."""
-    recent = ActionRequest.objects.filter(customer_id=customer_id, changed_at__gt=now() - _REMEMBERED)
-    newest = recent.order_by("order_id", "action", "-created_at").distinct("order_id", "action")
-    return [
-        Unsettled(request.order_id, request.action, face_of(request, locale).title, request.state)
-        for request in newest
-        if (request.state in OPEN and not request.is_expired(now())) or request.state in _CAME_TO_NOTHING
-    ]
+    """Return what a customer waits for, newest first, and what they lately asked for in vain and have not asked since.
+
+    A later wish that was refused, declined or let lapse hides nothing: often an earlier one is why it was refused.
+    """
+    recent = ActionRequest.objects.filter(
+        customer_id=customer_id, changed_at__gt=now() - _REMEMBERED, state__in=_DECIDED
+    )
+    told, later = [], set()
+    for request in recent.order_by("-created_at", "-id"):
+        wish = (request.order_id, request.action)
+        is_open = request.state in OPEN
+        if is_open and request.is_expired(now()):
+            continue
+        if is_open or (request.state in _CAME_TO_NOTHING and wish not in later):
+            told.append(Unsettled(*wish, face_of(request, locale).title, request.state))
+        later.add(wish)
+    return told

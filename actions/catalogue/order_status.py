@@ -26,8 +26,8 @@ _MOST_OPEN = 10
 _CAME_TO = {
     "awaiting_confirmation": ("waits for your confirmation", "wartet auf Ihre Bestätigung"),
     "awaiting_approval": ("waits for approval by our team", "wartet auf die Freigabe durch unser Team"),
-    "queued": ("is under way", "ist unterwegs"),
-    "executing": ("is under way", "ist unterwegs"),
+    "queued": ("is under way", "wird ausgeführt"),
+    "executing": ("is under way", "wird ausgeführt"),
     "unknown": ("its outcome is being checked", "der Ausgang wird geprüft"),
     "rejected": ("was not approved by our team", "wurde von unserem Team nicht freigegeben"),
     "failed": ("could not be carried out", "konnte nicht ausgeführt werden"),

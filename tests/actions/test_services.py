@@ -15,7 +15,7 @@ from actions.cards import proposed_payload, state_payload
 from actions.models import ActionRequest, AuditEntry, LedgerEntry
 from actions.policies import policy_of, switch
 from actions.principals import Principal
-from actions.services import cancel, confirm, decline, preview, propose, run_read
+from actions.services import cancel, confirm, decline, preview, propose, reject, run_read
 from actions.states import State
 from actions.sweeping import expire_waiting
 from actions.testing import FakeShop, Refund, run_queued
@@ -141,6 +141,22 @@ def test_a_read_tells_what_was_asked_for_and_is_not_settled(
     other = signed_in_as(Customer.objects.get(pk=principal.customer_id), customer_id=uuid4())
     proposals(reason="Another one")
     assert asked_for(principal) == ["awaiting_confirmation"] and asked_for(other) == []
+
+
+def test_a_later_wish_that_was_refused_hides_none_that_waits(
+    waiting: ActionRequest, principal: Principal, proposals: Callable[..., ActionRequest], approver: User
+) -> None:
+    def asked_for() -> list[str]:
+        orders = run_read(principal, "order_status", {"order_id": "A-1002"})["orders"]
+        return [wish["state"] for wish in orders[0].get("asked_for", ())]
+
+    assert proposals(order_id="A-1002", amount="5.00").state == State.REFUSED  # all of it is asked for already
+    assert asked_for() == ["awaiting_approval"]
+    reject(waiting.pk, approver=approver)
+    part = proposals(order_id="A-1002", amount="5.00")
+    assert asked_for() == ["awaiting_confirmation"]
+    decline(part.pk, principal=principal)
+    assert asked_for() == ["rejected"]
 
 
 @pytest.mark.parametrize(
