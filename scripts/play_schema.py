@@ -56,7 +56,6 @@ def prepare(demo: dict[str, Any], key: str) -> None:
     manage(
         "action_propose", "refund_order", "--customer", who, "--args", json.dumps({"order_id": order, "reason": "-"})
     )
-    return token
 
 
 def play(demo: dict[str, Any], who: str, credential: str) -> int:
