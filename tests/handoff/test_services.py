@@ -103,6 +103,8 @@ def test_a_ticket_is_in_the_language_the_customer_writes(alice: Customer) -> Non
         ("Mein Paket ist nicht da, wann kommt es?", "en-GB", "de"),
         ("Mein Paket ist nicht da, wann kommt es?", "de-AT", "de-AT"),
         ("WF-20431", "fr", "fr"),
+        ("On me dit que le colis est en route", "fr", "fr"),
+        ("Hur är läget? Var är min beställning?", "sv", "sv"),
     ):
         conversation = start_conversation(alice.pk, locale=locale)
         add_customer_message(conversation.pk, text=text, client_id="1")
