@@ -113,14 +113,17 @@ def test_courtesies(text: str, courtesy: str | None) -> None:
 @pytest.mark.parametrize(
     "text",
     ["How can I contact you?", "what is your phone number", "Wie erreiche ich Sie?", "Wie kann ich euch erreichen?",
-     "Haben Sie eine Telefonnummer?"],
+     "Haben Sie eine Telefonnummer?", "How can I reach you about my order?"],
 )  # fmt: skip
 def test_who_asks_how_to_reach_us_is_heard(text: str) -> None:
     assert asks_how_to_reach(text) and not wants_person(text)
 
 
 @pytest.mark.parametrize(
-    "text", ["How do I change my phone?", "Wie kann ich mein Paket verfolgen?", "Can I call it off?"]
-)
+    "text",
+    ["How do I change my phone?", "Wie kann ich mein Paket verfolgen?", "Can I call it off?",
+     "How can I call off a visit?", "Where do I enter the phone number?", "How do I contact the carrier?",
+     "Kann ich meine Telefonnummer ändern?", "Wie kann ich den Nachbarn erreichen?"],
+)  # fmt: skip
 def test_other_questions_ask_for_no_way_to_us(text: str) -> None:
     assert not asks_how_to_reach(text)

@@ -93,12 +93,18 @@ _REFUSED = _either(
     r"\bmuss ich\b",
 )
 _HOW_TO_REACH = _either(
-    r"\bhow (?:can|do|could|should|may) (?:i|we) (?:contact|reach|get in touch|get hold|call|write to|talk|speak)",
-    r"\b(?:contact (?:details|information|form|options)|(?:tele)?phone number|hotline|your e-?mail(?: address)?)\b",
-    r"\bwie (?:(?:kann|könnte|soll) (?:ich|man) .{0,40}\b(?:erreichen|kontaktieren|anrufen|anschreiben)"
-    r"|(?:erreiche|kontaktiere) (?:ich|man))",
-    r"\b(?:telefonnummer|rufnummer|kontaktdaten|kontaktformular|kontaktmöglichkeit\w*|ihre e-?mail(?:-adresse)?)\b",
+    r"\bhow (?:can|do|could|should|may) (?:i|we) (?:contact|reach|get in touch(?: with)?|get hold of|call|write to"
+    r"|(?:talk|speak) (?:to|with)) "
+    r"(?:you|your \w+|someone|somebody|anyone|(?:the )?(?:customer )?(?:support|service|team))\b",
+    r"\b(?:contact (?:details|information|form|options)|(?:a|any|your|the) (?:tele)?phone number|hotline"
+    r"|your e-?mail(?: address)?)\b",
+    r"\bwie (?:(?:kann|könnte|soll) (?:ich|man)|(?:erreiche|kontaktiere) (?:ich|man)) "
+    r"(?:sie|euch|ihnen|dich|jemanden|ihr\w* \w+|den (?:kunden)?(?:service|dienst|support)|das team)\b",
+    r"\b(?:eine|ihre|eure|die) (?:telefonnummer|rufnummer)\b",
+    r"\b(?:kontaktdaten|kontaktformular|kontaktmöglichkeit\w*|ihre e-?mail(?:-adresse)?)\b",
 )
+# "Where do I enter the phone number?" is about the customer's own.
+_KEEPS_DATA = _either(r"\b(?:change|update|enter|add|forg[eo]t|ändern|eintragen|hinterlegen)\b")
 _YES = re.compile(
     r"(?:yes|yeah|yep|sure|ok(?:ay)?|please|go ahead|i would|that would be (?:nice|great|good)|"
     r"ja|gerne?|klar|bitte|jo|in ordnung|sehr gerne?|auf jeden fall)"
@@ -129,7 +135,8 @@ def _clause_of(said: str, wish: re.Match[str]) -> str:
 
 def asks_how_to_reach(text: str) -> bool:
     """Return whether the customer asks how the team is reached: they are nearly there."""
-    return _HOW_TO_REACH.search(_normal(text)) is not None
+    said = _normal(text)
+    return _HOW_TO_REACH.search(said) is not None and _KEEPS_DATA.search(said) is None
 
 
 def accepts(text: str) -> bool:
