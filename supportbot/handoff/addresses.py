@@ -17,10 +17,18 @@ _AROUND: Final = ".!?…/*_`'’‘“”„"
 _OWN: Final = re.compile(
     r"\b(?:my|mine|me|here is|use|mein\w*|mich|mir|hier ist|nehmen sie)\b", re.IGNORECASE
 )  # "My address is", "write to me at"
+# "My daughter anna@example.com" is nobody's to write to: unasked, it has to be said whose address it is.
+_OFFERED: Final = re.compile(
+    r"\b(?:my (?:e-?mail|mail|address)\w*|(?:write|reply|answer|mail|e-?mail|reach|contact)(?: to)? me"
+    r"|mein\w* (?:e-?mail|mail|adresse)\w*|(?:schreib|antwort|mail)\w*(?: sie)? mir|erreich\w*(?: sie)? mich"
+    r"|mich erreich\w*|erreichbar)\b[^.!?\n@]{0,25}$",
+    re.IGNORECASE,
+)
 # "Not old@example.com", "instead of the old one old@example.com": what it is not.
 _DENIED: Final = re.compile(
     r"\b(?:not|nicht|instead of|statt|anstatt)\s+(?:(?:the|to|my|old|mehr|an|alte\w*)\s+){0,3}$", re.I
 )
+_NEAR: Final = 80  # characters before an address that say whose it is
 _FEW_WORDS: Final = 3  # beside the address: "It is ..., thanks."
 _is_address: Final = EmailValidator(allowlist=[])
 
@@ -30,15 +38,32 @@ def addresses_left_in(text: str) -> list[str]:
     return addresses_in(text) if _leaves_one(text) else []
 
 
+def addresses_offered_in(text: str) -> list[str]:
+    """Return the same of a text by somebody who was not asked for an address yet; it has to say so more plainly."""
+    is_offered = any(_OFFERED.search(_before(match)) for match in _LIKE_AN_ADDRESS.finditer(text))
+    return addresses_in(text) if is_offered or _is_little_more(text) else []
+
+
 def addresses_in(text: str) -> list[str]:
     """Return what looks like an e-mail address in a text, each once, but for those it says it is not."""
-    matches = [match for match in _LIKE_AN_ADDRESS.finditer(text) if not _DENIED.search(text[: match.start()])]
+    matches = [match for match in _LIKE_AN_ADDRESS.finditer(text) if not _DENIED.search(_before(match))]
     return list(dict.fromkeys(match["address"].strip(_AROUND) for match in matches))
 
 
+def _before(match: re.Match[str]) -> str:
+    return match.string[max(match.start() - _NEAR, 0) : match.start()]
+
+
 def _leaves_one(text: str) -> bool:
-    beside = _LIKE_AN_ADDRESS.sub(" ", text)
-    return len(re.findall(r"\w+", beside)) <= _FEW_WORDS or _OWN.search(beside) is not None
+    return _is_little_more(text) or _OWN.search(_beside(text)) is not None
+
+
+def _is_little_more(text: str) -> bool:
+    return len(re.findall(r"\w+", _beside(text))) <= _FEW_WORDS
+
+
+def _beside(text: str) -> str:
+    return _LIKE_AN_ADDRESS.sub(" ", text)
 
 
 def can_be_written_to(address: str) -> bool:

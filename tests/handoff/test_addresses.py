@@ -122,6 +122,11 @@ def test_what_no_mail_reaches_is_no_address(ticket: Ticket, conversation: Conver
     [
         ("I want to talk to a person, my address is mara@example.com", "mara@example.com"),
         ("Bitte einen Menschen. Schreiben Sie mir an mara@example.com.", "mara@example.com"),
+        ("I need a person. You can reach me at mara@example.com", "mara@example.com"),
+        ("Ich möchte mit jemandem reden, meine Mailadresse ist mara@example.com", "mara@example.com"),
+        ("I want a person, my daughter anna@example.com got the wrong parcel", ""),
+        ("Bitte einen Menschen, mein Nachbar nils@example.com hat das Paket", ""),
+        ("Let me talk to a person, the seller uses shop@example.org", ""),
         ("I want to talk to a person about the mail from spam@example.org that I got", ""),
         ("A person please. My addresses are one@example.com and two@example.com", ""),
     ],
