@@ -21,8 +21,8 @@ def model_settings(**_: Any) -> list[CheckMessage]:
         return [Error(error.message, id="llm.E001")]
     found: list[CheckMessage] = []
     if settings.OPENAI_BASE_URL and not _is_address(settings.OPENAI_BASE_URL):
-        told = "OPENAI_BASE_URL must be an address like http://127.0.0.1:11434/v1, not"
-        found.append(Error(f"{told} {settings.OPENAI_BASE_URL!r}.", id="llm.E003"))
+        # Not repeated: it may be the key, set under the wrong name.
+        found.append(Error("OPENAI_BASE_URL must be an address like http://127.0.0.1:11434/v1.", id="llm.E003"))
     if settings.MODEL_DEADLINE_SECONDS <= 0:
         found.append(Error("SUPPORTBOT_MODEL_DEADLINE_SECONDS must be above 0.", id="llm.E002"))
     if allowance is not None and settings.OPENAI_MODEL and settings.OPENAI_MODEL not in prices:
@@ -34,6 +34,6 @@ def model_settings(**_: Any) -> list[CheckMessage]:
 def _is_address(text: str) -> bool:
     try:
         parts = urlsplit(text)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:  # a port that is no number
         return False

@@ -79,6 +79,12 @@ def test_wrong_settings_stop_the_start(settings: Any, broken: dict[str, Any]) ->
     assert [error.id for error in run_checks(tags=["llm"]) if error.is_serious()]
 
 
+def test_a_key_under_the_wrong_name_is_not_repeated(settings: Any) -> None:
+    settings.OPENAI_BASE_URL = "sk-secret"
+    [error] = [error for error in run_checks(tags=["llm"]) if error.is_serious()]
+    assert "OPENAI_BASE_URL must be an address" in error.msg and "sk-secret" not in error.msg
+
+
 @pytest.mark.django_db(transaction=True)
 class TestBudget:
     @pytest.fixture(autouse=True)
