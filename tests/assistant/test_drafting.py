@@ -7,6 +7,7 @@ import pytest
 from kb.search import Passage
 from supportbot.assistant.drafting import Draft
 from supportbot.chat.answers import Answer
+from supportbot.llm.extractive.phrases import say
 
 BODY = (
     "## Returns\n\nYou can return unused items within **60 days** of delivery. "
@@ -272,6 +273,15 @@ def test_a_page_with_the_same_words_is_no_source_of_what_was_looked_up() -> None
     draft.finish()
     answer = draft.answer(by="model")
     assert (answer.text, answer.citations) == ("Your order A-1001 was delivered.", ())
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_who_hears_how_a_person_is_reached_gets_the_button(language: str) -> None:
+    draft = Draft((), language)
+    draft.write(say("no_person", language))
+    draft.finish()
+    answer = draft.answer(by="builtin")
+    assert (answer.text, answer.is_abstention, answer.offers_human) == (say("no_person", language), True, True)
 
 
 def test_nothing_at_all_is_an_abstention() -> None:

@@ -70,6 +70,11 @@ def say(phrase: Phrase, language: str) -> str:
     return _BY_LANGUAGE.get(language, _ENGLISH)[phrase]
 
 
+def names_the_way_to_a_person(text: str) -> bool:
+    """Return whether `text` tells how a person is reached, and nothing else."""
+    return any(text == phrases["no_person"] for phrases in _BY_LANGUAGE.values())
+
+
 def is_offer_of_a_person(text: str) -> bool:
     """Return whether `text` ends in our question whether to talk to a person."""
     return any(text.rstrip().endswith(phrases["not_found"].split(". ")[-1]) for phrases in _BY_LANGUAGE.values())
