@@ -53,8 +53,9 @@ class Gateway:
         self, request: ModelRequest, may_fall_back: Callable[[], bool]
     ) -> AsyncGenerator[ModelEvent, None]:
         in_force = limits()
-        call = Call(request, ends_at=asyncio.get_running_loop().time() + in_force.deadline_seconds)
+        # Made first: what a process still has to load for them is not the model's time.
         routes = await self._routes.for_purpose(request.purpose)
+        call = Call(request, ends_at=asyncio.get_running_loop().time() + in_force.deadline_seconds)
         failure: LlmError | None = None
         try:
             for position, provider in enumerate(routes):

@@ -69,6 +69,15 @@ async def test_the_sdk_is_loaded_beside_the_loop(
     assert loaded["supportbot.llm.providers.openai"] is not threading.current_thread()
 
 
+async def test_loading_the_sdk_takes_no_time_from_the_model(
+    server: ModelServer, ask: Ask, unstored: None, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    settings.MODEL_DEADLINE_SECONDS = 3.0
+    monkeypatch.setattr(routing, "import_module", lambda name: time.sleep(3.1))
+    assert (await gateway.complete(ask())).provider == "openai"
+    await gateway.close()
+
+
 async def test_what_the_server_is_asked(server: ModelServer, ask: Ask, unstored: None) -> None:
     tool = ToolSpec("request_human", "Hand over.", {"type": "object", "properties": {}})
     await read(ask(tools=(tool,), max_output_tokens=77))
