@@ -7,17 +7,17 @@ from typing import Any
 
 from actions.models import ActionRequest
 from actions.reasons import Reason, sentence
-from actions.registry import write_action
-from actions.spec import Face, label
+from actions.registry import all_actions
+from actions.spec import Face, WriteAction, label
 
 
 def face_of(request: ActionRequest, locale: str = "") -> Face:
-    """Return title, summary, button and rows."""
-    spec, locale = write_action(request.action), locale or request.locale
-    if request.shown:
+    """Return title, summary, button and rows; of an action that the code no longer has, its name."""
+    spec, locale = all_actions().get(request.action), locale or request.locale
+    if isinstance(spec, WriteAction) and request.shown:
         return spec.face(request.arguments, request.shown, locale)
     # Refused before the merchant's facts made it complete: there is nothing to show but what it is.
-    title = label(locale, spec.title["en"], spec.title["de"])
+    title = label(locale, spec.title["en"], spec.title["de"]) if spec else request.action.replace("_", " ").capitalize()
     return Face(title=title, summary=title, button=title, rows=())
 
 

@@ -15,10 +15,12 @@ from supportbot.outbox.models import Announcement
 
 
 def on_conversation_erased(announcement: Announcement) -> None:
+    """Forget what was written about an erased conversation's requests."""
     _forget_words(conversation_id=announcement.object_id)
 
 
 def on_customer_forgotten(announcement: Announcement) -> None:
+    """Forget what was written about a forgotten customer's requests."""
     _forget_words(customer_id=announcement.object_id)
 
 

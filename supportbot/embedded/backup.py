@@ -29,7 +29,7 @@ from supportbot.embedded.removal import remove
 from supportbot.embedded.runtime import ensure_secrets, read_json
 from supportbot.embedded.steps import applied_migrations, refuse_newer
 
-FORMAT = 1
+FORMAT = 2  # 1 names no digests; a version that knows no 2 says that the back-up is newer
 ABOUT = "about.json"
 DUMP = "database.dump"
 SECRETS = "secrets.json"
@@ -232,7 +232,13 @@ def _made_beside(data: DataDir) -> Iterator[DataDir]:
     except BaseException:  # Ctrl-C too: half an installation never stays, and whatever it was goes on up
         remove(beside)
         raise
-    _move_in(beside.path, data.path)
+    try:
+        _move_in(beside.path, data.path)
+    except OSError as error:
+        raise EmbeddedError(
+            f"All is restored, but could not be moved to {data.path} ({error.strerror}): move what is still in "
+            f"{beside.path} there yourself, instance.json last."
+        ) from error
 
 
 def _fill(data: DataDir, folder: Path, kept_secrets: Path) -> None:

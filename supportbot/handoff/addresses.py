@@ -5,6 +5,7 @@ would carry a customer's answer to a stranger.
 """
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 from django.core.exceptions import ValidationError
@@ -66,8 +67,12 @@ def _beside(text: str) -> str:
     return _LIKE_AN_ADDRESS.sub(" ", text)
 
 
-def can_be_written_to(address: str) -> bool:
-    """Return whether mail may go there, as far as its form says."""
+def usable(addresses: Iterable[str]) -> list[str]:
+    """Return those that mail may go to, as far as their form says."""
+    return [address for address in addresses if _can_be_written_to(address)]
+
+
+def _can_be_written_to(address: str) -> bool:
     try:
         _is_address(address)
     except ValidationError:

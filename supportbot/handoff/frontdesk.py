@@ -2,7 +2,7 @@
 
 from supportbot.chat.models import Conversation, ConversationEvent, Message
 from supportbot.chat.services import add_system_message
-from supportbot.handoff.addresses import addresses_left_in, can_be_written_to
+from supportbot.handoff.addresses import addresses_left_in, usable
 from supportbot.handoff.models import State, Ticket
 from supportbot.handoff.notices import NO_ADDRESS, ONE_ADDRESS, worded
 from supportbot.handoff.reopening import bring_person_back
@@ -31,11 +31,11 @@ def _note_address(conversation: Conversation, seq: int) -> None:
     found = addresses_left_in(text)
     if not found:
         return
-    usable = [address for address in found if can_be_written_to(address)]
-    if len(usable) == 1:
-        leave_address(ticket.pk, email=usable[0])
-    elif usable or not ticket.contact_email:
-        add_system_message(conversation, worded(ONE_ADDRESS if usable else NO_ADDRESS, conversation.locale))
+    fitting = usable(found)
+    if len(fitting) == 1:
+        leave_address(ticket.pk, email=fitting[0])
+    elif fitting or not ticket.contact_email:
+        add_system_message(conversation, worded(ONE_ADDRESS if fitting else NO_ADDRESS, conversation.locale))
 
 
 def _was_asked(ticket: Ticket) -> bool:

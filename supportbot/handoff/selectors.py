@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.db.models.functions import Left
 
 from supportbot.chat.models import Conversation, Message, Source
-from supportbot.handoff.addresses import addresses_offered_in, can_be_written_to
+from supportbot.handoff.addresses import addresses_offered_in, usable
 from supportbot.handoff.models import OPEN, State, Ticket
 from supportbot.handoff.queue import Waiting, place_of
 from supportbot.handoff.spoken import spoken_in
@@ -49,11 +49,12 @@ def language_of(conversation: Conversation) -> str:
 
 
 def address_left_lately(conversation: Conversation) -> str:
-    """Return the one address that the customer's last message offers, "" if it offers none or several."""
-    said = Message.objects.filter(conversation=conversation, source=Source.CUSTOMER).order_by("-seq")
-    found = addresses_offered_in(said.values_list("text", flat=True).first() or "")
-    usable = [address for address in found if can_be_written_to(address)]
-    return usable[0] if len(usable) == 1 else ""
+    """Return the one address that the customer's last message of this episode offers, "" for none or several."""
+    said = Message.objects.filter(
+        conversation=conversation, source=Source.CUSTOMER, seq__gt=conversation.episode_start_seq
+    )
+    offered = usable(addresses_offered_in(said.order_by("-seq").values_list("text", flat=True).first() or ""))
+    return offered[0] if len(offered) == 1 else ""
 
 
 def open_ticket_of(conversation_id: UUID) -> Ticket | None:

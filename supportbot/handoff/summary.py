@@ -17,7 +17,7 @@ from supportbot.handoff.words import reason_in_words
 from supportbot.llm.extractive.person import wants_person
 from supportbot.llm.extractive.smalltalk import courtesy_in
 
-MOST_CHARACTERS: Final = 280
+MOST_CHARACTERS: Final = 280  # of what was said first, and of what was said last
 MOST_READ: Final = 30
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?…])\s+")
 _DONE: Final = {

@@ -11,10 +11,11 @@ from django.db import connection
 from django.utils.timezone import now
 
 from actions import errors
-from actions.cards import proposed_payload, state_payload
+from actions.cards import face_of, proposed_payload, state_payload
 from actions.models import ActionRequest, AuditEntry, LedgerEntry
 from actions.policies import policy_of, switch
 from actions.principals import Principal
+from actions.registry import all_actions
 from actions.services import cancel, confirm, decline, preview, propose, reject, run_read
 from actions.states import State
 from actions.sweeping import expire_waiting
@@ -394,3 +395,13 @@ def test_a_card_is_made_from_its_row(card: ActionRequest) -> None:
     ]
     card.locale = "de"
     assert proposed_payload(card)["title"] == "49,90 € erstatten"
+
+
+def test_a_request_of_an_action_that_is_gone_keeps_its_name_and_breaks_no_look_up(
+    card: ActionRequest, principal: Principal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = {name: action for name, action in all_actions().items() if name != "refund_order"}
+    monkeypatch.setattr("actions.cards.all_actions", lambda: left)
+    [order] = run_read(principal, "order_status", {"order_id": "A-1001"})["orders"]
+    assert [wish["what"] for wish in order["asked_for"]] == ["Refund order"]
+    assert face_of(card).title == "Refund order"

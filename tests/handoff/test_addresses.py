@@ -8,10 +8,10 @@ from django.utils.timezone import now
 from supportbot.accounts.models import User
 from supportbot.chat.models import Conversation
 from supportbot.chat.selectors import events_after
-from supportbot.chat.services import add_customer_message
+from supportbot.chat.services import add_agent_message, add_customer_message
 from supportbot.handoff import services
 from supportbot.handoff.addresses import addresses_in
-from supportbot.handoff.models import Ticket
+from supportbot.handoff.models import Presence, Ticket
 from supportbot.handoff.notices import NO_ADDRESS, ONE_ADDRESS
 from supportbot.handoff.presence import note_presence
 
@@ -139,3 +139,15 @@ def test_an_address_in_the_words_that_ask_for_a_person_is_not_asked_for_again(
     told = str(events_after(conversation.pk, 0)[-1].payload["text"])
     assert Ticket.objects.get().contact_email == address
     assert (f"We will reply to {address}." in told) if address else ("Write your e-mail address here" in told)
+
+
+def test_an_address_of_an_earlier_episode_is_not_taken(conversation: Conversation, bob: User) -> None:
+    add_customer_message(conversation.pk, text="my address is mara@example.com", client_id="1")
+    ticket = services.request(conversation.pk, reason="customer_asked", by="customer")
+    assert Ticket.objects.get().contact_email == "mara@example.com"
+    services.claim(ticket.pk, agent=bob)
+    add_agent_message(conversation.pk, text="It is on its way.", author=bob, client_id="2")
+    services.return_to_assistant(ticket.pk, agent=bob)
+    Presence.objects.all().delete()
+    again = services.request(conversation.pk, reason="customer_asked", by="customer")
+    assert Ticket.objects.get(pk=again.pk).contact_email == ""
