@@ -99,8 +99,8 @@ class Publish(KnowledgeView):
     @extend_schema(request=NothingInput, responses=ArticleDetailSerializer)
     def post(self, request: Request, article_id: UUID) -> Response:
         """Make the newest revision the one customers read; found by its words at once, by its meaning soon after."""
-        NothingInput(data=request.data).is_valid(raise_exception=True)
         check_may_write(_author(request), article_with_id(article_id).collection)
+        NothingInput(data=request.data).is_valid(raise_exception=True)
         publish(article_id)
         return Response(_shown(article_id))
 
@@ -109,8 +109,8 @@ class Archive(KnowledgeView):
     @extend_schema(request=NothingInput, responses=ArticleDetailSerializer)
     def post(self, request: Request, article_id: UUID) -> Response:
         """Take the article away from everybody at once; its revisions stay."""
-        NothingInput(data=request.data).is_valid(raise_exception=True)
         check_may_write(_author(request), article_with_id(article_id).collection)
+        NothingInput(data=request.data).is_valid(raise_exception=True)
         archive(article_id)
         return Response(_shown(article_id))
 
