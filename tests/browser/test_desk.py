@@ -96,6 +96,7 @@ def test_a_full_shift_by_keyboard_alone(
     keys.press("g")
     keys.press("a")
     expect(page.get_by_role("heading", level=1)).to_have_text("Approvals")
+    is_live(page)
     keys.press("j")
     keys.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text(card["title"])
