@@ -15,6 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from supportbot.embedded.libpq import forget_libpq_defaults
 from supportbot.embedded.runtime import load_runtime
+from supportbot.redisaddress import database_at
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -156,24 +157,21 @@ else:
     DATABASES = {"default": {"ENGINE": "supportbot.embedded.nothing_runs"}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# --- Broker, channel layer, cache: one Redis or Valkey, a database number each.
-REDIS_URL = env.str("REDIS_URL", default=_runtime.redis_url if _runtime else "").rstrip("/")
-if "/" in REDIS_URL.partition("://")[2] or "?" in REDIS_URL:  # a number behind it would make another number of ours
-    raise ImproperlyConfigured(
-        "REDIS_URL must end with host and port, like redis://:secret@host:6379: databases 0 to 2 are used, so no "
-        "number and no option may follow."
-    )
+# --- Broker, channel layer, cache: one Redis or Valkey, a database each, three in a row.
+REDIS_URL = env.str("REDIS_URL", default=_runtime.redis_url if _runtime else "")
 CELERY_BROKER_URL = env.str(
-    "CELERY_BROKER_URL", default=_runtime.broker_url if _runtime else f"{REDIS_URL}/0" if REDIS_URL else ""
+    "CELERY_BROKER_URL", default=_runtime.broker_url if _runtime else database_at(REDIS_URL, 0) if REDIS_URL else ""
 )
 if REDIS_URL:
     CHANNEL_LAYERS = {
         "default": {
             "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-            "CONFIG": {"hosts": [f"{REDIS_URL}/1"], "prefix": "supportbot"},
+            "CONFIG": {"hosts": [database_at(REDIS_URL, 1)], "prefix": "supportbot"},
         }
     }
-    CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": f"{REDIS_URL}/2"}}
+    CACHES = {
+        "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": database_at(REDIS_URL, 2)}
+    }
 else:
     CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
