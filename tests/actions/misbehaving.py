@@ -3,7 +3,7 @@
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 
 class Misbehaving:
@@ -60,7 +60,15 @@ def misbehaving(answer: bytes, *, pause: float = 0.0) -> Iterator[Misbehaving]:
         yield server
     finally:
         server.stopping.set()
-        server.listener.close()
+        closed(server.listener, server.thread)
+
+
+def closed(listener: socket.socket, serving: threading.Thread) -> None:
+    """Close a listener once nobody accepts from it: the next may get its number, and its caller was met here."""
+    with suppress(OSError):
+        listener.shutdown(socket.SHUT_RDWR)  # wakes who waits for a caller
+    serving.join(5)
+    listener.close()
 
 
 def reply(status: str, body: bytes, *, kind: str = "application/json", more: str = "") -> bytes:

@@ -13,7 +13,7 @@ from typing import Any
 
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from tests.actions.misbehaving import read_request, reply
+from tests.actions.misbehaving import closed, read_request, reply
 
 SECRET = "whsec_dGhlIHNlY3JldCBvZiBhIG1vb2R5IG1lcmNoYW50"
 ADDRESS = dict.fromkeys(("name", "line1", "line2", "postal_code", "city", "country"), "x")
@@ -126,9 +126,10 @@ def _is_signed(head: str, body: bytes) -> bool:
 @contextmanager
 def moody() -> Iterator[MoodyMerchant]:
     merchant = MoodyMerchant()
-    threading.Thread(target=merchant.serve, daemon=True).start()
+    serving = threading.Thread(target=merchant.serve, daemon=True)
+    serving.start()
     try:
         yield merchant
     finally:
         merchant.stopping.set()
-        merchant.listener.close()
+        closed(merchant.listener, serving)
