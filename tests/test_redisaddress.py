@@ -1,8 +1,13 @@
 """Which databases of a Redis are used, whatever its address names."""
 
+from pathlib import Path
+
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
+from supportbot.embedded.datadir import DataDir
+from supportbot.embedded.plan import Plan
+from supportbot.embedded.servers import Servers
 from supportbot.redisaddress import database_at
 
 
@@ -28,3 +33,16 @@ def test_three_in_a_row_are_used_from_the_named_one(address: str, third: str) ->
 def test_what_is_no_number_is_refused(address: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="REDIS_URL names the database"):
         database_at(address, 0)
+
+
+def test_the_broker_of_a_start_is_the_first_of_the_three() -> None:
+    def broker_of(**addresses: str | None) -> str:
+        plan = Plan(
+            data_dir=Path("unused"), host="127.0.0.1", port=8000, shop_port=8100, public_url="", database_url=None,
+            embedder="packaged", with_demo=True, **{"redis_url": None, "broker_url": None} | addresses,
+        )  # fmt: skip
+        return Servers(plan, DataDir(plan.data_dir), postgres=None, valkey=None).broker_url
+
+    assert broker_of(redis_url="redis://host:6379") == "redis://host:6379/0"
+    assert broker_of(redis_url="redis://host:6379/5") == "redis://host:6379/5"
+    assert broker_of(redis_url="redis://host:6379/5", broker_url="amqp://host//") == "amqp://host//"

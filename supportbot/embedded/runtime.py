@@ -44,7 +44,7 @@ class Runtime:
     """Where the running instance's parts are. A URL that the operator gave is repeated here as it was given."""
 
     database_url: str
-    redis_url: str  # without a database number: the readers of the settings add theirs
+    redis_url: str  # where three databases in a row begin
     broker_url: str
     base_url: str
     shop_url: str

@@ -8,6 +8,7 @@ from supportbot.embedded.postgres import PostgresServer
 from supportbot.embedded.runtime import Secrets
 from supportbot.embedded.supervisor import Supervisor
 from supportbot.embedded.valkey import ValkeyServer
+from supportbot.redisaddress import database_at
 
 
 @dataclass(frozen=True)
@@ -58,4 +59,4 @@ class Servers:
 
     @property
     def broker_url(self) -> str:
-        return self.plan.broker_url or f"{self.redis_url}/0"
+        return self.plan.broker_url or database_at(self.redis_url, 0)

@@ -212,3 +212,13 @@ def test_a_sentence_that_answers_nearly_as_well_is_quoted_too() -> None:
     first, second = "A parcel to Austria takes three days.", "A parcel to Austria is insured."
     sources = (Source(1, "Times", first, "en", weight=1.0), Source(2, "Insurance", second, "en", weight=0.5))
     assert answer("parcel to Austria", *sources) == f"{first} [1] {second} [2]"
+
+
+def test_what_stands_beside_the_best_comes_before_what_stands_elsewhere() -> None:
+    best, beside = "A parcel to Austria takes three days.", "Each parcel for Austria is insured."
+    sources = (
+        Source(1, "Parcel to Austria", f"{best} {beside}", "en", weight=1.0),
+        Source(2, "Parcel to Austria", "A parcel to Austria costs six euro.", "en", weight=1.0),
+        Source(3, "Parcel to Austria", "A parcel to Austria needs no papers.", "en", weight=1.0),
+    )
+    assert answer("parcel to Austria by air", *sources).startswith(f"{best} [1] {beside} [1]")

@@ -41,7 +41,8 @@ def choose(ranked: Sequence[Scored], units: Sequence[Unit]) -> list[Unit]:
     if table:
         return [best.unit, *table]
     chosen = [best.unit]
-    for entry in ranked:
+    # What stands right beside the best comes first: a rule and its sequel are read together.
+    for entry in sorted(ranked, key=lambda entry: not _is_beside(entry.unit, best.unit)):
         if len(chosen) == SENTENCES_MOST:
             break
         share = _needed(entry.unit, best.unit)
@@ -58,8 +59,11 @@ def _place(unit: Unit, best: Unit) -> tuple[bool, bool, int, int]:
 
 
 def _needed(unit: Unit, best: Unit) -> float:
-    is_next = unit.source is best.source and unit.block == best.block and unit.position - best.position in NEIGHBOURS
-    return NEIGHBOUR_SHARE if is_next else FURTHER_SHARE
+    return NEIGHBOUR_SHARE if _is_beside(unit, best) else FURTHER_SHARE
+
+
+def _is_beside(unit: Unit, best: Unit) -> bool:
+    return unit.source is best.source and unit.block == best.block and unit.position - best.position in NEIGHBOURS
 
 
 def _adds_something(unit: Unit, chosen: Sequence[Unit]) -> bool:
