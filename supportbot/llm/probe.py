@@ -94,7 +94,7 @@ async def _ask(model: str) -> Seen:
     return Seen(
         text=any(isinstance(event, TextDelta) for event in events),
         calls_tools=any(isinstance(event, ToolCall) for event in events),
-        streams=provider.features.streams,
+        streams=not provider.answers_whole,
     )
 
 

@@ -399,6 +399,46 @@ class TestPlainServers:
         assert ToolCall("call_1", "refund", '{"a": 1}') in events
         assert events[-1].usage == Usage(11, 1, 3)  # type: ignore[union-attr]
 
+    async def test_one_whole_answer_gives_nothing_up(self, server: ModelServer, ask: Ask, unstored: None) -> None:
+        tool = ToolSpec("refund", "Pay back.", {"type": "object"})
+        server.will(Behaviour(text="Fine.", is_whole=True), Behaviour(text="Fine."))
+        await read(ask(tools=(tool,)))
+        await read(ask(tools=(tool,)))
+        assert [(body["stream"], "tools" in body) for body in server.chats] == [(True, True)] * 2
+
+    async def test_a_refusal_is_forgotten_after_a_while(
+        self, server: ModelServer, ask: Ask, unstored: None, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        tool = ToolSpec("refund", "Pay back.", {"type": "object"})
+        server.will(Behaviour(text="Fine.", refuses="tools"))
+        for _ in range(2):
+            await read(ask(tools=(tool,)))
+        now = time.monotonic()
+        monkeypatch.setattr("supportbot.llm.providers.openai.monotonic", lambda: now + 601)
+        await read(ask(tools=(tool,)))
+        assert ["tools" in body for body in server.chats] == [True, False, False, True]
+
+    @pytest.mark.parametrize(
+        "complaint",
+        ["Cannot use tools with stream", "tools are not supported in streaming mode", "Unsupported: stream"],
+    )
+    async def test_streaming_is_given_up_for_the_tools(
+        self, server: ModelServer, ask: Ask, unstored: None, complaint: str
+    ) -> None:
+        tool = ToolSpec("refund", "Pay back.", {"type": "object"})
+        server.will(Behaviour(status=400, error=complaint), Behaviour(text="Fine."))
+        assert text_of(await read(ask(tools=(tool,)))) == "Fine."
+        assert [(body["stream"], "tools" in body) for body in server.chats] == [(True, True), (False, True)]
+
+    async def test_tools_that_were_refused_cost_no_streaming(
+        self, server: ModelServer, ask: Ask, unstored: None
+    ) -> None:
+        tool = ToolSpec("refund", "Pay back.", {"type": "object"})
+        refusals = [Behaviour(status=400, error="Extra inputs are not permitted: tools (of {stream, tools})")] * 2
+        server.will(*refusals, Behaviour(text="Fine."))
+        await read(ask(tools=(tool,)))
+        assert (server.chats[-1]["stream"], "tools" in server.chats[-1]) == (True, False)
+
     async def test_a_complaint_about_something_else_gives_nothing_up(
         self, server: ModelServer, ask: Ask, unstored: None
     ) -> None:

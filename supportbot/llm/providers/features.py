@@ -15,7 +15,8 @@ from supportbot.llm.types import ChatMessage, ModelRequest, ToolSpec
 REFUSES_A_FIELD = frozenset({400, 405, 422, 501})
 # A complaint about what we put into the tools (a bad schema) must not switch tools off: it has to sound like "unknown".
 _UNKNOWN = re.compile(
-    r"support|unrecogni|unknown|unexpected|extra|permitted|not allowed|requires|forbidden|not implemented"
+    r"support|unrecogni|unknown|unexpected|extra|permitted|not allowed|requires|(?:cannot|can't) (?:be )?use|forbidden"
+    r"|not implemented"
 )
 
 
@@ -54,8 +55,11 @@ def simpler(features: Features, complaint: str) -> Features | None:
     if features.reports_usage and features.streams and ("stream_options" in said or "include_usage" in said):
         return replace(features, reports_usage=False)
     if _UNKNOWN.search(said):
+        # "Tools are not supported while streaming": an answer in one piece costs less than the tools, so it goes first.
+        if features.streams and features.takes_tools and "stream" in said:
+            return replace(features, streams=False)
         if features.takes_tools and "tool" in said:
-            return replace(features, takes_tools=False)
+            return replace(features, takes_tools=False, streams=True)  # it may have streamed all along
         if features.streams and "stream" in said:
             return replace(features, streams=False)
     # Some servers refuse an unknown field without naming it; usage is the one nobody misses.

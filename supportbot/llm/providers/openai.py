@@ -8,7 +8,7 @@ model is configured.
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import replace
+from time import monotonic
 from typing import Any
 
 import openai
@@ -29,6 +29,8 @@ CONNECT_SECONDS = 5.0
 READ_SECONDS = 120.0
 # How long a finished answer waits for its usage figures and the end mark.
 TAIL_SECONDS = 2.0
+# How long a refusal is remembered: behind one address stand several servers, old and new, and they are changed.
+REMEMBERED_SECONDS = 600.0
 EMBEDDINGS_BYTES_MOST = 64 * 1024 * 1024
 
 
@@ -53,7 +55,9 @@ class OpenAIProvider:
     def __init__(self, client: AsyncOpenAI, *, model: str, name: str = "openai") -> None:
         self.name = name
         self.model = model
-        self.features = Features()
+        self.answers_whole = False  # the newest answer came in one piece, asked for or not
+        self._features = Features()
+        self._learnt_at = 0.0
         self._client = client
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ProviderEvent, None]:
@@ -62,14 +66,15 @@ class OpenAIProvider:
         with provider_errors():
             async with AsyncExitStack() as stack:
                 response = await self._ask(stack, request)
-                if response.headers.get("content-type", "").startswith("application/json"):
+                is_whole = response.headers.get("content-type", "").startswith("application/json")
+                if is_whole:
                     event = answer.whole(await _body(response, STREAM_BYTES_MOST))
-                    self.features = replace(self.features, streams=False)  # it ignored the wish: no use repeating it
                     if event is not None:
                         yield event
                 else:
                     async for event in _events(response, answer):
                         yield event
+                self.answers_whole = is_whole
         calls = answer.tool_calls()
         for call in calls:
             yield call
@@ -79,8 +84,12 @@ class OpenAIProvider:
         await self._client.close()
 
     async def _ask(self, stack: AsyncExitStack, request: ModelRequest) -> AsyncAPIResponse[Any]:
-        """Open the answer; a server that refuses a field is asked again without it, and that is remembered."""
-        features = self.features
+        """Open the answer; a server that refuses a field is asked again without it, and for a while always.
+
+        Nothing is learnt from an answer in one piece to a request for a stream: it may have been this one only.
+        """
+        features = self._features if monotonic() - self._learnt_at < REMEMBERED_SECONDS else Features()
+        has_learnt = False
         while True:
             opening = self._client.chat.completions.with_streaming_response.create(**features.body(self.model, request))
             try:
@@ -89,9 +98,10 @@ class OpenAIProvider:
                 fewer = simpler(features, error.message) if error.status_code in REFUSES_A_FIELD else None
                 if fewer is None:
                     raise
-                features = fewer
+                features, has_learnt = fewer, True
             else:
-                self.features = features
+                if has_learnt:
+                    self._features, self._learnt_at = features, monotonic()
                 return response
 
     def _finished(self, request: ModelRequest, answer: Answer, *, has_calls: bool) -> Finished:
