@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from django.conf import settings
 
@@ -22,7 +23,11 @@ from supportbot.llm import types as llm
 from supportbot.llm.extractive.conversation import standalone
 from supportbot.llm.extractive.language import base_language, detect
 
-_ROLES = {Source.CUSTOMER: "user", Source.ASSISTANT: "assistant", Source.AGENT: "assistant"}
+_ROLES: Final[dict[Source, llm.Role]] = {
+    Source.CUSTOMER: "user",
+    Source.ASSISTANT: "assistant",
+    Source.AGENT: "assistant",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +54,12 @@ def build_context(claim: Claim) -> TurnContext:
     messages, waiting = _heard(conversation, claim)
     question = normalised("\n".join(message.text for message in waiting))
     language = _language(question, messages, base_language(conversation.locale))
-    said_before = tuple(
-        llm.ChatMessage(_ROLES[Source(message.source)], normalised(message.text))  # type: ignore[arg-type]  # a Role
-        for message in (*messages, *waiting)
-    )
+    said_before = tuple(map(_as_told, (*messages, *waiting)))
     looked_up, found = _retrieve(conversation, question, said_before, language)
     tools = tools_for(conversation, language)
-    instructions = answer_instructions(
-        company=conversation.workspace.name,
-        passages=found.passages,
-        note=conversation.handoff_note,
-        sees_orders=len(tools) > 1,
-    )
     request = llm.ModelRequest(
         purpose="answer",
-        messages=(llm.ChatMessage("system", instructions), *said_before),
+        messages=(_instructions(conversation, found.passages, tools), *said_before),
         tools=tools,
         tools_signed_in=tools_after_signing_in(conversation, language),
         sources=_numbered(found.passages),
@@ -78,6 +74,22 @@ def build_context(claim: Claim) -> TurnContext:
     said = tuple(message.text for message in (*messages, *waiting) if message.source == Source.CUSTOMER)
     done = () if conversation.customer.is_anonymous else done_in(conversation)
     return TurnContext(compared(request), found.passages, language, said, done)
+
+
+def _as_told(message: Message) -> llm.ChatMessage:
+    return llm.ChatMessage(_ROLES[Source(message.source)], normalised(message.text))
+
+
+def _instructions(
+    conversation: Conversation, passages: Sequence[Passage], tools: Sequence[llm.ToolSpec]
+) -> llm.ChatMessage:
+    text = answer_instructions(
+        company=conversation.workspace.name,
+        passages=passages,
+        note=conversation.handoff_note,
+        sees_orders=len(tools) > 1,
+    )
+    return llm.ChatMessage("system", text)
 
 
 def _language(question: str, messages: Sequence[Message], fallback: str) -> str:

@@ -101,21 +101,6 @@ def _claim(turn: Turn, runner: str) -> Claim | None:
     if was_lost and turn.losses >= MAX_LOSSES:
         _fail(conversation, turn, "runner_lost")
         return None
-    # What is said from now on waits for the next turn.
-    from_seq = conversation.answered_seq if turn.from_seq is None else turn.from_seq
-    through_seq = conversation.last_seq if turn.through_seq is None else turn.through_seq
-    Turn.objects.filter(pk=turn.pk).update(
-        state=Turn.State.RUNNING,
-        from_seq=from_seq,
-        through_seq=through_seq,
-        attempt=turn.attempt + 1,
-        runner=runner,
-        lease_until=Now() + LEASE,
-        started_at=Now(),
-        partial_text="",
-        partial_index=0,
-        losses=turn.losses + was_lost,
-    )
     claim = Claim(
         turn.pk,
         current_workspace_id(),
@@ -124,12 +109,30 @@ def _claim(turn: Turn, runner: str) -> Claim | None:
         turn.kind,
         turn.attempt + 1,
         runner,
-        from_seq,
-        through_seq,
+        conversation.answered_seq if turn.from_seq is None else turn.from_seq,
+        # What is said from now on waits for the next turn.
+        conversation.last_seq if turn.through_seq is None else turn.through_seq,
         conversation.locale,
     )
+    _begin(claim, losses=turn.losses + was_lost)
     append_event(conversation, "assistant.started", {"message": str(turn.message_id), "attempt": claim.attempt})
     return claim
+
+
+def _begin(claim: Claim, *, losses: int) -> None:
+    """Write a claim into its locked turn."""
+    Turn.objects.filter(pk=claim.turn_id).update(
+        state=Turn.State.RUNNING,
+        from_seq=claim.from_seq,
+        through_seq=claim.through_seq,
+        attempt=claim.attempt,
+        runner=claim.runner,
+        lease_until=Now() + LEASE,
+        started_at=Now(),
+        partial_text="",
+        partial_index=0,
+        losses=losses,
+    )
 
 
 def _held(claim: Claim) -> Any:

@@ -1,8 +1,10 @@
 """What was spent, added up."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.db.models import Count, Q, Sum
 from django.db.models.functions import TruncDate
@@ -52,19 +54,20 @@ def daily_costs(*, days: int, today: date | None = None) -> list[DailyCost]:
         )
         .order_by("-day", "purpose", "provider", "model", "currency")
     )
-    return [
-        DailyCost(
-            day=row["day"],
-            purpose=row["purpose"],
-            provider=row["provider"],
-            model=row["model"],
-            calls=row["calls"],
-            failed=row["failed"],
-            input_tokens=row["tokens_in"],
-            output_tokens=row["tokens_out"],
-            cost=row["total"],
-            currency=row["currency"],
-            unpriced=row["unpriced"],
-        )
-        for row in rows
-    ]
+    return [_cost_of(row) for row in rows]
+
+
+def _cost_of(row: Mapping[str, Any]) -> DailyCost:
+    return DailyCost(
+        day=row["day"],
+        purpose=row["purpose"],
+        provider=row["provider"],
+        model=row["model"],
+        calls=row["calls"],
+        failed=row["failed"],
+        input_tokens=row["tokens_in"],
+        output_tokens=row["tokens_out"],
+        cost=row["total"],
+        currency=row["currency"],
+        unpriced=row["unpriced"],
+    )
