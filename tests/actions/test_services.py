@@ -11,12 +11,10 @@ from django.db import connection
 from django.utils.timezone import now
 
 from actions import errors
-from actions.cards import face_of, proposed_payload, state_payload
 from actions.models import ActionRequest, AuditEntry, LedgerEntry
 from actions.policies import policy_of, switch
 from actions.principals import Principal
-from actions.registry import all_actions
-from actions.services import cancel, confirm, decline, preview, propose, reject, run_read
+from actions.services import cancel, confirm, decline, preview, propose, run_read
 from actions.states import State
 from actions.sweeping import expire_waiting
 from actions.testing import FakeShop, Refund, run_queued
@@ -113,51 +111,6 @@ def test_a_visitor_gets_nothing(shop: FakeShop, alice: Customer) -> None:
     with pytest.raises(errors.NotSignedIn):
         run_read(visitor, "order_status", {})
     assert shop.calls == [] and codes() == ["identity_required"] * 2
-
-
-def test_reads_answer_with_own_orders_only(shop: FakeShop, principal: Principal) -> None:
-    told = run_read(principal, "order_status", "{}")
-    assert {order["id"] for order in told["orders"]} == {"A-1001", "A-1002", "A-1003", "A-1005"}
-    one = run_read(principal, "order_status", {"order_id": "A-1003"})
-    assert one["orders"][0]["status"] == "packed"
-    for foreign in ("B-2002", "Z-9999"):
-        with pytest.raises(errors.ReadRefused) as refused:
-            run_read(principal, "order_status", {"order_id": foreign})
-        assert refused.value.message == f"There is no order {foreign} in your account."
-    assert ActionRequest.objects.count() == 0
-
-
-def test_a_read_tells_what_was_asked_for_and_is_not_settled(
-    card: ActionRequest, principal: Principal, proposals: Callable[..., ActionRequest]
-) -> None:
-    def asked_for(who: Principal) -> list[str]:
-        orders = run_read(who, "order_status", {"order_id": "A-1001"})["orders"]
-        return [wish["state"] for wish in orders[0].get("asked_for", ())]
-
-    assert asked_for(principal) == ["awaiting_confirmation"]
-    confirm(card.pk, principal=principal, digest=card.digest)
-    assert asked_for(principal) == ["queued"]
-    decline(card.pk, principal=principal)
-    assert asked_for(principal) == []
-    other = signed_in_as(Customer.objects.get(pk=principal.customer_id), customer_id=uuid4())
-    proposals(reason="Another one")
-    assert asked_for(principal) == ["awaiting_confirmation"] and asked_for(other) == []
-
-
-def test_a_later_wish_that_was_refused_hides_none_that_waits(
-    waiting: ActionRequest, principal: Principal, proposals: Callable[..., ActionRequest], approver: User
-) -> None:
-    def asked_for() -> list[str]:
-        orders = run_read(principal, "order_status", {"order_id": "A-1002"})["orders"]
-        return [wish["state"] for wish in orders[0].get("asked_for", ())]
-
-    assert proposals(order_id="A-1002", amount="5.00").state == State.REFUSED  # all of it is asked for already
-    assert asked_for() == ["awaiting_approval"]
-    reject(waiting.pk, approver=approver)
-    part = proposals(order_id="A-1002", amount="5.00")
-    assert asked_for() == ["awaiting_confirmation"]
-    decline(part.pk, principal=principal)
-    assert asked_for() == ["rejected"]
 
 
 @pytest.mark.parametrize(
@@ -374,34 +327,3 @@ def test_twenty_equal_proposals_at_once_are_one_request(
         thread.join(30)
     assert len(found) == 20 and len(set(found)) == 1
     assert ActionRequest.objects.get().state == State.AWAITING_CONFIRMATION
-
-
-def test_what_was_refused_before_it_was_complete_still_has_a_face(proposals: Callable[..., ActionRequest]) -> None:
-    request = proposals(order_id="Z-9999")
-    assert state_payload(request) == {
-        "request": str(request.pk), "action": "refund_order", "title": "Refund an order",
-        "reason": {"code": "order_not_found", "text": "There is no order Z-9999 in your account."},
-    }  # fmt: skip
-
-
-def test_a_card_is_made_from_its_row(card: ActionRequest) -> None:
-    payload = proposed_payload(card)
-    assert (payload["title"], payload["button"]) == ("Refund €49.90", "Refund €49.90")
-    assert payload["rows"] == [
-        {"label": "For", "value": "Alder merino base layer, M"},
-        {"label": "Order", "value": "A-1001"},
-        {"label": "Reason", "value": "Arrived damaged"},
-        {"label": "To", "value": "Visa ending 4417"},
-    ]
-    card.locale = "de"
-    assert proposed_payload(card)["title"] == "49,90 € erstatten"
-
-
-def test_a_request_of_an_action_that_is_gone_keeps_its_name_and_breaks_no_look_up(
-    card: ActionRequest, principal: Principal, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    left = {name: action for name, action in all_actions().items() if name != "refund_order"}
-    monkeypatch.setattr("actions.cards.all_actions", lambda: left)
-    [order] = run_read(principal, "order_status", {"order_id": "A-1001"})["orders"]
-    assert [wish["what"] for wish in order["asked_for"]] == ["Refund order"]
-    assert face_of(card).title == "Refund order"

@@ -1,6 +1,5 @@
-"""Asking for a person, taking over and giving back, through the services."""
+"""Taking over, passing on and giving back, through the services."""
 
-from collections.abc import Callable
 from datetime import timedelta
 from uuid import uuid4
 
@@ -18,110 +17,11 @@ from supportbot.chat.turns import claim_turn, extend_lease, finish_turn
 from supportbot.errors import InvalidInput, NotAllowed, NotFound
 from supportbot.handoff import services
 from supportbot.handoff.errors import AlreadyClaimed, NobodyWaits, NotYourTicket, TicketEnded
-from supportbot.handoff.models import Presence, Priority, State, Ticket
-from supportbot.handoff.presence import note_presence, say_away
-from supportbot.handoff.queue import REOPENS_WITHIN
+from supportbot.handoff.models import Priority, State, Ticket
+from supportbot.handoff.presence import note_presence
+from tests.handoff.books import facts, said, texts
 
 pytestmark = pytest.mark.django_db
-
-
-def said(conversation: Conversation) -> list[str]:
-    return [event.event for event in events_after(conversation.pk, 0, is_staff=True)]
-
-
-def texts(conversation: Conversation) -> list[str]:
-    return [event.payload.get("text", "") for event in events_after(conversation.pk, 0)]
-
-
-def facts(ticket: Ticket) -> dict[str, object]:
-    return Ticket.objects.filter(pk=ticket.pk).values().get()
-
-
-def test_a_wish_for_a_person_is_seen_and_stops_the_assistant(conversation: Conversation, bob: User) -> None:
-    note_presence(bob)
-    ticket = services.request(conversation.pk, reason="customer_asked", by="customer", summary="Broken pole")
-    conversation.refresh_from_db()
-    event = events_after(conversation.pk, 0)[-1]
-    assert (event.event, event.payload) == (
-        "handoff.requested",
-        {"ticket": str(ticket.pk), "reason": "customer_asked", "place": 1},
-    )
-    assert (conversation.mode, ticket.state, ticket.summary, ticket.language) == (
-        "waiting",
-        "waiting",
-        "Broken pole",
-        "en",
-    )
-    add_customer_message(conversation.pk, text="Hello?", client_id="1")
-    assert not Turn.objects.exists()
-
-
-def test_a_second_wish_returns_the_open_ticket_and_says_nothing(ticket: Ticket, conversation: Conversation) -> None:
-    before = said(conversation)
-    again = services.request(conversation.pk, reason="no_answer", by="assistant")
-    assert again.pk == ticket.pk
-    assert said(conversation) == before
-    assert Ticket.objects.count() == 1
-
-
-def test_an_unknown_reason_is_refused_and_nothing_moves(conversation: Conversation) -> None:
-    before = said(conversation)
-    with pytest.raises(InvalidInput) as refusal:
-        services.request(conversation.pk, reason="because", by="customer")
-    assert list(refusal.value.fields) == ["reason"]
-    assert (said(conversation), Ticket.objects.count()) == (before, 0)
-
-
-def test_a_summary_that_cannot_be_stored_never_costs_the_wish(conversation: Conversation) -> None:
-    ticket = services.request(conversation.pk, reason="other", by="assistant", summary="a\0b\ud800c" + "x" * 5000)
-    assert facts(ticket)["summary"] == "abc" + "x" * 997
-
-
-def test_nobody_there_is_said_in_the_customers_language(alice: Customer, bob: User) -> None:
-    german = start_conversation(alice.pk, locale="de-AT")
-    services.request(german.pk, reason="customer_asked", by="customer")
-    assert texts(german)[-1].startswith("Gerade ist niemand")
-    note_presence(bob)
-    english = start_conversation(alice.pk)
-    services.request(english.pk, reason="customer_asked", by="customer")
-    assert said(english)[-1] == "handoff.requested"
-
-
-def test_whom_the_shop_has_named_an_address_of_is_not_asked_for_one(alice: Customer) -> None:
-    Customer.objects.filter(pk=alice.pk).update(email="alice@example.com")
-    german = start_conversation(alice.pk, locale="de")
-    ticket = services.request(german.pk, reason="customer_asked", by="customer")
-    assert texts(german)[-1].startswith("Gerade ist niemand aus unserem Team da. Wir antworten an alice@example.com.")
-    assert facts(ticket)["contact_email"] == "alice@example.com"
-    add_customer_message(german.pk, text="Lieber an a.other@example.com", client_id="1")
-    assert texts(german)[-1] == "Danke. Wir antworten an a.other@example.com."
-    assert facts(ticket)["contact_email"] == "a.other@example.com"
-
-
-def test_a_ticket_is_in_the_language_the_customer_writes(alice: Customer) -> None:
-    for text, locale, spoken in (
-        ("Mein Paket ist nicht da, wann kommt es?", "en-GB", "de"),
-        ("Mein Paket ist nicht da, wann kommt es?", "de-AT", "de-AT"),
-        ("WF-20431", "fr", "fr"),
-        ("On me dit que le colis est en route", "fr", "fr"),
-        ("Hur är läget? Var är min beställning?", "sv", "sv"),
-    ):
-        conversation = start_conversation(alice.pk, locale=locale)
-        add_customer_message(conversation.pk, text=text, client_id="1")
-        ticket = services.request(conversation.pk, reason="customer_asked", by="customer")
-        assert facts(ticket)["language"] == spoken
-
-
-def test_an_editor_at_work_or_an_agent_gone_home_is_nobody(
-    workspace: Workspace, conversation: Conversation, bob: User
-) -> None:
-    hanna = User.objects.create_user("hanna")
-    add_member(workspace, hanna, Membership.Role.EDITOR)
-    note_presence(hanna)
-    note_presence(bob)
-    Presence.objects.filter(user=bob).update(seen_at=now() - timedelta(minutes=3))
-    services.request(conversation.pk, reason="customer_asked", by="customer")
-    assert "Nobody of our team is here" in texts(conversation)[-1]
 
 
 def test_a_claim_gives_the_conversation_to_its_agent(ticket: Ticket, conversation: Conversation, bob: User) -> None:
@@ -207,74 +107,6 @@ def test_a_resolved_ticket_stays_so_and_the_next_wish_opens_another(
             step(ticket.pk, agent=bob)
     assert (said(conversation), facts(ticket)) == (before, stored)
     assert services.request(conversation.pk, reason="customer_asked", by="customer").pk != ticket.pk
-
-
-def test_a_customer_who_writes_on_at_once_gets_their_person_back(
-    ticket: Ticket, conversation: Conversation, bob: User
-) -> None:
-    claimed = services.claim(ticket.pk, agent=bob)
-    services.resolve(ticket.pk, agent=bob)
-    add_customer_message(conversation.pk, text="Wait, and the laces?", client_id="1")
-    conversation.refresh_from_db()
-    again = Ticket.objects.get()
-    assert (again.state, again.assignee, again.ended_at) == ("claimed", bob, None)
-    assert again.claimed_at == claimed.claimed_at  # else the queue would reckon with a wait that nobody had
-    assert (conversation.mode, conversation.agent, Turn.objects.count()) == ("person", bob, 0)
-    assert [event.event for event in events_after(conversation.pk, 0)[-3:]] == [
-        "handoff.ended", "message", "handoff.joined",
-    ]  # fmt: skip
-    add_agent_message(conversation.pk, text="Of course", author=bob, client_id="2")
-
-
-def later(ticket: Ticket, bob: User) -> None:
-    Ticket.objects.filter(pk=ticket.pk).update(ended_at=now() - REOPENS_WITHIN)
-
-
-def away(ticket: Ticket, bob: User) -> None:
-    say_away(bob, is_away=True)
-
-
-def given_back(ticket: Ticket, bob: User) -> None:
-    Ticket.objects.filter(pk=ticket.pk).update(state="returned")
-
-
-def asked_already(ticket: Ticket, bob: User) -> None:
-    away(ticket, bob)
-    add_customer_message(ticket.conversation_id, text="Hello", client_id="0")
-    say_away(bob, is_away=False)
-
-
-def locked_out(ticket: Ticket, bob: User) -> None:
-    User.objects.filter(pk=bob.pk).update(is_active=False)
-
-
-def of_another_role(ticket: Ticket, bob: User) -> None:
-    bob.memberships.update(role=Membership.Role.EDITOR)
-
-
-@pytest.mark.parametrize("happens", [later, away, given_back, asked_already, locked_out, of_another_role])
-def test_else_the_assistant_answers_what_comes_after_the_end(
-    happens: Callable[[Ticket, User], None], ticket: Ticket, conversation: Conversation, bob: User
-) -> None:
-    services.claim(ticket.pk, agent=bob)
-    services.resolve(ticket.pk, agent=bob)
-    happens(ticket, bob)
-    before = facts(ticket)
-    add_customer_message(conversation.pk, text="And boots?", client_id="1")
-    conversation.refresh_from_db()
-    assert (facts(ticket), conversation.mode, Turn.objects.filter(state="pending").count()) == (before, "assistant", 1)
-
-
-def test_thanks_that_nobody_answered_do_not_keep_the_person_away(
-    ticket: Ticket, conversation: Conversation, bob: User
-) -> None:
-    note_presence(bob)
-    services.claim(ticket.pk, agent=bob)
-    add_customer_message(conversation.pk, text="Thank you!", client_id="1")
-    services.resolve(ticket.pk, agent=bob)
-    add_customer_message(conversation.pk, text="One more thing", client_id="2")
-    conversation.refresh_from_db()
-    assert (facts(ticket)["state"], conversation.mode, conversation.agent) == ("claimed", "person", bob)
 
 
 @pytest.mark.parametrize("step", [services.resolve, services.release, services.return_to_assistant])

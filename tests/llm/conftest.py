@@ -15,8 +15,10 @@ from supportbot.llm import gateway
 from supportbot.llm.breaker import forget_failures
 from supportbot.llm.models import LLMCall
 from supportbot.llm.providers import openai as _loaded  # noqa: F401  # before a deadline runs: it takes its time
-from supportbot.llm.types import ChatMessage, ModelEvent, ModelRequest, Source
+from supportbot.llm.types import ChatMessage, ModelEvent, ModelRequest, Restarted, Source, TextDelta
 from tests.modelserver import ModelServer
+
+BUILTIN_ANSWER = "You can return unused items within 60 days. [1]"
 
 
 @pytest.fixture(autouse=True)
@@ -78,3 +80,14 @@ async def read(request: ModelRequest, **options: Any) -> list[ModelEvent]:
     """Return every event of one stream."""
     async with aclosing(gateway.stream(request, **options)) as events:
         return [event async for event in events]
+
+
+def text_of(events: list[Any]) -> str:
+    """Return what a reader who obeys `Restarted` sees in the end."""
+    text = ""
+    for event in events:
+        if isinstance(event, Restarted):
+            text = ""
+        elif isinstance(event, TextDelta):
+            text += event.text
+    return text

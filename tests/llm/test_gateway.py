@@ -12,7 +12,7 @@ import pytest
 
 from supportbot.accounts.errors import UnscopedQuery
 from supportbot.llm import gateway, routing
-from supportbot.llm.errors import DeadlineExceeded, ModelUnavailable
+from supportbot.llm.errors import ModelUnavailable
 from supportbot.llm.types import (
     Finished,
     ModelRequest,
@@ -23,23 +23,11 @@ from supportbot.llm.types import (
     ToolSpec,
     Usage,
 )
-from tests.llm.conftest import read
+from tests.llm.conftest import BUILTIN_ANSWER, read, text_of
 from tests.modelserver import Behaviour, Call, ModelServer
 
 Ask = Callable[..., ModelRequest]
 Stored = Callable[[], Any]
-BUILTIN_ANSWER = "You can return unused items within 60 days. [1]"
-
-
-def text_of(events: list[Any]) -> str:
-    """Return what a reader who obeys `Restarted` sees in the end."""
-    text = ""
-    for event in events:
-        if isinstance(event, Restarted):
-            text = ""
-        elif isinstance(event, TextDelta):
-            text += event.text
-    return text
 
 
 async def test_an_answer_streams_with_usage_and_a_record(server: ModelServer, ask: Ask, stored: Stored) -> None:
@@ -211,76 +199,6 @@ async def test_nul_bytes_never_reach_the_database(server: ModelServer, ask: Ask,
     assert text_of(await read(ask())) == "ab"
 
 
-class TestDeadlines:
-    @pytest.fixture(autouse=True)
-    def short(self, settings: Any, server: ModelServer) -> None:
-        settings.LLM_FIRST_TOKEN_SECONDS = 0.3
-        settings.LLM_GAP_SECONDS = 0.2
-        settings.MODEL_DEADLINE_SECONDS = 20.0  # the first call loads the provider's package, which may take a second
-
-    @pytest.mark.parametrize(
-        "fault",
-        [
-            Behaviour(first_after=60),
-            Behaviour(stall_after=0),
-            Behaviour(bytes_per_second=20),
-            Behaviour(text="One two three", stall_after=2),
-            Behaviour(raw=b": keep-alive\n\n" * 10_000, bytes_per_second=500),
-        ],
-        ids=["silent", "headers only", "slow-loris", "stall after text", "keep-alives only"],
-    )
-    async def test_a_stall_is_answered_by_the_fallback_in_time(
-        self, server: ModelServer, ask: Ask, stored: Stored, fault: Behaviour
-    ) -> None:
-        server.will(fault)
-        events = await read(ask())
-        assert text_of(events) == BUILTIN_ANSWER
-        assert Restarted("builtin", "extractive", "stalled") in events
-        assert len(server.chats) == 1
-        await server.until_idle()
-        row = (await stored())[0]
-        assert (row.outcome, row.reason) == ("unclear", "stalled")
-
-    async def test_the_whole_deadline_holds_although_every_gap_is_short(
-        self, server: ModelServer, ask: Ask, unstored: None, settings: Any, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        settings.LLM_FIRST_TOKEN_SECONDS = settings.LLM_GAP_SECONDS = 60.0
-        settings.MODEL_DEADLINE_SECONDS = 10.0
-        monkeypatch.setattr("supportbot.llm.conf.FALLBACK_SECONDS_MOST", 9.0)  # one second is left for the first route
-        monkeypatch.setattr("supportbot.llm.conf.FALLBACK_SHARE", 0.9)
-        server.will(Behaviour(text="and so on ", is_endless=True, gap=0.05))
-        events = await read(ask())
-        assert Restarted("builtin", "extractive", "deadline") in events
-        assert text_of(events) == BUILTIN_ANSWER
-
-    async def test_without_a_route_left_the_deadline_is_an_error(
-        self, server: ModelServer, ask: Ask, unstored: None, settings: Any
-    ) -> None:
-        settings.MODEL_DEADLINE_SECONDS = 1.0
-        server.will(Behaviour(first_after=60))
-        with pytest.raises(DeadlineExceeded):
-            await read(ask(purpose="judge"))
-        await server.until_idle()
-
-    async def test_hidden_reasoning_is_a_sign_of_life(
-        self, server: ModelServer, ask: Ask, unstored: None, settings: Any
-    ) -> None:
-        # Longer in all than it may take to the first word, each gap far shorter, also on a busy machine.
-        settings.LLM_FIRST_TOKEN_SECONDS = settings.LLM_GAP_SECONDS = 1.5
-        settings.MODEL_DEADLINE_SECONDS = 20.0
-        server.will(Behaviour(text="Thought about it.", model_reasons=4, gap=0.5))
-        assert text_of(await read(ask())) == "Thought about it."
-
-    async def test_the_reader_may_take_longer_than_a_gap(self, server: ModelServer, ask: Ask, unstored: None) -> None:
-        """A deadline that spans a yield would cancel the reader's own work."""
-        server.will(Behaviour(text="One two."))
-        async with aclosing(gateway.stream(ask())) as events:
-            async for event in events:
-                if isinstance(event, TextDelta):
-                    await asyncio.sleep(0.3)
-        assert isinstance(event, Finished)
-
-
 async def test_leaving_closes_the_connection_and_is_recorded(server: ModelServer, ask: Ask, stored: Stored) -> None:
     server.will(Behaviour(text="One two three", stall_after=1))
     async with aclosing(gateway.stream(ask())) as events:
@@ -361,90 +279,3 @@ async def test_a_call_without_a_workspace_is_refused_before_anything_is_sent(ser
     with pytest.raises(UnscopedQuery):
         await read(ask())
     assert server.asked == []
-
-
-class TestPlainServers:
-    @pytest.mark.parametrize("by_name", [True, False])
-    async def test_stream_options_are_given_up(
-        self, server: ModelServer, ask: Ask, stored: Stored, by_name: bool
-    ) -> None:
-        refusal = {"refuses": "stream_options"} if by_name else {"refuses_silently": "stream_options"}
-        server.default = Behaviour(text="Fine.", **refusal)
-        assert text_of(await read(ask())) == "Fine."
-        assert text_of(await read(ask())) == "Fine."
-        assert ["stream_options" in body for body in server.chats] == [True, False, False], "learnt once"
-        assert [row.outcome for row in await stored()] == ["done", "done"]
-
-    async def test_tools_are_given_up(self, server: ModelServer, ask: Ask, unstored: None) -> None:
-        server.default = Behaviour(text="Fine.", refuses="tools")
-        tool = ToolSpec("request_human", "Hand over.", {"type": "object"})
-        assert text_of(await read(ask(tools=(tool,)))) == "Fine."
-        assert "tools" not in server.chats[-1]
-
-    async def test_streaming_is_given_up(self, server: ModelServer, ask: Ask, unstored: None) -> None:
-        server.default = Behaviour(text="Fine.", refuses="stream")
-        assert text_of(await read(ask())) == "Fine."
-        assert server.chats[-1]["stream"] is False
-
-    async def test_the_newer_name_of_the_token_limit(self, server: ModelServer, ask: Ask, unstored: None) -> None:
-        server.default = Behaviour(text="Fine.", refuses="max_tokens", error="")
-        server.will(Behaviour(status=400, error="'max_tokens' is not supported, use 'max_completion_tokens'"))
-        assert text_of(await read(ask(max_output_tokens=9))) == "Fine."
-        assert server.chats[-1]["max_completion_tokens"] == 9
-
-    async def test_a_whole_answer_to_a_streaming_request(self, server: ModelServer, ask: Ask, unstored: None) -> None:
-        server.will(Behaviour(text="Fine.", calls=(Call("refund", '{"a": 1}'),), is_whole=True))
-        events = await read(ask())
-        assert text_of(events) == "Fine."
-        assert ToolCall("call_1", "refund", '{"a": 1}') in events
-        assert events[-1].usage == Usage(11, 1, 3)  # type: ignore[union-attr]
-
-    async def test_one_whole_answer_gives_nothing_up(self, server: ModelServer, ask: Ask, unstored: None) -> None:
-        tool = ToolSpec("refund", "Pay back.", {"type": "object"})
-        server.will(Behaviour(text="Fine.", is_whole=True), Behaviour(text="Fine."))
-        await read(ask(tools=(tool,)))
-        await read(ask(tools=(tool,)))
-        assert [(body["stream"], "tools" in body) for body in server.chats] == [(True, True)] * 2
-
-    async def test_a_refusal_is_forgotten_after_a_while(
-        self, server: ModelServer, ask: Ask, unstored: None, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        tool = ToolSpec("refund", "Pay back.", {"type": "object"})
-        server.will(Behaviour(text="Fine.", refuses="tools"))
-        for _ in range(2):
-            await read(ask(tools=(tool,)))
-        now = time.monotonic()
-        monkeypatch.setattr("supportbot.llm.providers.openai.monotonic", lambda: now + 601)
-        await read(ask(tools=(tool,)))
-        assert ["tools" in body for body in server.chats] == [True, False, False, True]
-
-    @pytest.mark.parametrize(
-        "complaint",
-        ["Cannot use tools with stream", "tools are not supported in streaming mode", "Unsupported: stream"],
-    )
-    async def test_streaming_is_given_up_for_the_tools(
-        self, server: ModelServer, ask: Ask, unstored: None, complaint: str
-    ) -> None:
-        tool = ToolSpec("refund", "Pay back.", {"type": "object"})
-        server.will(Behaviour(status=400, error=complaint), Behaviour(text="Fine."))
-        assert text_of(await read(ask(tools=(tool,)))) == "Fine."
-        assert [(body["stream"], "tools" in body) for body in server.chats] == [(True, True), (False, True)]
-
-    async def test_tools_that_were_refused_cost_no_streaming(
-        self, server: ModelServer, ask: Ask, unstored: None
-    ) -> None:
-        tool = ToolSpec("refund", "Pay back.", {"type": "object"})
-        refusals = [Behaviour(status=400, error="Extra inputs are not permitted: tools (of {stream, tools})")] * 2
-        server.will(*refusals, Behaviour(text="Fine."))
-        await read(ask(tools=(tool,)))
-        assert (server.chats[-1]["stream"], "tools" in server.chats[-1]) == (True, False)
-
-    async def test_a_complaint_about_something_else_gives_nothing_up(
-        self, server: ModelServer, ask: Ask, unstored: None
-    ) -> None:
-        server.will(*[Behaviour(status=400, error="Invalid schema for tool refund.")] * 2)
-        tool = ToolSpec("refund", "Pay back.", {"type": "object"})
-        await read(ask(tools=(tool,)))
-        await read(ask(tools=(tool,)))
-        assert "tools" in server.chats[-1]
-        assert "stream_options" in server.chats[-1]

@@ -1,0 +1,44 @@
+"""A request in words, made from its row."""
+
+from collections.abc import Callable
+
+import pytest
+
+from actions.cards import face_of, proposed_payload, state_payload
+from actions.models import ActionRequest
+from actions.principals import Principal
+from actions.registry import all_actions
+from actions.services import run_read
+
+pytestmark = pytest.mark.django_db
+
+
+def test_what_was_refused_before_it_was_complete_still_has_a_face(proposals: Callable[..., ActionRequest]) -> None:
+    request = proposals(order_id="Z-9999")
+    assert state_payload(request) == {
+        "request": str(request.pk), "action": "refund_order", "title": "Refund an order",
+        "reason": {"code": "order_not_found", "text": "There is no order Z-9999 in your account."},
+    }  # fmt: skip
+
+
+def test_a_card_is_made_from_its_row(card: ActionRequest) -> None:
+    payload = proposed_payload(card)
+    assert (payload["title"], payload["button"]) == ("Refund €49.90", "Refund €49.90")
+    assert payload["rows"] == [
+        {"label": "For", "value": "Alder merino base layer, M"},
+        {"label": "Order", "value": "A-1001"},
+        {"label": "Reason", "value": "Arrived damaged"},
+        {"label": "To", "value": "Visa ending 4417"},
+    ]
+    card.locale = "de"
+    assert proposed_payload(card)["title"] == "49,90 € erstatten"
+
+
+def test_a_request_of_an_action_that_is_gone_keeps_its_name_and_breaks_no_look_up(
+    card: ActionRequest, principal: Principal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = {name: action for name, action in all_actions().items() if name != "refund_order"}
+    monkeypatch.setattr("actions.cards.all_actions", lambda: left)
+    [order] = run_read(principal, "order_status", {"order_id": "A-1001"})["orders"]
+    assert [wish["what"] for wish in order["asked_for"]] == ["Refund order"]
+    assert face_of(card).title == "Refund order"

@@ -1,0 +1,103 @@
+"""Servers that know less of the protocol than we ask for: it is given up once they say so."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from supportbot.llm.types import ModelRequest, ToolCall, ToolSpec, Usage
+from tests.llm.conftest import read, text_of
+from tests.modelserver import Behaviour, Call, ModelServer
+
+Ask = Callable[..., ModelRequest]
+Stored = Callable[[], Any]
+
+
+@pytest.mark.parametrize("by_name", [True, False])
+async def test_stream_options_are_given_up(server: ModelServer, ask: Ask, stored: Stored, by_name: bool) -> None:
+    refusal = {"refuses": "stream_options"} if by_name else {"refuses_silently": "stream_options"}
+    server.default = Behaviour(text="Fine.", **refusal)
+    assert text_of(await read(ask())) == "Fine."
+    assert text_of(await read(ask())) == "Fine."
+    assert ["stream_options" in body for body in server.chats] == [True, False, False], "learnt once"
+    assert [row.outcome for row in await stored()] == ["done", "done"]
+
+
+async def test_tools_are_given_up(server: ModelServer, ask: Ask, unstored: None) -> None:
+    server.default = Behaviour(text="Fine.", refuses="tools")
+    tool = ToolSpec("request_human", "Hand over.", {"type": "object"})
+    assert text_of(await read(ask(tools=(tool,)))) == "Fine."
+    assert "tools" not in server.chats[-1]
+
+
+async def test_streaming_is_given_up(server: ModelServer, ask: Ask, unstored: None) -> None:
+    server.default = Behaviour(text="Fine.", refuses="stream")
+    assert text_of(await read(ask())) == "Fine."
+    assert server.chats[-1]["stream"] is False
+
+
+async def test_the_newer_name_of_the_token_limit(server: ModelServer, ask: Ask, unstored: None) -> None:
+    server.default = Behaviour(text="Fine.", refuses="max_tokens", error="")
+    server.will(Behaviour(status=400, error="'max_tokens' is not supported, use 'max_completion_tokens'"))
+    assert text_of(await read(ask(max_output_tokens=9))) == "Fine."
+    assert server.chats[-1]["max_completion_tokens"] == 9
+
+
+async def test_a_whole_answer_to_a_streaming_request(server: ModelServer, ask: Ask, unstored: None) -> None:
+    server.will(Behaviour(text="Fine.", calls=(Call("refund", '{"a": 1}'),), is_whole=True))
+    events = await read(ask())
+    assert text_of(events) == "Fine."
+    assert ToolCall("call_1", "refund", '{"a": 1}') in events
+    assert events[-1].usage == Usage(11, 1, 3)  # type: ignore[union-attr]
+
+
+async def test_one_whole_answer_gives_nothing_up(server: ModelServer, ask: Ask, unstored: None) -> None:
+    tool = ToolSpec("refund", "Pay back.", {"type": "object"})
+    server.will(Behaviour(text="Fine.", is_whole=True), Behaviour(text="Fine."))
+    await read(ask(tools=(tool,)))
+    await read(ask(tools=(tool,)))
+    assert [(body["stream"], "tools" in body) for body in server.chats] == [(True, True)] * 2
+
+
+async def test_a_refusal_is_forgotten_after_a_while(
+    server: ModelServer, ask: Ask, unstored: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tool = ToolSpec("refund", "Pay back.", {"type": "object"})
+    server.will(Behaviour(text="Fine.", refuses="tools"))
+    for _ in range(2):
+        await read(ask(tools=(tool,)))
+    now = time.monotonic()
+    monkeypatch.setattr("supportbot.llm.providers.openai.monotonic", lambda: now + 601)
+    await read(ask(tools=(tool,)))
+    assert ["tools" in body for body in server.chats] == [True, False, False, True]
+
+
+@pytest.mark.parametrize(
+    "complaint",
+    ["Cannot use tools with stream", "tools are not supported in streaming mode", "Unsupported: stream"],
+)
+async def test_streaming_is_given_up_for_the_tools(
+    server: ModelServer, ask: Ask, unstored: None, complaint: str
+) -> None:
+    tool = ToolSpec("refund", "Pay back.", {"type": "object"})
+    server.will(Behaviour(status=400, error=complaint), Behaviour(text="Fine."))
+    assert text_of(await read(ask(tools=(tool,)))) == "Fine."
+    assert [(body["stream"], "tools" in body) for body in server.chats] == [(True, True), (False, True)]
+
+
+async def test_tools_that_were_refused_cost_no_streaming(server: ModelServer, ask: Ask, unstored: None) -> None:
+    tool = ToolSpec("refund", "Pay back.", {"type": "object"})
+    refusals = [Behaviour(status=400, error="Extra inputs are not permitted: tools (of {stream, tools})")] * 2
+    server.will(*refusals, Behaviour(text="Fine."))
+    await read(ask(tools=(tool,)))
+    assert (server.chats[-1]["stream"], "tools" in server.chats[-1]) == (True, False)
+
+
+async def test_a_complaint_about_something_else_gives_nothing_up(server: ModelServer, ask: Ask, unstored: None) -> None:
+    server.will(*[Behaviour(status=400, error="Invalid schema for tool refund.")] * 2)
+    tool = ToolSpec("refund", "Pay back.", {"type": "object"})
+    await read(ask(tools=(tool,)))
+    await read(ask(tools=(tool,)))
+    assert "tools" in server.chats[-1]
+    assert "stream_options" in server.chats[-1]
