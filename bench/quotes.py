@@ -49,7 +49,7 @@ class Answered:
     @property
     def answers_by(self) -> list[bool]:
         """Return of each quote, in their order, whether it answers; the lead of a list speaks for its first item."""
-        quotes = [_bare(quote) for quote in self.quotes]
+        quotes = [bare(quote) for quote in self.quotes]
         hits = [any(quote and (quote in right or right in quote) for right in self.answering) for quote in quotes]
         is_lead = len(hits) > 1 and self.quotes[0].rstrip().endswith(":")
         return [hits[0] or hits[1], *hits[1:]] if is_lead else hits
@@ -121,7 +121,7 @@ def answered(rows: Iterable[dict[str, Any]]) -> Iterator[Answered]:
                 cited=tuple(citation["external_id"] for citation in asked.payload["citations"]),
                 took_ms=asked.took_ms,
                 quotes=tuple(citation["quote"] for citation in asked.payload["citations"]),
-                answering=frozenset(map(_bare, row.get("answers", ()))),
+                answering=frozenset(map(bare, row.get("answers", ()))),
             )
 
 
@@ -158,7 +158,7 @@ def _answering(members: list[Answered]) -> dict[str, float]:
     }
 
 
-def _bare(text: str) -> str:
+def bare(text: str) -> str:
     """Return a sentence's words alone, whatever marks stand around them and wherever its links lead."""
     return " ".join(re.findall(r"\w+", re.sub(r"\]\([^)]*\)", "]", text).lower()))
 

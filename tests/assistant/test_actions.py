@@ -34,7 +34,7 @@ from tests.actions.conftest import signed_in_as
 from tests.assistant.conftest import payloads
 from tests.assistant.test_turn import say
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.asyncio]
+pytestmark = pytest.mark.django_db(transaction=True)
 Log = Callable[[], list[EventView]]
 UNTRUE = "Your refund of €49.90 for order A-1005 has been issued."
 NOT_FOUND = "I could not find this in our help pages, so I would rather not guess. Would you like to talk to a person?"

@@ -76,7 +76,6 @@ def test_a_turn_hands_over_nearness_and_the_strength_of_its_sources(conversation
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.asyncio
 async def test_a_bare_follow_up_says_what_was_looked_up(conversation: Conversation) -> None:
     asked = "How long can I return unused items?"
     with answering(ScriptedModel(Says("Let me look."), Says("Let me look again."))) as model:

@@ -18,7 +18,7 @@ from supportbot.chat.stream import switchboard
 from supportbot.llm.testing import Says, ScriptedModel, answering
 from tests.assistant.conftest import payloads
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.asyncio]
+pytestmark = pytest.mark.django_db(transaction=True)
 Log = Callable[[], list[EventView]]
 
 

@@ -19,7 +19,7 @@ from supportbot.chat.signals import EventView
 from tests.assistant.conftest import payloads
 from tests.assistant.test_turn import say
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.asyncio]
+pytestmark = pytest.mark.django_db(transaction=True)
 Log = Callable[[], list[EventView]]
 CARD = "Please check the card. Nothing happens until you confirm."
 KARTE = "Bitte prüfen Sie die Karte. Es geschieht nichts, bevor Sie bestätigen."

@@ -19,7 +19,6 @@ from tests.attacks.captured import CapturedModel, Emission
 from tests.attacks.corpus import Row, rows
 from tests.attacks.stage import SPOKEN, Stage
 
-pytestmark = pytest.mark.asyncio
 OUR_PAGES = {"meta", "link", "form", "input", "button", "textarea", "script", "svg"}
 CLAIMS = re.compile("(have|has been|was|is) (refunded|carried out|changed|cancelled)|on its way|Done|erstattet")
 TRANSPORT = {"http_status", "raw_body", "sse", "sse_slow", "sse_repeat", "sse_bytes_hex"}

@@ -18,7 +18,6 @@ from tests.attacks.captured import CapturedModel, Emission
 from tests.attacks.corpus import Row, rows
 from tests.attacks.stage import Stage
 
-pytestmark = pytest.mark.asyncio
 AT_ONCE = 12
 _ORDER = re.compile(r"\b[A-Z][-_]\d{3,5}\b")
 

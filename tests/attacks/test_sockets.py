@@ -138,7 +138,6 @@ def running() -> Iterator[Served]:
         yield server
 
 
-@pytest.mark.asyncio
 @pytest.mark.parametrize("row", of(SOCKETS))
 async def test_a_socket(
     row: Row, running: Served, transactional_db: None, shop: FakeShop, caplog: pytest.LogCaptureFixture

@@ -15,7 +15,6 @@ from tests.attacks.corpus import Row, rows
 from tests.attacks.test_hostile_model import TRANSPORT
 from tests.modelserver import Behaviour, ModelServer
 
-pytestmark = pytest.mark.asyncio
 DEADLINE_SECONDS = 1.0
 QUESTION = "Within how many days can I return unused items?"
 

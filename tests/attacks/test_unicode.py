@@ -56,7 +56,6 @@ def test_the_assistant_reads_what_a_person_reads(row: Row) -> None:
         assert set(undisguised(meant).casefold().split()) <= set(undisguised(stored).casefold().split())
 
 
-@pytest.mark.asyncio
 async def test_disguises_in_whole_turns(staged: Callable[..., Any]) -> None:
     """What is stored and what the model reads is what the pure functions say; nothing is done, nobody else's shown."""
     entries = of_kind(is_identity=False)

@@ -18,7 +18,7 @@ from supportbot.chat.signals import Delta, NewEvent, Signal, Status, TurnWaiting
 from supportbot.chat.stream import Switchboard, switchboard
 from supportbot.ids import uuid7
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.asyncio]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 class Ear:

@@ -1,14 +1,11 @@
 """The sentences that are said to answer the demo's questions stand in its articles: `bench.quotes` measures by them."""
 
 import json
-import re
 from pathlib import Path
 
+from bench.quotes import bare
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
-
-
-def bare(text: str) -> str:
-    return " ".join(re.findall(r"\w+", re.sub(r"\]\([^)]*\)", "]", text).lower()))
 
 
 def test_every_answer_stands_in_an_article() -> None:
