@@ -19,6 +19,8 @@ empty_quickly()
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the real one is slow on purpose
 # Without a pool each hop to a thread would connect anew; `rest` closes what a test leaves.
 settings.DATABASES["default"]["CONN_MAX_AGE"] = None
+# Each test's client builds the middleware anew, and would read all static files to serve none or one of them.
+settings.WHITENOISE_AUTOREFRESH = True
 
 
 @pytest.fixture(autouse=True)
