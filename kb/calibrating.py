@@ -4,8 +4,7 @@ Reported is only what the numbers were not fitted on: the other half of the ques
 """
 
 import hashlib
-import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,12 @@ from uuid import UUID
 
 from kb.access import Viewer
 from kb.confidence import Calibration
-from kb.errors import InvalidDocument
+from kb.errors import TooFewQuestions
 from kb.fitting import WITH_VECTORS, WITHOUT_VECTORS, Example, answered, area, fit
 from kb.models import Audience
+from kb.questionfiles import locale_of, rows_of, text_of
 from kb.search import evidence_for
+from kb.vectors import Progress, silent
 from supportbot.accounts.scope import workspace_scope
 
 # Questions of another corpus put to this one: more of them teach nothing new.
@@ -48,6 +49,15 @@ class Corpus:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """A question put to a corpus, and whether it has its answer there."""
+
+    corpus: Corpus
+    text: Text
+    is_answerable: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Foreign:
     """Questions of another field; not put to the corpora `spared`, whose field it partly is."""
 
@@ -56,27 +66,35 @@ class Foreign:
 
 
 def read_texts(path: Path) -> list[Text]:
-    """Return the questions of a `.jsonl` file, whatever it calls their text. Raises InvalidDocument."""
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-        rows = [json.loads(line) for line in lines if line.strip()]
-    except (OSError, ValueError) as error:
-        raise InvalidDocument(f"{path} cannot be read as JSON lines: {error}.") from error
-    return [_parsed(row, f"{path.name}:{number}") for number, row in enumerate(rows, start=1)]
+    """Return the questions of a file (`kb.questionfiles`). Raises InvalidDocument naming the line and the cause."""
+    return [
+        Text(str(row.get("id", where)), text_of(row, where), str(row.get("kind", "")), locale_of(row))
+        for where, row in rows_of(path)
+    ]
 
 
 def fit_and_check(
-    corpora: Sequence[Corpus], foreign: Sequence[Foreign], checked: Sequence[Corpus] = ()
+    corpora: Sequence[Corpus],
+    foreign: Sequence[Foreign],
+    checked: Sequence[Corpus] = (),
+    *,
+    progress: Progress = silent,
 ) -> tuple[dict[str, Any], Report]:
     """Return the calibration as `Recipe.calibration` stores it, and shares on questions it was not fitted on.
 
     What is returned is fitted on all of `corpora`; those `checked` are only judged by it, by their own questions.
+    Raises TooFewQuestions, before anything is asked.
     """
-    examples = [example for corpus in corpora for example in _asked(corpus, corpora, foreign)]
+    to_fit = [asked for corpus in corpora for asked in _asked(corpus, corpora, foreign)]
+    to_check = [asked for corpus in checked for asked in _asked(corpus, (), ())]
+    _check_halves(corpora, to_fit)
+    total = len(to_fit) + len(to_check)
+    examples = _put(to_fit, lambda done: progress(done, total))
+    judged = _put(to_check, lambda done: progress(len(to_fit) + done, total))
     near = [example for example in examples if example.kind == NEAR_MISS]
     examples = [example for example in examples if example.kind != NEAR_MISS]
-    seen = [example for example in examples if _is_seen(example)]
-    kept = [example for example in examples if not _is_seen(example)]
+    seen = [example for example in examples if _is_seen(example.name)]
+    kept = [example for example in examples if not _is_seen(example.name)]
     full, words_only = fit(seen, WITH_VECTORS), fit(seen, WITHOUT_VECTORS)
     report = {f"other half, {slug}": _row(full, rows) for slug, rows in _by_corpus(kept).items()}
     report |= {f"words only, {slug}": _row(words_only, rows) for slug, rows in _by_corpus(kept).items()}
@@ -88,7 +106,7 @@ def fit_and_check(
         answerable = [example for example in kept if example.is_answerable and example.corpus in home]
         report["near misses"] = _row(full, answerable + near)
     full, words_only = fit(examples, WITH_VECTORS), fit(examples, WITHOUT_VECTORS)
-    report |= {f"only checked, {corpus.slug}": _row(full, _asked(corpus, (), ())) for corpus in checked}
+    report |= {f"only checked, {slug}": _row(full, rows) for slug, rows in _by_corpus(judged).items()}
     return {"full": _stored(full), "words_only": _stored(words_only)}, report
 
 
@@ -98,15 +116,29 @@ def _stored(calibration: Calibration) -> dict[str, Any]:
     return {"weights": weights, "bias": round(calibration.bias, 4), "threshold": calibration.threshold}
 
 
-def _asked(corpus: Corpus, corpora: Sequence[Corpus], foreign: Sequence[Foreign]) -> list[Example]:
+def _asked(corpus: Corpus, corpora: Sequence[Corpus], foreign: Sequence[Foreign]) -> list[Asked]:
     others = [text for other in corpora if other.slug != corpus.slug for text in _of_others(other)]
     others += [text for group in foreign if corpus.slug not in group.spared for text in group.texts]
-    with workspace_scope(corpus.workspace_id):
-        return [
-            _example(corpus.slug, text, is_answerable)
-            for texts, is_answerable in ((corpus.answerable, True), ([*corpus.unanswerable, *others], False))
-            for text in texts
-        ]
+    return [
+        Asked(corpus, text, is_answerable)
+        for texts, is_answerable in ((corpus.answerable, True), ([*corpus.unanswerable, *others], False))
+        for text in texts
+    ]
+
+
+def _check_halves(corpora: Sequence[Corpus], asked: Sequence[Asked]) -> None:
+    """Raise TooFewQuestions unless each half of each corpus has questions with an answer and others without one."""
+    found = {
+        (row.corpus.slug, row.is_answerable, _is_seen(row.text.name)) for row in asked if row.text.kind != NEAR_MISS
+    }
+    for corpus in corpora:
+        for is_answerable, kind in ((True, "with an answer"), (False, "without one")):
+            if not {(corpus.slug, is_answerable, half) for half in (True, False)} <= found:
+                raise TooFewQuestions(
+                    f"{corpus.slug} has too few questions {kind}: one half is fitted on, the other judged by. Give "
+                    "some twenty of each; those without an answer come from a second file of the corpus, from "
+                    "another corpus, or from --foreign."
+                )
 
 
 def _of_others(other: Corpus) -> list[Text]:
@@ -114,10 +146,16 @@ def _of_others(other: Corpus) -> list[Text]:
     return [replace(text, kind=f"of {other.slug}") for text in (*sampled(other.answerable), *other.unanswerable)]
 
 
-def _example(slug: str, text: Text, is_answerable: bool) -> Example:
-    viewer = Viewer(Audience.INTERNAL, text.locale)
-    parts = evidence_for(text.text, viewer=viewer)
-    return Example(slug, text.name, text.kind, is_answerable, parts, text.locale or "")
+def _put(asked: Sequence[Asked], each: Callable[[int], None]) -> list[Example]:
+    """Return what the searches find for all that is asked; `each` hears how many are done."""
+    examples = []
+    for done, row in enumerate(asked, start=1):
+        with workspace_scope(row.corpus.workspace_id):
+            parts = evidence_for(row.text.text, viewer=Viewer(Audience.INTERNAL, row.text.locale))
+        text = row.text
+        examples.append(Example(row.corpus.slug, text.name, text.kind, row.is_answerable, parts, text.locale or ""))
+        each(done)
+    return examples
 
 
 def sampled(texts: Sequence[Text]) -> list[Text]:
@@ -125,8 +163,9 @@ def sampled(texts: Sequence[Text]) -> list[Text]:
     return sorted(texts, key=lambda text: hashlib.sha256(text.text.encode()).digest())[:MOST_FOREIGN]
 
 
-def _is_seen(example: Example) -> bool:
-    return hashlib.sha256(example.name.encode()).digest()[0] % 2 == 0
+def _is_seen(name: str) -> bool:
+    """Say whether the question of that name is fitted on; the others judge the fit."""
+    return hashlib.sha256(name.encode()).digest()[0] % 2 == 0
 
 
 def _by_corpus(examples: Sequence[Example]) -> dict[str, list[Example]]:
@@ -157,13 +196,3 @@ def _row(calibration: Calibration, examples: Sequence[Example]) -> dict[str, flo
         "answerable": len(yes),
         "unanswerable": len(no),
     }
-
-
-def _parsed(row: Any, where: str) -> Text:
-    if isinstance(row, dict):
-        for name in ("question", "text", "scenario"):
-            if isinstance(row.get(name), str) and row[name].strip():
-                locale = row.get("locale")
-                kind, name_of = str(row.get("kind", "")), str(row.get("id", where))
-                return Text(name_of, row[name], kind, locale if isinstance(locale, str) else None)
-    raise InvalidDocument(f"{where} has no question. Give it a text.")

@@ -43,6 +43,13 @@ class InvalidDocument(KnowledgeError):
     default_message = "This document cannot be stored."
 
 
+class TooFewQuestions(KnowledgeError):
+    """Nothing can be fitted, or nothing judged, on what was given."""
+
+    code = "too_few_questions"
+    default_message = "There are too few questions to learn from."
+
+
 class EmbeddingUnavailable(KnowledgeError):
     code = "embedding_unavailable"
     status = 503

@@ -1,15 +1,14 @@
 """Ask the search a file of questions with known answers and mark what it finds. Articles rank by their best passage."""
 
-import gzip
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kb.access import Viewer
+from kb.access import Viewer, readable
 from kb.errors import InvalidDocument
 from kb.measures import CUTOFF, NAMES, Scores, mean, percentile, scored
+from kb.questionfiles import locale_of, rows_of, text_of
 from kb.search import Mode, search
 
 # Passages fetched for ten articles: several of a long one may stand in front, and some are excluded.
@@ -41,18 +40,15 @@ class Marks:
 
 
 def read_questions(path: Path) -> list[Question]:
-    """Return the questions of a `.jsonl` or `.jsonl.gz` file. Raises InvalidDocument naming the line and the cause."""
-    reader = gzip.open if path.suffix == ".gz" else open
-    try:
-        with reader(path, "rt", encoding="utf-8") as lines:
-            questions = [_parsed(line, f"line {number}") for number, line in enumerate(lines, start=1) if line.strip()]
-    except UnicodeDecodeError as error:
-        raise InvalidDocument(f"{path.name} is not UTF-8 text. Save it as UTF-8.") from error
-    except OSError as error:
-        raise InvalidDocument(f"{path} cannot be read: {error.strerror or error}.") from error
-    if not questions:
-        raise InvalidDocument(f"{path.name} holds no questions: one JSON object a line is expected.")
-    return questions
+    """Return the questions of a file (`kb.questionfiles`). Raises InvalidDocument naming the line and the cause."""
+    return [_parsed(row, where) for where, row in rows_of(path)]
+
+
+def not_here(questions: Sequence[Question], audience: str) -> list[str]:
+    """Return the articles that `questions` want and this workspace does not show to `audience`, by external id."""
+    wanted = frozenset[str]().union(*(question.wanted for question in questions))
+    shown = readable(Viewer(audience)).filter(external_id__in=wanted).values_list("external_id", flat=True)
+    return sorted(wanted.difference(shown))
 
 
 def evaluate(
@@ -76,22 +72,13 @@ def evaluate(
     return marks
 
 
-def _parsed(line: str, where: str) -> Question:
-    try:
-        row = json.loads(line)
-    except ValueError as error:
-        raise InvalidDocument(f"{where} is not JSON: {error}.") from error
-    if not isinstance(row, dict):
-        raise InvalidDocument(f"{where} is not a JSON object.")
-    text = row.get("question", row.get("scenario"))
-    if not isinstance(text, str) or not text.strip():
-        raise InvalidDocument(f"{where} has no question. Give it a text.", fields={"question": ["A text is needed."]})
+def _parsed(row: dict[str, Any], where: str) -> Question:
+    text = text_of(row, where)
     wanted = frozenset(_ids(row, where, "gold", "gold_docs"))
     if not wanted:
-        raise InvalidDocument(f"{where} names no article.", fields={"gold": ["A list of external ids is needed."]})
+        raise InvalidDocument(f"{where} names no article. Give it a list of external ids under `gold`.")
     excluded = frozenset(_ids(row, where, "exclude", "exclude_docs"))
-    locale = row.get("locale")
-    return Question(str(row.get("id", where)), text, wanted, excluded, locale if isinstance(locale, str) else None)
+    return Question(str(row.get("id", where)), text, wanted, excluded, locale_of(row))
 
 
 def _ids(row: dict[str, Any], where: str, *names: str) -> Iterator[str]:

@@ -23,15 +23,23 @@ class VectorFileBroken(KnowledgeError):
     default_message = "This is not a file of vectors. Delete it, it will be made again."
 
 
+class VectorFileClosed(KnowledgeError):
+    code = "vector_file_closed"
+    default_message = "The file of vectors cannot be read or written."
+
+
 class VectorCache:
     """The vectors of one recipe in one file; `get` answers None for a text that was never embedded."""
 
     def __init__(self, path: Path, recipe: RecipeSpec) -> None:
-        """Open `path`, which need not exist yet. Raises RecipeMismatch or VectorFileBroken."""
+        """Open `path`, which need not exist yet. Raises RecipeMismatch, VectorFileBroken or VectorFileClosed."""
         self.path = path
         self._recipe = recipe
         self._packing = struct.Struct(f"<{recipe.dimensions}e")
-        self._vectors: dict[bytes, bytes] = dict(self._records()) if path.exists() else {}
+        try:
+            self._vectors: dict[bytes, bytes] = dict(self._records()) if path.exists() else {}
+        except OSError as error:
+            raise VectorFileClosed(f"{path} cannot be read ({error.strerror}). Name a file that can be.") from error
 
     def __len__(self) -> int:
         return len(self._vectors)

@@ -1,27 +1,17 @@
 """How sure a search may be, and how that is fitted and stored."""
 
-import json
 import random
 from dataclasses import replace
-from io import StringIO
 from pathlib import Path
 
 import pytest
-from django.core.management import CommandError, call_command
 
-from kb.access import Viewer
 from kb.confidence import Calibration, Evidence, calibration_set, shipped_calibration
 from kb.embedders.packaged import RECIPE
 from kb.errors import RecipeMismatch
 from kb.fitting import Example, answered, area, fit
-from kb.index import sync_articles
-from kb.models import Recipe
-from kb.search import search
-from kb.services import Change, create_article, publish
 from kb.testing import HashEmbedder
-from kb.vectorcache import VectorCache, VectorFileBroken
-from supportbot.accounts.models import Workspace
-from supportbot.accounts.scope import workspace_scope
+from kb.vectorcache import VectorCache, VectorFileBroken, VectorFileClosed
 
 STRONG = Evidence(similarity=0.92, lead=0.06, best_share=1.0, joint_share=1.0, known_share=1.0, overlap=0.6, length=1.6)
 WEAK = Evidence(similarity=0.80, lead=0.01, best_share=0.1, joint_share=0.2, known_share=0.3, overlap=0.0, length=1.6)
@@ -82,38 +72,6 @@ def test_the_surest_part_of_a_long_message_decides() -> None:
     assert answered(calibration, [row]) == 1.0
 
 
-def question_file(path: Path, texts: list[str]) -> str:
-    path.write_text("".join(json.dumps({"id": text, "question": text}) + "\n" for text in texts))
-    return str(path)
-
-
-@pytest.mark.django_db
-def test_kb_calibrate_stores_what_the_next_search_judges_by(
-    workspace: Workspace, other_workspace: Workspace, tmp_path: Path
-) -> None:
-    asked = {}
-    for row, thing in ((workspace, "tent"), (other_workspace, "invoice")):
-        with workspace_scope(row.pk):
-            body = " ".join(f"The {thing} number {n} is kept in shelf {n}." for n in range(12))
-            sync_articles([publish(create_article(Change(title=thing, body=body)).pk).pk])
-        texts = [f"where is {thing} number {n}" for n in range(12)]
-        asked[row.slug] = question_file(tmp_path / f"{row.slug}.jsonl", texts)
-    out = tmp_path / "calibration.json"
-    corpora = [f"--corpus={slug}={path}" for slug, path in asked.items()]
-    call_command("kb_calibrate", *corpora, "--store", "--out", str(out), "--json", stdout=StringIO())
-    stored = Recipe.objects.get(is_active=True).calibration
-    assert stored == json.loads(out.read_text())
-    assert search("where is tent number 3", viewer=Viewer()).is_answerable
-    assert not search("where is invoice number 3", viewer=Viewer()).is_answerable
-
-
-@pytest.mark.django_db
-def test_kb_calibrate_needs_two_corpora(workspace: Workspace, tmp_path: Path) -> None:
-    path = question_file(tmp_path / "one.jsonl", ["where"])
-    with pytest.raises(CommandError, match="at least two"):
-        call_command("kb_calibrate", f"--corpus={workspace.slug}={path}")
-
-
 KEY, OTHER = "ab" * 32, "cd" * 32
 
 
@@ -159,6 +117,11 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path, content: bytes) -> 
         VectorCache(tmp_path / "v", HashEmbedder.recipe)
 
 
+def test_a_folder_is_no_file_of_vectors(tmp_path: Path) -> None:
+    with pytest.raises(VectorFileClosed, match=r"cannot be read \(Is a directory\)"):
+        VectorCache(tmp_path, HashEmbedder.recipe)
+
+
 def test_the_packaged_model_reads_past_a_nul_and_bounds_its_time() -> None:
     from kb.embedders.packaged import PackagedEmbedder
 
@@ -185,22 +148,6 @@ def test_no_evidence_speaks_against_an_answer_and_probabilities_stay_apart() -> 
     assert calibration.weights["lead"] == 0.0
     sure = [calibration.confidence(row.parts[0]) for row in misled if row.is_answerable]
     assert sum(sure) / len(sure) > 0.8  # the strong decay alone would leave them all near one half
-
-
-@pytest.mark.django_db
-def test_kb_calibrate_spares_a_corpus_foreign_questions_it_answers(
-    workspace: Workspace, other_workspace: Workspace, tmp_path: Path
-) -> None:
-    path = question_file(tmp_path / "own.jsonl", ["where is it", "how is it"])
-    foreign = question_file(tmp_path / "foreign.jsonl", [f"what time is {n}" for n in range(12)])
-    corpora = [f"--corpus={row.slug}={path}" for row in (workspace, other_workspace)]
-    said = StringIO()
-    options = [f"--foreign={foreign}={workspace.slug}", f"--check={workspace.slug}={path},{foreign}", "--json"]
-    call_command("kb_calibrate", *corpora, *options, stdout=said)
-    report = json.loads(said.getvalue())["report"]
-    assert report[f"only checked, {workspace.slug}"]["unanswerable"] == 12
-    halves = {row.slug: report[f"other half, {row.slug}"]["unanswerable"] for row in (workspace, other_workspace)}
-    assert halves[workspace.slug] < halves[other_workspace.slug]
 
 
 def test_a_calibration_of_another_version_counts_as_not_stored() -> None:

@@ -288,6 +288,21 @@ def test_excluded_articles_are_dropped_before_ranking(shop: Workspace, tmp_path:
     assert run("kb_eval", questions(tmp_path, row), "--mode", "lexical")["hit1"] == 0.0
 
 
+def test_kb_eval_names_the_articles_that_are_not_here(shop: Workspace, tmp_path: Path) -> None:
+    rows = [{"question": "how long is a voucher valid", "gold": [name]} for name in ("vouchers", "nowhere")]
+    told = StringIO()
+    call_command("kb_eval", questions(tmp_path, *rows), stdout=StringIO(), stderr=told)
+    assert "Not live here for public readers: nowhere (1 of the 2 articles named)." in told.getvalue()
+    with pytest.raises(CommandError, match=r"nowhere .* Nothing can be measured: look at --workspace"):
+        run("kb_eval", questions(tmp_path, rows[1]))
+
+
+def test_kb_eval_takes_a_mode_or_the_comparison(shop: Workspace, tmp_path: Path) -> None:
+    path = questions(tmp_path, {"question": "how long is a voucher valid", "gold": "vouchers"})
+    with pytest.raises(CommandError, match="not allowed with"):
+        run("kb_eval", path, "--mode", "lexical", "--compare")
+
+
 def test_kb_eval_compares_the_modes(shop: Workspace, tmp_path: Path) -> None:
     row = {"id": 1, "question": "how long is a voucher valid", "gold": "vouchers"}
     facts = run("kb_eval", questions(tmp_path, row), "--compare")

@@ -1,13 +1,17 @@
 """`manage.py kb_calibrate`: fit how sure a search may be, on workspaces whose questions are known to have an answer."""
 
 import json
+import os
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
 from kb.calibrating import Corpus, Foreign, fit_and_check, read_texts, sampled
-from kb.recipes import active_recipe
+from kb.progress import ProgressLine
+from kb.recipes import active_recipe, embedder_of
 from supportbot.accounts.commands import ProductCommand, workspace_named
 
 
@@ -25,7 +29,7 @@ class Command(ProductCommand):
             action="append",
             required=True,
             metavar="SLUG=ANSWERABLE.jsonl[,UNANSWERABLE.jsonl]",
-            help="a workspace and its questions; at least two are needed",
+            help="a workspace and its questions; what is asked of another has no answer here",
         )
         parser.add_argument(
             "--foreign",
@@ -46,10 +50,13 @@ class Command(ProductCommand):
 
     def facts(self, options: dict[str, Any]) -> dict[str, Any]:
         corpora = [_corpus(text) for text in options["corpus"]]
-        if len(corpora) < 2:
-            raise CommandError("Name at least two corpora: the questions of one are the unanswerable ones of another.")
         foreign = [_foreign(text) for text in options["foreign"]]
-        calibration, report = fit_and_check(corpora, foreign, [_corpus(text) for text in options["check"]])
+        checked = [_corpus(text) for text in options["check"]]
+        embedder_of(active_recipe())  # else all would be fitted on what words alone find
+        _check_names(corpora, checked, foreign)
+        _check_writable(options["out"])
+        with ProgressLine(self.stderr, "asking") as progress:
+            calibration, report = fit_and_check(corpora, foreign, checked, progress=progress)
         if options["out"]:
             options["out"].write_text(json.dumps(calibration, indent=1) + "\n", encoding="utf-8")
         if options["store"]:
@@ -66,15 +73,32 @@ class Command(ProductCommand):
         return "\n".join([*lines, json.dumps(facts["calibration"], indent=1)])
 
 
+def _check_names(corpora: Sequence[Corpus], checked: Sequence[Corpus], foreign: Sequence[Foreign]) -> None:
+    slugs = [corpus.slug for corpus in corpora]
+    twice = [slug for slug, times in Counter(slugs).items() if times > 1]
+    if twice:
+        raise CommandError(f"--corpus names {twice[0]} twice. Put its questions into one file.")
+    known = {*slugs, *(corpus.slug for corpus in checked)}
+    strangers = sorted({slug for group in foreign for slug in group.spared} - known)
+    if strangers:
+        raise CommandError(f"--foreign spares {strangers[0]}, which no --corpus names: {', '.join(sorted(known))}.")
+
+
+def _check_writable(out: Path | None) -> None:
+    """Refuse before the long work what could not be written after it."""
+    if out and (out.is_dir() or not os.access(out if out.exists() else out.parent, os.W_OK)):
+        raise CommandError(f"--out {out} cannot be written. Name a file in a folder that is there.")
+
+
 def _foreign(text: str) -> Foreign:
     name, _, spared = text.partition("=")
-    return Foreign(sampled(read_texts(Path(name))), frozenset(spared.split(",")))
+    return Foreign(sampled(read_texts(Path(name))), frozenset(filter(None, spared.split(","))))
 
 
 def _corpus(text: str) -> Corpus:
     slug, _, files = text.partition("=")
     if not files:
-        raise CommandError(f"--corpus {text}: write SLUG=FILE.jsonl.")
+        raise CommandError(f"{text}: write SLUG=FILE.jsonl, with the slug of a workspace.")
     paths = [Path(name) for name in files.split(",")]
     workspace = workspace_named(slug)
     return Corpus(slug, workspace.pk, read_texts(paths[0]), [row for path in paths[1:] for row in read_texts(path)])

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any, get_args
 
-from django.core.management.base import CommandParser
+from django.core.management.base import CommandError, CommandParser
 
-from kb.evaluation import Marks, Question, evaluate, read_questions
+from kb.evaluation import Marks, Question, evaluate, not_here, read_questions
 from kb.management.commands.kb_search import positive
 from kb.measures import CUTOFF, NAMES, difference
 from kb.models import Audience
@@ -15,6 +15,7 @@ from supportbot.accounts.commands import WorkspaceCommand
 from supportbot.accounts.models import Workspace
 
 MODES: tuple[Mode, ...] = get_args(Mode)
+SHOWN_MISSING = 5
 
 
 class Command(WorkspaceCommand):
@@ -27,19 +28,33 @@ class Command(WorkspaceCommand):
         super().add_arguments(parser)
         parser.add_argument("file", type=Path)
         parser.add_argument("-k", type=positive, default=CUTOFF, metavar="N", help=f"articles looked at ({CUTOFF})")
-        parser.add_argument("--mode", choices=MODES, default="hybrid")
         parser.add_argument("--audience", choices=Audience.values, default=Audience.PUBLIC.value)
-        parser.add_argument(
+        mode = parser.add_mutually_exclusive_group()
+        mode.add_argument("--mode", choices=MODES, default="hybrid")
+        mode.add_argument(
             "--compare", action="store_true", help="run all three modes and say which differences are real"
         )
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
         questions = read_questions(options["file"])
+        self._check_articles(questions, options["audience"])
         if not options["compare"]:
             return self._run(questions, options["mode"], options).facts()
         runs = {mode: self._run(questions, mode, options) for mode in MODES}
         modes = {mode: marks.facts() for mode, marks in runs.items()}
         return {"n": len(questions), "modes": modes, "hybrid_over": _gains(runs)}
+
+    def _check_articles(self, questions: list[Question], audience: str) -> None:
+        """Say which articles are missing: their questions count as missed, and all zeros would look like a result."""
+        missing = not_here(questions, audience)
+        if not missing:
+            return
+        wanted = len(frozenset[str]().union(*(question.wanted for question in questions)))
+        few = ", ".join(missing[:SHOWN_MISSING]) + (", …" if len(missing) > SHOWN_MISSING else "")
+        told = f"Not live here for {audience} readers: {few} ({len(missing)} of the {wanted} articles named)."
+        if len(missing) == wanted:
+            raise CommandError(f"{told} Nothing can be measured: look at --workspace, --audience and the file.")
+        self.stderr.write(f"{told} Not finding them counts against the search.")
 
     def _run(self, questions: list[Question], mode: Mode, options: dict[str, Any]) -> Marks:
         with ProgressLine(self.stderr, f"asking ({mode})") as progress:

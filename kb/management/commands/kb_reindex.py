@@ -9,7 +9,7 @@ from django.core.management.base import CommandParser
 from kb.ports import embedder
 from kb.progress import ProgressLine
 from kb.reindex import reindex
-from kb.vectorcache import VectorCache
+from kb.vectorcache import VectorCache, VectorFileClosed
 from kb.vectors import NoVectors
 from supportbot.accounts.commands import ProductCommand
 
@@ -28,7 +28,10 @@ class Command(ProductCommand):
         started = time.monotonic()
         recipe = embedder().recipe
         known = VectorCache(options["vectors"], recipe) if options["vectors"] else NoVectors()
-        with ProgressLine(self.stderr, "embedding passages") as progress:
-            report = reindex(known=known, progress=progress)
+        try:
+            with ProgressLine(self.stderr, "embedding passages") as progress:
+                report = reindex(known=known, progress=progress)
+        except OSError as error:  # nothing else here touches a file
+            raise VectorFileClosed(f"{options['vectors']} cannot be written ({error.strerror}).") from error
         took = round((time.monotonic() - started) * 1000)
         return {"recipe": recipe.name, "embedded": report.embedded, "reused": report.reused, "took_ms": took}
