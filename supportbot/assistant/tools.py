@@ -11,7 +11,9 @@ from supportbot.assistant.guarded import action_specs, use_action
 from supportbot.assistant.limits import MAX_CALLS
 from supportbot.assistant.onrecord import put_on_record
 from supportbot.assistant.texts import say
+from supportbot.chat.errors import ConversationEnded, LeaseLost
 from supportbot.chat.models import Conversation
+from supportbot.chat.turns import check_held
 from supportbot.handoff import services as handoff
 from supportbot.llm.types import ToolCall, ToolSpec
 
@@ -80,8 +82,12 @@ def _request_human(call: ToolCall, place: Place) -> ToolResult:
     arguments = parse_arguments(call.arguments)
     if arguments is None or set(arguments) - {"reason"} or not isinstance(arguments.get("reason", ""), str):
         raise BadArguments()
+    check_held(place.claim)
     summary = arguments.get("reason", "").strip()[:MAX_REASON_CHARACTERS]
-    handoff.request(place.claim.conversation_id, reason="customer_asked", by="assistant", summary=summary)
+    try:
+        handoff.request(place.claim.conversation_id, reason="customer_asked", by="assistant", summary=summary)
+    except ConversationEnded as error:  # by its customer, who has stopped this turn with it
+        raise LeaseLost() from error
     return ToolResult("A person was asked to take over.", closing=say("to_person", place.language))
 
 

@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils.timezone import now
 
 from supportbot.chat import stream
+from supportbot.chat.errors import ConversationEnded
 from supportbot.chat.models import Audience, Conversation, ConversationEvent
 from supportbot.chat.selectors import event_view
 from supportbot.chat.signals import DeskRings, NewEvent, Signal
@@ -70,3 +71,9 @@ def touch(conversation: Conversation, **changes: Any) -> None:
 
 def is_open(conversation: Conversation) -> bool:
     return conversation.ended_at is None or conversation.ended_at > now()
+
+
+def check_open(conversation: Conversation) -> None:
+    """Raise ConversationEnded for a locked conversation in which nothing more begins."""
+    if not is_open(conversation):
+        raise ConversationEnded()

@@ -4,7 +4,6 @@ from typing import Final
 from uuid import UUID
 
 from supportbot.chat.errors import ChatError
-from supportbot.chat.selectors import check_open
 from supportbot.chat.services import Receipt, add_customer_message
 from supportbot.chat.turns import retry_turn
 from supportbot.counting import count
@@ -25,9 +24,8 @@ def say(conversation_id: UUID, *, text: str, client_id: str) -> Receipt:
 
 
 def ask_again(conversation_id: UUID, message_id: UUID) -> None:
-    """Let the assistant try a failed answer again; raises TooFast, ConversationEnded, and what `retry_turn` refuses."""
+    """Let the assistant try a failed answer again; raises TooFast, and what `retry_turn` refuses."""
     _keep_pace(conversation_id)
-    check_open(conversation_id)
     retry_turn(conversation_id, message_id)
 
 

@@ -8,7 +8,6 @@ from django.db.models.functions import Left
 from django.utils.timezone import now
 
 from supportbot.accounts.scope import across_workspaces
-from supportbot.chat.errors import ConversationEnded
 from supportbot.chat.models import Audience, Conversation, ConversationEvent, Message, Source, Turn
 from supportbot.chat.readings import for_customers
 from supportbot.chat.signals import EventView, TurnView
@@ -42,12 +41,6 @@ def head_of(conversation_id: UUID) -> int:
     """Return the newest seq a customer may see, 0 before the first."""
     head: int = Conversation.objects.values_list("last_public_seq", flat=True).get(pk=conversation_id)
     return head
-
-
-def check_open(conversation_id: UUID) -> None:
-    """Raise ConversationEnded for a conversation in which nothing more happens."""
-    if Conversation.objects.filter(pk=conversation_id, ended_at__lte=now()).exists():
-        raise ConversationEnded()
 
 
 def heads_of(conversation_ids: Iterable[UUID]) -> dict[UUID, int]:

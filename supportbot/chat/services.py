@@ -9,8 +9,8 @@ from uuid import UUID
 from django.db import transaction
 
 from supportbot.accounts.models import User
-from supportbot.chat.errors import ClientIdReused, ConversationEnded, NotYours
-from supportbot.chat.log import append_event, is_open, lock_conversation, touch
+from supportbot.chat.errors import ClientIdReused, NotYours
+from supportbot.chat.log import append_event, check_open, lock_conversation, touch
 from supportbot.chat.models import Audience, Conversation, Message, Source
 from supportbot.chat.notice import ai_notice
 from supportbot.chat.ports import front_desk
@@ -43,15 +43,14 @@ def add_customer_message(conversation_id: UUID, *, text: str, client_id: str) ->
     """Store what the customer wrote and let the assistant know, unless a person has the conversation or takes it back.
 
     The same `client_id` with the same text returns the first receipt; with another text it raises ClientIdReused.
-    Raises EmptyMessage, MessageTooLong, UnreadableText or InvalidClientId for what cannot be stored.
+    Raises EmptyMessage, MessageTooLong, UnreadableText or InvalidClientId for what cannot be stored, ConversationEnded.
     """
     text, client_id = clean_text(text), clean_client_id(client_id)
     conversation = lock_conversation(conversation_id)
     earlier = _earlier(conversation, Source.CUSTOMER, client_id, text)
     if earlier is not None:
         return earlier
-    if not is_open(conversation):
-        raise ConversationEnded()
+    check_open(conversation)
     receipt = _add_message(conversation, Source.CUSTOMER, text, client_id=client_id)
     if conversation.mode != Conversation.Mode.PERSON:
         front_desk()(conversation, receipt.seq)

@@ -18,7 +18,7 @@ from django.db.models.functions import Now
 from supportbot.accounts.scope import across_workspaces, current_workspace_id, workspace_scope
 from supportbot.chat.answers import Answer, final_payload, store_message
 from supportbot.chat.errors import LeaseLost, NothingToRetry
-from supportbot.chat.log import append_event, lock_conversation, tell_after_commit, touch
+from supportbot.chat.log import append_event, check_open, lock_conversation, tell_after_commit, touch
 from supportbot.chat.models import Conversation, Turn
 from supportbot.chat.readings import Reading, with_reading
 from supportbot.chat.signals import StopRequested, TurnsSuperseded, TurnWaiting
@@ -278,9 +278,10 @@ def _end_stopped(conversation: Conversation, turn: Turn, *, through_seq: int) ->
 def retry_turn(conversation_id: UUID, message_id: UUID) -> None:
     """Try the newest answer again, if it failed or was stopped, as a new turn on the same messages.
 
-    Raises NothingToRetry for any other message: what was answered meanwhile is not asked again.
+    Raises ConversationEnded, and NothingToRetry for any other message: what was answered meanwhile is not asked again.
     """
     conversation = lock_conversation(conversation_id)
+    check_open(conversation)
     replies = Turn.objects.filter(conversation=conversation, kind=Turn.Kind.REPLY)
     newest = replies.order_by("-created_at", "-id").first()
     may_retry = newest is not None and newest.message_id == message_id and newest.state in RETRIABLE

@@ -5,6 +5,7 @@ turns before `handoff.joined` enters the log, so nothing of theirs can follow it
 """
 
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
@@ -13,7 +14,7 @@ from django.db import transaction
 from django.utils.timezone import now
 
 from supportbot.accounts.models import User
-from supportbot.chat.log import append_event, lock_conversation, ring_desk
+from supportbot.chat.log import append_event, check_open, lock_conversation, ring_desk
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import add_system_message, give_back, hand_over
 from supportbot.chat.turns import supersede_turns
@@ -32,17 +33,22 @@ from supportbot.handoff.selectors import (
 )
 from supportbot.handoff.texts import clean_note, clean_summary
 
+_AFTER_THE_END: Final = (Requester.AGENT, Requester.RULE)
+
 
 @transaction.atomic
 def request(conversation_id: UUID, *, reason: str, by: str, summary: str = "") -> Ticket:
     """Ask for a person; while a ticket is open, that one is returned and nothing happens.
 
     The customer sees `handoff.requested`, and is told to leave an address when nobody of the team is there. Raises
-    InvalidInput for an unknown reason or requester, NotFound.
+    InvalidInput for an unknown reason or requester, NotFound, and ConversationEnded: once it has ended, only the team
+    and what became of an action bring a person.
     """
     _check_choice("reason", reason, Reason.values)
     _check_choice("by", by, Requester.values)
     conversation = lock_conversation(conversation_id)
+    if by not in _AFTER_THE_END:
+        check_open(conversation)
     open_one = open_ticket_of(conversation_id)
     if open_one is not None:
         return open_one

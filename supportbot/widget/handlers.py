@@ -8,7 +8,6 @@ from supportbot.accounts.scope import workspace_scope
 from supportbot.asyncdb import db, outside
 from supportbot.chat.access import conversation_for
 from supportbot.chat.pace import ask_again, say
-from supportbot.chat.selectors import check_open
 from supportbot.chat.signals import Typing
 from supportbot.chat.stream import switchboard
 from supportbot.chat.turns import request_stop
@@ -57,12 +56,6 @@ def _checked(session: Session, service: Callable[[UUID], T]) -> T:
     return service(session.conversation_id)
 
 
-def ask_for_person(conversation_id: UUID, *, summary: str) -> None:
-    """Ask for a person; raises ConversationEnded."""
-    check_open(conversation_id)
-    handoff.request(conversation_id, reason="customer_asked", by="customer", summary=summary)
-
-
 async def carry_out(deed: Deed, session: Session) -> Ack | None:
     """Do what the client asks for; raises the service's error for a refusal."""
     match deed:
@@ -76,7 +69,7 @@ async def carry_out(deed: Deed, session: Session) -> Ack | None:
         case Retry(message=message):
             await on_behalf(session, ask_again, message)
         case RequestHuman(reason=reason):
-            await on_behalf(session, ask_for_person, summary=reason)
+            await on_behalf(session, handoff.request, reason="customer_asked", by="customer", summary=reason)
         case CancelHuman():
             await on_behalf(session, stop_waiting)
         case Rate(score=score, comment=comment, message=message_id):

@@ -10,22 +10,26 @@ from django.conf import settings
 
 from supportbot.accounts.models import User
 from supportbot.accounts.scope import workspace_scope
+from supportbot.assistant.calls import Place
 from supportbot.assistant.context import TurnContext, build_context
 from supportbot.assistant.drafting import Draft
 from supportbot.assistant.runner import carry_out
+from supportbot.assistant.tools import REQUEST_HUMAN, Tools
 from supportbot.assistant.turn import Turn as TurnInHand
 from supportbot.asyncdb import db
+from supportbot.chat.errors import LeaseLost
 from supportbot.chat.models import Citation, Conversation, Message
 from supportbot.chat.readings import Reading, readings_of
 from supportbot.chat.services import add_customer_message
 from supportbot.chat.signals import Delta, EventView, Signal, Status, StopRequested
 from supportbot.chat.stream import switchboard
-from supportbot.chat.turns import Claim, claim_turn, request_stop
+from supportbot.chat.turns import Claim, claim_turn, request_stop, restart_attempt
 from supportbot.handoff import services as handoff
 from supportbot.handoff.models import Ticket
 from supportbot.llm.errors import ProviderRefused, Reason
 from supportbot.llm.testing import Says, ScriptedModel, answering
 from supportbot.llm.types import ToolCall
+from supportbot.widget.ending import end_conversation
 from tests.assistant.conftest import payloads
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -264,6 +268,19 @@ async def test_malformed_arguments_are_explained_back_and_move_nothing(
 
     assert payloads(await db(log), "handoff.requested") == []
     assert "JSON" in model.requests[1].messages[-1].content
+
+
+@pytest.mark.parametrize(
+    "happens",
+    [restart_attempt, lambda claim: end_conversation(claim.conversation_id)],
+    ids=["another has the turn", "its customer ends the conversation"],
+)
+def test_who_has_lost_the_turn_brings_nobody(happens: Callable[[Claim], object], conversation: Conversation) -> None:
+    claim = say(conversation, "May I talk to a person?")
+    happens(claim)
+    with pytest.raises(LeaseLost):
+        Tools((REQUEST_HUMAN,)).use(ToolCall("1", "request_human", "{}"), Place(claim, 0, 0, "en"))
+    assert not Ticket.objects.exists()
 
 
 async def test_a_model_that_only_calls_tools_is_stopped(conversation: Conversation, log: Log) -> None:

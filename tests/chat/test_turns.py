@@ -8,8 +8,8 @@ from django.utils.timezone import now
 
 from supportbot.accounts.models import User
 from supportbot.chat.answers import Answer
-from supportbot.chat.errors import LeaseLost, NothingToRetry
-from supportbot.chat.log import lock_conversation
+from supportbot.chat.errors import ConversationEnded, LeaseLost, NothingToRetry
+from supportbot.chat.log import lock_conversation, touch
 from supportbot.chat.models import Conversation, Message, Turn
 from supportbot.chat.selectors import events_after, live_turn
 from supportbot.chat.services import add_customer_message, give_back, hand_over
@@ -125,6 +125,14 @@ def test_a_failed_answer_can_be_tried_again(claim: Claim, conversation: Conversa
     assert again is not None
     with pytest.raises(NothingToRetry):
         retry_turn(conversation.pk, claim.message_id)
+
+
+def test_nothing_is_tried_again_after_the_end(claim: Claim, conversation: Conversation) -> None:
+    fail_turn(claim, "model_unavailable")
+    touch(lock_conversation(conversation.pk), ended_at=now())
+    with pytest.raises(ConversationEnded):
+        retry_turn(conversation.pk, claim.message_id)
+    assert Turn.objects.count() == 1
 
 
 def test_nothing_is_tried_again_after_an_answer(claim: Claim, conversation: Conversation) -> None:

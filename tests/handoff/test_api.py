@@ -168,6 +168,14 @@ def test_a_customer_asks_sees_their_view_and_leaves_an_address(alices: APIClient
     assert Ticket.objects.get().contact_email == "alice@example.com"
 
 
+def test_nobody_is_asked_for_after_the_end(alices: APIClient, conversation: Conversation) -> None:
+    assert alices.post(f"/api/v1/conversations/{conversation.pk}/end").status_code == 204
+    before = everything()
+    refused = post(alices, TICKETS, {"conversation": str(conversation.pk)})
+    assert (refused.status_code, refused.json()["code"]) == (409, "conversation_ended")
+    assert everything() == before
+
+
 def test_a_customer_cannot_pick_the_reason(alices: APIClient, conversation: Conversation) -> None:
     post(alices, TICKETS, {"conversation": str(conversation.pk), "reason": "guardrail"})
     stored = Ticket.objects.get()

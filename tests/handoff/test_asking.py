@@ -7,6 +7,7 @@ from django.utils.timezone import now
 
 from supportbot.accounts.models import Customer, Membership, User, Workspace
 from supportbot.accounts.services import add_member
+from supportbot.chat.errors import ConversationEnded
 from supportbot.chat.models import Conversation, Turn
 from supportbot.chat.selectors import events_after
 from supportbot.chat.services import add_customer_message, start_conversation
@@ -14,6 +15,7 @@ from supportbot.errors import InvalidInput
 from supportbot.handoff import services
 from supportbot.handoff.models import Presence, Ticket
 from supportbot.handoff.presence import note_presence
+from supportbot.widget.ending import end_conversation
 from tests.handoff.books import facts, said, texts
 
 pytestmark = pytest.mark.django_db
@@ -104,3 +106,17 @@ def test_an_editor_at_work_or_an_agent_gone_home_is_nobody(
     Presence.objects.filter(user=bob).update(seen_at=now() - timedelta(minutes=3))
     services.request(conversation.pk, reason="customer_asked", by="customer")
     assert "Nobody of our team is here" in texts(conversation)[-1]
+
+
+@pytest.mark.parametrize("by", ["customer", "assistant"])
+def test_nobody_is_asked_for_in_a_conversation_that_its_customer_has_ended(by: str, conversation: Conversation) -> None:
+    end_conversation(conversation.pk)
+    before = said(conversation)
+    with pytest.raises(ConversationEnded):
+        services.request(conversation.pk, reason="customer_asked", by=by)
+    assert (said(conversation), Ticket.objects.count()) == (before, 0)
+
+
+def test_what_went_wrong_with_an_action_brings_a_person_after_the_end_too(conversation: Conversation) -> None:
+    end_conversation(conversation.pk)
+    assert services.request(conversation.pk, reason="action", by="rule").state == "waiting"
