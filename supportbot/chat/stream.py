@@ -110,9 +110,12 @@ class Switchboard:
             listener()
 
     def _deliver(self, conversation_id: UUID, signal: Signal) -> None:
+        listeners = self._listeners.get(conversation_id)
+        if not listeners:  # most conversations that change here: remembered, their heads would pile up for ever
+            return
         if isinstance(signal, NewEvent):
             self._heads[conversation_id] = max(signal.seq, self._heads.get(conversation_id, 0))
-        for listener in list(self._listeners.get(conversation_id, ())):
+        for listener in list(listeners):
             listener(signal)
 
     def _send(self, group: str, conversation_id: UUID, signal: Signal) -> None:

@@ -95,6 +95,16 @@ async def test_who_left_hears_nothing_more(board: Switchboard, conversation: Con
     assert ear.heard == []
 
 
+async def test_nothing_is_kept_of_a_conversation_that_nobody_hears(
+    board: Switchboard, conversation: Conversation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "HEAD_POLL_SECONDS", 0.05)
+    board.publish(conversation.pk, NewEvent(1_000, None))
+    ear = Ear()
+    await board.listen(conversation.pk, ear)
+    assert await ear.next() == [NewEvent(1, None)]  # a round tells the head of the log, however far others were
+
+
 async def test_a_waiting_turn_of_another_process_wakes_the_runner(board: Switchboard) -> None:
     woken = asyncio.Event()
     await board.listen_for_turns(woken.set)
