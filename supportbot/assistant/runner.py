@@ -101,11 +101,15 @@ class Runner:
 
     async def _claim_next(self) -> bool:
         """Claim a turn and begin it; return whether there was one."""
+        claiming = asyncio.create_task(db(claim_turn, self.name, in_hand=list(self._running.values())))
         try:
-            claim = await db(claim_turn, self.name, in_hand=list(self._running.values()))
+            claim = await asyncio.shield(claiming)
         except DatabaseError as error:
             logger.warning("runner: no turn claimed: %s", type(error).__name__)
             return False
+        except asyncio.CancelledError:  # the process shuts down, but a database thread ends what it has begun
+            await _give_back(claiming)
+            raise
         if claim is None:
             return False
         task = asyncio.create_task(carry_out(claim))
@@ -118,6 +122,15 @@ class Runner:
         self._running.pop(task, None)
         if was_full:
             self._ring()
+
+
+async def _give_back(claiming: "asyncio.Task[Claim | None]") -> None:
+    """Give up what comes of a claim that nobody carries out: it waits for no lease to run out, and is no loss."""
+    with suppress(DatabaseError):
+        claim = await claiming
+        if claim is not None:
+            with workspace_scope(claim.workspace_id):
+                await db(release_turn, claim)
 
 
 async def carry_out(claim: Claim) -> None:

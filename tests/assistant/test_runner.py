@@ -1,8 +1,10 @@
 """The runner of a process: wakes, claims, drains."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -15,6 +17,7 @@ from supportbot.chat.models import Conversation, Turn
 from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.chat.signals import EventView, NewEvent, Signal
 from supportbot.chat.stream import switchboard
+from supportbot.chat.turns import Claim, claim_turn
 from supportbot.llm.testing import Says, ScriptedModel, answering
 from tests.assistant.conftest import payloads
 
@@ -132,6 +135,34 @@ async def test_shutdown_gives_the_turn_to_the_next_runner(
     events = await db(log)
     assert [started["attempt"] for started in payloads(events, "assistant.started")] == [1, 2]
     assert len(payloads(events, "assistant.final")) == 1
+
+
+async def test_what_was_just_being_claimed_at_shutdown_is_given_back(
+    conversation: Conversation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_claiming, may_go_on = threading.Event(), threading.Event()
+
+    def slow_claim(name: str, **how: Any) -> Claim | None:
+        is_claiming.set()
+        assert may_go_on.wait(timeout=20)
+        return claim_turn(name, **how)
+
+    monkeypatch.setattr(runner_module, "claim_turn", slow_claim)
+    await db(write, conversation)
+    running = Runner()
+    running.start()
+    await until(is_claiming.is_set)
+    stopping = asyncio.create_task(running.stop())
+    await asyncio.sleep(0)
+    may_go_on.set()
+    await stopping
+    await until(lambda: state_of(conversation)[0] == "running", in_thread=True)
+    assert await db(state_of, conversation) == ("running", "", 0)
+
+
+def state_of(conversation: Conversation) -> tuple[str, str, int]:
+    with workspace_scope(conversation.workspace_id):
+        return Turn.objects.values_list("state", "runner", "losses").get()
 
 
 async def test_an_unexpected_error_is_told_and_the_runner_goes_on(
