@@ -1,5 +1,7 @@
 """What the built-in answerer takes for a wish, through the provider's door: which action, and which is none."""
 
+from typing import Any
+
 import pytest
 
 from supportbot.llm.wishes.phrases import say
@@ -132,6 +134,21 @@ def test_a_look_up_is_made_at_once(text: str) -> None:
 def test_of_a_look_up_only_what_was_asked_for_is_told() -> None:
     words, _ = Chat().hear("Where is my jacket?")
     assert words == "- WF-20444: Skarn rain jacket, L · paid, not packed yet · €50.00"
+
+
+@pytest.mark.parametrize("more", [{"refunded": "€50.00"}, {"asked_for": [{"what": "Refund €50.00"}]}])
+def test_the_look_up_answers_itself_where_a_line_would_leave_the_money_out(more: dict[str, Any]) -> None:
+    orders = [{**order, "refunded": "€0.00", **(more if order["id"] == "WF-20404" else {})} for order in ORDERS]
+    assert Chat(orders=orders).hear("Did my refund for the stove go through?") == ("", [])
+    words, _ = Chat(orders=orders).hear("Where is my jacket?")
+    assert words.startswith("- WF-20444")
+
+
+@pytest.mark.parametrize("text", ["Did my last refund go through?", "Wo bleibt meine letzte Erstattung?"])
+def test_the_last_refund_is_not_that_of_the_last_order(text: str) -> None:
+    chat = Chat()
+    assert chat.hear(text)[0] == ""
+    assert [call.name for call in chat.asked] == ["order_status"]
 
 
 def test_several_wishes_are_called_for_together() -> None:

@@ -94,7 +94,8 @@ class _Planner:
         found = meant(wish.order, wish.about, self._orders or (), wish.previous)
         if wish.order is not None and wish.order.kind == "number" and not found:
             return _Ready(tool.name, {order: wish.order.text})
-        return _Question("" if len(found) == len(self._orders or ()) else states_of(found, self._language))
+        is_all = len(found) == len(self._orders or ()) or not all(order.is_told_by_a_line for order in found)
+        return _Question("" if is_all else states_of(found, self._language))
 
     def _plan_write(self, tool: ToolSpec, wish: Wish) -> _Ready | _Question | _LookUp:
         arguments = dict(wish.values)

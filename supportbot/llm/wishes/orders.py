@@ -20,10 +20,12 @@ OFFERED: Final = 5
 _LIKE: Final = 0.6
 
 Kind = Literal["number", "last", "oldest", "place", "other", "words"]
+# "My last refund" is no order, and may well be of an older one.
 _LAST: Final = re.compile(
     r"\b(?:last|latest|most recent|newest|recent|letzte\w*|neueste\w*|jüngste\w*|aktuelle\w*|vorhin|just (?:ordered"
-    r"|placed|bought)"
-    r"|eben bestellt|gerade bestellt)\b(?! (?:week|month|year|time|night|\w*day|woche|monat|jahr|mal|tage))",
+    r"|placed|bought)|eben bestellt|gerade bestellt)\b"
+    r"(?! (?:week|month|year|time|night|\w*day|woche|monat|jahr|mal|tage|refund|return|cancellation"
+    r"|(?:rück)?erstattung|rückzahlung|rücksendung|stornierung))",
     re.IGNORECASE,
 )
 _OLDEST: Final = re.compile(r"\b(?:oldest|very first|älteste\w*|allererste\w*)\b", re.IGNORECASE)
@@ -61,6 +63,11 @@ class KnownOrder:
     @property
     def status(self) -> str:
         return str(self.told.get("status_text") or self.told.get("status") or "")
+
+    @property
+    def is_told_by_a_line(self) -> bool:
+        """Whether state and dates say all of it: nothing was paid back, and nothing is asked for."""
+        return not self.told.get("asked_for") and re.search("[1-9]", str(self.told.get("refunded", ""))) is None
 
 
 def reference_in(text: str, *, is_asked: bool = False, was_offered: bool = False) -> OrderRef | None:
