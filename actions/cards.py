@@ -3,6 +3,7 @@
 The payloads here are those of the `action.*` events, so that chat, desk and REST show the same.
 """
 
+from datetime import datetime
 from typing import Any
 
 from actions.models import ActionRequest
@@ -41,9 +42,14 @@ def proposed_payload(request: ActionRequest) -> dict[str, Any]:
         "rows": [{"label": row.label, "value": row.value} for row in face.rows],
         "arguments": request.arguments,
         "digest": request.digest,
-        "expires_at": request.expires_at.isoformat() if request.expires_at else None,
+        "expires_at": _moment(request.expires_at),
         "needs_approval": request.needs_approval,
     }
+
+
+def _moment(at: datetime | None) -> str | None:
+    """Return a moment as the REST API writes it, so that a client compares the two as they are."""
+    return at.isoformat().replace("+00:00", "Z") if at else None
 
 
 def state_payload(request: ActionRequest) -> dict[str, Any]:

@@ -61,6 +61,8 @@ class RefundOrder(WriteAction):
     )
 
     def terms(self, asked: Arguments, order: Order) -> Terms | Reason:
+        if order.remaining.amount <= 0 and order.status != "cancelled":  # "Refund €0.00" would name nothing to decide
+            return Reason("already_refunded", {"order": order.id})
         if "items" in asked:
             money = _worth(asked["items"], order)
         elif "amount" in asked:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from rest_framework.serializers import DateTimeField
 
 from actions.cards import face_of, proposed_payload, state_payload
 from actions.models import ActionRequest
@@ -30,6 +31,7 @@ def test_a_card_is_made_from_its_row(card: ActionRequest) -> None:
         {"label": "Reason", "value": "Arrived damaged"},
         {"label": "To", "value": "Visa ending 4417"},
     ]
+    assert payload["expires_at"] == DateTimeField().to_representation(card.expires_at), "as REST writes it"
     card.locale = "de"
     assert proposed_payload(card)["title"] == "49,90 € erstatten"
 

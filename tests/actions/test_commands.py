@@ -1,6 +1,7 @@
 """The operator's commands: the same way as a customer's wish, on record under the operator's name."""
 
 import json
+from decimal import Decimal
 from io import StringIO
 from typing import Any
 
@@ -45,6 +46,16 @@ def test_a_dry_run_decides_and_stores_nothing() -> None:
     assert (told["decision"], told["summary"]) == ("confirm_and_approve", "Refund €200.00 for order A-1002.")
     assert proposed("--dry-run", order_id="A-1005")["reason"]["code"] == "outside_window"
     assert not ActionRequest.objects.exists()
+
+
+def test_a_dry_run_of_what_is_refunded_already_names_no_amount(shop: FakeShop) -> None:
+    shop.change_order("A-1001", refunded=Decimal("49.90"))
+    told = proposed("--dry-run")
+    assert (told["decision"], told["summary"], told["reason"]["code"]) == (
+        "refuse",
+        "Refund an order",
+        "already_refunded",
+    )
 
 
 def test_propose_confirm_and_run(shop: FakeShop) -> None:
