@@ -125,9 +125,12 @@ def take_next(request: HttpRequest, staff: Staff) -> HttpResponse:
 @require_POST
 @for_the_team
 def change_presence(request: HttpRequest, staff: Staff) -> HttpResponse:
-    """Say that one is away, or back."""
+    """Say that one is away, or back, and show again what was open: the conversation is still at hand."""
     say_away(person_of(staff), is_away=request.POST.get("text") == "away")
-    return redirect("desk")
+    try:
+        return redirect("desk-ticket", UUID(request.POST.get("ticket", "")))
+    except ValueError:
+        return redirect("desk")
 
 
 def in_words(error: SupportBotError) -> str:

@@ -312,3 +312,12 @@ def test_time_in_words(seconds: int, said: str) -> None:
 )
 def test_a_name_in_two_letters(name: str, letters: str) -> None:
     assert initials(name) == letters
+
+
+def test_who_goes_away_in_a_conversation_stays_in_it(claimed: Ticket, bob: User) -> None:
+    client, here = browser(bob), f"/desk/tickets/{claimed.pk}/"
+    form = page(client, here).css_first('form[action="/desk/presence/"]')
+    told = {str(field.attributes["name"]): field.attributes["value"] or "" for field in form.css("input")}
+    assert client.post("/desk/presence/", told).headers["Location"] == here
+    assert not is_somebody_here()
+    assert client.post("/desk/presence/", {"text": "here", "ticket": "nonsense"}).headers["Location"] == "/desk/"
