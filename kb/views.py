@@ -119,7 +119,12 @@ def _search_page(request: HttpRequest, place: Place, query: str) -> HttpResponse
         answer.headers["Retry-After"] = str(wait_seconds)
         return answer
     found = search(query, viewer=Viewer(locale=place.language), limit=MOST_PASSAGES)
-    return _shown(request, place, "kb/search.html", {"query": query, "hits": _hits(found.passages)})
+    return _shown(
+        request,
+        place,
+        "kb/search.html",
+        {"query": query, "hits": _hits(found.passages), "is_sure": found.is_answerable},
+    )
 
 
 @in_workspace

@@ -150,6 +150,15 @@ def test_a_search_finds_articles_and_links_to_the_passage(client: Client, worksp
     assert page(client, href).css_first("mark#passage") is not None
 
 
+def test_a_search_that_is_not_sure_says_so_above_what_comes_closest(client: Client, workspace: Workspace) -> None:
+    published()
+    sweep()
+    tree = page(client, "/help/wrenfell/?q=xylophone")
+    assert "Nothing on “xylophone” These articles come closest." in words(tree)
+    assert [hit.css_first("b").text() for hit in tree.css(".hit")] == ["Delivery"]
+    assert "1 article" in words(page(client, "/help/wrenfell/?q=free+above+80+euros"))
+
+
 def test_a_search_that_finds_nothing_says_so_and_shows_the_words_as_text(client: Client, workspace: Workspace) -> None:
     tree = page(client, "/help/wrenfell/?q=%3Cscript%3Ealert(1)%3C/script%3E%00")
     assert "Nothing on “<script>alert(1)</script>”" in words(tree)
