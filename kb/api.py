@@ -27,8 +27,8 @@ from kb.serializers import (
     SearchQuerySerializer,
     SearchResultSerializer,
 )
-from kb.services import archive, collection_named, create_article, publish, save_draft
-from kb.shelves import default_collection
+from kb.services import archive, create_article, publish, save_draft
+from kb.shelves import default_collection, found_or_made
 from kb.writers import check_may_write
 from supportbot.accounts.auth import CallerThrottle
 from supportbot.accounts.models import User
@@ -136,12 +136,13 @@ class CollectionList(KnowledgeView, ListAPIView[Collection]):
     def get_queryset(self) -> QuerySet[Collection]:
         return Collection.objects.all()
 
-    @extend_schema(request=NewCollectionSerializer, responses={201: CollectionSerializer})
+    @extend_schema(request=NewCollectionSerializer, responses={200: CollectionSerializer, 201: CollectionSerializer})
     def post(self, request: Request) -> Response:
-        """Make a collection; one of that name is returned as it is."""
+        """Make a collection (201); one of that name is returned as it is (200)."""
         data = NewCollectionSerializer(data=request.data)
         data.is_valid(raise_exception=True)
-        return Response(CollectionSerializer(collection_named(data.validated_data["name"])).data, status=201)
+        collection, is_new = found_or_made(data.validated_data["name"])
+        return Response(CollectionSerializer(collection).data, status=201 if is_new else 200)
 
 
 class Search(KnowledgeView):

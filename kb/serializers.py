@@ -12,6 +12,7 @@ from kb.documents import (
     MOST_NAME_CHARACTERS,
     MOST_TITLE_CHARACTERS,
     MOST_URL_CHARACTERS,
+    check_locale,
 )
 from kb.models import Article, Audience, Collection, Revision, State
 from kb.selectors import collection_with_id
@@ -89,6 +90,16 @@ class ArticleDetailSerializer(ArticleSerializer):
         return article.latest_revision.body if article.latest_revision else ""
 
 
+class LocaleField(TextField):
+    """A language to look for, in the form in which articles keep theirs. Raises InvalidDocument, as a save does."""
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(told=_LOCALE, **more)
+
+    def to_internal_value(self, data: Any) -> str:
+        return check_locale(super().to_internal_value(data))
+
+
 class _FactsSerializer(ClosedSerializerMixin, serializers.Serializer[Article]):
     """What an editor may say of an article beside its words."""
 
@@ -150,7 +161,7 @@ class ArticleQuerySerializer(ClosedSerializerMixin, serializers.Serializer[Any])
 
     state = serializers.ChoiceField(choices=State.choices, required=False)
     audience = serializers.ChoiceField(choices=Audience.choices, required=False)
-    locale = TextField(required=False)
+    locale = LocaleField(required=False)
     external_id = TextField(required=False)
     collection = serializers.UUIDField(required=False)
     cursor = TextField(required=False, allow_blank=True, trim_whitespace=False, help_text="From `next`.")
@@ -163,5 +174,5 @@ class ArticleQuerySerializer(ClosedSerializerMixin, serializers.Serializer[Any])
 class SearchQuerySerializer(ClosedSerializerMixin, serializers.Serializer[Any]):
     q = TextField(max_length=4_000, help_text="The question or words to look for.")
     limit = serializers.IntegerField(min_value=1, max_value=50, default=8)
-    locale = TextField(required=False, help_text="Articles in this language come first.")
+    locale = LocaleField(required=False, help_text="Articles in this language come first.")
     mode = serializers.ChoiceField(choices=["hybrid", "lexical", "vector"], default="hybrid")

@@ -17,16 +17,20 @@ def default_collection() -> Collection | None:
 
 def collection_named(name: str) -> Collection:
     """Return the collection of that name, made if there is none. Raises InvalidDocument for an unusable name."""
+    return found_or_made(name)[0]
+
+
+def found_or_made(name: str) -> tuple[Collection, bool]:
+    """Return the collection of that name, and whether it was made just now. Raises InvalidDocument."""
     name = check_name(name)
     found = Collection.objects.filter(name__iexact=name).order_by("id").first()
-    return found or _make(name)
+    return (found, False) if found else _made(name)
 
 
-def _make(name: str) -> Collection:
+def _made(name: str) -> tuple[Collection, bool]:
     slug = slugify(name, allow_unicode=True)[:70] or "collection"
     if Collection.objects.filter(slug=slug).exclude(name=name).exists():
         # "C" and "C++" have the same slug; the second gets one of its own, the same each time.
         slug = f"{slug}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
-    collection: Collection
-    collection, _ = Collection.objects.get_or_create(slug=slug, defaults={"name": name})
-    return collection
+    made: tuple[Collection, bool] = Collection.objects.get_or_create(slug=slug, defaults={"name": name})
+    return made

@@ -182,7 +182,9 @@ def test_a_list_costs_the_same_whatever_its_length(
 def test_collections_are_made_once(editor: Program) -> None:
     first = editor.post("collections", {"name": "Returns & refunds"})
     assert (first.status_code, first.json()["slug"]) == (201, "returns-refunds")
-    assert editor.post("collections", {"name": "returns & refunds"}).json()["id"] == first.json()["id"]
+    again = editor.post("collections", {"name": "returns & refunds"})
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert again.json()["id"] == first.json()["id"]
     new = editor.post("articles", {**ARTICLE, "collection": first.json()["id"]}).json()
     assert new["collection"] == first.json()["id"]
 
@@ -202,3 +204,11 @@ def test_a_nul_in_a_query_is_a_refusal_and_no_error(editor: Program, value: str)
     for name in ("q", "locale", "mode"):
         assert editor.get("search", **{"q": "x", name: value}).status_code == 400
     assert editor.post("collections", {"name": value}).status_code == 400
+
+
+@pytest.mark.parametrize("path", ["search", "articles"])
+def test_a_language_that_is_none_is_refused(editor: Program, path: str) -> None:
+    query = {"q": "parcel"} if path == "search" else {}
+    refused = editor.get(path, **query, locale="!!")
+    assert (refused.status_code, list(refused.json()["fields"])) == (400, ["locale"])
+    assert editor.get(path, **query, locale="de_AT").status_code == 200

@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from kb.access import Viewer
+from kb.documents import check_locale
 from kb.models import Audience
 from kb.search import Passage, search
 from supportbot.accounts.commands import WorkspaceCommand
@@ -24,7 +25,8 @@ class Command(WorkspaceCommand):
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
         if not options["query"].strip():
             raise CommandError("The question is empty: write what to look for.")
-        viewer = Viewer(options["audience"], options["locale"])
+        locale = check_locale(options["locale"]) if options["locale"] else None
+        viewer = Viewer(options["audience"], locale)
         found = search(options["query"], viewer=viewer, limit=options["k"])
         return {
             "query": options["query"],
