@@ -12,13 +12,19 @@ from actions.registry import all_actions
 from actions.spec import Face, WriteAction, label
 
 
+def title_of(action: str, locale: str) -> str:
+    """Return what an action is called; of one that the code no longer has, its name in words."""
+    spec = all_actions().get(action)
+    return label(locale, spec.title["en"], spec.title["de"]) if spec else action.replace("_", " ").capitalize()
+
+
 def face_of(request: ActionRequest, locale: str = "") -> Face:
     """Return title, summary, button and rows; of an action that the code no longer has, its name."""
     spec, locale = all_actions().get(request.action), locale or request.locale
     if isinstance(spec, WriteAction) and request.shown:
         return spec.face(request.arguments, request.shown, locale)
     # Refused before the merchant's facts made it complete: there is nothing to show but what it is.
-    title = label(locale, spec.title["en"], spec.title["de"]) if spec else request.action.replace("_", " ").capitalize()
+    title = title_of(request.action, locale)
     return Face(title=title, summary=title, button=title, rows=())
 
 

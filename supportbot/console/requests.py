@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from actions import audit
-from actions.cards import face_of, reason_of
+from actions.cards import face_of, reason_of, title_of
 from actions.models import ActionRequest, Attempt, AuditEntry
 from actions.money import Money, spoken
 from actions.policy import Verdict
@@ -77,8 +77,7 @@ class ActionRequestAdmin(ScopedAdmin):
 
     @admin.display(description="Action", ordering="action")
     def title(self, request: ActionRequest) -> str:
-        action = all_actions().get(request.action)
-        return action.title["en"] if action else request.action
+        return title_of(request.action, "en")
 
     @admin.display(description="Order", ordering="order_id")
     def order(self, request: ActionRequest) -> str:

@@ -10,12 +10,11 @@ from uuid import UUID
 from django.utils.timezone import now
 
 from actions import ledger
-from actions.cards import face_of, reason_of
+from actions.cards import face_of, reason_of, title_of
 from actions.models import ActionPolicyVersion, ActionRequest
 from actions.money import Money, spoken
 from actions.policies import approvers_of, may_approve, policy_of
 from actions.policy import Used
-from actions.registry import write_action
 from actions.services import concerns
 from actions.spec import Row
 from actions.states import State
@@ -98,7 +97,7 @@ def _item(request: ActionRequest, who: str, moment: datetime) -> Item:
     left = (request.expires_at - moment) if is_waiting and request.expires_at else None
     return Item(
         id=request.pk,
-        title=write_action(request.action).title["en"],
+        title=title_of(request.action, "en"),
         who=who,
         amount=amount_of(request),
         what=request.arguments.get("reason") or face_of(request, "en").summary,
@@ -119,7 +118,7 @@ def case_of(request: ActionRequest, person: User) -> Case:
     approvers = [one for one in approvers_of(policy) if not concerns(request, one)] if policy else []
     return Case(
         request=request,
-        action=write_action(request.action).title["en"],
+        action=title_of(request.action, "en"),
         title=face.title,
         button=face.button if request.amount is None else amount_of(request),
         rows=face.rows,

@@ -14,6 +14,7 @@ from selectolax.lexbor import LexborHTMLParser
 from actions.models import ActionRequest, AuditEntry
 from actions.policies import allow_approval, change_rules, ensure_policies, policy_of
 from actions.principals import Principal
+from actions.registry import all_actions
 from actions.services import approve, confirm, propose
 from actions.testing import FakeShop, connected
 from supportbot.accounts.models import Customer, User, Workspace
@@ -91,6 +92,17 @@ def test_the_page_shows_what_will_run_the_rules_and_what_was_said(waiting: Actio
     assert tree.css_first(".dg").text().replace(" ", "") == f"sha256{waiting.digest[:16]}"
     assert tree.css_first("input[name=digest]").attributes["value"] == waiting.digest
     assert [button.text().strip() for button in tree.css(".decide button.primary")] == ["Approve €189.00"]
+
+
+def test_what_the_code_no_longer_has_is_listed_and_shown_by_its_name(
+    waiting: ActionRequest, approver: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = {name: action for name, action in all_actions().items() if name != "refund_order"}
+    for module in ("actions.cards", "actions.registry"):
+        monkeypatch.setattr(f"{module}.all_actions", lambda: left)
+    client = browser(approver)
+    assert "Refund order" in words(read(client.get("/desk/approvals/"), 200))
+    assert "Refund order" in words(page(client, waiting))
 
 
 def test_the_rules_come_with_their_numbers_and_the_one_that_calls_a_person(waiting: ActionRequest) -> None:
