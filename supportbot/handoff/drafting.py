@@ -15,7 +15,9 @@ from kb.search import Passage, search
 from supportbot.chat.models import Conversation, Message, Source
 from supportbot.chat.selectors import history
 from supportbot.handoff.errors import NothingToAnswer
+from supportbot.handoff.selectors import language_of
 from supportbot.llm import gateway, loop_thread
+from supportbot.llm.extractive.language import base_language
 from supportbot.llm.types import ChatMessage, ModelRequest
 from supportbot.llm.types import Source as ModelSource
 
@@ -51,7 +53,8 @@ def draft_reply(conversation: Conversation) -> Draft:
     question = _question(said)
     if not question:
         raise NothingToAnswer()
-    found = search(question, viewer=_viewer_of(conversation), limit=MOST_PASSAGES)
+    language = base_language(language_of(conversation))
+    found = search(question, viewer=_viewer_of(conversation, language), limit=MOST_PASSAGES)
     if not found.is_answerable:
         raise NothingToAnswer("Our articles do not answer this: there is nothing to draft from.")
     request = ModelRequest(
@@ -59,7 +62,7 @@ def draft_reply(conversation: Conversation) -> Draft:
         messages=(ChatMessage("system", _instructions(conversation, found.passages)), *_spoken(said)),
         sources=_numbered(found.passages),
         question=question,
-        locale=conversation.locale.partition("-")[0],
+        locale=language,
         prompt_version=VERSION,
         conversation_id=conversation.pk,
     )
@@ -72,10 +75,10 @@ def draft_reply(conversation: Conversation) -> Draft:
     return Draft(text, tuple(dict.fromkeys((one.title, one.url) for one in passages)), answer.provider)
 
 
-def _viewer_of(conversation: Conversation) -> Viewer:
+def _viewer_of(conversation: Conversation, language: str) -> Viewer:
     """Return the reader that the customer of a conversation is to the knowledge base."""
     audience = Audience.PUBLIC if conversation.customer.is_anonymous else Audience.SIGNED_IN
-    return Viewer(audience=audience, locale=conversation.locale.partition("-")[0])
+    return Viewer(audience=audience, locale=language)
 
 
 def _question(said: Sequence[Message]) -> str:

@@ -201,6 +201,19 @@ def test_a_draft_comes_with_its_sources_and_goes_to_nobody(knowledge: None, tick
     assert ConversationEvent.objects.count() == events
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_draft_is_in_the_language_that_the_customer_writes(knowledge: None, ticket: Ticket, bob: User) -> None:
+    words = "Unbenutzte Artikel können Sie 60 Tage lang zurückgeben."
+    german = create_article(Change(title="Rückgabe", body=words, locale="de"), external_id="d")
+    publish(german.pk)
+    sync_articles([german.pk])
+    text = "Wie lange kann ich unbenutzte Artikel zurückgeben?"
+    add_customer_message(ticket.conversation_id, text=text, client_id="1")
+    with answering(ScriptedModel(Says(f"{words} [1]"))) as model:
+        ask_for_draft(bob, ticket)
+    assert model.requests[0].locale == "de"
+
+
 def test_without_an_article_there_is_no_draft_and_no_model_is_asked(knowledge: None, ticket: Ticket, bob: User) -> None:
     add_customer_message(ticket.conversation_id, text="Quantum chromodynamics lattice?", client_id="1")
     with answering(ScriptedModel()):
