@@ -1,7 +1,7 @@
 """What a compatible server turned out not to know, and how to ask it without. Pure.
 
 "OpenAI-compatible" covers servers that refuse `stream_options`, tools or streaming. A refused request was not carried
-out, so asking again in a simpler way is no retry; what was learnt holds for the life of the client.
+out, so asking again in a simpler way is no retry; what was learnt holds for ten minutes (`providers/openai.py`).
 """
 
 import re
