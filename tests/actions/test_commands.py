@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from actions.models import ActionRequest, AuditEntry
+from actions.models import ActionPolicyUserPermission, ActionRequest, AuditEntry
 from actions.states import State
 from actions.testing import FakeShop, run_queued
 from supportbot.accounts.models import Customer, User
@@ -111,6 +111,17 @@ def test_nobody_approves_by_default() -> None:
     with pytest.raises(CommandError, match="There is no person"):
         run("action_approve", waiting["request"], "--as", "ghost")
     assert ActionRequest.objects.get().state == State.AWAITING_APPROVAL
+
+
+def test_the_right_of_who_has_left_can_be_taken_back(approver: User) -> None:
+    approver.memberships.all().delete()
+    assert run("action_policy", "refund_order")["approvers"] == []
+    run("action_policy", "refund_order", "--forbid", "bob")
+    assert not ActionPolicyUserPermission.objects.filter(content_object__action="refund_order").exists()
+    with pytest.raises(CommandError, match="There is no person"):
+        run("action_policy", "refund_order", "--forbid", "bob")
+    with pytest.raises(CommandError, match="There is no person"):
+        run("action_policy", "refund_order", "--allow", "bob")
 
 
 def test_a_policy_is_shown_and_changed(approver: User) -> None:

@@ -6,7 +6,9 @@ from decimal import Decimal
 from typing import Any, Final
 
 from django.core.management.base import CommandError, CommandParser
+from django.db.models import Q, QuerySet
 
+from actions.models import ActionPolicyUserPermission
 from actions.money import is_amount_in, plain
 from actions.policies import (
     allow_approval,
@@ -53,7 +55,8 @@ class Command(WorkspaceCommand):
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
         action, actor = action_named(options["name"]), f"operator:{getpass.getuser()}"
         changes = dict(_rule(text, workspace.currency) for text in options["set"])
-        allowed, forbidden = ([_person(name, workspace) for name in options[option]] for option in ("allow", "forbid"))
+        allowed = [_named(name, workspace, _members_of(workspace)) for name in options["allow"]]
+        forbidden = [_named(name, workspace, _forbiddable(workspace, action)) for name in options["forbid"]]
         is_switched = options["enable"] or options["disable"]
         if changes or is_switched or allowed or forbidden:
             take_up_new_actions(actor=actor)
@@ -94,8 +97,20 @@ def _rule(text: str, currency: str) -> tuple[str, Any]:
     )
 
 
-def _person(username: str, workspace: Workspace) -> User:
-    person: User | None = User.objects.filter(username=username, memberships__workspace=workspace).first()
+def _members_of(workspace: Workspace) -> QuerySet[User]:
+    return User.objects.filter(memberships__workspace=workspace)
+
+
+def _forbiddable(workspace: Workspace, action: Action) -> QuerySet[User]:
+    """Return members, and who has left with the right: it sleeps, and would wake if they came back."""
+    rights = ActionPolicyUserPermission.objects.filter(
+        content_object__workspace=workspace, content_object__action=action.name
+    )
+    return User.objects.filter(Q(pk__in=_members_of(workspace)) | Q(pk__in=rights.values("user")))
+
+
+def _named(username: str, workspace: Workspace, among: QuerySet[User]) -> User:
+    person: User | None = among.filter(username=username).first()
     if person is None:
         raise NotFound(f"There is no person with the user name {username} in {workspace.slug}.")
     return person
