@@ -5,6 +5,7 @@ folder of the system's temporary directory that is removed at the end, also afte
 addresses; each has a data directory of its own.
 """
 
+import gc
 import os
 import shutil
 import socket
@@ -26,6 +27,7 @@ from supportbot.embedded.valkey import ValkeyServer
 PREFIX = "supportbot-tests-"
 OUTSIDE_WORLD = ("OPENAI_", "KB_", "LLM_", "EMAIL_", "SUPPORTBOT_", "SHOP_")
 OUTSIDE_NAMES = {"PUBLIC_URL", "HOST", "PORT", "ALLOWED_HOSTS"}
+GARBAGE_THRESHOLD = 20_000  # objects made before garbage is looked for; Python's own 700 looks without end
 
 _servers: "TestServers | None" = None
 
@@ -97,6 +99,17 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
         early_config.add_cleanup(_servers.stop)
         _servers.start()
     return (yield)
+
+
+def pytest_collection() -> None:
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """What was collected stays to the end: it is no garbage and is not walked as such."""
+    gc.freeze()
+    gc.set_threshold(GARBAGE_THRESHOLD)
+    gc.enable()
 
 
 @pytest.hookimpl(wrapper=True)
