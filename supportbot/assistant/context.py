@@ -22,6 +22,7 @@ from supportbot.chat.turns import Claim
 from supportbot.llm import types as llm
 from supportbot.llm.extractive.conversation import standalone
 from supportbot.llm.extractive.language import base_language, detect
+from supportbot.llm.sources import numbered
 
 _ROLES: Final[dict[Source, llm.Role]] = {
     Source.CUSTOMER: "user",
@@ -62,7 +63,7 @@ def build_context(claim: Claim) -> TurnContext:
         messages=(_instructions(conversation, found.passages, tools), *said_before),
         tools=tools,
         tools_signed_in=tools_after_signing_in(conversation, language),
-        sources=_numbered(found.passages),
+        sources=numbered(found.passages),
         question=question,
         looked_up=looked_up,
         locale=language,
@@ -136,12 +137,4 @@ def _read(passage: Passage) -> ReadPassage:
         revision=passage.revision,
         score=passage.score,
         similarity=passage.similarity,
-    )
-
-
-def _numbered(passages: Sequence[Passage]) -> tuple[llm.Source, ...]:
-    best = max((passage.score for passage in passages), default=0.0) or 1.0
-    return tuple(
-        llm.Source(number, passage.title, passage.text, passage.locale, weight=passage.score / best)
-        for number, passage in enumerate(passages, start=1)
     )

@@ -18,13 +18,17 @@ from supportbot.handoff.errors import NothingToAnswer
 from supportbot.handoff.selectors import language_of
 from supportbot.llm import gateway, loop_thread
 from supportbot.llm.extractive.language import base_language
-from supportbot.llm.types import ChatMessage, ModelRequest
-from supportbot.llm.types import Source as ModelSource
+from supportbot.llm.sources import numbered
+from supportbot.llm.types import ChatMessage, ModelRequest, Role
 
 VERSION: Final = "draft-1"
 MOST_PASSAGES: Final = 6
 _MARK: Final = re.compile(r"\s*\[(\d{1,2})\]")
-_ROLES: Final = {Source.CUSTOMER: "user", Source.ASSISTANT: "assistant", Source.AGENT: "assistant"}
+_ROLES: Final[dict[Source, Role]] = {
+    Source.CUSTOMER: "user",
+    Source.ASSISTANT: "assistant",
+    Source.AGENT: "assistant",
+}
 _RULES: Final = """\
 You draft a reply that a support agent of {company} will read, correct and send in their own name.
 Answer the customer's newest messages in the customer's language, in one to five short, plain, polite sentences.
@@ -60,7 +64,7 @@ def draft_reply(conversation: Conversation) -> Draft:
     request = ModelRequest(
         purpose="answer",
         messages=(ChatMessage("system", _instructions(conversation, found.passages)), *_spoken(said)),
-        sources=_numbered(found.passages),
+        sources=numbered(found.passages),
         question=question,
         locale=language,
         prompt_version=VERSION,
@@ -93,7 +97,7 @@ def _question(said: Sequence[Message]) -> str:
 
 
 def _spoken(said: Sequence[Message]) -> tuple[ChatMessage, ...]:
-    return tuple(ChatMessage(_ROLES[Source(one.source)], one.text) for one in said)  # type: ignore[arg-type]  # a Role
+    return tuple(ChatMessage(_ROLES[Source(one.source)], one.text) for one in said)
 
 
 def _instructions(conversation: Conversation, passages: Sequence[Passage]) -> str:
@@ -107,11 +111,3 @@ def _instructions(conversation: Conversation, passages: Sequence[Passage]) -> st
 def _fenced(text: str) -> str:
     """Return a stranger's text without the signs that could close its fence."""
     return text.replace("<", "‹").replace(">", "›").replace('"', "'")
-
-
-def _numbered(passages: Sequence[Passage]) -> tuple[ModelSource, ...]:
-    best = max((one.score for one in passages), default=0.0) or 1.0
-    return tuple(
-        ModelSource(number, one.title, one.text, one.locale, weight=one.score / best)
-        for number, one in enumerate(passages, start=1)
-    )

@@ -30,7 +30,8 @@ from supportbot.assistant.prompts import ANSWER_VERSION, answer_instructions
 from supportbot.chat.answers import Answer
 from supportbot.llm import gateway, loop_thread
 from supportbot.llm.extractive.language import base_language, detect
-from supportbot.llm.types import CUT_OFF, ChatMessage, ModelRequest, Source
+from supportbot.llm.sources import numbered
+from supportbot.llm.types import CUT_OFF, ChatMessage, ModelRequest
 
 PASSAGES: Final = 8
 DEPTH: Final = 60
@@ -179,15 +180,11 @@ def _answered(
 
 def _request(question: str, workspace: Workspace, language: str, found: Retrieval) -> ModelRequest:
     """Return what the chat would ask, for a first message and without tools: nothing is done from the console."""
-    best = max((passage.score for passage in found.passages), default=0.0) or 1.0
     instructions = answer_instructions(company=workspace.name, passages=found.passages, note="", sees_orders=False)
     request = ModelRequest(
         purpose="answer",
         messages=(ChatMessage("system", instructions), ChatMessage("user", question)),
-        sources=tuple(
-            Source(number, passage.title, passage.text, passage.locale, weight=passage.score / best)
-            for number, passage in enumerate(found.passages, start=1)
-        ),
+        sources=numbered(found.passages),
         question=question,
         locale=language,
         is_answerable=found.is_answerable,

@@ -1,0 +1,15 @@
+"""Passages of the knowledge base as the sources that a model is given."""
+
+from collections.abc import Sequence
+
+from kb.search import Passage
+from supportbot.llm.types import Source
+
+
+def numbered(passages: Sequence[Passage]) -> tuple[Source, ...]:
+    """Return the passages in their order, numbered from 1, each weighed by its share of the best score."""
+    best = max((passage.score for passage in passages), default=0.0) or 1.0
+    return tuple(
+        Source(number, passage.title, passage.text, passage.locale, weight=passage.score / best)
+        for number, passage in enumerate(passages, start=1)
+    )
