@@ -1,7 +1,6 @@
 """A turn from the customer's message to the last event, with a model that plays a script."""
 
 import asyncio
-import json
 import threading
 from collections.abc import Callable
 
@@ -10,26 +9,21 @@ from django.conf import settings
 
 from supportbot.accounts.models import User
 from supportbot.accounts.scope import workspace_scope
-from supportbot.assistant.calls import Place
 from supportbot.assistant.context import TurnContext, build_context
 from supportbot.assistant.drafting import Draft
 from supportbot.assistant.runner import carry_out
-from supportbot.assistant.tools import REQUEST_HUMAN, Tools
 from supportbot.assistant.turn import Turn as TurnInHand
 from supportbot.asyncdb import db
-from supportbot.chat.errors import LeaseLost
 from supportbot.chat.models import Citation, Conversation, Message
 from supportbot.chat.readings import Reading, readings_of
 from supportbot.chat.services import add_customer_message
 from supportbot.chat.signals import Delta, EventView, Signal, Status, StopRequested
 from supportbot.chat.stream import switchboard
-from supportbot.chat.turns import Claim, claim_turn, request_stop, restart_attempt
+from supportbot.chat.turns import Claim, claim_turn, request_stop
 from supportbot.handoff import services as handoff
-from supportbot.handoff.models import Ticket
 from supportbot.llm.errors import ProviderRefused, Reason
 from supportbot.llm.testing import Says, ScriptedModel, answering
 from supportbot.llm.types import ToolCall
-from supportbot.widget.ending import end_conversation
 from tests.assistant.conftest import payloads
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -235,61 +229,6 @@ async def test_no_route_left_is_said_openly(conversation: Conversation, log: Log
 
     [failed] = payloads(await db(log), "assistant.failed")
     assert failed == {"message": str(claim.message_id), "code": "model_unavailable", "retry": True}
-
-
-async def test_the_assistant_hands_over_when_a_person_is_wanted(conversation: Conversation, log: Log) -> None:
-    claim = await db(say, conversation, "I want to talk to a person please")
-    await carry_out(claim)
-
-    events = await db(log)
-    [requested] = payloads(events, "handoff.requested")
-    assert requested["reason"] == "customer_asked"
-    [final] = payloads(events, "assistant.final")
-    assert "person" in final["text"]
-    assert not final["abstained"]
-
-    def ticket() -> Ticket:
-        with workspace_scope(conversation.workspace_id):
-            return Ticket.objects.get()
-
-    assert str((await db(ticket)).pk) == requested["ticket"]
-
-
-@pytest.mark.parametrize(
-    "arguments", ["{", '{"reason": 7}', '{"reason": "a", "reason": "b"}', '{"customer": "cus_2"}', "[" * 20_000, "NaN"]
-)
-async def test_malformed_arguments_are_explained_back_and_move_nothing(
-    conversation: Conversation, log: Log, arguments: str
-) -> None:
-    claim = await db(say, conversation, "How long can I return something?")
-    call = ToolCall("1", "request_human", arguments)
-    with answering(ScriptedModel(Says(calls=(call,)), Says(f"{QUOTE} [1]"))) as model:
-        await carry_out(claim)
-
-    assert payloads(await db(log), "handoff.requested") == []
-    assert "JSON" in model.requests[1].messages[-1].content
-
-
-@pytest.mark.parametrize(
-    "happens",
-    [restart_attempt, lambda claim: end_conversation(claim.conversation_id)],
-    ids=["another has the turn", "its customer ends the conversation"],
-)
-def test_who_has_lost_the_turn_brings_nobody(happens: Callable[[Claim], object], conversation: Conversation) -> None:
-    claim = say(conversation, "May I talk to a person?")
-    happens(claim)
-    with pytest.raises(LeaseLost):
-        Tools((REQUEST_HUMAN,)).use(ToolCall("1", "request_human", "{}"), Place(claim, 0, 0, "en"))
-    assert not Ticket.objects.exists()
-
-
-async def test_a_model_that_only_calls_tools_is_stopped(conversation: Conversation, log: Log) -> None:
-    claim = await db(say, conversation, "How long can I return something?")
-    loop = [Says(calls=(ToolCall(str(step), "again", json.dumps({"step": step})),)) for step in range(8)]
-    with answering(ScriptedModel(*loop)):
-        await carry_out(claim)
-    [final] = payloads(await db(log), "assistant.final")
-    assert final["abstained"]
 
 
 async def test_a_text_that_was_cut_off_ends_with_its_last_whole_sentence(conversation: Conversation, log: Log) -> None:
