@@ -20,7 +20,7 @@ from supportbot.chat.readings import Reading, ReadPassage
 from supportbot.chat.selectors import history
 from supportbot.chat.turns import Claim
 from supportbot.llm import types as llm
-from supportbot.llm.extractive.conversation import standalone
+from supportbot.llm.extractive.conversation import is_incomplete, standalone
 from supportbot.llm.extractive.language import base_language, detect
 from supportbot.llm.sources import numbered
 
@@ -113,7 +113,7 @@ def _heard(conversation: Conversation, claim: Claim) -> tuple[list[Message], lis
 def _retrieve(
     conversation: Conversation, question: str, said_before: Sequence[llm.ChatMessage], language: str
 ) -> tuple[str, Retrieval]:
-    """Search for the question; a follow-up that finds nothing by itself is asked with what it leans on.
+    """Search for the question; a follow-up is asked with what it leans on, where it has no topic or finds nothing.
 
     Returns what was asked in the end and what was found.
     """
@@ -121,8 +121,12 @@ def _retrieve(
     viewer = Viewer(audience=audience, locale=language)
     if not settings.KB_RETRIEVAL:
         return question, Retrieval(passages=(), confidence=0.0, is_answerable=False, took_ms=0.0)
-    found = search(question, viewer=viewer, limit=PASSAGES)
     whole = standalone(question, said_before)
+    if whole != question and is_incomplete(question):
+        leaning = search(whole, viewer=viewer, limit=PASSAGES)
+        if leaning.is_answerable:
+            return whole, leaning
+    found = search(question, viewer=viewer, limit=PASSAGES)
     if found.is_answerable or whole == question:
         return question, found
     leaning = search(whole, viewer=viewer, limit=PASSAGES)

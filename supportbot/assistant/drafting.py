@@ -35,7 +35,7 @@ from supportbot.assistant.sentences import (
 )
 from supportbot.assistant.texts import say
 from supportbot.chat.answers import Answer, CitedSpan
-from supportbot.llm.extractive.phrases import names_the_way_to_a_person
+from supportbot.llm.extractive.phrases import is_offer_of_a_person, names_the_way_to_a_person
 from supportbot.llm.wishes.phrases import asks_back
 
 MAX_ANSWER_CHARACTERS: Final = 8_000
@@ -139,7 +139,7 @@ class Draft:
             return Answer(text, tuple(self.spans), by)
         if text and not any(sentence.leaves_a_gap for sentence in self.sentences):
             is_unknown = says_unknown(text) or (by == "builtin" and not asks_back(text))
-            offers_human = says_unknown(text) or names_the_way_to_a_person(text)
+            offers_human = says_unknown(text) or names_the_way_to_a_person(text) or is_offer_of_a_person(text)
             return Answer(text, (), by, is_abstention=is_unknown, offers_human=offers_human)
         return Answer(say("not_found", self.language), (), by, is_abstention=True, offers_human=True)
 

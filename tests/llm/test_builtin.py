@@ -7,7 +7,9 @@ import orjson
 import pytest
 
 from supportbot.llm.extractive.answerer import Reply, reply_to
-from supportbot.llm.extractive.phrases import say
+from supportbot.llm.extractive.conversation import is_incomplete, standalone
+from supportbot.llm.extractive.phrases import Phrase, say
+from supportbot.llm.extractive.smalltalk import courtesy_in
 from supportbot.llm.extractive.units import units_of
 from supportbot.llm.providers.builtin import BuiltinProvider
 from supportbot.llm.types import ChatMessage, Finished, ModelRequest, Source, TextDelta, ToolCall, ToolSpec
@@ -170,6 +172,61 @@ def test_courtesies_say_that_this_is_an_ai() -> None:
         assert "AI" in ask(text).text
     for text in ("Hallo", "Danke", "Wer bist du?", "Tschüss"):
         assert "KI" in ask(text, locale="de").text
+
+
+@pytest.mark.parametrize(
+    ("text", "phrase"),
+    [
+        ("thx that helped", "thanks"), ("Thank you so much for your help!", "thanks"), ("👍", "thanks"),
+        ("danke dir, das hat geholfen", "thanks"), ("Vielen Dank für Ihre schnelle Hilfe!", "thanks"),
+        ("I have a question", "how_are_you"), ("can you help me?", "how_are_you"), ("??", "how_are_you"),
+        ("Guten Tag, ich habe eine Frage", "how_are_you"), ("Hello 😊", "greeting"),
+        ("you are useless", "upset"), ("you stupid bot", "upset"), ("That didn't help at all!", "upset"),
+        ("So ein Scheiß!", "upset"), ("Das hilft mir nicht weiter.", "upset"), ("😡😡", "upset"),
+    ],
+)  # fmt: skip
+def test_a_courtesy_or_a_swear_word_is_answered_as_one(text: str, phrase: Phrase) -> None:
+    assert ask(text).text in {say(phrase, "en"), say(phrase, "de")}
+
+
+@pytest.mark.parametrize(
+    "text", ["My zip is stupid", "Is this a scam?", "Can you help me with my order?", "I have a question about returns"]
+)
+def test_what_says_more_than_that_is_no_courtesy(text: str) -> None:
+    assert courtesy_in(text) is None
+
+
+def test_a_yes_to_who_was_offered_a_person_for_his_anger_is_a_wish() -> None:
+    said = (ChatMessage("user", "you are useless"), ChatMessage("assistant", say("upset", "en")))
+    assert ask("yes", messages=said, tools=(HUMAN,)).tool_calls
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "And at what temperature?", "at what temperature?", "What about Austria?", "How long?", "Is it free?",
+        "and how long does it take?", "Und in die Schweiz?", "Was kostet das?", "Und bei welcher Temperatur?",
+        "Bis wann?",
+    ],
+)  # fmt: skip
+def test_a_question_without_its_subject_is_incomplete(text: str) -> None:
+    assert is_incomplete(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "returns?", "Versand", "Wie lange dauert der Versand?", "Gibt es Rabatt?", "How long is the warranty?",
+        "And do you have a store in Freiburg?", "Kann ich das Zelt waschen?", "Und wie kann ich mein Passwort ändern?",
+    ],
+)  # fmt: skip
+def test_a_question_with_a_subject_is_whole(text: str) -> None:
+    assert not is_incomplete(text)
+
+
+def test_a_chain_of_follow_ups_keeps_its_subject() -> None:
+    said = (ChatMessage("user", "How much is delivery to Austria?"), ChatMessage("user", "And to Spain?"))
+    assert standalone("And how long?", said) == "How much is delivery to Austria? And to Spain? And how long?"
 
 
 def test_a_follow_up_is_rewritten_with_the_question_before() -> None:

@@ -208,6 +208,29 @@ def test_a_no_that_nobody_asked_about_comes_after_a_yes() -> None:
     assert answer("Where can worn boots not go?", source).startswith(no)
 
 
+def test_what_a_no_excepts_is_no_answer_against_it() -> None:
+    no, yes = "We do not ship to countries outside Austria and Spain.", "We deliver to Austria and to Spain."
+    source = Source(1, "Abroad", f"{no} {yes}", "en")
+    assert answer("Do you ship to Spain?", source).startswith(yes)
+    nein, ja = "Wir liefern nicht in Länder außerhalb von Polen und Spanien.", "Wir liefern nach Polen und Spanien."
+    assert answer("Liefern Sie nach Spanien?", Source(1, "Ausland", f"{nein} {ja}", "de"), locale="de").startswith(ja)
+
+
+@pytest.mark.parametrize("question", ["What is your return policy?", "returns?", "RETURNS"])
+def test_who_asks_for_the_whole_hears_how_a_page_begins(question: str) -> None:
+    page = "You can return anything within 60 days.\n\n## How to return\n\n1. Choose *Return*.\n2. Print the label."
+    assert answer(question, Source(1, "Returns", page, "en")).startswith("You can return anything within 60 days.")
+
+
+def test_a_follow_up_s_own_words_count_for_more() -> None:
+    sources = (
+        Source(1, "Delivery", "Delivery to Austria takes three days.", "en"),
+        Source(2, "Delivery", "Delivery to Spain takes six days.", "en"),
+    )
+    whole = "How long does delivery to Austria take? And to Spain?"
+    assert answer("And to Spain?", *sources, looked_up=whole).startswith("Delivery to Spain")
+
+
 def test_a_sentence_that_answers_nearly_as_well_is_quoted_too() -> None:
     first, second = "A parcel to Austria takes three days.", "A parcel to Austria is insured."
     sources = (Source(1, "Times", first, "en", weight=1.0), Source(2, "Insurance", second, "en", weight=0.5))

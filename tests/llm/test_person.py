@@ -103,7 +103,7 @@ def test_more_than_a_yes(text: str) -> None:
         ("Hello, where is my parcel?", None),
         ("Danke, aber wo ist mein Paket?", None),
         ("", None),
-        ("?!", None),
+        ("?!", "how_are_you"),
     ],
 )
 def test_courtesies(text: str, courtesy: str | None) -> None:

@@ -83,7 +83,8 @@ def _quotation(request: ModelRequest, language: str) -> str:
     if not request.is_answerable:
         return ""
     units = [unit for source in request.sources for unit in units_of(source)]
-    chosen = choose(rank(request.sought, units, language=language, nearness=request.nearness), units)
+    ranked = rank(request.sought, units, language=language, nearness=request.nearness, newest=request.question)
+    chosen = choose(ranked, units)
     return "".join(_laid_out(chosen)).strip()
 
 

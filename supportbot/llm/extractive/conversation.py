@@ -1,5 +1,6 @@
 """Rewriting a follow-up and summing up a conversation, by what was said, word for word. Pure."""
 
+import re
 from collections.abc import Sequence
 
 from supportbot.llm.extractive.language import detect
@@ -10,10 +11,29 @@ from supportbot.llm.types import ChatMessage
 
 # How many meaningful words a question may have and still lean on what was said before: bare, after "and", with "it".
 BARE_TERMS_MOST = 1
+ELLIPTIC_TERMS_MOST = 2
 CONNECTED_TERMS_MOST = 3
 POINTING_TERMS_MOST = 4
 QUOTE_MOST = 300
 _CONNECTING = ("and ", "but ", "or ", "what about", "how about", "und ", "aber ", "oder ", "was ist mit", "wie ist es")
+# How a question begins that has left out what it is about: "at what temperature?", "for how long?", "wie lange?"
+_ELLIPTIC = re.compile(
+    r"(?:and |but |or |so |und |aber |oder |ok(?:ay)?,? |also )*"
+    r"(?:at|for|in|with|to|from|by|on|per|until|after|under|since|outside|within"
+    r"|bei|für|nach|mit|ab|bis|in|aus|von|zu|unter|über|seit|ohne|innerhalb|außerhalb"
+    r"|how (?:long|much|many|often|far|soon|so)|what (?:about|if|temperature|time|for)|when|why|where|which one"
+    r"|wie (?:lange|viel|viele|oft|weit|schnell|hoch|teuer)|wann|warum|wieso|wo|wohin|welche[rsnm]?|womit|wofür)\b",
+    re.IGNORECASE,
+)
+# "It" and "das" that stand for a thing: no "is there", no article before a noun.
+_POINTS_BACK = re.compile(
+    r"\b(?:it|them)\b|\b(?:that|this|those|these|one)\b(?=\W*$)|(?<!ibt )(?<!eht )\bes\b"
+    r"|\b(?:dies|davon|dafür|damit|dabei|[Dd]as|[Dd]ie|[Dd]en|ihn)\b(?=\W*$| [a-zäöü])"
+)
+_IS_CLAUSE = re.compile(
+    r"\b(?:i|you|we|is|are|does|do|can|costs?|takes?|ich|sie|wir|man|du|ihr|ist|sind|gibt|kann|kostet|dauert|haben)\b",
+    re.IGNORECASE,
+)
 _POINTING_ENGLISH = {"it", "that", "this", "they", "them", "those", "these", "one", "there"}
 _POINTING_GERMAN = {"es", "das", "dies", "diese", "dieser", "dieses", "die", "den", "sie", "ihn", "dort", "davon"}
 
@@ -23,7 +43,29 @@ def standalone(question: str, messages: Sequence[ChatMessage]) -> str:
     earlier = [text for text in _said_by_customer(messages) if text.strip() != question.strip()]
     if not earlier or not _leans(question) or courtesy_in(question):
         return question
-    return f"{earlier[-1][:QUOTE_MOST]} {question}"
+    return " ".join([*(text[:QUOTE_MOST] for text in _topic(earlier)), question])
+
+
+def is_incomplete(question: str) -> bool:
+    """Return whether a question cannot be meant alone: what it is about was said before, and must be searched for."""
+    own = len(set(terms(question)))
+    said = question.strip()
+    if own <= BARE_TERMS_MOST and _POINTS_BACK.search(said):
+        return True
+    if own and _IS_CLAUSE.search(said):
+        return False
+    if said.lower().startswith(_CONNECTING):
+        return own <= CONNECTED_TERMS_MOST
+    return own == 0 or (own <= BARE_TERMS_MOST and _ELLIPTIC.match(said) is not None)
+
+
+def _topic(earlier: Sequence[str]) -> Sequence[str]:
+    """Return the last question; where it leans itself, with the one that it leans on."""
+    last = earlier[-1]
+    if len(earlier) == 1 or not is_incomplete(last):
+        return [last]
+    whole = next((text for text in reversed(earlier[:-1]) if not is_incomplete(text)), None)
+    return [whole, last] if whole is not None else [last]
 
 
 def summary(messages: Sequence[ChatMessage], locale: str) -> str:
@@ -45,6 +87,8 @@ def _leans(question: str) -> bool:
     own = len(set(terms(question)))
     if question.strip().lower().startswith(_CONNECTING):
         return own <= CONNECTED_TERMS_MOST
+    if own <= ELLIPTIC_TERMS_MOST and _ELLIPTIC.match(question.strip()):
+        return True
     points = not (_POINTING_ENGLISH | _POINTING_GERMAN).isdisjoint(words(question)[:4])
     return own <= (POINTING_TERMS_MOST if points else BARE_TERMS_MOST)
 

@@ -18,7 +18,7 @@ def worth_comparing(request: ModelRequest) -> dict[str, str]:
         return {}
     units = [unit for source in request.sources for unit in units_of(source)]
     language = detect(request.question, base_language(request.locale))
-    best = rank(request.sought, units, language=language, nearness={})[:CANDIDATES]
+    best = rank(request.sought, units, language=language, nearness={}, newest=request.question)[:CANDIDATES]
     return {scored.unit.text: _in_its_place(scored.unit) for scored in best}
 
 

@@ -4,6 +4,7 @@ from typing import Literal
 
 Phrase = Literal[
     "not_found", "to_person", "no_person", "greeting", "thanks", "goodbye", "who", "can_do", "how_are_you",
+    "upset",
     "wants", "last_said", "answered", "nothing_said",
 ]  # fmt: skip
 
@@ -27,6 +28,7 @@ _ENGLISH: dict[Phrase, str] = {
         "A person can take over at any time."
     ),
     "how_are_you": "I am an AI assistant, ready to look things up in our help pages. What would you like to know?",
+    "upset": "I am sorry about that. Would you like to talk to a person?",
     "wants": "Wants",
     "last_said": "Last said",
     "answered": "Answered",
@@ -57,6 +59,7 @@ _GERMAN: dict[Phrase, str] = {
     "how_are_you": (
         "Ich bin ein KI-Assistent und schlage gern etwas in unseren Hilfeseiten nach. Was möchten Sie wissen?"
     ),
+    "upset": "Das tut mir leid. Möchten Sie mit einem Menschen sprechen?",
     "wants": "Möchte",
     "last_said": "Zuletzt gesagt",
     "answered": "Beantwortet",

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from supportbot.llm.extractive.language import base_language
 from supportbot.llm.extractive.units import Unit
-from supportbot.llm.extractive.words import likeness, terms, words
+from supportbot.llm.extractive.wordlists import word_set
+from supportbot.llm.extractive.words import STOP_WORDS, common_terms, likeness, stem, words
 
 HEADING_SHARE = 0.35
 SOURCE_WEIGHT = 0.3
@@ -25,7 +26,11 @@ OPENING_BONUS = 0.05
 NO_ANSWER_SHARE = 0.4
 # "We do not ship to other countries outside Switzerland" is no answer to "do you ship to Switzerland?"
 UNASKED_NO_SHARE = 0.9
+EXCEPTED_SHARE = 0.7
 UNASKED_ROW_SHARE = 0.75  # a row is a figure: it answers who asks for one
+UNASKED_STEP_SHARE = 0.8  # a step answers who asks how, and not who asks for the whole of a subject
+NEWEST_WEIGHT = 2.0  # of a follow-up's own words beside those it leans on: "And to Austria?" is no more about Italy
+OVERVIEW_BONUS = 0.25  # where no more than a subject is named, a page's first sentence is its sum
 SHORT_WORDS, SHORT_SHARE = 4, 0.6
 LONG_WORDS, LONG_SHARE = 60, 0.8
 
@@ -46,11 +51,23 @@ _NO = re.compile(r"\b(?:not|never|cannot|no longer|neither|nor|\w+n['’]t|nicht
 _ASKS_TIME = re.compile(
     r"\b(?:how long|how (?:many|much) (?:days|time)|when|until|deadline|wie lange|wann|bis wann|frist|dauert)\b", re.I
 )
+# "Not outside the EU and Switzerland" says nothing against Switzerland: what it excepts is not what it speaks of.
+_EXCEPTED = re.compile(
+    r"\b(?:outside|except(?: for)?|other than|apart from|besides|außerhalb|außer|ausgenommen|abgesehen von)\b"
+    r"[^.,;:()]*",
+    re.I,
+)
+# What a question for the whole of a subject is made of beside the subject.
+_OVERVIEW = word_set(
+    "policy policies rule rules information info infos details conditions terms overview regelung regelungen regeln "
+    "bedingungen informationen überblick richtlinie richtlinien"
+)
 # "How long does it take" asks for a time; its verb would find "we cannot take it back".
 _TAKES_LONG = re.compile(r"(\bhow long\b.*?)\btakes?\b", re.I)
 _ASKS_AMOUNT = re.compile(
     r"\b(?:how much|cost|costs|price|fee|fees|charge|wie ?viel|kostet|kosten|preis|gebühr|gebühren|teuer)\b", re.I
 )
+_OVERVIEW_STEMS = frozenset(map(stem, _OVERVIEW))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +79,17 @@ class Scored:
     match: float
 
 
-def rank(question: str, units: Sequence[Unit], *, language: str, nearness: Mapping[str, float]) -> list[Scored]:
+def rank(
+    question: str, units: Sequence[Unit], *, language: str, nearness: Mapping[str, float], newest: str = ""
+) -> list[Scored]:
     """Return the units with their scores, best first; only the order and the ratio to the best have a meaning.
 
-    `nearness` holds the cosine of some units' texts to the question.
+    `nearness` holds the cosine of some units' texts to the question; `newest` is what of it was said last.
     """
-    asked = list(dict.fromkeys(terms(_TAKES_LONG.sub(r"\1", question))))
-    found = [terms(unit.text) for unit in units]
-    weights, near = _weights(asked, found), _spread(nearness)
+    asked = list(dict.fromkeys(common_terms(_TAKES_LONG.sub(r"\1", question))))
+    asked = [term for term in asked if term not in _OVERVIEW_STEMS] or asked
+    found = [common_terms(_without_exceptions(unit.text)) for unit in units]
+    weights, near = _weights(asked, found, common_terms(newest) if newest != question else ()), _spread(nearness)
     own = [
         _share(weights, unit_terms) + NEARNESS_WEIGHT * near.get(unit.text, 0.0)
         for unit, unit_terms in zip(units, found, strict=True)
@@ -84,24 +104,38 @@ def _spread(nearness: Mapping[str, float]) -> dict[str, float]:
     return {text: (cosine - least) / (most - least) for text, cosine in nearness.items()} if most > least else {}
 
 
-def _weights(asked: Sequence[str], found: Sequence[Sequence[str]]) -> dict[str, float]:
+def _without_exceptions(text: str) -> str:
+    return _EXCEPTED.sub("", text) if _NO.search(text) else text
+
+
+def _excepts(text: str, weights: Mapping[str, float]) -> bool:
+    """Return whether a text names something that was asked for in its exception alone."""
+    excepted = common_terms(" ".join(_EXCEPTED.findall(text)))
+    return not weights.keys().isdisjoint(set(excepted).difference(common_terms(_EXCEPTED.sub("", text))))
+
+
+def _weights(asked: Sequence[str], found: Sequence[Sequence[str]], newest: Sequence[str]) -> dict[str, float]:
     """Return each asked term's share of the whole: a rare one weighs more, one that is in no unit was still asked."""
     inverse = {}
     for term in asked:
         hits = sum(any(likeness(term, other) for other in unit_terms) for unit_terms in found)
-        inverse[term] = math.log(1 + (len(found) + 1) / (hits + 0.5))
+        inverse[term] = math.log(1 + (len(found) + 1) / (hits + 0.5)) * (NEWEST_WEIGHT if term in newest else 1.0)
     total = sum(inverse.values()) or 1.0
     return {term: weight / total for term, weight in inverse.items()}
 
 
 def _scored(unit: Unit, own: float, weights: dict[str, float], question: str, language: str) -> Scored:
-    of_heading = _share(weights, terms(f"{unit.source.title} {unit.heading}"))
+    of_heading = _share(weights, common_terms(f"{unit.source.title} {unit.heading}"))
     match = own + HEADING_SHARE * of_heading + _bonus(unit, question)
     share = _form_share(unit)
     if unit.kind == "row" and not (_ASKS_TIME.search(question) or _ASKS_AMOUNT.search(question)):
         share *= UNASKED_ROW_SHARE
+    if unit.kind == "step" and asks_for_the_whole(question):
+        share *= UNASKED_STEP_SHARE
     if _NO.search(unit.text) and not _NO.search(question):
         share *= UNASKED_NO_SHARE
+        if _excepts(unit.text, weights):
+            share *= EXCEPTED_SHARE
     if base_language(unit.source.locale) != language:
         share *= OTHER_LANGUAGE_SHARE
     return Scored(unit, (match + SOURCE_WEIGHT * unit.source.weight) * share, match * share)
@@ -116,11 +150,19 @@ def _share(weights: dict[str, float], found: Sequence[str]) -> float:
 
 def _bonus(unit: Unit, question: str) -> float:
     bonus = OPENING_BONUS if unit.position == 0 else 0.0
+    if unit.position == 0 and not unit.heading and asks_for_the_whole(question):
+        bonus = OVERVIEW_BONUS
     if _ASKS_TIME.search(question) and _TIME.search(unit.text):
         bonus += KIND_OF_ANSWER_BONUS
     if _ASKS_AMOUNT.search(question) and _AMOUNT.search(unit.text):
         bonus += KIND_OF_ANSWER_BONUS
     return bonus
+
+
+def asks_for_the_whole(question: str) -> bool:
+    """Return whether a question names a subject and nothing about it: "returns?", "What is your return policy?"."""
+    said = [word for word in words(question) if word not in STOP_WORDS]
+    return len(said) == 1 or (len(said) <= 3 and not _OVERVIEW.isdisjoint(said))
 
 
 def is_about_the_page(text: str) -> bool:

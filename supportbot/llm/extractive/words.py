@@ -55,6 +55,15 @@ def terms(text: str) -> list[str]:
     return [stem(word) for word in words(text) if word not in STOP_WORDS and (len(word) > 1 or word.isdigit())]
 
 
+_DELIVERING = word_set("ship ships shipping deliver delivers delivery")
+
+
+def common_terms(text: str) -> list[str]:
+    """Return the same, with one stem for the English words of delivering: German ones lose more than they gain."""
+    found = [word for word in words(text) if word not in STOP_WORDS and (len(word) > 1 or word.isdigit())]
+    return ["deliv" if word in _DELIVERING else stem(word) for word in found]
+
+
 @lru_cache(maxsize=20_000)
 def stem(word: str) -> str:
     """Return a rough stem: refunds, refunded -> refund; Lieferung, geliefert -> lief."""
@@ -90,3 +99,17 @@ def likeness(asked: str, found: str) -> float:
         return 0.7 if len(short) >= 5 or len(long) - len(short) <= 2 else 0.4
     # German compounds: the last part names the thing (Versandkosten are Kosten).
     return 0.6 if len(short) >= 5 and long.endswith(short) else 0.0
+
+
+# Words that a paraphrase puts for each other. "Shipped" is no "delivered": only what names the service is the same.
+SAME = {
+    other: stem(words.split()[0])
+    for words in (
+        "leave left leaves", "send sent", "pay paid", "buy bought purchase purchased", "keep kept", "take took taken",
+        "find found", "lose lost", "give gave given", "choose chose chosen select click pick", "break broke broken",
+        "make made", "spend spent", "wear wore worn", "delivery ship ships shipping", "cost fee fees price prices",
+        "whole entire", "invoice receipt", "gift present", "lieferung versand liefern", "kosten gebühr gebühren preis",
+        "wählen klicken auswählen", "return retoure",
+    )
+    for other in words.split()[1:]
+}  # fmt: skip
