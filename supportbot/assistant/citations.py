@@ -6,7 +6,7 @@ meaningful words, and must agree with them in saying yes or no. The span is in c
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -14,7 +14,7 @@ from typing import Final
 
 from kb.addresses import passage_address
 from kb.search import Passage
-from supportbot.assistant.guardrails.disguise import undisguised
+from supportbot.assistant.guardrails.agreement import Said, agrees, is_contradicted, shares_enough, stems_of, telling
 from supportbot.assistant.guardrails.quantities import quantities_in
 from supportbot.assistant.sentences import goes_on
 from supportbot.chat.answers import CitedSpan
@@ -28,20 +28,8 @@ _CLOSING: Final = re.compile(r"""[*_~`]{0,3}(?:\]\([^)\s]*\))?[*_~`]{0,3}[.!?…
 _FENCE_END: Final = re.compile(r"[^\w\n]*\n[ ]{0,3}[`~]{3,}")  # a quoted block of code is quoted with its fence
 MIN_SUPPORT: Final = 0.5  # of a sentence's meaningful words, to accept a source the model named itself
 MIN_UNASKED_SUPPORT: Final = 0.7  # to give a source to a sentence that named none
-MIN_SHARED: Final = 2  # meaningful words: one shared word is chance
 _BREAK: Final = re.compile(r"""\n|\||[.!?…]["”’»)*_]*\s""")
 _LIST_MARK: Final = re.compile(r"\d{1,2}|[a-z]", re.IGNORECASE)
-_NEGATION: Final = re.compile(
-    r"\b(?:not|no|never|cannot|without|none|neither|nor|nothing|nobody|hardly|except|excluded|un(?:able|available)"
-    r"|nicht|kein\w*|nie|niemals|ohne|weder|nichts|niemand|au(?:ß|ss)er|ausgeschlossen)\b|n['’]t\b",
-    re.IGNORECASE,
-)
-_CONDITION: Final = re.compile(
-    r"\b(?:if|once|unless|until|when|only|wenn|falls|sofern|sobald|nur|bis|bevor|before|except)\b", re.IGNORECASE
-)
-_CLAUSE: Final = re.compile(
-    r"[,;:–—]\s|\s-\s|\s(?:and|but|und|aber|sondern|while|because|so|plus|since|weil|denn|sowie)\s", re.IGNORECASE
-)
 _MAX_RUN: Final = 3
 _EXTRA_SENTENCE: Final = 0.08  # what another sentence must add to be worth showing
 
@@ -86,13 +74,6 @@ class _Word:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Unit:
-    stems: set[str]
-    is_negated: bool
-    is_conditional: bool
-
-
 class IndexedPassage:
     """A passage whose words can be looked up with their places."""
 
@@ -104,20 +85,20 @@ class IndexedPassage:
         # Targets of links are no words of the text; blanks of the same length keep every place.
         text = _LINK_TARGET.sub(lambda target: " " * len(target.group()), self.passage.text)
         return [
-            _Word(match.group().lower(), stem(match.group().lower()), match.start(), match.end())
+            _Word(match.group().lower(), telling(match.group().lower()), match.start(), match.end())
             for match in _WORD.finditer(text)
         ]
 
     @cached_property
     def stems(self) -> frozenset[str]:
-        return frozenset(word.stem for word in self._words)
+        return frozenset(word.stem for word in self._words if word.stem)
 
     def support(self, sentence: str) -> Support | None:
         """Return the best span for the sentence; None if nothing in here speaks of it."""
         asked = [match.group().lower() for match in _WORD.finditer(sentence)]
         if not asked or not self._words:
             return None
-        return self._quotation(asked) or self._paraphrase(asked)
+        return self._quotation(asked) or self._paraphrase(stems_of(sentence))
 
     def _quotation(self, asked: Sequence[str]) -> Support | None:
         texts = [word.text for word in self._words]
@@ -156,9 +137,8 @@ class IndexedPassage:
         found = _BREAK.search(self.passage.text, start, end)
         return found is not None and not (found.group()[0] == "." and goes_on(self.passage.text, found.start() + 1))
 
-    def _paraphrase(self, asked: Sequence[str]) -> Support | None:
+    def _paraphrase(self, wanted: set[str]) -> Support | None:
         """Return the sentence, or the run of sentences, that shares most of the meaningful words."""
-        wanted = _stems(asked)
         if wanted.isdisjoint(self.stems):
             return None
         best = max(self._runs(), key=lambda run: self._share(run, wanted) - _EXTRA_SENTENCE * (len(run) - 1))
@@ -169,37 +149,21 @@ class IndexedPassage:
         """Return whether the span says what the sentence says, as far as words show it: no rider, no turned "not"."""
         if support.is_quotation:
             return True
-        if len(meaningful_stems(sentence) & self.stems) < MIN_SHARED:
-            return False
-        clauses = [clause for clause in _CLAUSE.split(sentence) if len(meaningful_stems(clause)) > 1]
-        return all(self._says(clause) for clause in clauses or [sentence])
-
-    def _says(self, clause: str) -> bool:
-        """Return whether one of the sentences nearest to the clause agrees with it, conditions included."""
-        wanted, is_negated = meaningful_stems(clause), _is_negated(clause)
-        shared = [len(wanted & unit.stems) for unit in self._units]
-        most = max(shared, default=0)
-        if most < MIN_SUPPORT * len(wanted):
-            return len(wanted & self.stems) >= MIN_SUPPORT * len(wanted) and is_negated == self._is_negated
-        nearest = [unit for unit, count in zip(self._units, shared, strict=True) if count == most]
-        is_conditional = _CONDITION.search(clause) is not None
-        return any(
-            unit.is_negated == is_negated and (is_conditional or not unit.is_conditional or 2 * most >= len(unit.stems))
-            for unit in nearest
-        )
+        said = Said(sentence)
+        return shares_enough(said, self.stems) and agrees(said, self.units)
 
     @cached_property
-    def _is_negated(self) -> bool:
-        return any(unit.is_negated for unit in self._units)
-
-    @cached_property
-    def _units(self) -> list[_Unit]:
-        """What each sentence, line or cell says, as far as it can be compared."""
+    def units(self) -> list[Said]:
+        """What each sentence, line or cell says, and each row, as far as it can be compared."""
         supports = (
             self._span(unit.start, unit.stop - 1, share=1.0, is_quotation=True) for unit in self._sentences if unit
         )
-        texts = [self._text_of(support) for support in supports]
-        return [_Unit(meaningful_stems(t), _is_negated(t), _CONDITION.search(t) is not None) for t in texts]
+        rows = (line for line in self.passage.text.splitlines() if line.lstrip().startswith("|"))
+        return [Said(text) for text in (*map(self._text_of, supports), *rows)]
+
+    @property
+    def _is_negated(self) -> bool:
+        return any(unit.is_negated for unit in self.units)
 
     def in_another_language(self, sentence: str) -> Support | None:
         """Return the sentence with most of the same numbers, else the first; None if one says "not" and one does not.
@@ -212,9 +176,9 @@ class IndexedPassage:
             return None
         best = max(shared, key=lambda unit: shared[unit])
         support = self._span(best.start, best.stop - 1, share=0.0, is_quotation=False)
-        text, is_negated = self._text_of(support), _is_negated(sentence)
+        text, is_negated = self._text_of(support), Said(sentence).is_negated
         if shared[best]:
-            return support if is_negated == _is_negated(text) else None
+            return support if is_negated == Said(text).is_negated else None
         return support if not is_negated or self._is_negated else None
 
     def _text_of(self, support: Support) -> str:
@@ -241,14 +205,7 @@ class IndexedPassage:
 
 def meaningful_stems(text: str) -> set[str]:
     """Return the stems of a text's words but for those that every text has."""
-    return _stems(match.group().lower() for match in _WORD.finditer(text))
-
-
-def _is_negated(text: str) -> bool:
-    return _NEGATION.search(undisguised(text)) is not None
-
-
-def _stems(words: Iterable[str]) -> set[str]:
+    words = (match.group().lower() for match in _WORD.finditer(text))
     return {stem(word) for word in words if word not in STOP_WORDS}
 
 
@@ -269,7 +226,7 @@ class Sources:
         indexed = self._passages[number - 1]
         support = indexed.support(sentence)
         if support is not None and support.share >= MIN_SUPPORT:
-            return support if indexed.bears(sentence, support) else None
+            return support if indexed.bears(sentence, support) and not self._is_denied(sentence, support) else None
         if indexed.passage.locale and not indexed.passage.locale.startswith(language):
             return indexed.in_another_language(sentence)
         return None
@@ -282,4 +239,14 @@ class Sources:
             if (support := indexed.support(sentence)) is not None and indexed.bears(sentence, support)
         ]
         best = max(found, key=lambda support: (support.is_quotation, support.share), default=None)
-        return best if best is not None and best.share >= MIN_UNASKED_SUPPORT else None
+        if best is None or best.share < MIN_UNASKED_SUPPORT or self._is_denied(sentence, best):
+            return None
+        return best
+
+    def _is_denied(self, sentence: str, support: Support) -> bool:
+        """Return whether another sentence of the sources speaks of the same and says the opposite."""
+        if support.is_quotation:
+            return False
+        locale = support.passage.locale
+        units = [unit for indexed in self._passages if indexed.passage.locale == locale for unit in indexed.units]
+        return is_contradicted(Said(sentence), units)

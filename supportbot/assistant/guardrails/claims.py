@@ -105,7 +105,8 @@ _GERMAN: Final = rf"""
 """
 _CLAIM: Final = re.compile(f"{_ENGLISH}|{_GERMAN}", re.VERBOSE)
 _CONDITION: Final = re.compile(
-    r"\b(?:if|once|when|whenever|after|until|unless|as\ soon\ as|whether|wenn|falls|sobald|nachdem|bis|sofern|ob|bevor)"
+    r"\b(?:if|once|when|whenever|after|until|unless|as\ soon\ as|as\ long\ as|whether"
+    r"|wenn|falls|sobald|solange|nachdem|bis|sofern|ob|bevor)"
     r"\b(?!\s+(?:you\ like|sie\ möchten))[^,;:.!?]*",
     re.VERBOSE,
 )
