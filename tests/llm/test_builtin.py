@@ -226,7 +226,22 @@ def test_a_question_with_a_subject_is_whole(text: str) -> None:
 
 def test_a_chain_of_follow_ups_keeps_its_subject() -> None:
     said = (ChatMessage("user", "How much is delivery to Austria?"), ChatMessage("user", "And to Spain?"))
-    assert standalone("And how long?", said) == "How much is delivery to Austria? And to Spain? And how long?"
+    assert standalone("And how long?", said) == "How much is delivery? And to Spain? And how long?"
+
+
+@pytest.mark.parametrize(
+    ("before", "text", "whole"),
+    [
+        ("How much is delivery to Austria?", "And to Switzerland?", "How much is delivery? And to Switzerland?"),
+        ("Do you ship to the United Kingdom?", "and to Norway?", "Do you ship? and to Norway?"),
+        ("Was kostet der Versand nach Österreich?", "Und in die Schweiz?",
+         "Was kostet der Versand? Und in die Schweiz?"),
+        ("How do I wash the jacket in cold water?", "And at what temperature?",
+         "How do I wash the jacket in cold water? And at what temperature?"),
+    ],
+)  # fmt: skip
+def test_what_a_follow_up_names_takes_the_place_of_what_was_named(before: str, text: str, whole: str) -> None:
+    assert standalone(text, (ChatMessage("user", before),)) == whole
 
 
 def test_a_follow_up_is_rewritten_with_the_question_before() -> None:

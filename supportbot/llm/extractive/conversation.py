@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import reduce
 
 from supportbot.llm.extractive.language import detect
 from supportbot.llm.extractive.phrases import say
@@ -25,6 +26,13 @@ _ELLIPTIC = re.compile(
     r"|wie (?:lange|viel|viele|oft|weit|schnell|hoch|teuer)|wann|warum|wieso|wo|wohin|welche[rsnm]?|womit|wofür)\b",
     re.IGNORECASE,
 )
+# A follow-up that names one thing in another's place: its preposition tells which.
+_IN_ITS_PLACE = re.compile(
+    r"(?:and|but|or|so|und|aber|oder|what about|how about|was ist mit)\s+"
+    r"(to|in|from|for|with|by|at|on|nach|aus|für|mit|bei|per|von)\b",
+    re.IGNORECASE,
+)
+_WHERE_TO = "(?:nach|in)"  # a country of German takes one or the other
 # "It" and "das" that stand for a thing: no "is there", no article before a noun.
 _POINTS_BACK = re.compile(
     r"\b(?:it|them)\b|\b(?:that|this|those|these|one)\b(?=\W*$)|(?<!ibt )(?<!eht )\bes\b"
@@ -43,7 +51,7 @@ def standalone(question: str, messages: Sequence[ChatMessage]) -> str:
     earlier = [text for text in _said_by_customer(messages) if text.strip() != question.strip()]
     if not earlier or not _leans(question) or courtesy_in(question):
         return question
-    return " ".join([*(text[:QUOTE_MOST] for text in _topic(earlier)), question])
+    return reduce(_carried_on, [*(text[:QUOTE_MOST] for text in _topic(earlier)), question])
 
 
 def is_incomplete(question: str) -> bool:
@@ -57,6 +65,17 @@ def is_incomplete(question: str) -> bool:
     if said.lower().startswith(_CONNECTING):
         return own <= CONNECTED_TERMS_MOST
     return own == 0 or (own <= BARE_TERMS_MOST and _ELLIPTIC.match(said) is not None)
+
+
+def _carried_on(text: str, follow_up: str) -> str:
+    """Return both in one; what the follow-up puts in another's place goes: "to Austria" before "And to Italy?"."""
+    named = _IN_ITS_PLACE.match(follow_up)
+    if named is not None:
+        asked = named[1].lower()
+        preposition = _WHERE_TO if asked in ("nach", "in") else asked
+        replaced = rf"(?i:\s+{preposition}\s+(?:the\s+|de[rmn]\s+|die\s+|das\s+)?\w+)(?:\s+[A-ZÄÖÜ]\w+)*"
+        text = re.sub(replaced, "", text)
+    return f"{text} {follow_up}"
 
 
 def _topic(earlier: Sequence[str]) -> Sequence[str]:
