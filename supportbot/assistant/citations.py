@@ -14,8 +14,9 @@ from typing import Final
 
 from kb.addresses import passage_address
 from kb.search import Passage
-from supportbot.assistant.guardrails.agreement import Said, agrees, is_contradicted, shares_enough, stems_of, telling
+from supportbot.assistant.guardrails.agreement import agrees, is_contradicted, shares_enough
 from supportbot.assistant.guardrails.quantities import quantities_in
+from supportbot.assistant.guardrails.said import Said, stems_of, telling
 from supportbot.assistant.sentences import goes_on
 from supportbot.chat.answers import CitedSpan
 from supportbot.llm.extractive.words import STOP_WORDS, stem
