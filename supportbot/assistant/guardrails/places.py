@@ -29,7 +29,7 @@ _SHORT_PLACE: Final = re.compile(
     r"\b(?:(?P<uk>UK|GB|United Kingdom|Vereinigte\w* Königreich\w*|Großbritannien)|(?P<us>USA?|United States"
     r"|Vereinigte\w* Staaten|Amerika|America)|(?P<eu>EU|European Union|Europäische\w* Union))\b"
 )
-_NO_PLACES: Final = word_set("islands indirect italic italics polish polished")
+_NO_PLACES: Final = word_set("islands italic italics polish polished")
 
 
 def places_in(text: str) -> Iterator[str]:

@@ -74,6 +74,14 @@ def _number_words() -> dict[str, int]:
 
 
 _WORDS: Final = _number_words()
+_ORDINALS: Final = {
+    word: str(value)
+    for names in (
+        ("third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"),
+        ("dritten", "vierten", "fünften", "sechsten", "siebten", "achten", "neunten", "zehnten"),
+    )
+    for value, word in enumerate(names, start=3)
+} | {"twice": "2", "zweimal": "2", "dreimal": "3", "viermal": "4"}
 _BARE_UNIT: Final = "|".join(_UNITS.values())
 _SPELT: Final = re.compile(
     rf"(?P<words>(?:[^\W\d_]+(?:-[^\W\d_]+)?)(?:\s+(?:hundred|thousand|{'|'.join(_ENGLISH[1:10])}))*)"
@@ -101,6 +109,12 @@ def quantities_in(text: str) -> set[Quantity]:
     plain = undisguised(text).lower()
     spelt = _SPELT.sub(_in_digits, plain) if any(word in plain for word in _UNIT_HINTS) else plain
     return {_quantity(match) for match in _DIGITS.finditer(spelt)}
+
+
+def spelt_in(text: str) -> set[str]:
+    """Return the numbers a text spells in single words, whatever they count; "one" is seldom a number."""
+    words = re.findall(r"[^\W\d_]+", text.lower())
+    return {_ORDINALS.get(word) or str(_WORDS[word]) for word in words if word in _ORDINALS or _WORDS.get(word, 0) > 1}
 
 
 _UNIT_HINTS: Final = (

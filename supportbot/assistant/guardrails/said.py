@@ -7,7 +7,7 @@ from typing import Final
 
 from supportbot.assistant.guardrails.disguise import undisguised
 from supportbot.assistant.guardrails.places import places_in
-from supportbot.assistant.guardrails.quantities import Quantity, quantities_in
+from supportbot.assistant.guardrails.quantities import Quantity, quantities_in, spelt_in
 from supportbot.llm.extractive.wordlists import word_set
 from supportbot.llm.extractive.words import SAME, STOP_WORDS, stem
 
@@ -59,20 +59,7 @@ _SECRET: Final = re.compile(
     r"\b(?:password\w*|passwor[dt]\w*|pin|cvv|cvc|tan|iban|card number|kartennummer\w*|security code)\b", re.IGNORECASE
 )
 _LIST_MARK: Final = re.compile(r"^\s*\d{1,2}[.)]\s", re.MULTILINE)
-_SPELT: Final = {
-    word: value
-    for words in (
-        "two three four five six seven eight nine ten eleven twelve fifteen:15 twenty:20 thirty:30",
-        "zwei drei vier fünf sechs sieben acht neun zehn elf zwölf fünfzehn:15 zwanzig:20 dreißig:30",
-        "- third fourth fifth sixth seventh eighth ninth tenth",
-        "- dritten vierten fünften sechsten siebten achten neunten zehnten",
-        "twice dreimal:3 viermal:4",
-    )
-    for place, entry in enumerate(words.split(), start=2)
-    for word, value in [(entry.partition(":")[0], entry.partition(":")[2] or str(place))]
-    if word != "-"
-}
-_NOT: Final = re.compile(r"n['’]t\b|['’]\w{1,2}\b")
+_ENDINGS: Final = re.compile(r"n['’]t\b|['’]\w{1,2}\b")
 _EMPTY: Final = word_set(
     "yes sorri sor unfortunat however usual usuall normal possibl leid jed within with innerhalb t s e"
 )
@@ -141,10 +128,9 @@ class Said:
     def pins(self) -> Pins:
         text = undisguised(_LIST_MARK.sub("", self.text))
         figures = frozenset(quantities_in(text))
-        spelt = {_SPELT[word] for word in _WORD.findall(text.lower()) if word in _SPELT}
         return Pins(
             figures,
-            frozenset({figure.value for figure in figures} | spelt),
+            frozenset({figure.value for figure in figures} | spelt_in(text)),
             frozenset(places_in(text)),
             frozenset(match.group().lower() for match in _SECRET.finditer(text)),
             _FREE.search(text) is not None,
@@ -170,7 +156,7 @@ class Said:
 
 def stems_of(text: str) -> set[str]:
     """Return what the words of a text are compared by, but for those that every text has."""
-    return set(filter(None, map(telling, map(str.lower, _WORD.findall(_NOT.sub(" ", text))))))
+    return set(filter(None, map(telling, map(str.lower, _WORD.findall(_ENDINGS.sub(" ", text))))))
 
 
 def telling(word: str) -> str:
