@@ -122,15 +122,13 @@ def _retrieve(
     if not settings.KB_RETRIEVAL:
         return question, Retrieval(passages=(), confidence=0.0, is_answerable=False, took_ms=0.0)
     whole = standalone(question, said_before)
-    if whole != question and is_incomplete(question):
-        leaning = search(whole, viewer=viewer, limit=PASSAGES)
-        if leaning.is_answerable:
-            return whole, leaning
-    found = search(question, viewer=viewer, limit=PASSAGES)
-    if found.is_answerable or whole == question:
-        return question, found
-    leaning = search(whole, viewer=viewer, limit=PASSAGES)
-    return (whole, leaning) if leaning.confidence > found.confidence else (question, found)
+    tried = []
+    for text in dict.fromkeys((whole, question) if is_incomplete(question) else (question, whole)):
+        found = search(text, viewer=viewer, limit=PASSAGES)
+        if found.is_answerable:
+            return text, found
+        tried.append((text, found))
+    return max(tried, key=lambda one: one[1].confidence)
 
 
 def _read(passage: Passage) -> ReadPassage:
