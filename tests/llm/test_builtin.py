@@ -234,6 +234,7 @@ def test_a_chain_of_follow_ups_keeps_its_subject() -> None:
     [
         ("How much is delivery to Austria?", "And to Switzerland?", "How much is delivery? And to Switzerland?"),
         ("Do you ship to the United Kingdom?", "and to Norway?", "Do you ship? and to Norway?"),
+        ("What is it to send a box to Austria?", "And to Italy?", "What is it to send a box? And to Italy?"),
         ("Was kostet der Versand nach Österreich?", "Und in die Schweiz?",
          "Was kostet der Versand? Und in die Schweiz?"),
         ("How do I wash the jacket in cold water?", "And at what temperature?",

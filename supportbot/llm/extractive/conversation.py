@@ -32,7 +32,7 @@ _IN_ITS_PLACE = re.compile(
     r"(to|in|from|for|with|by|at|on|nach|aus|für|mit|bei|per|von)\b",
     re.IGNORECASE,
 )
-_WHERE_TO = "(?:nach|in)"  # a country of German takes one or the other
+_WHERE_TO = "(?:nach|in)"  # some countries take the one in German, some the other
 # "It" and "das" that stand for a thing: no "is there", no article before a noun.
 _POINTS_BACK = re.compile(
     r"\b(?:it|them)\b|\b(?:that|this|those|these|one)\b(?=\W*$)|(?<!ibt )(?<!eht )\bes\b"
@@ -74,7 +74,9 @@ def _carried_on(text: str, follow_up: str) -> str:
         asked = named[1].lower()
         preposition = _WHERE_TO if asked in ("nach", "in") else asked
         replaced = rf"(?i:\s+{preposition}\s+(?:the\s+|de[rmn]\s+|die\s+|das\s+)?\w+)(?:\s+[A-ZÄÖÜ]\w+)*"
-        text = re.sub(replaced, "", text)
+        # The last one: "to send a parcel to Austria" is still about sending.
+        for last in list(re.finditer(replaced, text))[-1:]:
+            text = text[: last.start()] + text[last.end() :]
     return f"{text} {follow_up}"
 
 

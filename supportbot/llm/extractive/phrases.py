@@ -4,8 +4,7 @@ from typing import Literal
 
 Phrase = Literal[
     "not_found", "to_person", "no_person", "greeting", "thanks", "goodbye", "who", "can_do", "how_are_you",
-    "upset",
-    "wants", "last_said", "answered", "nothing_said",
+    "upset", "wants", "last_said", "answered", "nothing_said",
 ]  # fmt: skip
 
 _ENGLISH: dict[Phrase, str] = {
