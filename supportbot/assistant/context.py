@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from django.conf import settings
 
@@ -17,18 +16,13 @@ from supportbot.assistant.prompts import ANSWER_VERSION, answer_instructions
 from supportbot.assistant.tools import tools_after_signing_in, tools_for
 from supportbot.chat.models import Conversation, Message, Source
 from supportbot.chat.readings import Reading, ReadPassage
+from supportbot.chat.roles import ROLES
 from supportbot.chat.selectors import history
 from supportbot.chat.turns import Claim
 from supportbot.llm import types as llm
 from supportbot.llm.extractive.conversation import is_incomplete, standalone
 from supportbot.llm.extractive.language import base_language, detect
 from supportbot.llm.sources import numbered
-
-_ROLES: Final[dict[Source, llm.Role]] = {
-    Source.CUSTOMER: "user",
-    Source.ASSISTANT: "assistant",
-    Source.AGENT: "assistant",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +72,7 @@ def build_context(claim: Claim) -> TurnContext:
 
 
 def _as_told(message: Message) -> llm.ChatMessage:
-    return llm.ChatMessage(_ROLES[Source(message.source)], normalised(message.text))
+    return llm.ChatMessage(ROLES[Source(message.source)], normalised(message.text))
 
 
 def _instructions(
@@ -104,7 +98,7 @@ def _heard(conversation: Conversation, claim: Claim) -> tuple[list[Message], lis
 
     What came later waits for its own turn. An answer that was stopped is no part of the next try.
     """
-    messages = [message for message in history(conversation, limit=HISTORY_MESSAGES) if message.source in _ROLES]
+    messages = [message for message in history(conversation, limit=HISTORY_MESSAGES) if message.source in ROLES]
     known = [message for message in messages if message.seq <= claim.through_seq]
     asked = [message for message in known if message.source == Source.CUSTOMER and message.seq > claim.from_seq]
     return [message for message in known if message not in asked], asked

@@ -13,22 +13,18 @@ from kb.access import Viewer
 from kb.models import Audience
 from kb.search import Passage, search
 from supportbot.chat.models import Conversation, Message, Source
+from supportbot.chat.roles import ROLES
 from supportbot.chat.selectors import history
 from supportbot.handoff.errors import NothingToAnswer
 from supportbot.handoff.selectors import language_of
 from supportbot.llm import gateway, loop_thread
 from supportbot.llm.extractive.language import base_language
 from supportbot.llm.sources import numbered
-from supportbot.llm.types import ChatMessage, ModelRequest, Role
+from supportbot.llm.types import ChatMessage, ModelRequest
 
 VERSION: Final = "draft-1"
 MOST_PASSAGES: Final = 6
 _MARK: Final = re.compile(r"\s*\[(\d{1,2})\]")
-_ROLES: Final[dict[Source, Role]] = {
-    Source.CUSTOMER: "user",
-    Source.ASSISTANT: "assistant",
-    Source.AGENT: "assistant",
-}
 _RULES: Final = """\
 You draft a reply that a support agent of {company} will read, correct and send in their own name.
 Answer the customer's newest messages in the customer's language, in one to five short, plain, polite sentences.
@@ -53,7 +49,7 @@ class Draft:
 
 def draft_reply(conversation: Conversation) -> Draft:
     """Return a draft that answers what the customer said last; raises NothingToAnswer, or the gateway's errors."""
-    said = [message for message in history(conversation) if message.source in _ROLES]
+    said = [message for message in history(conversation) if message.source in ROLES]
     question = _question(said)
     if not question:
         raise NothingToAnswer()
@@ -97,7 +93,7 @@ def _question(said: Sequence[Message]) -> str:
 
 
 def _spoken(said: Sequence[Message]) -> tuple[ChatMessage, ...]:
-    return tuple(ChatMessage(_ROLES[Source(one.source)], one.text) for one in said)
+    return tuple(ChatMessage(ROLES[Source(one.source)], one.text) for one in said)
 
 
 def _instructions(conversation: Conversation, passages: Sequence[Passage]) -> str:
