@@ -31,13 +31,15 @@ NUMBERS = {
     "max_requests_per_customer_day": "Requests of a customer in a day",
     "window_days": "Days after delivery",
 }
+MOST_COUNTED = 100_000  # requests, or days: more than anybody means, and far from what a column holds
 
 
 def _rule(name: str) -> Any:
     """Return the field of a rule, with the digits its column holds."""
     label = {**AMOUNTS, **NUMBERS}[name]
     column: Any = ActionPolicyVersion._meta.get_field(name)
-    return column.formfield(label=label, required=False, min_value=0)
+    bounds = {"min_value": 0, "max_value": MOST_COUNTED} if name in NUMBERS else {"min_value": 0}
+    return column.formfield(label=label, required=False, **bounds)
 
 
 class RulesForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time

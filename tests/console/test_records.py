@@ -90,7 +90,14 @@ def _present(client: Client, policy: ActionPolicy) -> dict[str, str]:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"max_per_order": "-1"}, {"approval_above": "much"}, {"max_per_order": "1e30"}, {"max_per_order": "1.000"}],
+    [
+        {"max_per_order": "-1"},
+        {"approval_above": "much"},
+        {"max_per_order": "1e30"},
+        {"max_per_order": "1.000"},
+        {"window_days": "100000000000"},
+        {"max_requests_per_customer_day": "100000000000"},
+    ],
 )
 def test_a_rule_that_cannot_be_changes_nothing(enter: Enter, refunds: ActionPolicy, wrong: dict[str, str]) -> None:
     answer = enter("admin").post(page(refunds), {**RULES, **wrong})
