@@ -48,7 +48,7 @@ class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at r
         required=False,
         label="Ends",
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
-        help_text="In UTC. Nothing: when it is revoked.",
+        help_text="In the workspace's time. Nothing: when it is revoked.",
     )
 
     class Meta:

@@ -75,6 +75,13 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
         super().__init__(*args, **kwargs)
         self.initial["suggestion_lines"] = self.instance.suggestions_in(self.instance.locale)
 
+    def clean_name(self) -> str:
+        """Refuse a name that another channel has: nobody could tell them apart, and a reload makes one more."""
+        name = str(self.cleaned_data["name"])
+        if Channel.objects.filter(name__iexact=name).exclude(pk=self.instance.pk).exists():
+            raise forms.ValidationError("Another channel has this name. Choose one that tells them apart.")
+        return name
+
     def clean_suggestion_lines(self) -> Any:
         lines = self.cleaned_data["suggestion_lines"]
         are_suggestions({"en": lines})
@@ -145,7 +152,8 @@ class ChannelAdmin(ScopedAdmin):
 
     def told(self, request: HttpRequest, row: Channel) -> dict[str, Any]:
         keys = list(IdentityKey.objects.filter(channel=row).defer("secret").order_by("created_at", "pk"))
-        return {"snippet": snippet(row.key), "keys": keys, "look": look_of(row.accent)}
+        live = sum(key.revoked_at is None for key in keys)
+        return {"snippet": snippet(row.key), "keys": keys, "live_keys": live, "look": look_of(row.accent)}
 
     def add_key(self, request: HttpRequest, channel_id: UUID) -> HttpResponse:
         """Add a key beside those there are: the merchant's server changes over, then the old one is revoked."""

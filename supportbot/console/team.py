@@ -39,6 +39,10 @@ class NewMemberForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic a
 
     def clean_username(self) -> str:
         username = str(self.cleaned_data["username"]).strip()
+        try:
+            User.username_validator(username)
+        except ValidationError as error:
+            raise ValidationError("Use letters, digits and @ . + - _ only.") from error
         if User.objects.filter(username=username).exists():
             raise ValidationError("This user name is taken. Choose another.")
         return username

@@ -98,6 +98,26 @@ def test_keys_are_rotated_one_beside_the_other(admin: Client, workspace: Workspa
     assert admin.get(f"{CHANNELS}{made.pk}/keys/").status_code == 405
 
 
+def test_the_last_key_is_revoked_in_two_steps_that_say_so(admin: Client, workspace: Workspace) -> None:
+    made = create_channel(workspace, "Shop").channel
+    page = f"{CHANNELS}{made.pk}/change/"
+    (step,) = LexborHTMLParser(admin.get(page).content.decode()).css("details.sure")
+    assert "It is the only one" in step.text()
+    assert step.css_first("form[method=post]").attributes["action"] == f"{CHANNELS}{made.pk}/keys/1/"
+    admin.post(f"{CHANNELS}{made.pk}/keys/")
+    assert "It is the only one" not in admin.get(page).content.decode()
+
+
+@pytest.mark.parametrize("name", ["Shop", " shop "])
+def test_two_channels_of_one_name_are_not_made(admin: Client, workspace: Workspace, name: str) -> None:
+    made = create_channel(workspace, "Shop").channel
+    assert b"Another channel has this name" in admin.post(f"{CHANNELS}add/", channel(name=name)).content
+    assert list(Channel.objects.all()) == [made]
+    admin.post(f"{CHANNELS}{made.pk}/change/", channel(greeting="Hello"))  # its own name is its own
+    made.refresh_from_db()
+    assert made.greeting == "Hello"
+
+
 def test_an_api_key_is_shown_once_and_ended(admin: Client) -> None:
     data = {"name": "Import", "scopes": ["kb:read", "kb:write"]}
     plain = secret_on(admin.post(f"{KEYS}add/", data))
@@ -117,11 +137,31 @@ def test_an_api_key_acts_as_oneself_and_as_nobody_else(admin: Client, bob: User)
     assert user.username == "admin.of.wrenfell"
 
 
+def test_an_api_key_ends_at_the_moment_that_its_page_shows(admin: Client, workspace: Workspace) -> None:
+    Workspace.objects.filter(pk=workspace.pk).update(timezone="Asia/Tokyo")
+    admin.post(f"{KEYS}add/", {"name": "Key", "scopes": ["kb:read"], "expires_at": "2099-01-01T10:00"})
+    key = ApiKey.objects.get()
+    assert key.expires_at is not None
+    assert key.expires_at.isoformat() == "2099-01-01T01:00:00+00:00"
+    assert "1 Jan 2099, 10:00" in admin.get(f"{KEYS}{key.pk}/change/").content.decode()
+    assert "the workspace&#x27;s time" in admin.get(f"{KEYS}add/").content.decode()
+
+
 @pytest.mark.parametrize("wrong", [{"scopes": []}, {"scopes": ["team:write"]}, {"expires_at": "2001-01-01T00:00"}])
 def test_an_api_key_that_cannot_be_is_not_made(admin: Client, wrong: dict[str, Any]) -> None:
     answer = admin.post(f"{KEYS}add/", {"name": "Key", "scopes": ["kb:read"], **wrong})
     assert b'role="alert"' in answer.content
     assert not ApiKey.objects.exists()
+
+
+@pytest.mark.parametrize("username", ["zoë m", "<b>", "\U0001f600", "admin.of.wrenfell"])
+def test_a_user_name_that_cannot_be_is_said_at_its_field(admin: Client, username: str) -> None:
+    data = {"username": username, "name": "Noor Aziz", "email": "noor@example.com", "role": "agent"}
+    answer = admin.post(f"{TEAM}add/", data)
+    page = LexborHTMLParser(answer.content.decode())
+    assert (answer.status_code, page.css_first("#id_name").attributes["value"]) == (200, "Noor Aziz")
+    assert page.css_first("#id_username").attributes["aria-invalid"] == "true"
+    assert not User.objects.filter(email="noor@example.com").exists()
 
 
 def test_a_person_is_invited_and_chooses_a_password(admin: Client, workspace: Workspace) -> None:
