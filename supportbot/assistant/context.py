@@ -96,9 +96,12 @@ def _language(question: str, messages: Sequence[Message], fallback: str) -> str:
 def _heard(conversation: Conversation, claim: Claim) -> tuple[list[Message], list[Message]]:
     """Return what was said before, and what the customer says in the messages that this turn answers.
 
-    What came later waits for its own turn. An answer that was stopped is no part of the next try.
+    What came later waits for its own turn. An answer that was stopped is no part of the next try; one that was stopped
+    before its first word is told to nobody, since many servers refuse a message without words.
     """
-    messages = [message for message in history(conversation, limit=HISTORY_MESSAGES) if message.source in ROLES]
+    messages = [
+        message for message in history(conversation, limit=HISTORY_MESSAGES) if message.source in ROLES and message.text
+    ]
     known = [message for message in messages if message.seq <= claim.through_seq]
     asked = [message for message in known if message.source == Source.CUSTOMER and message.seq > claim.from_seq]
     return [message for message in known if message not in asked], asked

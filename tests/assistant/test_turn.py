@@ -311,6 +311,20 @@ async def test_a_stop_before_the_first_step_says_nothing(conversation: Conversat
     assert (final["text"], final["stopped"]) == ("", True)
 
 
+async def test_an_answer_that_was_stopped_before_its_first_word_is_not_told_to_the_model(
+    conversation: Conversation,
+) -> None:
+    claim = await db(say, conversation, "How long can I return something?")
+    turn = TurnInHand(claim)
+    turn._hear(StopRequested(str(claim.turn_id)))
+    with answering(ScriptedModel()):
+        await turn.run()
+    claim = await db(say, conversation, "And in Austria?")
+    with answering(ScriptedModel(Says(f"{QUOTE} [1]"))) as model:
+        await carry_out(claim)
+    assert [message.role for message in model.requests[0].messages] == ["system", "user", "user"]
+
+
 async def test_who_waits_is_told_what_is_going_on(
     conversation: Conversation, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
