@@ -13,7 +13,8 @@ from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 from django.conf import settings
 from django.core.cache import cache
-from django.db import DatabaseError, connection
+from django.db import Error as AnyDatabaseError
+from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from kombu.exceptions import OperationalError
@@ -73,7 +74,7 @@ def _shows_token(request: HttpRequest) -> bool:
 def _outcome(check: Callable[[], str]) -> str:
     try:
         return check()
-    except (DatabaseError, redis.RedisError, OperationalError, OSError) as error:
+    except (AnyDatabaseError, redis.RedisError, OperationalError, OSError) as error:
         return type(error).__name__
 
 
@@ -125,7 +126,7 @@ def _runner() -> str:
 def _parked() -> int | None:
     try:
         return parked().count()
-    except DatabaseError:  # gone since it was checked
+    except AnyDatabaseError:  # gone since it was checked
         return None
 
 

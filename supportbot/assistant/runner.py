@@ -10,7 +10,8 @@ from contextlib import suppress
 from uuid import UUID, uuid4
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, OperationalError
+from django.db import Error as AnyDatabaseError
+from django.db import InterfaceError, OperationalError
 
 from supportbot.accounts.scope import workspace_scope
 from supportbot.assistant.limits import DRAIN_SECONDS, POLL_SECONDS
@@ -104,7 +105,7 @@ class Runner:
         claiming = asyncio.create_task(db(claim_turn, self.name, in_hand=list(self._running.values())))
         try:
             claim = await asyncio.shield(claiming)
-        except DatabaseError as error:
+        except AnyDatabaseError as error:
             logger.warning("runner: no turn claimed: %s", type(error).__name__)
             return False
         except asyncio.CancelledError:  # the process shuts down, but a database thread ends what it has begun
@@ -126,7 +127,7 @@ class Runner:
 
 async def _give_back(claiming: "asyncio.Task[Claim | None]") -> None:
     """Give up what comes of a claim that nobody carries out: it waits for no lease to run out, and is no loss."""
-    with suppress(DatabaseError):
+    with suppress(AnyDatabaseError):
         claim = await claiming
         if claim is not None:
             with workspace_scope(claim.workspace_id):
@@ -140,7 +141,7 @@ async def carry_out(claim: Claim) -> None:
         try:
             await turn.run()
         except asyncio.CancelledError:
-            with suppress(DatabaseError):
+            with suppress(AnyDatabaseError):
                 await asyncio.shield(db(release_turn, turn.claim))
             raise
         except (OperationalError, InterfaceError):
@@ -148,7 +149,7 @@ async def carry_out(claim: Claim) -> None:
         except Exception:
             # The edge of a turn: whatever went wrong, the customer is told and can try again.
             logger.exception("turn %s failed", claim.turn_id)
-            with suppress(LeaseLost, DatabaseError):
+            with suppress(LeaseLost, AnyDatabaseError):
                 await db(fail_turn, turn.claim, "internal")
 
 

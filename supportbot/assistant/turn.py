@@ -11,7 +11,7 @@ from contextlib import aclosing, suppress
 from dataclasses import replace
 
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import Error as AnyDatabaseError
 
 from supportbot.accounts.scope import workspace_scope
 from supportbot.assistant.calls import Place, ToolResult
@@ -255,7 +255,7 @@ class Turn:
                 self._is_void = True
                 self._cancel()
                 return
-            except DatabaseError:
+            except AnyDatabaseError:
                 continue  # the next beat tries again; a lease that runs out meanwhile is found lost then
             if is_stopped:
                 self._stop()

@@ -17,7 +17,7 @@ from contextlib import suppress
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from django.db import DatabaseError
+from django.db import Error as AnyDatabaseError
 
 from supportbot.asyncdb import db
 from supportbot.chat import layer
@@ -187,7 +187,7 @@ class Switchboard:
             self._forget_watchers()
             if self._channel:
                 await self._join_what_failed()
-            with suppress(DatabaseError):  # the next round asks again
+            with suppress(AnyDatabaseError):  # the next round asks again
                 for conversation_id, seq in (await db(heads_of, list(self._listeners))).items():
                     if seq > self._heads.get(conversation_id, 0):
                         self._deliver(conversation_id, NewEvent(seq, None))

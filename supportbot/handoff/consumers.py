@@ -11,7 +11,7 @@ from typing import Any, Final, assert_never
 from uuid import UUID
 
 from channels.generic.websocket import AsyncWebsocketConsumer
-from django.db import DatabaseError
+from django.db import Error as AnyDatabaseError
 from django.utils.timezone import now
 
 from supportbot.accounts.scope import workspace_scope
@@ -94,7 +94,7 @@ class DeskConsumer(AsyncWebsocketConsumer):
         try:
             check_origin(headers)
             self._agent = await db(agent_of, self._session_key)
-        except (SupportBotError, DatabaseError) as error:
+        except (SupportBotError, AnyDatabaseError) as error:
             self._refuse_and_close(error)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
@@ -129,7 +129,7 @@ class DeskConsumer(AsyncWebsocketConsumer):
             self._refuse_and_close(error)
         except SupportBotError as error:
             self._refuse(error, frame)
-        except DatabaseError:  # nothing was stored: the browser keeps what was written and sends it again
+        except AnyDatabaseError:  # nothing was stored: the browser keeps what was written and sends it again
             self._refuse(Unavailable(), frame)
 
     async def _obey(self, frame: ClientFrame, agent: Agent) -> None:
@@ -208,7 +208,7 @@ class DeskConsumer(AsyncWebsocketConsumer):
             await asyncio.sleep(ROUND_SECONDS)
             self._frames_left = FRAMES_A_ROUND
             if self._is_greeted:
-                with suppress(DatabaseError):  # nobody is sent away because the database is
+                with suppress(AnyDatabaseError):  # nobody is sent away because the database is
                     await self._look()
 
     async def _look(self) -> None:
@@ -231,7 +231,7 @@ class DeskConsumer(AsyncWebsocketConsumer):
             client_id=about.client_id if about else None,
         )  # fmt: skip
 
-    def _refuse_and_close(self, error: SupportBotError | DatabaseError) -> None:
+    def _refuse_and_close(self, error: SupportBotError | AnyDatabaseError) -> None:
         known = error if isinstance(error, SupportBotError) else Unavailable()
         self._refuse(known)
         self._end(known.close_code or INTERNAL, known.code)

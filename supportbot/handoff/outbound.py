@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from django.db import DatabaseError
+from django.db import Error as AnyDatabaseError
 from django.utils.timezone import now
 
 from supportbot.accounts.models import User
@@ -164,7 +164,7 @@ class Outbound:
             with workspace_scope(self._workspace_id):
                 await self._write_log()
                 await self._write_rows()
-        except DatabaseError as error:
+        except AnyDatabaseError as error:
             logger.warning("desk: nothing can be read: %s", type(error).__name__)
             asyncio.get_running_loop().call_later(RING_AGAIN_SECONDS, self._rung.set)
 
@@ -200,7 +200,7 @@ class Outbound:
         assert self._person is not None  # whoever listens has one
         try:
             frames = await (db(_queue, self._person) if is_whole else db(_rows, stale, self._person))
-        except DatabaseError:
+        except AnyDatabaseError:
             self._stale |= stale
             self._is_queue_due |= is_whole
             raise

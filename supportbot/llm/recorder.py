@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextvars import copy_context
 
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import Error as AnyDatabaseError
 
 from supportbot.accounts.errors import UnscopedQuery
 from supportbot.accounts.scope import current_workspace_id
@@ -86,5 +86,5 @@ async def write(records: Sequence[record.CallRecord], taken: Sequence[budget.Res
         await db(record.save_calls, records, taken)
     except UnscopedQuery:
         logger.info("llm.call_outside_workspace", extra={"attempts": len(records)})
-    except DatabaseError:
+    except AnyDatabaseError:
         logger.exception("llm.record_lost", extra={"attempts": len(records)})

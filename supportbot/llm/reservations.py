@@ -6,7 +6,7 @@ when the second begins.
 
 import asyncio
 
-from django.db import DatabaseError
+from django.db import Error as AnyDatabaseError
 
 from supportbot.asyncdb import db
 from supportbot.llm import budget
@@ -43,6 +43,6 @@ class Reservations:
         for reservation in self._taking:
             try:
                 taken.append(await reservation)
-            except (BudgetExceeded, DatabaseError):
+            except (BudgetExceeded, AnyDatabaseError):
                 continue  # nothing was taken
         return taken

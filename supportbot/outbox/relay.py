@@ -8,7 +8,8 @@ import logging
 import threading
 from typing import Final
 
-from django.db import DatabaseError, close_old_connections
+from django.db import Error as AnyDatabaseError
+from django.db import close_old_connections
 
 from supportbot.outbox import doorbell
 from supportbot.outbox.services import deliver_due
@@ -40,7 +41,7 @@ class Relay:
         while not self._stopping.is_set():
             try:
                 handled = deliver_due()
-            except DatabaseError:
+            except AnyDatabaseError:
                 logger.warning("outbox: the database does not answer; trying again")
                 handled = 0
             except Exception:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from channels.generic.websocket import AsyncWebsocketConsumer
-from django.db import DatabaseError
+from django.db import Error as AnyDatabaseError
 
 from supportbot.accounts.scope import workspace_scope
 from supportbot.asyncdb import db
@@ -152,7 +152,7 @@ class ChatConsumer(AsyncWebsocketConsumer):
                 found = await db(opening, session.conversation_id, hello.last_seq)
         except (TicketRefused, OriginRefused) as error:
             self._refuse_and_close(error)
-        except DatabaseError:
+        except AnyDatabaseError:
             self._refuse_and_close(Unavailable())
         else:
             self._welcome(session, found)
@@ -179,9 +179,9 @@ class ChatConsumer(AsyncWebsocketConsumer):
             self.writer.send(refusal(error, frame))
             if isinstance(frame, Identify):
                 facts = {"workspace_id": session.workspace_id, "channel_id": session.channel_id}
-                with suppress(DatabaseError):  # the client was answered
+                with suppress(AnyDatabaseError):  # the client was answered
                     await db(note_turned_away, error, actor=f"customer:{session.caller.customer_id}", **facts)
-        except DatabaseError:  # nothing was stored: the client keeps what it wrote and sends it again
+        except AnyDatabaseError:  # nothing was stored: the client keeps what it wrote and sends it again
             self.writer.send(refusal(Unavailable(), frame))
 
     async def _obey(self, frame: ClientFrame, session: Session) -> None:

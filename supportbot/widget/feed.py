@@ -57,7 +57,7 @@ class Feed:
         self.hears_elsewhere = False
 
     async def frames(self, signal: Signal) -> list[ServerFrame]:
-        """Return what the reader is to be sent. Raises DatabaseError when the log cannot be read: ring again later."""
+        """Return what the reader is to be sent. A database error says that the log cannot be read: ring again later."""
         match signal:
             case signals.Delta():
                 return self._delta(signal)

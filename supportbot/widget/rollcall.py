@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 from uuid import UUID
 
-from django.db import DatabaseError
+from django.db import Error as AnyDatabaseError
 
 from supportbot.accounts.models import Channel
 from supportbot.accounts.scope import across_workspaces
@@ -107,7 +107,7 @@ class RollCall:
             here = due & _conversations(self._sockets)
             newcomers, self._newcomers = self._newcomers, set()
             await db(note_attendance, here, due - here)
-            with suppress(DatabaseError):  # the next round tells them
+            with suppress(AnyDatabaseError):  # the next round tells them
                 await self._tell_places(newcomers)
 
     async def _run(self) -> None:
@@ -119,7 +119,7 @@ class RollCall:
             self._look(asyncio.get_running_loop().time(), is_head_due=is_head_due)
             if is_head_due:
                 self._note(_conversations(self._sockets))
-            with suppress(DatabaseError):  # nobody is sent away because the database is
+            with suppress(AnyDatabaseError):  # nobody is sent away because the database is
                 await self._dismiss_strangers()
                 await self._tell_places(set(self._sockets))
 

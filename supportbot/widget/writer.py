@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 from uuid import UUID
 
-from django.db import DatabaseError
+from django.db import Error as AnyDatabaseError
 
 from supportbot.accounts.scope import workspace_scope
 from supportbot.chat.signals import Erased, NewEvent, Signal
@@ -117,7 +117,7 @@ class Writer:
             return True
         try:
             news = await self._news(item)
-        except DatabaseError as error:
+        except AnyDatabaseError as error:
             logger.warning("widget: the log cannot be read: %s", type(error).__name__)
             self._hear_again_later(item)
             return True

@@ -8,16 +8,18 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from django.db import InterfaceError
 
 from supportbot.accounts.scope import across_workspaces, workspace_scope
 from supportbot.assistant import runner as runner_module
+from supportbot.assistant import turn as turn_module
 from supportbot.assistant.runner import Runner
 from supportbot.asyncdb import db
 from supportbot.chat.models import Conversation, Turn
 from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.chat.signals import EventView, NewEvent, Signal
 from supportbot.chat.stream import switchboard
-from supportbot.chat.turns import Claim, claim_turn
+from supportbot.chat.turns import Claim, claim_turn, extend_lease
 from supportbot.llm.testing import Says, ScriptedModel, answering
 from tests.assistant.conftest import payloads
 
@@ -158,6 +160,54 @@ async def test_what_was_just_being_claimed_at_shutdown_is_given_back(
     await stopping
     await until(lambda: state_of(conversation)[0] == "running", in_thread=True)
     assert await db(state_of, conversation) == ("running", "", 0)
+
+
+async def test_a_connection_that_was_closed_under_a_claim_costs_no_round(
+    conversation: Conversation, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claims = iter((InterfaceError("the connection is closed"),))
+
+    def claim(name: str, **how: Any) -> Claim | None:
+        for error in claims:
+            raise error
+        return claim_turn(name, **how)
+
+    await db(write, conversation)
+    monkeypatch.setattr(runner_module, "claim_turn", claim)
+    running = Runner()
+    assert not await running._claim_next()
+    assert await running._claim_next()
+    await until(lambda: len(payloads(log(), "assistant.final")) == 1, in_thread=True)
+    await running.stop()
+
+
+async def test_a_beat_that_fails_keeps_the_turn_in_hand(
+    conversation: Conversation, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beats = list[int]()
+
+    def beat(claim: Claim, *, text: str, index: int) -> bool:
+        beats.append(index)
+        if len(beats) == 1:
+            raise InterfaceError("the connection is closed")
+        return extend_lease(claim, text=text, index=index)
+
+    monkeypatch.setattr(turn_module, "SAVE_EVERY_SECONDS", 0.01)
+    monkeypatch.setattr(turn_module, "extend_lease", beat)
+    gate = asyncio.Event()
+    await db(write, conversation)
+    with answering(ScriptedModel(Says("Hello! How can I help?", waits_for=gate))):
+        running = asyncio.create_task(runner_module.carry_out(await db(claimed)))
+        await until(lambda: len(beats) > 2)
+        gate.set()
+        await running
+    assert len(payloads(await db(log), "assistant.final")) == 1
+
+
+def claimed() -> Claim:
+    claim = claim_turn("test")
+    assert claim is not None
+    return claim
 
 
 def state_of(conversation: Conversation) -> tuple[str, str, int]:

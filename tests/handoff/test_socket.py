@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 from django.contrib.sessions.models import Session
+from django.db import InterfaceError
 
 from supportbot.accounts.models import Customer, Membership, User, Workspace
 from supportbot.accounts.services import add_member
@@ -238,6 +239,22 @@ async def test_a_reply_is_stored_acknowledged_and_seen_once(server: str, held: T
     message = await db(Message.objects.get, source="agent")
     assert (message.text, message.seq, message.audience) == ("A new one comes.", ack["seq"], "everyone")
     assert [event["line"]["kind"] for event in socket.events] == ["me"]
+
+
+async def test_a_connection_that_was_closed_under_a_reply_costs_no_socket(
+    server: str, held: Ticket, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken_connection(*args: object) -> None:
+        raise InterfaceError("the connection is closed")
+
+    said = {"conversation": str(held.conversation_id), "client_id": "m1", "text": "A new one comes."}
+    async with at_the_desk(server, bob) as socket:
+        with monkeypatch.context() as patch:
+            patch.setattr(consumers, "_write", broken_connection)
+            await socket.say("reply", **said)
+            assert (await socket.until("error"))["code"] == "unavailable"
+        await socket.say("reply", **said)
+        await socket.until("ack", client_id="m1")
 
 
 async def test_a_note_is_the_teams_alone(server: str, held: Ticket, noor: User) -> None:
