@@ -9,7 +9,7 @@ import threading
 from typing import Final
 
 from django.db import Error as AnyDatabaseError
-from django.db import close_old_connections
+from django.db import close_old_connections, connections
 
 from supportbot.outbox import doorbell
 from supportbot.outbox.services import deliver_due
@@ -51,6 +51,7 @@ class Relay:
             close_old_connections()
             if not handled:
                 doorbell.wait(POLL_SECONDS)
+        connections.close_all()  # this thread's: nobody else ever does
 
 
 relay = Relay()

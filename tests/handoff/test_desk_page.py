@@ -300,8 +300,9 @@ def test_a_leader_may_end_a_colleagues_ticket_and_reads_the_newest_of_many_lines
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"), [(0, "now"), (59, "now"), (60, "1 min"), (3599, "59 min"), (3600, "1 h"), (86400, "1 day"),
-                          (200_000, "2 days"), (-5, "now")],
+    ("seconds", "said"),
+    [(-5, "now"), (0, "now"), (59, "now"),
+     (60, "1 min"), (3599, "59 min"), (3600, "1 h"), (86400, "1 day"), (200_000, "2 days")],
 )  # fmt: skip
 def test_time_in_words(seconds: int, said: str) -> None:
     assert how_long(timedelta(seconds=seconds)) == said

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from uuid import UUID
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from pytest_django import Settings
 
 from supportbot.accounts.models import Workspace
@@ -90,6 +90,7 @@ def test_only_old_delivered_rows_are_purged(workspace: Workspace) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_the_relay_hears_the_doorbell_and_can_start_again(workspace: Workspace) -> None:
+    before = connections_of_others()
     relay = Relay()
     for _ in range(2):
         relay.start()
@@ -97,6 +98,15 @@ def test_the_relay_hears_the_doorbell_and_can_start_again(workspace: Workspace) 
         announce("thing_changed", thing, workspace_id=workspace.pk)
         assert wait_until(lambda thing=thing: thing in [object_id for _, object_id, _ in heard])
         relay.stop()
+    assert wait_until(lambda: connections_of_others() <= before), "the relay's threads have left connections open"
+
+
+def connections_of_others() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        return int(cursor.fetchone()[0])
 
 
 def wait_until(is_true: Callable[[], bool]) -> bool:
