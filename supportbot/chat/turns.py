@@ -5,6 +5,7 @@ and LeaseLost is raised: a zombie can neither speak nor end a turn. A turn whose
 the next attempt; at the second loss it fails openly. Times are the database's.
 """
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -28,6 +29,7 @@ LEASE: Final = timedelta(seconds=5)
 MAX_LOSSES: Final = 1
 OPEN: Final = (Turn.State.PENDING, Turn.State.RUNNING)
 RETRIABLE: Final = (Turn.State.FAILED, Turn.State.STOPPED)
+_MARKS: Final = re.compile(r"[ \t]*\[\d{1,2}\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +262,16 @@ def request_stop(conversation_id: UUID) -> None:
         _end_stopped(conversation, turn, through_seq=conversation.last_seq)
 
 
+def stop_now(conversation: Conversation) -> None:
+    """End every open turn of a locked conversation here and now: nothing of the assistant's follows what comes next.
+
+    A runner's words of the last second may be missing, since it saves them that often; what it writes finds no claim.
+    """
+    for turn in Turn.objects.filter(conversation=conversation, state__in=OPEN).order_by("created_at"):
+        _end_stopped(conversation, turn, through_seq=turn.through_seq or conversation.last_seq)
+        tell_after_commit(conversation.pk, StopRequested(str(turn.pk)))
+
+
 def _end_stopped(conversation: Conversation, turn: Turn, *, through_seq: int) -> None:
     """End a turn that nobody runs any more, with what was shown of it."""
     Turn.objects.filter(pk=turn.pk).update(
@@ -269,8 +281,12 @@ def _end_stopped(conversation: Conversation, turn: Turn, *, through_seq: int) ->
         from_seq=conversation.answered_seq if turn.from_seq is None else turn.from_seq,
         through_seq=through_seq,
     )
-    stopped = Answer(text=turn.partial_text, citations=(), by="builtin", is_stopped=True)
-    append_event(conversation, "assistant.final", final_payload(turn.message_id, stopped))
+    # The sources were known to the runner alone: marks that point to none are left out.
+    text = _MARKS.sub("", turn.partial_text).strip()
+    stopped = Answer(text=text, citations=(), by="builtin", is_stopped=True)
+    event = append_event(conversation, "assistant.final", final_payload(turn.message_id, stopped))
+    if text:
+        store_message(conversation, turn.message_id, event.seq, stopped)
     mark_answered(conversation, through_seq)
 
 

@@ -2,8 +2,9 @@
 
 After the end nothing more is written in it, by them or by the assistant.
 
-In the log it is a `message` of the system's that carries `ends`. A person's ticket ends before it, as settled. What was
-confirmed goes on, and its outcome is still told: money does not stop because a chat has.
+In the log it is a `message` of the system's that carries `ends`. The answer being written is stopped before it, and a
+person's ticket ends as settled. What was confirmed goes on, and its outcome is still told: money does not stop
+because a chat has.
 """
 
 from uuid import UUID
@@ -14,7 +15,7 @@ from django.utils.timezone import now
 from supportbot.chat.ended import words_of_the_end
 from supportbot.chat.log import is_open, lock_conversation, touch
 from supportbot.chat.services import add_system_message
-from supportbot.chat.turns import mark_answered, request_stop
+from supportbot.chat.turns import mark_answered, stop_now
 from supportbot.handoff import services as handoff
 from supportbot.handoff.models import State
 from supportbot.handoff.selectors import open_ticket_of
@@ -26,7 +27,7 @@ def end_conversation(conversation_id: UUID) -> None:
     conversation = lock_conversation(conversation_id)
     if not is_open(conversation):
         return
-    request_stop(conversation_id)
+    stop_now(conversation)
     conversation.refresh_from_db()
     mark_answered(conversation, conversation.last_seq)  # or giving it back would begin an answer
     ticket = open_ticket_of(conversation_id)

@@ -24,6 +24,7 @@ from supportbot.handoff import services as handoff
 from supportbot.llm.errors import ProviderRefused, Reason
 from supportbot.llm.testing import Says, ScriptedModel, answering
 from supportbot.llm.types import ToolCall
+from supportbot.widget.ending import end_conversation
 from tests.assistant.conftest import payloads
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -169,6 +170,28 @@ async def test_stop_ends_with_what_was_shown(conversation: Conversation, log: Lo
 def stop(conversation: Conversation) -> None:
     with workspace_scope(conversation.workspace_id):
         request_stop(conversation.pk)
+
+
+async def test_nothing_is_said_after_the_end_of_a_conversation(conversation: Conversation, log: Log) -> None:
+    claim = await db(say, conversation, "How long can I return something?")
+    reader = await Reader()(conversation)
+    call = ToolCall("1", "no_such_tool", "{}")
+    script = ScriptedModel(Says("The label is free. [1] ", calls=(call,)), Says(waits_for=asyncio.Event()))
+
+    def end() -> None:
+        with workspace_scope(conversation.workspace_id):
+            end_conversation(conversation.pk)
+
+    with answering(script):
+        running = asyncio.create_task(carry_out(claim))
+        await reader.has_text.wait()
+        await asked(script, times=2)
+        await db(end)
+        await running
+    events = await db(log)
+    assert [event.event for event in events] == ["message", "assistant.started", "assistant.final", "message"]
+    assert (events[-2].payload["stopped"], events[-1].payload["ends"]) == (True, True)
+    assert script.active == 0
 
 
 async def test_a_takeover_silences_the_assistant(conversation: Conversation, bob: User, log: Log) -> None:

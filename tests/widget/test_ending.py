@@ -10,9 +10,10 @@ from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.accounts.services import NewChannel
 from supportbot.asyncdb import db
 from supportbot.chat.answers import Answer
-from supportbot.chat.models import Conversation, ConversationEvent, Turn
+from supportbot.chat.errors import LeaseLost
+from supportbot.chat.models import Conversation, ConversationEvent, Message, Turn
 from supportbot.chat.services import add_customer_message, start_conversation
-from supportbot.chat.turns import claim_turn, fail_turn, finish_turn
+from supportbot.chat.turns import claim_turn, extend_lease, fail_turn, finish_turn
 from supportbot.handoff import services as handoff
 from supportbot.handoff.models import Ticket
 from supportbot.ids import uuid7
@@ -83,12 +84,16 @@ def test_what_is_being_answered_is_stopped(alices: APIClient, alice: Customer) -
     add_customer_message(conversation.pk, text="Tell me everything", client_id="m1")
     claim = claim_turn("runner", only=conversation.pk)
     assert claim is not None
+    extend_lease(claim, text="Everything [1]. And", index=1)
     add_customer_message(conversation.pk, text="And more", client_id="m2")
     assert end(alices, conversation.pk).status_code == 204
-    running, pending = Turn.objects.order_by("created_at")
-    assert (running.state, running.stop_requested, pending.state) == ("running", True, "stopped")
-    finish_turn(claim, Answer("Every", (), "model", is_stopped=True))
-    assert log_of(conversation)[-1][1]["stopped"] is True
+    assert [turn.state for turn in Turn.objects.all()] == ["stopped", "stopped"]
+    with pytest.raises(LeaseLost):
+        finish_turn(claim, Answer("Everything and more", (), "model", is_stopped=True))
+    *_, (_, running), (_, pending), (_, last) = log_of(conversation)
+    assert (running["text"], running["stopped"], pending["text"]) == ("Everything. And", True, "")
+    assert last["ends"] is True
+    assert list(Message.objects.filter(source="assistant").values_list("text", flat=True)) == ["Everything. And"]
 
 
 @pytest.mark.django_db
