@@ -64,6 +64,7 @@ class Attempt:
         except ProviderError as error:
             self.outcome = Outcome.REFUSED if isinstance(error, ProviderRefused) else Outcome.UNCLEAR
             self.reason = error.reason
+            self._usage = error.usage
             raise
         finally:
             self.duration_seconds = time.monotonic() - self._started

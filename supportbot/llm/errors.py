@@ -7,6 +7,7 @@ may have been charged: ProviderUnclear.
 from enum import StrEnum
 
 from supportbot.errors import SupportBotError
+from supportbot.llm.types import Usage
 
 
 class LlmError(SupportBotError):
@@ -67,16 +68,26 @@ WORTH_A_RETRY = frozenset({Reason.UNREACHABLE, Reason.CUT, Reason.RATE_LIMITED, 
 
 
 class ProviderError(LlmError):
-    """One attempt at one provider ended badly. `detail` is for the operator and never shown to a customer."""
+    """One attempt at one provider ended badly. `detail` is for the operator and never shown to a customer.
+
+    `usage` is what it cost all the same, where that is known.
+    """
 
     def __init__(
-        self, reason: Reason, detail: str = "", *, retry_after_seconds: float | None = None, status: int | None = None
+        self,
+        reason: Reason,
+        detail: str = "",
+        *,
+        retry_after_seconds: float | None = None,
+        status: int | None = None,
+        usage: Usage | None = None,
     ) -> None:
         super().__init__()
         self.reason = reason
         self.detail = detail
         self.retry_after_seconds = retry_after_seconds
         self.http_status = status
+        self.usage = usage
 
     def __str__(self) -> str:
         return f"{self.reason}: {self.detail}" if self.detail else self.reason.value

@@ -137,6 +137,21 @@ async def test_a_fault_before_the_first_token_is_answered_by_the_fallback(
     assert rows[-1].cost == 0
 
 
+@pytest.mark.parametrize(
+    ("fault", "input_tokens", "output_tokens"),
+    [(Behaviour(text="", model_reasons=5), 11, 0), (Behaviour(text="", model_reasons=5, reports_usage=False), None, 5)],
+)
+async def test_an_answer_that_is_all_reasoning_is_charged(
+    server: ModelServer, ask: Ask, stored: Stored, fault: Behaviour, input_tokens: int | None, output_tokens: int
+) -> None:
+    server.will(fault)
+    await read(ask())
+    row = (await stored())[0]
+    assert (row.outcome, row.reason, row.is_estimated) == ("unclear", "garbage", input_tokens is None)
+    assert row.output_tokens == output_tokens
+    assert input_tokens in (None, row.input_tokens)
+
+
 async def test_the_second_try_may_succeed_and_nobody_notices(server: ModelServer, ask: Ask, stored: Stored) -> None:
     server.will(Behaviour(status=500), Behaviour(text="Second try."))
     events = await read(ask())

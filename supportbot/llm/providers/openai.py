@@ -105,10 +105,10 @@ class OpenAIProvider:
                 return response
 
     def _finished(self, request: ModelRequest, answer: Answer, *, has_calls: bool) -> Finished:
-        if not answer.characters and not has_calls:
-            raise ProviderUnclear(Reason.GARBAGE, "an empty answer")
-        reason = "length" if answer.is_over_limit else answer.finish_reason or "stop"
         usage = answer.usage or estimated_usage(request, answer.pieces)
+        if not answer.characters and not has_calls:  # all of it may have gone into reasoning
+            raise ProviderUnclear(Reason.GARBAGE, "an empty answer", usage=usage)
+        reason = "length" if answer.is_over_limit else answer.finish_reason or "stop"
         return Finished(reason, usage, self.name, self.model)
 
 
