@@ -1,4 +1,4 @@
-"""Whether a sentence says what a sentence of its source says: the same yes or no, figures and countries. Pure.
+"""Whether a sentence says what a sentence of its source says: the same yes or no, figures, countries and days. Pure.
 
 Words alone cannot tell it: "Gift cards can be paid out" shares all of them with "cannot be paid out", and a price
 stands right beside that of another country. So sentences are compared clause by clause, and what a clause pins down
@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
+from supportbot.assistant.guardrails.opposites import Sides, turns
 from supportbot.assistant.guardrails.said import Said, counts_otherwise
 
 NEARLY: Final = 0.999  # of the most, for sums of fractions to count as the same
@@ -38,8 +39,12 @@ def agrees(sentence: Said, units: Sequence[Said]) -> bool:
 
 def _stating(sentence: Said) -> Sequence[Said]:
     """Return the clauses that say something: a condition besides only narrows it."""
-    stating = [clause for clause in sentence.clauses if not _OPENS_CONDITION.match(clause.text) or clause.concedes]
+    stating = [clause for clause in sentence.clauses if not _is_condition(clause)]
     return stating or sentence.clauses
+
+
+def _is_condition(clause: Said) -> bool:
+    return _OPENS_CONDITION.match(clause.text) is not None and not clause.concedes
 
 
 def _placed(sentence: Said) -> Iterator[tuple[Said, frozenset[str]]]:
@@ -67,12 +72,11 @@ def _weight(stems: Iterable[str], weights: Weights) -> float:
 
 
 def _is_opposed(clause: Said, sentence: Said, units: Sequence[Said], weights: Weights) -> bool:
-    whole = _weight(clause.stems, weights)
+    whole = _weight(clause.topic, weights)
     agreeing = against = 0.0
-    is_negated = clause.is_negated_in(sentence)
     for unit in units:
-        share = _weight(clause.stems & unit.stems, weights)
-        if share and _is_negated_there(unit, clause, weights) == is_negated:
+        share = _weight(clause.topic & unit.stems, weights)
+        if share and _says_yes_or_no_alike(clause, sentence, unit, weights):
             agreeing = max(agreeing, share)
         else:
             against = max(against, share)
@@ -81,16 +85,15 @@ def _is_opposed(clause: Said, sentence: Said, units: Sequence[Said], weights: We
 
 def _is_said(clause: Said, sentence: Said, units: Sequence[Said], weights: Weights) -> bool:
     """Return whether one of the sentences nearest to the clause agrees with it, conditions included."""
-    is_negated = clause.is_negated_in(sentence)
     most = max((len(clause.stems & unit.stems) for unit in units), default=0)
     if most < MIN_SHARE * len(clause.stems):
         of_all = frozenset().union(*(unit.stems for unit in units))
-        is_enough = len(clause.stems & of_all) >= MIN_SHARE * len(clause.stems)
-        return is_enough and any(unit.is_negated for unit in units) == is_negated and not clause.concedes
-    shared = [_weight(clause.stems & unit.stems, weights) for unit in units]
+        is_enough = len(clause.stems & of_all) >= MIN_SHARE * len(clause.stems) and not clause.concedes
+        return is_enough and any(unit.is_negated for unit in units) == clause.is_negated_in(sentence)
+    shared = [_weight(clause.topic & unit.stems, weights) for unit in units]
     nearest = [unit for unit, share in zip(units, shared, strict=True) if share >= max(shared) * NEARLY]
     return any(
-        _is_negated_there(unit, clause, weights) == is_negated
+        _says_yes_or_no_alike(clause, sentence, unit, weights)
         and (clause.is_conditional or sentence.is_conditional or not unit.is_conditional or _covers(sentence, unit))
         and (unit.concedes or not clause.concedes)
         for unit in nearest
@@ -99,6 +102,21 @@ def _is_said(clause: Said, sentence: Said, units: Sequence[Said], weights: Weigh
 
 def _covers(sentence: Said, unit: Said) -> bool:
     return 2 * len(sentence.stems & unit.stems) >= len(unit.stems)
+
+
+def _says_yes_or_no_alike(clause: Said, sentence: Said, unit: Said, weights: Weights) -> bool:
+    """Return whether both say "not", or neither: "must not be another" turns it twice, and is "must be the same"."""
+    sides = clause.sides.union(*(part.sides for part in sentence.clauses if _is_condition(part)))
+    is_turned = turns(sides, _sides_there(unit, clause, weights)) % 2 == 1
+    return (_is_negated_there(unit, clause, weights) == clause.is_negated_in(sentence)) != is_turned
+
+
+def _sides_there(unit: Said, clause: Said, weights: Weights) -> Sides:
+    """Return the sides of the parts of a sentence that speak of a clause: it may tell both, each of another thing."""
+    parts = unit.clauses or (unit,)
+    shares = [_weight(clause.topic & part.stems, weights) for part in parts]
+    near = (part.sides for part, share in zip(parts, shares, strict=True) if share >= max(shares) * MIN_SHARE)
+    return frozenset[tuple[str, bool]]().union(*near)
 
 
 def _is_negated_there(unit: Said, clause: Said, weights: Weights) -> bool:
@@ -111,14 +129,16 @@ def _is_negated_there(unit: Said, clause: Said, weights: Weights) -> bool:
 def _is_pinned(piece: Said, places: frozenset[str], sentence: Said, units: Sequence[Said], weights: Weights) -> bool:
     """Return whether what a piece pins down stands together in a sentence that speaks of it, and in none otherwise."""
     pins = piece.pins
-    if not (pins.values or places or pins.secrets or pins.is_free):
+    if not (pins.values or places or pins.dates or pins.secrets or pins.is_free):
         return True
     asked = piece.stems if len(piece.stems) > 1 else sentence.stems
     shares = [_weight(asked & unit.stems, weights) for unit in units]
     fitting = [
         share
         for unit, share in zip(units, shares, strict=True)
-        if share >= max(shares) * MIN_SHARE and pins.within(unit.pins, places=places)
+        if share >= max(shares) * MIN_SHARE
+        and pins.within(unit.pins, places=places)
+        and (not piece.has_verb or _says_yes_or_no_alike(piece, sentence, unit, weights))
     ]
     if not fitting:
         return False

@@ -1,11 +1,14 @@
-"""What a sentence or clause says, as far as it can be compared: its yes or no, its figures, its countries. Pure."""
+"""What a sentence or clause says, as far as it can be compared: its yes or no, figures, countries and days. Pure."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
+from supportbot.assistant.guardrails.dates import Span, are_within, dates_in, without_dates
 from supportbot.assistant.guardrails.disguise import undisguised
+from supportbot.assistant.guardrails.opposites import FREE, Sides, sides_of, without_sides
 from supportbot.assistant.guardrails.places import places_in
 from supportbot.assistant.guardrails.quantities import Quantity, quantities_in, spelt_in
 from supportbot.llm.extractive.wordlists import word_set
@@ -33,17 +36,8 @@ _UNTIL: Final = re.compile(
     r"\s*(?:\b(?:not|noch nicht|nicht)\b|n['’]t\b)(?:\s+yet)?",
     re.IGNORECASE,
 )
-# What costs nothing is told with a "not" and without one.
-_FREE: Final = re.compile(
-    r"\b(?:(?:costs?|charges?) nothing"
-    r"|(?:no|without(?: any)?) (?:extra |additional )?(?:costs?|charges?|fees?|interest)"
-    r"|without (?:interest|fees?) or (?:interest|fees?)|interest[ -]free|free(?: of charge)?|for free"
-    r"|kostet nichts|kostenlos\w*|kostenfrei\w*|gratis|versandkostenfrei\w*|gebührenfrei|zinsfrei"
-    r"|ohne (?:\w+ )?(?:kosten|gebühren|zinsen|aufpreis))\b",
-    re.IGNORECASE,
-)
 _CLAUSE: Final = re.compile(
-    r"[,;:–—]\s|\s-\s|\s(?:and|but|und|aber|sondern|while|because|so|plus|since|weil|denn|sowie)\s"
+    r"[,;:–—]\s|\s-\s|\s(?:and|but|und|aber|sondern|because|so|plus|since|weil|denn|sowie)\s"
     r"(?!(?:[€$£]\s?)?\d)",  # "between 10 and 500"
     re.IGNORECASE,
 )
@@ -62,16 +56,19 @@ _LIST_MARK: Final = re.compile(r"^\s*\d{1,2}[.)]\s", re.MULTILINE)
 _ENDINGS: Final = re.compile(r"n['’]t\b|['’]\w{1,2}\b")
 _EMPTY: Final = word_set(
     "yes sorri sor unfortunat however usual usuall normal possibl leid jed within with innerhalb t s e"
+    # What a sentence denies is compared for itself: "is never stored" speaks of storing and nothing else.
+    " canno withou non neith nor noth nobod never hard nie niemal weder nicht niemand ohn"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Pins:
-    """What a clause pins down: its figures, the countries it names, and what is asked for that must stay secret."""
+    """What a clause pins down: its figures, the countries and days it names, and secrets that it asks for."""
 
     figures: frozenset[Quantity]
     values: frozenset[str]
     places: frozenset[str]
+    dates: frozenset[Span]
     secrets: frozenset[str]
     is_free: bool
 
@@ -80,6 +77,7 @@ class Pins:
         return (
             self.values <= other.values
             and self.places | places <= other.places
+            and are_within(self.dates, other.dates)
             and self.secrets <= other.secrets
             and (other.is_free or not self.is_free)
             and not any(counts_otherwise(figure, other.figures) for figure in self.figures)
@@ -102,11 +100,11 @@ class Said:
     @cached_property
     def stems(self) -> frozenset[str]:
         """The stems of what it speaks of: figures are compared for themselves."""
-        return frozenset(stem for stem in stems_of(self.text) if not stem.isdigit())
+        return _without_figures(stems_of(self.text))
 
     @cached_property
     def is_negated(self) -> bool:
-        return _NEGATION.search(_FREE.sub("", _UNTIL.sub(r"until \g<what>", undisguised(self.text)))) is not None
+        return _NEGATION.search(FREE.sub("", _UNTIL.sub(r"until \g<what>", undisguised(self.text)))) is not None
 
     @cached_property
     def has_verb(self) -> bool:
@@ -125,6 +123,16 @@ class Said:
         return _CONCESSION.search(self.text) is not None
 
     @cached_property
+    def sides(self) -> Sides:
+        """The side of each pair of opposites on which it stands."""
+        return sides_of(undisguised(self.text))
+
+    @cached_property
+    def topic(self) -> frozenset[str]:
+        """The stems but for days and for words that have an opposite: those are compared for themselves too."""
+        return _without_figures(stems_of(without_dates(without_sides(self.text)))) or self.stems
+
+    @cached_property
     def pins(self) -> Pins:
         text = undisguised(_LIST_MARK.sub("", self.text))
         figures = frozenset(quantities_in(text))
@@ -132,8 +140,9 @@ class Said:
             figures,
             frozenset({figure.value for figure in figures} | spelt_in(text)),
             frozenset(places_in(text)),
+            dates_in(text),
             frozenset(match.group().lower() for match in _SECRET.finditer(text)),
-            _FREE.search(text) is not None,
+            FREE.search(text) is not None,
         )
 
     @cached_property
@@ -157,6 +166,10 @@ class Said:
 def stems_of(text: str) -> set[str]:
     """Return what the words of a text are compared by, but for those that every text has."""
     return set(filter(None, map(telling, map(str.lower, _WORD.findall(_ENDINGS.sub(" ", text))))))
+
+
+def _without_figures(stems: Iterable[str]) -> frozenset[str]:
+    return frozenset(stem for stem in stems if not stem.isdigit())
 
 
 def telling(word: str) -> str:
