@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Final
 
 from django.contrib import admin
@@ -10,7 +11,7 @@ from django.http import HttpRequest
 from actions import audit
 from actions.cards import face_of, reason_of, title_of
 from actions.models import ActionRequest, Attempt, AuditEntry
-from actions.money import Money, spoken
+from actions.money import Money, is_amount_in, spoken
 from actions.policy import Verdict
 from actions.registry import all_actions
 from actions.states import State
@@ -18,6 +19,7 @@ from supportbot.accounts.models import Customer
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.filters import InWords
 from supportbot.console.words import tag, when
+from supportbot.handoff.approvals import amount_of
 from supportbot.handoff.trail import STATES, names_of_actors
 
 KINDS: Final = {
@@ -89,7 +91,7 @@ class ActionRequestAdmin(ScopedAdmin):
 
     @admin.display(description="Amount", ordering="amount")
     def money(self, request: ActionRequest) -> str:
-        return "–" if request.amount is None else spoken(Money(request.amount, request.currency), "en")
+        return amount_of(request) or "–"
 
     @admin.display(description="State", ordering="state")
     def shown_state(self, request: ActionRequest) -> Any:
@@ -105,9 +107,20 @@ class ActionRequestAdmin(ScopedAdmin):
             "customer": Customer.objects.filter(pk=row.customer_id).first(),
             "lines": lines_of(row),
             "attempts": Attempt.objects.filter(request=row),
-            "receipt": row.receipt or {},
+            "amount": amount_of(row),
+            "receipt": _receipt(row),
             "chain": _chain(),
         }
+
+
+def _receipt(row: ActionRequest) -> dict[str, Any]:
+    """Return what is kept of the merchant's answer, its amount as people write it."""
+    told = dict(row.receipt or {})
+    amount, currency = str(told.get("amount", "")), str(told.get("currency", ""))
+    if currency and is_amount_in(amount, currency):  # an action's receipt is its own: nothing says that it has these
+        told["amount"] = spoken(Money(Decimal(amount), currency), "en")
+        del told["currency"]
+    return told
 
 
 def lines_of(found: ActionRequest) -> list[Line]:

@@ -65,6 +65,7 @@ class Case:
     action: str
     title: str
     button: str
+    amount: str
     rows: tuple[Row, ...]
     who: str
     is_signed_in: bool
@@ -107,12 +108,13 @@ def _item(request: ActionRequest, who: str, moment: datetime) -> Item:
 
 
 def amount_of(request: ActionRequest) -> str:
+    """Return the amount as people write it; empty where the action moves no money."""
     return spoken(Money(request.amount, request.currency), "en") if request.amount is not None else ""
 
 
 def case_of(request: ActionRequest, person: User) -> Case:
     """Return a request as it stands, for this person to decide on."""
-    face, reason = face_of(request, "en"), reason_of(request, "en")
+    face, reason, amount = face_of(request, "en"), reason_of(request, "en"), amount_of(request)
     customer = Customer.objects.filter(pk=request.customer_id).first()
     policy = policy_of(request.action)
     approvers = [one for one in approvers_of(policy) if not concerns(request, one)] if policy else []
@@ -120,7 +122,8 @@ def case_of(request: ActionRequest, person: User) -> Case:
         request=request,
         action=title_of(request.action, "en"),
         title=face.title,
-        button=face.button if request.amount is None else amount_of(request),
+        button=amount or face.button,
+        amount=amount,
         rows=face.rows,
         who=str(customer) if customer else "A customer who was erased",
         is_signed_in=customer is not None and not customer.is_anonymous,
@@ -185,7 +188,7 @@ def _calls_for_a_person(request: ActionRequest, rules: ActionPolicyVersion, used
         return [Rule(f"Not in {rules.currency}: a colleague approves", request.currency, calls=True)]
     threshold = _money(rules.approval_above, request)
     taken = request.amount + max(used.order, used.customer_day)
-    return [Rule(f"Above {threshold}: a colleague approves", f"{_money(taken, request)} of {threshold}", calls=True)]
+    return [Rule(f"Above {threshold}: a colleague approves", _money(taken, request), calls=True)]
 
 
 def _said(request: ActionRequest) -> list[Message]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -114,6 +115,8 @@ def _request(policy: ActionPolicy, customer: Customer) -> ActionRequest:
         asked_digest="0" * 64,
         arguments={"order_id": f"{SECRET}-1", "amount": "5.00", "reason": "damaged"},
         digest="0" * 64,
+        amount=Decimal("5.00"),
+        currency="EUR",
         order_id=f"{SECRET}-1",
         proposed_by="assistant",
     )

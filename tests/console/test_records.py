@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import localtime, now
 from selectolax.lexbor import LexborHTMLParser
 
-from actions.models import ActionPolicy, ActionPolicyVersion, AuditEntry
+from actions.models import ActionPolicy, ActionPolicyVersion, ActionRequest, AuditEntry
 from actions.policies import approvers_of, ensure_policies
 from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.chat.log import append_event, lock_conversation
@@ -128,6 +128,18 @@ def test_a_request_is_read_with_its_trail_and_never_changed(enter: Enter, house:
     assert client.post(address, {"order_id": "other", "state": "succeeded"}).status_code == 403
     house.request.refresh_from_db()
     assert house.request.state == "proposed"
+
+
+def test_a_request_says_its_amount_as_asked_and_as_done(enter: Enter, house: House) -> None:
+    receipt = {"order": "A-1", "amount": "5.00", "currency": "EUR", "to": "Visa ending 4417", "reference": "RF-1"}
+    ActionRequest.objects.filter(pk=house.request.pk).update(receipt=receipt)
+    tree = read(enter("supervisor").get(f"/admin/actions/actionrequest/{house.request.pk}/change/"))
+    asked, done = (
+        {row.css_first("dt").text(): row.css_first("dd").text() for row in part.css(".kv > div")}
+        for part in tree.css(".form-side .sheet")
+    )
+    assert (asked["Amount"], done["Amount"]) == ("€5.00", "€5.00")
+    assert "Currency" not in done
 
 
 def test_a_broken_chain_is_shown(enter: Enter, house: House) -> None:
