@@ -18,12 +18,13 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.response import SimpleTemplateResponse
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 from unfold.sites import UnfoldAdminSite
 
+from supportbot.accounts.relogin import log_in_again
 from supportbot.accounts.scope import workspace_scope
 from supportbot.console.entry import enter, person_of, staff, staff_here, workspace_here, workspaces_of
 from supportbot.console.navigation import navigation
@@ -66,7 +67,13 @@ class ConsoleSite(UnfoldAdminSite):
 
     def admin_view(self, view: View, cacheable: bool = False) -> View:
         wrapped: View = super().admin_view(update_wrapper(_scoped(view), view), cacheable)
-        return wrapped
+
+        def entered(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if request.method == "POST" and not request.user.is_authenticated and view != self.logout:
+                return log_in_again(request, door=reverse("admin:login"), start=reverse("admin:index"))
+            return wrapped(request, *args, **kwargs)
+
+        return update_wrapper(entered, wrapped)
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         context = {**self.each_context(request), "title": self.index_title, **overview(staff(request))}

@@ -15,6 +15,7 @@ from django.views.decorators.cache import never_cache
 from supportbot.accounts.auth import WORKSPACE_SESSION_KEY
 from supportbot.accounts.callers import Staff
 from supportbot.accounts.models import Workspace
+from supportbot.accounts.relogin import log_in_again
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.selectors import staff_of
 from supportbot.errors import NotFound
@@ -38,8 +39,10 @@ def for_the_team(page: Page[P]) -> Callable[..., HttpResponse]:
     @never_cache
     def scoped(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         if not request.user.is_authenticated:
-            here = request.get_full_path() if request.method == "GET" else reverse("desk")
-            return redirect_to_login(here, reverse("desk-login"))
+            door = reverse("desk-login")
+            if request.method == "POST":
+                return log_in_again(request, door=door, start=reverse("desk"))
+            return redirect_to_login(request.get_full_path(), door)
         staff = staff_of(request.user, request.session.get(WORKSPACE_SESSION_KEY))
         if staff is None or not may_enter(staff):
             return render(request, "desk/no_entry.html", status=403)

@@ -298,6 +298,23 @@ def test_who_works_nowhere_is_sent_to_the_log_in(client: Client, db: None) -> No
         assert answer.headers["Location"].startswith(reverse("admin:login"))
 
 
+def test_who_was_logged_out_meanwhile_is_told_and_comes_back_to_the_form(enter: Enter, house: House) -> None:
+    client = enter("admin")
+    page = reverse("admin:accounts_channel_change", args=[house.channel.pk])
+    client.logout()
+    new_key = reverse("admin:channel-key-add", args=[house.channel.pk])  # takes forms and nothing else
+    answer = client.post(new_key, headers={"referer": f"http://testserver{page}"}, follow=True)
+    assert answer.status_code == 200
+    assert "what you sent was not saved" in answer.content.decode()
+    user = User.objects.get(username="admin.of.wrenfell")
+    sent = {"username": user.username, "password": "correct horse", "next": answer.context["next"]}
+    assert client.post(answer.request["PATH_INFO"], sent).headers["Location"] == page
+    assert house.channel.identity_keys.count() == 1
+    client.logout()
+    lost = client.post(new_key, headers={"referer": "https://evil.example/"})
+    assert lost.headers["Location"] == f"{reverse('admin:login')}?next=%2Fadmin%2F&lost=1"
+
+
 def test_who_left_the_workspace_is_out_at_once(enter: Enter, house: House, workspace: Workspace) -> None:
     client = enter("admin")
     listed = reverse("admin:kb_article_changelist")

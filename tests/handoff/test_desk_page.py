@@ -216,9 +216,20 @@ def test_an_editor_is_told_why_and_nobody_is_sent_to_log_in(workspace: Workspace
     assert "Alice" not in words(page(browser(hanna), address(claimed), 403))
     for step in STEPS:
         assert take(browser(hanna), claimed, step, "x").status_code == 403
-        assert take(Client(), claimed, step, "x").headers["Location"] == "/desk/log-in/?next=/desk/"
+        assert take(Client(), claimed, step, "x").headers["Location"] == "/desk/log-in/?next=%2Fdesk%2F&lost=1"
     assert Client().get("/desk/").headers["Location"] == "/desk/log-in/?next=/desk/"
     assert books() == before
+
+
+def test_who_was_logged_out_meanwhile_is_told_and_comes_back_to_the_form(claimed: Ticket, bob: User) -> None:
+    client, here = Client(), address(claimed)
+    answer = client.post(address(claimed, "resolve"), {}, headers={"referer": f"http://testserver{here}"})
+    door = answer.headers["Location"]
+    shown = page(client, door)
+    assert "was not done" in words(shown)
+    assert shown.css_first("input[name=next]").attributes["value"] == here
+    elsewhere = client.post(address(claimed, "resolve"), {}, headers={"referer": "http://evil.example/desk/"})
+    assert "next=%2Fdesk%2F&" in elsewhere.headers["Location"]
 
 
 def test_a_form_from_elsewhere_moves_nothing(ticket: Ticket, bob: User) -> None:

@@ -5,6 +5,8 @@ const PREVIEW_AFTER_MS = 250;
 const KEEP_AFTER_MS = 500;
 const LOOK_EVERY_MS = 700;
 const LOOK_FOR_MS = 60000;
+const NO_ANSWER = "No answer came. Try again in a moment.";
+const LOGGED_OUT = "You were logged out. Your words are kept in this browser: load the page again and log in.";
 
 const page = document.getElementById("ed");
 const form = document.getElementById("editor");
@@ -18,6 +20,7 @@ const began = { title: title.value, body: body.value };
 
 let isSending = false;
 let previewed = 0;
+let trouble = ""; // why the last question to the server had no answer
 
 // ---- preview ----
 
@@ -177,7 +180,7 @@ asking.addEventListener("submit", async (event) => {
   const fields = Object.fromEntries(new FormData(asking));
   for (const name of ["title", "body", "locale", "audience"]) fields[name] = form.elements[name].value;
   const answer = await post(page.dataset.ask, fields);
-  status.textContent = answer ? "" : "No answer came. Try again in a moment.";
+  status.textContent = answer ? "" : trouble;
   if (answer) show(document.getElementById("asked"), answer);
   button.disabled = false;
 });
@@ -217,10 +220,12 @@ async function post(address, fields) {
   try {
     const answer = await fetch(address, { method: "POST", headers, body: new URLSearchParams(fields) });
     const text = await answer.text();
-    return answer.status < 500 && answer.headers.get("Content-Type")?.startsWith("text/html") && !answer.redirected ? text : "";
+    if (answer.status < 500 && answer.headers.get("Content-Type")?.startsWith("text/html") && !answer.redirected) return text;
+    trouble = answer.redirected ? LOGGED_OUT : NO_ANSWER;
   } catch {
-    return "";
+    trouble = NO_ANSWER;
   }
+  return "";
 }
 
 function later(work, ms) {
