@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.template.loader import render_to_string
 from django.test import Client
 from selectolax.lexbor import LexborHTMLParser
 
@@ -11,6 +12,8 @@ from kb.index import sync_article
 from kb.models import Article, Chunk, Collection, Revision
 from kb.services import Change, create_article, publish
 from supportbot.accounts.models import Workspace
+from supportbot.chat.answers import Answer
+from supportbot.console.articles.rehearsal import Rehearsal
 from supportbot.outbox.models import Announcement
 from tests.console.conftest import Enter
 
@@ -81,7 +84,16 @@ def test_words_for_the_team_reach_no_customer(editor: Client, wool: Article) -> 
 
 
 def test_a_question_that_no_article_answers_is_said_so(editor: Client, workspace: Workspace) -> None:
-    assert ask(editor).css_first(".ba .tag").text() == "Does not know"
+    tree = ask(editor)
+    assert tree.css_first(".ba .tag").text() == "Does not know"
+    assert "yet no sentence" not in tree.css_first(".ba .foot").text()
+
+
+def test_a_search_that_is_sure_of_passages_without_an_answer_is_told_apart() -> None:
+    answer = Answer("I could not find this.", (), by="builtin", is_abstention=True)
+    trial = Rehearsal(True, answer, (), confidence=0.94, is_answerable=True, took_ms=12)
+    told = " ".join(render_to_string("console/articles/asked.html", {"answers": [trial], "last": trial}).split())
+    assert "94 % sure that its passages hold an answer, yet no sentence of theirs gives one." in told
 
 
 @pytest.mark.parametrize(

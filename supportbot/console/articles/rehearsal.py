@@ -74,6 +74,7 @@ class Rehearsal:
     answer: Answer
     stages: tuple[Stage, ...]
     confidence: float
+    is_answerable: bool  # what the search says; the answerer may still find nothing
     took_ms: float
 
 
@@ -175,7 +176,7 @@ def _answered(
         for passage in passages
     )
     took_ms = (perf_counter() - began) * 1000
-    return Rehearsal(is_live, answer, stages, found.retrieval.confidence, took_ms)
+    return Rehearsal(is_live, answer, stages, found.retrieval.confidence, found.retrieval.is_answerable, took_ms)
 
 
 def _request(question: str, workspace: Workspace, language: str, found: Retrieval) -> ModelRequest:
