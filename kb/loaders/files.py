@@ -89,7 +89,8 @@ def _text_of(file: Path) -> str:
     except OSError as error:
         raise InvalidDocument(f"The file cannot be opened ({error.strerror}). Check its rights.") from error
     if len(raw) > MOST_FILE_BYTES:
-        raise InvalidDocument(f"The file is larger than {MOST_FILE_BYTES // 1_000_000} MB. Split it into several articles.")
+        most = MOST_FILE_BYTES // 1_000_000
+        raise InvalidDocument(f"The file is larger than {most} MB. Split it into several articles.")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
