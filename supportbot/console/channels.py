@@ -115,9 +115,13 @@ class ChannelAdmin(ScopedAdmin):
         "confirms_on_hosted_page",
         "is_live",
     ]
-    list_display = ["name", "key", "locale", "state", "made"]
+    list_display = ["name", "key", "language", "state", "made"]
     search_fields = ["name", "key"]
     ordering = ["name", "pk"]
+
+    @admin.display(description="Language", ordering="locale")
+    def language(self, channel: Channel) -> str:
+        return channel.locale
 
     @admin.display(description="State")
     def state(self, channel: Channel) -> SafeString:

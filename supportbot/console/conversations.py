@@ -7,6 +7,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.contrib import admin
+from django.contrib.admin import AllValuesFieldListFilter
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.db.models.functions import Left
 from django.http import HttpRequest
@@ -20,6 +21,7 @@ from supportbot.console.entry import person_of, staff
 from supportbot.console.rights import may
 from supportbot.console.words import tag, when
 from supportbot.handoff.models import Ticket
+from supportbot.handoff.spoken import spoken_in
 from supportbot.handoff.thread import Reader, line_of, reader_of
 from supportbot.llm.models import LLMCall
 
@@ -47,13 +49,21 @@ class Line:
     request: str = ""  # the action request that a step is about
 
 
+class PageLanguage(AllValuesFieldListFilter):
+    """The language of the page that the chat stood on: what the database knows, where a text's own is read from it."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.title = "page's language"
+
+
 @admin.register(Conversation)
 class ConversationAdmin(ScopedAdmin):
     none_yet = "Every chat stands here from its first word on."
     view_right = "conversations:read"
     change_form_template = "console/conversation.html"
     list_display = ["opening", "customer", "shown_mode", "language", "last_event"]
-    list_filter = ["mode", "locale"]
+    list_filter = ["mode", ("locale", PageLanguage)]
     list_select_related = ["customer"]
     search_fields = ["customer__name", "customer__email", "customer__external_id", "messages__text"]
     ordering = ["-last_event_at", "pk"]
@@ -74,8 +84,9 @@ class ConversationAdmin(ScopedAdmin):
         return tag(*MODES[conversation.mode])
 
     @admin.display(description="Language", ordering="locale")
-    def language(self, conversation: Conversation) -> str:
-        return conversation.locale
+    def language(self, conversation: Any) -> str:
+        """Return what the customer began to write in, which is not always the page's."""
+        return spoken_in(conversation.first_words or "", conversation.locale)
 
     @admin.display(description="Last event", ordering="last_event_at")
     def last_event(self, conversation: Conversation) -> str:
@@ -90,6 +101,7 @@ class ConversationAdmin(ScopedAdmin):
             "ticket": Ticket.objects.filter(conversation=row).order_by("-id").first(),
             "may_read_requests": may(staff(request), "actions:read"),
             "mode": MODES[row.mode],
+            "language": self.language(row),
             "sees_cost": sees_cost,
             "calls": calls,
             "cost": sum((call.cost for call in calls if call.cost is not None), Decimal(0)),

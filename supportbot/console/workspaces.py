@@ -34,7 +34,15 @@ class WorkspaceAdmin(ScopedAdmin):
     one, many = "workspace", "Workspace"
     view_right = change_right = "team:write"
     form = WorkspaceForm
-    list_display = ["name", "slug", "locale", "timezone", "currency"]
+    list_display = ["name", "slug", "language", "zone", "currency"]
+
+    @admin.display(description="Language", ordering="locale")
+    def language(self, workspace: Workspace) -> str:
+        return workspace.locale
+
+    @admin.display(description="Time zone", ordering="timezone")
+    def zone(self, workspace: Workspace) -> str:
+        return workspace.timezone
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """A new workspace is the operator's to make; a role in one says nothing about the house."""

@@ -119,6 +119,16 @@ def test_the_team_reads_the_rules_and_changes_none(enter: Enter, refunds: Action
     assert ActionPolicyVersion.objects.filter(policy=refunds).count() == 1
 
 
+def test_a_conversation_is_listed_with_the_language_that_the_customer_writes(enter: Enter, house: House) -> None:
+    german = start_conversation(house.customer.pk, locale="en")
+    add_customer_message(german.pk, text="Wie lange dauert die Lieferung nach Österreich?", client_id="c1")
+    client = enter("agent")
+    rows = read(client.get("/admin/chat/conversation/")).css("tbody tr")
+    assert [row.css_first(".field-language").text() for row in rows] == ["de", "en"]
+    page = read(client.get(f"/admin/chat/conversation/{german.pk}/change/"))
+    assert "de, on a page in en" in page.css_first(".form-side").text()
+
+
 def test_a_request_is_read_with_its_trail_and_never_changed(enter: Enter, house: House) -> None:
     client = enter("supervisor")
     address = f"/admin/actions/actionrequest/{house.request.pk}/change/"
