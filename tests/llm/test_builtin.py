@@ -1,6 +1,7 @@
 """The built-in answerer on a small help centre of our own, in English and German."""
 
 import asyncio
+import threading
 from typing import Any
 
 import orjson
@@ -11,6 +12,7 @@ from supportbot.llm.extractive.conversation import is_incomplete, standalone
 from supportbot.llm.extractive.phrases import Phrase, say
 from supportbot.llm.extractive.smalltalk import courtesy_in
 from supportbot.llm.extractive.units import units_of
+from supportbot.llm.providers import builtin
 from supportbot.llm.providers.builtin import BuiltinProvider
 from supportbot.llm.types import ChatMessage, Finished, ModelRequest, Source, TextDelta, ToolCall, ToolSpec
 
@@ -300,3 +302,23 @@ async def test_the_provider_ends_a_handover_with_its_call() -> None:
     events = [event async for event in BuiltinProvider().stream(request)]
     assert isinstance(events[-2], ToolCall)
     assert events[-1].finish_reason == "tool_calls"  # type: ignore[union-attr]
+
+
+def test_a_long_read_holds_up_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    somebody_else = threading.Event()
+    heard: list[bool] = []
+
+    def slowly(request: ModelRequest) -> Reply:
+        heard.append(somebody_else.wait(timeout=5))
+        return reply_to(request)
+
+    async def chats() -> None:
+        request = ModelRequest("answer", (), question="human please")
+        answer = asyncio.create_task(anext(BuiltinProvider().stream(request)))
+        await asyncio.sleep(0)
+        somebody_else.set()
+        await answer
+
+    monkeypatch.setattr(builtin, "reply_to", slowly)
+    asyncio.run(chats())
+    assert heard == [True]

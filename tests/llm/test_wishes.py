@@ -1,9 +1,11 @@
 """What the built-in answerer takes for a wish, through the provider's door: which action, and which is none."""
 
+from time import process_time
 from typing import Any
 
 import pytest
 
+from supportbot.llm.types import ChatMessage
 from supportbot.llm.wishes.phrases import say
 from tests.llm.wish_tools import HUMAN, ORDERS, SKIP, Chat, catalogue
 
@@ -191,6 +193,14 @@ def test_a_tool_without_examples_is_never_called() -> None:
     assert Chat(tools=(HUMAN,)).hear("Refund WF-20404")[1] == []
 
 
-def test_a_wall_of_letters_is_no_wish_and_takes_no_time() -> None:
+def test_a_wall_of_letters_is_no_wish() -> None:
     for wall in ("x" * 6000, "refund and " * 600, "Straße 8 " * 700, "€ 1 " * 1500):
         assert len(Chat(orders=ORDERS).hear(wall)[1]) <= 8
+
+
+@pytest.mark.parametrize("wall", ["refund my order " + "\t" * 3980 + "?", "x\n" * 1990, "refund " + "1€ " * 1320])
+def test_a_conversation_of_walls_is_read_in_a_moment(wall: str) -> None:
+    walls = [ChatMessage("user", wall), ChatMessage("assistant", "I did not find that.")] * 20
+    started = process_time()
+    Chat(messages=walls).hear("and my refund?")
+    assert process_time() - started < 3.5  # twelve seconds for the tabs, eight for the amounts

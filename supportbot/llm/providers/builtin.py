@@ -20,7 +20,8 @@ class BuiltinProvider:
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ProviderEvent, None]:
         """Yield the answer in small pieces, then a tool call if a person is wanted."""
-        reply = reply_to(request)
+        # A long conversation takes its time to read, and this loop serves everybody's sockets and leases.
+        reply = await asyncio.to_thread(reply_to, request)
         for piece in pieces(reply.text):
             yield TextDelta(piece)
             await asyncio.sleep(0)  # lets "stop" in between two pieces; there is no pretended typing

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
+# Blanks are looked at from their first one on: a page of tabs would be looked at from each of them, to its end.
 # "and" parts nothing by itself: "my order and my address". Whoever looks for two wishes parts there when needed.
 _BREAK: Final = re.compile(
     r"(?:(?<![0-9])[,.]|[,.](?![0-9])|[;:!?\n…()]|\s[-–—]\s)+\s*"
-    r"|\s+(?=(?:but|because|since|so that|as it|sondern|aber|weil|denn|sodass|damit|da (?:sie|er|es|die|der|das))\b)",
+    r"|(?<!\s)\s+(?=(?:but|because|since|so that|as it|sondern|aber|weil|denn|sodass|damit"
+    r"|da (?:sie|er|es|die|der|das))\b)",
     re.IGNORECASE,
 )
 _SENTENCE_END: Final = re.compile(r"[.!?\n…]+(?=\s|$)|\n")

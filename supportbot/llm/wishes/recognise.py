@@ -43,7 +43,9 @@ _HOW_TO: Final = re.compile(
     r"|kostet|kosten|was passiert|was ist wenn|usually|normally|generally|in general|normalerweise|üblicherweise)\b",
     re.IGNORECASE,
 )
-_JOIN: Final = re.compile(r"\s+(?:and(?: then)?|then|und(?: dann)?|sowie|plus|also|as well as)\s+", re.IGNORECASE)
+_JOIN: Final = re.compile(
+    r"(?<!\s)\s+(?:and(?: then)?|then|und(?: dann)?|sowie|plus|also|as well as)\s+", re.IGNORECASE
+)
 _INFINITIVE: Final = re.compile(r"\w+(?:en|ern|eln)$", re.IGNORECASE)
 
 

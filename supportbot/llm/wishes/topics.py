@@ -49,9 +49,10 @@ class Topic:
 def topics_in(text: str, tools: Sequence[ToolSpec]) -> list[Topic]:
     """Return the actions that the text speaks of, the strongest first, each by its best rule."""
     mentions = list(mentions_in(without_values(text)))
+    spoken_of = {mention.concept for mention in mentions}
     best: dict[str, Topic] = {}
     for rule in rules_of(tuple(tools)):
-        topic = _match(rule, mentions)
+        topic = None if spoken_of.isdisjoint(rule.weights) else _match(rule, mentions)
         if topic is not None and (rule.action not in best or _strength(topic) > _strength(best[rule.action])):
             best[rule.action] = topic
     return sorted(best.values(), key=_strength, reverse=True)

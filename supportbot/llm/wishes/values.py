@@ -47,6 +47,7 @@ _SPENT: Final = re.compile(
     r"|total(?:ing)?|over|more than|above|free from|ab|über|mehr als)\s+(?:\w+\s+){0,2}$",
     re.IGNORECASE,
 )
+_LOOK_BACK: Final = 120  # characters; a message of nothing but amounts is not read once for each
 _SPENT_AFTER: Final = re.compile(r"^\s*(?:\w+\s+){0,2}(?:bezahlt|gekostet|abgebucht|ausgegeben)\b", re.IGNORECASE)
 _PART: Final = re.compile(
     r"\b(?:half|part(?:ly|ial(?:ly)?)?|some|a bit|percent|\d{1,3} ?%|hälfte|teilweise|teil|teilbetrag|teilerstattung"
@@ -106,9 +107,10 @@ def amounts_in(text: str) -> list[AmountSaid]:
     found = []
     for match in _AMOUNT.finditer(text):
         figure = match["left"] or match["right"] or ""
-        if _SPENT.search(text[: match.start()]) or _SPENT_AFTER.match(text[match.end() :]):
+        before = text[max(0, match.start() - _LOOK_BACK) : match.start()]
+        if _SPENT.search(before) or _SPENT_AFTER.match(text[match.end() :]):
             continue
-        is_signed = _SIGNED.search(text[: match.start()]) is not None
+        is_signed = _SIGNED.search(before) is not None
         found.append(AmountSaid("" if is_signed else strict_amount(figure), match.start(), match.end()))
     return found
 
