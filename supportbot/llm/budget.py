@@ -5,15 +5,15 @@ taken until the day (UTC) ends: too little is spent then, never too much.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
 
 from django.conf import settings
-from django.db.models import F
+from django.db.models import F, Sum
 from django.db.models.functions import Greatest
 
 from supportbot.llm.errors import BudgetExceeded, ModelMisconfigured
-from supportbot.llm.models import Budget
+from supportbot.llm.models import Budget, LLMCall
 from supportbot.llm.pricing import Money
 
 
@@ -49,12 +49,21 @@ def reserve(most: Money) -> Reservation:
     if allowance is None:
         raise ValueError("reserve() without a daily budget")
     day = datetime.now(UTC).date()
-    Budget.objects.bulk_create([Budget(day=day, amount=allowance, currency=most.currency)], ignore_conflicts=True)
+    if not Budget.objects.filter(day=day).exists():
+        _open(day, allowance, most.currency)
     # Today's row may be older than the setting: what the operator allows now is what counts.
     todays = Budget.objects.filter(Budget.room_for(most.amount, allowance), day=day)
     if not todays.update(amount=allowance, reserved=F("reserved") + most.amount):
         raise BudgetExceeded
     return Reservation(day, most.amount)
+
+
+def _open(day: date, allowance: Decimal, currency: str) -> None:
+    """Begin a day's budget with what the day has cost without one: it may be set, for the first time, at noon."""
+    costs = LLMCall.objects.filter(started_at__gte=datetime.combine(day, time.min, UTC), currency=currency)
+    spent = costs.aggregate(spent=Sum("cost"))["spent"] or Decimal(0)
+    begun = Budget(day=day, amount=allowance, currency=currency, spent=spent)
+    Budget.objects.bulk_create([begun], ignore_conflicts=True)
 
 
 def settle(reservation: Reservation, *, spent: Decimal) -> None:

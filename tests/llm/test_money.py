@@ -159,6 +159,20 @@ class TestBudget:
         with answering(ScriptedModel()), pytest.raises(BudgetExceeded):
             await read(ask(max_output_tokens=10))
 
+    async def test_a_budget_that_is_set_at_noon_counts_the_morning(
+        self, ask: Ask, stored: Stored, settings: Any, workspace: Workspace, other_workspace: Workspace
+    ) -> None:
+        def spend() -> None:
+            yesterday = datetime.now(UTC) - timedelta(days=1)
+            save_calls([a_call(usage=Usage(0, 15)), a_call(usage=Usage(0, 500), started_at=yesterday)])
+            with workspace_scope(other_workspace.pk):
+                save_calls([a_call(usage=Usage(0, 500))])
+
+        await db(spend)
+        with answering(ScriptedModel(), with_builtin=True):
+            await read(ask(max_output_tokens=10))
+        assert (await self.budget()).spent == Decimal("0.03")
+
     async def test_a_second_attempt_takes_its_own_money(self, ask: Ask, stored: Stored, settings: Any) -> None:
         settings.LLM_DAILY_BUDGET = "0.03"  # one attempt fits, two do not
         broken = Says(fails=ProviderUnclear(Reason.CUT))
