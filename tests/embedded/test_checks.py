@@ -12,8 +12,11 @@ import pytest
 from django.db import connection
 from psycopg.conninfo import make_conninfo
 
+from kb.models import Recipe
+from kb.recipes import active_recipe
 from supportbot.embedded import checks, external, ports
 from supportbot.embedded.errors import StartRefused
+from supportbot.embedded.index import check_index
 from supportbot.embedded.plan import Plan
 from supportbot.embedded.ports import free_port
 
@@ -235,6 +238,22 @@ def test_another_products_migrations_in_the_database_do_not_matter(plan: Plan, m
         owner.execute(NEWER, ["auth"])
         owner.execute(NEWER, ["warehouse"])
     assert checks.check_schema(replace(plan, database_url=migrated)) == "is not newer than this version"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_index_of_another_embedder_is_told(plan: Plan) -> None:
+    assert check_index(plan) == "is looked at once the database runs"
+    plan = replace(plan, database_url=database_url(name=connection.settings_dict["NAME"]))
+    assert check_index(plan) == "is empty"
+    active_recipe()
+    assert check_index(plan).startswith("built with ")
+    Recipe.objects.update(name="openai:some-model:1024")
+    with pytest.raises(StartRefused, match=r"vectors of openai:some-model:1024, .* run `manage\.py kb_reindex`"):
+        check_index(plan)
+
+
+def test_an_index_is_empty_before_the_first_migration(plan: Plan, migrated: str) -> None:
+    assert check_index(replace(plan, database_url=migrated)) == "is empty"
 
 
 def test_the_administrators_line_is_enough(plain_role: str) -> None:

@@ -1,5 +1,6 @@
 """`manage.py down`: what it deletes, and what keeps it from deleting."""
 
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,16 @@ def test_a_database_outside_that_is_gone_is_no_obstacle(data: DataDir, monkeypat
     data.remember_servers(postgres_home=home, postgres_port=1, valkey_port=2)
     call_command("down", purge=True)
     assert not data.path.exists()
+
+
+def test_a_second_purge_says_that_nothing_was_there(data: DataDir) -> None:
+    told = StringIO()
+    for _ in range(2):
+        call_command("down", purge=True, stdout=told)
+    nothing_runs = f"Nothing runs on {data.path}."
+    assert told.getvalue().splitlines() == [
+        nothing_runs, "Deleted the data.", nothing_runs, "There was no data to delete."
+    ]  # fmt: skip
 
 
 def test_a_folder_that_we_did_not_make_is_never_deleted(data: DataDir, tmp_path: Path) -> None:

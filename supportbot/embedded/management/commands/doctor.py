@@ -9,13 +9,14 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from supportbot.embedded.checks import check_ports_free, examine, machine_checks
 from supportbot.embedded.datadir import DataDir
 from supportbot.embedded.demo import check_demo
+from supportbot.embedded.index import check_index
 from supportbot.embedded.model import check_model_answers
 from supportbot.embedded.plan import Plan, plan_from_environment
 from supportbot.embedded.register import Register
 
 
 class Command(BaseCommand):
-    help = "Check ports, disk, data directory, packages, processor, database, broker and model."
+    help = "Check ports, disk, data directory, packages, processor, database, broker, model and index."
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -31,6 +32,7 @@ class Command(BaseCommand):
                 checks["demo"] = check_demo
         if "model" in checks:
             checks["model"] = check_model_answers
+        checks["index"] = check_index
         findings = examine(plan, checks)
         if options["json"]:
             self.stdout.write(json.dumps([asdict(finding) for finding in findings]))

@@ -37,7 +37,8 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps({"stopped": has_stopped, "purged": has_purged}))
         else:
             self.stdout.write("Stopped." if has_stopped else f"Nothing runs on {data.path}.")
-            self.stdout.write("Deleted the data.\n" if has_purged else "", ending="")
+            if options["purge"]:
+                self.stdout.write("Deleted the data." if has_purged else "There was no data to delete.")
 
 
 def stop_instance(data: DataDir) -> bool:
