@@ -58,8 +58,11 @@ class WorkspaceCommand(ProductCommand):
 SHOWN_SLUGS: Final = 10
 
 
-def workspace_named(slug: str) -> Workspace:
-    """Return the workspace of a slug, or the only one for an empty slug; CommandError says which there are."""
+def workspace_named(slug: str, *, option: str = "--workspace") -> Workspace:
+    """Return the workspace of a slug, or the only one for an empty slug; CommandError says which there are.
+
+    `option` is the one that names the workspace.
+    """
     known = {workspace.slug: workspace for workspace in Workspace.objects.order_by("slug")[: SHOWN_SLUGS + 1]}
     if not slug and len(known) == 1:
         return next(iter(known.values()))
@@ -70,7 +73,7 @@ def workspace_named(slug: str) -> Workspace:
         raise CommandError("There is no workspace yet: make one with `manage.py workspace_create NAME`.")
     names = ", ".join(list(known)[:SHOWN_SLUGS])
     problem = f"There is no workspace {slug!r}." if slug else "There are several workspaces."
-    raise CommandError(f"{problem} Name one with --workspace: {names}.")
+    raise CommandError(f"{problem} Name one with {option}: {names}.")
 
 
 def one_sentence(refusal: SupportBotError) -> str:

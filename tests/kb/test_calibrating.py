@@ -75,6 +75,16 @@ def refusal(*arguments: str) -> str:
     return str(refused.value)
 
 
+@pytest.mark.parametrize("option", ["--corpus", "--check"])
+def test_an_unknown_workspace_is_told_with_the_option_that_named_it(
+    workspace: Workspace, tmp_path: Path, option: str
+) -> None:
+    path = question_file(tmp_path / "one.jsonl", PLENTY)
+    known = [f"--corpus={workspace.slug}={path},{path}"] if option == "--check" else []
+    told = refusal(*known, f"{option}=nowhere={path},{path}")
+    assert told == f"There is no workspace 'nowhere'. Name one with {option}: {workspace.slug}."
+
+
 def test_a_corpus_without_unanswerable_questions_is_refused(workspace: Workspace, tmp_path: Path) -> None:
     path = question_file(tmp_path / "one.jsonl", PLENTY)
     assert "too few questions without one" in refusal(f"--corpus={workspace.slug}={path}")

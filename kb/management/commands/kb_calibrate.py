@@ -49,9 +49,9 @@ class Command(ProductCommand):
         parser.add_argument("--store", action="store_true", help="use it from now on for the active recipe")
 
     def facts(self, options: dict[str, Any]) -> dict[str, Any]:
-        corpora = [_corpus(text) for text in options["corpus"]]
+        corpora = [_corpus(text, "--corpus") for text in options["corpus"]]
         foreign = [_foreign(text) for text in options["foreign"]]
-        checked = [_corpus(text) for text in options["check"]]
+        checked = [_corpus(text, "--check") for text in options["check"]]
         embedder_of(active_recipe())  # else all would be fitted on what words alone find
         _check_names(corpora, checked, foreign)
         _check_writable(options["out"])
@@ -95,10 +95,10 @@ def _foreign(text: str) -> Foreign:
     return Foreign(sampled(read_texts(Path(name))), frozenset(filter(None, spared.split(","))))
 
 
-def _corpus(text: str) -> Corpus:
+def _corpus(text: str, option: str) -> Corpus:
     slug, _, files = text.partition("=")
     if not files:
-        raise CommandError(f"{text}: write SLUG=FILE.jsonl, with the slug of a workspace.")
+        raise CommandError(f"{option} {text}: write SLUG=FILE.jsonl, with the slug of a workspace.")
     paths = [Path(name) for name in files.split(",")]
-    workspace = workspace_named(slug)
+    workspace = workspace_named(slug, option=option)
     return Corpus(slug, workspace.pk, read_texts(paths[0]), [row for path in paths[1:] for row in read_texts(path)])
