@@ -16,7 +16,12 @@ from supportbot.outbox.models import Announcement
 
 def on_conversation_erased(announcement: Announcement) -> None:
     """Forget what was written about an erased conversation's requests."""
-    _forget_words(conversation_id=announcement.object_id)
+    forget_words_about(announcement.object_id)
+
+
+def forget_words_about(conversation_id: UUID) -> None:
+    """Forget what was written about the requests of a conversation that is gone, be it after the erasure."""
+    _forget_words(conversation_id=conversation_id)
 
 
 def on_customer_forgotten(announcement: Announcement) -> None:

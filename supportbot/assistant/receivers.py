@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db import transaction
 
 from actions.cards import proposed_payload, state_payload
+from actions.forgetting import forget_words_about
 from actions.models import ActionRequest
 from actions.reasons import Reason, sentence
 from actions.selectors import Step, steps_of
@@ -51,14 +52,15 @@ def on_action_changed(announcement: Announcement) -> None:
 def write_down(request_id: UUID) -> None:
     """Append the steps that the request's conversation has not been told, and explain where it has come to rest.
 
-    A conversation that was erased is told nothing: the record of money outlives it.
+    A conversation that was erased is told nothing: the record of money outlives it, what colleagues wrote does not.
     """
-    ids = ActionRequest.objects.filter(pk=request_id).values_list("conversation_id", flat=True)
-    try:
-        conversation = lock_conversation(ids[0]) if ids and ids[0] else None
-    except NotFound:
+    conversation_id = ActionRequest.objects.values_list("conversation_id", flat=True).filter(pk=request_id).first()
+    if conversation_id is None:
         return
-    if conversation is None:
+    try:
+        conversation = lock_conversation(conversation_id)
+    except NotFound:
+        forget_words_about(conversation_id)
         return
     # In this order: a row that is newer than its steps is told of next time, steps newer than their row would be
     # told without their receipt.

@@ -10,6 +10,7 @@ from actions.principals import Principal
 from actions.services import confirm, propose, reject
 from actions.testing import FakeShop
 from supportbot.accounts.models import User
+from supportbot.chat.services import start_conversation
 from supportbot.outbox.services import announce, deliver_due
 from tests.actions.conftest import REFUND, limit
 
@@ -22,7 +23,8 @@ def test_the_words_of_a_rejection_are_forgotten(
 ) -> None:
     limit("refund_order", max_per_customer_year=None)
     wish = {**REFUND, "order_id": "A-1002"}
-    waiting = propose(principal, "refund_order", wish, proposal_key="turn:1:2", conversation_id=uuid4())
+    conversation = start_conversation(principal.customer_id)
+    waiting = propose(principal, "refund_order", wish, proposal_key="turn:1:2", conversation_id=conversation.pk)
     confirm(waiting.pk, principal=principal, digest=waiting.digest)
     reject(waiting.pk, approver=approver, words="You have had three refunds.", note="Tries it every week")
     other = uuid4()

@@ -182,3 +182,17 @@ def test_an_erased_conversation_is_told_nothing(
     assert not Announcement.objects.filter(delivered_at=None).exists()
     card.refresh_from_db()
     assert card.state == State.SUCCEEDED
+
+
+def test_what_colleagues_write_after_an_erasure_does_not_stay(
+    shop: FakeShop, principal: Principal, conversation: Conversation, lead: User
+) -> None:
+    limit("refund_order", approval_above=20)
+    card = propose(principal, "refund_order", REFUND, proposal_key="turn:1:2", conversation_id=conversation.pk)
+    confirm(card.pk, principal=principal, digest=card.digest)
+    conversation.delete()
+    deliver_due()
+    reject(card.pk, approver=lead, words="You have had three refunds.", note="Tries it every week")
+    deliver_due()
+    card.refresh_from_db()
+    assert (card.state, card.reason_code, card.reason_facts) == (State.REJECTED, "rejected", {})
