@@ -93,6 +93,7 @@ def test_nothing_said_gives_no_passage(body: str) -> None:
         "# h\n" * 20_000,
         " " * 100_000 + "x", "<a" * 60_000, "<!--" * 40_000, "\\" * 100_000, "*_`" * 40_000, "今天天气很好。" * 4_000,
         "- " * 50_000 + "x", ("x" + " " * 50) * 2_000, "&amp" * 40_000, "# " + "#" * 100_000,
+        "a" + "-" * 200_000 + "b", "-" * 200_000 + "b", "=\n" * 50_000,
     ],
 )  # fmt: skip
 def test_hostile_bodies_are_cut_fast_and_cost_a_bounded_time_to_embed(body: str) -> None:
