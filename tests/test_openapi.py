@@ -230,6 +230,17 @@ def test_the_schema_and_the_api_take_and_refuse_the_same(
     assert answer.status_code in ((200, 201) if told.is_valid(body) else (400,)), answer.content
 
 
+@pytest.mark.parametrize("locale", ["de", "de_AT", "zh-Hant-TW", "0", "german", "!!"])
+@pytest.mark.parametrize(("path", "query"), [("articles", {}), ("search", {"q": "returns"})])
+def test_a_query_is_taken_and_refused_as_the_schema_says(
+    schema: dict[str, Any], workspace: Workspace, path: str, query: dict[str, str], locale: str
+) -> None:
+    parameters = schema["paths"][f"/api/v1/{path}"]["get"]["parameters"]
+    [told] = [parameter["schema"] for parameter in parameters if parameter["name"] == "locale"]
+    answer = service(workspace, "kb:read").get(f"/api/v1/{path}", {**query, "locale": locale})
+    assert answer.status_code == (200 if Draft202012Validator(told).is_valid(locale) else 400), answer.content
+
+
 def test_a_whole_number_may_be_written_with_a_point(workspace: Workspace) -> None:
     """JSON Schema takes 1.0 for an integer."""
     editor = service(workspace, "kb:write")

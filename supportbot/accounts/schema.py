@@ -43,6 +43,7 @@ class PlainText(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-cal
     """Says of every text that a caller may send which characters it may hold."""
 
     target_class = "supportbot.web.TextField"
+    match_subclasses = True
 
     def map_serializer_field(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
         schema: dict[str, Any] = auto_schema._map_serializer_field(self.target, direction, bypass_extensions=True)
