@@ -90,7 +90,8 @@ def main() -> None:
 
 def chromium() -> str:
     """Return the browser's program: `CHROMIUM`, or the system's."""
-    found = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    names = ("chromium-headless-shell", "chromium", "google-chrome")
+    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
     if not found:
         raise SystemExit("Chromium is missing: install the package chromium, or name a browser in CHROMIUM.")
     return found

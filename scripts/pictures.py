@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from tests.browser.program import launch_options
 from tests.browser.shopping import PATIENCE_MILLISECONDS, Shopper
 
 ROOT: Final = Path(__file__).parent.parent
@@ -25,10 +26,8 @@ ORDER, REFUND = "WF-20404", "Refund €54.00"
 def main() -> None:
     data = Path(os.environ.get("DATA_DIR") or ROOT / ".data")
     demo = json.loads((data / "demo.json").read_text(encoding="utf-8"))
-    program = os.environ.get("CHROMIUM") or "/usr/bin/chromium"
     with sync_playwright() as playwright:
-        sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
-        browser = playwright.chromium.launch(executable_path=program, args=sandbox)
+        browser = playwright.chromium.launch(**launch_options())
         take_widget(browser, demo)
         take_desk(browser, demo)
         take_console(browser, demo)

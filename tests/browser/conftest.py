@@ -4,8 +4,6 @@ The tests are plain functions on the sync API; they read and write through pages
 database.
 """
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,23 +12,17 @@ from axe_playwright_python.base import AxeResults
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.program import launch_options
 from tests.browser.shoppage import Shop, open_chat, until, visit
 from tests.embedded.instance import Instance, open_to_postgres
 
-# The shell first: the same engine without a window around each page, at a third of the cost.
-BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 SIZES = ({"width": 1280, "height": 900}, {"width": 390, "height": 844})
 
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
-    """Use the system's browser: Playwright's own would come from outside the package index."""
-    program = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
-    assert program, "Chromium is missing: install the package chromium, or name a browser in CHROMIUM."
-    # Root has no user namespaces to build Chromium's sandbox with.
-    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-    return {**browser_type_launch_args, "executable_path": program, "args": arguments}
+    return {**browser_type_launch_args, **launch_options()}
 
 
 @pytest.fixture(scope="session")
