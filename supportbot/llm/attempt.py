@@ -15,7 +15,7 @@ from supportbot.llm.errors import ProviderError, ProviderRefused, ProviderUnclea
 from supportbot.llm.ports import Provider, ProviderEvent
 from supportbot.llm.record import CallRecord
 from supportbot.llm.tokens import CHARACTERS_PER_TOKEN, estimated_usage
-from supportbot.llm.types import Finished, ModelRequest, TextDelta, Usage
+from supportbot.llm.types import ChatMessage, Finished, ModelRequest, TextDelta, ToolCall, Usage
 
 
 class Outcome(StrEnum):
@@ -80,7 +80,7 @@ class Attempt:
     def record(self) -> CallRecord:
         """Return the figures to store, once the attempt has ended."""
         request = self.request
-        said = "" if self._texts is None else "\n\n".join(f"{m.role}: {m.content}" for m in request.messages)
+        said = "" if self._texts is None else "\n\n".join(map(_in_words, request.messages))
         return CallRecord(
             purpose=request.purpose,
             provider=self.provider.name,
@@ -96,7 +96,7 @@ class Attempt:
             conversation_id=request.conversation_id,
             turn_id=request.turn_id,
             said=said,
-            answered="".join(self._texts or ()),
+            answered="".join(self._texts or ()).lstrip("\n"),
         )
 
     def _note(self, event: ProviderEvent) -> None:
@@ -107,9 +107,20 @@ class Attempt:
             self.characters += len(event.text)
             if self._texts is not None:
                 self._texts.append(event.text)
+        elif isinstance(event, ToolCall):
+            if self._texts is not None:
+                self._texts.append(_call_in_words(event))
         elif isinstance(event, Finished):
             self.outcome = Outcome.DONE
             self._usage = event.usage
+
+
+def _in_words(message: ChatMessage) -> str:
+    return f"{message.role}: {message.content}{''.join(map(_call_in_words, message.tool_calls))}"
+
+
+def _call_in_words(call: ToolCall) -> str:
+    return f"\n[calls {call.name} {call.arguments}]"
 
 
 async def _next(events: AsyncIterator[ProviderEvent], due: float, ends_at: float) -> ProviderEvent | None:

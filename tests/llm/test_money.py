@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from io import StringIO
@@ -23,7 +24,7 @@ from supportbot.llm.pricing import Price, parse_prices
 from supportbot.llm.record import CallRecord, purge_expired_bodies, save_calls
 from supportbot.llm.redaction import redact
 from supportbot.llm.testing import Says, ScriptedModel, answering
-from supportbot.llm.types import Finished, ModelRequest, RouteStarted, TextDelta, Usage
+from supportbot.llm.types import ChatMessage, Finished, ModelRequest, RouteStarted, TextDelta, ToolCall, Usage
 from tests.llm.conftest import read
 
 Ask = Callable[..., ModelRequest]
@@ -215,6 +216,20 @@ class TestBodies:
         assert await db(purge_expired_bodies) == 0
         await db(LLMBody.objects.update, expires_at=datetime.now(UTC) - timedelta(seconds=1))
         assert await db(purge_expired_bodies) == 1
+
+    async def test_calls_of_tools_are_kept_with_the_words(self, ask: Ask, stored: Stored, settings: Any) -> None:
+        settings.LLM_STORE_BODIES = True
+        call = ToolCall("1", "order_status", '{"order_id": "A-1", "mail": "alice@example.com"}')
+        asked = ask()
+        again = replace(asked, messages=(*asked.messages, ChatMessage("assistant", "", tool_calls=(call,))))
+        with answering(ScriptedModel(Says("Let me look.", calls=(call,)), Says(calls=(call,)))):
+            await read(asked)
+            await read(again)
+        await stored()
+        first, second = await db(list, LLMBody.objects.order_by("call__started_at"))
+        told = '[calls order_status {"order_id": "A-1", "mail": "[e-mail]"}]'
+        assert (first.response, second.response) == (f"Let me look.\n{told}", told)
+        assert second.request.endswith(f"assistant: \n{told}")
 
 
 @pytest.mark.parametrize(
