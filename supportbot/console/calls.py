@@ -46,7 +46,8 @@ class LLMCallAdmin(ScopedAdmin):
     view_right = "costs:read"
     change_form_template = "console/call.html"
     change_list_template = "console/calls.html"
-    list_display = ["began", "purpose_words", "who", "prompt_version", "tokens", "money", "first", "whole", "end"]
+    # The outcome early: on a narrow page the last columns are beyond the edge.
+    list_display = ["began", "purpose_words", "who", "end", "tokens", "money", "first", "whole", "prompt_version"]
     list_filter = [OutcomeFilter, PurposeFilter, "provider"]
     search_fields = ["model", "conversation_id"]
     ordering = ["-id"]
