@@ -69,6 +69,19 @@ def test_a_quoted_passage_is_marked_in_view(page: Page) -> None:
     check_for_everybody(page)
 
 
+def test_the_contents_of_an_article_are_folded_on_a_phone(new_page: Callable[..., Page]) -> None:
+    page = new_page(viewport={"width": 390, "height": 844})
+    page.goto("/help/wrenfell/returns-and-refunds/")
+    contents = page.get_by_role("navigation", name="On this page")
+    expect(contents).to_have_count(1)
+    expect(contents.get_by_role("link").first).to_be_hidden()
+    contents.get_by_text("On this page").click()
+    expect(contents.get_by_role("link").first).to_be_visible()
+    check_for_everybody(page)
+    page.set_viewport_size({"width": 1280, "height": 900})
+    expect(contents.get_by_role("link").first).to_be_visible()  # beside the text, where there is room
+
+
 def test_a_page_is_walked_by_keyboard_with_visible_focus(page: Page) -> None:
     page.goto("/help/wrenfell/")
     page.keyboard.press("Tab")
