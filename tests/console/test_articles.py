@@ -109,6 +109,16 @@ def test_what_cannot_be_stored_is_said_at_its_field(
     assert Revision.objects.count() == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("locale", "klingonish"), ("category", "c" * 200), ("url", "javascript:alert(1)")]
+)
+def test_a_wrong_value_is_tied_to_its_field(editor: Client, wool: Article, name: str, value: str) -> None:
+    tree = LexborHTMLParser(editor.post(page(wool), words(based_on="1", **{name: value})).content.decode())
+    field = tree.css_first(f"#{name}")
+    assert field.attributes["aria-invalid"] == "true"
+    assert tree.css_first(f"#{field.attributes['aria-describedby']}.err").text()
+
+
 def test_a_collection_of_another_workspace_cannot_be_chosen(
     editor: Client, wool: Article, other_workspace: Workspace
 ) -> None:

@@ -164,6 +164,20 @@ def test_a_user_name_that_cannot_be_is_said_at_its_field(admin: Client, username
     assert not User.objects.filter(email="noor@example.com").exists()
 
 
+def test_who_chooses_a_password_is_told_what_it_needs_and_what_is_wrong_with_it(admin: Client) -> None:
+    admin.post(f"{TEAM}add/", {"username": "noor", "email": "noor@example.com", "role": "agent"})
+    link = re.search(r"http://127\.0\.0\.1:\d+(/admin/reset/\S+)", str(mail.outbox[0].body))
+    assert link is not None
+    browser = Client()
+    address = browser.get(link.group(1), follow=True).redirect_chain[-1][0]
+    answer = browser.post(address, {"new_password1": "short", "new_password2": "short"})
+    tree = LexborHTMLParser(answer.content.decode())
+    assert "At least 10 characters" in tree.css_first("#id_new_password1_helptext").text()
+    told = tree.css_first("#id_new_password2").attributes["aria-describedby"] or ""
+    assert "too short" in "".join(tree.css_first(f"#{one}").text() for one in told.split())
+    assert "not copied whole" in browser.get(link.group(1)[:-3] + "x/").content.decode()
+
+
 def test_a_person_is_invited_and_chooses_a_password(admin: Client, workspace: Workspace) -> None:
     data = {"username": "noor", "name": "Noor Aziz", "email": "noor@example.com", "role": "agent"}
     admin.post(f"{TEAM}add/", data)
