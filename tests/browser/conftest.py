@@ -93,6 +93,16 @@ def check_for_everybody(page: Page) -> None:
         assert beyond <= 0, f"{page.url} is {beyond} px wider than {size}"
 
 
+def check_with_large_text(page: Page) -> None:
+    """Assert that letters of twice the size make nothing wider than the screen, in both sizes."""
+    page.evaluate("document.documentElement.style.fontSize = '200%'")
+    for size in SIZES:
+        page.set_viewport_size(size)  # type: ignore[arg-type]  # a ViewportSize by its keys
+        beyond = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert beyond <= 0, f"{page.url} with large text is {beyond} px wider than {size}"
+    page.evaluate("document.documentElement.style.fontSize = ''")
+
+
 def run_axe(page: Page) -> AxeResults:
     """Examine the page as it stands. The script, half a megabyte, goes in once per document."""
     if page.evaluate("typeof axe === 'undefined'"):

@@ -7,7 +7,7 @@ from urllib.request import ProxyHandler, Request, build_opener
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, WebSocketRoute, expect
 
-from tests.browser.conftest import RULES
+from tests.browser.conftest import RULES, check_with_large_text
 
 LOOKS = [(1280, "light"), (1280, "dark"), (768, "light"), (390, "light"), (390, "dark")]
 
@@ -21,6 +21,7 @@ def check(page: Page) -> None:
         found = Axe().run(page, options={"runOnly": RULES, "resultTypes": ["violations"]})
         assert found.violations_count == 0, f"{page.url} {width} {theme}: {found.generate_report()}"
         assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+    check_with_large_text(page)
     assert before is not None
     page.set_viewport_size(before)
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import check_for_everybody
+from tests.browser.conftest import check_for_everybody, check_with_large_text
 
 pytestmark = pytest.mark.browser
 SOON = 10_000  # milliseconds, the most that may pass from publishing to being found
@@ -33,6 +33,7 @@ def enter(demo: dict[str, Any], new_page: Callable[..., Page]) -> Callable[[str]
 def check(page: Page) -> None:
     """Check the page in every size and theme, and leave it as wide as it was."""
     check_for_everybody(page)
+    check_with_large_text(page)
     page.set_viewport_size({"width": 1280, "height": 900})
 
 

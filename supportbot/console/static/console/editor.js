@@ -140,7 +140,7 @@ if (toolbar) {
 
 // On a narrow screen the text is a tab among the others; on a wide one it is always there, beside them.
 const tabs = [...document.querySelectorAll("[role=tab]")];
-const narrow = window.matchMedia("(max-width: 1099px)");
+const narrow = window.matchMedia("(max-width: 68.6875em)");
 for (const tab of tabs) {
   tab.addEventListener("click", () => choose(tab));
   tab.addEventListener("keydown", (event) => {
