@@ -199,15 +199,19 @@ def _changes(before: ActionPolicyVersion | None, after: ActionPolicyVersion) -> 
         return ["The action's own limits"]
     labels = {**AMOUNTS, **NUMBERS, "is_shadow": "Try out only"}
     return [
-        f"{label}: {_said(getattr(before, name))} → {_said(getattr(after, name))}"
+        f"{label}: {_rule_of(before, name)} → {_rule_of(after, name)}"
         for name, label in labels.items()
         if getattr(before, name) != getattr(after, name)
     ]
 
 
+def _rule_of(version: ActionPolicyVersion, name: str) -> str:
+    if name in AMOUNTS:
+        return _money(version, name, otherwise="never" if name == "approval_above" else "no limit")
+    return _said(getattr(version, name))
+
+
 def _said(value: Any) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
-    if isinstance(value, Decimal):
-        return f"{value.normalize():f}"
     return "no limit" if value is None else str(value)

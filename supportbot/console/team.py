@@ -94,6 +94,9 @@ class MembershipAdmin(ScopedAdmin):
     def last_seen(self, membership: Membership) -> str:
         return when(membership.user.last_login)
 
+    def told(self, request: HttpRequest, row: Membership) -> dict[str, Any]:
+        return {"delete_words": "End this role"}  # the account stays
+
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         kwargs["form"] = MemberForm if obj else NewMemberForm
         return super().get_form(request, obj, change, **kwargs)

@@ -53,7 +53,8 @@ def test_a_changed_rule_is_a_new_version_on_record(enter: Enter, refunds: Action
     assert AuditEntry.objects.filter(event="policy.changed", actor=second.created_by).count() == 1
     told = [line.text() for line in read(admin.get(page(refunds))).css(".tl li")]
     assert "Version 2, in force" in told[0]
-    assert "→ 150" in told[0]
+    assert "At most for one order: no limit → €150.00" in told[0]
+    assert "A person decides above: €150.00 → €80.00" in told[0]
     assert first.max_per_order != second.max_per_order
     admin.post(page(refunds), RULES)
     assert ActionPolicyVersion.objects.filter(policy=refunds).count() == 2  # the same again is nothing new

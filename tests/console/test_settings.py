@@ -238,6 +238,8 @@ def test_who_loses_their_role_keeps_their_account(admin: Client, bob: User) -> N
     membership = Membership.objects.get(user=bob)
     admin.post(f"{TEAM}{membership.pk}/delete/", {"post": "yes"})
     assert not Membership.objects.filter(user=bob).exists()
+    change = admin.get(f"{TEAM}{Membership.objects.get().pk}/change/").content.decode()
+    assert ">End this role</a>" in change
     assert "End the role of" in admin.get(f"{TEAM}{Membership.objects.get().pk}/delete/").content.decode()
     assert User.objects.filter(username="bob").exists()
 
