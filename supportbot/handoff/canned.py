@@ -9,7 +9,7 @@ from django.db.models import Q
 
 from supportbot.accounts.models import User
 from supportbot.chat.models import Conversation
-from supportbot.chat.texts import UNREADABLE
+from supportbot.chat.texts import MAX_MESSAGE_CHARACTERS, UNREADABLE
 from supportbot.errors import InvalidInput, NotFound
 from supportbot.handoff.models import CannedReply
 from supportbot.handoff.selectors import language_of
@@ -66,6 +66,9 @@ def save_reply(*, title: str, text: str, locale: str = "", reply_id: UUID | None
     for field in ("title", "text"):
         if UNREADABLE.search(getattr(reply, field)):
             raise InvalidInput(fields={field: ["It holds characters that cannot be stored: remove them."]})
+    if len(reply.text) > MAX_MESSAGE_CHARACTERS:
+        said = f"It has {len(reply.text)} characters, at most {MAX_MESSAGE_CHARACTERS} fit into a reply."
+        raise InvalidInput(fields={"text": [said]})
     if CannedReply.objects.filter(Q(title=reply.title) & ~Q(pk=reply.pk)).exists():
         raise InvalidInput(fields={"title": ["Another reply has this title: choose a different one."]})
     try:

@@ -127,6 +127,7 @@ def test_a_customer_called_like_a_gap_fills_none(replies: list[CannedReply], bob
         ({"title": "x", "text": ""}, "text"),
         ({"title": "x" * 81, "text": "x"}, "title"),
         ({"title": "x", "text": "a\0b"}, "text"),
+        ({"title": "x", "text": "y" * 4_001}, "text"),
         ({"title": "Pole", "text": "x"}, "title"),
     ],
 )
