@@ -3,16 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.conf import settings
-
-from kb.access import Viewer
-from kb.models import Audience
-from kb.search import Passage, Retrieval, search
+from kb.search import Passage
 from supportbot.assistant.explanations import done_in
 from supportbot.assistant.guardrails.input import normalised
-from supportbot.assistant.limits import HISTORY_MESSAGES, PASSAGES
+from supportbot.assistant.limits import HISTORY_MESSAGES
 from supportbot.assistant.nearness import compared
 from supportbot.assistant.prompts import ANSWER_VERSION, answer_instructions
+from supportbot.assistant.retrieval import retrieve
 from supportbot.assistant.tools import tools_after_signing_in, tools_for
 from supportbot.chat.models import Conversation, Message, Source
 from supportbot.chat.readings import Reading, ReadPassage
@@ -20,7 +17,6 @@ from supportbot.chat.roles import ROLES
 from supportbot.chat.selectors import history
 from supportbot.chat.turns import Claim
 from supportbot.llm import types as llm
-from supportbot.llm.extractive.conversation import is_incomplete, standalone
 from supportbot.llm.extractive.language import base_language, detect
 from supportbot.llm.sources import numbered
 
@@ -50,7 +46,7 @@ def build_context(claim: Claim) -> TurnContext:
     question = normalised("\n".join(message.text for message in waiting))
     language = _language(question, messages, base_language(conversation.locale))
     said_before = tuple(map(_as_told, (*messages, *waiting)))
-    looked_up, found = _retrieve(conversation, question, said_before, language)
+    looked_up, found = retrieve(conversation, question, said_before, language)
     tools = tools_for(conversation, language)
     request = llm.ModelRequest(
         purpose="answer",
@@ -105,27 +101,6 @@ def _heard(conversation: Conversation, claim: Claim) -> tuple[list[Message], lis
     known = [message for message in messages if message.seq <= claim.through_seq]
     asked = [message for message in known if message.source == Source.CUSTOMER and message.seq > claim.from_seq]
     return [message for message in known if message not in asked], asked
-
-
-def _retrieve(
-    conversation: Conversation, question: str, said_before: Sequence[llm.ChatMessage], language: str
-) -> tuple[str, Retrieval]:
-    """Search for the question; a follow-up is asked with what it leans on, where it has no topic or finds nothing.
-
-    Returns what was asked in the end and what was found.
-    """
-    audience = Audience.PUBLIC if conversation.customer.is_anonymous else Audience.SIGNED_IN
-    viewer = Viewer(audience=audience, locale=language)
-    if not settings.KB_RETRIEVAL:
-        return question, Retrieval(passages=(), confidence=0.0, is_answerable=False, took_ms=0.0)
-    whole = standalone(question, said_before)
-    tried = []
-    for text in dict.fromkeys((whole, question) if is_incomplete(question) else (question, whole)):
-        found = search(text, viewer=viewer, limit=PASSAGES)
-        if found.is_answerable:
-            return text, found
-        tried.append((text, found))
-    return max(tried, key=lambda one: one[1].confidence)
 
 
 def _read(passage: Passage) -> ReadPassage:

@@ -297,6 +297,13 @@ async def test_a_follow_up_is_searched_with_what_it_leans_on(conversation: Conve
     assert model.requests[1].sources
 
 
+@pytest.mark.parametrize("said", ["Within how many days can i retrun unsued itmes?", "Can i retrun boats?"])
+async def test_what_is_searched_for_is_what_was_meant(conversation: Conversation, said: str, log: Log) -> None:
+    await carry_out(await db(say, conversation, said))
+    [final] = payloads(await db(log), "assistant.final")
+    assert (QUOTE in final["text"]) == ("boats" not in said)
+
+
 async def test_two_messages_during_an_answer_are_both_answered_next(conversation: Conversation, log: Log) -> None:
     first = await db(say, conversation, "How long can I return something?")
     gate = asyncio.Event()

@@ -14,7 +14,7 @@ _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _PARTED = re.compile(
     r"(zuruck|weiter|heraus|hinzu|nach|auf|aus|ein|her|los|mit|vor|weg|ab|an|um)(?:zu(?=\w{5})|ge(?=\w{3,}(?:t|en)))"
 )
-_FOLD = str.maketrans(
+FOLD = str.maketrans(
     {"ä": "a", "ö": "o", "ü": "u", "ß": "ss", "é": "e", "è": "e", "ê": "e", "á": "a", "ç": "c", "ñ": "n"}
 )
 # Suffix -> the least that must remain. Longest first; removed until nothing more goes.
@@ -67,7 +67,7 @@ def common_terms(text: str) -> list[str]:
 @lru_cache(maxsize=20_000)
 def stem(word: str) -> str:
     """Return a rough stem: refunds, refunded -> refund; Lieferung, geliefert -> lief."""
-    word = word.translate(_FOLD).partition("'")[0]
+    word = word.translate(FOLD).partition("'")[0]
     if len(word) > 7 and word.startswith("ge") and word.endswith(("t", "en")):
         word = word[2:]
     word = _PARTED.sub(r"\1", word, count=1) if _PARTED.match(word) else word

@@ -15,6 +15,7 @@ from supportbot.llm.types import ModelRequest, ToolSpec
 from supportbot.llm.wishes.orders import OrderRef
 from supportbot.llm.wishes.phrases import Phrase, phrase_in
 from supportbot.llm.wishes.recognise import READ_MOST, WISHES_MOST, Heard, wishes_in
+from supportbot.llm.wishes.slips import without_slips
 from supportbot.llm.wishes.slots import Given, Kind, field_of_kind, fields_of, given_by, kind_of, required_by
 from supportbot.llm.wishes.values import order_numbers_in
 
@@ -102,9 +103,10 @@ class Talk:
     def hear(self, text: str) -> None:
         """Take in a message of the customer."""
         self.answers, self.is_moved, text = None, False, text[:READ_MOST]
-        heard = [] if self._gives_up(text) else wishes_in(text, self.tools)
+        meant = without_slips(text, self.tools)
+        heard = [] if self._gives_up(text) else wishes_in(meant, self.tools)
         if heard:
-            self._begin(heard, text)
+            self._begin(heard, meant)
         elif self.open:
             self._go_on(text)
         elif self.gone:

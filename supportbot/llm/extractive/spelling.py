@@ -1,0 +1,57 @@
+"""Slips of the keyboard, put right by words that are known: "retrun", "adress", "Liferung". Pure.
+
+Only what is no known word is changed, and only into one that differs by a slip: two letters that changed places, or one
+inside that is missing or too many. Another letter makes another word too often ("parking" and "packing", "shopping" and
+"shipping"), and so does another ending; the first letter of a slip is nearly always right.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Container, Mapping
+from typing import Final
+
+from supportbot.llm.extractive.words import FOLD, stem
+
+_WORD: Final = re.compile(r"(?<![\w-])[^\W\d_]{4,40}(?![\w-])")
+
+
+def counted(text: str) -> Counter[str]:
+    """Return the words of a text in small letters, with how often each stands there."""
+    return Counter(map(str.lower, _WORD.findall(text)))
+
+
+def respelled(text: str, known: Mapping[str, int], *, usual: Container[str] = ()) -> str:
+    """Return a text with its slips put right.
+
+    `known` says of each word in small letters how often it was met; what has one of the `usual` stems is no slip.
+    """
+
+    def right(match: re.Match[str]) -> str:
+        word = match.group().lower()
+        meant = "" if stem(word) in usual else meant_by(word, known)
+        return as_written(meant, match.group())
+
+    return _WORD.sub(right, text)
+
+
+def as_written(meant: str, said: str) -> str:
+    """Return what was meant in the letters, large or small, of what was said; that itself where nothing was found."""
+    return (meant.capitalize() if said[0].isupper() else meant) or said
+
+
+def meant_by(word: str, known: Mapping[str, int]) -> str:
+    """Return the known word, the most usual one, that a word in small letters is a slip of; "" for none."""
+    if word in known:
+        return ""
+    plain = word.translate(FOLD)
+    near = (other for other in known if len(other) > 3 and _is_slip(plain, other.translate(FOLD)))
+    return max(near, key=lambda other: known[other], default="")
+
+
+def _is_slip(said: str, meant: str) -> bool:
+    if said[0] != meant[0] or abs(len(said) - len(meant)) > 1 or said.startswith(meant) or meant.startswith(said):
+        return False
+    at = next(place for place, (one, other) in enumerate(zip(said, meant, strict=False)) if one != other)
+    if len(said) != len(meant):
+        return said[at:] == meant[at + 1 :] if len(said) < len(meant) else said[at + 1 :] == meant[at:]
+    return said[at : at + 2] == meant[at : at + 2][::-1] and said[at + 2 :] == meant[at + 2 :]

@@ -1,0 +1,54 @@
+"""Slips of the keyboard: what is put right, and what is left as it is."""
+
+import pytest
+
+from supportbot.llm.extractive.spelling import counted, respelled
+from tests.llm.wish_tools import Chat
+
+KNOWN = counted(
+    "You can return a parcel. Delivery to Switzerland costs more. Boots and tents. Die Lieferung nach Österreich."
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("how do i retrun it", "how do i return it"),
+        ("delivry to swizerland", "delivery to switzerland"),
+        ("Die Liferung nach Östereich?", "Die Lieferung nach Österreich?"),
+        ("delviery of a parecl", "delivery of a parcel"),
+        ("Boats, parxel, ship, slip", "Boats, parxel, ship, slip"),
+        ("Returned, tent, deliver", "Returned, tent, deliver"),
+        ("WF-20418 retrun2", "WF-20418 retrun2"),
+        ("", ""),
+    ],
+)
+def test_a_slip_is_put_right_and_another_word_is_none(said: str, meant: str) -> None:
+    assert respelled(said, KNOWN) == meant
+
+
+def test_usual_words_are_no_slips() -> None:
+    assert respelled("tense bots", KNOWN) == "tense boots"
+    assert respelled("bots", KNOWN, usual={"bot"}) == "bots"
+
+
+@pytest.mark.parametrize(
+    ("text", "action", "order"),
+    [
+        ("i want a refnud for WF-20418", "refund_order", "WF-20418"),
+        ("cancle my order WF-20444", "cancel_order", "WF-20444"),
+        ("bitte storniern sie WF-20444", "cancel_order", "WF-20444"),
+        ("ich möchte eine Erstatung für WF-20404", "refund_order", "WF-20404"),
+    ],
+)
+def test_a_wish_with_a_slip_is_heard(text: str, action: str, order: str) -> None:
+    [(name, arguments)] = Chat().hear(text)[1]
+    assert (name, arguments["order_id"]) == (action, order)
+
+
+def test_an_address_is_never_respelt() -> None:
+    chat = Chat()
+    chat.hear("I want to chnage the delivery adress of WF-20444")
+    [(name, arguments)] = chat.hear("7 Cancle Street, 79104 Freiburg, Germany")[1]
+    assert name == "change_shipping_address"
+    assert "7 Cancle Street" in str(arguments["address"])
