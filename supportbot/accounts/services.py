@@ -18,6 +18,7 @@ from django.utils.text import slugify
 from supportbot.accounts.callers import SCOPES
 from supportbot.accounts.errors import NameTaken, NoSuchKey
 from supportbot.accounts.identity import Identity
+from supportbot.accounts.look import LOCALE
 from supportbot.accounts.models import (
     ApiKey,
     Channel,
@@ -33,6 +34,7 @@ from supportbot.errors import InvalidInput
 
 MAX_HOST_CHARACTERS: Final = 253
 MAX_PORT: Final = 65_535
+CURRENCY: Final = re.compile(r"[A-Z]{3}", re.ASCII)
 # As browsers send it: a name in ASCII (others as xn--…) or an address, nobody's log-in, no wildcard, no path.
 _ORIGIN: Final = re.compile(
     r"(?P<scheme>https?)://(?P<host>\[[0-9a-f:.]+\]|[a-z0-9.-]+)(?::(?P<port>[1-9][0-9]{0,4}))?/?",
@@ -67,10 +69,14 @@ class NewVisitor:
 
 
 def create_workspace(name: str, *, slug: str = "", locale: str = "en", currency: str = "EUR") -> Workspace:
-    """Create a workspace; raises NameTaken when its slug exists."""
+    """Create a workspace; raises NameTaken when its slug exists, InvalidInput for what is no language or currency."""
     slug = slug or slugify(name)
     if not slug:
         raise InvalidInput(fields={"slug": ["Give a slug of letters, digits and hyphens."]})
+    if not LOCALE.fullmatch(locale):
+        raise InvalidInput(fields={"locale": ["Use a language code such as en, de or pt-br."]})
+    if not CURRENCY.fullmatch(currency):
+        raise InvalidInput(fields={"currency": ["Use a currency's code of three capital letters, such as EUR."]})
     workspace = Workspace(name=name, slug=slug, locale=locale, currency=currency)
     check_fields(workspace)
     try:

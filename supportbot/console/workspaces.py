@@ -5,10 +5,13 @@ from zoneinfo import available_timezones
 
 from django import forms
 from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.db.models import Q
 from django.http import HttpRequest
+from django.utils.text import slugify
 
 from supportbot.accounts.models import Membership, Workspace
-from supportbot.accounts.services import add_member, create_workspace
+from supportbot.accounts.services import CURRENCY, add_member, create_workspace
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.entry import person_of
 from supportbot.console.fields import LanguageCode
@@ -16,10 +19,13 @@ from supportbot.console.fields import LanguageCode
 
 class WorkspaceForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
     locale = LanguageCode(
-        label="Language", help_text="Of new articles and channels, where they name none: a code such as en or de."
+        label="Language",
+        initial="en",
+        help_text="Of new articles and channels, where they name none: a code such as en or de.",
     )
     timezone = forms.ChoiceField(
         label="Time zone",
+        initial="UTC",
         choices=lambda: [(name, name) for name in sorted(available_timezones())],
         help_text="A day of the limits begins at midnight there.",
     )
@@ -27,6 +33,28 @@ class WorkspaceForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic a
     class Meta:
         model = Workspace
         fields = ["name", "locale", "timezone"]
+
+
+class NewWorkspaceForm(WorkspaceForm):
+    currency = forms.CharField(
+        max_length=3, initial="EUR", help_text="A code such as EUR or USD, of all limits. It cannot be changed later."
+    )
+
+    def clean_name(self) -> str:
+        """Refuse a name that makes no address of its own: pages and commands know a workspace by it."""
+        name = str(self.cleaned_data["name"])
+        slug = slugify(name)
+        if not slug:
+            raise ValidationError("Use letters from a to z or digits in it: the workspace's address is made of them.")
+        if Workspace.objects.filter(Q(slug=slug) | Q(name__iexact=name)).exists():
+            raise ValidationError("Another workspace has this name, or its address. Choose another.")
+        return name
+
+    def clean_currency(self) -> str:
+        code = str(self.cleaned_data["currency"]).upper()
+        if not CURRENCY.fullmatch(code):
+            raise ValidationError("Use a currency's code of three letters, such as EUR.")
+        return code
 
 
 @admin.register(Workspace)
@@ -49,7 +77,11 @@ class WorkspaceAdmin(ScopedAdmin):
         return bool(getattr(request.user, "is_superuser", False)) and self.has_change_permission(request)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return ["name", "slug", "locale", "timezone", "currency"] if obj else ["name", "locale", "timezone"]
+        return ["name", *(["slug"] if obj else []), "locale", "timezone", "currency"]
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        kwargs["form"] = WorkspaceForm if obj else NewWorkspaceForm
+        return super().get_form(request, obj, change, **kwargs)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return ["slug", "currency"] if obj else []  # addresses and money records were made with these
@@ -58,7 +90,7 @@ class WorkspaceAdmin(ScopedAdmin):
         if change:
             obj.save(update_fields=["name", "locale", "timezone"])
             return
-        made = create_workspace(obj.name, locale=obj.locale)
+        made = create_workspace(obj.name, locale=obj.locale, currency=form.cleaned_data["currency"])
         made.timezone = obj.timezone
         made.save(update_fields=["timezone"])
         add_member(made, person_of(request), Membership.Role.ADMIN)

@@ -254,11 +254,26 @@ def test_the_workspaces_facts_are_changed_and_checked(admin: Client, workspace: 
 
 
 def test_a_workspace_is_made_by_an_operator_who_becomes_its_admin(admin: Client, workspace: Workspace) -> None:
-    data = {"name": "Second", "locale": "en", "timezone": "UTC"}
+    data = {"name": "Second", "locale": "en", "timezone": "UTC", "currency": "usd"}
     assert admin.post(f"{WORKSPACES}add/", data).status_code == 403
     User.objects.filter(username="admin.of.wrenfell").update(is_superuser=True)
     admin.post(f"{WORKSPACES}add/", data)
-    assert Membership.objects.get(workspace__slug="second").role == "admin"
+    membership = Membership.objects.get(workspace__slug="second")
+    assert (membership.role, membership.workspace.currency) == ("admin", "USD")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("name", "\U0001f600"), ("name", "Wrenfell"), ("name", "WRENFELL OUTDOOR"), ("currency", "€"), ("locale", "e n")],
+)
+def test_a_workspace_that_cannot_be_is_said_at_its_field(
+    admin: Client, workspace: Workspace, name: str, value: str
+) -> None:
+    User.objects.filter(username="admin.of.wrenfell").update(is_superuser=True)
+    data = {"name": "Second", "locale": "en", "timezone": "UTC", "currency": "USD", name: value}
+    tree = LexborHTMLParser(admin.post(f"{WORKSPACES}add/", data).content.decode())
+    assert tree.css_first(f"#id_{name}").attributes["aria-invalid"] == "true"
+    assert list(Workspace.objects.all()) == [workspace]
 
 
 def test_somebody_of_two_workspaces_switches_between_them(workspace: Workspace, other_workspace: Workspace) -> None:
