@@ -116,7 +116,8 @@ def _requests() -> Figure:
     waiting = rows.filter(state=RequestState.AWAITING_APPROVAL).count()
     unknown = rows.filter(state=RequestState.UNKNOWN).count()
     note = f"for an approval; {unknown} with an outcome not known yet"
-    return Figure("Requests waiting", str(waiting), note, reverse("admin:actions_actionrequest_changelist"))
+    listed = f"{reverse('admin:actions_actionrequest_changelist')}?state={RequestState.AWAITING_APPROVAL}"
+    return Figure("Requests waiting", str(waiting), note, listed if waiting else listed.partition("?")[0])
 
 
 def _cost() -> Figure:
@@ -126,4 +127,5 @@ def _cost() -> Figure:
     currency = next((row.currency for row in rows if row.currency), "")
     calls = sum(row.calls for row in rows)
     amount = f"{spent.quantize(Decimal('0.01'))} {currency}".strip()
-    return Figure("Spent today", amount, f"{calls} model calls", reverse("admin:llm_llmcall_changelist"))
+    note = f"{calls} model call{'' if calls == 1 else 's'}"
+    return Figure("Spent today", amount, note, reverse("admin:llm_llmcall_changelist"))

@@ -93,6 +93,7 @@ class RulesForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
 @admin.register(ActionPolicy)
 class ActionPolicyAdmin(ScopedAdmin):
     one, many = "action rules", "Action rules"
+    none_yet = "Actions come with the shop: manage.py merchant_connect connects it."
     view_right = "actions:read"
     change_right = "rules:write"
     form = RulesForm

@@ -8,6 +8,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 from django.utils.timezone import localtime, now
 from selectolax.lexbor import LexborHTMLParser
 
@@ -312,3 +313,15 @@ def test_the_overview_shows_each_role_what_is_theirs(enter: Enter, house: House)
     assert figures("editor") == ["Articles live"]
     assert figures("agent") == ["Waiting for a person", "Conversations", "Articles live", "Requests waiting"]
     assert figures("supervisor")[-1] == "Spent today"
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        "kb_article", "kb_collection", "chat_conversation", "actions_actionpolicy", "actions_actionrequest",
+        "llm_llmcall", "accounts_channel", "accounts_apikey",
+    ],
+)  # fmt: skip
+def test_an_empty_list_says_how_it_fills(enter: Enter, workspace: Workspace, model: str) -> None:
+    empty = read(enter("admin").get(reverse(f"admin:{model}_changelist"))).css_first(".empty")
+    assert len(empty.css_first(".muted").text()) > 20

@@ -42,6 +42,7 @@ class StateFilter(SimpleListFilter):
 
 @admin.register(Article)
 class ArticleAdmin(ScopedAdmin):
+    none_yet = "The assistant answers from articles and from nothing else. Write one, or import files."
     view_right = "kb:read"
     change_right = "kb:write"
     can_add = True

@@ -52,6 +52,7 @@ class CollectionForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic 
 
 @admin.register(Collection)
 class CollectionAdmin(ScopedAdmin):
+    none_yet = "Articles stand in collections. An import makes those that its files name."
     view_right = "kb:read"
     change_right = "kb:write"
     can_add = can_delete = True
