@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import messages
 from django.contrib.admin.options import BaseModelAdmin
+from django.contrib.admin.views.main import ERROR_FLAG, SEARCH_VAR
 from django.core.exceptions import ValidationError
 from django.db.models import ForeignKey, Model, QuerySet
 from django.forms import ModelChoiceField
@@ -94,6 +95,14 @@ class ScopedAdmin(Scoped, ModelAdmin):
             context.update(self.told(request, self.get_queryset(request).get(pk=obj.pk)))
         answer: HttpResponse = super().render_change_form(request, context, *args, obj=obj, **kwargs)
         return answer
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Show the list; an address that no filter can mean leads to the whole list, as Django's own unreadable do."""
+        filters = (value for name, values in request.GET.lists() if name != SEARCH_VAR for value in values)
+        if any("\0" in value for value in filters):
+            return redirect(f"{request.path}?{ERROR_FLAG}=1")
+        response: HttpResponse = super().changelist_view(request, extra_context)
+        return response
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Show what a service refuses as a sentence above the form, where a form's own checks did not say it first."""

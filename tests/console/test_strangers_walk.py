@@ -273,6 +273,29 @@ def test_nonsense_breaks_no_page(enter: Enter, house: House) -> None:
             assert client.get(f"{address}?{query}").status_code < 500, (address, query)
 
 
+@pytest.mark.parametrize(
+    ("model", "query"),
+    [
+        ("kb_article", "locale=%00"),
+        ("kb_article", "audience=%00"),
+        ("chat_conversation", "mode=%00"),
+        ("llm_llmcall", "provider=%00"),
+        ("accounts_channel", "locale=%00"),
+    ],
+)
+def test_a_filter_that_no_column_can_hold_leads_to_the_whole_list(
+    enter: Enter, house: House, model: str, query: str
+) -> None:
+    address = reverse(f"admin:{model}_changelist")
+    answer = enter("admin").get(f"{address}?{query}", follow=True)
+    assert (answer.status_code, answer.redirect_chain[-1][0]) == (200, f"{address}?e=1")
+    assert SECRET in answer.content.decode()
+
+
+def test_a_history_of_what_is_no_id_is_not_found(enter: Enter) -> None:
+    assert enter("admin").get("/admin/kb/article/abc/history/").status_code == 404
+
+
 def test_what_is_too_long_breaks_no_page(enter: Enter, house: House) -> None:
     client = enter("admin")
     for address in (

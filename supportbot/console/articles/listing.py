@@ -7,7 +7,7 @@ from uuid import UUID
 from django.contrib import admin, messages
 from django.contrib.admin import SimpleListFilter
 from django.db.models import F, Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -106,7 +106,10 @@ class ArticleAdmin(ScopedAdmin):
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        return revisions.history(request, UUID(object_id))
+        try:
+            return revisions.history(request, UUID(object_id))
+        except ValueError as error:  # no id at all
+            raise Http404 from error
 
 
 def tags(article: Article) -> SafeString:
