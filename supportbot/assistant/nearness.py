@@ -30,6 +30,9 @@ _room = threading.BoundedSemaphore(_AT_ONCE)
 
 def compared(request: ModelRequest) -> ModelRequest:
     """Return the request with the nearness of its sentences; answerable only if one is near, or none was compared."""
+    if request.parts:
+        parts = tuple(map(compared, request.parts))
+        return replace(request, parts=parts, is_answerable=any(part.is_answerable for part in parts))
     nearness = nearness_of(request)
     is_near = not nearness or max(nearness.values()) >= sentence_floor(embedder().recipe.name)
     return replace(request, nearness=nearness, is_answerable=request.is_answerable and is_near)

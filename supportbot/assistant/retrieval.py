@@ -1,6 +1,8 @@
-"""What is searched for, for a turn: a question as it stands, with what it leans on, or as it was meant to be spelt."""
+"""What is searched for, for a turn: a question as it stands or was meant, with what it leans on, or in parts."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain, islice, zip_longest
 from typing import Final
 
 from django.conf import settings
@@ -12,41 +14,68 @@ from supportbot.assistant.guardrails.everyday import EVERYDAY
 from supportbot.assistant.limits import PASSAGES
 from supportbot.chat.models import Conversation
 from supportbot.llm import types as llm
-from supportbot.llm.extractive.conversation import is_incomplete, standalone
+from supportbot.llm.extractive.conversation import is_incomplete, questions_in, standalone
 from supportbot.llm.extractive.spelling import counted, respelled
 from supportbot.llm.extractive.words import ENGLISH, GERMAN, stem
 
 _OWN: Final = {"en": ENGLISH, "de": GERMAN}
 
 
-def retrieve(
-    conversation: Conversation, question: str, said_before: Sequence[llm.ChatMessage], language: str
-) -> tuple[str, Retrieval]:
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was asked for in the end, and what was found; `parts` are the questions of a message that asks several."""
+
+    text: str
+    retrieval: Retrieval
+    parts: tuple["Found", ...] = ()
+
+
+def retrieve(conversation: Conversation, question: str, said_before: Sequence[llm.ChatMessage], language: str) -> Found:
     """Search for the question; a follow-up is asked with what it leans on, where it has no topic or finds nothing.
 
-    Returns what was asked in the end and what was found.
+    Several questions are searched for one by one, if each has an answer: together they are near to none of them.
     """
     audience = Audience.PUBLIC if conversation.customer.is_anonymous else Audience.SIGNED_IN
     viewer = Viewer(audience=audience, locale=language)
     if not settings.KB_RETRIEVAL:
-        return question, Retrieval(passages=(), confidence=0.0, is_answerable=False, took_ms=0.0)
-    whole = standalone(question, said_before)
-    tried = []
+        return Found(question, Retrieval(passages=(), confidence=0.0, is_answerable=False, took_ms=0.0))
+    return _found_in_parts(question, viewer) or _found_whole(question, standalone(question, said_before), viewer)
+
+
+def _found_in_parts(question: str, viewer: Viewer) -> Found | None:
+    """Return what was found for each of several questions; None if there is one, or one without an answer."""
+    questions = questions_in(question)
+    found = [_found(text, viewer) for text in questions] if len(questions) > 1 else []
+    if not found or not all(one.retrieval.is_answerable for one in found):
+        return None
+    in_turn = chain.from_iterable(zip_longest(*(one.retrieval.passages for one in found)))
+    passages = {passage.chunk_id: passage for passage in in_turn if passage is not None}
+    together = Retrieval(
+        passages=tuple(islice(passages.values(), PASSAGES)),
+        confidence=min(one.retrieval.confidence for one in found),
+        is_answerable=True,
+        took_ms=sum(one.retrieval.took_ms for one in found),
+    )
+    return Found("\n".join(one.text for one in found), together, tuple(found))
+
+
+def _found_whole(question: str, whole: str, viewer: Viewer) -> Found:
+    tried: list[Found] = []
     for text in dict.fromkeys((whole, question) if is_incomplete(question) else (question, whole)):
         tried.append(_found(text, viewer))
-        if tried[-1][1].is_answerable:
+        if tried[-1].retrieval.is_answerable:
             return tried[-1]
-    return max(tried, key=lambda one: one[1].confidence)
+    return max(tried, key=lambda one: one.retrieval.confidence)
 
 
-def _found(text: str, viewer: Viewer) -> tuple[str, Retrieval]:
+def _found(text: str, viewer: Viewer) -> Found:
     """Search for a text; where a word of it looks like a slip of one that was found, for what was meant."""
     found = search(text, viewer=viewer, limit=PASSAGES)
     meant = _meant(text, found.passages, viewer.locale or "")
     if meant == text:
-        return text, found
+        return Found(text, found)
     again = search(meant, viewer=viewer, limit=PASSAGES)
-    return (meant, again) if again.confidence > found.confidence else (text, found)
+    return Found(meant, again) if again.confidence > found.confidence else Found(text, found)
 
 
 def _meant(text: str, passages: Sequence[Passage], language: str) -> str:

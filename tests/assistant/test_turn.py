@@ -297,6 +297,14 @@ async def test_a_follow_up_is_searched_with_what_it_leans_on(conversation: Conve
     assert model.requests[1].sources
 
 
+async def test_each_of_two_questions_has_its_answer(conversation: Conversation, log: Log) -> None:
+    two = "Within how many days can I return unused items? And within how many working days is a refund paid?"
+    await carry_out(await db(say, conversation, two))
+    [final] = payloads(await db(log), "assistant.final")
+    assert [citation["quote"] for citation in final["citations"]][:1] == [QUOTE]
+    assert "paid within 5 working days" in final["text"]
+
+
 @pytest.mark.parametrize("said", ["Within how many days can i retrun unsued itmes?", "Can i retrun boats?"])
 async def test_what_is_searched_for_is_what_was_meant(conversation: Conversation, said: str, log: Log) -> None:
     await carry_out(await db(say, conversation, said))

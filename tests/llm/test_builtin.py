@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from supportbot.llm.extractive.answerer import Reply, reply_to
-from supportbot.llm.extractive.conversation import is_incomplete, standalone
+from supportbot.llm.extractive.conversation import is_incomplete, questions_in, standalone
 from supportbot.llm.extractive.phrases import Phrase, say
 from supportbot.llm.extractive.smalltalk import courtesy_in
 from supportbot.llm.extractive.units import units_of
@@ -322,3 +322,35 @@ def test_a_long_read_holds_up_nobody_else(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(builtin, "reply_to", slowly)
     asyncio.run(chats())
     assert heard == [True]
+
+
+@pytest.mark.parametrize(
+    ("said", "questions"),
+    [
+        ("Do you take PayPal? Where is your workshop?", ("Do you take PayPal?", "Where is your workshop?")),
+        ("Can I return boots and how long does a refund take?", ("Can I return boots", "how long does a refund take?")),
+        ("Was kostet der Versand und kann ich umtauschen?", ("Was kostet der Versand", "kann ich umtauschen?")),
+        ("Do you take PayPal?\nWhere is your workshop?", ("Do you take PayPal?", "Where is your workshop?")),
+        ("Hi! Do you take PayPal? Thanks!", None),
+        ("How long does delivery take and what does it cost?", None),
+        ("Where do I get laces and what do they cost?", None),
+        ("Can I wash the jacket and the boots?", None),
+        ("Do boots fit? Does it rain? Is wool warm? Are tents dry?", None),
+        ("", None),
+    ],
+)
+def test_several_questions_are_parted_where_each_can_be_meant_alone(
+    said: str, questions: tuple[str, ...] | None
+) -> None:
+    assert questions_in(said) == (questions or (said,))
+
+
+def test_each_of_several_questions_is_answered_from_its_own_sources() -> None:
+    parts = (
+        ModelRequest("answer", (), question="Do you send parcels on Saturday?", sources=(DELIVERY,)),
+        ModelRequest("answer", (), question="Are gift cards paid out?", sources=(RETURNS,)),
+    )
+    reply = ask("Do you send parcels on Saturday? Are gift cards paid out?", parts=parts)
+    first, second = reply.text.split("\n\n")
+    assert "Monday to Saturday" in first
+    assert "never paid out" in second

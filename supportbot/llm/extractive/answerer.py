@@ -82,6 +82,8 @@ def _quotation(request: ModelRequest, language: str) -> str:
     """Return the sentences that answer, each with the number of its source; empty if there is nothing to quote."""
     if not request.is_answerable:
         return ""
+    if request.parts:
+        return "\n\n".join(filter(None, (_quotation(part, language) for part in request.parts)))
     units = [unit for source in request.sources for unit in units_of(source)]
     ranked = rank(request.sought, units, language=language, nearness=request.nearness, newest=request.question)
     chosen = choose(ranked, units)

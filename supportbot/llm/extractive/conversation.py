@@ -42,6 +42,13 @@ _IS_CLAUSE = re.compile(
     r"\b(?:i|you|we|is|are|does|do|can|costs?|takes?|ich|sie|wir|man|du|ihr|ist|sind|gibt|kann|kostet|dauert|haben)\b",
     re.IGNORECASE,
 )
+QUESTIONS_MOST = 3
+_NEXT_QUESTION = re.compile(
+    r"(?<=\?)\s+|\n+|,?(?<!\s)\s+(?:and|und)\s+"
+    r"(?=(?:how|what|when|where|which|who|why|can|could|do|does|is|are|will|wie|was|wann|wo|wohin|welche[rsnm]?|wer"
+    r"|warum|kann|können|könnt|gibt|ist|sind|muss|müssen|liefert|liefern|nehmt|nehmen|habt|haben)\b)",
+    re.IGNORECASE,
+)
 _POINTING_ENGLISH = {"it", "that", "this", "they", "them", "those", "these", "one", "there"}
 _POINTING_GERMAN = {"es", "das", "dies", "diese", "dieser", "dieses", "die", "den", "sie", "ihn", "dort", "davon"}
 
@@ -52,6 +59,20 @@ def standalone(question: str, messages: Sequence[ChatMessage]) -> str:
     if not earlier or not _leans(question) or courtesy_in(question):
         return question
     return reduce(_carried_on, [*(text[:QUOTE_MOST] for text in _topic(earlier)), question])
+
+
+def questions_in(text: str) -> tuple[str, ...]:
+    """Return the questions of a message that asks several, if each can be meant alone; else the message as it is."""
+    parts = [part.strip() for part in _NEXT_QUESTION.split(text)]
+    telling = tuple(part for part in parts if terms(part) and not courtesy_in(part))
+    is_parted = 1 < len(telling) <= QUESTIONS_MOST
+    if not is_parted or any(is_incomplete(part) or _leans_on_another(part) for part in telling[1:]):
+        return (text,)
+    return telling
+
+
+def _leans_on_another(question: str) -> bool:
+    return _POINTS_BACK.search(question) is not None or "they" in words(question)
 
 
 def is_incomplete(question: str) -> bool:
