@@ -283,7 +283,8 @@ def _end_stopped(conversation: Conversation, turn: Turn, *, through_seq: int) ->
     )
     # The sources were known to the runner alone: marks that point to none are left out.
     text = _MARKS.sub("", turn.partial_text).strip()
-    stopped = Answer(text=text, citations=(), by="builtin", is_stopped=True)
+    # The built-in answerer has ended before anything of it is saved: what was saved is a model's.
+    stopped = Answer(text=text, citations=(), by="model" if text else "builtin", is_stopped=True)
     event = append_event(conversation, "assistant.final", final_payload(turn.message_id, stopped))
     if text:
         store_message(conversation, turn.message_id, event.seq, stopped)

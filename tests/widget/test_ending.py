@@ -91,7 +91,8 @@ def test_what_is_being_answered_is_stopped(alices: APIClient, alice: Customer) -
     with pytest.raises(LeaseLost):
         finish_turn(claim, Answer("Everything and more", (), "model", is_stopped=True))
     *_, (_, running), (_, pending), (_, last) = log_of(conversation)
-    assert (running["text"], running["stopped"], pending["text"]) == ("Everything. And", True, "")
+    assert (running["text"], running["stopped"], running["by"]) == ("Everything. And", True, "model")
+    assert (pending["text"], pending["stopped"], pending["by"]) == ("", True, "builtin")
     assert last["ends"] is True
     assert list(Message.objects.filter(source="assistant").values_list("text", flat=True)) == ["Everything. And"]
 
