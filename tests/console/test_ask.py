@@ -93,7 +93,7 @@ def test_a_search_that_is_sure_of_passages_without_an_answer_is_told_apart() -> 
     answer = Answer("I could not find this.", (), by="builtin", is_abstention=True)
     trial = Rehearsal(True, answer, (), confidence=0.94, is_answerable=True, took_ms=12)
     told = " ".join(render_to_string("console/articles/asked.html", {"answers": [trial], "last": trial}).split())
-    assert "94 % sure that its passages hold an answer, yet no sentence of theirs gives one." in told
+    assert "94&nbsp;% sure that its passages hold an answer, yet no sentence of theirs gives one." in told
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,9 @@ from django.utils.timezone import localtime, now
 from selectolax.lexbor import LexborHTMLParser
 
 from actions.models import ActionPolicy, ActionPolicyVersion, ActionRequest, AuditEntry
-from actions.policies import approvers_of, ensure_policies
+from actions.policies import allow_approval, approvers_of, ensure_policies
 from supportbot.accounts.models import Customer, User, Workspace
+from supportbot.accounts.services import add_member
 from supportbot.chat.log import append_event, lock_conversation
 from supportbot.chat.models import Message
 from supportbot.chat.services import add_customer_message, start_conversation
@@ -22,7 +23,7 @@ from supportbot.console.charts import stacked
 from supportbot.handoff import services as handoff
 from supportbot.handoff.models import Ticket
 from supportbot.llm.models import LLMBody, LLMCall
-from tests.console.conftest import Enter, House
+from tests.console.conftest import Enter, House, person
 
 pytestmark = pytest.mark.django_db
 RULES = {"is_enabled": "on", "max_per_order": "150.00", "approval_above": "80", "window_days": "60"}
@@ -72,8 +73,20 @@ def test_who_changed_the_rules_costs_one_statement_for_all_versions(enter: Enter
     assert counted[1:] == counted[1:2] * 3
 
 
+def test_only_who_may_decide_is_offered_as_an_approver(enter: Enter, refunds: ActionPolicy, bob: User) -> None:
+    admin, lead = enter("admin"), person(refunds.workspace, "supervisor")
+    assert b'role="alert"' in admin.post(page(refunds), {**RULES, "approvers": [str(bob.pk)]}).content
+    assert approvers_of(refunds) == []
+    allow_approval(refunds, lead, actor="test")
+    add_member(refunds.workspace, lead, "agent")
+    assert f"{lead}, whose role does not decide" in admin.get(page(refunds)).content.decode()
+    admin.post(page(refunds), RULES)
+    assert approvers_of(refunds) == []
+
+
 def test_the_kill_switch_and_the_approvers(enter: Enter, refunds: ActionPolicy, bob: User) -> None:
     admin = enter("admin")
+    add_member(refunds.workspace, bob, "supervisor")
     rules = {name: value for name, value in _present(admin, refunds).items() if name != "is_enabled"}
     admin.post(page(refunds), {**rules, "approvers": [str(bob.pk)]})
     refunds.refresh_from_db()
