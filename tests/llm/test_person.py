@@ -32,7 +32,11 @@ bitte an einen Mitarbeiter weiterleiten
 Ich will keinen Bot, ich will einen Menschen
 ich brauche einen Ansprechpartner
 Kundenservice
-Können Sie mich mit einer Kollegin verbinden?"""
+Können Sie mich mit einer Kollegin verbinden?
+can i speka to a humna
+i want to talk to a reprsentative
+Ich möchte mit einem Menschn sprechen
+mitarbeter bitte"""
 OTHERS = """How many people fit in the tent?
 Does the Kestrel 2 sleep two people?
 Do I have to talk to a person to cancel my order?

@@ -6,6 +6,8 @@ a verb of contact with a human as its object, or to be nothing but the name of o
 
 import re
 
+from supportbot.llm.extractive.spelling import counted, respelled
+
 
 def _either(*patterns: str) -> re.Pattern[str]:
     return re.compile("|".join(patterns))
@@ -116,9 +118,16 @@ _TEXT_MOST = 500
 _CLAUSE_END = re.compile(r"[.,;:!?]")
 
 
+# As the patterns above name us, and the verbs of reaching us: a slip in one of them is the commonest way to be missed.
+_OUR_NAMES = counted(
+    "human person agent representative operator colleague someone somebody speak talk connect support"
+    " mensch menschen mitarbeiter mitarbeiterin jemand jemandem berater kollegen sprechen reden verbinden"
+)
+
+
 def wants_person(text: str) -> bool:
     """Return whether the customer asks to be put in touch with a human being."""
-    said = _normal(text)
+    said = respelled(_normal(text), _OUR_NAMES)
     bare = said.strip(" .!?,;")
     if _ONLY_ENGLISH.fullmatch(bare) or _ONLY_GERMAN.fullmatch(bare):
         return True
