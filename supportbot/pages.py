@@ -1,12 +1,12 @@
 """The pages that belong to the installation itself: what runs here, the API's documentation, and what went wrong."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import Resolver404, resolve
@@ -57,6 +57,11 @@ MISSING = Refusal(
     404, NotFound.code, "There is no page here",
     NotFound.default_message, "It may have been moved or taken down. Check the address, or begin at the start page.",
 )  # fmt: skip
+FORMS_ONLY = Refusal(
+    405, "method_not_allowed", "This address takes forms only",
+    "A button of another page sends something here. Nothing was changed.",
+    "Go back, load that page again, and press its button.",
+)  # fmt: skip
 FAILED = Refusal(
     500, "server_error", "This page failed",
     "The fault is on this side and was noted in the log.", "Try again in a moment. If it stays, tell your operator.",
@@ -101,6 +106,21 @@ def missing(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def failed(request: HttpRequest) -> HttpResponse:
     return _refused(request, FAILED)
+
+
+class NoEmptyPage:
+    """Gives the refusal of a method its words: Django's own is a white page, where somebody opens a form's address."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if request.method != "GET" or not isinstance(response, HttpResponseNotAllowed):
+            return response
+        page = _refused(request, FORMS_ONLY)
+        page.headers["Allow"] = response.headers["Allow"]
+        return page
 
 
 def _refused(request: HttpRequest, refusal: Refusal) -> HttpResponse:

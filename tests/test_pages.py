@@ -46,6 +46,14 @@ def test_every_icon_named_is_drawn(client: Client, workspace: Workspace, page: s
     assert [icon for icon in icons if f'id="{icon}"' not in drawings] == []
 
 
+def test_a_forms_address_that_somebody_opens_is_no_white_page(client: Client, db: None) -> None:
+    answer = client.get("/desk/next/")
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
+    assert "Nothing was changed" in answer.content.decode()
+    assert answer.headers["Content-Security-Policy"].startswith("default-src 'self'")
+    assert answer.headers["X-Frame-Options"] == "DENY"
+
+
 def test_the_start_page_escapes_a_workspaces_name(client: Client, workspace: Workspace, settings: Any) -> None:
     Workspace.objects.filter(pk=workspace.pk).update(name="<b>Wren</b>")
     html = client.get("/").content.decode()
