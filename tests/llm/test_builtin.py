@@ -334,6 +334,8 @@ def test_a_long_read_holds_up_nobody_else(monkeypatch: pytest.MonkeyPatch) -> No
         ("Hi! Do you take PayPal? Thanks!", None),
         ("How long does delivery take and what does it cost?", None),
         ("Where do I get laces and what do they cost?", None),
+        ("And to Norway? What does express cost?", None),
+        ("How do I wash it? Can I iron wool?", None),
         ("Can I wash the jacket and the boots?", None),
         ("Do boots fit? Does it rain? Is wool warm? Are tents dry?", None),
         ("", None),

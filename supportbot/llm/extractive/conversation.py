@@ -66,7 +66,7 @@ def questions_in(text: str) -> tuple[str, ...]:
     parts = [part.strip() for part in _NEXT_QUESTION.split(text)]
     telling = tuple(part for part in parts if terms(part) and not courtesy_in(part))
     is_parted = 1 < len(telling) <= QUESTIONS_MOST
-    if not is_parted or any(is_incomplete(part) or _leans_on_another(part) for part in telling[1:]):
+    if not is_parted or any(is_incomplete(part) or _leans_on_another(part) for part in telling):
         return (text,)
     return telling
 
