@@ -153,4 +153,9 @@ def _budget(today: date) -> dict[str, Any] | None:
     if allowance is None:
         return None
     row = Budget.objects.filter(day=today).first()
-    return {"spent": row.spent if row else Decimal(0), "amount": allowance, "currency": row.currency if row else ""}
+    return {
+        "spent": row.spent if row else Decimal(0),
+        "held": row.reserved if row else Decimal(0),
+        "amount": allowance,
+        "currency": row.currency if row else "",
+    }

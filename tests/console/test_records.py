@@ -10,6 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils.timezone import localtime, now
+from pytest_django import Settings
 from selectolax.lexbor import LexborHTMLParser
 
 from actions.models import ActionPolicy, ActionPolicyVersion, ActionRequest, AuditEntry
@@ -22,7 +23,7 @@ from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.console.charts import stacked
 from supportbot.handoff import services as handoff
 from supportbot.handoff.models import Ticket
-from supportbot.llm.models import LLMBody, LLMCall
+from supportbot.llm.models import Budget, LLMBody, LLMCall
 from tests.console.conftest import Enter, House, person
 
 pytestmark = pytest.mark.django_db
@@ -256,6 +257,19 @@ def test_calls_are_added_up_by_day_and_purpose(enter: Enter, workspace: Workspac
     ]
     rows = [[cell.text() for cell in row.css("td")][1:3] for row in tree.css("figure tbody tr")]
     assert rows == [["Answers", "p: m"], ["Rewriting", "p: m"], ["Answers", "p: m"]]
+
+
+def test_what_is_held_of_a_budget_is_told_beside_what_is_spent(
+    enter: Enter, workspace: Workspace, settings: Settings
+) -> None:
+    """Else nobody sees why a model is not asked any more while some of the amount is left."""
+    settings.LLM_DAILY_BUDGET = "1.00"
+    today = Budget.objects.create(day=datetime.now(UTC).date(), amount=1, currency="EUR", spent="0.7", reserved="0.25")
+    admin, page_of_calls = enter("admin"), "/admin/llm/llmcall/"
+    told = read(admin.get(page_of_calls)).css_first(".notice").text().strip()
+    assert told == "0.7 of 1.00 EUR of today's budget is spent, 0.25 more is held for calls under way."
+    Budget.objects.filter(pk=today.pk).update(reserved=0)
+    assert "held" not in read(admin.get(page_of_calls)).css_first(".notice").text()
 
 
 def test_without_prices_the_calls_are_counted(enter: Enter, house: House) -> None:
