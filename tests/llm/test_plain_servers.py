@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from supportbot.llm.types import ModelRequest, ToolCall, ToolSpec, Usage
+from supportbot.llm.types import ChatMessage, ModelRequest, ToolCall, ToolSpec, Usage
 from tests.llm.conftest import read, text_of
 from tests.modelserver import Behaviour, Call, ModelServer
 
@@ -101,3 +102,20 @@ async def test_a_complaint_about_something_else_gives_nothing_up(server: ModelSe
     await read(ask(tools=(tool,)))
     assert "tools" in server.chats[-1]
     assert "stream_options" in server.chats[-1]
+
+
+async def test_what_one_side_says_in_a_row_is_one_message(server: ModelServer, ask: Ask, unstored: None) -> None:
+    """Templates of open models refuse two messages of one role, with "Conversation roles must alternate"."""
+    call = ToolCall("c1", "order_status", "{}")
+    said = [
+        ChatMessage("system", "You answer."), ChatMessage("user", "Hello"), ChatMessage("user", "Anybody?"),
+        ChatMessage("assistant", "Yes."), ChatMessage("assistant", "How can I help?"), ChatMessage("user", "My order"),
+        ChatMessage("assistant", "", tool_calls=(call, call)),
+        ChatMessage("tool", "one", tool_call_id="c1"), ChatMessage("tool", "two", tool_call_id="c1"),
+    ]  # fmt: skip
+    server.will(Behaviour(text="Fine."))
+    await read(replace(ask(), messages=tuple(said)))
+    assert [(message["role"], message["content"]) for message in server.chats[0]["messages"]] == [
+        ("system", "You answer."), ("user", "Hello\n\nAnybody?"), ("assistant", "Yes.\n\nHow can I help?"),
+        ("user", "My order"), ("assistant", ""), ("tool", "one"), ("tool", "two"),
+    ]  # fmt: skip

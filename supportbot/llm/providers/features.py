@@ -5,7 +5,7 @@ out, so asking again in a simpler way is no retry; what was learnt holds for ten
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -36,7 +36,7 @@ class Features:
         """Return the JSON body of the request, as this server understands it."""
         body: dict[str, Any] = {
             "model": model,
-            "messages": [_message(message) for message in request.messages],
+            "messages": [_message(message) for message in _in_turns(request.messages)],
             self.token_field: request.max_output_tokens,
             "stream": self.streams,
         }
@@ -64,6 +64,21 @@ def simpler(features: Features, complaint: str) -> Features | None:
             return replace(features, streams=False)
     # Some servers refuse an unknown field without naming it; usage is the one nobody misses.
     return replace(features, reports_usage=False) if features.reports_usage and features.streams else None
+
+
+def _in_turns(messages: Sequence[ChatMessage]) -> list[ChatMessage]:
+    """Join what one side says in a row: the templates of many open models refuse two messages of one role."""
+    joined: list[ChatMessage] = []
+    for message in messages:
+        if joined and message.role == joined[-1].role and _is_speech(message) and _is_speech(joined[-1]):
+            joined[-1] = replace(joined[-1], content=f"{joined[-1].content}\n\n{message.content}")
+        else:
+            joined.append(message)
+    return joined
+
+
+def _is_speech(message: ChatMessage) -> bool:
+    return message.role in ("user", "assistant") and not message.tool_calls
 
 
 def _message(message: ChatMessage) -> dict[str, Any]:
