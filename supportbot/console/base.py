@@ -4,9 +4,10 @@ A new admin class names two rights and is then covered: strangers see none of it
 its pages (tests/console walks over all that are registered).
 """
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from django.contrib import messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import BaseModelAdmin
 from django.contrib.admin.views.main import ERROR_FLAG, SEARCH_VAR
 from django.core.exceptions import ValidationError
@@ -22,6 +23,8 @@ from supportbot.console.entry import staff_here
 from supportbot.console.rights import may
 from supportbot.console.words import sentence
 from supportbot.errors import InvalidInput, NotAllowed, NotFound, SupportBotError
+
+TICK_FIRST: Final = "Tick rows of this list, then choose what to do with them."
 
 if TYPE_CHECKING:  # generic for the type checker only
     _Base = BaseModelAdmin[Any]
@@ -101,6 +104,9 @@ class ScopedAdmin(Scoped, ModelAdmin):
         filters = (value for name, values in request.GET.lists() if name != SEARCH_VAR for value in values)
         if any("\0" in value for value in filters):
             return redirect(f"{request.path}?{ERROR_FLAG}=1")
+        if request.method == "POST" and "action" in request.POST and ACTION_CHECKBOX_NAME not in request.POST:
+            messages.warning(request, TICK_FIRST)
+            return redirect(request.get_full_path())
         response: HttpResponse = super().changelist_view(request, extra_context)
         return response
 
@@ -139,7 +145,7 @@ class ScopedAdmin(Scoped, ModelAdmin):
         try:
             answer: HttpResponse | None = super().response_action(request, queryset)
         except ValidationError as error:  # a tick that is no id at all
-            raise InvalidInput("Tick rows of this list, then choose what to do with them.") from error
+            raise InvalidInput(TICK_FIRST) from error
         return answer
 
 

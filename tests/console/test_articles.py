@@ -187,6 +187,14 @@ def test_ticked_articles_are_published_and_archived_together(editor: Client, woo
     assert set(Article.objects.values_list("state", flat=True)) == {State.ARCHIVED}
 
 
+def test_who_ticks_nothing_is_told_to(editor: Client, wool: Article) -> None:
+    answer = editor.post("/admin/kb/article/?q=wool", {"action": "archive_ticked"}, follow=True)
+    assert answer.redirect_chain == [("/admin/kb/article/?q=wool", 302)]
+    assert "Tick rows of this list" in answer.content.decode()
+    wool.refresh_from_db()
+    assert wool.is_live
+
+
 def test_the_list_is_filtered_by_state_and_searched_by_words(editor: Client, wool: Article) -> None:
     create_article(Change(title="Drying felt", body="Dry it flat.\n"))
 
