@@ -1,7 +1,7 @@
 """What a turn knows before it asks a model: the episode so far, the passages found, the tools it may use."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from kb.search import Passage
 from supportbot.assistant.explanations import done_in
@@ -9,7 +9,7 @@ from supportbot.assistant.guardrails.input import normalised
 from supportbot.assistant.limits import HISTORY_MESSAGES
 from supportbot.assistant.nearness import compared
 from supportbot.assistant.prompts import ANSWER_VERSION, answer_instructions
-from supportbot.assistant.retrieval import Found, retrieve
+from supportbot.assistant.retrieval import in_parts, retrieve
 from supportbot.assistant.tools import tools_after_signing_in, tools_for
 from supportbot.chat.models import Conversation, Message, Source
 from supportbot.chat.readings import Reading, ReadPassage
@@ -63,17 +63,9 @@ def build_context(claim: Claim) -> TurnContext:
         conversation_id=conversation.pk,
         turn_id=claim.turn_id,
     )
-    request = replace(request, parts=tuple(_part(request, one, found.passages) for one in sought.parts))
     said = tuple(message.text for message in (*messages, *waiting) if message.source == Source.CUSTOMER)
     done = () if conversation.customer.is_anonymous else done_in(conversation)
-    return TurnContext(compared(request), found.passages, language, said, done)
-
-
-def _part(request: llm.ModelRequest, found: Found, passages: Sequence[Passage]) -> llm.ModelRequest:
-    """Return the request for one of several questions, with those of its sources that were found for this one."""
-    own = {passage.chunk_id for passage in found.retrieval.passages}
-    sources = (source for source, one in zip(request.sources, passages, strict=True) if one.chunk_id in own)
-    return replace(request, question=found.text, looked_up="", sources=tuple(sources))
+    return TurnContext(compared(in_parts(request, sought)), found.passages, language, said, done)
 
 
 def _as_told(message: Message) -> llm.ChatMessage:

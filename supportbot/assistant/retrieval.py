@@ -1,7 +1,7 @@
 """What is searched for, for a turn: a question as it stands or was meant, with what it leans on, or in parts."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice, zip_longest
 from typing import Final
 
@@ -31,15 +31,31 @@ class Found:
 
 
 def retrieve(conversation: Conversation, question: str, said_before: Sequence[llm.ChatMessage], language: str) -> Found:
-    """Search for the question; a follow-up is asked with what it leans on, where it has no topic or finds nothing.
-
-    Several questions are searched for one by one, if each has an answer: together they are near to none of them.
-    """
+    """Search for the question, for this customer; a follow-up is asked with what it leans on if need be."""
     audience = Audience.PUBLIC if conversation.customer.is_anonymous else Audience.SIGNED_IN
     viewer = Viewer(audience=audience, locale=language)
     if not settings.KB_RETRIEVAL:
         return Found(question, Retrieval(passages=(), confidence=0.0, is_answerable=False, took_ms=0.0))
-    return _found_in_parts(question, viewer) or _found_whole(question, standalone(question, said_before), viewer)
+    return seek(question, viewer, whole=standalone(question, said_before))
+
+
+def seek(question: str, viewer: Viewer, *, whole: str = "") -> Found:
+    """Search for a question; as a `whole` with what it leans on, where it has no topic or finds nothing.
+
+    Several questions are searched for one by one, if each has an answer: together they are near to none of them.
+    """
+    return _found_in_parts(question, viewer) or _found_whole(question, whole or question, viewer)
+
+
+def in_parts(request: llm.ModelRequest, sought: Found) -> llm.ModelRequest:
+    """Return the request with one for each of several questions, with those of its sources that were found for it."""
+    return replace(request, parts=tuple(_part(request, one, sought.retrieval.passages) for one in sought.parts))
+
+
+def _part(request: llm.ModelRequest, found: Found, passages: Sequence[Passage]) -> llm.ModelRequest:
+    own = {passage.chunk_id for passage in found.retrieval.passages}
+    sources = (source for source, one in zip(request.sources, passages, strict=True) if one.chunk_id in own)
+    return replace(request, question=found.text, looked_up="", sources=tuple(sources))
 
 
 def _found_in_parts(question: str, viewer: Viewer) -> Found | None:

@@ -59,6 +59,14 @@ def test_the_live_words_answer_with_their_places_in_both_searches(editor: Client
     assert all(float(cell.partition(".")[2]) > 0 for cell in cells), cells
 
 
+def test_two_questions_are_answered_as_in_the_chat(editor: Client, wool: Article) -> None:
+    boots = publish(create_article(Change(title="Waxing boots", body="Boots are waxed with a cloth.\n")).pk)
+    sync_article(boots.pk)
+    said = ask(editor, question="How is wool washed? How are boots waxed?").css_first(".ba .said").text()
+    assert "by hand" in said
+    assert "with a cloth" in said
+
+
 def test_written_words_are_tried_beside_the_live_ones_and_nothing_is_stored(editor: Client, wool: Article) -> None:
     before = stored()
     tree = ask(editor, article=str(wool.pk), title="Washing wool", body=WRITTEN)

@@ -21,19 +21,19 @@ from kb.documents import Wording
 from kb.errors import EmbeddingUnavailable, RecipeMismatch
 from kb.models import Chunk
 from kb.recipes import active_recipe, embedder_of
-from kb.search import Passage, Retrieval, search
+from kb.search import Passage, search
 from kb.services import Change, create_article, publish, save_draft
 from supportbot.accounts.models import Workspace
 from supportbot.assistant.drafting import Draft
 from supportbot.assistant.nearness import compared
 from supportbot.assistant.prompts import ANSWER_VERSION, answer_instructions
+from supportbot.assistant.retrieval import Found, in_parts, seek
 from supportbot.chat.answers import Answer
 from supportbot.llm import gateway, loop_thread
 from supportbot.llm.extractive.language import base_language, detect
 from supportbot.llm.sources import numbered
 from supportbot.llm.types import CUT_OFF, ChatMessage, ModelRequest
 
-PASSAGES: Final = 8
 DEPTH: Final = 60
 # A vector takes a quarter of a second here: of a longer text the first passages are found by meaning, all by words.
 MOST_EMBEDDED: Final = 40
@@ -80,7 +80,7 @@ class Rehearsal:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    retrieval: Retrieval
+    sought: Found
     by_words: Mapping[UUID, Place]
     by_meaning: Mapping[UUID, Place]
 
@@ -142,22 +142,23 @@ def _vector(_recipe: str, text: str) -> Sequence[float]:
 
 
 def _find(question: str, viewer: Viewer) -> _Found:
-    retrieval = search(question, viewer=viewer, limit=PASSAGES)
-    by_words = search(question, viewer=viewer, limit=DEPTH, mode="lexical").passages
+    sought = seek(question, viewer)
+    by_words = search(sought.text, viewer=viewer, limit=DEPTH, mode="lexical").passages
     try:
-        by_meaning = search(question, viewer=viewer, limit=DEPTH, mode="vector").passages
+        by_meaning = search(sought.text, viewer=viewer, limit=DEPTH, mode="vector").passages
     except (EmbeddingUnavailable, RecipeMismatch):
         by_meaning = ()
     words = {found.chunk_id: Place(number, found.score) for number, found in enumerate(by_words, start=1)}
     meaning = {found.chunk_id: Place(number, found.similarity) for number, found in enumerate(by_meaning, start=1)}
-    return _Found(retrieval, words, meaning)
+    return _Found(sought, words, meaning)
 
 
 def _answered(
     question: str, workspace: Workspace, viewer: Viewer, found: _Found, *, is_live: bool, began: float
 ) -> Rehearsal:
-    passages = found.retrieval.passages
-    request = _request(question, workspace, viewer.locale or "en", found.retrieval)
+    retrieval = found.sought.retrieval
+    passages = retrieval.passages
+    request = _request(question, workspace, viewer.locale or "en", found.sought)
     completion = loop_thread.run(gateway.complete(request))
     draft = Draft(passages, request.locale, said=[question], site=settings.BASE_URL)
     draft.write(completion.text)
@@ -176,19 +177,21 @@ def _answered(
         for passage in passages
     )
     took_ms = (perf_counter() - began) * 1000
-    return Rehearsal(is_live, answer, stages, found.retrieval.confidence, found.retrieval.is_answerable, took_ms)
+    return Rehearsal(is_live, answer, stages, retrieval.confidence, retrieval.is_answerable, took_ms)
 
 
-def _request(question: str, workspace: Workspace, language: str, found: Retrieval) -> ModelRequest:
+def _request(question: str, workspace: Workspace, language: str, sought: Found) -> ModelRequest:
     """Return what the chat would ask, for a first message and without tools: nothing is done from the console."""
+    found = sought.retrieval
     instructions = answer_instructions(company=workspace.name, passages=found.passages, note="", sees_orders=False)
     request = ModelRequest(
         purpose="answer",
         messages=(ChatMessage("system", instructions), ChatMessage("user", question)),
         sources=numbered(found.passages),
         question=question,
+        looked_up=sought.text,
         locale=language,
         is_answerable=found.is_answerable,
         prompt_version=ANSWER_VERSION,
     )
-    return compared(request)
+    return compared(in_parts(request, sought))
