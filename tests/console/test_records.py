@@ -156,6 +156,17 @@ def test_a_request_is_read_with_its_trail_and_never_changed(enter: Enter, house:
     assert house.request.state == "proposed"
 
 
+def test_the_requests_are_listed_with_their_customers(enter: Enter, house: House) -> None:
+    def listed() -> list[str]:
+        rows = read(client.get("/admin/actions/actionrequest/?o=2")).css("tbody tr")
+        return [row.css_first(".field-who").text() for row in rows]
+
+    client = enter("agent")
+    assert listed() == [house.customer.name]
+    Customer.objects.filter(pk=house.customer.pk).update(name="")
+    assert listed() == [house.customer.external_id]
+
+
 def test_a_request_says_its_amount_as_asked_and_as_done(enter: Enter, house: House) -> None:
     receipt = {"order": "A-1", "amount": "5.00", "currency": "EUR", "to": "Visa ending 4417", "reference": "RF-1"}
     ActionRequest.objects.filter(pk=house.request.pk).update(receipt=receipt)
