@@ -32,10 +32,18 @@ def create_person(
                 is_staff=True,
             )
     except IntegrityError as error:
-        message = f"There is already a person with the user name {username}."
+        message = f"There is already a person with the user name {username}: member_add gives them a role."
         raise NameTaken(message, fields={"username": ["Already taken."]}) from error
     add_member(workspace, user, role)
     return user
+
+
+def let_in(workspace: Workspace, username: str, *, role: str) -> Membership:
+    """Give somebody who has an account a role; raises InvalidInput where nobody has that user name."""
+    person = User.objects.filter(username=username).first()
+    if person is None:
+        raise InvalidInput(fields={"username": ["Nobody has this user name: user_create makes an account."]})
+    return add_member(workspace, person, role)
 
 
 def works_only_here(person: User) -> bool:

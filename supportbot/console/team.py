@@ -44,7 +44,9 @@ class NewMemberForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic a
         except ValidationError as error:
             raise ValidationError("Use letters, digits and @ . + - _ only.") from error
         if User.objects.filter(username=username).exists():
-            raise ValidationError("This user name is taken. Choose another.")
+            raise ValidationError(
+                "This user name is taken. Choose another; who has an account is let in by the operator (member_add)."
+            )
         return username
 
 

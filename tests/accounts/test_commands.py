@@ -46,6 +46,16 @@ def test_from_nothing_to_a_channel_a_person_and_a_key(settings: Any) -> None:
     assert (acts_as, staff.scopes) == (user, {"tickets:read"})
 
 
+def test_who_has_an_account_gets_a_role_in_another_workspace_too(
+    workspace: Workspace, other_workspace: Workspace, bob: User
+) -> None:
+    told = run("member_add", "bob", "--role", "editor", "--workspace", "another")
+    assert told == {"workspace": "another", "username": "bob", "role": "editor"}
+    run("member_add", "bob", "--role", "admin", "--workspace", "another")  # another one than they had
+    roles = dict(Membership.objects.filter(user=bob).values_list("workspace__slug", "role"))
+    assert roles == {"wrenfell": "agent", "another": "admin"}
+
+
 def test_words_for_people(workspace: Workspace) -> None:
     out = StringIO()
     call_command("channel_create", "Shop", stdout=out)
@@ -70,6 +80,7 @@ def test_several_workspaces_have_to_be_told_apart(workspace: Workspace, other_wo
         (("channel_create", "Shop", "--origin", "shop"), "allowed_origins: 'shop' is not an origin"),
         (("workspace_create", "Wrenfell", "--slug", "wrenfell"), "already a workspace wrenfell"),
         (("workspace_create", "!!!"), "slug: Give a slug"),
+        (("member_add", "nobody", "--role", "agent"), "username: Nobody has this user name"),
         (("workspace_create", "W", "--slug", "a/b"), "slug: Enter a valid"),
         (("workspace_create", "x" * 121, "--slug", "x"), "name: Ensure this value has at most 120"),
         (("workspace_create", "W", "--currency", "euros"), "currency: Use a currency's code"),
