@@ -68,6 +68,18 @@ def test_an_editor_writes_sees_publishes_and_asks(enter: Callable[[str], Page]) 
     check(page)
 
 
+def test_a_dark_console_has_a_dark_desk(enter: Callable[[str], Page]) -> None:
+    page = enter("daniel")
+    page.get_by_role("button", name="Dark").click()
+    page.get_by_role("link", name="Desk", exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Desk")
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    page.goto("/admin/")
+    page.get_by_role("button", name="Auto").click()
+    page.goto("/desk/")
+    expect(page.locator("html")).to_have_attribute("data-theme", "auto")
+
+
 def test_unsaved_words_survive_a_closed_page(enter: Callable[[str], Page]) -> None:
     page = enter("tariq")
     page.goto("/admin/kb/article/add/")
