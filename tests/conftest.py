@@ -17,10 +17,22 @@ from tests.emptying import empty_quickly
 
 empty_quickly()
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the real one is slow on purpose
-# Without a pool each hop to a thread would connect anew; `rest` closes what a test leaves.
+# Without a pool each hop to a thread would connect anew.
 settings.DATABASES["default"]["CONN_MAX_AGE"] = None
 # Each test's client builds the middleware anew, and would read all static files to serve none or one of them.
 settings.WHITENOISE_AUTOREFRESH = True
+
+EXECUTORS = (asyncdb._executor, asyncdb._outside_executor)
+# A new connection knows no table yet, so its first statements cost ten times as much; all workers share a hundred.
+KEPT_CONNECTIONS = 4
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> Iterator[None]:
+    """A database that somebody is connected to cannot be dropped."""
+    yield
+    for executor in EXECUTORS:
+        rest(executor, is_closing=True)
 
 
 @pytest.fixture(autouse=True)
@@ -28,17 +40,18 @@ def database_threads_at_rest(_django_db_marker: None) -> Iterator[None]:
     """Set up after the test's database, so that it ends before it: whatever a test left to a database thread is done
     by then. A record still being written would lock what the end of a transactional test empties."""
     yield
-    for executor in (asyncdb._executor, asyncdb._outside_executor):
-        rest(executor)
+    for executor in EXECUTORS:
+        rest(executor, is_closing=len(executor._threads) > KEPT_CONNECTIONS)
 
 
-def rest(executor: ThreadPoolExecutor) -> None:
-    """Return when every thread of the executor has ended its work and given its connection back."""
+def rest(executor: ThreadPoolExecutor, *, is_closing: bool) -> None:
+    """Return when every thread of the executor has ended its work, and given its connection back if it is closing."""
     everyone = len(executor._threads)
     meeting = threading.Barrier(everyone) if everyone else None
 
     def meet() -> None:
-        connections.close_all()
+        if is_closing:
+            connections.close_all()
         if meeting is not None:
             meeting.wait(timeout=30)
 

@@ -1,7 +1,8 @@
 """Empty the database after a test that committed.
 
 Django truncates every table and writes permissions and content types anew, half a second a test. Here the few rows that
-there are go, and what migrations wrote for every table stays.
+there are go, and what migrations wrote for every table stays. The connection stays too: a new one would have to learn
+every table before it empties it, which costs ten times what the emptying does.
 """
 
 from django.db import connection
@@ -25,6 +26,7 @@ END $$
 def empty_quickly() -> None:
     """Let every transactional test end this way."""
     TransactionTestCase._fixture_teardown = _empty  # type: ignore[method-assign]
+    TransactionTestCase._should_reload_connections = lambda case: False  # type: ignore[attr-defined]  # private to Django
 
 
 def _empty(case: TransactionTestCase) -> None:

@@ -19,7 +19,7 @@ from tests.actions.conftest import REFUND, limit
 
 pytestmark = pytest.mark.django_db
 FAULTS = ("", "", "die_before", "die_after", "silence", "commit_then_silence", "refuse_connection")
-REQUESTS = 40
+REQUESTS = 25
 
 
 @pytest.fixture(autouse=True)
