@@ -119,7 +119,7 @@ markdown = st.lists(
             "ä ö\u2028",
             "\r",
             "\x0c",
-            "---\n",
+            "\n\n---\n",  # right below words it would make a heading of them
             " ",
             SENTENCE * 9,
         ]
