@@ -27,14 +27,6 @@ EXECUTORS = (asyncdb._executor, asyncdb._outside_executor)
 KEPT_CONNECTIONS = 4
 
 
-@pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None) -> Iterator[None]:
-    """A database that somebody is connected to cannot be dropped."""
-    yield
-    for executor in EXECUTORS:
-        rest(executor, is_closing=True)
-
-
 @pytest.fixture(autouse=True)
 def database_threads_at_rest(_django_db_marker: None) -> Iterator[None]:
     """Set up after the test's database, so that it ends before it: whatever a test left to a database thread is done
