@@ -4,10 +4,9 @@ import json
 from typing import Any
 from urllib.request import ProxyHandler, Request, build_opener
 
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, WebSocketRoute, expect
 
-from tests.browser.conftest import RULES, check_with_large_text
+from tests.browser.conftest import check_with_large_text, run_axe
 
 LOOKS = [(1280, "light"), (1280, "dark"), (768, "light"), (390, "light"), (390, "dark")]
 
@@ -18,7 +17,7 @@ def check(page: Page) -> None:
     for width, theme in LOOKS:
         page.set_viewport_size({"width": width, "height": 844})
         page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # type: ignore[arg-type]  # a literal of its own
-        found = Axe().run(page, options={"runOnly": RULES, "resultTypes": ["violations"]})
+        found = run_axe(page)
         assert found.violations_count == 0, f"{page.url} {width} {theme}: {found.generate_report()}"
         assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
     check_with_large_text(page)

@@ -167,6 +167,34 @@ def test_two_agents_and_one_customer(
     expect(ines.get_by_role("heading", level=1)).to_have_text("Log in to the desk")
 
 
+def test_a_row_that_is_pressed_opens_whoever_comes_in_meanwhile(
+    demo: dict[str, Any], new_page: Callable[..., Page], log_in: Callable[[Page, str], None]
+) -> None:
+    Customer(demo).ask_for_a_person("A zip that jams")
+    page = new_page()
+    log_in(page, "noor")
+    is_live(page)
+    rows = page.locator("#queue .q")
+    before = rows.count()
+    page.locator("#queue h2").first.hover()
+    page.mouse.down()
+    Customer(demo).ask_for_a_person("A second zip")
+    expect(page.locator("#said")).to_contain_text("A second zip")
+    assert rows.count() == before
+    page.mouse.move(600, 600)
+    page.mouse.up()
+    expect(rows).to_have_count(before + 1)
+    page.reload()
+    is_live(page)
+    page.get_by_role("link", name="A zip that jams").hover()
+    page.mouse.down()
+    Customer(demo).ask_for_a_person("A third zip")
+    expect(page.locator("#said")).to_contain_text("A third zip")
+    page.mouse.up()
+    expect(page.get_by_role("button", name="Take over")).to_be_visible()
+    expect(page.locator("#queue .q[aria-current=true]")).to_contain_text("A zip that jams")
+
+
 def test_what_is_typed_outlives_a_lost_connection_and_is_sent_once(
     demo: dict[str, Any], new_page: Callable[..., Page], log_in: Callable[[Page, str], None]
 ) -> None:

@@ -16,7 +16,20 @@ export class Queue {
     this.rows = new Map();
     socket.on("queue", (frame) => this.#take(frame));
     socket.on("ticket", (frame) => this.#change(frame.row));
-    if (this.list) setInterval(() => tickQueue(this.list), 20_000);
+    if (this.list) {
+      setInterval(() => tickQueue(this.list), 20_000);
+      this.#waitForRelease();
+    }
+  }
+
+  /** A row that is drawn anew between press and release would swallow the click. */
+  #waitForRelease() {
+    this.list.addEventListener("pointerdown", () => (this.isPressed = true));
+    const release = () => {
+      this.isPressed = false;
+      if (this.isBehind) this.#draw();
+    };
+    for (const name of ["pointerup", "pointercancel"]) addEventListener(name, () => setTimeout(release)); // after the click
   }
 
   /** Return the links of all rows, in the order shown. */
@@ -50,6 +63,8 @@ export class Queue {
 
   #draw() {
     if (!this.listed.length) return;
+    this.isBehind = this.isPressed;
+    if (this.isPressed) return;
     const active = document.activeElement;
     const focused = this.list.contains(active) ? active.closest("[data-ticket]")?.dataset.ticket : null;
     const sections = this.listed.map((group) => this.#section(group)).filter(Boolean);
