@@ -83,8 +83,9 @@ if is_complete; then
     exit 0
 fi
 echo "Installing packages (the first time takes a minute) ..." >&2
+# A lock names all packages there are: nothing is left to resolve (--no-deps).
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input --progress-bar off \
-    --require-hashes --only-binary :all: -r "$lock" || {
+    --require-hashes --only-binary :all: --no-deps -r "$lock" || {
     echo "The packages of $lock could not be installed: see pip's words above; a package index must be reachable." >&2
     exit 1
 }

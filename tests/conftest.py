@@ -28,12 +28,20 @@ KEPT_CONNECTIONS = 4
 
 
 @pytest.fixture(autouse=True)
-def database_threads_at_rest(_django_db_marker: None) -> Iterator[None]:
+def database_threads_at_rest(request: pytest.FixtureRequest, _django_db_marker: None) -> Iterator[None]:
     """Set up after the test's database, so that it ends before it: whatever a test left to a database thread is done
     by then. A record still being written would lock what the end of a transactional test empties."""
+    if not uses_database(request):  # a connection from before would be looked at, which such a test must not
+        for executor in EXECUTORS:
+            rest(executor, is_closing=True)
     yield
     for executor in EXECUTORS:
         rest(executor, is_closing=len(executor._threads) > KEPT_CONNECTIONS)
+
+
+def uses_database(request: pytest.FixtureRequest) -> bool:
+    is_marked = request.node.get_closest_marker("django_db") is not None
+    return is_marked or not {"db", "transactional_db"}.isdisjoint(request.fixturenames)
 
 
 def rest(executor: ThreadPoolExecutor, *, is_closing: bool) -> None:

@@ -114,8 +114,9 @@ def test_a_merchant_that_comes_to_its_senses(
     assert told(queued) == ["proposed", "queued", "succeeded"]
 
 
+# One of each way to be wrong: that every answer is taken for unclear is known from the tests around this long one.
 @pytest.mark.parametrize("does_the_work", [True, False], ids=["done", "not-done"])
-@pytest.mark.parametrize("name", ANSWERS)
+@pytest.mark.parametrize("name", ["500", "html", "deep", "10-mb", "redirect", "conflict", "cut", "silence"])
 def test_a_merchant_that_never_comes_to_its_senses(
     name: str, does_the_work: bool, queued: ActionRequest, merchant: MoodyMerchant
 ) -> None:
