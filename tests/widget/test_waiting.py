@@ -97,6 +97,8 @@ async def test_the_place_is_told_when_it_changes(server: str, channel: NewChanne
         assert (first["ticket"], first["place"], first["away"], "wait" in first) == (mine, 2, True, False)
         await db(_claim, before.pk, bob)  # who claims is there
         told = await socket.until("queue")
+        if "away" in told:  # this round read who is there just before the claim: the next one puts it right
+            told = await socket.until("queue")
         assert (told["place"], "away" in told) == (1, False)
         urgent = await db(_somebody_waits, alice, priority=Priority.URGENT)
         assert (await socket.until("queue"))["place"] == 2
