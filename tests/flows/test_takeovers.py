@@ -22,7 +22,7 @@ from tests.flows.speech import QUESTION, TEXT
 from tests.modelserver import Behaviour, ModelServer
 from tests.widget.page import Socket
 
-FEW: Final = 40
+FEW: Final = 20
 MANY: Final = 1_000
 AT_ONCE: Final = 20
 GAP_SECONDS: Final = 0.01
