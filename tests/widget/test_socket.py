@@ -1,12 +1,10 @@
 """A customer's socket over a real server: greeting, messages, resuming, a second reader, handing over, leaving."""
 
-import asyncio
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import InterfaceError
 
 from supportbot.accounts.models import Channel, Customer, User, Workspace
 from supportbot.accounts.services import NewChannel
@@ -15,12 +13,12 @@ from supportbot.chat.answers import Answer
 from supportbot.chat.log import append_event, lock_conversation
 from supportbot.chat.models import Conversation, ConversationEvent, Message, Turn
 from supportbot.chat.services import add_agent_message, add_note, add_system_message
-from supportbot.chat.signals import Delta, NewEvent, Typing
+from supportbot.chat.signals import Delta, Typing
 from supportbot.chat.stream import tell
 from supportbot.chat.turns import Claim, claim_turn, extend_lease, finish_turn
 from supportbot.handoff import services as handoff
 from supportbot.ids import uuid7
-from supportbot.widget import feed, handlers, rollcall
+from supportbot.widget import feed
 from supportbot.widget.models import Rating, SocketTicket
 from tests.widget.page import greeted, identity_token, open_socket, ticket
 from tests.widget.serving import call_the_roll
@@ -76,57 +74,6 @@ async def test_a_message_sent_twice_is_stored_once(server: str, channel: NewChan
     assert acks[0] == acks[1]
     assert (error["code"], error["field"], error["client_id"]) == ("client_id_reused", "client_id", "m1")
     assert await db(list, Message.objects.filter(client_id="m1").values_list("text", flat=True)) == ["Hello"]
-
-
-async def test_a_connection_that_was_closed_under_a_message_costs_no_socket(
-    server: str, channel: NewChannel, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with greeted(server, await db(ticket, channel)) as socket:
-        with monkeypatch.context() as patch:
-            patch.setattr(handlers, "say", broken_connection)
-            await socket.say("message", client_id="m1", text="Hello")
-            error = await socket.until("error")
-        await socket.say("message", client_id="m1", text="Hello")
-        await socket.until("ack")
-    assert (error["code"], error["client_id"]) == ("unavailable", "m1")
-
-
-async def test_a_connection_that_was_closed_under_a_reader_is_healed(
-    server: str, channel: NewChannel, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with greeted(server, await db(ticket, channel)) as socket:
-        with monkeypatch.context() as patch:
-            patch.setattr(feed, "events_after", broken_connection)
-            tell(UUID(socket.frames[0]["conversation"]), NewEvent(2, None))
-            assert await socket.quiet() == []
-        await socket.say("message", client_id="m1", text="Hello")
-        await socket.until("message")
-
-
-async def test_a_connection_that_was_closed_under_the_roll_call_ends_no_round(
-    server: str, channel: NewChannel, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    call_the_roll(monkeypatch, every_seconds=0.02)
-    asked = list[int]()
-
-    def standing(places: Any) -> Any:
-        asked.append(len(places))
-        if len(asked) == 1:
-            raise InterfaceError("the connection is closed")
-        return standing_of(places)
-
-    standing_of = rollcall.standing_of
-    monkeypatch.setattr(rollcall, "standing_of", standing)
-    async with greeted(server, await db(ticket, channel)) as socket:
-        async with asyncio.timeout(20):
-            while len(asked) < 3:  # noqa: ASYNC110  # a round rings no bell
-                await asyncio.sleep(0.01)
-        await socket.say("ping")
-        await socket.until("head")
-
-
-def broken_connection(*args: object, **kwargs: object) -> None:
-    raise InterfaceError("the connection is closed")
 
 
 @pytest.mark.parametrize(

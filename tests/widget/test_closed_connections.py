@@ -1,0 +1,69 @@
+"""A database connection that was closed under a socket, a reader or the roll call: one moment is lost, nothing else."""
+
+import asyncio
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.db import InterfaceError
+
+from supportbot.accounts.services import NewChannel
+from supportbot.asyncdb import db
+from supportbot.chat.signals import NewEvent
+from supportbot.chat.stream import tell
+from supportbot.widget import feed, handlers, rollcall
+from tests.widget.page import greeted, ticket
+from tests.widget.serving import call_the_roll
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+async def test_a_connection_that_was_closed_under_a_message_costs_no_socket(
+    server: str, channel: NewChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with greeted(server, await db(ticket, channel)) as socket:
+        with monkeypatch.context() as patch:
+            patch.setattr(handlers, "say", broken_connection)
+            await socket.say("message", client_id="m1", text="Hello")
+            error = await socket.until("error")
+        await socket.say("message", client_id="m1", text="Hello")
+        await socket.until("ack")
+    assert (error["code"], error["client_id"]) == ("unavailable", "m1")
+
+
+async def test_a_connection_that_was_closed_under_a_reader_is_healed(
+    server: str, channel: NewChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with greeted(server, await db(ticket, channel)) as socket:
+        with monkeypatch.context() as patch:
+            patch.setattr(feed, "events_after", broken_connection)
+            tell(UUID(socket.frames[0]["conversation"]), NewEvent(2, None))
+            assert await socket.quiet() == []
+        await socket.say("message", client_id="m1", text="Hello")
+        await socket.until("message")
+
+
+async def test_a_connection_that_was_closed_under_the_roll_call_ends_no_round(
+    server: str, channel: NewChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call_the_roll(monkeypatch, every_seconds=0.02)
+    asked = list[int]()
+
+    def standing(places: Any) -> Any:
+        asked.append(len(places))
+        if len(asked) == 1:
+            raise InterfaceError("the connection is closed")
+        return standing_of(places)
+
+    standing_of = rollcall.standing_of
+    monkeypatch.setattr(rollcall, "standing_of", standing)
+    async with greeted(server, await db(ticket, channel)) as socket:
+        async with asyncio.timeout(20):
+            while len(asked) < 3:  # noqa: ASYNC110  # a round rings no bell
+                await asyncio.sleep(0.01)
+        await socket.say("ping")
+        await socket.until("head")
+
+
+def broken_connection(*args: object, **kwargs: object) -> None:
+    raise InterfaceError("the connection is closed")
