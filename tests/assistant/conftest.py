@@ -17,8 +17,9 @@ from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.services import add_member
 from supportbot.chat.models import Conversation
 from supportbot.chat.selectors import events_after
-from supportbot.chat.services import start_conversation
+from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.chat.signals import EventView
+from supportbot.chat.turns import Claim, claim_turn
 from tests.events import check_event
 
 RETURNS = """## Returning things
@@ -66,6 +67,15 @@ def log(workspace: Workspace, conversation: Conversation) -> Callable[[], list[E
         return events
 
     return read
+
+
+def say(conversation: Conversation, text: str) -> Claim:
+    """The customer writes; the turn that follows is claimed."""
+    with workspace_scope(conversation.workspace_id):
+        add_customer_message(conversation.pk, text=text, client_id=f"c{len(text)}")
+        claim = claim_turn("test-runner")
+    assert claim is not None
+    return claim
 
 
 def payloads(events: list[EventView], event: str) -> list[dict[str, Any]]:

@@ -25,20 +25,11 @@ from supportbot.llm.errors import ProviderRefused, Reason
 from supportbot.llm.testing import Says, ScriptedModel, answering
 from supportbot.llm.types import ToolCall
 from supportbot.widget.ending import end_conversation
-from tests.assistant.conftest import payloads
+from tests.assistant.conftest import payloads, say
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Log = Callable[[], list[EventView]]
 QUOTE = "You can return unused items within 60 days of delivery."
-
-
-def say(conversation: Conversation, text: str) -> Claim:
-    """The customer writes; the turn that follows is claimed."""
-    with workspace_scope(conversation.workspace_id):
-        add_customer_message(conversation.pk, text=text, client_id=f"c{len(text)}")
-        claim = claim_turn("test-runner")
-    assert claim is not None
-    return claim
 
 
 class Reader:
@@ -286,30 +277,6 @@ async def test_a_flood_in_one_piece_lets_other_chats_have_their_turn(
     other.cancel()
     assert len(at_each_piece) > 40
     assert len(set(at_each_piece)) == len(at_each_piece)
-
-
-async def test_a_follow_up_is_searched_with_what_it_leans_on(conversation: Conversation, log: Log) -> None:
-    with answering(ScriptedModel(Says(f"{QUOTE} [1]"), Says("The label is free within Germany. [1]"))) as model:
-        await carry_out(await db(say, conversation, "How long can I return unused items after delivery?"))
-        await carry_out(await db(say, conversation, "and is the label free?"))
-    roles = [message.role for message in model.requests[1].messages]
-    assert roles == ["system", "user", "assistant", "user"]
-    assert model.requests[1].sources
-
-
-async def test_each_of_two_questions_has_its_answer(conversation: Conversation, log: Log) -> None:
-    two = "Within how many days can I return unused items? And within how many working days is a refund paid?"
-    await carry_out(await db(say, conversation, two))
-    [final] = payloads(await db(log), "assistant.final")
-    assert [citation["quote"] for citation in final["citations"]][:1] == [QUOTE]
-    assert "paid within 5 working days" in final["text"]
-
-
-@pytest.mark.parametrize("said", ["Within how many days can i retrun unsued itmes?", "Can i retrun boats?"])
-async def test_what_is_searched_for_is_what_was_meant(conversation: Conversation, said: str, log: Log) -> None:
-    await carry_out(await db(say, conversation, said))
-    [final] = payloads(await db(log), "assistant.final")
-    assert (QUOTE in final["text"]) == ("boats" not in said)
 
 
 async def test_two_messages_during_an_answer_are_both_answered_next(conversation: Conversation, log: Log) -> None:
