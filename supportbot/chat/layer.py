@@ -15,7 +15,8 @@ from prometheus_client import Counter
 
 logger = logging.getLogger(__name__)
 LOST = Counter("supportbot_layer_lost_total", "Messages the channel layer did not take", ["operation"])
-LAYER_ERRORS: Final = (redis.RedisError, OSError, asyncio.TimeoutError)
+# RuntimeError: while a connection is being lost, the event loop refuses to write to it or to read it twice.
+LAYER_ERRORS: Final = (redis.RedisError, OSError, asyncio.TimeoutError, RuntimeError)
 RECEIVE_PAUSE_SECONDS: Final = 1.0
 
 _outside: asyncio.AbstractEventLoop | None = None

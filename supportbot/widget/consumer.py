@@ -105,7 +105,11 @@ class ChatConsumer(AsyncWebsocketConsumer):
         loop = asyncio.get_running_loop()
         self.heard_at = loop.time()
         self._greeting = loop.call_later(HELLO_SECONDS, self.writer.close, NO_TICKET, "no hello in time")
-        self._origin = await origin_of(self.scope["headers"])
+        try:
+            self._origin = await origin_of(self.scope["headers"])
+        except AnyDatabaseError:
+            self._refuse_and_close(Unavailable())
+            return
         if self._origin is None:
             logger.warning("widget: a socket of an origin that no channel allows was refused")  # whose, nobody knows
             self._refuse_and_close(OriginRefused())

@@ -131,21 +131,23 @@ async def test_deltas_leave_the_process_only_when_asked_for(
     assert [signal.get("text") for signal in sent] == ["Reading", "somebody elsewhere"]
 
 
+@pytest.mark.parametrize("loss", [redis.ConnectionError(), RuntimeError("the handler is closed")])
 async def test_a_dead_layer_fails_nobody_and_the_poll_heals_what_it_lost(
-    board: Switchboard, conversation: Conversation, monkeypatch: pytest.MonkeyPatch
+    loss: Exception, board: Switchboard, conversation: Conversation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stream, "HEAD_POLL_SECONDS", 0.05)
 
     class Dead:
         def __getattr__(self, name: str) -> Any:
             async def fail(*args: Any) -> None:
-                raise redis.ConnectionError
+                raise loss
 
             return fail
 
     ear = Ear()
     await board.listen(conversation.pk, ear)
     monkeypatch.setattr(layer, "_layer", Dead)
+    await board.listen(uuid7(), ear)
     monkeypatch.setattr(stream, "tell", lambda *args: None)  # as if the ring were lost
     await db(write, conversation, 1)
     while NewEvent(2, None) not in ear.heard:  # the poll may have found the log's beginning before

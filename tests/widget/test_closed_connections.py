@@ -1,18 +1,21 @@
 """A database connection that was closed under a socket, a reader or the roll call: one moment is lost, nothing else."""
 
 import asyncio
+from types import ModuleType
 from typing import Any
 from uuid import UUID
 
 import pytest
 from django.db import InterfaceError
+from django.test import Client
 
+from supportbot.accounts import crossorigin
 from supportbot.accounts.services import NewChannel
 from supportbot.asyncdb import db
 from supportbot.chat.signals import NewEvent
 from supportbot.chat.stream import tell
-from supportbot.widget import feed, handlers, rollcall
-from tests.widget.page import greeted, ticket
+from supportbot.widget import doors, feed, handlers, handshake, rollcall
+from tests.widget.page import PAGE_ORIGIN, greeted, open_socket, ticket
 from tests.widget.serving import call_the_roll
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -29,6 +32,36 @@ async def test_a_connection_that_was_closed_under_a_message_costs_no_socket(
         await socket.say("message", client_id="m1", text="Hello")
         await socket.until("ack")
     assert (error["code"], error["client_id"]) == ("unavailable", "m1")
+
+
+async def test_a_connection_that_was_closed_at_the_door_is_told_with_a_code(
+    server: str, channel: NewChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handshake, "is_known", broken_connection)
+    async with open_socket(server) as socket:
+        assert (await socket.next())["code"] == "unavailable"
+        assert await socket.close_code() == 1013
+
+
+@pytest.mark.parametrize(
+    ("door", "path", "body"),
+    [
+        (doors, "/api/v1/widget/tickets", {"channel": "ch_unknown"}),
+        (crossorigin, "/api/v1/conversations", {}),
+    ],
+)
+def test_a_connection_that_was_closed_under_the_search_for_its_readers_leaves_an_answer_to_nobody(
+    door: ModuleType, path: str, body: Any, channel: NewChannel, monkeypatch: pytest.MonkeyPatch, client: Client
+) -> None:
+    def ask() -> Any:
+        return client.post(path, body, content_type="application/json", headers={"Origin": PAGE_ORIGIN})
+
+    told = ask()
+    monkeypatch.setattr(door, "is_known", broken_connection)
+    answer = ask()
+    assert (answer.status_code, answer.json()) == (told.status_code, told.json())
+    assert "Access-Control-Allow-Origin" in told.headers
+    assert "Access-Control-Allow-Origin" not in answer.headers
 
 
 async def test_a_connection_that_was_closed_under_a_reader_is_healed(
