@@ -86,9 +86,6 @@ class DeskConsumer(AsyncWebsocketConsumer):
 
     async def connect(self) -> None:
         await self.accept()  # before any refusal: a client only sees the close code of an open socket
-        self._greeting = asyncio.get_running_loop().call_later(
-            HELLO_SECONDS, self._end, NOT_LOGGED_IN, "no hello in time"
-        )
         headers = list(self.scope["headers"])
         self._session_key = session_key_of(headers)
         try:
@@ -96,6 +93,10 @@ class DeskConsumer(AsyncWebsocketConsumer):
             self._agent = await db(agent_of, self._session_key)
         except (SupportBotError, AnyDatabaseError) as error:
             self._refuse_and_close(error)
+            return
+        # From here on the client is slow, not the database.
+        loop = asyncio.get_running_loop()
+        self._greeting = loop.call_later(HELLO_SECONDS, self._end, NOT_LOGGED_IN, "no hello in time")
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         if self.out.is_closing or self._agent is None:

@@ -104,7 +104,6 @@ class ChatConsumer(AsyncWebsocketConsumer):
         await self.accept()  # before any refusal: a client only sees the close code of an open socket
         loop = asyncio.get_running_loop()
         self.heard_at = loop.time()
-        self._greeting = loop.call_later(HELLO_SECONDS, self.writer.close, NO_TICKET, "no hello in time")
         try:
             self._origin = await origin_of(self.scope["headers"])
         except AnyDatabaseError:
@@ -113,6 +112,9 @@ class ChatConsumer(AsyncWebsocketConsumer):
         if self._origin is None:
             logger.warning("widget: a socket of an origin that no channel allows was refused")  # whose, nobody knows
             self._refuse_and_close(OriginRefused())
+            return
+        # From here on the client is slow, not the database.
+        self._greeting = loop.call_later(HELLO_SECONDS, self.writer.close, NO_TICKET, "no hello in time")
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Take one frame of any kind; bad JSON, binary and broken text are answered, never a reason to fall over."""
@@ -148,7 +150,8 @@ class ChatConsumer(AsyncWebsocketConsumer):
     async def _greet(self, hello: Hello) -> None:
         if self.session is not None:
             raise OutOfOrder("This socket has said `hello` already.", fields={"type": ["Already said."]})
-        assert self._origin is not None  # or the socket is closing
+        assert self._origin is not None and self._greeting is not None  # or the socket is closing
+        self._greeting.cancel()
         try:
             session = await db(redeem_ticket, hello.ticket, origin=self._origin)
             with workspace_scope(session.workspace_id):
@@ -162,8 +165,6 @@ class ChatConsumer(AsyncWebsocketConsumer):
             self._welcome(session, found)
 
     def _welcome(self, session: Session, found: Opening) -> None:
-        if self._greeting is not None:
-            self._greeting.cancel()
         self.session = session
         live, notice = found.turn, ai_notice(session.locale)
         turn = LiveTurn(live.message, live.attempt, live.index, live.text) if live else None

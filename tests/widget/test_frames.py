@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from supportbot.accounts.services import NewChannel, issue_api_key
 from supportbot.asyncdb import db
 from supportbot.chat import pace as chat_pace
 from supportbot.chat.models import ConversationEvent, Message
-from supportbot.widget import consumer, pace, rollcall
+from supportbot.widget import consumer, handshake, pace, rollcall
 from supportbot.widget.models import Rating, SocketTicket
 from supportbot.widget.pace import Pace
 from tests.widget.page import ask_for_ticket, greeted, open_socket, ticket
@@ -145,6 +146,24 @@ async def test_who_does_not_say_hello_is_let_go(
     monkeypatch.setattr(consumer, "HELLO_SECONDS", 0.05)
     async with open_socket(server) as socket:
         assert await socket.close_code() == 4401
+
+
+async def test_who_says_hello_in_time_waits_for_a_slow_database(
+    server: str, channel: NewChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(origin: str) -> bool:
+        is_asked.wait(10)
+        return is_known(origin)
+
+    is_asked, is_known = threading.Event(), handshake.is_known
+    monkeypatch.setattr(handshake, "is_known", slow)
+    monkeypatch.setattr(consumer, "HELLO_SECONDS", 0.5)
+    granted = await db(ticket, channel)
+    async with open_socket(server) as socket:
+        await socket.say("hello", ticket=granted["ticket"])
+        await asyncio.sleep(0.6)
+        is_asked.set()
+        assert (await socket.next())["type"] == "welcome"
 
 
 @pytest.mark.parametrize(
