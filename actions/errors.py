@@ -48,6 +48,12 @@ class Expired(NotWaiting):
     default_message = "This request has expired and nothing was done: ask for a fresh one."
 
 
+class AlreadySent(NotWaiting):
+    """The shop may have carried it out: whether it did is being found out, so nobody can say that nothing was done."""
+
+    default_message = "It was sent to the shop already, so it can no longer be withdrawn: its outcome is being checked."
+
+
 class DigestMismatch(ActionError):
     code = "digest_mismatch"
     status = 409

@@ -16,6 +16,7 @@ from actions import audit, ledger
 from actions.canonical import is_same_digest
 from actions.connectors.port import merchant
 from actions.errors import (
+    AlreadySent,
     DigestMismatch,
     Expired,
     NotApprover,
@@ -25,6 +26,7 @@ from actions.errors import (
     ReadRefused,
     SwitchedOff,
 )
+from actions.execution import may_have_moved
 from actions.facts import Order
 from actions.models import ActionRequest, name_of
 from actions.policies import may_approve, policy_of, rules_of
@@ -164,7 +166,7 @@ def _decision(request: ActionRequest, order: Order | Reason) -> Decision:
 
 
 def decline(request_id: UUID, *, principal: Principal) -> ActionRequest:
-    """Let the customer say no, or withdraw what has not been sent yet; raises NotFound or NotWaiting."""
+    """Let the customer say no, or withdraw what has not been sent yet; raises NotFound, NotWaiting or AlreadySent."""
     return _withdraw(_own(request_id, principal).pk, actor=principal.actor)
 
 
@@ -173,6 +175,8 @@ def _withdraw(request_id: UUID, *, actor: str) -> ActionRequest:
     request = lock_request(request_id)
     if request.state not in WITHDRAWABLE:
         raise NotWaiting()
+    if may_have_moved(request):  # queued again: an attempt was sent whose outcome nobody knows
+        raise AlreadySent()
     reason = "declined" if request.state == State.AWAITING_CONFIRMATION else "withdrawn"
     return move(request, State.CANCELLED, actor=actor, reason=Reason(reason), expires_at=None)
 
@@ -221,7 +225,10 @@ def reject(request_id: UUID, *, approver: User, words: str = "", note: str = "")
 
 
 def cancel(request_id: UUID, *, canceller: User) -> ActionRequest:
-    """Withdraw what has not been sent yet, as somebody with the right to decide about it."""
+    """Withdraw what has not been sent yet, as somebody with the right to decide about it.
+
+    Raises NotApprover, NotWaiting or AlreadySent.
+    """
     _check_right(request_id, canceller)
     return _withdraw(request_id, actor=name_of(canceller))
 

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 
 import pytest
 from django.db import close_old_connections, connection
@@ -12,17 +13,19 @@ from kombu.exceptions import OperationalError
 
 from actions.connectors.merchant import READ_SECONDS, RUN_SECONDS
 from actions.connectors.port import Found, Happened
+from actions.errors import NotWaiting
 from actions.execution import LEASE, MAX_ATTEMPTS, Lost, claim, execute, recover, settle
 from actions.models import ActionRequest, Attempt, AuditEntry, LedgerEntry
 from actions.principals import Principal
 from actions.publisher import Publisher
 from actions.registry import write_action
-from actions.services import confirm
+from actions.services import cancel, confirm, decline
 from actions.states import FINAL, State
 from actions.sweeping import SETTLED_AFTER, SETTLED_AFTER_ANSWER, hand_over, sweep
 from actions.tasks import expire_waiting, run_request, write_down_heads
 from actions.tasks import sweep as sweep_task
 from actions.testing import FakeShop, ProcessDied, make_due, run_queued
+from supportbot.accounts.models import User
 from supportbot.celery import app
 
 pytestmark = pytest.mark.django_db
@@ -178,6 +181,33 @@ def test_one_silence_among_answers_is_waited_for(queued: ActionRequest, shop: Fa
     sent_long_ago(SETTLED_AFTER_ANSWER)
     sweep()
     assert state_of(queued)[0] == State.UNKNOWN
+
+
+@pytest.mark.parametrize("fault", ["commit_then_silence", "silence"])
+def test_what_may_have_moved_is_not_withdrawn(
+    fault: str, queued: ActionRequest, shop: FakeShop, principal: Principal, approver: User
+) -> None:
+    """Between two attempts it is queued again; "withdrawn, nothing was done" would be a guess then."""
+    shop.faults, shop.can_be_found = [fault], False
+    run_queued()
+    assert state_of(queued)[0] == State.QUEUED
+    for withdraw in (partial(decline, principal=principal), partial(cancel, canceller=approver)):
+        with pytest.raises(NotWaiting, match="sent to the shop"):
+            withdraw(queued.pk)
+    shop.can_be_found = True
+    let_time_pass()
+    assert state_of(queued)[0] == State.SUCCEEDED and len(shop.refunds) == 1
+
+
+def test_what_never_reached_the_merchant_is_withdrawn_between_two_attempts(
+    queued: ActionRequest, shop: FakeShop, principal: Principal
+) -> None:
+    shop.faults = ["refuse_connection"]
+    run_queued()
+    assert state_of(queued)[0] == State.QUEUED
+    assert decline(queued.pk, principal=principal).reason_code == "withdrawn"
+    let_time_pass()
+    assert shop.refunds == []
 
 
 def test_a_merchant_that_was_never_reached_fails_openly(queued: ActionRequest, shop: FakeShop) -> None:
