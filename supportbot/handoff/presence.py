@@ -87,7 +87,7 @@ def member_named(name: str) -> User:
         wanted = Q(pk=UUID(name))
     except ValueError:
         wanted = Q(username=name)
-    user = people.filter(wanted).first()
+    user = people.filter(wanted).first() if name.isprintable() else None  # NUL cannot even be asked for
     if user is None:
         raise NotFound(fields={"to": ["Nobody of this name works in this workspace."]})
     return user

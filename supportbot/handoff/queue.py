@@ -11,6 +11,7 @@ LATE_AFTER: Final = timedelta(minutes=5)
 SILENT_AFTER: Final = timedelta(minutes=10)
 EXPIRES_AFTER: Final = timedelta(hours=24)
 REOPENS_WITHIN: Final = timedelta(minutes=10)
+ASIDE_FOR_AT_MOST: Final = timedelta(days=366)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from supportbot.handoff.errors import AlreadyClaimed, NobodyWaits, NotYourTicket
 from supportbot.handoff.models import HELD, Reason, Requester, State, Ticket
 from supportbot.handoff.notices import ADDRESS_NOTED, NOBODY_HERE, REPLY_GOES_TO, worded
 from supportbot.handoff.presence import answers_customers, is_somebody_here, leads, note_presence
+from supportbot.handoff.queue import ASIDE_FOR_AT_MOST
 from supportbot.handoff.selectors import (
     address_left_lately,
     language_of,
@@ -196,8 +197,8 @@ def assign(ticket_id: UUID, *, agent: User, to: User) -> Ticket:
 @transaction.atomic
 def snooze(ticket_id: UUID, *, agent: User, until: datetime) -> Ticket:
     """Put a ticket aside until a moment, or until the customer writes; it stays with its person."""
-    if until <= now():
-        raise InvalidInput(fields={"until": ["Name a moment in the future."]})
+    if not now() < until <= now() + ASIDE_FOR_AT_MOST:
+        raise InvalidInput(fields={"until": ["Name a moment in the future, within a year from now."]})
     conversation, ticket = _lock_held(ticket_id, agent)
     _store(ticket, state=State.SNOOZED, snoozed_at=now(), snoozed_until=until)
     ring_desk(conversation)  # no event: the customer is told nothing of it

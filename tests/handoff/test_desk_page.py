@@ -198,6 +198,14 @@ def test_a_refusal_is_said_on_the_page_and_stores_nothing(
     assert books() == before
 
 
+@pytest.mark.parametrize("name", ["nobody", "a\0b", ""])
+def test_a_name_that_no_colleague_has_is_refused_on_the_page(claimed: Ticket, bob: User, name: str) -> None:
+    before = books()
+    tree = read(take(browser(bob), claimed, "assign", name), 404)
+    assert tree.css_first("[role=alert]").text() == "Nobody of this name works in this workspace."
+    assert books() == before
+
+
 def test_a_stranger_sees_and_moves_nothing(claimed: Ticket, mallory: User) -> None:
     client, before = browser(mallory), books()
     assert rows(page(client, "/desk/"), "waiting") == []
