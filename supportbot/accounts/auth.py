@@ -19,7 +19,7 @@ from supportbot.accounts.selectors import (
     customer_by_bearer_token,
     customer_by_visitor_secret,
     staff_by_api_key,
-    staff_of,
+    staff_logged_in,
 )
 from supportbot.counting import FailOpenThrottle
 
@@ -71,7 +71,7 @@ class StaffSessionAuthentication(SessionAuthentication):
         if found is None:
             return None
         user = cast(User, found[0])
-        staff = staff_of(user, request.session.get(WORKSPACE_SESSION_KEY))
+        staff = staff_logged_in(user, request.session.get(WORKSPACE_SESSION_KEY))
         return (user, staff) if staff else None
 
 

@@ -55,7 +55,7 @@ def _touch(key: ApiKey) -> None:
         ApiKey.objects.filter(pk=key.pk).update(last_used_at=now)
 
 
-def staff_of(user: User, workspace_id: UUID | None = None) -> Staff | None:
+def staff_of(user: User, workspace_id: UUID | str | None = None) -> Staff | None:
     """Return the person in a workspace (their only or first one, unless named); None for one who works nowhere."""
     if not user.is_active:
         return None
@@ -66,6 +66,11 @@ def staff_of(user: User, workspace_id: UUID | None = None) -> Staff | None:
     if membership is None:
         return None
     return Staff(membership.workspace_id, user.pk, user.display_name, membership.role, ROLE_SCOPES[membership.role])
+
+
+def staff_logged_in(user: User, chosen: str | None) -> Staff | None:
+    """Return the person of a log-in in the workspace it has chosen; who has left that one is not shut out of others."""
+    return (staff_of(user, chosen) if chosen else None) or staff_of(user)
 
 
 def customer_by_visitor_secret(secret: str) -> CustomerCaller:

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from supportbot.accounts.auth import WORKSPACE_SESSION_KEY
 from supportbot.accounts.callers import Staff
 from supportbot.accounts.models import User, Workspace
-from supportbot.accounts.selectors import staff_of
+from supportbot.accounts.selectors import staff_logged_in, staff_of
 from supportbot.console.rights import may
 from supportbot.errors import NotAllowed, NotFound
 
@@ -70,6 +70,4 @@ def _staff_of(request: HttpRequest) -> Staff | None:
     user = request.user
     if not isinstance(user, User) or not user.is_staff:
         return None
-    chosen = request.session.get(WORKSPACE_SESSION_KEY)
-    # Who has left the workspace they chose is not shut out of the others.
-    return (staff_of(user, chosen) if chosen else None) or staff_of(user)
+    return staff_logged_in(user, request.session.get(WORKSPACE_SESSION_KEY))

@@ -21,8 +21,8 @@ from supportbot.chat.models import Conversation
 from supportbot.chat.services import Receipt, add_agent_message, add_note
 from supportbot.chat.signals import AtWork, Typing
 from supportbot.chat.stream import switchboard
-from supportbot.errors import NotAllowed, SupportBotError, Unavailable
-from supportbot.handoff.errors import BadFrame, NotLoggedIn
+from supportbot.errors import NotAllowed, NotFound, SupportBotError, Unavailable
+from supportbot.handoff.errors import BadFrame, NotLoggedIn, WorkspaceChanged
 from supportbot.handoff.handshake import Agent, agent_of, check_origin, session_key_of
 from supportbot.handoff.outbound import Followed, Outbound
 from supportbot.handoff.presence import note_presence
@@ -122,16 +122,26 @@ class DeskConsumer(AsyncWebsocketConsumer):
         if isinstance(frame, Hello) == self._is_greeted:
             raise BadFrame("The first frame, and only the first, is `hello`.", fields={"type": ["Out of order."]})
         try:
-            # Asked again each time: a right taken back counts from the next frame on.
-            agent = self._agent = await db(agent_of, self._session_key)
+            agent = await self._agent_now()
             with workspace_scope(agent.staff.workspace_id):
                 await self._obey(frame, agent)
-        except NotLoggedIn as error:
+        except (NotLoggedIn, WorkspaceChanged) as error:
             self._refuse_and_close(error)
         except SupportBotError as error:
             self._refuse(error, frame)
         except AnyDatabaseError:  # nothing was stored: the browser keeps what was written and sends it again
             self._refuse(Unavailable(), frame)
+
+    async def _agent_now(self) -> Agent:
+        """Ask again who this is: a right taken back counts from the next frame on.
+
+        Raises NotLoggedIn, and WorkspaceChanged: what the socket listens to is of the workspace it was opened in.
+        """
+        before, agent = self._agent, await db(agent_of, self._session_key)
+        if before is not None and before.staff.workspace_id != agent.staff.workspace_id:
+            raise WorkspaceChanged()
+        self._agent = agent
+        return agent
 
     async def _obey(self, frame: ClientFrame, agent: Agent) -> None:
         match frame:
@@ -215,8 +225,8 @@ class DeskConsumer(AsyncWebsocketConsumer):
     async def _look(self) -> None:
         """Is this person still one of the team? What was lost of the queue's news comes along."""
         try:
-            agent = self._agent = await db(agent_of, self._session_key)
-        except NotLoggedIn as error:
+            agent = await self._agent_now()
+        except (NotLoggedIn, WorkspaceChanged) as error:
             self._refuse_and_close(error)
             return
         with workspace_scope(agent.staff.workspace_id):
@@ -248,7 +258,9 @@ def _report(task: "asyncio.Task[None]") -> None:
 
 
 def _opened(conversation_id: UUID) -> Conversation:
-    found: Conversation = Conversation.objects.select_related("customer").get(pk=conversation_id)
+    found: Conversation | None = Conversation.objects.select_related("customer").filter(pk=conversation_id).first()
+    if found is None:  # erased this very moment
+        raise NotFound()
     return found
 
 

@@ -17,7 +17,7 @@ from supportbot.accounts.callers import Staff
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.relogin import log_in_again
 from supportbot.accounts.scope import workspace_scope
-from supportbot.accounts.selectors import staff_of
+from supportbot.accounts.selectors import staff_logged_in
 from supportbot.errors import NotFound
 from supportbot.handoff.access import person_of
 from supportbot.handoff.handshake import may_enter
@@ -43,7 +43,7 @@ def for_the_team(page: Page[P]) -> Callable[..., HttpResponse]:
             if request.method == "POST":
                 return log_in_again(request, door=door, start=reverse("desk"))
             return redirect_to_login(request.get_full_path(), door)
-        staff = staff_of(request.user, request.session.get(WORKSPACE_SESSION_KEY))
+        staff = staff_logged_in(request.user, request.session.get(WORKSPACE_SESSION_KEY))
         if staff is None or not may_enter(staff):
             return render(request, "desk/no_entry.html", status=403)
         with workspace_scope(staff.workspace_id), override(_zone_of(staff)):

@@ -60,6 +60,15 @@ class NotLoggedIn(HandoffError):
     default_message = "Log in to the desk again."
 
 
+class WorkspaceChanged(HandoffError):
+    """The person works in another workspace now: they have chosen it, or have left the one that the socket is of."""
+
+    code = "other_workspace"
+    status = 401
+    close_code = 4401
+    default_message = "You are in another workspace now: open the desk again."
+
+
 class ForeignPage(HandoffError):
     """The page that opens the desk's socket is not one of this installation."""
 

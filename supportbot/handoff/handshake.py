@@ -13,7 +13,7 @@ from supportbot.accounts.auth import WORKSPACE_SESSION_KEY
 from supportbot.accounts.callers import Staff
 from supportbot.accounts.models import User
 from supportbot.accounts.origins import own_origins, read_origin
-from supportbot.accounts.selectors import staff_of
+from supportbot.accounts.selectors import staff_logged_in
 from supportbot.handoff.errors import ForeignPage, NotLoggedIn
 
 Headers = Iterable[tuple[bytes, bytes]]
@@ -52,7 +52,7 @@ def agent_of(session_key: str) -> Agent:
     user = get_user(request)
     if not isinstance(user, User):
         raise NotLoggedIn()
-    staff = staff_of(user, request.session.get(WORKSPACE_SESSION_KEY))
+    staff = staff_logged_in(user, request.session.get(WORKSPACE_SESSION_KEY))
     if staff is None or not may_enter(staff):
         raise NotLoggedIn()
     return Agent(staff, user)

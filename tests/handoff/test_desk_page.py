@@ -10,6 +10,7 @@ from django.test import Client
 from django.utils.timezone import now
 from selectolax.lexbor import LexborHTMLParser
 
+from supportbot.accounts.auth import WORKSPACE_SESSION_KEY
 from supportbot.accounts.models import Customer, Membership, User, Workspace
 from supportbot.accounts.scope import across_workspaces
 from supportbot.accounts.services import add_member
@@ -227,6 +228,20 @@ def test_an_editor_is_told_why_and_nobody_is_sent_to_log_in(workspace: Workspace
         assert take(Client(), claimed, step, "x").headers["Location"] == "/desk/log-in/?next=%2Fdesk%2F&lost=1"
     assert Client().get("/desk/").headers["Location"] == "/desk/log-in/?next=/desk/"
     assert books() == before
+
+
+def test_who_has_left_the_workspace_they_chose_goes_on_in_another(
+    workspace: Workspace, other_workspace: Workspace, ticket: Ticket, bob: User
+) -> None:
+    add_member(other_workspace, bob, Membership.Role.AGENT)
+    client = browser(bob)
+    session = client.session
+    session[WORKSPACE_SESSION_KEY] = str(other_workspace.pk)
+    session.save()
+    assert rows(page(client, "/desk/"), "waiting") == []
+    Membership.objects.get(user=bob, workspace=other_workspace).delete()
+    assert len(rows(page(client, "/desk/"), "waiting")) == 1
+    assert len(client.get("/api/v1/tickets").json()["results"]) == 1
 
 
 def test_who_was_logged_out_meanwhile_is_told_and_comes_back_to_the_form(claimed: Ticket, bob: User) -> None:

@@ -87,6 +87,22 @@ async def test_who_is_logged_out_and_says_nothing_is_sent_away_too(
         assert await socket.close_code() == 4401
 
 
+@pytest.mark.parametrize("is_silent", [False, True])
+async def test_who_has_left_the_workspace_hears_no_more_of_it(
+    server: str, held: Ticket, bob: User, other_workspace: Workspace,
+    monkeypatch: pytest.MonkeyPatch, is_silent: bool,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(consumers, "ROUND_SECONDS", 0.05 if is_silent else 3_600)
+    await db(add_member, other_workspace, bob, Membership.Role.AGENT)
+    async with at_the_desk(server, bob) as socket:
+        await socket.follow(held.conversation_id)
+        await db(Membership.objects.filter(user=bob, workspace=held.workspace_id).delete)
+        if not is_silent:
+            await socket.say("ping")
+        assert await socket.close_code() == 4401
+    assert socket.frames[-1]["code"] == "other_workspace"
+
+
 async def test_a_stranger_reads_and_writes_nothing(server: str, held: Ticket, mallory: User) -> None:
     before = await db(ConversationEvent.objects.count)
     async with at_the_desk(server, mallory) as socket:
@@ -229,6 +245,10 @@ async def test_only_the_conversation_that_is_open_is_heard(
 # --- Writing.
 
 
+def broken_connection(*args: object) -> None:
+    raise InterfaceError("the connection is closed")
+
+
 async def test_a_reply_is_stored_acknowledged_and_seen_once(server: str, held: Ticket, bob: User) -> None:
     async with at_the_desk(server, bob) as socket:
         await socket.follow(held.conversation_id)
@@ -244,9 +264,6 @@ async def test_a_reply_is_stored_acknowledged_and_seen_once(server: str, held: T
 async def test_a_connection_that_was_closed_under_a_reply_costs_no_socket(
     server: str, held: Ticket, bob: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken_connection(*args: object) -> None:
-        raise InterfaceError("the connection is closed")
-
     said = {"conversation": str(held.conversation_id), "client_id": "m1", "text": "A new one comes."}
     async with at_the_desk(server, bob) as socket:
         with monkeypatch.context() as patch:

@@ -61,8 +61,8 @@ function sayWhetherLive(socket) {
   });
   socket.on("gone", () => {
     document.body.dataset.live = "no";
-    const door = el("a", { href: document.body.dataset.desk }, "Log in again");
-    strip.replaceChildren("You are logged out here. What you typed is kept in this browser. ", door);
+    const door = el("a", { href: document.body.dataset.desk }, "Open the desk again");
+    strip.replaceChildren("You are logged out here, or in another workspace now. What you typed is kept in this tab. ", door);
     strip.hidden = false;
   });
 }
