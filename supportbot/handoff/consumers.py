@@ -129,8 +129,11 @@ class DeskConsumer(AsyncWebsocketConsumer):
             self._refuse_and_close(error)
         except SupportBotError as error:
             self._refuse(error, frame)
-        except AnyDatabaseError:  # nothing was stored: the browser keeps what was written and sends it again
-            self._refuse(Unavailable(), frame)
+        except AnyDatabaseError as error:
+            if isinstance(frame, Hello | Subscribe):  # else the browser would wait for news that nobody sends
+                self._refuse_and_close(error)
+            else:  # nothing was stored: the browser keeps what was written and sends it again
+                self._refuse(Unavailable(), frame)
 
     async def _agent_now(self) -> Agent:
         """Ask again who this is: a right taken back counts from the next frame on.

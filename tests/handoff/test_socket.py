@@ -16,6 +16,7 @@ from supportbot.chat.services import add_agent_message, add_customer_message, ad
 from supportbot.chat.signals import Typing
 from supportbot.chat.stream import tell
 from supportbot.handoff import consumers, services
+from supportbot.handoff.handshake import Agent, agent_of
 from supportbot.handoff.models import Ticket
 from supportbot.handoff.protocol import FRAMES
 from tests.handoff.desksocket import CLIENT_FRAMES, at_the_desk, cookie_of, open_desk, schema
@@ -272,6 +273,33 @@ async def test_a_connection_that_was_closed_under_a_reply_costs_no_socket(
             assert (await socket.until("error"))["code"] == "unavailable"
         await socket.say("reply", **said)
         await socket.until("ack", client_id="m1")
+
+
+async def test_a_hello_without_a_database_is_asked_for_again_and_is_no_log_out(
+    server: str, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def only_at_the_door(session_key: str) -> Agent:
+        asked.append(session_key)
+        if len(asked) > 1:
+            raise InterfaceError("the connection is closed")
+        return agent_of(session_key)
+
+    monkeypatch.setattr(consumers, "agent_of", only_at_the_door)
+    async with open_desk(server, await db(cookie_of, bob)) as socket:
+        await socket.say("hello")
+        assert await socket.close_code() == 1011
+    assert socket.frames[-1]["code"] == "unavailable"
+
+
+async def test_a_conversation_that_could_not_be_opened_is_opened_again_by_who_comes_back(
+    server: str, held: Ticket, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with at_the_desk(server, bob) as socket:
+        monkeypatch.setattr(consumers, "_opened", broken_connection)
+        await socket.say("subscribe", conversation=str(held.conversation_id))
+        assert await socket.close_code() == 1011
 
 
 async def test_a_note_is_the_teams_alone(server: str, held: Ticket, noor: User) -> None:
