@@ -125,11 +125,21 @@ def claim_next(*, agent: User) -> Ticket:
 
 @transaction.atomic
 def take_up(ticket_id: UUID, *, agent: User) -> Ticket:
-    """Take the conversation of an ended ticket into one's hands again, by a ticket of the same reason."""
-    _, ended = _lock(ticket_id)
-    if ended.is_open:
-        return claim(ticket_id, agent=agent)
-    again = request(ended.conversation_id, reason=ended.reason, by=Requester.AGENT, summary=ended.summary)
+    """Take the conversation of an ended ticket into one's hands again, by a ticket of the same reason and address.
+
+    Nobody waits meanwhile: the customer is told who joined, and not that nobody is there.
+    """
+    conversation, ended = _lock(ticket_id)
+    again = ended if ended.is_open else open_ticket_of(conversation.pk)
+    if again is None:
+        again = Ticket.objects.create(
+            conversation=conversation,
+            reason=ended.reason,
+            requested_by=Requester.AGENT,
+            summary=ended.summary,
+            language=language_of(conversation),
+            contact_email=ended.contact_email,
+        )
     return claim(again.pk, agent=agent)
 
 

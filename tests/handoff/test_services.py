@@ -18,7 +18,7 @@ from supportbot.errors import InvalidInput, NotAllowed, NotFound
 from supportbot.handoff import services
 from supportbot.handoff.errors import AlreadyClaimed, NobodyWaits, NotYourTicket, TicketEnded
 from supportbot.handoff.models import Priority, State, Ticket
-from supportbot.handoff.presence import note_presence
+from supportbot.handoff.presence import note_presence, say_away
 from tests.handoff.books import facts, said, texts
 
 pytestmark = pytest.mark.django_db
@@ -241,3 +241,15 @@ def test_an_ended_ticket_is_taken_up_again_by_a_new_one(ticket: Ticket, bob: Use
     with pytest.raises(AlreadyClaimed):
         services.take_up(ticket.pk, agent=bob)
     assert Ticket.objects.count() == 2
+
+
+def test_taking_up_again_keeps_the_address_and_tells_nobody_that_nobody_is_there(
+    ticket: Ticket, conversation: Conversation, bob: User
+) -> None:
+    services.leave_address(ticket.pk, email="alice@example.com")
+    services.claim(ticket.pk, agent=bob)
+    services.resolve(ticket.pk, agent=bob)
+    say_away(bob, is_away=True)
+    before = len(said(conversation))
+    assert services.take_up(ticket.pk, agent=bob).contact_email == "alice@example.com"
+    assert said(conversation)[before:] == ["handoff.joined"]
