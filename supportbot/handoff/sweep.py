@@ -16,6 +16,7 @@ from supportbot.accounts.scope import across_workspaces, workspace_scope
 from supportbot.chat.log import lock_conversation, ring_desk
 from supportbot.chat.models import Conversation, Message, Source
 from supportbot.chat.services import add_system_message
+from supportbot.errors import NotFound
 from supportbot.handoff.models import Presence, Priority, State, Ticket
 from supportbot.handoff.notices import LONGER_THAN_USUAL, LONGER_THAN_USUAL_BUT, NOBODY_CAME, worded
 from supportbot.handoff.presence import PRESENT_FOR, is_here
@@ -78,7 +79,10 @@ def _change_one(
     change: Callable[[Conversation, Ticket], bool], ticket_id: UUID, conversation_id: UUID, workspace_id: UUID
 ) -> bool:
     with workspace_scope(workspace_id), transaction.atomic():
-        conversation = lock_conversation(conversation_id)
+        try:
+            conversation = lock_conversation(conversation_id)
+        except NotFound:  # erased since the look, its ticket with it
+            return False
         return change(conversation, lock_ticket(ticket_id))
 
 
@@ -120,9 +124,17 @@ def _break_silence(conversation: Conversation, ticket: Ticket) -> bool:
 
 
 def _wake(conversation: Conversation, ticket: Ticket) -> bool:
-    if ticket.state != State.SNOOZED:
+    if ticket.state != State.SNOOZED or not _is_awake(ticket):
         return False
     ticket.state, ticket.snoozed_at, ticket.snoozed_until = State.CLAIMED, None, None
     ticket.save(update_fields=["state", "snoozed_at", "snoozed_until"])
     ring_desk(conversation)
     return True
+
+
+def _is_awake(ticket: Ticket) -> bool:
+    assert ticket.snoozed_at is not None and ticket.snoozed_until is not None  # as long as it is snoozed
+    wrote = Message.objects.filter(
+        conversation=ticket.conversation_id, source=Source.CUSTOMER, created_at__gt=ticket.snoozed_at
+    )
+    return ticket.snoozed_until <= now() or wrote.exists()

@@ -1,16 +1,18 @@
 """What time does to tickets, each tick twice: the second finds nothing to do."""
 
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from django.utils.timezone import now
 
 from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.accounts.scope import workspace_scope
+from supportbot.chat.log import lock_conversation
 from supportbot.chat.models import Conversation, Message
 from supportbot.chat.selectors import events_after
-from supportbot.chat.services import add_agent_message, add_customer_message
-from supportbot.handoff import services
+from supportbot.chat.services import add_agent_message, add_customer_message, start_conversation
+from supportbot.handoff import services, sweep
 from supportbot.handoff.models import Presence, Priority, Ticket
 from supportbot.handoff.presence import note_presence
 from supportbot.handoff.queue import EXPIRES_AFTER, LATE_AFTER, SILENT_AFTER
@@ -86,6 +88,40 @@ def test_a_snoozed_ticket_wakes_when_its_customer_writes(ticket: Ticket, convers
     assert wake_snoozed() == 0
     add_customer_message(conversation.pk, text="after", client_id="2")
     assert wake_snoozed() == 1
+
+
+def test_a_ticket_put_aside_again_between_look_and_lock_stays_aside(
+    ticket: Ticket, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services.claim(ticket.pk, agent=bob)
+    services.snooze(ticket.pk, agent=bob, until=now() + timedelta(hours=1))
+    Ticket.objects.filter(pk=ticket.pk).update(snoozed_until=now())
+
+    def aside_again(conversation_id: UUID) -> Conversation:
+        services.snooze(ticket.pk, agent=bob, until=now() + timedelta(days=1))
+        return lock_conversation(conversation_id)
+
+    monkeypatch.setattr(sweep, "lock_conversation", aside_again)
+    assert wake_snoozed() == 0
+    ticket.refresh_from_db()
+    assert ticket.state == "snoozed"
+
+
+def test_a_chat_erased_between_look_and_lock_holds_up_no_other(
+    ticket: Ticket, alice: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = services.request(start_conversation(alice.pk).pk, reason="other", by="rule")
+    for late in (ticket, other):
+        has_waited(late, LATE_AFTER)
+
+    def erased(conversation_id: UUID) -> Conversation:
+        Conversation.objects.filter(pk=ticket.conversation_id).delete()
+        return lock_conversation(conversation_id)
+
+    monkeypatch.setattr(sweep, "lock_conversation", erased)
+    assert escalate_late() == 1
+    other.refresh_from_db()
+    assert other.escalated_at is not None
 
 
 def test_the_tick_reaches_every_workspace(ticket: Ticket, other_workspace: Workspace) -> None:
