@@ -4,13 +4,14 @@ Details and metrics tell a stranger too much: they need METRICS_TOKEN, unless th
 only, is not published, and the request came straight from this machine.
 """
 
+import asyncio
 import time
 from collections.abc import Callable
 from hmac import compare_digest
+from typing import Final
 
-import redis
 from asgiref.sync import async_to_sync
-from channels.layers import get_channel_layer
+from channels.layers import BaseChannelLayer, get_channel_layer
 from django.conf import settings
 from django.core.cache import cache
 from django.db import Error as AnyDatabaseError
@@ -20,16 +21,20 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from kombu.exceptions import OperationalError
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from kb.errors import EmbeddingUnavailable
 from kb.models import Recipe
 from kb.ports import embedder
 from supportbot.assistant.runner import runner
 from supportbot.celery import app as celery_app
+from supportbot.chat.layer import LAYER_ERRORS, PATIENCE_SECONDS
 from supportbot.outbox.services import parked
 from supportbot.outbox.tasks import HEARTBEAT_KEY
 
 HEARTBEAT_MAX_AGE_SECONDS = 45
 # What proxies add, the big ones' own names too: who is behind one is not on this machine.
 FORWARDED = ("x-forwarded", "forwarded", "x-real-ip", "via", "cf-connecting-ip", "true-client-ip")
+
+AWAY: Final = (AnyDatabaseError, OperationalError, EmbeddingUnavailable, *LAYER_ERRORS)  # these are the cache's too
 
 
 def livez(request: HttpRequest) -> HttpResponse:
@@ -74,7 +79,7 @@ def _shows_token(request: HttpRequest) -> bool:
 def _outcome(check: Callable[[], str]) -> str:
     try:
         return check()
-    except (AnyDatabaseError, redis.RedisError, OperationalError, OSError) as error:
+    except AWAY as error:
         return type(error).__name__
 
 
@@ -98,8 +103,13 @@ def _migrations() -> str:
 def _layer() -> str:
     layer = get_channel_layer()
     assert layer is not None  # settings always name one
-    async_to_sync(layer.send)("readyz", {"type": "probe"})
+    async_to_sync(_knock)(layer)
     return "ok"
+
+
+async def _knock(layer: BaseChannelLayer) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        await layer.send("readyz", {"type": "probe"})
 
 
 def _broker() -> str:

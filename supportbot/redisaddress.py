@@ -1,8 +1,18 @@
 """The databases of one Redis or Valkey that broker, channel layer and cache use, by the address an operator gives."""
 
+from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
 from django.core.exceptions import ImproperlyConfigured
+
+# A server that takes connections and answers nothing would hold up every request for ever; one that is down, none.
+CACHE_SECONDS: Final = 1.0
+
+
+def cache_at(address: str) -> dict[str, Any]:
+    """Return Django's settings of the cache at this address."""
+    patience = {"socket_timeout": CACHE_SECONDS, "socket_connect_timeout": CACHE_SECONDS}
+    return {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": address, "OPTIONS": patience}
 
 
 def database_at(address: str, place: int) -> str:

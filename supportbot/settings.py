@@ -15,7 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from supportbot.embedded.libpq import forget_libpq_defaults
 from supportbot.embedded.runtime import load_runtime
-from supportbot.redisaddress import database_at
+from supportbot.redisaddress import cache_at, database_at
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -170,9 +170,7 @@ if REDIS_URL:
             "CONFIG": {"hosts": [database_at(REDIS_URL, 1)], "prefix": "supportbot"},
         }
     }
-    CACHES = {
-        "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": database_at(REDIS_URL, 2)}
-    }
+    CACHES = {"default": cache_at(database_at(REDIS_URL, 2))}
 else:
     CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}

@@ -13,6 +13,7 @@ from supportbot import asyncdb
 from supportbot.accounts.models import Customer, Membership, User, Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.services import add_member, create_workspace
+from supportbot.redisaddress import cache_at
 from tests.emptying import empty_quickly
 
 empty_quickly()
@@ -89,8 +90,7 @@ def bob(workspace: Workspace) -> User:
 @pytest.fixture
 def cache_away(settings: Settings, unused_port: int) -> None:
     """The cache is a Valkey that nobody has started."""
-    location = f"redis://127.0.0.1:{unused_port}/2"
-    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": location}}
+    settings.CACHES = {"default": cache_at(f"redis://127.0.0.1:{unused_port}/2")}
 
 
 @pytest.fixture

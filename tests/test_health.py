@@ -1,15 +1,21 @@
 """Liveness, readiness and who may see their details."""
 
+import asyncio
 import time
+from typing import Any
 
 import pytest
+from channels.layers import InMemoryChannelLayer
 from django.core.cache import cache
 from django.test import Client
 from django.utils.timezone import now
 from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 
+from kb.errors import EmbeddingUnavailable
 from kb.models import Recipe
+from kb.ports import RecipeSpec
+from supportbot import health
 from supportbot.ids import uuid7
 from supportbot.outbox.models import Announcement
 from supportbot.outbox.tasks import HEARTBEAT_KEY, heartbeat
@@ -46,6 +52,36 @@ def test_vectors_of_another_model_are_not_ready(client: Client) -> None:
     answer = client.get("/readyz")
     assert answer.status_code == 503
     assert "kb_reindex" in answer.json()["checks"]["recipe"]
+
+
+class Unreachable:
+    """An embedder whose model server is away; what it cannot say is the size of its vectors."""
+
+    @property
+    def recipe(self) -> RecipeSpec:
+        raise EmbeddingUnavailable
+
+
+def test_a_model_that_is_away_is_an_answer_and_no_fault_of_ours(client: Client, settings: Settings) -> None:
+    Recipe.objects.create(name="any", model="x", dimensions=3, is_active=True)
+    settings.KB_EMBEDDER = f"{__name__}.Unreachable"
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["checks"]["recipe"]) == (503, "EmbeddingUnavailable")
+
+
+@pytest.mark.parametrize("error", [RuntimeError("the handler is closed"), None])
+def test_a_layer_that_refuses_or_answers_nothing_is_not_ready(
+    client: Client, monkeypatch: pytest.MonkeyPatch, error: Exception | None
+) -> None:
+    async def send(self: InMemoryChannelLayer, *message: Any) -> None:
+        if error is not None:
+            raise error
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(InMemoryChannelLayer, "send", send)
+    monkeypatch.setattr(health, "PATIENCE_SECONDS", 0.05)
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["checks"]["layer"]) == (503, type(error or TimeoutError()).__name__)
 
 
 def test_parked_announcements_are_counted_and_take_nothing_out_of_service(client: Client) -> None:

@@ -1,6 +1,7 @@
-"""The channel layer, wrapped: it is a doorbell, so nothing here may fail a caller.
+"""The channel layer, wrapped: it is a doorbell, so nothing here may fail a caller, or hold one up.
 
-A layer that is down would otherwise raise inside the sender and kill its socket. What is lost is healed from the log.
+A layer that is down would otherwise raise inside the sender and kill its socket, one that answers nothing would keep
+every socket from opening. What is lost is healed from the log.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ LOST = Counter("supportbot_layer_lost_total", "Messages the channel layer did no
 # RuntimeError: while a connection is being lost, the event loop refuses to write to it or to read it twice.
 LAYER_ERRORS: Final = (redis.RedisError, OSError, asyncio.TimeoutError, RuntimeError)
 RECEIVE_PAUSE_SECONDS: Final = 1.0
+PATIENCE_SECONDS: Final = 2.0
 
 _outside: asyncio.AbstractEventLoop | None = None
 _outside_lock = threading.Lock()
@@ -31,7 +33,8 @@ def _layer() -> BaseChannelLayer:
 
 async def send(group: str, message: dict[str, Any]) -> None:
     try:
-        await _layer().group_send(group, message)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await _layer().group_send(group, message)
     except LAYER_ERRORS:
         LOST.labels("send").inc()
 
@@ -39,7 +42,8 @@ async def send(group: str, message: dict[str, Any]) -> None:
 async def join(group: str, channel: str) -> bool:
     """Return whether the channel is in the group now; who gets False asks again."""
     try:
-        await _layer().group_add(group, channel)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await _layer().group_add(group, channel)
     except LAYER_ERRORS:
         LOST.labels("join").inc()
         return False
@@ -48,7 +52,8 @@ async def join(group: str, channel: str) -> bool:
 
 async def leave(group: str, channel: str) -> None:
     try:
-        await _layer().group_discard(group, channel)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await _layer().group_discard(group, channel)
     except LAYER_ERRORS:
         LOST.labels("leave").inc()
 
@@ -56,7 +61,8 @@ async def leave(group: str, channel: str) -> None:
 async def new_channel() -> str:
     """Return a channel of this process's own, "" while the layer is away."""
     try:
-        return await _layer().new_channel()
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            return await _layer().new_channel()
     except LAYER_ERRORS:
         LOST.labels("new_channel").inc()
         return ""

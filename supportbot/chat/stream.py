@@ -145,9 +145,11 @@ class Switchboard:
             self._unjoined.add(group)
 
     async def _join_what_failed(self) -> None:
-        groups, self._unjoined = self._unjoined, set()
-        for group in groups:
-            await self._join(group)
+        """Join what could not be joined before; where one fails, the layer is away for the others too."""
+        for group in list(self._unjoined):
+            if not await layer.join(group, self._channel):
+                return
+            self._unjoined.discard(group)
 
     def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(coroutine)

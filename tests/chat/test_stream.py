@@ -155,6 +155,31 @@ async def test_a_dead_layer_fails_nobody_and_the_poll_heals_what_it_lost(
     monkeypatch.undo()
 
 
+async def test_a_layer_that_answers_nothing_holds_nobody_up(
+    board: Switchboard, conversation: Conversation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(layer, "PATIENCE_SECONDS", 0.02)
+    monkeypatch.setattr(stream, "HEAD_POLL_SECONDS", 0.05)
+
+    class Mute:
+        def __getattr__(self, name: str) -> Any:
+            async def wait(*args: Any) -> None:
+                await asyncio.Event().wait()
+
+            return wait
+
+    early, late = Ear(), Ear()
+    await board.listen(uuid7(), early)  # while it still answered
+    monkeypatch.setattr(layer, "_layer", Mute)
+    async with asyncio.timeout(10):
+        await board.listen(conversation.pk, late)
+        await late.next()  # a round came as far as the heads
+        assert await layer.new_channel() == ""
+        await layer.send("any", {})
+        await layer.leave("any", "")
+    monkeypatch.undo()
+
+
 async def test_a_layer_that_comes_late_is_joined_then(
     board: Switchboard, conversation: Conversation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
