@@ -259,7 +259,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["supportbot.accounts.permissions.DenyUnlessNamed"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "supportbot.web.AnyAnswer",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["supportbot.web.ShallowJson"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_PAGINATION_CLASS": "supportbot.web.NewestFirst",
     "DEFAULT_THROTTLE_CLASSES": ["supportbot.accounts.auth.CallerThrottle"],

@@ -123,7 +123,9 @@ def test_what_cannot_be_said_names_its_field(
 
 
 @pytest.mark.parametrize(
-    "raw", [b'{"client_id": "1", "text": "\\ud800"}', b"{", b"\xff", b"[]", b'"text"', b"null", b""]
+    "raw",
+    [b'{"client_id": "1", "text": "\\ud800"}', b"{", b"\xff", b"[]", b'"text"', b"null", b"", b"[" * 100_000],
+    ids=lambda raw: raw[:30].decode("latin-1"),
 )
 def test_a_body_that_is_no_message_is_refused(alices: APIClient, conversation: Conversation, raw: bytes) -> None:
     before = books()
