@@ -80,7 +80,8 @@ class Unsettled:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All that eligibility depends on. `pending` is what others take that the order does not show yet."""
+    """All that eligibility depends on. `pending` is what others take that the order does not show yet; nothing once the
+    request has reserved its own amount beside them."""
 
     order: Order
     now: datetime

@@ -27,15 +27,20 @@ def lock() -> None:
 
 
 def used(request: ActionRequest, moment: datetime) -> Used:
-    """Return what the action has taken already, this request not counted; exact only under the lock."""
-    today = workspace_day(moment)
+    """Return what the action has taken already, this request not counted; exact only under the lock.
+
+    A request that has reserved its amount keeps its day: approved or carried out after midnight, it takes nothing from
+    the new one.
+    """
+    held = _held_by(request)
+    today = held.day if held else workspace_day(moment)
     all_of_action = _counting(request).filter(action=request.action)
     counted = all_of_action.filter(currency=request.currency)
     of_customer = counted.filter(customer_id=request.customer_id)
     return Used(
         order=_sum(counted.filter(order_id=request.order_id)) if request.order_id else Decimal(0),
         customer_day=_sum(of_customer.filter(day=today)),
-        customer_year=_sum(of_customer.filter(day__gt=today - YEAR)),
+        customer_year=_sum(of_customer.filter(day__gt=today - YEAR, day__lte=today)),
         workspace_day=_sum(counted.filter(day=today)),
         # Sums are of one currency; a number of requests is of all.
         requests_customer_day=all_of_action.filter(customer_id=request.customer_id, day=today).count(),
@@ -45,13 +50,21 @@ def used(request: ActionRequest, moment: datetime) -> Used:
 def pending(request: ActionRequest, read_at: datetime | None) -> Decimal:
     """Return what other confirmed requests of any action take from this request's order beyond what it shows.
 
-    The order was asked for at `read_at`: what was spent since then, it may not show yet.
+    The order was asked for at `read_at`: what was spent since then, it may not show yet. Nothing for a request that has
+    reserved its own amount: it fitted beside the others then, and what the order shows of them now would count twice.
     """
+    if _held_by(request):
+        return Decimal(0)
     of_order = _counting(request).filter(order_id=request.order_id, currency=request.currency)
     unseen = Q(status=Status.RESERVED)
     if read_at is not None:
         unseen |= Q(status=Status.SPENT, request__changed_at__gte=read_at)
     return _sum(of_order.filter(unseen))
+
+
+def _held_by(request: ActionRequest) -> LedgerEntry | None:
+    entry: LedgerEntry | None = LedgerEntry.objects.filter(request_id=request.pk).exclude(status=Status.RELEASED).first()
+    return entry
 
 
 def _counting(request: ActionRequest) -> QuerySet[LedgerEntry]:

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -93,6 +94,51 @@ def test_what_came_to_nothing_counts_no_more(
     run_queued()
     shop.change_order("A-1002", status="delivered")
     assert proposals(order_id="A-1002", amount="21.00").state == State.AWAITING_CONFIRMATION
+
+
+@pytest.mark.django_db
+def test_a_slice_of_an_order_is_not_refused_for_the_other_that_is_paid(
+    proposals: Callable[..., ActionRequest], principal: Principal, shop: FakeShop
+) -> None:
+    """The order shows the first as paid while its outcome is not known here: it is not to be counted twice."""
+    first, second = (proposals(amount=amount) for amount in ("30.00", "19.90"))
+    for card in (first, second):
+        confirm(card.pk, principal=principal, digest=card.digest)
+    shop.faults, shop.can_be_found = ["commit_then_silence"], False
+    run_queued()
+    second.refresh_from_db()
+    assert (second.state, second.reason_code) == (State.SUCCEEDED, "")
+    assert [refund.amount for refund in shop.refunds] == [Decimal("30.00"), Decimal("19.90")]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "rules", [{"max_requests_per_customer_day": 1}, {"max_per_customer_day": Decimal(20), "approval_above": None}]
+)
+def test_what_was_confirmed_yesterday_takes_nothing_from_today(
+    rules: dict[str, object], proposals: Callable[..., ActionRequest], principal: Principal, shop: FakeShop
+) -> None:
+    limit("refund_order", **rules)
+    late = proposals(order_id="A-1002", amount="11.00")
+    confirm(late.pk, principal=principal, digest=late.digest)
+    LedgerEntry.objects.update(day=LedgerEntry.objects.get().day - timedelta(days=1))
+    card = proposals(order_id="A-1002", amount="12.00")
+    confirm(card.pk, principal=principal, digest=card.digest)
+    run_queued()
+    assert set(ActionRequest.objects.values_list("state", flat=True)) == {State.SUCCEEDED}
+    assert len(shop.refunds) == 2
+
+
+@pytest.mark.django_db
+def test_a_limit_that_was_lowered_stops_what_is_not_sent(
+    proposals: Callable[..., ActionRequest], principal: Principal, shop: FakeShop
+) -> None:
+    card = proposals(order_id="A-1002", amount="30.00")
+    confirm(card.pk, principal=principal, digest=card.digest)
+    limit("refund_order", max_per_customer_day=Decimal(20))
+    run_queued()
+    card.refresh_from_db()
+    assert (card.state, card.reason_code, shop.refunds) == (State.FAILED, "limit_customer_day", [])
 
 
 @pytest.mark.django_db(transaction=True)
