@@ -17,10 +17,9 @@ from actions.connectors.port import DidNot, Found, Happened, Merchant, NeverSeen
 from actions.errors import MerchantUnavailable, NotConnected, NotWaiting
 from actions.facts import Order
 from actions.models import ActionRequest, Attempt
-from actions.policies import policy_of, rules_of
-from actions.proposing import decision_now
+from actions.proposing import decision_about, spec_of
 from actions.reasons import Reason
-from actions.registry import write_action
+from actions.spec import Call
 from actions.states import State
 from actions.transitions import lock_request, move
 from actions.wishes import own_order
@@ -75,13 +74,14 @@ def _carry_out(attempt: Attempt) -> Result:
         known = shop.find(str(request.pk)) if was_sent else NeverSeen()
         if not isinstance(known, NeverSeen):
             return known
-        obstacle = _obstacle(request, _own_order_now(shop, request))
+        order = _own_order_now(shop, request)
     except (MerchantUnavailable, NotConnected) as error:
         return DidNot(error.code, error.message, is_final=False)
-    if obstacle is not None:
+    command = _command(request, order)
+    if isinstance(command, Reason):
         # It may be our own earlier attempt, arrived late, that stands in the way.
-        return _by_key(shop, request, Unclear(obstacle.code)) if was_sent else Blocked(obstacle)
-    return _send(shop, attempt, was_sent=was_sent) if _mark_sent(attempt) else Lost()
+        return _by_key(shop, request, Unclear(command.code)) if was_sent else Blocked(command)
+    return _send(shop, request, command, was_sent=was_sent) if _mark_sent(attempt) else Lost()
 
 
 def _by_key(shop: Merchant, request: ActionRequest, unclear: Unclear) -> Found:
@@ -98,10 +98,14 @@ def _own_order_now(shop: Merchant, request: ActionRequest) -> Order | Reason:
     return own_order(shop, request.order_id, customer.external_id)
 
 
-def _obstacle(request: ActionRequest, order: Order | Reason) -> Reason | None:
-    if isinstance(order, Reason):
-        return order
-    return decision_now(write_action(request.action), request, order, rules_of(policy_of(request.action))).reason
+def _command(request: ActionRequest, order: Order | Reason) -> Call | Reason:
+    """Return what is to be sent, or what stands against it now."""
+    obstacle = decision_about(request, order).reason
+    if obstacle is not None:
+        return obstacle
+    spec = spec_of(request)
+    assert spec is not None and isinstance(order, Order)  # else there was an obstacle
+    return spec.call(request.arguments, order.customer)
 
 
 def _mark_sent(attempt: Attempt) -> bool:
@@ -118,11 +122,8 @@ def _holds(attempt: Attempt, request: ActionRequest) -> bool:
     return request.state == State.EXECUTING and request.attempt_count == attempt.number
 
 
-def _send(shop: Merchant, attempt: Attempt, *, was_sent: bool) -> Found:
-    request = attempt.request
-    customer = Customer.objects.values_list("external_id", flat=True).get(pk=request.customer_id)
-    call = write_action(request.action).call(request.arguments, customer or "")
-    outcome = shop.run(call, idempotency_key=str(request.pk))
+def _send(shop: Merchant, request: ActionRequest, command: Call, *, was_sent: bool) -> Found:
+    outcome = shop.run(command, idempotency_key=str(request.pk))
     if isinstance(outcome, Unclear):
         return _by_key(shop, request, outcome)
     return _checked(shop, request, outcome, was_sent=was_sent) if _is_no(outcome) else outcome
@@ -176,7 +177,9 @@ def _finish(attempt: Attempt, result: Result) -> None:
 
 
 def succeed(request: ActionRequest, happened: Happened) -> None:
-    receipt = write_action(request.action).receipt(request.arguments, happened.result)
+    spec = spec_of(request)
+    # What has happened is told, also where the code no longer knows how to read the merchant's answer.
+    receipt = spec.receipt(request.arguments, happened.result) if spec else {}
     move(request, State.SUCCEEDED, actor="merchant", receipt=receipt, lease_until=None, due_at=None)
 
 

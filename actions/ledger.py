@@ -63,7 +63,8 @@ def pending(request: ActionRequest, read_at: datetime | None) -> Decimal:
 
 
 def _held_by(request: ActionRequest) -> LedgerEntry | None:
-    entry: LedgerEntry | None = LedgerEntry.objects.filter(request_id=request.pk).exclude(status=Status.RELEASED).first()
+    entries = LedgerEntry.objects.exclude(status=Status.RELEASED)
+    entry: LedgerEntry | None = entries.filter(request_id=request.pk).first()
     return entry
 
 

@@ -22,6 +22,7 @@ from actions.policies import policy_of, rules_of
 from actions.policy import Decision, Rules, Verdict, decide_write
 from actions.principals import Principal
 from actions.reasons import Reason
+from actions.registry import write_action
 from actions.spec import Terms, WriteAction
 from actions.states import OPEN, State
 from actions.transitions import CARD_LIFE, lock_request, move
@@ -165,11 +166,27 @@ def _digest(request: ActionRequest) -> str:
 def _decide(spec: WriteAction, draft: ActionRequest, prospect: Prospect, rules: Rules) -> Decision:
     if prospect.order is None:
         return Decision(Verdict.REFUSE, prospect.reason)
-    return decision_now(spec, draft, prospect.order, rules)
+    return _decision(spec, draft, prospect.order, rules)
 
 
-def decision_now(spec: WriteAction, request: ActionRequest, order: Order, rules: Rules) -> Decision:
-    """Return what the policy says about a request at this moment; the sums are exact only under the ledger's lock."""
+def decision_about(request: ActionRequest, order: Order | Reason) -> Decision:
+    """Return what the policy says about a stored request at this moment, its order read anew.
+
+    The sums are exact only under the ledger's lock.
+    """
+    if isinstance(order, Reason):
+        return Decision(Verdict.REFUSE, order)
+    spec = spec_of(request)
+    if spec is None:
+        return Decision(Verdict.REFUSE, Reason("policy_changed"))
+    return _decision(spec, request, order, rules_of(policy_of(request.action)))
+
+
+def spec_of(request: ActionRequest) -> WriteAction | None:
+    return write_action(request.action, request.spec_version)
+
+
+def _decision(spec: WriteAction, request: ActionRequest, order: Order, rules: Rules) -> Decision:
     moment = now()
     facts = Facts(order, moment, rules.window_days, ledger.pending(request, order.read_at))
     obstacle = spec.obstacle(request.arguments, facts)
@@ -188,13 +205,24 @@ def _equal_open(draft: ActionRequest) -> ActionRequest | None:
     equal = lock_request(found.pk)
     if equal.state != State.AWAITING_CONFIRMATION:
         return equal if equal.state in OPEN else None
-    if equal.is_expired(now()) or equal.policy_version_id != draft.policy_version_id:
-        move(equal, State.EXPIRED, actor="system", reason=Reason("not_confirmed"))
+    over = lapse(equal)
+    if over is not None:
+        move(equal, State.EXPIRED, actor="system", reason=over)
         return None
     if equal.conversation_id != draft.conversation_id:
         move(equal, State.CANCELLED, actor="system", reason=Reason("superseded"))
         return None
     return equal
+
+
+def lapse(request: ActionRequest) -> Reason | None:
+    """Return why a waiting request is over: its time, other rules than it was shown under, or another meaning."""
+    if request.is_expired(now()):
+        return Reason("not_confirmed" if request.state == State.AWAITING_CONFIRMATION else "not_approved")
+    policy = policy_of(request.action)
+    if policy is None or policy.current_id != request.policy_version_id or spec_of(request) is None:
+        return Reason("policy_changed")
+    return None
 
 
 def _open_like(draft: ActionRequest) -> ActionRequest | None:

@@ -26,11 +26,10 @@ def action_named(name: str) -> Action:
         raise UnknownAction(fields={"action": [f"Choose one of {', '.join(all_actions())}."]}) from None
 
 
-def write_action(name: str) -> WriteAction:
-    action = action_named(name)
-    if not isinstance(action, WriteAction):
-        raise UnknownAction(f"{name} only reads: it is answered at once and needs no request.")
-    return action
+def write_action(name: str, version: int) -> WriteAction | None:
+    """Return the action that a request was made for; None where the code has it no longer, or with another meaning."""
+    action = all_actions().get(name)
+    return action if isinstance(action, WriteAction) and action.version == version else None
 
 
 def read_action(name: str) -> ReadAction:

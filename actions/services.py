@@ -30,11 +30,11 @@ from actions.execution import may_have_moved
 from actions.facts import Order
 from actions.models import ActionRequest, name_of
 from actions.policies import may_approve, policy_of, rules_of
-from actions.policy import Decision, Verdict, decide_read
+from actions.policy import decide_read
 from actions.principals import Principal
-from actions.proposing import Preview, decision_now, money_in, preview, propose
+from actions.proposing import Preview, decision_about, lapse, money_in, preview, propose
 from actions.reasons import Reason, rejection, sentence
-from actions.registry import read_action, write_action
+from actions.registry import read_action
 from actions.selectors import unsettled_of
 from actions.states import WITHDRAWABLE, State
 from actions.transitions import APPROVAL_LIFE, lock_request, move
@@ -116,20 +116,10 @@ def _check_waiting(request: ActionRequest, state: State) -> None:
         raise Expired()
     if request.state != state:
         raise NotWaiting()
-    reason = _lapse(request)
+    reason = lapse(request)
     if reason is not None:
         expire(request.pk, reason)
         raise Expired()
-
-
-def _lapse(request: ActionRequest) -> Reason | None:
-    """Return why a waiting request is over: its time, or another version of the rules it was shown under."""
-    if request.is_expired(now()):
-        return Reason("not_confirmed" if request.state == State.AWAITING_CONFIRMATION else "not_approved")
-    policy = policy_of(request.action)
-    if policy is None or policy.current_id != request.policy_version_id:
-        return Reason("policy_changed")
-    return None
 
 
 @transaction.atomic
@@ -143,12 +133,12 @@ def expire(request_id: UUID, reason: Reason) -> None:
 @transaction.atomic
 def _confirm(request_id: UUID, principal: Principal, digest: str, order: Order | Reason) -> ActionRequest:
     request = lock_request(request_id)
-    if request.state != State.AWAITING_CONFIRMATION or _lapse(request) is not None:
+    if request.state != State.AWAITING_CONFIRMATION or lapse(request) is not None:
         raise NotWaiting()
     if not is_same_digest(digest, request.digest):
         raise DigestMismatch()
     ledger.lock()
-    decision = _decision(request, order)
+    decision = decision_about(request, order)
     if decision.is_refusal:
         return move(request, State.CANCELLED, actor="policy", reason=decision.reason)
     ledger.reserve(request, money_in(request), now())
@@ -157,12 +147,6 @@ def _confirm(request_id: UUID, principal: Principal, digest: str, order: Order |
         deadline = now() + APPROVAL_LIFE
         return move(request, State.AWAITING_APPROVAL, actor=principal.actor, expires_at=deadline, **confirmed)
     return move(request, State.QUEUED, actor=principal.actor, expires_at=None, **confirmed)
-
-
-def _decision(request: ActionRequest, order: Order | Reason) -> Decision:
-    if isinstance(order, Reason):
-        return Decision(Verdict.REFUSE, order)
-    return decision_now(write_action(request.action), request, order, rules_of(policy_of(request.action)))
 
 
 def decline(request_id: UUID, *, principal: Principal) -> ActionRequest:
@@ -199,7 +183,7 @@ def _approve(request_id: UUID, approver: User, digest: str) -> ActionRequest:
     _check_waiting(_request(request_id), State.AWAITING_APPROVAL)
     with transaction.atomic():
         request = lock_request(request_id)
-        if request.state != State.AWAITING_APPROVAL or _lapse(request) is not None:
+        if request.state != State.AWAITING_APPROVAL or lapse(request) is not None:
             raise NotWaiting()
         if not is_same_digest(digest, request.digest):
             raise DigestMismatch()

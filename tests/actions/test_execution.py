@@ -11,14 +11,15 @@ from django.db import close_old_connections, connection
 from django.utils.timezone import now
 from kombu.exceptions import OperationalError
 
+from actions.catalogue.refund_order import ACTION as REFUND_ORDER
 from actions.connectors.merchant import READ_SECONDS, RUN_SECONDS
 from actions.connectors.port import Found, Happened
 from actions.errors import NotWaiting
 from actions.execution import LEASE, MAX_ATTEMPTS, Lost, claim, execute, recover, settle
 from actions.models import ActionRequest, Attempt, AuditEntry, LedgerEntry
+from actions.policy import Decision, Verdict
 from actions.principals import Principal
 from actions.publisher import Publisher
-from actions.registry import write_action
 from actions.services import cancel, confirm, decline
 from actions.states import FINAL, State
 from actions.sweeping import SETTLED_AFTER, SETTLED_AFTER_ANSWER, hand_over, sweep
@@ -250,7 +251,7 @@ def test_our_own_late_arrival_is_not_taken_for_an_obstacle(queued: ActionRequest
 
     def arrives(order_id: str) -> object:
         if not shop.refunds:
-            shop.run(write_action("refund_order").call(queued.arguments, "cus_alice"), idempotency_key=str(queued.pk))
+            shop.run(REFUND_ORDER.call(queued.arguments, "cus_alice"), idempotency_key=str(queued.pk))
         return late(order_id)
 
     shop.order = arrives  # type: ignore[assignment,method-assign]
@@ -274,7 +275,7 @@ def test_one_stumbling_request_holds_up_no_other(
 
 
 def test_the_merchant_says_no(queued: ActionRequest, shop: FakeShop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("actions.execution._obstacle", lambda request, order: None)
+    monkeypatch.setattr("actions.execution.decision_about", lambda request, order: Decision(Verdict.CONFIRM))
     shop.change_order("A-1001", refunded=Decimal("49.90"))
     run_queued()
     assert state_of(queued) == (State.FAILED, "merchant_refused")
