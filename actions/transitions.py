@@ -57,7 +57,8 @@ def move(
 
 
 def _reason_fields(reason: Reason | None) -> dict[str, Any]:
-    return {"reason_code": reason.code, "reason_facts": dict(reason.facts)} if reason else {}
+    """Return the row's reason: that of this state, none where it needs none."""
+    return {"reason_code": reason.code if reason else "", "reason_facts": dict(reason.facts) if reason else {}}
 
 
 def _sealed(reason: Reason | None) -> dict[str, str]:

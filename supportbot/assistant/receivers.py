@@ -37,8 +37,6 @@ _EVENTS: Final[dict[State, str]] = {
     State.REJECTED: "action.rejected",
 }
 _EXPLAINED: Final = frozenset({State.SUCCEEDED, State.FAILED, State.UNKNOWN, State.REJECTED, State.EXPIRED})
-# A row keeps the reason of an earlier state; these have none of their own.
-_WITHOUT_REASON: Final = frozenset({State.AWAITING_APPROVAL, State.QUEUED, State.SUCCEEDED})
 # The system has tried all it can: a person looks at it.
 _FOR_A_PERSON: Final = frozenset({"outcome_unknown", "not_carried_out"})
 
@@ -91,7 +89,7 @@ def _tell(conversation: Conversation, request: ActionRequest, step: Step, name: 
         explain(conversation, text, request=request.pk)
     else:  # a person has it, and the assistant keeps silent
         add_system_message(conversation, text)
-    if request.reason_code in _FOR_A_PERSON and step.state not in _WITHOUT_REASON:
+    if request.reason_code in _FOR_A_PERSON:
         handoff.request(conversation.pk, reason="action", by="rule", summary=text)
 
 
@@ -99,8 +97,6 @@ def _payload(request: ActionRequest, step: Step) -> dict[str, Any]:
     if step.state is State.AWAITING_CONFIRMATION:
         return proposed_payload(request)
     payload = state_payload(request)
-    if step.state in _WITHOUT_REASON:
-        payload.pop("reason", None)
     if step.state != request.state:  # the row has gone on: what it says now is not of this step
         payload.pop("receipt", None)
         payload.pop("reason", None)
