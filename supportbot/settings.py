@@ -5,6 +5,7 @@ What the environment does not name comes from the running instance of `make run`
 
 import logging
 import os
+from base64 import urlsafe_b64decode
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,10 +22,17 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 
 class Env(environ.Env):
-    """django-environ with a sentence, instead of a traceback, for a value of the wrong type."""
+    """django-environ with a sentence, instead of a traceback or a guess, for a value of the wrong type."""
+
+    BOOLEAN_FALSE_STRINGS = ("false", "off", "n", "no", "0", "")
 
     def get_value(self, var: str, cast: Any = None, **kwargs: Any) -> Any:  # Any: the cast decides the type
+        told = os.environ.get(var, "")
+        if cast is bool and told.strip().lower() not in self.BOOLEAN_TRUE_STRINGS + self.BOOLEAN_FALSE_STRINGS:
+            raise ImproperlyConfigured(f"{var}={told} is neither true nor false.")
         try:
+            if told.startswith("$"):  # a secret may: it is not the name of another variable
+                return self.parse_value(told, cast)
             return super().get_value(var, cast=cast, **kwargs)
         except ValueError as error:
             kind = {int: "a whole number", float: "a number"}.get(cast, "readable")
@@ -63,6 +71,19 @@ if not SECRET_KEY:
     SECRET_KEY = os.urandom(32).hex()
 # Encrypts secrets in rows; the first key writes, all of them read (rotation).
 FIELD_KEYS = env.list("FIELD_KEYS", default=[_runtime.secrets.field_key] if _runtime else [])
+
+
+def _is_field_key(text: str) -> bool:
+    try:
+        return len(urlsafe_b64decode(text)) == 32
+    except ValueError:
+        return False
+
+
+if not all(_is_field_key(key) for key in FIELD_KEYS):
+    raise ImproperlyConfigured(  # without it: all but one letter of it may be right
+        "FIELD_KEYS holds what is no key: each is the URL-safe base64 of 32 bytes, and a comma stands between two."
+    )
 
 _public_host = urlsplit(PUBLIC_URL).hostname
 if PUBLIC_URL and not (_public_host and urlsplit(PUBLIC_URL).scheme in ("http", "https")):
@@ -315,6 +336,8 @@ LLM_DAILY_BUDGET = env.str("LLM_DAILY_BUDGET", default="")  # per workspace and 
 LLM_STORE_BODIES = env.bool("LLM_STORE_BODIES", default=False)
 MODEL_DEADLINE_SECONDS = env.float("SUPPORTBOT_MODEL_DEADLINE_SECONDS", default=30.0)
 TURNS_PER_PROCESS = env.int("SUPPORTBOT_TURNS_PER_PROCESS", default=200)
+if TURNS_PER_PROCESS < 1:
+    raise ImproperlyConfigured(f"SUPPORTBOT_TURNS_PER_PROCESS={TURNS_PER_PROCESS} is below 1: nobody is answered.")
 
 # --- Mail goes to files until a server is named.
 EMAIL_URL = env.str("EMAIL_URL", default="")

@@ -118,6 +118,10 @@ REFUSALS = [
     ({"KB_EMBEDDER": "openai"}, "KB_EMBEDDER=openai needs OPENAI_EMBEDDING_MODEL"),
     ({"DATABASE_POOL_SIZE": "-1"}, "DATABASE_POOL_SIZE=-1 is below 0"),
     ({"SUPPORTBOT_LOG_LEVEL": "LOUD"}, "SUPPORTBOT_LOG_LEVEL=LOUD is not DEBUG"),
+    ({"SUPPORTBOT_TURNS_PER_PROCESS": "0"}, "SUPPORTBOT_TURNS_PER_PROCESS=0 is below 1"),
+    ({"KB_LEXICAL_FALLBACK": "ture"}, "KB_LEXICAL_FALLBACK=ture is neither true nor false"),
+    ({"FIELD_KEYS": "aGlkZGVu"}, "FIELD_KEYS holds what is no key"),
+    ({"FIELD_KEYS": "hidden\u00e4"}, "FIELD_KEYS holds what is no key"),
 ]
 
 
@@ -129,6 +133,13 @@ def test_a_wrong_setting_ends_a_start_in_one_sentence(instance: Instance, told: 
     assert len(answer.stderr.strip().splitlines()) == 1
     assert "hidden" not in answer.stderr
     assert not instance.data_dir.exists()
+
+
+def test_a_secret_may_begin_with_any_sign(instance: Instance) -> None:
+    """Django's own maker of keys gives one in fifty a dollar, which was read as the name of another variable."""
+    asked = ("shell", "--no-imports", "-c", "from django.conf import settings; print(settings.SECRET_KEY)")
+    answer = instance.command(*asked, SECRET_KEY="$ecret-of-an-operator")
+    assert answer.stdout.strip() == "$ecret-of-an-operator", answer.stderr
 
 
 def test_a_published_instance_passes_every_check_for_it(instance: Instance) -> None:
