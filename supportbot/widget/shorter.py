@@ -13,7 +13,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import count, product
+from itertools import count, pairwise, product
 from typing import Final
 
 _TOKENS: Final = re.compile(
@@ -35,7 +35,9 @@ _KEYWORDS: Final = frozenset(
     )
 )
 # After these a brace opens an object or a pattern; after all else, a block.
-_BEFORE_OBJECTS: Final = frozenset(["=", "(", ",", "[", ":", "?", "return", "...", "const", "let", "&", "|", "of"])
+_BEFORE_OBJECTS: Final = frozenset(
+    ["=", "(", ",", "[", ":", "?", "return", "throw", "...", "const", "let", "&", "|", "of"]
+)
 _GO_ON: Final = frozenset(["", "{", "}", "(", "[", ",", ";", ":", "?", "&", "|", "=", "=>"])
 # Shorter words for the same. To who never assigns, which the sources themselves are held to, `let` is `const`.
 _SAME: Final = {"const": "let", "true": "!0", "false": "!1"}
@@ -57,6 +59,7 @@ class _Token:
     is_variable: bool = False
     is_key_too: bool = False
     is_declared: bool = False
+    is_needless: bool = False
     region: int = 0
     is_top: bool = False
     name: str = ""
@@ -69,11 +72,13 @@ def flags_of(script: str) -> frozenset[str]:
 
 
 def shorter(script: str, *, shared: frozenset[str] = frozenset()) -> str:
-    """Return the script without needless blanks, its variables and flags under short names, `shared` flags excepted."""
+    """Return the script without needless signs, its variables and flags under short names, `shared` flags excepted."""
     tokens = list(_tokens(script))
     significant = [token for token in tokens if token.kind != "blank"]
     _tell_words_apart(significant)
     _find_declared(significant)
+    _put_numbers_in_place(significant)
+    _find_needless(significant)
     variables = [token for token in significant if token.is_variable]
     _rename(variables, kept={token.text for token in significant if token.kind == "word"} - _renamable(significant))
     _rename_members([token for token in significant if token.text[0] == "#" and token.kind == "word"])
@@ -185,6 +190,30 @@ def _find_declared(tokens: Sequence[_Token]) -> None:
                 inner.is_declared |= inner.is_variable
 
 
+def _put_numbers_in_place(tokens: Sequence[_Token]) -> None:
+    """Write a number that the top level gives a name, in capitals, where that name is used."""
+    numbers: dict[str, str] = {}
+    for start in (place for place, token in enumerate(tokens) if token.is_top and token.text == "const"):
+        statement = tokens[start : start + 5]
+        _, name, sign, value, end = statement
+        if name.text.isupper() and (sign.text, value.kind, end.text) == ("=", "number", ";"):
+            numbers[name.text] = value.text
+            for token in statement:
+                token.is_needless = True
+    for token in tokens:
+        if token.is_variable and token.text in numbers:
+            token.kind, token.text, token.is_variable = "number", numbers[token.text], False
+
+
+def _find_needless(tokens: Sequence[_Token]) -> None:
+    """Note the brackets around an arrow's only parameter, and commas before a closing bracket."""
+    for before, token, inner, closing, arrow in zip(*(tokens[ahead:] for ahead in range(5)), strict=False):
+        if (token.text, inner.kind, closing.text, arrow.text) == ("(", "word", ")", "=>") and before.kind == "sign":
+            token.is_needless = closing.is_needless = True
+    for token, after in pairwise(tokens):
+        token.is_needless |= token.text == "," and after.text in (")", "]", "}")
+
+
 def _are_parameters(tokens: Sequence[_Token], place: int) -> bool:
     before, after = tokens[place - 1], tokens[_closing(tokens, place) + 1 :][:1]
     if not after:
@@ -218,7 +247,11 @@ def _written(tokens: Sequence[_Token]) -> Iterator[str]:
         after = tokens[place + 1].text if place + 1 < len(tokens) else ""
         if token.kind == "blank":
             yield _blank(token.text, before, after)
-        elif token.text in _SAME:
+            continue
+        if token.is_needless:
+            before = token.text if token.kind == "sign" else before
+            continue
+        if token.text in _SAME:
             yield _SAME[token.text]
         elif token.kind == "number":
             yield _NEEDLESS_IN_NUMBERS.sub("", token.text)

@@ -105,7 +105,13 @@ def test_joining_keeps_what_a_page_runs_and_nothing_else() -> None:
         ("const one = () => {\ngo();\n};\nconst two = 2;", "let x=()=>{go()};let j=2;"),
         ("set({ open: true });\nif (false) {\nstop();\n}\nrest();", "set({open:!0});if(!1){stop()}rest();"),
         ('const rule = /[/"]long/g.test("long");', 'let x=/[/"]long/g.test("long");'),
-        ("const say = (long) => `${long.long} long ${say(long)}`;", "let j=(x)=>`${x.long} long ${j(x)}`;"),
+        ("const say = (long) => `${long.long} long ${say(long)}`;", "let j=x=>`${x.long} long ${j(x)}`;"),
+        (
+            "const one = async (long, other) => go(long,\n);\nreturn (long) => 1;",
+            "let x=async(e,t)=>go(e);return(e)=>1;",
+        ),
+        ('const LONG_MS = 1_000;\nconst EDGE = 2;\nwait(LONG_MS - EDGE, "EDGE");', 'wait(1000-2,"EDGE");'),
+        ("throw { long: [1, 2,],\n};", "throw{long:[1,2]};"),
         ("document.title = window.name;", "document.title=window.name;"),
     ],
 )
@@ -138,8 +144,8 @@ def test_no_script_shares_a_flag_under_two_names() -> None:
 
 
 def test_a_style_sheet_keeps_what_it_says_in_fewer_letters() -> None:
-    styles = "p { min-inline-size: 0; inset-block-end: 2px; border-block-start: 0; margin-inline: 1px; }\n/* No. */"
-    assert tight(styles) == "p{min-width:0;bottom:2px;border-top:0;margin-inline:1px}"
+    styles = "p > b { min-inline-size: 0; inset-block-end: 2px; border-block-start: 0; margin-inline: 1px; }\n/* No. */"
+    assert tight(styles) == "p>b{min-width:0;bottom:2px;border-top:0;margin-inline:1px}"
 
 
 def test_a_name_is_shared_or_local_never_both() -> None:
