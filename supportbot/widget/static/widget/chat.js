@@ -10,7 +10,7 @@ import { Connection } from "./connection.js";
 import { hear, tell } from "./hearing.js";
 import { Identity, subjectOf } from "./identity.js";
 import { Log } from "./log.js";
-import { askToEnd, toggleMenu } from "./menu.js";
+import { toggleMenu } from "./menu.js";
 import { fitting } from "./screen.js";
 import { Session } from "./session.js";
 import { look, show, showLine } from "./showing.js";
@@ -22,7 +22,6 @@ const TICK_MS = 15_000;
 export class Chat {
   gone = new AbortController();
   config = {};
-  unread = 0;
   identity = new Identity();
   log = new Log((item) => this.view.note(item));
   say = (key, gaps) => this.words.say(key, gaps);
@@ -39,7 +38,7 @@ export class Chat {
     this.connection = new Connection({ ticket: () => admitted(this), events: (after) => this.#events(after) }, heard, signal);
     this.fit = fitting(element, this.view.node, signal);
     element.frame.append(this.view.peek, this.view.node);
-    document.addEventListener("visibilitychange", () => look(this), { signal });
+    addEventListener("visibilitychange", () => look(this), { signal });
     this.ticking = setInterval(() => this.#tick(), TICK_MS);
     const { draft, unsent = [] } = this.session.tab;
     if (draft) this.view.composer.text = draft;
@@ -167,14 +166,6 @@ export class Chat {
     else if (this.element.layout === "bubble") this.close();
   }
 
-  menu() {
-    toggleMenu(this);
-  }
-
-  askToEnd() {
-    askToEnd(this);
-  }
-
   back() {
     this.page();
     this.focus();
@@ -297,7 +288,7 @@ export class Chat {
   clear(goesOn) {
     const { connection, element, view } = this;
     connection.stop();
-    connection.seq = this.unread = 0;
+    connection.seq = 0;
     connection.kept = [];
     this.newsAfter = undefined;
     this.log.clear();

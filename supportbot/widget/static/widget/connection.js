@@ -27,7 +27,7 @@ export class Connection {
    */
   constructor(server, heard, signal) {
     Object.assign(this, { server, heard });
-    for (const name of ["online", "offline", "visibilitychange"]) (name[0] === "v" ? document : window).addEventListener(name, () => this.#nudged(), { signal });
+    for (const name of ["online", "offline", "visibilitychange"]) addEventListener(name, () => this.#nudged(), { signal });
   }
 
   start() {

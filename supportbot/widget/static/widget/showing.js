@@ -3,6 +3,7 @@
 import { h, icon } from "./dom.js";
 import { firstName } from "./items.js";
 import { plain } from "./markdown.js";
+import { askToEnd } from "./menu.js";
 
 const STRIP_AFTER_MS = 2000;
 
@@ -18,7 +19,7 @@ export function show(chat) {
   intro(chat, greeting, suggestions.length ? suggestions : config.suggestions || []);
   const placeholder = isEnded ? "askAnew" : mode === "person" ? "askPerson" : "ask";
   view.composer.update(say(placeholder, { name: firstName(agent, chat) }), Boolean(log.writing));
-  const [text, label, action] = { assistant: ["mistakes", "talk", () => chat.human()], waiting: ["whileWaiting", "stopWaiting", () => chat.connection.deliver({ type: "cancel_human" })], person: ["withPerson", "endChat", () => chat.askToEnd()] }[mode];
+  const [text, label, action] = { assistant: ["mistakes", "talk", () => chat.human()], waiting: ["whileWaiting", "stopWaiting", () => chat.connection.deliver({ type: "cancel_human" })], person: ["withPerson", "endChat", () => askToEnd(chat)] }[mode];
   view.drawFoot(say(text), say(label), action);
 }
 
@@ -70,12 +71,12 @@ export function look(chat, entry) {
   const { element, session, connection, log, view } = chat;
   if (chat.isOpen && !document.hidden) {
     session.keep({ seen: connection.seq });
-    element.showUnread((chat.unread = 0));
+    element.showUnread(0);
     view.peek.hidden = true;
   } else if (entry && entry.seq > (session.kept.seen || 0) && isForReading(entry)) {
     const { author, text, title } = log.items.get(entry.payload.request || entry.payload.message);
-    element.showUnread(++chat.unread);
-    view.drawPeek(author || nameOf(chat), plain(text || title));
+    element.showUnread(element.state.unread + 1);
+    view.drawPeek(author || nameOf(chat), plain(text ?? title));
   }
 }
 

@@ -6,6 +6,7 @@
 import { Composer } from "./composer.js";
 import { btn, h, icon, iconBtn, set } from "./dom.js";
 import { drawItem, face, firstName } from "./items.js";
+import { toggleMenu } from "./menu.js";
 import { Speech } from "./speech.js";
 
 const EDGE = 16;
@@ -126,7 +127,7 @@ export class View {
     const had = head.contains(this.focused);
     const mark = agent ? face(agent) : h("span.w-mark", chat.element.launcher.firstChild.cloneNode(true));
     if (agent) mark.append(h("span.w-live"));
-    this.menuButton = iconBtn("", "more", chat.say("menu"), () => chat.menu());
+    this.menuButton = iconBtn("", "more", chat.say("menu"), () => toggleMenu(chat));
     set(this.menuButton, "aria-expanded", "false");
     head.replaceChildren(mark, h("div.w-who", h("b", name), h("span", about)), this.menuButton, iconBtn(".w-close", "close", chat.say("close"), () => chat.close()));
     if (had) this.menuButton.focus();
