@@ -9,7 +9,17 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from supportbot.widget.scripts import edition
-from tests.browser.shoppage import Platform, Shop, heard, message_id, open_chat, script_tag, until, visit, write
+from tests.browser.shoppage import (
+    Platform,
+    Shop,
+    heard,
+    message_id,
+    open_chat,
+    script_tag,
+    until,
+    visit,
+    write,
+)
 
 pytestmark = pytest.mark.browser
 
@@ -54,6 +64,12 @@ def test_calls_before_the_script_are_kept(browser: Browser) -> None:
         until(page, "window.wasReady && SupportBot.state.connection === 'open'")
         assert platform.tickets[0]["token"].startswith("e30.")
         assert "visitor" not in json.loads(page.evaluate("localStorage['supportbot:pk_test']"))
+
+
+def test_a_call_there_is_not_keeps_nobody_from_the_chat(browser: Browser) -> None:
+    with visit(browser, before="window.SupportBot = [['opne'], ['prefill', 'Where is my order?']];") as (page, _):
+        expect(page.get_by_role("textbox", name="Message")).to_have_value("Where is my order?")
+        assert page.evaluate("SupportBot.push(['opne']).then(() => '', (error) => error.name)") == "TypeError"
 
 
 def test_open_close_toggle_show_hide(shop: Shop) -> None:

@@ -11,6 +11,7 @@ from tests.browser.shoppage import (
     message_id,
     open_chat,
     script_tag,
+    until,
     visit,
     write,
 )
@@ -93,6 +94,23 @@ def test_a_next_page_goes_on_where_this_one_stopped(chat: Shop) -> None:
     expect(dialog).to_contain_text("Thursday")
     expect(page.locator("support-bot")).to_have_count(1)
     assert len(platform.heard("hello")) == 2
+
+
+def test_a_next_page_goes_on_where_all_is_kept_for_the_session(browser: Browser) -> None:
+    with visit(browser, script_tag(storage="session")) as (page, platform):
+        open_chat(page)
+        write(page, "Where is my tent?")
+        expect(page.get_by_role("dialog")).to_contain_text("Sent")
+        page.get_by_role("textbox", name="Message").fill("And can the neigh")
+        page.goto(f"{SHOP}/cart")
+        expect(page.get_by_role("textbox", name="Message")).to_have_value("And can the neigh")
+        expect(page.get_by_role("dialog")).to_contain_text("Where is my tent?")
+        assert {"visitor", "conversation"} <= platform.tickets[-1].keys()
+        page.evaluate("SupportBot.close()")
+        page.evaluate("sessionStorage['supportbot:pk_test'] = '{}'")  # long ago: the next page takes up nothing
+        page.goto(f"{SHOP}/")
+        page.evaluate("SupportBot.logout()")
+        until(page, "sessionStorage.length + localStorage.length === 0")  # without the panel, and the draft too
 
 
 def test_a_script_that_runs_twice_makes_one_chat(browser: Browser) -> None:

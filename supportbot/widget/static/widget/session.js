@@ -13,7 +13,7 @@ export class Session {
    * @param {() => void} moved another tab changed conversation, logged out or deleted it
    */
   constructor({ storage, storageKey }, signal, moved) {
-    this.key = storageKey;
+    this.keys = { kept: storageKey, tab: `${storageKey}.tab` };
     // `kept` is shared with other tabs and later pages; `tab` is the draft, what was not sent, whether the panel is open.
     this.areas = { kept: storage, tab: storage && "sessionStorage" };
     this.#read("kept");
@@ -48,7 +48,7 @@ export class Session {
 
   #read(area) {
     try {
-      this[area] = JSON.parse(window[this.areas[area]].getItem(this.key)) || {};
+      this[area] = JSON.parse(window[this.areas[area]].getItem(this.keys[area])) || {};
     } catch {
       this[area] ||= {};
     }
@@ -57,7 +57,7 @@ export class Session {
   #write(area, facts) {
     this[area] = facts;
     try {
-      window[this.areas[area]].setItem(this.key, JSON.stringify(facts));
+      window[this.areas[area]].setItem(this.keys[area], JSON.stringify(facts));
     } catch {
       // Full, forbidden or none: what is in memory serves this page.
     }

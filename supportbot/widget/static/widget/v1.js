@@ -16,6 +16,8 @@
   const PANEL = new URL("edition/", SOURCE);
   const NAME = "support-bot";
   const EVENT = "supportbot:";
+  // Behind the key of what is only this tab's.
+  const TAB = ".tab";
   const CALLS = "open close toggle show hide identify logout setLocale setTheme send prefill requestHuman newConversation endConversation rate destroy";
   const OBSERVED = "locale dir theme position layout launcher title greeting suggestions z-index";
   const WORDS = {
@@ -208,7 +210,7 @@ button { font: inherit; color: inherit; cursor: pointer; }
 
     async #begin() {
       const { storage, storageKey } = this;
-      const wasOpen = storage && kept("sessionStorage", storageKey).isOpen && innerWidth > 480;
+      const wasOpen = storage && kept("sessionStorage", storageKey + TAB).isOpen && innerWidth > 480;
       this.state.isReady = true;
       this.emit("ready");
       if (this.layout !== "bubble" || this.hasAttribute("open") || wasOpen) await this.call("open", { isQuiet: true });
@@ -273,7 +275,7 @@ button { font: inherit; color: inherit; cursor: pointer; }
     },
     logout(element) {
       element.identity = null;
-      for (const name of ["localStorage", "sessionStorage"]) area(name).removeItem?.(element.storageKey);
+      for (const name of ["localStorage", "sessionStorage"]) for (const end of ["", TAB]) area(name).removeItem?.(element.storageKey + end);
     },
     destroy(element) {
       elements.delete(element);
@@ -292,7 +294,7 @@ button { font: inherit; color: inherit; cursor: pointer; }
 
   const api = {
     version: "1.0.0",
-    push: ([name, ...args]) => api[name](...args),
+    push: async ([name, ...args]) => api[name](...args),
     on(name, listener) {
       const off = Promise.resolve(there()).then((element) => element.on(name, listener));
       return () => off.then((stop) => stop());
@@ -325,7 +327,7 @@ button { font: inherit; color: inherit; cursor: pointer; }
 
   customElements.define(NAME, SupportBotElement);
   window.SupportBot = api;
-  for (const call of early || []) Promise.resolve(api.push(call)).catch(console.error);
+  for (const call of early || []) api.push(call).catch(console.error);
   if (document.body) create();
   else addEventListener("DOMContentLoaded", create);
 })();
