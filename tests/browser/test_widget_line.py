@@ -42,6 +42,53 @@ def test_a_cut_line_loses_and_doubles_nothing(chat: Shop) -> None:
         expect(dialog.locator(".w-log").get_by_text(text, exact=True)).to_have_count(1)
 
 
+def test_a_click_over_a_line_that_is_cut_is_sent_again_and_told_once(chat: Shop) -> None:
+    page, platform = chat
+    request = platform.proposes()
+    card = page.get_by_role("group", name="Refund €69.00")
+    card.get_by_role("button", name="Refund €69.00").click()
+    expect(card).to_contain_text("Sending")
+    platform.hang_up()
+    until(page, "SupportBot.state.connection === 'waiting'")
+    until(page, "SupportBot.state.connection === 'open'")
+    page.evaluate("1")
+    assert platform.heard("confirm") == [{"type": "confirm", "request": request, "digest": "d" * 64}] * 2
+    platform.step("queued", request)
+    platform.say({"type": "error", "code": "not_waiting", "message": "x", "request": request})  # to the second
+    expect(card).to_contain_text("Asking the shop’s system")
+    page.evaluate("1")
+    expect(card).not_to_contain_text("That did not work.")
+
+
+def test_an_answer_that_is_cut_while_it_is_read_is_asked_for_again(browser: Browser) -> None:
+    cut = """
+      const whole = window.fetch;
+      window.fetch = async (...asked) => {
+        window.fetch = whole;
+        const { ok, headers } = await whole(...asked);
+        return { ok, headers, text: () => Promise.reject(new TypeError("network error")) };
+      };
+    """
+    with visit(browser, before=cut) as (page, platform):
+        open_chat(page)
+        until(page, "SupportBot.state.connection === 'open'")
+        assert len(platform.tickets) == 2
+
+
+def test_a_line_that_is_refused_and_comes_back_leaves_no_word_of_it(chat: Shop) -> None:
+    page, platform = chat
+    platform.greets = False
+    platform.hang_up()
+    until(page, "SupportBot.state.connection === 'connecting'")
+    while len(platform.heard("hello")) < 2:
+        page.wait_for_timeout(20)
+    platform.say({"type": "error", "code": "unavailable", "message": "x"})
+    platform.hang_up(1013)
+    platform.greets = True
+    until(page, "SupportBot.state.connection === 'open'")
+    expect(page.get_by_role("textbox", name="Message")).to_have_accessible_description("")
+
+
 def test_a_refused_message_keeps_its_text_and_its_id(chat: Shop) -> None:
     page, platform = chat
     platform.acknowledges = False
@@ -143,3 +190,12 @@ def test_what_comes_while_the_chat_is_closed_waits_at_the_launcher(chat: Shop) -
     page.get_by_role("button", name="Close chat").click()
     expect(page.get_by_role("button", name="Open chat", exact=True)).to_be_visible()
     assert [told["count"] for told in heard(page, "unread")] == [1, 0]
+
+
+def test_an_answer_that_was_stopped_before_its_first_word_counts_as_one(chat: Shop) -> None:
+    page, platform = chat
+    write(page, "Hello?")
+    expect(page.get_by_role("dialog")).to_contain_text("Sent")
+    page.get_by_role("button", name="Close chat").click()
+    platform.ends(platform.starts(1), "", stopped=True)
+    expect(page.get_by_role("button", name="Open chat, 1 unread")).to_be_visible()

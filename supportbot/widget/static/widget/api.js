@@ -8,8 +8,9 @@
  */
 export async function request(address, { method = "GET", body, credential }) {
   const headers = body ? { "Content-Type": "application/json" } : { Authorization: `Bearer ${credential}` };
-  const answer = await fetch(address, { method: body ? "POST" : method, headers, body: JSON.stringify(body) }).catch(() => ({}));
-  const text = await answer.text?.();
+  const asked = fetch(address, { method: body ? "POST" : method, headers, body: JSON.stringify(body) });
+  // A line may be cut within an answer too.
+  const [answer, text] = await asked.then(async (it) => [it, await it.text()]).catch(() => [{}]);
   const said = text && answer.headers.get("Content-Type").includes("json") ? JSON.parse(text) : text;
   if (answer.ok) return said;
   throw Object.assign(new Error(said?.message), { code: said?.code || "offline" });

@@ -203,20 +203,20 @@ export class Chat {
   /** Send a card's confirmation, with a fresh identity if the old one has run out. */
   async confirm(item) {
     if (this.isElsewhere) return this.#confirmThere(item);
-    const { request: id, digest } = item;
-    this.decide(item, true);
+    const { key, digest } = item;
+    const frame = this.decide(item, { type: "confirm", request: key, digest });
     if (this.identity.isExpired && this.identity.renew) await renewed(this);
-    return this.connection.deliver({ type: "confirm", request: id, digest });
+    return this.connection.send(frame);
   }
 
   decline(item) {
-    this.decide(item, true);
-    this.connection.deliver({ type: "decline", request: item.request });
+    this.connection.send(this.decide(item, { type: "decline", request: item.key }));
   }
 
-  /** Between the click and the event that tells; a problem gives the card back, with the reason. */
+  /** Between the click and the event that tells, what was sent; a problem gives the card back, with the reason. */
   decide({ key }, deciding, code) {
     this.log.put(key, { deciding, problem: code && this.words.error(code) });
+    return deciding;
   }
 
   /** The channel wants confirmations on our own page, which the shop's scripts cannot press. */

@@ -75,8 +75,8 @@ export class Connection {
   }
 
   #failed(error) {
-    if (!error.code) throw error;
     this.#ended(error.code);
+    if (!error.code) throw error;
   }
 
   #open({ ticket, ws_url: address }) {

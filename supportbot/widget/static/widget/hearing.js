@@ -15,6 +15,8 @@ const HEARERS = {
     chat.notice = notice;
     if (turn) chat.log.resume(turn);
     for (const item of chat.log.unsent) chat.post(item);
+    // What was pressed over a line that was cut: nobody knows whether it arrived, and the server takes it once.
+    for (const { deciding } of chat.log.of("card")) if (deciding) chat.connection.send(deciding);
     show(chat);
   },
   delta(chat, delta) {
@@ -42,7 +44,7 @@ const HEARERS = {
     view.rebuild([]);
   },
   error(chat, { code, message, client_id: key, request: id }) {
-    const { log, words, view, element } = chat;
+    const { log, words, view, element, connection } = chat;
     element.emit("error", { code });
     if (log.items.has(key)) {
       const reason = words.error(code);
@@ -50,7 +52,8 @@ const HEARERS = {
       view.speech.status(`${chat.say("notSent")} ${reason}`);
     } else if (log.items.has(id)) refusedCard(chat, { code, message }, log.items.get(id));
     else if (code === "erased") chat.leave(chat.own);
-    else chat.refuse(code);
+    // A line that is refused comes back by itself.
+    else if (connection.state === "open") chat.refuse(code);
   },
 };
 
@@ -63,14 +66,17 @@ async function refusedCard(chat, why, item) {
   const { code } = why;
   const { connection, identity, view } = chat;
   const isIdentity = code.startsWith("identity_");
+  // Sent once more over a new line, when the first had arrived: the log has told what became of it.
+  if (!item.deciding) return;
   if (isIdentity && identity.renew && !item.isProved) {
     item.isProved = true;
     await renewed(chat);
-    return connection.send({ type: "confirm", request: item.request, digest: item.digest });
+    connection.send(item.deciding);
+    return;
   }
   if (isIdentity) chat.element.emit("identity:error", why);
   chat.decide(item, false, isIdentity ? "identity_required" : code);
-  return view.speech.status(item.problem);
+  view.speech.status(item.problem);
 }
 
 /** One entry of the log. */
