@@ -10,6 +10,8 @@ from playwright.sync_api import Browser, expect
 
 from supportbot.widget.scripts import edition
 from tests.browser.shoppage import (
+    CONVERSATION,
+    SHOP,
     Platform,
     Shop,
     heard,
@@ -228,6 +230,58 @@ def test_identify_makes_a_visitors_chat_the_customers_and_logout_ends_it(shop: S
     page.evaluate("SupportBot.logout()")
     assert json.loads(page.evaluate("localStorage['supportbot:pk_test']")) == {}
     assert platform.heard("logout")
+
+
+def test_a_page_that_cannot_say_who_is_there_for_a_while_loses_nobodys_chat(browser: Browser) -> None:
+    short = json.dumps(token("cus_1", lives_seconds=1))
+    fetching = f"window.getToken = async () => {{ if (window.isCut) throw new Error('cut'); return {short}; }};"
+    with visit(browser, before=fetching) as (page, platform):
+        page.evaluate("SupportBot.identify({ getToken })")
+        open_chat(page)
+        write(page, "As a customer")
+        expect(page.get_by_role("dialog")).to_contain_text("Sent")
+        page.evaluate("window.isCut = true")
+        platform.is_reachable = False
+        platform.hang_up()
+        until(page, "window.heard.some(([name]) => name === 'identity:error')")
+        page.evaluate("window.isCut = false")
+        platform.is_reachable = True
+        until(page, "SupportBot.state.connection === 'open'")
+        assert {"token", "conversation"} <= platform.tickets[-1].keys()
+        expect(page.get_by_role("dialog")).to_contain_text("As a customer")
+
+
+def test_a_page_that_can_never_say_who_is_there_still_gets_a_chat(browser: Browser) -> None:
+    failing = "window.getToken = async () => { throw new Error('signed out'); };"
+    kept = json.dumps({"conversation": CONVERSATION, "sub": "cus_1"})
+    keeping = f"localStorage['supportbot:pk_test'] ||= '{kept}'; Math.random = () => 0;"
+    missing = {"code": "not_found", "message": "x", "fields": {}}
+    with visit(browser, before=failing + keeping, platform=Platform(refusals=[(404, missing)])) as (page, platform):
+        page.evaluate("SupportBot.identify({ getToken })")
+        open_chat(page)
+        until(page, "SupportBot.state.connection === 'open'")
+        assert platform.tickets == [{"channel": "pk_test", "locale": "en"}]
+        assert [error["code"] for error in heard(page, "identity:error")] == ["no_token"] * 7
+        assert "sub" not in json.loads(page.evaluate("localStorage['supportbot:pk_test']"))
+
+
+def test_signing_in_on_one_page_leaves_the_chat_to_it(shop: Shop) -> None:
+    page, platform = shop
+    open_chat(page)
+    write(page, "As a visitor")
+    expect(page.get_by_role("dialog")).to_contain_text("Sent")
+    other = page.context.new_page()  # of the same shop, loaded before anybody signed in
+    other.goto(f"{SHOP}/")
+    until(other, "SupportBot.state.connection === 'open'")
+    lines = platform.socket
+    page.evaluate("token => SupportBot.identify({ token })", token("cus_1"))
+    until(page, "SupportBot.state.connection === 'open'")
+    assert lines is not None
+    lines.close(code=4401)  # the conversation is not open to the visitor any more
+    until(other, "SupportBot.state.connection === 'idle'")
+    expect(page.get_by_role("dialog")).to_contain_text("As a visitor")
+    assert json.loads(page.evaluate("localStorage['supportbot:pk_test']"))["sub"] == "cus_1"
+    assert [ticket.get("token", "")[:3] for ticket in platform.tickets] == ["", "", "e30"]
 
 
 def test_a_fresh_token_is_fetched_before_a_confirmation(browser: Browser) -> None:

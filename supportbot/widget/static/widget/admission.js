@@ -3,12 +3,16 @@
 import { subjectOf } from "./identity.js";
 import { paint, show } from "./showing.js";
 
+const TOKEN_TRIES = 5;
+
 /** Who asks, for which conversation, and by what right. */
 export async function proof(chat) {
-  const { session, channel } = chat;
-  const token = (await chat.token(chat.isStale)) || undefined;
+  const { session, channel, connection } = chat;
+  const token = await chat.token(chat.isStale);
   const { conversation, visitor, sub } = session.kept;
-  if (!sub || sub === subjectOf(token)) return { channel, conversation, visitor, token };
+  // That the page cannot say who is there does not make it somebody else: it is asked again, for a while.
+  if (sub && token === null && connection.failures < TOKEN_TRIES) throw { code: "no_token" };
+  if (!sub || token === null || sub === subjectOf(token)) return { channel, conversation, visitor, token: token || undefined };
   // Not this customer's: the page has signed somebody else in, or out.
   session.forget({});
   return { channel, token };
@@ -45,7 +49,7 @@ function mended(chat, { code, message }) {
     // A second time, or where the page has no other: the chat goes on without.
     if (chat.isStale || !identity.renew) disowned(chat, { code, message });
     chat.isStale = true;
-  } else if (code === "not_found") session.keep({ conversation: undefined });
+  } else if (code === "not_found") session.keep({ conversation: undefined, sub: undefined });
   else if (code === "invalid_visitor") session.forget({});
   else return false;
   return true;

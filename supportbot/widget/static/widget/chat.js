@@ -31,7 +31,7 @@ export class Chat {
     const { signal } = this.gone;
     this.element = element;
     this.words = words;
-    this.session = new Session(element, signal, () => this.clear(this.session.kept.conversation));
+    this.session = new Session(element, signal, () => this.clear(this.isTheirs));
     this.identity.set(element.identity);
     this.view = new View(this);
     const heard = { state: (state, code) => showLine(this, state, code), frame: (frame) => hear(this, frame), event: (event) => tell(this, event) };
@@ -143,9 +143,7 @@ export class Chat {
 
   /** The element is in the page again, or a chat is under way: go on listening. */
   wake() {
-    const { conversation, sub } = this.session.kept;
-    // Somebody's own chat waits until the page says who is there.
-    if (this.isOpen || (conversation && (!sub || this.element.identity))) this.connection.start();
+    if (this.isOpen || this.isTheirs) this.connection.start();
   }
 
   sleep() {
@@ -257,6 +255,12 @@ export class Chat {
     return [...text].length > this.longest;
   }
 
+  /** Whether the kept conversation is of who is there; somebody's own waits until the page says who that is. */
+  get isTheirs() {
+    const { conversation, sub } = this.session.kept;
+    return conversation && (!sub || this.element.identity);
+  }
+
   /** What stays of this customer when a conversation is left. */
   get own() {
     const { visitor, sub } = this.session.kept;
@@ -269,13 +273,13 @@ export class Chat {
     return request(`${this.element.endpoint}/api/v1/${path}`, { ...options, credential });
   }
 
-  /** The identity token; an empty string, and an event for the page, where its function fails. */
+  /** The identity token, empty where there is none; null, and an event for the page, where its function fails. */
   async token(isFresh) {
     try {
       return await this.identity.token(isFresh);
     } catch (error) {
       this.element.emit("identity:error", { code: "no_token", message: String(error) });
-      return "";
+      return null;
     }
   }
 

@@ -19,10 +19,10 @@ export class Session {
     this.#read("kept");
     this.#read("tab");
     const heard = ({ key, storageArea }) => {
-      const { conversation } = this.kept;
+      const { conversation, sub } = this.kept;
       if (key !== storageKey || storageArea !== window[storage]) return;
       this.#read("kept");
-      if (conversation && this.kept.conversation !== conversation) moved();
+      if (conversation && (this.kept.conversation !== conversation || this.kept.sub !== sub)) moved();
     };
     addEventListener("storage", heard, { signal });
   }
