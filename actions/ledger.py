@@ -1,5 +1,6 @@
 """The ledger: what confirmed requests take from the limits, summed and reserved under one lock per workspace."""
 
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Final
@@ -8,7 +9,7 @@ from zoneinfo import ZoneInfo
 from django.db import transaction
 from django.db.models import Q, QuerySet, Sum
 
-from actions.models import ActionRequest, LedgerEntry, LedgerHead
+from actions.models import ActionPolicy, ActionRequest, LedgerEntry, LedgerHead
 from actions.money import Money
 from actions.policy import Used
 from supportbot.accounts.models import Workspace
@@ -16,6 +17,16 @@ from supportbot.accounts.scope import current_workspace_id
 
 YEAR: Final = timedelta(days=365)
 Status = LedgerEntry.Status
+
+
+@dataclass(frozen=True, slots=True)
+class DayUse:
+    """What one action has taken from the workspace's limit of a day, what is under way included."""
+
+    action: str
+    taken: Decimal
+    limit: Decimal
+    currency: str
 
 
 def lock() -> None:
@@ -45,6 +56,19 @@ def used(request: ActionRequest, moment: datetime) -> Used:
         # Sums are of one currency; a number of requests is of all.
         requests_customer_day=all_of_action.filter(customer_id=request.customer_id, day=today).count(),
     )
+
+
+def used_by_day_limits(moment: datetime) -> list[DayUse]:
+    """Return how far the scope's limits of a day are used, for every action that has one and is switched on."""
+    policies = ActionPolicy.objects.filter(is_enabled=True, current__max_per_workspace_day__isnull=False)
+    entries = LedgerEntry.objects.filter(day=workspace_day(moment)).exclude(status=Status.RELEASED)
+    uses = []
+    for policy in policies.select_related("current").order_by("action"):
+        rules = policy.current
+        assert rules is not None and rules.max_per_workspace_day is not None  # by the filter
+        taken = _sum(entries.filter(action=policy.action, currency=rules.currency))
+        uses.append(DayUse(policy.action, taken, rules.max_per_workspace_day, rules.currency))
+    return uses
 
 
 def pending(request: ActionRequest, read_at: datetime | None) -> Decimal:

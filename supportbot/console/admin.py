@@ -19,6 +19,7 @@ from supportbot.console import (  # noqa: F401  # each registers what it holds
 from supportbot.console.articles import listing, shelves  # noqa: F401
 from supportbot.console.articles.asking import ask_page
 from supportbot.console.articles.importing import import_page, import_state
+from supportbot.console.quality import quality_as_csv
 from supportbot.console.site import ConsoleSite
 from supportbot.console.unanswered import unanswered
 
@@ -27,6 +28,7 @@ site.add_pages(
     path("ask/", ask_page, name="ask"),
     path("import/", import_page, name="import"),
     path("import/state/", import_state, name="import-state"),
+    path("overview.csv", quality_as_csv, name="overview-csv"),
     path("unanswered/", unanswered, name="unanswered"),
 )
 site.index_title = "Overview"

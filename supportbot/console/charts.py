@@ -1,4 +1,4 @@
-"""Bars of a few series over days, as numbers for an SVG: no script, no style attribute. Pure."""
+"""A few series over days, as bars or as lines: numbers for an SVG, no script, no style attribute. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 880, 220, 56, 24, 10
+ROOM = HEIGHT - BOTTOM - TOP
 GAP = 2.0
 RANKS = 4
 
@@ -18,6 +19,25 @@ class Bar:
     height: float
     series: int
     words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dot:
+    x: float
+    y: float
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One series; days without a value have no dot, and the line goes on to the next."""
+
+    dots: tuple[Dot, ...]
+    series: int
+
+    @property
+    def points(self) -> str:
+        return " ".join(f"{dot.x},{dot.y}" for dot in self.dots)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +58,7 @@ class Chart:
     bars: tuple[Bar, ...]
     ticks: tuple[Tick, ...]
     days: tuple[Day, ...]
+    lines: tuple[Line, ...] = ()
     width: int = WIDTH
     height: int = HEIGHT
     left: int = LEFT
@@ -47,23 +68,51 @@ class Chart:
 def stacked(days: Sequence[date], series: Mapping[str, Mapping[date, Decimal]]) -> Chart:
     """Return the bars of each day, one series on the other; a value that is not there is nothing."""
     tops = [sum((values.get(day, Decimal(0)) for values in series.values()), Decimal(0)) for day in days]
-    ceiling = _rounded(max(tops, default=Decimal(0)))
-    step = (WIDTH - LEFT) / max(len(days), 1)
-    room = HEIGHT - BOTTOM - TOP
+    ceiling, step = _rounded(max(tops, default=Decimal(0))), _step(days)
     bars = [
         bar
         for place, day in enumerate(days)
-        for bar in _stack(day, series, LEFT + place * step + step * 0.15, step * 0.7, room / float(ceiling))
+        for bar in _stack(day, series, LEFT + place * step + step * 0.15, step * 0.7, ROOM / float(ceiling))
     ]
-    is_whole = all(value == value.to_integral_value() for values in series.values() for value in values.values())
-    marks = _marks(ceiling, is_whole=is_whole)
-    ticks = [Tick(round(HEIGHT - BOTTOM - room * float(mark / ceiling), 1), _label(mark)) for mark in marks]
-    return Chart(tuple(bars), tuple(ticks), tuple(_labels(days, step)))
+    return Chart(tuple(bars), _ticks(ceiling, series), tuple(_labels(days, step)))
+
+
+def lines(days: Sequence[date], series: Mapping[str, Mapping[date, Decimal]]) -> Chart:
+    """Return a line of each series through the days that have a value."""
+    values = [value for of_day in series.values() for value in of_day.values()]
+    ceiling, step = _rounded(max(values, default=Decimal(0))), _step(days)
+    drawn = tuple(
+        Line(tuple(_dots(days, name, of_day, step, ROOM / float(ceiling))), number)
+        for number, (name, of_day) in enumerate(series.items(), start=1)
+    )
+    return Chart((), _ticks(ceiling, series), tuple(_labels(days, step)), drawn)
 
 
 def legend_of(series: Mapping[str, Mapping[date, Decimal]]) -> list[tuple[int, str, Decimal]]:
     """Return each series' number, name and sum."""
     return [(n, name, sum(values.values(), Decimal(0))) for n, (name, values) in enumerate(series.items(), start=1)]
+
+
+def _step(days: Sequence[date]) -> float:
+    return (WIDTH - LEFT) / max(len(days), 1)
+
+
+def _ticks(ceiling: Decimal, series: Mapping[str, Mapping[date, Decimal]]) -> tuple[Tick, ...]:
+    is_whole = all(value == value.to_integral_value() for values in series.values() for value in values.values())
+    marks = _marks(ceiling, is_whole=is_whole)
+    return tuple(Tick(round(HEIGHT - BOTTOM - ROOM * float(mark / ceiling), 1), _label(mark)) for mark in marks)
+
+
+def _dots(days: Sequence[date], name: str, values: Mapping[date, Decimal], step: float, scale: float) -> list[Dot]:
+    return [
+        Dot(
+            round(LEFT + (place + 0.5) * step, 1),
+            round(HEIGHT - BOTTOM - float(values[day]) * scale, 1),
+            f"{day:%-d %b}, {name}: {_label(values[day])}",
+        )
+        for place, day in enumerate(days)
+        if day in values
+    ]
 
 
 def _labels(days: Sequence[date], step: float) -> list[Day]:

@@ -1,104 +1,74 @@
-"""The first page: what wants somebody, in the order in which it does, for those whose role may see it."""
+"""The first page: how conversations went, what was asked in vain, what money moves, and what wants somebody now.
 
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+Each part is for those whose role may see it.
+"""
+
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from django.db.models import Count, F, Q, QuerySet
-from django.db.models.functions import TruncDate
+from django.db.models import F, Q
 from django.urls import reverse
-from django.utils.timezone import get_current_timezone, localtime, now
+from django.utils.timezone import now
 
+from actions.ledger import DayUse, used_by_day_limits
 from actions.models import ActionRequest
+from actions.money import Money
+from actions.registry import all_actions
 from actions.states import State as RequestState
 from kb.models import Article, State
 from supportbot.accounts.callers import Staff
-from supportbot.chat.models import Audience, Conversation, Message, Source
-from supportbot.console.charts import legend_of, stacked
+from supportbot.console.quality import Figure, quality
 from supportbot.console.rights import may
 from supportbot.console.unanswered import questions
 from supportbot.handoff.models import State as TicketState
 from supportbot.handoff.selectors import tickets_in
 from supportbot.llm.selectors import daily_costs
 
-DAYS: Final = 14
 MOST_QUESTIONS: Final = 5
+NEARLY: Final = Decimal("0.8")
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One number with what it means and where to go on."""
-
-    label: str
-    value: str
-    note: str
-    href: str
-
-
-def overview(person: Staff) -> dict[str, Any]:
-    """Return what the first page shows to this person."""
-    figures: list[Figure] = []
-    told: dict[str, Any] = {}
-    if may(person, "conversations:read"):
-        figures += _conversations()
-        told = _ends()
-    if may(person, "kb:read"):
-        figures.append(_articles())
-    if may(person, "actions:read"):
-        figures.append(_requests())
-    if may(person, "costs:read"):
-        figures.append(_cost())
+def overview(person: Staff, days: int) -> dict[str, Any]:
+    """Return what the first page shows to this person of the last days."""
     asked = questions() if may(person, "kb:read") else []
-    return {
-        "figures": figures,
+    told: dict[str, Any] = {
+        "now": _now(person),
         "asked": asked[:MOST_QUESTIONS],
         "asked_in_all": len(asked),
         "may_write": may(person, "kb:write"),
-        **told,
     }
+    if may(person, "conversations:read"):
+        told |= quality(days)
+    if may(person, "actions:read"):
+        told["limits"] = [_limit(use) for use in used_by_day_limits(now())]
+    return told
 
 
-def _ends() -> dict[str, Any]:
-    """Return the answers of each day by how they ended, as a chart and as its table."""
-    today = localtime().date()
-    days = [today - timedelta(days=back) for back in reversed(range(DAYS))]
-    since = datetime.combine(days[0], time.min, tzinfo=get_current_timezone())  # the workspace's days
-    rows = _spoken().filter(created_at__gte=since).annotate(day=TruncDate("created_at")).order_by()
-    ends = {
-        "Answered": rows.filter(source=Source.ASSISTANT, is_abstention=False),
-        "By a person": rows.filter(source=Source.AGENT),
-        "Did not know": rows.filter(source=Source.ASSISTANT, is_abstention=True),
-    }
-    series = {name: _by_day(found) for name, found in ends.items()}
+def _limit(use: DayUse) -> dict[str, Any]:
+    action = all_actions().get(use.action)
     return {
-        "chart": stacked(days, series),
-        "legend": legend_of(series),
-        "kinds": list(series),
-        "table": [(day, [values.get(day, 0) for values in series.values()]) for day in reversed(days)],
-        "days": DAYS,
+        "title": action.title["en"] if action else use.action,
+        "taken": str(Money(use.taken, use.currency)),
+        "limit": str(Money(use.limit, use.currency)),
+        "value": f"{use.taken:f}",
+        "max": f"{use.limit:f}",
+        "is_near": use.taken >= use.limit * NEARLY,
     }
 
 
-def _by_day(rows: QuerySet[Any]) -> dict[date, Decimal]:
-    return {row["day"]: Decimal(row["number"]) for row in rows.values("day").annotate(number=Count("pk"))}
-
-
-def _spoken() -> QuerySet[Message]:
-    return Message.objects.filter(audience=Audience.EVERYONE)
-
-
-def _conversations() -> list[Figure]:
-    since = now() - timedelta(days=DAYS)
-    answers = _spoken().filter(source=Source.ASSISTANT, created_at__gte=since)
-    answered, unknown = answers.count(), answers.filter(is_abstention=True).count()
-    share = f"{round(100 * unknown / answered)} % of answers were “I do not know”" if answered else "none yet"
-    waiting = tickets_in().filter(state=TicketState.WAITING).count()
-    begun = Conversation.objects.filter(created_at__gte=since).count()
-    return [
-        Figure("Waiting for a person", str(waiting), "at the desk, now", reverse("desk")),
-        Figure("Conversations", f"{begun:,}", f"{DAYS} days; {share}", reverse("admin:chat_conversation_changelist")),
-    ]
+def _now(person: Staff) -> list[Figure]:
+    wanted = []
+    if may(person, "conversations:read"):
+        waiting = tickets_in().filter(state=TicketState.WAITING).count()
+        wanted.append(Figure("Waiting for a person", str(waiting), "at the desk", reverse("desk")))
+    if may(person, "actions:read"):
+        wanted.append(_requests())
+    if may(person, "kb:read"):
+        wanted.append(_articles())
+    if may(person, "costs:read"):
+        wanted.append(_cost())
+    return wanted
 
 
 def _articles() -> Figure:

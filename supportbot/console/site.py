@@ -29,6 +29,7 @@ from supportbot.accounts.scope import workspace_scope
 from supportbot.console.entry import enter, person_of, staff, staff_here, workspace_here, workspaces_of
 from supportbot.console.navigation import navigation
 from supportbot.console.overview import overview
+from supportbot.console.quality import asked_span
 from supportbot.console.words import sentence
 from supportbot.errors import NotAllowed, NotFound, SupportBotError
 
@@ -76,7 +77,8 @@ class ConsoleSite(UnfoldAdminSite):
         return update_wrapper(entered, wrapped)
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        context = {**self.each_context(request), "title": self.index_title, **overview(staff(request))}
+        shown = overview(staff(request), asked_span(request))
+        context = {**self.each_context(request), "title": self.index_title, **shown}
         return render(request, "console/overview.html", context)
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
-from django.utils.timezone import localtime, now
+from django.utils.timezone import now
 from pytest_django import Settings
 from selectolax.lexbor import LexborHTMLParser
 
@@ -325,32 +325,6 @@ def test_what_was_asked_in_vain_is_counted_once(enter: Enter, workspace: Workspa
     assert rows[0][1].casefold().startswith("do you ski")
     assert rows[1] == ["1", "Do you swim?"]
     assert "Do you swim?" in read(enter("agent").get("/admin/")).css_first("main").text()
-
-
-def test_the_overview_counts_how_questions_ended(enter: Enter, workspace: Workspace) -> None:
-    talk = start_conversation(Customer.objects.create().pk)
-    for seq, (source, is_abstention) in enumerate(
-        [("assistant", False), ("assistant", False), ("assistant", True), ("agent", False)], start=10
-    ):
-        Message.objects.create(conversation=talk, seq=seq, source=source, text="x", is_abstention=is_abstention)
-    Message.objects.create(conversation=talk, seq=20, source="agent", text="A note", audience="staff")
-    first_day = localtime().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=13)
-    before = Message.objects.create(conversation=talk, seq=21, source="assistant", text="x", is_abstention=False)
-    Message.objects.filter(pk=before.pk).update(created_at=first_day - timedelta(seconds=1))
-    tree = read(enter("agent").get("/admin/"))
-    assert [item.text(strip=True) for item in tree.css(".legend li")] == ["Answered2", "By a person1", "Did not know1"]
-    today = [cell.text(strip=True) for cell in tree.css_first("figure tbody tr").css("td")]
-    assert today[1:] == ["2", "1", "1"]
-    assert read(enter("editor").get("/admin/")).css("figure") == []  # conversations are not an editor's to read
-
-
-def test_the_overview_shows_each_role_what_is_theirs(enter: Enter, house: House) -> None:
-    def figures(role: str) -> list[str]:
-        return [label.text() for label in read(enter(role).get("/admin/")).css(".figures .lbl")]
-
-    assert figures("editor") == ["Articles live"]
-    assert figures("agent") == ["Waiting for a person", "Conversations", "Articles live", "Requests waiting"]
-    assert figures("supervisor")[-1] == "Spent today"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,269 @@
+"""The first page: each conversation's ending, the times customers wait, the limits of a day, and who sees what."""
+
+import csv
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.utils.timezone import localtime, now
+from selectolax.lexbor import LexborHTMLParser
+
+from actions.models import ActionPolicy
+from actions.models import LedgerEntry as Entry
+from supportbot.accounts.models import Customer, User, Workspace
+from supportbot.chat.models import Conversation, Message, Turn
+from supportbot.chat.services import start_conversation
+from supportbot.console.charts import lines
+from supportbot.console.durations import in_words
+from supportbot.handoff import services as handoff
+from supportbot.handoff.models import Ticket
+from supportbot.llm.models import LLMCall
+from supportbot.widget.models import Rating
+from tests.console.conftest import Enter, House, logged_in
+
+pytestmark = pytest.mark.django_db
+ANSWERED = (("customer", 0), ("assistant", 2))
+
+
+def read(answer: Any) -> LexborHTMLParser:
+    return LexborHTMLParser(answer.content.decode())
+
+
+def noon(days_ago: int = 0) -> datetime:
+    """Return a moment of a day of the workspace that no clock change makes another day's."""
+    return localtime().replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=days_ago)
+
+
+def talk(
+    *said: tuple[str, int],
+    began: datetime | None = None,
+    customer: Customer | None = None,
+    unknown: bool = False,
+    scores: tuple[int, ...] = (),
+) -> Conversation:
+    """Store a conversation: who spoke how many seconds after its beginning."""
+    began = began or noon()
+    made = start_conversation((customer or Customer.objects.create()).pk)
+    for seq, (source, seconds) in enumerate(said, start=10):
+        at = began + timedelta(seconds=seconds)
+        is_none = unknown and source == "assistant"
+        Message.objects.create(
+            conversation=made, seq=seq, source=source, text="x", is_abstention=is_none, created_at=at
+        )
+    last = began + timedelta(seconds=max((seconds for _, seconds in said), default=0))
+    Conversation.objects.filter(pk=made.pk).update(created_at=began, last_event_at=last)
+    for score in scores:
+        Rating.objects.create(conversation=made, score=score, message_id=None if score > 3 else made.pk)
+    made.refresh_from_db()
+    return made
+
+
+def figures(tree: LexborHTMLParser) -> dict[str, tuple[str, str]]:
+    found = {}
+    for item in tree.css(".figures a"):
+        label, value, note = (part.text(strip=True) for part in item.css(".lbl, b, .muted"))
+        found[label] = value, note
+    return found
+
+
+def ended(tree: LexborHTMLParser) -> list[str]:
+    """Return today's row of the table: solved, no objection, a person helped, gave up or came back."""
+    return [cell.text(strip=True) for cell in tree.css_first(".ends tbody tr").css("td")][1:]
+
+
+@pytest.fixture
+def shown(enter: Enter, workspace: Workspace) -> Iterator[Any]:
+    """Read the overview as an agent, with the filter that is asked for."""
+    agent = enter("agent")
+    return lambda query="": read(agent.get(f"/admin/{query}"))
+
+
+def test_a_conversation_of_which_nobody_says_anything_was_answered(shown: Any) -> None:
+    talk(*ANSWERED)
+    talk()  # opened, and nothing asked
+    talk(("system", 0))
+    assert ended(shown()) == ["0", "1", "0", "0"]
+
+
+def test_only_the_customer_says_that_it_was_solved_and_a_bad_score_outweighs_a_good_one(shown: Any) -> None:
+    talk(*ANSWERED, scores=(5,))
+    talk(*ANSWERED, scores=(5, 1))
+    talk(*ANSWERED, scores=(3,))
+    assert ended(shown()) == ["1", "1", "0", "1"]
+
+
+def test_no_answer_is_no_success(shown: Any) -> None:
+    talk(*ANSWERED, unknown=True)
+    talk(("customer", 0))
+    failed = talk(*ANSWERED)
+    Turn.objects.create(conversation=failed, state="done")
+    Turn.objects.create(conversation=failed, state="failed")
+    mended = talk(*ANSWERED)
+    Turn.objects.create(conversation=mended, state="failed")
+    Turn.objects.create(conversation=mended, state="done")
+    assert ended(shown()) == ["0", "1", "0", "3"]
+
+
+def test_a_person_helped_where_one_wrote_or_is_called(shown: Any, bob: User) -> None:
+    talk(*ANSWERED, ("agent", 60), scores=(1,))
+    waiting, expired, returned = talk(*ANSWERED), talk(*ANSWERED), talk(*ANSWERED)
+    for conversation in (waiting, expired, returned):
+        handoff.request(conversation.pk, reason="customer_asked", by="customer")
+    Ticket.objects.filter(conversation=expired).update(state="expired", ended_at=now())
+    Ticket.objects.filter(conversation=returned).update(state="returned", ended_at=now())
+    note = talk(*ANSWERED)
+    Message.objects.create(conversation=note, seq=30, source="agent", text="A note", audience="staff")
+    assert ended(shown()) == ["0", "2", "2", "1"]
+
+
+def test_who_asks_again_in_another_chat_has_come_back(shown: Any) -> None:
+    customer = Customer.objects.create()
+    talk(*ANSWERED, began=noon(8), customer=customer, scores=(5,))  # longer than a week before the next
+    talk(*ANSWERED, began=noon() - timedelta(hours=1), customer=customer, scores=(5,))
+    talk(*ANSWERED, began=noon(), customer=customer)
+    assert ended(shown()) == ["0", "1", "0", "1"]
+    assert figures(shown())["Gave up or came back"] == ("33 %", "1 conversation")
+
+
+def test_days_are_the_workspaces_and_older_ones_are_left_out(shown: Any) -> None:
+    midnight = localtime().replace(hour=0, minute=0, second=0, microsecond=0)
+    talk(*ANSWERED, began=midnight - timedelta(days=13))
+    talk(*ANSWERED, began=midnight - timedelta(days=13, seconds=1))
+    assert figures(shown())["Conversations"][0] == "1"
+    assert figures(shown("?days=90"))["Conversations"][0] == "2"
+    assert figures(shown("?days=7"))["Conversations"][0] == "0"
+    rows = shown().css(".ends tbody tr")
+    assert (len(rows), rows[-1].text(separator=" ", strip=True)[-7:]) == (14, "0 1 0 0")
+
+
+def test_a_span_that_is_not_offered_is_refused_in_words(enter: Enter, workspace: Workspace) -> None:
+    answer = enter("agent").get("/admin/?days=5")
+    assert answer.status_code == 400
+    assert "Choose one of 7, 14, 90." in answer.content.decode()
+
+
+def test_a_trend_is_told_of_thirty_conversations_and_not_of_fewer(shown: Any) -> None:
+    for _ in range(30):
+        talk(*ANSWERED, began=noon(20))
+    for number in range(29):
+        talk(*ANSWERED, began=noon(2), unknown=number < 3)
+    told = figures(shown())
+    assert told["Conversations"] == ("29", "2.07 a day")
+    assert told["Gave up or came back"] == ("10 %", "3 conversations")
+    for _ in range(7):
+        talk(*ANSWERED, began=noon(2))
+    told = figures(shown())
+    assert told["Conversations"] == ("36", "2.57 a day, 20 % more")
+    assert told["Gave up or came back"] == ("8 %", "8.3 points worse, 3 conversations")
+    assert told["Solved by the assistant"] == ("92 %", "0 % said so, the rest did not object")
+
+
+def test_nothing_is_told_of_nothing(shown: Any) -> None:
+    told = figures(shown())
+    assert told["Conversations"] == ("0", "0 a day")
+    assert told["Solved by the assistant"] == ("–", "none yet")
+    assert told["Time to resolution"] == ("–", "median, without a person")
+    assert told["First words after"] == ("–", "no answers yet")
+
+
+def test_the_time_to_resolution_is_the_median_with_and_without_a_person(shown: Any) -> None:
+    for seconds in (10, 112, 4000):
+        talk(("customer", 0), ("assistant", 1), ("customer", seconds - 1), ("assistant", seconds))
+    talk(("customer", 0), ("assistant", 99_999), unknown=True)
+    talk(("customer", 0), ("agent", 480))
+    assert figures(shown())["Time to resolution"] == ("1 min 52 s", "median; with a person 8 min")
+
+
+def test_the_first_words_are_those_of_the_call_that_spoke(shown: Any) -> None:
+    asked = noon()
+    for first_ms in (300, 1300, 2300):
+        conversation = talk(*ANSWERED)
+        turn = Turn.objects.create(conversation=conversation, state="done", created_at=asked)
+        at = {"conversation_id": conversation.pk, "turn_id": turn.pk, "purpose": "answer", "duration_ms": 9}
+        for seconds, first in ((0, 50), (1, first_ms - 1000 if first_ms > 1000 else 0)):
+            started = asked + timedelta(seconds=seconds) if first_ms > 1000 else asked - timedelta(seconds=1 - seconds)
+            LLMCall.objects.create(
+                **at, started_at=started, time_to_first_token_ms=first or first_ms, provider="p", outcome="done"
+            )
+    value, note = figures(shown())["First words after"]
+    assert (value, note) == ("1.3 s", "19 of 20 within 2.2 s")
+
+
+def test_how_long_a_person_was_waited_for_is_counted_from_the_call(shown: Any, bob: User) -> None:
+    for minutes in (2, 4, 30):
+        conversation = talk(*ANSWERED)
+        ticket = handoff.request(conversation.pk, reason="customer_asked", by="customer")
+        handoff.claim(ticket.pk, agent=bob)
+        handoff.release(ticket.pk, agent=bob)  # the first who came counts, whoever comes after
+        conversation.events.filter(event="handoff.joined").update(created_at=noon() + timedelta(minutes=minutes))
+        Ticket.objects.filter(pk=ticket.pk).update(created_at=noon())
+    handoff.request(talk(*ANSWERED).pk, reason="customer_asked", by="customer")
+    told = shown().css_first(".thirds figure")
+    assert "3 calls were answered: half within 4 min, 9 of 10 within 24 min 48 s." in told.text()
+    assert [cell.text() for cell in told.css("tbody tr")[0].css("td")][1:] == ["3", "4 min", "24 min 48 s"]
+    assert told.css_first("svg") is None  # three say nothing of a day
+
+
+def test_the_limits_of_the_day_show_what_is_taken_and_what_is_under_way(shown: Any, house: House) -> None:
+    entry = {"request": house.request, "action": "refund_order", "customer_id": house.customer.pk, "currency": "EUR"}
+    Entry.objects.create(**entry, amount=Decimal("1900.5"), day=localtime().date())
+    limit = shown().css_first("section[aria-labelledby=h-money] .use")
+    assert limit.text(separator=" ", strip=True).startswith("Refund an order 1900.50 EUR of 2000.00 EUR")
+    assert "near" in limit.css_first("progress").attributes["class"]
+    Entry.objects.update(status="released")
+    assert shown().css_first(".use .num").text() == "0.00 EUR"
+    ActionPolicy.objects.update(is_enabled=False)
+    assert shown().css(".use") == []
+
+
+def test_the_export_has_a_row_a_day(enter: Enter, workspace: Workspace) -> None:
+    talk(*ANSWERED, scores=(5,))
+    talk(*ANSWERED, unknown=True)
+    answer = enter("agent").get("/admin/overview.csv?days=7")
+    rows = list(csv.reader(answer.content.decode().splitlines()))
+    assert rows[0] == ["day", "conversations", "solved", "no_objection", "person", "gave_up"]
+    assert rows[-1] == [localtime().date().isoformat(), "2", "1", "0", "0", "1"]
+    assert len(rows) == 8
+    assert "attachment" in answer["Content-Disposition"]
+
+
+def test_conversations_and_money_are_for_those_who_may_read_them(enter: Enter, house: House) -> None:
+    def seen(role: str) -> tuple[int, bool, list[str]]:
+        tree = read(enter(role).get("/admin/"))
+        now_of = [row.css_first("a").text() for row in tree.css("section[aria-labelledby=h-now] li")]
+        return len(figures(tree)), tree.css_first("#h-money") is not None, now_of
+
+    assert seen("editor") == (0, False, ["Articles live"])
+    assert seen("agent") == (5, True, ["Waiting for a person", "Requests waiting", "Articles live"])
+    assert seen("supervisor")[2][-1] == "Spent today"
+    editor = logged_in(User.objects.get(username__startswith="editor"))
+    assert editor.get("/admin/overview.csv").status_code == 403
+
+
+def test_another_workspaces_conversations_count_nowhere(shown: Any, stranger: Any) -> None:
+    talk(*ANSWERED)
+    assert figures(read(stranger.get("/admin/")))["Conversations"][0] == "0"
+
+
+def test_a_line_goes_through_the_days_that_have_a_value() -> None:
+    days = [noon(back).date() for back in (2, 1, 0)]
+    chart = lines(days, {"Half": {days[0]: Decimal(1), days[2]: Decimal(4)}})
+    [line] = chart.lines
+    assert [dot.words.partition(": ")[2] for dot in line.dots] == ["1", "4"]
+    assert line.dots[0].x < line.dots[1].x
+    assert line.dots[0].y > line.dots[1].y >= chart.ticks[-1].y
+    assert line.points.count(",") == 2
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (-1, "0.0 s"), (1.26, "1.3 s"), (51.6, "52 s"), (60, "1 min"), (112, "1 min 52 s"), (7500, "2 h 5 min"),
+        (273_600, "3 d 4 h"),
+    ],
+)  # fmt: skip
+def test_a_duration_reads_as_people_say_it(seconds: float, words: str) -> None:
+    assert in_words(timedelta(seconds=seconds)) == words
+    assert in_words(None) == "–"
