@@ -13,7 +13,7 @@ from django.utils.timezone import now
 
 from actions.ledger import DayUse, used_by_day_limits
 from actions.models import ActionRequest
-from actions.money import Money
+from actions.money import Money, spoken
 from actions.registry import all_actions
 from actions.states import State as RequestState
 from kb.models import Article, State
@@ -49,8 +49,8 @@ def _limit(use: DayUse) -> dict[str, Any]:
     action = all_actions().get(use.action)
     return {
         "title": action.title["en"] if action else use.action,
-        "taken": str(Money(use.taken, use.currency)),
-        "limit": str(Money(use.limit, use.currency)),
+        "taken": spoken(Money(use.taken, use.currency), "en"),
+        "limit": spoken(Money(use.limit, use.currency), "en"),
         "value": f"{use.taken:f}",
         "max": f"{use.limit:f}",
         "is_near": use.taken >= use.limit * NEARLY,

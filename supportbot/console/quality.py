@@ -129,7 +129,7 @@ def _worse(ends: Endings, former: Endings) -> str:
     if gone is None or once is None or min(ends.number(), former.number()) < ENOUGH_FOR_A_TREND:
         return told
     points = round(gone - once, 1)
-    return f"{abs(points)} points {'worse' if points > 0 else 'better'}, {told}" if points else f"{told}, as before"
+    return f"{abs(points):g} points {'worse' if points > 0 else 'better'}, {told}" if points else f"{told}, as before"
 
 
 def _with_person(spread: Spread) -> str:

@@ -210,10 +210,10 @@ def test_the_limits_of_the_day_show_what_is_taken_and_what_is_under_way(shown: A
     entry = {"request": house.request, "action": "refund_order", "customer_id": house.customer.pk, "currency": "EUR"}
     Entry.objects.create(**entry, amount=Decimal("1900.5"), day=localtime().date())
     limit = shown().css_first("section[aria-labelledby=h-money] .use")
-    assert limit.text(separator=" ", strip=True).startswith("Refund an order 1900.50 EUR of 2000.00 EUR")
+    assert limit.text(separator=" ", strip=True).startswith("Refund an order €1,900.50 of €2,000.00")
     assert "near" in limit.css_first("progress").attributes["class"]
     Entry.objects.update(status="released")
-    assert shown().css_first(".use .num").text() == "0.00 EUR"
+    assert shown().css_first(".use .num").text() == "€0.00"
     ActionPolicy.objects.update(is_enabled=False)
     assert shown().css(".use") == []
 
