@@ -3,83 +3,61 @@
 All times are of the log and of the record of model calls; nothing is measured again.
 """
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
-from django.db.models import (
-    Aggregate,
-    Count,
-    DateTimeField,
-    DurationField,
-    ExpressionWrapper,
-    F,
-    OuterRef,
-    Subquery,
-    Value,
-)
-from django.db.models.functions import TruncDate
+from django.db.models import OuterRef, Subquery
+from django.utils.timezone import localdate
 
-from supportbot.chat.models import Audience, ConversationEvent, Message, Source, Turn
-from supportbot.console.endings import Ending, ended
+from supportbot.chat.models import ConversationEvent, Turn
 from supportbot.handoff.models import Ticket
 from supportbot.llm.models import LLMCall
 
 HALF, NINE_OF_TEN, NINETEEN_OF_TWENTY = 0.5, 0.9, 0.95
 _JOINED: Final = "handoff.joined"
-
-
-class Percentile(Aggregate):
-    """PostgreSQL's `percentile_cont` of durations; None of no rows."""
-
-    function = "percentile_cont"
-    template = "%(function)s(%(fraction)s) WITHIN GROUP (ORDER BY %(expressions)s)"
-
-    def __init__(self, expression: Any, fraction: float, **extra: Any) -> None:
-        super().__init__(expression, fraction=fraction, output_field=DurationField(), **extra)
+_UNITS: Final = ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s"))
 
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """How long it took for half of them, and for most."""
+    """How long it took for half of them, and for most; None of none."""
 
     median: timedelta | None
     most: timedelta | None
     number: int
 
 
+def spread_of(durations: Iterable[timedelta], most: float) -> Spread:
+    """Return the spread; between two durations the line is straight, as in PostgreSQL's `percentile_cont`."""
+    found = sorted(durations)
+    if not found:
+        return Spread(None, None, 0)
+    return Spread(_at(found, HALF), _at(found, most), len(found))
+
+
+def _at(found: list[timedelta], fraction: float) -> timedelta:
+    place = (len(found) - 1) * fraction
+    below = found[int(place)]
+    above = found[min(int(place) + 1, len(found) - 1)]
+    return below + (above - below) * (place - int(place))
+
+
 def first_words(since: datetime, until: datetime) -> Spread:
     """Return how long answers took from the customer's message to a model's first word; most are 19 of 20."""
-    words_at = ExpressionWrapper(
-        F("started_at")
-        + ExpressionWrapper(F("time_to_first_token_ms") * Value(timedelta(milliseconds=1)), DurationField()),
-        DateTimeField(),
+    turns = Turn.objects.filter(pk=OuterRef("turn_id"), kind=Turn.Kind.REPLY)
+    calls = LLMCall.objects.filter(started_at__gte=since, started_at__lt=until, time_to_first_token_ms__isnull=False)
+    # The last call of a turn is the one that speaks: those before it asked for tools, or broke off.
+    spoke = (
+        calls.annotate(asked_at=Subquery(turns.values("created_at")[:1]))
+        .filter(asked_at__isnull=False)
+        .order_by("turn_id", "-started_at")
+        .distinct("turn_id")
+        .values_list("asked_at", "started_at", "time_to_first_token_ms")
     )
-    calls = LLMCall.objects.filter(
-        conversation_id=OuterRef("conversation_id"), turn_id=OuterRef("pk"), time_to_first_token_ms__isnull=False
-    )
-    # The last call is the one that speaks: those before it asked for tools, or broke off.
-    spoke_at = Subquery(calls.order_by("-started_at").values(at=words_at)[:1])
-    turns = Turn.objects.filter(created_at__gte=since, created_at__lt=until, kind=Turn.Kind.REPLY).annotate(at=spoke_at)
-    return Spread(**turns.aggregate(**_spread(F("at") - F("created_at"), NINETEEN_OF_TWENTY)))
-
-
-def resolution(since: datetime, until: datetime) -> tuple[Spread, Spread]:
-    """Return how long conversations took from the first question to the last answer: without a person, and with one.
-
-    Those that ended badly took as long as they took, and are not counted.
-    """
-    said = Message.objects.filter(conversation=OuterRef("pk"), audience=Audience.EVERYONE)
-    asked = said.filter(source=Source.CUSTOMER).order_by("seq")
-    answered = said.filter(source__in=[Source.ASSISTANT, Source.AGENT]).order_by("-seq")
-    rows = ended(since, until).annotate(
-        asked_at=Subquery(asked.values("created_at")[:1]), answered_at=Subquery(answered.values("created_at")[:1])
-    )
-    took = F("answered_at") - F("asked_at")
-    alone = rows.filter(ending__in=[Ending.SOLVED, Ending.NO_OBJECTION]).aggregate(**_spread(took, NINE_OF_TEN))
-    with_person = rows.filter(ending=Ending.PERSON).aggregate(**_spread(took, NINE_OF_TEN))
-    return Spread(**alone), Spread(**with_person)
+    return spread_of((at - asked + timedelta(milliseconds=ms or 0) for asked, at, ms in spoke), NINETEEN_OF_TWENTY)
 
 
 def waits(since: datetime, until: datetime) -> tuple[Spread, Mapping[date, Spread]]:
@@ -87,18 +65,15 @@ def waits(since: datetime, until: datetime) -> tuple[Spread, Mapping[date, Sprea
     joined = ConversationEvent.objects.filter(
         conversation=OuterRef("conversation"), event=_JOINED, created_at__gte=OuterRef("created_at")
     )
-    rows = Ticket.objects.filter(created_at__gte=since, created_at__lt=until).annotate(
-        came_at=Subquery(joined.order_by("seq").values("created_at")[:1])
-    )
-    spread = _spread(F("came_at") - F("created_at"), NINE_OF_TEN)
-    came = rows.filter(came_at__isnull=False).annotate(day=TruncDate("created_at")).order_by()
-    days = came.values("day").annotate(**spread).values_list("day", "median", "most", "number")
-    return Spread(**rows.aggregate(**spread)), {day: Spread(*took) for day, *took in days}
-
-
-def _spread(took: Any, most: float) -> dict[str, Aggregate]:
-    duration = ExpressionWrapper(took, DurationField())
-    return {"median": Percentile(duration, HALF), "most": Percentile(duration, most), "number": Count(duration)}
+    # A ticket's own `claimed_at` is that of who has it now.
+    came_at = Subquery(joined.order_by("seq").values("created_at")[:1])
+    rows = Ticket.objects.filter(created_at__gte=since, created_at__lt=until).annotate(came_at=came_at)
+    by_day: dict[date, list[timedelta]] = defaultdict(list)
+    for asked, came in rows.filter(came_at__isnull=False).values_list("created_at", "came_at"):
+        by_day[localdate(asked)].append(came - asked)
+    everything = [took for durations in by_day.values() for took in durations]
+    days = {day: spread_of(durations, NINE_OF_TEN) for day, durations in by_day.items()}
+    return spread_of(everything, NINE_OF_TEN), days
 
 
 def in_words(took: timedelta | None) -> str:
@@ -109,7 +84,7 @@ def in_words(took: timedelta | None) -> str:
     if seconds < 10:
         return f"{seconds:.1f} s"
     whole = round(seconds)
-    for size, name, small_size, small_name in ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
+    for size, name, small_size, small_name in _UNITS:
         if whole >= size:
             many, rest = whole // size, whole % size // small_size
             return f"{many} {name}" + (f" {rest} {small_name}" if rest else "")

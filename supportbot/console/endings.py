@@ -1,18 +1,20 @@
-"""How conversations ended, counted in the database. What went badly is told as large as what went well.
+"""How conversations ended. What went badly is told as large as what went well.
 
 A conversation counts on the day on which it began, once its customer has written something. One that ended badly is
 never counted as solved: a low score outweighs a high one, and coming back outweighs saying nothing.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
-from django.db.models import Case, Count, Exists, OuterRef, Q, QuerySet, Subquery, TextField, Value, When
-from django.db.models.functions import Coalesce, TruncDate
+from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Subquery, TextField, Value, When
+from django.db.models.functions import Coalesce
+from django.db.models.lookups import Exact
+from django.utils.timezone import localdate
 
 from supportbot.chat.models import Audience, Conversation, Message, Source, Turn
 from supportbot.handoff.models import OPEN, State, Ticket
@@ -29,6 +31,15 @@ class Ending(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Ended:
+    """One conversation: its ending, and how long it took from the first question to the last answer, if one came."""
+
+    day: date
+    ending: Ending
+    took: timedelta | None
+
+
+@dataclass(frozen=True, slots=True)
 class Endings:
     """How many conversations ended how, by the workspace's day."""
 
@@ -42,43 +53,58 @@ class Endings:
         return 100 * self.number(*endings) / self.number() if self.number() else None
 
 
-def endings(since: datetime, until: datetime) -> Endings:
-    """Count what began from `since` on and before `until`; days are those of the active time zone."""
-    rows = (
-        ended(since, until)
-        .annotate(day=TruncDate("created_at"))
-        .order_by()
-        .values_list("day", "ending")
-        .annotate(number=Count("pk"))
-    )
+def counted(conversations: Iterable[Ended]) -> Endings:
     by_day: dict[Ending, Counter[date]] = {ending: Counter() for ending in Ending}
-    for day, ending, number in rows:
-        by_day[Ending(ending)][day] = number
+    for one in conversations:
+        by_day[one.ending][one.day] += 1
     return Endings(by_day)
 
 
-def ended(since: datetime, until: datetime) -> QuerySet[Any]:
-    """Return the conversations that count, each with its `ending`."""
-    of_it = {"conversation": OuterRef("pk")}
-    said = Message.objects.filter(**of_it, audience=Audience.EVERYONE)
-    last_answer = said.filter(source=Source.ASSISTANT).order_by("-seq")
-    last_turn = Turn.objects.filter(**of_it).order_by("-created_at", "-id")
-    tickets = Ticket.objects.filter(**of_it)
-    rows = Conversation.objects.filter(created_at__gte=since, created_at__lt=until).alias(
-        is_unanswered=Coalesce(Subquery(last_answer.values("is_abstention")[:1]), True),
-        last_turn=Subquery(last_turn.values("state")[:1]),
+def ended(since: datetime, until: datetime) -> Sequence[Ended]:
+    """Return what began from `since` on and before `until`; days are those of the active time zone."""
+    said = _said()
+    asked = said.filter(source=Source.CUSTOMER).order_by("seq")
+    answered = said.filter(source__in=[Source.ASSISTANT, Source.AGENT]).order_by("-seq")
+    rows = (
+        Conversation.objects.filter(created_at__gte=since, created_at__lt=until)
+        .annotate(asked_at=Subquery(asked.values("created_at")[:1]), ending=_ending())
+        .annotate(answered_at=Subquery(answered.values("created_at")[:1]))
+        .filter(asked_at__isnull=False)
+        .order_by()
     )
-    helped = Exists(said.filter(source=Source.AGENT)) | Exists(tickets.filter(state__in=[*OPEN, State.RESOLVED]))
+    return [
+        Ended(localdate(began), Ending(ending), answered_at - asked_at if answered_at else None)
+        for began, ending, asked_at, answered_at in rows.values_list("created_at", "ending", "asked_at", "answered_at")
+    ]
+
+
+def _said() -> QuerySet[Message]:
+    return Message.objects.filter(conversation=OuterRef("pk"), audience=Audience.EVERYONE)
+
+
+def _ending() -> Case:
+    tickets = Ticket.objects.filter(conversation=OuterRef("pk"))
+    helped = Exists(_said().filter(source=Source.AGENT)) | Exists(tickets.filter(state__in=[*OPEN, State.RESOLVED]))
     nobody_came = Exists(tickets.filter(state=State.EXPIRED))
-    unanswered = Q(is_unanswered=True) | Q(last_turn=Turn.State.FAILED)
-    ending = Case(
+    went_badly = nobody_came | _was_not_answered() | _scored(score__lte=UNCONTENT) | _came_back()
+    return Case(
         When(helped, then=Value(Ending.PERSON)),
-        When(nobody_came | unanswered | _scored(score__lte=UNCONTENT) | _came_back(), then=Value(Ending.GAVE_UP)),
+        When(
+            nobody_came | _was_not_answered() | _scored(score__lte=UNCONTENT) | _came_back(), then=Value(Ending.GAVE_UP)
+        ),
         When(_scored(score__gte=CONTENT), then=Value(Ending.SOLVED)),
         default=Value(Ending.NO_OBJECTION),
         output_field=TextField(),
     )
-    return rows.filter(Exists(said.filter(source=Source.CUSTOMER))).annotate(ending=ending)
+
+
+def _was_not_answered() -> Q:
+    """The last answer was none, or none came at all, or the last turn failed."""
+    answers = _said().filter(source=Source.ASSISTANT).order_by("-seq")
+    turns = Turn.objects.filter(conversation=OuterRef("pk")).order_by("-created_at", "-id")
+    return Q(Coalesce(Subquery(answers.values("is_abstention")[:1]), True)) | Q(
+        Exact(Subquery(turns.values("state")[:1]), Value(Turn.State.FAILED))
+    )
 
 
 def _scored(**score: int) -> Q:

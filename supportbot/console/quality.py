@@ -1,7 +1,7 @@
 """How conversations went in some days: figures, drawings and their tables. No trend is told of fewer than 30."""
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -12,8 +12,8 @@ from django.urls import reverse
 from django.utils.timezone import get_current_timezone, localtime
 
 from supportbot.console.charts import legend_of, lines, stacked
-from supportbot.console.durations import Spread, first_words, in_words, resolution, waits
-from supportbot.console.endings import Ending, Endings, endings
+from supportbot.console.durations import NINE_OF_TEN, Spread, first_words, in_words, spread_of, waits
+from supportbot.console.endings import Ended, Ending, Endings, counted, ended
 from supportbot.console.entry import needs
 from supportbot.web import one_of
 
@@ -70,12 +70,12 @@ def asked_span(request: HttpRequest) -> int:
 def quality(days: int) -> dict[str, Any]:
     """Return what is told of the last days."""
     span = span_of(days)
-    ends = endings(span.since, span.until)
+    conversations = ended(span.since, span.until)
     return {
         "span": days,
         "spans": SPANS,
-        "figures": _figures(span, ends),
-        "ends": _drawn(span, ends),
+        "figures": _figures(span, conversations),
+        "ends": _drawn(span, counted(conversations)),
         "waits": _waits(span_of(WAITING_DAYS)),
     }
 
@@ -85,7 +85,7 @@ def quality_as_csv(request: HttpRequest) -> HttpResponse:
     needs(request, "conversations:read")
     days = asked_span(request)
     span = span_of(days)
-    ends = endings(span.since, span.until)
+    ends = counted(ended(span.since, span.until))
     answer = HttpResponse(content_type="text/csv; charset=utf-8")
     answer["Content-Disposition"] = f'attachment; filename="conversations-{span.days[-1]}-{days}-days.csv"'
     sheet = csv.writer(answer)
@@ -96,11 +96,12 @@ def quality_as_csv(request: HttpRequest) -> HttpResponse:
     return answer
 
 
-def _figures(span: Span, ends: Endings) -> list[Figure]:
+def _figures(span: Span, conversations: Sequence[Ended]) -> list[Figure]:
     before = span.before()
-    former = endings(before.since, before.until)
-    listed, trail = reverse("admin:chat_conversation_changelist"), reverse("desk")
-    alone, with_person = resolution(span.since, span.until)
+    ends, former = counted(conversations), counted(ended(before.since, before.until))
+    listed = reverse("admin:chat_conversation_changelist")
+    alone = _resolution(conversations, Ending.SOLVED, Ending.NO_OBJECTION)
+    with_person = _resolution(conversations, Ending.PERSON)
     words = first_words(span.since, span.until)
     solved = ends.share(Ending.SOLVED, Ending.NO_OBJECTION)
     said_so = f"{_percent(ends.share(Ending.SOLVED))} said so, the rest did not object" if ends.number() else "none yet"
@@ -108,9 +109,13 @@ def _figures(span: Span, ends: Endings) -> list[Figure]:
         Figure("Conversations", f"{ends.number():,}", _growth(len(span.days), ends, former), listed),
         Figure("Solved by the assistant", _percent(solved), said_so, listed),
         Figure("Gave up or came back", _percent(ends.share(Ending.GAVE_UP)), _worse(ends, former), listed),
-        Figure("Time to resolution", in_words(alone.median), _with_person(with_person), trail),
+        Figure("Time to resolution", in_words(alone.median), _with_person(with_person), listed),
         Figure("First words after", in_words(words.median), _most(words), listed),
     ]
+
+
+def _resolution(conversations: Sequence[Ended], *endings: Ending) -> Spread:
+    return spread_of((one.took for one in conversations if one.took and one.ending in endings), NINE_OF_TEN)
 
 
 def _growth(days: int, ends: Endings, former: Endings) -> str:
