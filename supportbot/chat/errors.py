@@ -43,7 +43,7 @@ class InvalidClientId(ChatError):
 class ClientIdReused(ChatError):
     code = "client_id_reused"
     status = 409
-    default_message = "This `client_id` was used for another text: give each message its own."
+    default_message = "This `client_id` was used for another message: give each message its own."
 
     def __init__(self) -> None:
         super().__init__(fields={"client_id": [self.default_message]})

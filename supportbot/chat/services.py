@@ -64,7 +64,7 @@ def add_agent_message(conversation_id: UUID, *, text: str, author: User, client_
     """Store an agent's reply; raises NotYours unless the conversation is in this person's hands."""
     text, client_id = clean_text(text), clean_client_id(client_id)
     conversation = lock_conversation(conversation_id)
-    earlier = _earlier(conversation, Source.AGENT, client_id, text)
+    earlier = _earlier(conversation, Source.AGENT, client_id, text, author=author)
     if earlier is not None:
         return earlier
     if conversation.mode != Conversation.Mode.PERSON or conversation.agent_id != author.pk:
@@ -80,7 +80,7 @@ def add_note(conversation_id: UUID, *, text: str, author: User, client_id: str) 
     """Store a note that only the team sees."""
     text, client_id = clean_text(text), clean_client_id(client_id)
     conversation = lock_conversation(conversation_id)
-    earlier = _earlier(conversation, Source.AGENT, client_id, text)
+    earlier = _earlier(conversation, Source.AGENT, client_id, text, author=author, audience=Audience.STAFF)
     if earlier is not None:
         return earlier
     return _add_message(conversation, Source.AGENT, text, client_id=client_id, author=author, audience=Audience.STAFF)
@@ -113,11 +113,21 @@ def give_back(conversation: Conversation, *, note: str) -> None:
         start_turn(conversation)
 
 
-def _earlier(conversation: Conversation, source: str, client_id: str, text: str) -> Receipt | None:
+def _earlier(
+    conversation: Conversation,
+    source: str,
+    client_id: str,
+    text: str,
+    *,
+    author: User | None = None,
+    audience: str = Audience.EVERYONE,
+) -> Receipt | None:
+    """Return where this very message stands if it came before; raises ClientIdReused if another one has its id."""
     message = Message.objects.filter(conversation=conversation, source=source, client_id=client_id).first()
     if message is None:
         return None
-    if message.text != text:
+    # A note is no reply, nor are a colleague's words one's own: neither may swallow the other.
+    if (message.text, message.author, message.audience) != (text, author, audience):
         raise ClientIdReused()
     return Receipt(message.seq, message.pk, is_new=False)
 

@@ -70,6 +70,19 @@ def test_a_client_id_with_another_text_is_refused(conversation: Conversation) ->
     assert said(conversation) == ["Hello"]
 
 
+def test_a_note_or_a_colleagues_words_swallow_no_reply(conversation: Conversation, bob: User) -> None:
+    noor = User.objects.create_user("noor")
+    add_note(conversation.pk, text="On it", author=bob, client_id="a1")
+    add_note(conversation.pk, text="Done", author=noor, client_id="a2")
+    hand_over(lock_conversation(conversation.pk), mode=Conversation.Mode.PERSON, agent=bob)
+    with pytest.raises(errors.ClientIdReused):
+        add_agent_message(conversation.pk, text="On it", author=bob, client_id="a1")
+    with pytest.raises(errors.ClientIdReused):
+        add_note(conversation.pk, text="Done", author=bob, client_id="a2")
+    assert said(conversation) == []
+    assert add_note(conversation.pk, text="On it", author=bob, client_id="a1").is_new is False
+
+
 @pytest.mark.parametrize(
     ("text", "client_id", "error"),
     [
