@@ -64,7 +64,7 @@ def _would_stay(customer: Customer) -> Iterator[models.Model]:
         requests,
         Attempt.objects.filter(request_id__in=ids),
         LedgerEntry.objects.filter(request_id__in=ids),
-        AuditEntry.objects.filter(request_id__in=ids),
+        AuditEntry.objects.filter(Q(request_id__in=ids) | Q(actor=f"customer:{customer.pk}")),
         calls,
         LLMBody.objects.filter(call__in=calls),
     )

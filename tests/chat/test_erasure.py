@@ -341,12 +341,15 @@ def test_what_is_exported_is_what_would_be_erased_and_what_stays(
     wish = {"order_id": "A-1", "reason": "Damaged"}
     principal = principal_in_conversation(alice)
     propose(principal, "refund_order", wish, proposal_key="t:1:1", conversation_id=conversation.pk)
+    assert signed_in(channel, alice).get(f"{CONVERSATIONS}/{uuid7()}").status_code == 404  # which is on record
     held = run("export_customer", "cus_alice")["held"]
     told = json.dumps(held)
     assert "Where is my money?" in told and "Be kind" in told and "alice@example.com" in told
     assert "Tom" not in told and "secret_hash" not in told and "visitor_hash" not in told
     assert len(held["chat.conversation"]) == len(held["actions.actionrequest"]) == len(held["llm.llmcall"]) == 1
-    assert held["chat.message"] and held["actions.auditentry"] and held["llm.llmbody"]
+    assert held["chat.message"] and held["llm.llmbody"]
+    on_record = {entry["event"] for entry in held["actions.auditentry"]}
+    assert {"request.proposed", "conversation.not_theirs"} <= on_record
     ActionRequest.objects.update(state="expired")
     before = counts()
     run("forget_customer", "cus_alice")
