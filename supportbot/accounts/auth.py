@@ -83,7 +83,7 @@ class CallerThrottle(FailOpenThrottle):
     def get_cache_key(self, request: Request, view: "APIView") -> str:
         caller = request.auth
         if isinstance(caller, Staff):
-            ident = caller.actor
+            ident = f"{caller.workspace_id}:{caller.actor}"  # two houses may call a program the same
         elif isinstance(caller, CustomerCaller):
             ident = str(caller.customer_id)
         else:

@@ -74,6 +74,8 @@ def _claims(token: str, key: IdentityKey, audience: str) -> dict[str, Any] | Non
         return None
     except jwt.ExpiredSignatureError as error:
         raise InvalidToken("The identity token has expired: ask your server for a fresh one.") from error
+    except jwt.ImmatureSignatureError as error:
+        raise InvalidToken("The identity token is of the future (`iat`, `nbf`): set your server's clock.") from error
     except jwt.InvalidAudienceError as error:
         raise InvalidToken("The identity token is for another audience: `aud` must be the channel's key.") from error
     except jwt.MissingRequiredClaimError as error:

@@ -4,8 +4,10 @@ from base64 import b64encode
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from rest_framework.test import APIClient
 
+from supportbot.accounts.auth import CallerThrottle
 from supportbot.accounts.models import Channel, Customer, IdentityKey, User, Workspace
 from supportbot.accounts.services import add_member, create_channel, new_visitor
 from tests.rest import caller, person, service, signed_in
@@ -146,6 +148,15 @@ def test_me_says_who_a_credential_speaks_for(workspace: Workspace, bob: User, al
     alices = signed_in(channel, alice).get(ME).json()
     assert (alices["kind"], alices["id"], alices["is_verified"]) == ("customer", str(alice.pk), True)
     assert caller(visitor.secret).get(ME).json()["is_verified"] is False
+
+
+def test_programs_of_one_name_in_two_houses_are_counted_apart(
+    workspace: Workspace, other_workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache.clear()
+    monkeypatch.setattr(CallerThrottle, "rate", "1/min", raising=False)
+    ours, theirs = service(workspace, "kb:read"), service(other_workspace, "kb:read")
+    assert [client.get(ME).status_code for client in (ours, ours, theirs)] == [200, 429, 200]
 
 
 LISTS = "action-requests actions articles channels collections conversations customers search tickets me"

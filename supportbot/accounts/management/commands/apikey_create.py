@@ -30,5 +30,8 @@ class Command(WorkspaceCommand):
 def _member(workspace: Workspace, username: str) -> User:
     user = User.objects.filter(username=username, memberships__workspace=workspace).first()
     if user is None:
-        raise CommandError(f"{username} does not work in {workspace.slug}: add them with `manage.py user_create`.")
+        raise CommandError(
+            f"{username} does not work in {workspace.slug}: `manage.py user_create` makes an account, `member_add` "
+            "lets in who has one."
+        )
     return user

@@ -1,4 +1,4 @@
-"""`manage.py user_create USERNAME --role ROLE`: a person of the team, with a password to change at the first log-in."""
+"""`manage.py user_create USERNAME --role ROLE`: a person of the team, with a password that is shown once."""
 
 import secrets
 from typing import Any
