@@ -89,9 +89,7 @@ def _ending() -> Case:
     went_badly = nobody_came | _was_not_answered() | _scored(score__lte=UNCONTENT) | _came_back()
     return Case(
         When(helped, then=Value(Ending.PERSON)),
-        When(
-            nobody_came | _was_not_answered() | _scored(score__lte=UNCONTENT) | _came_back(), then=Value(Ending.GAVE_UP)
-        ),
+        When(went_badly, then=Value(Ending.GAVE_UP)),
         When(_scored(score__gte=CONTENT), then=Value(Ending.SOLVED)),
         default=Value(Ending.NO_OBJECTION),
         output_field=TextField(),
