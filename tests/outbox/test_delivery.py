@@ -1,5 +1,6 @@
 """An announcement is heard at least once, in order per object, in its workspace; a deaf consumer loses nothing."""
 
+import threading
 import time
 from collections.abc import Callable
 from uuid import UUID
@@ -99,6 +100,29 @@ def test_the_relay_hears_the_doorbell_and_can_start_again(workspace: Workspace) 
         assert wait_until(lambda thing=thing: thing in [object_id for _, object_id, _ in heard])
         relay.stop()
     assert wait_until(lambda: connections_of_others() <= before), "the relay's threads have left connections open"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_relay_that_stops_begins_no_other_delivery(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    is_hearing, may_go_on = threading.Event(), threading.Event()
+
+    def slow(announcement: Announcement) -> None:
+        is_hearing.set()
+        may_go_on.wait(20)
+        heard.append((announcement.topic, announcement.object_id, announcement.workspace_id))
+
+    monkeypatch.setattr(f"{__name__}.consumer", slow)
+    for _ in range(3):
+        announce("thing_changed", uuid7(), workspace_id=workspace.pk)
+    relay = Relay()
+    relay.start()
+    assert is_hearing.wait(20)
+    stopping = threading.Thread(target=relay.stop)
+    stopping.start()
+    assert wait_until(relay._stopping.is_set)
+    may_go_on.set()
+    stopping.join()
+    assert (len(heard), Announcement.objects.filter(delivered_at=None).count()) == (1, 2)
 
 
 def connections_of_others() -> int:
