@@ -2,10 +2,16 @@
 
 import os
 
+from django.conf import settings
 from django.core.asgi import get_asgi_application
+from django.core.exceptions import ImproperlyConfigured
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "supportbot.settings")
 http_application = get_asgi_application()
+if settings.SECRET_KEY_IS_MADE_UP:
+    raise ImproperlyConfigured(
+        "SECRET_KEY is not set: every process would sign log-ins with another one, and with a new one at each start."
+    )
 
 from channels.routing import ProtocolTypeRouter  # noqa: E402  # models load only once Django is set up
 

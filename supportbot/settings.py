@@ -66,8 +66,9 @@ BASE_URL = PUBLIC_URL or (_runtime.base_url if _runtime else f"http://127.0.0.1:
 
 DEBUG = False
 SECRET_KEY = env.str("SECRET_KEY", default=_runtime.secrets.secret_key if _runtime else "")
-if not SECRET_KEY:
-    # Commands that need no secret (up, doctor, help) still run; nothing is ever signed with this value twice.
+# Commands that need no secret (up, doctor, help) still run; a web process refuses to sign with one of its own.
+SECRET_KEY_IS_MADE_UP = not SECRET_KEY
+if SECRET_KEY_IS_MADE_UP:
     SECRET_KEY = os.urandom(32).hex()
 # Encrypts secrets in rows; the first key writes, all of them read (rotation).
 FIELD_KEYS = env.list("FIELD_KEYS", default=[_runtime.secrets.field_key] if _runtime else [])

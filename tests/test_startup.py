@@ -1,7 +1,9 @@
 """What a process loads before its first work: `make run` starts half a dozen, each command of an operator is one."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 from django.conf import settings
 
@@ -21,3 +23,13 @@ def test_a_command_loads_no_pages_and_a_check_looks_at_all_of_them() -> None:
     command = [sys.executable, "-c", WITHOUT_PAGES]
     answer = subprocess.run(command, cwd=settings.BASE_DIR, capture_output=True, text=True, timeout=60, check=False)
     assert answer.returncode == 0, answer.stderr
+
+
+def test_no_web_process_signs_with_a_secret_of_its_own(tmp_path: Path) -> None:
+    alone = {**os.environ, "SECRET_KEY": "", "DATA_DIR": str(tmp_path)}
+    command = [sys.executable, "-c", "import supportbot.asgi"]
+    answer = subprocess.run(
+        command, cwd=settings.BASE_DIR, env=alone, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert answer.returncode == 1
+    assert "SECRET_KEY is not set" in answer.stderr.splitlines()[-1]
