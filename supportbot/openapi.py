@@ -41,12 +41,17 @@ ERROR: Final[dict[str, Any]] = {
 _making: Final = Lock()
 
 
+def whole_schema() -> Any:
+    """Return the schema, made once a process: it is one for all, costs seconds, and cannot be made twice at once."""
+    with _making:
+        return _made()
+
+
 class Maker(SchemaGenerator):
-    """Makes the schema once a process: it is the same for all, costs seconds, and cannot be made twice at once."""
+    """Hands it to drf-spectacular's view."""
 
     def get_schema(self, request: Any = None, public: bool = False) -> Any:
-        with _making:
-            return _made()
+        return whole_schema()
 
 
 class Schema(SpectacularAPIView):

@@ -10,10 +10,10 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonR
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import Resolver404, resolve
-from drf_spectacular.generators import SchemaGenerator
 
 from supportbot.accounts.models import Workspace
 from supportbot.errors import NotAllowed, NotFound, error_body
+from supportbot.openapi import whole_schema
 
 DEMO: Final = "wrenfell"  # the workspace that the first start makes
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -167,11 +167,9 @@ def _is_served(address: str) -> bool:
 @cache
 def _calls() -> tuple[Call, ...]:
     """Return every call of the schema, by address; the code decides them, so once per process is enough."""
-    generator = SchemaGenerator()  # type: ignore[no-untyped-call]  # drf-spectacular leaves it untyped
-    paths = generator.get_schema(request=None, public=True)["paths"]  # type: ignore[no-untyped-call]  # likewise
     return tuple(
         Call(method.upper(), address, _first_sentence(operations[method].get("description", "")))
-        for address, operations in sorted(paths.items())
+        for address, operations in sorted(whole_schema()["paths"].items())
         for method in METHODS
         if method in operations
     )
