@@ -1,8 +1,8 @@
 """The one HTTP client of this room: JSON to one known host, within one deadline.
 
-The name is resolved once, every answer is checked, and the connection goes to the checked address, so a name that
+The name is resolved once, every answer is checked, and the connection goes to a checked address, so a name that
 changes its mind leads nowhere. Redirects are not followed, no proxy variable is read, the answer is capped while it is
-read, and a watchdog ends what dribbles.
+read, and a watchdog ends what dribbles, be it the handshake or the answer.
 """
 
 import http.client
@@ -11,7 +11,9 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -47,14 +49,17 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """A checked place to connect to."""
+class Place:
+    """Where a URL leads, before its name is resolved."""
 
     is_tls: bool
     host: str
     port: int
-    address: str
     path: str
+
+    @property
+    def is_for_the_web(self) -> bool:
+        return self.is_tls and self.port in OPEN_PORTS
 
     @property
     def host_header(self) -> str:
@@ -62,36 +67,73 @@ class Target:
         return host if self.port == (443 if self.is_tls else 80) else f"{host}:{self.port}"
 
 
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A checked place to connect to: any of these addresses."""
+
+    place: Place
+    addresses: tuple[str, ...]
+
+
 def exchange(method: str, url: str, *, body: bytes, headers: Mapping[str, str], deadline_seconds: float) -> Answer:
     """Send one request and return its JSON answer, whatever its status; raises NotSent or NoAnswer."""
     ends_at = time.monotonic() + deadline_seconds
-    target = checked_target(url)
-    connection = _connected(target, min(CONNECT_SECONDS, deadline_seconds))
-    cut = threading.Timer(max(0.0, ends_at - time.monotonic()), _cut, args=[connection.sock])
+    target = checked_target(url, seconds=deadline_seconds)
+    connection = http.client.HTTPConnection(target.place.host, target.place.port)
+    connection.sock = _connected(target, ends_at)
+    with closing(connection), _cut_at(ends_at, connection.sock):
+        _greet(connection.sock)
+        return _read(_response(connection, method, target.place, body, headers))
+
+
+@contextmanager
+def _cut_at(ends_at: float, sock: socket.socket) -> Iterator[None]:
+    """End what is said over a connection when its time is over."""
+    cut = threading.Timer(max(0.0, ends_at - time.monotonic()), _cut, args=[sock])
     cut.daemon = True
     cut.start()
     try:
-        return _read(_response(connection, method, target, body, headers))
+        yield
     finally:
         cut.cancel()
-        connection.close()
+
+
+def _cut(sock: socket.socket) -> None:
+    try:
+        # The plain socket's: that of TLS would take its reader's ground away in the middle of a read.
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)
+    except OSError:  # closed by the other side meanwhile
+        return
 
 
 def _response(
-    connection: http.client.HTTPConnection, method: str, target: Target, body: bytes, headers: Mapping[str, str]
+    connection: http.client.HTTPConnection, method: str, place: Place, body: bytes, headers: Mapping[str, str]
 ) -> http.client.HTTPResponse:
     """Send the request; return once the answer's head is here."""
     try:
-        connection.request(method, target.path, body or None, {"Host": target.host_header, **headers})
+        connection.request(method, place.path, body or None, {"Host": place.host_header, **headers})
         return connection.getresponse()
     except (OSError, http.client.HTTPException) as error:
         raise NoAnswer(type(error).__name__) from error
 
 
-def checked_target(url: str) -> Target:
-    """Return where a URL leads; raises NotSent for a scheme, port or address that is not allowed."""
-    # urlsplit drops tabs and line ends in silence, and browsers take a backslash for a slash.
-    if not url.isprintable() or " " in url or "\\" in url:
+def checked_target(url: str, *, seconds: float = CONNECT_SECONDS) -> Target:
+    """Return where a URL leads; raises NotSent for a scheme, port or address that is not allowed.
+
+    The name must be resolved within so many seconds.
+    """
+    place = place_of(url)
+    is_own = f"{place.host}:{place.port}" in settings.ACTIONS_LOOPBACK
+    if not is_own and not place.is_for_the_web:
+        raise NotSent("the address must begin with https and use a port for the web")
+    return Target(place, _resolved(place, seconds, is_own=is_own))
+
+
+def place_of(url: str) -> Place:
+    """Return the parts of an http(s) URL; raises NotSent for one that can be read in more than one way."""
+    # urlsplit drops tabs and line ends in silence, browsers take a backslash for a slash, and what is not ASCII has
+    # one spelling in the name service and another on the wire.
+    if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
         raise NotSent("the address holds characters that do not belong there")
     try:
         parts = urlsplit(url)
@@ -101,48 +143,67 @@ def checked_target(url: str) -> Target:
     host = parts.hostname or ""
     if parts.scheme not in ("http", "https") or not host or "@" in parts.netloc:
         raise NotSent("the address must be http(s) without a user name")
-    is_own = f"{host}:{port}" in settings.ACTIONS_LOOPBACK
-    if not is_own and (parts.scheme != "https" or port not in OPEN_PORTS):
-        raise NotSent("the address must begin with https and use a port for the web")
     path = parts.path + (f"?{parts.query}" if parts.query else "")
-    return Target(parts.scheme == "https", host, port, _resolved(host, port, is_own=is_own), path or "/")
+    return Place(parts.scheme == "https", host, port, path or "/")
 
 
-def _resolved(host: str, port: int, *, is_own: bool) -> str:
+def _resolved(place: Place, seconds: float, *, is_own: bool) -> tuple[str, ...]:
     try:
-        found = [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
-    except (OSError, UnicodeError) as error:
+        found = _looked_up(place, seconds)
+    except (OSError, UnicodeError) as error:  # TimeoutError is an OSError
         raise NotSent("the name cannot be resolved") from error
     # One private answer among public ones is a trap: all must be fit.
     if not found or (not is_own and not all(is_public(address) for address in found)):
         raise NotSent("the address does not lie in the public internet")
-    return found[0]
+    return found
 
 
-def _connected(target: Target, seconds: float) -> http.client.HTTPConnection:
-    connection = http.client.HTTPConnection(target.host, target.port)
+def _looked_up(place: Place, seconds: float) -> tuple[str, ...]:
+    """Ask the resolver in a thread that is left behind when it takes too long: it knows no deadline of ours."""
+    answer: Future[tuple[str, ...]] = Future()
+
+    def ask() -> None:
+        try:
+            entries = socket.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM)
+            answer.set_result(tuple(dict.fromkeys(str(entry[4][0]) for entry in entries)))
+        except (OSError, UnicodeError) as error:
+            answer.set_exception(error)
+
+    threading.Thread(target=ask, name="actions-resolver", daemon=True).start()
+    return answer.result(seconds)
+
+
+def _connected(target: Target, ends_at: float) -> socket.socket:
+    """Return a connection to the first address that takes one; TLS is prepared and not yet spoken."""
+    share = min(CONNECT_SECONDS, ends_at - time.monotonic()) / len(target.addresses)
+    for address in target.addresses:
+        try:
+            plain = socket.create_connection((address, target.place.port), timeout=max(share, 0.001))
+            return _prepared(plain, target.place)
+        except OSError as error:
+            cause = error
+    raise NotSent(f"no connection: {type(cause).__name__}") from cause
+
+
+def _prepared(plain: socket.socket, place: Place) -> socket.socket:
+    plain.settimeout(None)  # from here on the watchdog keeps the time
+    if not place.is_tls:
+        return plain
     try:
-        plain = socket.create_connection((target.address, target.port), timeout=seconds)
-        connection.sock = _tls(plain, target.host) if target.is_tls else plain
-    except OSError as error:  # TLS errors are OSErrors too
-        raise NotSent(f"no connection: {type(error).__name__}") from error
-    connection.sock.settimeout(None)  # from here on the watchdog keeps the time
-    return connection
-
-
-def _tls(plain: socket.socket, host: str) -> socket.socket:
-    try:
-        return ssl.create_default_context().wrap_socket(plain, server_hostname=host)
+        context = ssl.create_default_context()
+        return context.wrap_socket(plain, server_hostname=place.host, do_handshake_on_connect=False)
     except OSError:
         plain.close()
         raise
 
 
-def _cut(sock: socket.socket) -> None:
+def _greet(sock: socket.socket) -> None:
+    """Speak the handshake where there is one; raises NotSent, since no word of the request comes before it."""
     try:
-        sock.shutdown(socket.SHUT_RDWR)
-    except OSError:  # closed by the other side meanwhile
-        return
+        if isinstance(sock, ssl.SSLSocket):
+            sock.do_handshake()
+    except OSError as error:  # TLS errors are OSErrors too
+        raise NotSent(f"no connection: {type(error).__name__}") from error
 
 
 def _read(response: http.client.HTTPResponse) -> Answer:

@@ -1,16 +1,21 @@
 """A web server on loopback that answers as a broken or hostile merchant would, byte by byte."""
 
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 
 class Misbehaving:
-    """Answers every connection with the same bytes; `pause` seconds lie between two of them where it dribbles."""
+    """Answers every connection with the same bytes; `pause` seconds lie between two of them where it dribbles.
 
-    def __init__(self, answer: bytes, *, pause: float = 0.0) -> None:
-        self.answer, self.pause = answer, pause
+    One that does not listen begins at once: no request is read.
+    """
+
+    def __init__(self, answer: bytes, *, pause: float = 0.0, listens: bool = True) -> None:
+        self.answer, self.pause, self.listens = answer, pause, listens
+        self.tls: ssl.SSLContext | None = None
         self.heard: list[bytes] = []
         self.stopping = threading.Event()
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -24,11 +29,19 @@ class Misbehaving:
             except OSError:
                 return
             with caller:
-                self._answer(caller)
+                self._meet(caller)
+
+    def _meet(self, caller: socket.socket) -> None:
+        try:
+            with self.tls.wrap_socket(caller, server_side=True) if self.tls else caller as spoken:
+                self._answer(spoken)
+        except OSError:  # the client does not trust this server
+            return
 
     def _answer(self, caller: socket.socket) -> None:
         try:
-            self.heard.append(read_request(caller))
+            if self.listens:
+                self.heard.append(read_request(caller))
             if not self.pause:
                 caller.sendall(self.answer)
                 return
@@ -53,8 +66,8 @@ def read_request(caller: socket.socket) -> bytes:
 
 
 @contextmanager
-def misbehaving(answer: bytes, *, pause: float = 0.0) -> Iterator[Misbehaving]:
-    server = Misbehaving(answer, pause=pause)
+def misbehaving(answer: bytes, *, pause: float = 0.0, listens: bool = True) -> Iterator[Misbehaving]:
+    server = Misbehaving(answer, pause=pause, listens=listens)
     server.thread.start()
     try:
         yield server

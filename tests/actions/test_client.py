@@ -2,6 +2,8 @@
 
 import json
 import socket
+import threading
+import time
 from typing import Any
 
 import pytest
@@ -96,6 +98,43 @@ def test_an_answer_that_dribbles_is_cut_at_the_deadline(at: Any, answer: bytes) 
 
 
 @pytest.mark.parametrize(
+    "before_tls", [b"", b"\x16\x03\x03\x40\x00" + b"\x02" * 200], ids=["silence", "a handshake that dribbles"]
+)
+def test_a_handshake_ends_at_the_deadline_and_nothing_was_sent(settings: Any, before_tls: bytes) -> None:
+    """Each byte comes in time, the whole never would."""
+    with misbehaving(before_tls or b"\x16", pause=0.05 if before_tls else 30, listens=False) as server:
+        settings.ACTIONS_LOOPBACK = [f"127.0.0.1:{server.port}"]
+        began = time.monotonic()
+        with pytest.raises(NotSent):
+            exchange("GET", f"https://127.0.0.1:{server.port}/", body=b"", headers={}, deadline_seconds=0.4)
+        assert time.monotonic() - began < 3
+
+
+def test_a_resolver_that_hangs_is_waited_for_until_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **more: answers.wait(20) and [])
+    with pytest.raises(NotSent, match="resolved"):
+        exchange("GET", "https://shop.example/", body=b"", headers={}, deadline_seconds=0.1)
+    answers.set()
+
+
+def test_the_next_address_is_tried_where_the_first_takes_no_call(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a name has two addresses and one of the machines is down."""
+    real, both = socket.getaddrinfo, ["::1", "127.0.0.1"]
+
+    def resolve(host: str, *rest: Any, **more: Any) -> Any:
+        return [entry for one in (both if host == "shop.test" else [host]) for entry in real(one, *rest, **more)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    with misbehaving(reply("200 OK", b'{"refund": "RF-1"}')) as server:
+        settings.ACTIONS_LOOPBACK = [f"shop.test:{server.port}"]
+        merchant = HttpMerchant(f"http://shop.test:{server.port}", SECRET)
+        assert merchant.run(CALL, idempotency_key="k") == Happened({"refund": "RF-1"})
+
+
+@pytest.mark.parametrize(
     "url",
     [
         "http://127.0.0.1:1/", "https://127.0.0.1/", "https://localhost/", "http://shop.example/", "ftp://shop.example/",
@@ -103,6 +142,7 @@ def test_an_answer_that_dribbles_is_cut_at_the_deadline(at: Any, answer: bytes) 
         "https://[::ffff:10.0.0.1]/", "https://[64:ff9b::7f00:1]/", "https://2130706433/", "https://0x7f.1/",
         "https://shop.example:99999/", "https://shop.example:5432/", "https://shop.example:0/", "https://shop.example\\@x/",
         "https://shop.example/\n", "https:///shop.example/", "https://[/", "", "//x", "file:///etc/passwd", "https://fritz\u3002box/",
+        "https://127.0.0.1/h\u00e4ndler", "https://sh\u00f6p.example/",
     ],
 )  # fmt: skip
 def test_what_is_not_called(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,7 +170,8 @@ def test_one_private_answer_among_public_ones_is_enough(monkeypatch: pytest.Monk
         checked_target("https://shop.example/api")
     answers("93.184.216.34")
     target = checked_target("https://shop.example/api?x=1")
-    assert (target.address, target.host_header, target.path) == ("93.184.216.34", "shop.example", "/api?x=1")
+    assert target.addresses == ("93.184.216.34",)
+    assert (target.place.host_header, target.place.path) == ("shop.example", "/api?x=1")
 
 
 @pytest.mark.parametrize(
@@ -165,7 +206,7 @@ def test_a_hostile_address_is_never_called(row: Row, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
     if row.raw["expect"] == "allow":
-        assert checked_target(url).is_tls
+        assert checked_target(url).place.is_tls
         return
     for one in (url, url.replace("http:", "https:", 1)):
         with pytest.raises(NotSent):
