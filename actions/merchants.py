@@ -9,11 +9,15 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from actions import audit
+from actions.connectors.addresses import is_address, is_public
+from actions.connectors.client import NotSent, place_of
 from actions.models import MerchantConnection
 from actions.policies import ensure_policies, take_up_new_actions
 from supportbot.errors import InvalidInput
 
 SECRET_BYTES: Final = 16
+# Where the demo's shop is; the client calls it there alone.
+ON_THIS_MACHINE: Final = frozenset({"127.0.0.1"})
 
 
 @transaction.atomic
@@ -41,16 +45,32 @@ def connect_merchant(base_url: str, secret: str, *, actor: str) -> MerchantConne
 
 def _check(base_url: str, secret: str) -> None:
     problems: dict[str, list[str]] = {}
-    try:
-        MerchantConnection(base_url=base_url, secret=secret).clean_fields(exclude=["workspace", "secret"])
-        if urlsplit(base_url).scheme not in ("http", "https") or urlsplit(base_url).username:
-            raise ValidationError("no web address")
-    except (ValidationError, ValueError):
-        problems["base_url"] = ["Give the root of the merchant API, such as https://shop.example/merchant/v1."]
+    if wrong := _wrong_address(base_url):
+        problems["base_url"] = [
+            f"{wrong} Give the root of the merchant API, such as https://shop.example/merchant/v1."
+        ]
     if not _is_secret(secret):
         problems["secret"] = ['Give a Standard Webhooks secret: "whsec_" followed by base64 of at least 16 bytes.']
     if problems:
         raise InvalidInput(fields=problems)
+
+
+def _wrong_address(base_url: str) -> str:
+    """Return why no call could ever go to an address, "" where it could."""
+    try:
+        MerchantConnection(base_url=base_url).clean_fields(exclude=["workspace", "secret"])
+        place = place_of(base_url)
+    except ValidationError:
+        return "This is no web address of at most 300 characters."
+    except NotSent as error:
+        return f"{str(error).capitalize()}."
+    if place.host in ON_THIS_MACHINE:
+        return ""
+    if not place.is_for_the_web:
+        return "Calls go to https on port 443 or 8443 only."
+    if is_address(place.host) and not is_public(place.host):
+        return "Calls go to the public internet only."
+    return "It must end with its path, without ? and #." if "?" in base_url or "#" in base_url else ""
 
 
 def _is_secret(secret: str) -> bool:

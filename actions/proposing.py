@@ -129,7 +129,8 @@ def _draft(
         locale=wish.principal.locale[:12],
         asked_digest=wish.asked_digest,
         arguments=terms.arguments if terms else wish.asked,
-        order_id=wish.asked["order_id"],
+        # As the merchant writes it: whatever spellings it takes, sums are of one order.
+        order_id=prospect.order.id if prospect.order else wish.asked["order_id"],
         amount=terms.money.amount if terms and terms.money else None,
         currency=terms.money.currency if terms and terms.money else "",
         shown=dict(terms.shown) if terms else {},

@@ -14,6 +14,15 @@ _V6_CLOSED: Final = tuple(
 )  # Teredo and other special uses, documentation, 6to4, documentation
 
 
+def is_address(host: str) -> bool:
+    """Say whether a host is an address itself, not a name."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def is_public(address: str) -> bool:
     """Say whether an address (as getaddrinfo gave it) lies in the public internet."""
     try:

@@ -22,8 +22,9 @@ READ_SECONDS: Final = 4.0
 RUN_SECONDS: Final = 8.0
 # The merchant asks for patience: nothing was done.
 _LATER: Final = frozenset({408, 425, 429})
-# A gateway's word: what stands behind it may still be at work.
-_IN_BETWEEN: Final = frozenset({502, 504})
+# Taken in and not done yet; and a gateway's word, those that gateways made up included (524: the shop is at work, and
+# nobody waits for it any longer). What stands behind either may still be at work.
+_IN_BETWEEN: Final = frozenset({202, 502, 504, *range(520, 600)})
 
 
 def connected_merchant() -> "HttpMerchant":

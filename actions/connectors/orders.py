@@ -3,10 +3,13 @@
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from actions.facts import Address, Line, Order
 from actions.money import CURRENCY, is_amount_in
+
+
+MOST_OF_AN_ID: Final = 60  # what a request keeps of it
 
 
 class NotAnOrder(ValueError):
@@ -17,14 +20,14 @@ def order_of(data: Any) -> Order:
     """Return the order in a JSON value; raises NotAnOrder."""
     try:
         return _order(data)
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
         raise NotAnOrder(f"{type(error).__name__}: {error}"[:120]) from error
 
 
 def _order(data: Mapping[str, Any]) -> Order:
     currency = _currency(data["currency"])
     return Order(
-        id=_text(data["id"]),
+        id=_id(data["id"]),
         customer=_text(data["customer"]),
         status=_text(data["status"]),
         currency=currency,
@@ -44,7 +47,7 @@ def _line(data: Mapping[str, Any], currency: str) -> Line:
     return Line(
         sku=_text(data["sku"]),
         name=_text(data["name"]),
-        quantity=int(data["quantity"]),
+        quantity=_count(data["quantity"]),
         price=_amount(data["price"], currency),
         refunded=_amount(data["refunded"], currency),
     )
@@ -55,6 +58,22 @@ def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError("not a text")
     return "".join(char for char in value if char.isprintable())[:200]
+
+
+def _id(value: Any) -> str:
+    """Return an order's number whole: a part of it would be another order's."""
+    if not isinstance(value, str) or not value.isprintable() or not 1 <= len(value) <= MOST_OF_AN_ID:
+        raise ValueError("not the number of an order")
+    return value
+
+
+def _count(value: Any) -> int:
+    if isinstance(value, bool | float):  # two and a half pieces, or infinitely many
+        raise TypeError("not a whole number")
+    count = int(value)
+    if count < 0:
+        raise ValueError("less than none")
+    return count
 
 
 def _amount(value: Any, currency: str) -> Decimal:

@@ -37,6 +37,8 @@ def at(settings: Any) -> Any:
     [
         (reply("500 Oops", b'{"code": "x"}'), True),
         (reply("502 Bad Gateway", b"<html>502</html>", kind="text/html"), False),
+        (reply("202 Accepted", b"{}"), False),
+        (reply("524 A Timeout Occurred", b"<html>524</html>", kind="text/html"), False),
         (reply("200 OK", b"<html>fine</html>", kind="text/html"), True),
         (reply("200 OK", b"{broken"), True),
         (reply("200 OK", b"[" * 100_000), True),
@@ -50,7 +52,7 @@ def at(settings: Any) -> Any:
         (b"SSH-2.0-OpenSSH\r\n", False),
     ],
     ids=[
-        "500", "502-html", "html", "broken", "deep", "list", "huge", "compressed", "redirect", "conflict", "hang-up",
+        "500", "502-html", "202", "524-html", "html", "broken", "deep", "list", "huge", "compressed", "redirect", "conflict", "hang-up",
         "cut", "no-http",
     ],
 )  # fmt: skip

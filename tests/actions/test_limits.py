@@ -83,6 +83,19 @@ def test_two_cards_never_take_more_than_was_paid(
 
 
 @pytest.mark.django_db
+def test_another_spelling_is_the_same_order(
+    proposals: Callable[..., ActionRequest], principal: Principal, shop: FakeShop
+) -> None:
+    """A merchant may find an order by several spellings; its sums and limits are one."""
+    limit("refund_order", max_per_order=Decimal(30))
+    shop.orders["#A-1001"] = shop.orders["A-1001"]
+    first = proposals(amount="20.00")
+    confirm(first.pk, principal=principal, digest=first.digest)
+    again = proposals(order_id="#A-1001", amount="20.00")
+    assert (again.state, again.reason_code, again.order_id) == (State.REFUSED, "limit_order", "A-1001")
+
+
+@pytest.mark.django_db
 def test_what_came_to_nothing_counts_no_more(
     proposals: Callable[..., ActionRequest], principal: Principal, shop: FakeShop
 ) -> None:

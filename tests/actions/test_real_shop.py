@@ -6,14 +6,13 @@ from typing import Any
 import pytest
 
 from actions.merchants import connect_merchant
-from actions.models import ActionRequest, MerchantConnection
+from actions.models import ActionRequest
 from actions.principals import Principal
 from actions.services import confirm, propose, run_read
 from actions.states import State
 from actions.sweeping import sweep
 from actions.testing import make_due, run_queued
 from supportbot.accounts.models import Customer, Workspace
-from supportbot.errors import InvalidInput
 from tests.actions.conftest import signed_in_as
 from tests.shop.process import WEBHOOK_SECRET, ShopProcess, free_port
 
@@ -133,18 +132,10 @@ def test_a_wrong_secret_ends_openly(real: ShopProcess) -> None:
     assert real.ledger()["refunds"] == []
 
 
-def test_the_secret_is_encrypted_at_rest_and_a_bad_one_is_refused(real: ShopProcess) -> None:
+def test_the_secret_is_encrypted_at_rest(real: ShopProcess) -> None:
     from django.db import connection
 
     with connection.cursor() as cursor:
         cursor.execute("SELECT secret FROM actions_merchantconnection")
         (stored,) = cursor.fetchone()
     assert WEBHOOK_SECRET not in stored and "whsec_" not in stored
-    for url, secret, field in (
-        ("http://127.0.0.1:1", "not base64 at all!", "secret"), ("shop", WEBHOOK_SECRET, "base_url"),
-        ("ftp://shop.example", WEBHOOK_SECRET, "base_url"), ("https://u@shop.example", WEBHOOK_SECRET, "base_url"),
-    ):  # fmt: skip
-        with pytest.raises(InvalidInput) as refused:
-            connect_merchant(url, secret, actor="test")
-        assert list(refused.value.fields) == [field]
-    assert MerchantConnection.objects.count() == 1
