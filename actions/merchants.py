@@ -46,9 +46,7 @@ def connect_merchant(base_url: str, secret: str, *, actor: str) -> MerchantConne
 def _check(base_url: str, secret: str) -> None:
     problems: dict[str, list[str]] = {}
     if wrong := _wrong_address(base_url):
-        problems["base_url"] = [
-            f"{wrong} Give the root of the merchant API, such as https://shop.example/merchant/v1."
-        ]
+        problems["base_url"] = [f"{wrong} Give the root of the merchant API, such as https://shop.example/merchant/v1."]
     if not _is_secret(secret):
         problems["secret"] = ['Give a Standard Webhooks secret: "whsec_" followed by base64 of at least 16 bytes.']
     if problems:

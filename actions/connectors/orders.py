@@ -8,7 +8,6 @@ from typing import Any, Final
 from actions.facts import Address, Line, Order
 from actions.money import CURRENCY, is_amount_in
 
-
 MOST_OF_AN_ID: Final = 60  # what a request keeps of it
 
 

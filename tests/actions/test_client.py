@@ -52,7 +52,8 @@ def at(settings: Any) -> Any:
         (b"SSH-2.0-OpenSSH\r\n", False),
     ],
     ids=[
-        "500", "502-html", "202", "524-html", "html", "broken", "deep", "list", "huge", "compressed", "redirect", "conflict", "hang-up",
+        "500", "502-html", "202", "524-html", "html", "broken", "deep", "list", "huge", "compressed", "redirect",
+        "conflict", "hang-up",
         "cut", "no-http",
     ],
 )  # fmt: skip

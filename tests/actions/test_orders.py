@@ -10,8 +10,8 @@ from actions.connectors.orders import NotAnOrder, order_of
 ADDRESS = dict.fromkeys(("name", "line1", "line2", "postal_code", "city", "country"), "x")
 LINE = {"sku": "S", "name": "Socks", "quantity": 2, "price": "10.00", "refunded": "0.00"}
 ORDER = {
-    "id": "A-7", "customer": "cus_alice", "status": "delivered", "currency": "EUR", "total": "20.00", "refunded": "0.00",
-    "placed_at": "2026-01-01T00:00:00Z", "items": [LINE], "address": ADDRESS, "payment": "card",
+    "id": "A-7", "customer": "cus_alice", "status": "delivered", "currency": "EUR", "total": "20.00",
+    "refunded": "0.00", "placed_at": "2026-01-01T00:00:00Z", "items": [LINE], "address": ADDRESS, "payment": "card",
 }  # fmt: skip
 
 
