@@ -14,8 +14,11 @@ from typing import Any, Final, Protocol
 from actions.errors import InvalidArguments
 from actions.money import AMOUNT, USUAL_DECIMALS, amount_of
 from actions.reading import UNSEEN, Number, shown_name
+from supportbot.plaintext import visible
 
 Problems = dict[str, list[str]]
+# Of the format signs, words and emoji need some: plaintext knows which, and where.
+_UNREADABLE: Final = UNSEEN - {"Cf"}
 
 
 class Field(Protocol):
@@ -42,8 +45,8 @@ class Text:
             _wrong(problems, at, "Write a text.")
             return ""
         text = unicodedata.normalize("NFC", value).strip()
-        if any(unicodedata.category(char) in UNSEEN for char in value):
-            _wrong(problems, at, "Control characters and invisible characters are not allowed.")
+        if any(unicodedata.category(char) in _UNREADABLE for char in value) or visible(text) != text:
+            _wrong(problems, at, "Control characters, invisible characters and stacks of accents are not allowed.")
         elif not text:
             _wrong(problems, at, "This may not be empty.")
         elif len(text) > self.max_length:

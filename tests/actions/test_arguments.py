@@ -71,6 +71,10 @@ def test_no_other_amount_passes(written: str) -> None:
         ('{"order_id": "A-1", "reason": "a\\u0000b"}', "reason"),
         ('{"order_id": "A-1", "reason": "a\\u202eb"}', "reason"),
         ('{"order_id": "A-1", "reason": "a\\u200bb"}', "reason"),
+        ('{"order_id": "A-1", "reason": "a\\udb40\\udd00\\udb40\\udd01b"}', "reason"),
+        ('{"order_id": "A-1", "reason": "\\u3164"}', "reason"),
+        ('{"order_id": "A-1", "reason": "a\\ufe0fb"}', "reason"),
+        ('{"order_id": "A-1", "reason": "a' + "\\u0303" * 9 + '"}', "reason"),
         ('{"order_id": "A-1", "reason": "  "}', "reason"),
         ('{"order_id": "A-1", "reason": 5}', "reason"),
         ('{"order_id": "A-1\\u0000", "reason": "x"}', "order_id"),
@@ -89,6 +93,24 @@ def test_no_other_amount_passes(written: str) -> None:
 )  # fmt: skip
 def test_a_mistake_is_named_by_its_field(text: str, field: str) -> None:
     assert field in refused(text)
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "Größe 42 passt nicht",
+        "Việt Nam",
+        "☹️ broken",
+        "שלום",
+        "नमस्ते",
+        "2️⃣ left shoes",
+        "for my 👩\u200d👧",
+        "می\u200cخواهم",
+    ],
+)
+def test_what_people_write_is_a_reason(reason: str) -> None:
+    written = json.dumps({"order_id": "A-1", "reason": reason})
+    assert parse(written)["reason"] == unicodedata.normalize("NFC", reason)
 
 
 def test_items_and_an_amount_together_are_refused() -> None:
