@@ -96,7 +96,7 @@ _OF_ITSELF: Final = rf"""
       |right\ now|here
       |without\ (?:a|the)\ (?:card|order\ number)))*
   | (?:so\ |and\ |but\ )?i\ (?:can(?:not|'t)|could\ not|couldn't|did\ not|didn't
-      |was\ unable\ to)\ find\ (?:[^\W\d]+\s*){{1,8}}
+      |was\ unable\ to)\ find\ [^\W\d]+(?:\s+[^\W\d]+){{0,7}}
   | i\ (?:do\ not|don't)\ have\ (?:any\ |that\ |enough\ |this\ )?information(?:\ (?:on|about)\ (?:that|this|it))?
   | (?:i(?:'m|\ am)\ )?not\ (?:sure|certain)(?:\ about\ (?:that|this))?
   | (?:there\ is\ )?(?:nothing|no\ information)\ (?:about\ (?:this|that

@@ -1,9 +1,12 @@
 """Lines a model has tried, or may try: what must never stand in an answer, and what must."""
 
+from time import process_time
+
 import pytest
 
 from kb.search import Passage
 from supportbot.assistant.drafting import Draft
+from supportbot.assistant.guardrails.claims import claims_something_done
 from supportbot.assistant.guardrails.disguise import shown_text, undisguised
 from supportbot.assistant.guardrails.links import links_in
 from supportbot.assistant.guardrails.quantities import Quantity, quantities_in
@@ -184,6 +187,26 @@ def test_a_source_in_another_language_is_cited_by_the_sentence_with_the_same_num
 def test_a_sentence_without_end_is_withheld_whole() -> None:
     words = "as you wished and as is our pleasure and custom here, " * 8
     assert answered(f"I have, {words}refunded it all to the account you paid with. [1]").is_abstention
+
+
+def test_a_word_without_end_is_checked_in_a_moment() -> None:
+    started = process_time()
+    answered(f"I cannot find {'a' * 45} 1.")
+    assert process_time() - started < 3  # twenty seconds where it might be read as any eight words
+
+
+@pytest.mark.parametrize("wall", ["habe ich " + "1." * 4_000, "refund " + "a-" * 6_000])
+def test_a_wall_of_a_model_is_no_claim_in_a_moment(wall: str) -> None:
+    started = process_time()
+    assert not claims_something_done(wall)
+    assert process_time() - started < 2  # four seconds where each sign might begin an amount or a clause
+
+
+def test_walls_of_a_customer_are_read_in_a_moment() -> None:
+    said = [f"5 euro {'я' * 3990}"] * 20
+    started = process_time()
+    Draft((SOURCES["en"],), "en", said)
+    assert process_time() - started < 3  # forty seconds where each letter might begin a number
 
 
 def test_what_is_shown_after_a_withheld_sentence_does_not_grow_onto_it() -> None:

@@ -83,8 +83,9 @@ _ORDINALS: Final = {
     for value, word in enumerate(names, start=3)
 } | {"twice": "2", "zweimal": "2", "dreimal": "3", "viermal": "4"}
 _BARE_UNIT: Final = "|".join(_UNITS.values())
+# Only whole words are tried: a wall of letters would be read once for each of them.
 _SPELT: Final = re.compile(
-    rf"(?P<words>(?:[^\W\d_]+(?:-[^\W\d_]+)?)(?:\s+(?:hundred|thousand|{'|'.join(_ENGLISH[1:10])}))*)"
+    rf"(?<![^\W\d_])(?P<words>(?:[^\W\d_]++(?:-[^\W\d_]++)?)(?:\s+(?:hundred|thousand|{'|'.join(_ENGLISH[1:10])}))*)"
     rf"[\s-]+(?={_BARE_UNIT})",
     re.IGNORECASE,
 )

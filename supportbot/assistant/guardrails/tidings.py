@@ -12,7 +12,7 @@ from typing import Final
 _MONEY_ITSELF: Final = r"(?:money|refunds?|re-?payments?|reimbursements?|cash|credit|amount|charge|payment)"
 _FIGURE: Final = (
     r"(?:(?:(?<=[€$£])|(?<=[€$£]\ ))\d[\d.,]*"
-    r"|\d[\d.,]*\ ?(?:[€$£]|(?:eur|usd|gbp|chf|euros?|dollars?|pounds?|francs?)\b))"
+    r"|\d[\d.,]*+\ ?(?:[€$£]|(?:eur|usd|gbp|chf|euros?|dollars?|pounds?|francs?)\b))"
 )
 _MONEY: Final = rf"(?:{_MONEY_ITSELF}|{_FIGURE}|euros?|dollars?|pounds?)"
 _GOODS: Final = (
@@ -20,7 +20,7 @@ _GOODS: Final = (
     r"|address|invoice|status|claim|case|matter|label|receipt)"
 )
 _GELD_SELBST: Final = r"(?:geld|\w*erstattung|rückzahlung|betrag|gutschrift|zahlung|\w*buchung)"
-_GELD: Final = rf"(?:{_GELD_SELBST}|\d[\d.,]*\s?(?:€|euro))"
+_GELD: Final = rf"(?:{_GELD_SELBST}|\d[\d.,]*+\s?(?:€|euro))"
 _WARE: Final = (
     r"(?:bestellung|auftrag|paket|sendung|lieferung|stornierung|\w*adresse|anschrift|antrag|wunsch|anliegen|vorgang"
     r"|etikett)"
@@ -107,9 +107,11 @@ _OPEN: Final = re.compile(
     r"|wenn|falls|sobald|nachdem|bis|sofern|ob|bevor|innerhalb|binnen|normalerweise|üblicherweise|immer|automatisch"
     r"|jede[rsnm]?|nur|kann|können|darf|dürfen|muss|müssen|müsste|könnte\w*|würde\w*)\b"
 )
-# What costs nothing is a rule, and tells nothing of the rest of its sentence.
+# What costs nothing is a rule, and tells nothing of the rest of its sentence. Looked for from the beginning of a clause
+# alone: a wall of letters would be read once for each of them.
 _FREE: Final = re.compile(
-    r"[^,;:.]*\b(?:(?:is|are)\ (?:\w+\ )?free|(?:ist|sind)\ (?:\w+\ ){0,3}(?:kostenlos|kostenfrei|gratis))\b[^,;:.]*"
+    r"(?<![^,;:.])[^,;:.]*"
+    r"\b(?:(?:is|are)\ (?:\w+\ )?free|(?:ist|sind)\ (?:\w+\ ){0,3}(?:kostenlos|kostenfrei|gratis))\b[^,;:.]*"
 )
 _ASKED: Final = re.compile(r"(?:^|(?<=[,;:.!–—]))[^,;:.!?–—]*\?\s*$")
 
