@@ -1,5 +1,6 @@
 """The rail at the start side: what there is, for those whose role opens it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -8,6 +9,7 @@ from django.urls import reverse
 
 from supportbot.accounts.callers import Staff
 from supportbot.console.rights import may
+from supportbot.handoff.rows import waiting_for_a_person, waiting_for_approval
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +19,8 @@ class Entry:
     page: str
     right: str
     is_exact: bool = False  # its own address only, not what lies below
+    waiting: Callable[[], int] | None = None  # how much of it wants somebody
+    wanting: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,8 @@ class Link:
     icon: str
     href: str
     is_here: bool
+    waiting: int = 0
+    wanting: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +44,15 @@ GROUPS: Final[tuple[tuple[str, tuple[Entry, ...]], ...]] = (
         "",
         (
             Entry("Overview", "home", "admin:index", "console:open", is_exact=True),
-            Entry("Desk", "inbox", "desk", "tickets:read"),
+            Entry("Desk", "inbox", "desk", "tickets:read", waiting=waiting_for_a_person, wanting="waiting"),
+            Entry(
+                "Approvals",
+                "shield",
+                "desk-approvals",
+                "actions:approve",
+                waiting=waiting_for_approval,
+                wanting="to decide",
+            ),
         ),
     ),
     (
@@ -55,7 +69,7 @@ GROUPS: Final[tuple[tuple[str, tuple[Entry, ...]], ...]] = (
         "Assistant",
         (
             Entry("Conversations", "history", "admin:chat_conversation_changelist", "conversations:read"),
-            Entry("Action rules", "shield", "admin:actions_actionpolicy_changelist", "actions:read"),
+            Entry("Action rules", "list", "admin:actions_actionpolicy_changelist", "actions:read"),
             Entry("Requests", "card", "admin:actions_actionrequest_changelist", "actions:read"),
             Entry("Model calls", "coin", "admin:llm_llmcall_changelist", "costs:read"),
         ),
@@ -85,4 +99,5 @@ def _links(request: HttpRequest, person: Staff, entries: tuple[Entry, ...]) -> t
 def _link(request: HttpRequest, entry: Entry) -> Link:
     href = reverse(entry.page)
     is_here = request.path == href if entry.is_exact else request.path.startswith(href)
-    return Link(entry.title, entry.icon, href, is_here)
+    waiting = entry.waiting() if entry.waiting is not None else 0
+    return Link(entry.title, entry.icon, href, is_here, waiting, entry.wanting)

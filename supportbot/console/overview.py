@@ -21,8 +21,7 @@ from supportbot.accounts.callers import Staff
 from supportbot.console.quality import Figure, quality
 from supportbot.console.rights import may
 from supportbot.console.unanswered import questions
-from supportbot.handoff.models import State as TicketState
-from supportbot.handoff.selectors import tickets_in
+from supportbot.handoff.rows import waiting_for_a_person, waiting_for_approval
 from supportbot.llm.selectors import daily_costs
 
 MOST_QUESTIONS: Final = 5
@@ -60,8 +59,7 @@ def _limit(use: DayUse) -> dict[str, Any]:
 def _now(person: Staff) -> list[Figure]:
     wanted = []
     if may(person, "conversations:read"):
-        waiting = tickets_in().filter(state=TicketState.WAITING).count()
-        wanted.append(Figure("Waiting for a person", str(waiting), "at the desk", reverse("desk")))
+        wanted.append(Figure("Waiting for a person", str(waiting_for_a_person()), "at the desk", reverse("desk")))
     if may(person, "actions:read"):
         wanted.append(_requests())
     if may(person, "kb:read"):
@@ -82,9 +80,8 @@ def _articles() -> Figure:
 
 
 def _requests() -> Figure:
-    rows = ActionRequest.objects
-    waiting = rows.filter(state=RequestState.AWAITING_APPROVAL).count()
-    unknown = rows.filter(state=RequestState.UNKNOWN).count()
+    waiting = waiting_for_approval()
+    unknown = ActionRequest.objects.filter(state=RequestState.UNKNOWN).count()
     note = f"for an approval; {unknown} with an outcome not known yet"
     listed = f"{reverse('admin:actions_actionrequest_changelist')}?state={RequestState.AWAITING_APPROVAL}"
     return Figure("Requests waiting", str(waiting), note, listed if waiting else listed.partition("?")[0])

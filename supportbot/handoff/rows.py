@@ -88,6 +88,10 @@ def counts_for(person: User) -> dict[str, int]:
     return {**counts, "approvals": waiting_for_approval()}
 
 
+def waiting_for_a_person() -> int:
+    return tickets_in().filter(state=State.WAITING).count()
+
+
 def waiting_for_approval() -> int:
     return ActionRequest.objects.filter(state=ActionState.AWAITING_APPROVAL).count()
 

@@ -113,6 +113,11 @@ def test_five_files_with_one_broken(enter: Callable[[str], Page], tmp_path: Path
     expect(page.locator("#items tbody tr").first).to_have_class("wrong")  # seen before the many that are well
     expect(broken).to_contain_text("not UTF-8 text (line 1). Save it again with the encoding UTF-8.")
     check(page)
+    page.goto("/admin/kb/article/?q=Pebble+2")
+    page.get_by_role("row", name="Pebble 2").get_by_role("cell", name="Everyone").click(
+        force=True
+    )  # the whole row leads there
+    expect(page.get_by_label("Title")).to_have_value("Pebble 2")
 
 
 def test_an_admin_adds_a_channel_and_sees_its_key_once(enter: Callable[[str], Page]) -> None:

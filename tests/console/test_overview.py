@@ -10,7 +10,7 @@ import pytest
 from django.utils.timezone import localtime, now
 from selectolax.lexbor import LexborHTMLParser
 
-from actions.models import ActionPolicy
+from actions.models import ActionPolicy, ActionRequest
 from actions.models import LedgerEntry as Entry
 from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.chat.models import Conversation, Message, Turn
@@ -267,3 +267,16 @@ def test_a_line_goes_through_the_days_that_have_a_value() -> None:
 def test_a_duration_reads_as_people_say_it(seconds: float, words: str) -> None:
     assert in_words(timedelta(seconds=seconds)) == words
     assert in_words(None) == "–"
+
+
+def test_the_rail_counts_what_somebody_has_to_do_and_nothing_else(enter: Enter, house: House) -> None:
+    def counts(role: str) -> list[str]:
+        links = read(enter(role).get("/admin/ask/")).css(".rail ul a")
+        return [link.text(separator=" ", strip=True) for link in links if link.css(".count")]
+
+    assert counts("supervisor") == []
+    handoff.request(house.conversation.pk, reason="customer_asked", by="customer")
+    ActionRequest.objects.update(state="awaiting_approval")
+    assert counts("agent") == ["Desk 1 waiting"]
+    assert counts("admin") == ["Desk 1 waiting", "Approvals 1 to decide"]
+    assert counts("editor") == []

@@ -11,6 +11,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import capfirst
 
+from kb.plaintext import plain as plain_text
 from supportbot.console.words import tag
 
 if TYPE_CHECKING:  # generic for the type checker only
@@ -92,6 +93,12 @@ def named(row: Any) -> str:
 def plain(amount: Decimal | None) -> str:
     """Return an amount without trailing zeros and without an exponent."""
     return "–" if amount is None else f"{amount.normalize():f}"
+
+
+@register.filter
+def unmarked(markdown: str) -> str:
+    """Return what a reader sees of a piece of Markdown, on one line."""
+    return " ".join(plain_text(markdown).split())
 
 
 @register.filter
