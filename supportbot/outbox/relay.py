@@ -40,7 +40,7 @@ class Relay:
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
-                handled = deliver_due(limit=1)  # one, then a look whether to stop
+                handled = deliver_due(is_ending=self._stopping.is_set)
             except AnyDatabaseError:
                 logger.warning("outbox: the database does not answer; trying again")
                 handled = 0
