@@ -53,11 +53,15 @@ def test_a_click_over_a_line_that_is_cut_is_sent_again_and_told_once(chat: Shop)
     until(page, "SupportBot.state.connection === 'open'")
     page.evaluate("1")
     assert platform.heard("confirm") == [{"type": "confirm", "request": request, "digest": "d" * 64}] * 2
+    refused = {"type": "error", "code": "not_waiting", "message": "x", "request": request}
+    platform.say(refused)  # to the second, faster than the news of the first
+    page.evaluate("1")
+    expect(card).to_contain_text("Sending")
     platform.step("queued", request)
-    platform.say({"type": "error", "code": "not_waiting", "message": "x", "request": request})  # to the second
+    platform.say({**refused, "code": "expired"})
     expect(card).to_contain_text("Asking the shop’s system")
     page.evaluate("1")
-    expect(card).not_to_contain_text("That did not work.")
+    expect(card).not_to_contain_text("The time is over.")
 
 
 def test_an_answer_that_is_cut_while_it_is_read_is_asked_for_again(browser: Browser) -> None:

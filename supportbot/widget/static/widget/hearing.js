@@ -66,8 +66,8 @@ async function refusedCard(chat, why, item) {
   const { code } = why;
   const { connection, identity, view } = chat;
   const isIdentity = code.startsWith("identity_");
-  // Sent once more over a new line, when the first had arrived: the log has told what became of it.
-  if (!item.deciding) return;
+  // Sent once more over a new line, when the first had arrived: the log tells what became of it.
+  if (!item.deciding || code === "not_waiting") return;
   if (isIdentity && identity.renew && !item.isProved) {
     item.isProved = true;
     await renewed(chat);
