@@ -11,6 +11,7 @@ from supportbot.accounts.scope import across_workspaces
 from supportbot.chat.models import Audience, Conversation, ConversationEvent, Message, Source, Turn
 from supportbot.chat.readings import for_customers
 from supportbot.chat.signals import EventView, TurnView
+from supportbot.errors import NotFound
 
 MAX_EVENTS = 500
 
@@ -38,8 +39,10 @@ def event_view(event: ConversationEvent, *, is_staff: bool = False) -> EventView
 
 
 def head_of(conversation_id: UUID) -> int:
-    """Return the newest seq a customer may see, 0 before the first."""
-    head: int = Conversation.objects.values_list("last_public_seq", flat=True).get(pk=conversation_id)
+    """Return the newest seq a customer may see, 0 before the first; raises NotFound."""
+    head: int | None = Conversation.objects.filter(pk=conversation_id).values_list("last_public_seq", flat=True).first()
+    if head is None:
+        raise NotFound()
     return head
 
 

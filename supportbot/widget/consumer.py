@@ -16,7 +16,7 @@ from django.db import Error as AnyDatabaseError
 from supportbot.accounts.scope import workspace_scope
 from supportbot.asyncdb import db
 from supportbot.chat.notice import ai_notice
-from supportbot.errors import SupportBotError
+from supportbot.errors import NotFound, SupportBotError
 from supportbot.widget import pace
 from supportbot.widget.errors import FrameError, OriginRefused, OutOfOrder, TicketRefused, Unavailable
 from supportbot.widget.feed import Feed, Opening, opening
@@ -159,6 +159,8 @@ class ChatConsumer(AsyncWebsocketConsumer):
                 found = await db(opening, session.conversation_id, hello.last_seq)
         except (TicketRefused, OriginRefused) as error:
             self._refuse_and_close(error)
+        except NotFound:
+            self.writer.tell_of_erasure()
         except AnyDatabaseError:
             self._refuse_and_close(Unavailable())
         else:

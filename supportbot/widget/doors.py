@@ -53,7 +53,8 @@ class PageDoor(APIView):
     def handle_exception(self, exc: Exception) -> Response:
         """Answer a refusal, and put it on record where it was one of a channel."""
         if self.channel is not None and isinstance(exc, SupportBotError):
-            note_turned_away(exc, workspace_id=self.channel.workspace_pk, channel_id=self.channel.pk)
+            with suppress(AnyDatabaseError):  # the refusal matters more than its record
+                note_turned_away(exc, workspace_id=self.channel.workspace_pk, channel_id=self.channel.pk)
         return super().handle_exception(exc)
 
     def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:

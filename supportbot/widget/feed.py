@@ -31,7 +31,10 @@ class Opening:
 
 
 def opening(conversation_id: UUID, last_seq: int | None) -> Opening:
-    """Return where the log stands, and whether what a reader who has seen `last_seq` missed can be sent by socket."""
+    """Return where the log stands, and whether what a reader who has seen `last_seq` missed can be sent by socket.
+
+    Raises NotFound for a conversation that has been erased.
+    """
     head, turn = head_of(conversation_id), live_turn(conversation_id)
     if last_seq is None:
         return Opening(head, head, is_too_far_back=False, turn=turn)

@@ -185,8 +185,9 @@ def redeem_ticket(secret: str, *, origin: str) -> Session:
         # The conditional UPDATE decides between two sockets that come at once.
         if not tickets.filter(used_at=None, expires_at__gt=now()).update(used_at=now()):
             raise TicketRefused()
-        ticket = tickets.select_related("workspace", "channel", "conversation").get()
-        if not ticket.channel.is_live or ticket.conversation.customer_id != ticket.customer_id:
+        ticket = tickets.select_related("workspace", "channel", "conversation").first()
+        # None: erased with its conversation, just now.
+        if ticket is None or not ticket.channel.is_live or ticket.conversation.customer_id != ticket.customer_id:
             raise TicketRefused()
     if ticket.origin != origin:
         error = OriginRefused("This ticket was issued to a page of another origin.")

@@ -15,7 +15,7 @@ from supportbot.asyncdb import db
 from supportbot.chat.signals import NewEvent
 from supportbot.chat.stream import tell
 from supportbot.widget import doors, feed, handlers, handshake, rollcall
-from tests.widget.page import PAGE_ORIGIN, greeted, open_socket, ticket
+from tests.widget.page import PAGE_ORIGIN, ask_for_ticket, greeted, open_socket, ticket
 from tests.widget.serving import call_the_roll
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -62,6 +62,14 @@ def test_a_connection_that_was_closed_under_the_search_for_its_readers_leaves_an
     assert (answer.status_code, answer.json()) == (told.status_code, told.json())
     assert "Access-Control-Allow-Origin" in told.headers
     assert "Access-Control-Allow-Origin" not in answer.headers
+
+
+def test_a_connection_that_was_closed_under_the_record_leaves_the_refusal_as_it_is(
+    channel: NewChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doors, "note_turned_away", broken_connection)
+    answer = ask_for_ticket({"channel": channel.channel.key}, origin="https://evil.test")
+    assert (answer.status_code, answer.json()["code"]) == (403, "origin_refused")
 
 
 async def test_a_connection_that_was_closed_under_a_reader_is_healed(

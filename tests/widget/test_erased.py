@@ -4,14 +4,18 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.db.models import QuerySet
 from rest_framework.test import APIClient
 
 from supportbot.accounts.models import Customer
 from supportbot.accounts.services import NewChannel
 from supportbot.asyncdb import db
 from supportbot.chat.models import Conversation
+from supportbot.chat.selectors import head_of
 from supportbot.chat.services import add_customer_message
 from supportbot.chat.turns import claim_turn
+from supportbot.widget import feed
+from supportbot.widget.models import SocketTicket
 from tests.rest import caller, signed_in
 from tests.widget.page import Socket, greeted, identity_token, open_socket, ticket
 from tests.widget.serving import call_the_roll
@@ -61,6 +65,41 @@ async def test_a_ticket_for_it_opens_nothing(server: str, channel: NewChannel, a
     async with open_socket(server) as socket:
         refused = await socket.hello(granted["ticket"])
         assert (refused["code"], await socket.close_code()) == ("ticket_refused", 4401)
+
+
+async def test_between_its_ticket_and_the_first_look_into_its_log(
+    server: str, channel: NewChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    granted = await db(ticket, channel)
+
+    def erased_just_now(conversation_id: UUID) -> int:
+        assert delete(caller(granted["visitor"])) == 204
+        return head_of(conversation_id)
+
+    monkeypatch.setattr("supportbot.chat.erasure.tell_after_commit", lambda *told: None)
+    monkeypatch.setattr(feed, "head_of", erased_just_now)
+    async with open_socket(server) as socket:
+        await socket.say("hello", ticket=granted["ticket"])
+        assert await goodbye(socket) == ("erased", 4401)
+
+
+async def test_while_its_ticket_is_used(server: str, channel: NewChannel, monkeypatch: pytest.MonkeyPatch) -> None:
+    granted = await db(ticket, channel)
+
+    def erased_just_after(tickets: Any, **values: Any) -> int:
+        used = update(tickets, **values)
+        assert delete(caller(granted["visitor"])) == 204
+        return used
+
+    update = QuerySet.update
+    monkeypatch.setattr(
+        QuerySet,
+        "update",
+        lambda rows, **values: (erased_just_after if rows.model is SocketTicket else update)(rows, **values),
+    )
+    async with open_socket(server) as socket:
+        await socket.say("hello", ticket=granted["ticket"])
+        assert await goodbye(socket) == ("ticket_refused", 4401)
 
 
 def _question(conversation: str) -> Any:
