@@ -12,7 +12,7 @@ import shutil
 import sqlite3
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -58,11 +58,10 @@ def back_up(database_url: str, data_dir: Path, file: Path, *, with_secrets: bool
     migrations = sorted([app, name] for app, name in applied_migrations(database_url))
     made_at = datetime.now(UTC).isoformat(timespec="seconds")
     with _folder_in(file.absolute().parent, name=file.name) as folder:
+        # Copied first: an end of the audit that is written down from here on is none that the dump has for sure.
+        parts = _copied_memory(data_dir, folder, (*REMEMBERED, *([SECRETS] if has_secrets else [])))
         pgtools.dump(database_url, folder / DUMP)
-        parts = {DUMP: folder / DUMP}
-        for name in (*REMEMBERED, *([SECRETS] if has_secrets else [])):
-            if (data_dir / name).exists():  # copied: the heads of the audit grow while we write
-                parts[name] = Path(shutil.copy(data_dir / name, folder / name))
+        parts[DUMP] = folder / DUMP
         if (data_dir / SHOP).exists():
             parts[SHOP] = _copied_shop(data_dir / SHOP, folder / "shop.sqlite3")
         digests = {name: _digest(path) for name, path in parts.items()}
@@ -113,6 +112,11 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _copied_memory(data_dir: Path, folder: Path, names: Iterable[str]) -> dict[str, Path]:
+    there = [name for name in names if (data_dir / name).exists()]
+    return {name: Path(shutil.copy(data_dir / name, folder / name)) for name in there}
+
+
 def _copied_shop(database: Path, copy: Path) -> Path:
     with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(copy)) as target:
         source.backup(target)
@@ -146,7 +150,7 @@ def _unpack(file: Path, folder: Path) -> About:
         raise EmbeddedError(
             f"{file} cannot be read ({error.strerror}): name a file that `manage.py backup` wrote."
         ) from error
-    except (tarfile.TarError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (tarfile.TarError, EOFError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise EmbeddedError(f"{file} is no whole back-up of SupportBot: name another one.") from error
 
 

@@ -1,17 +1,20 @@
 """Back-up and restore, through the commands an operator types."""
 
+import gzip
 import json
 import stat
 import tarfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from secrets import token_hex
 from typing import Any, LiteralString
 
 import psycopg
 import pytest
 
-from supportbot.embedded.backup import restore
+from supportbot.embedded import pgtools
+from supportbot.embedded.backup import back_up, restore
 from supportbot.embedded.errors import EmbeddedError
 from supportbot.embedded.plan import Plan, plan_from_environment
 from tests.embedded.instance import Instance, open_to_postgres
@@ -132,6 +135,26 @@ def test_a_damaged_part_is_found_before_anything_is_loaded(running: Instance, re
     assert not restored.data_dir.exists()
 
 
+def test_the_remembered_ends_of_the_audit_are_none_that_the_dump_lacks(
+    running: Instance, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heads = running.data_dir / "audit-heads.jsonl"
+
+    def dump_while_an_end_is_written_down(url: str, file: Path) -> None:
+        dump(url, file)
+        heads.write_text("later\n")
+
+    dump = pgtools.dump
+    monkeypatch.setattr(pgtools, "dump", dump_while_an_end_is_written_down)
+    heads.write_text("before\n")
+    back_up(url_of(running), running.data_dir, home / "busy.backup", with_secrets=False)
+    with tarfile.open(home / "busy.backup") as archive:
+        kept = archive.extractfile("audit-heads.jsonl")
+        assert kept is not None
+        assert kept.read() == b"before\n"
+    heads.unlink()
+
+
 def test_a_back_up_may_lie_where_nobody_may_write(running: Instance, restored: Instance, home: Path) -> None:
     shelf = home / "shelf"
     shelf.mkdir()
@@ -151,6 +174,10 @@ def test_what_is_no_back_up_changes_nothing(restored: Instance, home: Path, monk
         monkeypatch.delenv(name)
     plan = replace(plan_from_environment(), data_dir=restored.data_dir)
     assert "does not exist" in declined(home / "nothing", plan)
+    cut = home / "cut.backup.gz"
+    archive_of(cut, about={"format": 1, "version": token_hex(100_000)})
+    cut.write_bytes(gzip.compress(cut.read_bytes())[:50_000])
+    assert "is no whole back-up of SupportBot" in declined(cut, plan)
     assert "cannot be read (Is a directory)" in declined(home, plan)
     damaged = home / "damaged.backup"
     archive_of(damaged, about={"format": 1, "version": "0.1.0", "made_at": "", "has_secrets": True, "migrations": []})
