@@ -20,8 +20,10 @@ from supportbot.embedded.runtime import read_json, write_private
 
 FORMAT = 1
 OUTSIDE = Path("/var/lib/supportbot")
-# Commands that ran before the first `up` may have made these.
-_MADE_BY_COMMANDS = {"secrets.json", "lock", "logs", "mail", "media", "static"}
+# Commands, and workers on servers of one's own, may have made these before the first `up`.
+_MADE_BY_COMMANDS = set(
+    "secrets.json lock logs mail media static audit-heads.jsonl demo-api-key.json demo-knowledge.json".split()
+)
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,9 @@ def test_a_folder_with_other_peoples_files_is_refused_and_untouched(tmp_path: Pa
     assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
 
 
-def test_what_commands_left_before_the_first_start_is_no_obstacle(tmp_path: Path) -> None:
-    (tmp_path / "mail").mkdir()
+@pytest.mark.parametrize("name", ["mail", "audit-heads.jsonl", "demo-api-key.json", "demo-knowledge.json"])
+def test_what_commands_left_before_the_first_start_is_no_obstacle(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
     DataDir(tmp_path).prepare()
     assert DataDir(tmp_path).is_ours
 
