@@ -1,6 +1,10 @@
 """Logs that grow."""
 
+import errno
+import shutil
 from pathlib import Path
+
+import pytest
 
 from supportbot.embedded.logs import cap_logs
 
@@ -17,3 +21,16 @@ def test_a_log_above_the_limit_moves_aside_and_its_writer_goes_on(tmp_path: Path
     assert (tmp_path / "web.log.1").read_bytes() == b"x" * 101
     assert sorted(path.name for path in tmp_path.iterdir()) == ["beat.log", "web.log", "web.log.1"]
     assert small.read_text() == "short"
+
+
+def test_on_a_full_disk_a_log_makes_room_and_stops_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(source: Path, target: Path) -> None:
+        target.write_bytes(b"xx")  # so much still fitted
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copyfile", full)
+    (tmp_path / "web.log").write_bytes(b"x" * 101)
+    (tmp_path / "gone.log").symlink_to(tmp_path / "nowhere")
+    cap_logs(tmp_path, limit_bytes=100)
+    assert (tmp_path / "web.log").read_bytes() == b""
+    assert not (tmp_path / "web.log.1").exists()
