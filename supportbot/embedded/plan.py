@@ -7,6 +7,9 @@ from pathlib import Path
 
 from django.conf import settings
 
+# A server that listens everywhere is still opened from this machine by its loopback address.
+_LOOPBACK_OF = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -29,14 +32,12 @@ class Plan:
 
     @property
     def base_url(self) -> str:
-        # A server that listens everywhere is still opened from this machine by its loopback address.
-        host = self.host if self.host not in ("0.0.0.0", "::") else "127.0.0.1"
-        return self.public_url or f"http://{_bracketed(host)}:{self.port}"
+        return self.public_url or self.local_url
 
     @property
     def local_url(self) -> str:
         """Where the supervisor itself asks whether the pages are there."""
-        host = self.host if self.host not in ("0.0.0.0", "::") else "127.0.0.1"
+        host = _LOOPBACK_OF.get(self.host, self.host)
         return f"http://{_bracketed(host)}:{self.port}"
 
     @property

@@ -126,3 +126,13 @@ def test_other_actions_are_seeded_again(plan: Plan, monkeypatch: pytest.MonkeyPa
 )
 def test_what_counts_as_this_machine(host: str, is_local: bool) -> None:
     assert is_loopback(host) is is_local
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [("0.0.0.0", "http://127.0.0.1:8000"), ("::", "http://[::1]:8000"), ("::1", "http://[::1]:8000")],
+)
+def test_a_server_that_listens_everywhere_is_opened_on_this_machine(plan: Plan, host: str, address: str) -> None:
+    plan = replace(plan, host=host)  # a server on all addresses of IPv6 does not listen on those of IPv4
+    assert (plan.local_url, plan.base_url) == (address, address)
+    assert replace(plan, public_url="https://help.example.com").local_url == address
