@@ -21,9 +21,8 @@ from supportbot.embedded.runtime import read_json, write_private
 FORMAT = 1
 OUTSIDE = Path("/var/lib/supportbot")
 # Commands, and workers on servers of one's own, may have made these before the first `up`.
-_MADE_BY_COMMANDS = set(
-    "secrets.json lock logs mail media static audit-heads.jsonl demo-api-key.json demo-knowledge.json".split()
-)
+_MADE_BY_COMMANDS = {"secrets.json", "lock", "logs", "mail", "media", "static"}
+_MADE_BY_COMMANDS |= {"audit-heads.jsonl", "demo-api-key.json", "demo-knowledge.json"}
 
 
 @dataclass(frozen=True)
