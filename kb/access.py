@@ -35,6 +35,11 @@ def may_read(viewer: Viewer, article: Article) -> bool:
     return article.state == State.LIVE and article.audience in viewer.audiences
 
 
+def is_wider(audience: str, than: str) -> bool:
+    """Say whether more people may read what is for `audience`."""
+    return _ORDER.index(Audience(audience)) < _ORDER.index(Audience(than))
+
+
 def readable(viewer: Viewer) -> QuerySet[Article]:
     """Return the articles of this workspace that the viewer may read."""
     return Article.objects.filter(state=State.LIVE, audience__in=viewer.audiences)

@@ -17,7 +17,7 @@ from django.db.models import Q
 from kb.documents import Document, Failure, check_locale, check_wording
 from kb.lexical import fill_search_vectors
 from kb.models import Article, Audience, Collection, State
-from kb.revisions import lock_articles, make_live, save_articles, tell, write_revisions
+from kb.revisions import lock_articles, make_live, save_articles, set_facts, tell, write_revisions
 from kb.shelves import DEFAULT_NAME, collection_named
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import current_workspace_id
@@ -118,9 +118,9 @@ def _store(
     articles = {row.external_id: row for row in lock_articles(Q(external_id__in=[d.external_id for d in group]))}
     pairs = [(document, articles[document.external_id]) for document in group]
     reworded = [(article, document.wording) for document, article in pairs if _is_reworded(article, document)]
-    changed = _apply_facts([pair for pair in pairs if pair[1].pk not in made], places)
     new_words = {article.pk for article, _ in reworded}
     due = [a for d, a in pairs if publishes(d) and (a.pk in new_words or _is_unpublished(a))]
+    changed = _apply_facts([pair for pair in pairs if pair[1].pk not in made], places, due)
     write_revisions(reworded)
     if due:
         make_live(due)
@@ -196,16 +196,18 @@ def _facts_to_change(article: Article, document: Document, shelf: Collection | N
     return {name: value for name, value in wanted.items() if getattr(article, name) != value}
 
 
-def _apply_facts(pairs: Sequence[tuple[Document, Article]], places: Places) -> set[UUID]:
-    """Store the facts that differ, announce the live articles among them, and return the ids of all that changed."""
+def _apply_facts(pairs: Sequence[tuple[Document, Article]], places: Places, due: Sequence[Article]) -> set[UUID]:
+    """Store the facts that differ, announce the live articles among them, and return the ids of all that changed.
+
+    `due` are those whose newest words will be published right after.
+    """
     changes = {
         article: _facts_to_change(article, document, places[document.external_id]) for document, article in pairs
     }
     changed = [article for article, facts in changes.items() if facts]
     for article in changed:
-        for name, value in changes[article].items():
-            setattr(article, name, value)
-    save_articles(changed, *FACTS, "collection")
+        set_facts(article, changes[article], words_stay=article not in due)
+    save_articles(changed, *FACTS, "collection", "published_revisions")
     live = [article for article in changed if article.is_live]
     tell(live)
     fill_search_vectors([article.pk for article in live if "locale" in changes[article]])

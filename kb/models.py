@@ -84,7 +84,8 @@ class Article(TenantModel):
     latest_revision = models.ForeignKey(
         "Revision", on_delete=models.RESTRICT, related_name="+", null=True, blank=True, db_constraint=False
     )
-    # Every revision that was ever live: a citation may open those, and never a draft.
+    # Every revision that was live for as many people as may read the article today: a citation may open those, and
+    # never a draft, nor what was live for the team only.
     published_revisions = ArrayField(models.PositiveIntegerField(), default=list, blank=True)
     # The number of the live revision once every chunk of it has its vector; anything else means work is left.
     indexed_revision = models.PositiveIntegerField(null=True, blank=True)

@@ -3,11 +3,12 @@
 Everything here runs inside the caller's transaction on articles the caller has locked (`lock_articles`).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from django.db.models import Q
 from django.utils import timezone
 
+from kb.access import is_wider
 from kb.documents import Wording
 from kb.index import replace_chunks
 from kb.models import Article, Chunk, Revision, State
@@ -44,6 +45,20 @@ def make_live(articles: Sequence[Article]) -> None:
     save_articles(articles, "live_revision", "state", "published_at", "indexed_revision", "published_revisions")
     replace_chunks(articles, hold_active_recipe())
     tell(articles)
+
+
+def set_facts(article: Article, facts: Mapping[str, object], *, words_stay: bool = True) -> None:
+    """Set what is said of an article beside its words; the caller saves it, with `published_revisions`.
+
+    Where more people may read it from now on, earlier revisions were not meant for them: only the live one stays
+    readable by its number, and not even that where other words take its place in the same transaction.
+    """
+    before = article.audience
+    for name, value in facts.items():
+        setattr(article, name, value)
+    if is_wider(article.audience, than=before):
+        live = article.live_revision if article.is_live and words_stay else None
+        article.published_revisions = [live.number] if live else []
 
 
 def take_down(articles: Sequence[Article]) -> None:

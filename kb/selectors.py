@@ -57,7 +57,7 @@ def help_article(viewer: Viewer, name: str) -> Article:
 
 
 def published_revision(article: Article, number: int) -> Revision | None:
-    """Return a revision that is or once was live; a draft is nobody's to read by its number."""
+    """Return a revision that is or once was live for today's readers; any other is nobody's to read by its number."""
     if number not in article.published_revisions:
         return None
     return Revision.objects.filter(article=article, number=number).first()

@@ -13,7 +13,7 @@ from kb.errors import ArticleChanged, ArticleExists, ArticleMissing
 from kb.importing import ImportReport, import_documents, import_drafts, preview_import
 from kb.lexical import fill_search_vectors
 from kb.models import Article, Collection, State
-from kb.revisions import lock_articles, make_live, take_down, tell, write_revisions
+from kb.revisions import lock_articles, make_live, set_facts, take_down, tell, write_revisions
 from kb.shelves import DEFAULT_NAME, collection_named
 from supportbot.accounts.models import User, Workspace
 from supportbot.accounts.scope import current_workspace_id
@@ -112,9 +112,8 @@ def change_facts(article: Article, facts: dict[str, str | Collection]) -> None:
     changed = [name for name, value in facts.items() if getattr(article, name) != value]
     if not changed:
         return
-    for name in changed:
-        setattr(article, name, facts[name])
-    article.save(update_fields=[*changed, "updated_at"])
+    set_facts(article, {name: facts[name] for name in changed})
+    article.save(update_fields=[*changed, "published_revisions", "updated_at"])
     if article.is_live:
         tell([article])
         if "locale" in changed:

@@ -8,8 +8,9 @@ from django.test import Client
 from selectolax.lexbor import LexborHTMLParser
 
 from kb.addresses import article_address, passage_address
+from kb.documents import Document, Wording
 from kb.models import Article
-from kb.services import Change, archive, create_article, publish, save_draft
+from kb.services import Change, archive, create_article, import_documents, publish, save_draft
 from kb.tasks import sweep
 from supportbot.accounts.models import Workspace
 
@@ -94,6 +95,27 @@ def test_a_draft_is_nobodys_to_read_by_its_number(client: Client, workspace: Wor
     save_draft(row.pk, Change(body="Delivery is free."))
     publish(row.pk)
     assert "Secret" not in words(page(client, passage_address(article_address(row), 2, 0, 6)))
+
+
+def test_what_was_for_the_team_stays_so_when_the_article_is_opened(client: Client, workspace: Workspace) -> None:
+    row = published(body="Secret: we pay double.", audience="internal")
+    save_draft(row.pk, Change(body="Delivery is free."))
+    publish(row.pk)
+    save_draft(row.pk, Change(audience="public"))
+    assert "Secret" not in words(page(client, passage_address(article_address(row), 1, 0, 6)))
+    now = page(client, passage_address(article_address(row), 2, 0, 8))
+    assert now.css_first("mark#passage").text() == "Delivery"
+    save_draft(row.pk, Change(body="Delivery costs."))
+    publish(row.pk)
+    assert "changed since" in words(page(client, passage_address(article_address(row), 2, 0, 8)))
+
+
+def test_an_import_that_opens_an_article_with_other_words(client: Client, workspace: Workspace) -> None:
+    row = published(body="Secret: we pay double.", audience="internal", external_id="delivery")
+    opened = Document("delivery", Wording("Delivery", "Delivery is free."), audience="public")
+    import_documents([opened])
+    for number in (1, 2):
+        assert "Secret" not in words(page(client, passage_address(article_address(row), number, 0, 6)))
 
 
 @pytest.mark.parametrize(
