@@ -42,13 +42,17 @@ def index_article(workspace_id: str, article_id: str) -> None:
 
 @shared_task
 def sweep() -> None:
-    """Index what is behind in every workspace, and drop what a reindex has replaced."""
+    """Index what is behind in every workspace, and drop what a reindex has replaced; as `repair`, one by one."""
     drop_retired()
     for workspace in _each_workspace():
-        behind = articles_behind()
-        if behind:
+        if not (behind := articles_behind()):
+            continue
+        try:
             report = sync_articles(behind)
-            logger.info("kb: swept %s, %d articles, %d embedded", workspace.slug, len(behind), report.embedded)
+        except KnowledgeError as error:
+            logger.warning("kb: %s not swept: %s", workspace.slug, error.message)
+            continue
+        logger.info("kb: swept %s, %d articles, %d embedded", workspace.slug, len(behind), report.embedded)
 
 
 @shared_task

@@ -176,6 +176,27 @@ def test_the_sweep_indexes_what_a_lost_message_left_behind(workspace: Workspace,
         assert indexed(there.pk) == 1
 
 
+def test_a_workspace_that_cannot_be_indexed_holds_up_no_other(
+    workspace: Workspace, other_workspace: Workspace, embedder: HashEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a provider of embeddings refuses a text."""
+    refused, fine = published(title="Refused"), HashEmbedder.passages
+    with workspace_scope(other_workspace.pk):
+        there = published()
+
+    def passages(self: HashEmbedder, texts: Sequence[str]) -> list[list[float]]:
+        if any(text.startswith("Refused") for text in texts):
+            raise EmbeddingUnavailable("Not this text.")
+        return fine(self, texts)
+
+    monkeypatch.setattr(HashEmbedder, "passages", passages)
+    assert workspace.pk < other_workspace.pk
+    sweep()
+    assert indexed(refused.pk) is None
+    with workspace_scope(other_workspace.pk):
+        assert indexed(there.pk) == 1
+
+
 def test_the_task_indexes_one_article_and_an_archived_one_is_nothing_to_do(workspace: Workspace) -> None:
     row = published()
     index_article(str(workspace.pk), str(row.pk))
