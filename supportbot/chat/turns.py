@@ -50,8 +50,9 @@ class Claim:
 
 def start_turn(conversation: Conversation, *, kind: str = Turn.Kind.REPLY) -> None:
     """Let a locked conversation have a pending turn; the one it has already covers what was added since."""
-    is_waiting = Turn.objects.filter(conversation=conversation, state=Turn.State.PENDING).exists()
-    if not is_waiting:
+    waiting = Turn.objects.filter(conversation=conversation, state=Turn.State.PENDING)
+    # Where it tries again, its end was fixed: without this nobody would ever answer what is said before it begins.
+    if not waiting.update(through_seq=None):
         Turn.objects.create(conversation=conversation, kind=kind)
     tell_after_commit(conversation.pk, TurnWaiting())
 

@@ -198,10 +198,18 @@ def test_what_is_said_during_an_answer_belongs_to_the_next_turn(claim: Claim, co
 def test_a_try_again_asks_the_same_again(claim: Claim, conversation: Conversation) -> None:
     fail_turn(claim, "model_unavailable")
     retry_turn(conversation.pk, claim.message_id)
-    add_customer_message(conversation.pk, text="Meanwhile", client_id="c2")
     again = claim_turn("runner-1")
     assert again is not None
     assert (again.from_seq, again.through_seq) == (claim.from_seq, claim.through_seq)
+
+
+def test_what_is_said_before_a_try_again_begins_is_answered_with_it(claim: Claim, conversation: Conversation) -> None:
+    fail_turn(claim, "model_unavailable")
+    retry_turn(conversation.pk, claim.message_id)
+    receipt = add_customer_message(conversation.pk, text="Meanwhile", client_id="c2")
+    again = claim_turn("runner-1")
+    assert again is not None
+    assert (again.from_seq, again.through_seq) == (claim.from_seq, receipt.seq)
 
 
 def test_a_failed_question_answered_with_the_next_one_is_not_tried_again(
