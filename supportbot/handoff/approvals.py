@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 from uuid import UUID
@@ -102,9 +102,13 @@ def _item(request: ActionRequest, who: str, moment: datetime) -> Item:
         who=who,
         amount=amount_of(request),
         what=request.arguments.get("reason") or face_of(request, "en").summary,
-        left=f"{how_long(left)} left" if left is not None else STATES[State(request.state)],
+        left=_left_in_words(left) if left is not None else STATES[State(request.state)],
         is_soon=left is not None and left.total_seconds() < SOON_SECONDS,
     )
+
+
+def _left_in_words(left: timedelta) -> str:
+    return f"{how_long(left)} left" if left >= timedelta(minutes=1) else "expires now"
 
 
 def amount_of(request: ActionRequest) -> str:
@@ -182,10 +186,12 @@ def _money(amount: Decimal, request: ActionRequest) -> str:
 
 
 def _calls_for_a_person(request: ActionRequest, rules: ActionPolicyVersion, used: Used) -> list[Rule]:
-    if not request.needs_approval or rules.approval_above is None or request.amount is None:
+    if not request.needs_approval or request.amount is None:
         return []
     if request.currency != rules.currency:
         return [Rule(f"Not in {rules.currency}: a colleague approves", request.currency, calls=True)]
+    if rules.approval_above is None:
+        return []
     threshold = _money(rules.approval_above, request)
     taken = request.amount + max(used.order, used.customer_day)
     return [Rule(f"Above {threshold}: a colleague approves", _money(taken, request), calls=True)]

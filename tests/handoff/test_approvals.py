@@ -114,6 +114,27 @@ def test_the_rules_come_with_their_numbers_and_the_one_that_calls_a_person(waiti
     assert told["Above €150.00: a colleague approves"] == ("€189.00", True)
 
 
+def test_another_currency_calls_a_person_also_where_no_threshold_does(
+    waiting: ActionRequest, shop: FakeShop, alice: Customer
+) -> None:
+    change_rules(policy(), actor="test", approval_above=None)
+    shop.add_order("A-2", "cus_alice", total="20.00", currency="USD")
+    principal = Principal(
+        alice.workspace_pk, alice.pk, "cus_alice", is_verified=True, expires_at=now() + timedelta(minutes=10)
+    )
+    wish = {"order_id": "A-2", "reason": "Too tight"}
+    request = propose(principal, "refund_order", wish, proposal_key="turn:2:1", conversation_id=waiting.conversation_id)
+    confirmed = confirm(request.pk, principal=principal, digest=request.digest)
+    assert confirmed.state == "awaiting_approval"
+    assert [rule.text for rule in rules_checked(confirmed) if rule.calls] == ["Not in EUR: a colleague approves"]
+
+
+def test_the_last_minute_of_a_request_is_said_as_such(waiting: ActionRequest, approver: User) -> None:
+    ActionRequest.objects.filter(pk=waiting.pk).update(expires_at=now() + timedelta(seconds=30))
+    tree = read(browser(approver).get("/desk/approvals/"), 200)
+    assert tree.css_first(".api time").text() == "expires now"
+
+
 def test_approving_lets_exactly_this_run_and_is_logged(waiting: ActionRequest, approver: User) -> None:
     client = browser(approver)
     assert decide(client, waiting, "approve", waiting.digest).status_code == 302
