@@ -118,7 +118,7 @@ def _open_groups(person: User) -> list[tuple[str, str, QuerySet[Ticket]]]:
     ]
 
 
-def found_rows(words: str, person: User, now: datetime) -> Group:
+def found_rows(words: str, person: User, now: datetime, *, page: int = 1) -> Group:
     """Return tickets, ended ones included, whose customer, summary or contact holds the words; newest first."""
     words = words.replace("\x00", "").strip()[:100]
     customer = "conversation__customer__"
@@ -132,7 +132,7 @@ def found_rows(words: str, person: User, now: datetime) -> Group:
             | Q(contact_email__icontains=word)
         )
     found = tickets_in().filter(holds) if words else tickets_in().none()
-    return _group("found", f"Found for “{words}”", _paged(found.order_by("-created_at", "-id"), 1), person, now)
+    return _group("found", f"Found for “{words}”", _paged(found.order_by("-created_at", "-id"), page), person, now)
 
 
 def rows_of(conversation_ids: Iterable[UUID], person: User, now: datetime) -> list[Row]:

@@ -42,7 +42,10 @@ def queue_of(request: HttpRequest, person: User) -> dict[str, object]:
     shown = shown if shown in SHOWN else "open"
     page = request.GET.get("page", "")
     number = int(page) if page.isascii() and page.isdigit() and 0 < len(page) < 5 and int(page) else 1
-    groups = [found_rows(words, person, now())] if words else groups_for(person, now(), shown=shown, page=number)
+    if words:
+        groups = [found_rows(words, person, now(), page=number)]
+    else:
+        groups = groups_for(person, now(), shown=shown, page=number)
     return {
         "groups": groups,
         "shown": "found" if words else shown,

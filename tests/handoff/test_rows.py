@@ -121,6 +121,20 @@ def test_search_finds_by_name_address_id_and_summary(bob: User, asked: str) -> N
     assert [row.who for row in found_rows(asked, bob, now()).rows] == ["Mara Lindner"]
 
 
+def test_what_is_found_comes_in_pages_too(bob: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "ROWS_A_PAGE", 2)
+    for number in range(3):
+        waiting(f"Lee & Co {number}")
+    client, shown = browser(bob), []
+    address = "/desk/?q=Lee+%26+Co"
+    while address:
+        tree = LexborHTMLParser(client.get(address).content.decode())
+        shown += [name.text() for name in tree.css("#queue .q b")]
+        more = tree.css_first(".more a")
+        address = f"{more.attributes['href']}" if more else ""
+    assert sorted(shown) == ["Lee & Co 0", "Lee & Co 1", "Lee & Co 2"]
+
+
 @pytest.mark.parametrize("asked", ["%", "_", "\0", "   ", "x" * 5_000, "'; DROP TABLE"])
 def test_search_takes_signs_as_they_are(queue: dict[str, Ticket], bob: User, asked: str) -> None:
     answer = browser(bob).get("/desk/", {"q": asked})
