@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from actions.cards import face_of
 from actions.models import ActionRequest
 from actions.states import State as ActionState
-from supportbot.chat.models import Citation, Conversation, Message, Source
+from supportbot.chat.models import Audience, Citation, Conversation, Message, Source
 from supportbot.handoff.models import Ticket
 from supportbot.handoff.words import reason_in_words
 from supportbot.llm.extractive.person import wants_person
@@ -19,6 +19,7 @@ from supportbot.llm.extractive.smalltalk import courtesy_in
 
 MOST_CHARACTERS: Final = 280  # of what was said first, and of what was said last
 MOST_READ: Final = 30
+MOST_NAMED: Final = 3
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?…])\s+")
 _DONE: Final = {
     ActionState.SUCCEEDED: "done",
@@ -48,13 +49,13 @@ def summary_of(ticket: Ticket) -> Summary:
     """Return the summary of a ticket's conversation as the record says now."""
     conversation = ticket.conversation
     requests = list(ActionRequest.objects.filter(conversation_id=conversation.pk).order_by("id"))
-    done = [*_sentences(requests, _DONE), *_answered(conversation.pk)]
+    done = [*_sentences(requests, _DONE), *_answered(conversation.pk), *_replied(ticket)]
     open_ends = [*_sentences(requests, _OPEN), *_unanswered(conversation)]
     if ticket.is_open and not open_ends:
         open_ends = [reason_in_words(ticket)]
     return Summary(
         wants=_wants(ticket) or "Nothing written yet",
-        done=" ".join(done) or "Nothing yet.",
+        done=" ".join(done) or ("Nothing yet." if ticket.is_open else "Nothing."),
         open=" ".join(open_ends) or "Nothing.",
     )
 
@@ -69,8 +70,14 @@ def _sentences(requests: Sequence[ActionRequest], told: dict[ActionState, str]) 
 
 def _answered(conversation_id: UUID) -> list[str]:
     titles = Citation.objects.filter(message__conversation=conversation_id).order_by("title")
-    found = list(titles.values_list("title", flat=True).distinct()[:3])
+    found = list(titles.values_list("title", flat=True).distinct()[:MOST_NAMED])
     return [f"Answered from {', '.join(found)}."] if found else []
+
+
+def _replied(ticket: Ticket) -> list[str]:
+    replies = _messages(ticket, Source.AGENT).filter(audience=Audience.EVERYONE).order_by("seq")
+    names = list(dict.fromkeys(replies.values_list("author_name", flat=True)))[:MOST_NAMED]
+    return [f"{', '.join(names)} replied."] if names else []
 
 
 def _unanswered(conversation: Conversation) -> list[str]:
@@ -83,7 +90,7 @@ def _unanswered(conversation: Conversation) -> list[str]:
 
 
 def _wants(ticket: Ticket) -> str:
-    """Return what the customer came for in this episode, and what it had come to when a person was asked for.
+    """Return what the customer came for in the ticket's episode, and what it had come to when a person was asked for.
 
     That they want a person, their being here says already.
     """
@@ -102,17 +109,24 @@ def _beside_the_wish(text: str) -> str:
 
 
 def _said(ticket: Ticket) -> list[str]:
-    return list(_messages(ticket).order_by("seq").values_list("text", flat=True)[:MOST_READ])
+    return list(_messages(ticket, Source.CUSTOMER).order_by("seq").values_list("text", flat=True)[:MOST_READ])
 
 
 def _last_said_before(ticket: Ticket) -> str:
-    before = _messages(ticket).filter(created_at__lte=ticket.created_at).order_by("-seq")
+    before = _messages(ticket, Source.CUSTOMER).filter(created_at__lte=ticket.created_at).order_by("-seq")
     return before.values_list("text", flat=True).first() or ""
 
 
-def _messages(ticket: Ticket) -> QuerySet[Message]:
-    """Return what the customer has written in this episode."""
+def _messages(ticket: Ticket, source: Source) -> QuerySet[Message]:
+    """Return what one side has written in the ticket's episode.
+
+    The conversation only knows the episode it is in: that of an ended ticket lies between the end of the one before it
+    and its own.
+    """
     conversation = ticket.conversation
-    return Message.objects.filter(
-        conversation=conversation, source=Source.CUSTOMER, seq__gt=conversation.episode_start_seq
-    )
+    messages = Message.objects.filter(conversation=conversation, source=source)
+    if ticket.ended_at is None:
+        return messages.filter(seq__gt=conversation.episode_start_seq)
+    earlier = Ticket.objects.filter(conversation=conversation, ended_at__lt=ticket.ended_at).order_by("-ended_at")
+    began = earlier.values_list("ended_at", flat=True).first() or conversation.created_at
+    return messages.filter(created_at__gte=began, created_at__lte=ticket.ended_at)

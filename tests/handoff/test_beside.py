@@ -20,7 +20,7 @@ from supportbot.chat.answers import Answer, CitedSpan
 from supportbot.chat.models import Conversation, ConversationEvent
 from supportbot.chat.readings import Reading, ReadPassage
 from supportbot.chat.selectors import events_after
-from supportbot.chat.services import add_agent_message, add_customer_message, start_conversation
+from supportbot.chat.services import add_agent_message, add_customer_message, add_note, start_conversation
 from supportbot.chat.turns import claim_turn, finish_turn
 from supportbot.errors import InvalidInput
 from supportbot.handoff import services
@@ -260,6 +260,24 @@ def test_the_summary_says_wants_done_and_open_from_the_record(conversation: Conv
     assert after.wants == summary.wants
     add_agent_message(conversation.pk, text="You are welcome.", author=bob, client_id="5")
     assert summary_of(Ticket.objects.get()).open == "Not in our articles"
+
+
+def test_the_summary_of_an_ended_ticket_is_of_its_own_episode(conversation: Conversation, bob: User) -> None:
+    add_customer_message(conversation.pk, text="My zip is broken", client_id="1")
+    first = services.request(conversation.pk, reason="customer_asked", by="customer")
+    services.claim(first.pk, agent=bob)
+    add_note(conversation.pk, text="The third this week", author=bob, client_id="2")
+    services.resolve(first.pk, agent=bob)
+    second = services.request(conversation.pk, reason="customer_asked", by="agent")
+    services.claim(second.pk, agent=bob)
+    add_customer_message(conversation.pk, text="And a pole", client_id="3")
+    add_agent_message(conversation.pk, text="It is on its way.", author=bob, client_id="4")
+    services.resolve(second.pk, agent=bob)
+    told = [summary_of(ticket) for ticket in Ticket.objects.order_by("pk")]
+    assert [(one.wants, one.done, one.open) for one in told] == [
+        ("My zip is broken", "Nothing.", "Nothing."),
+        ("And a pole", "Bob replied.", "Nothing."),
+    ]
 
 
 def test_what_stands_beside_the_wish_for_a_person_is_in_the_summary(conversation: Conversation) -> None:
