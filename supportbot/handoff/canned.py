@@ -5,7 +5,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.db.models import Q
+from django.db import IntegrityError, transaction
 
 from supportbot.accounts.models import User
 from supportbot.chat.models import Conversation
@@ -69,13 +69,15 @@ def save_reply(*, title: str, text: str, locale: str = "", reply_id: UUID | None
     if len(reply.text) > MAX_MESSAGE_CHARACTERS:
         said = f"It has {len(reply.text)} characters, at most {MAX_MESSAGE_CHARACTERS} fit into a reply."
         raise InvalidInput(fields={"text": [said]})
-    if CannedReply.objects.filter(Q(title=reply.title) & ~Q(pk=reply.pk)).exists():
-        raise InvalidInput(fields={"title": ["Another reply has this title: choose a different one."]})
     try:
         reply.clean_fields(exclude=["workspace"])
     except ValidationError as error:
         raise InvalidInput(fields=error.message_dict) from error
-    reply.save()
+    try:
+        with transaction.atomic():
+            reply.save()
+    except IntegrityError as error:  # of all constraints only this one was not looked at above
+        raise InvalidInput(fields={"title": ["Another reply has this title: choose a different one."]}) from error
     return reply
 
 

@@ -149,6 +149,8 @@ def test_replies_are_written_changed_and_deleted_on_their_page(replies: list[Can
     client.post(f"/desk/replies/{pole.pk}/", {"title": "Poles", "text": "Dear", "locale": "en"})
     pole.refresh_from_db()
     assert (pole.title, pole.locale) == ("Poles", "en")
+    tree = LexborHTMLParser(client.get(f"/desk/replies/{pole.pk}/").content.decode())
+    assert tree.css_first("details form").attributes["action"] == f"/desk/replies/{pole.pk}/delete/"  # asked twice
     client.post(f"/desk/replies/{pole.pk}/delete/")
     assert not CannedReply.objects.filter(pk=pole.pk).exists()
 
