@@ -1,13 +1,13 @@
 """The queue's lists: filters, pages, search, and what each row says."""
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from django.test import Client
-from django.utils.timezone import now
+from django.utils.timezone import now, override
 from selectolax.lexbor import LexborHTMLParser
 
 from supportbot.accounts.models import Customer, User, Workspace
@@ -19,6 +19,7 @@ from supportbot.handoff.models import Presence, Ticket
 from supportbot.handoff.presence import is_somebody_here
 from supportbot.handoff.rows import counts_for, found_rows, groups_for, rows_of
 from supportbot.handoff.steps import moment_of
+from supportbot.handoff.templatetags import desk
 from supportbot.handoff.templatetags.desk import capped, language
 
 pytestmark = pytest.mark.django_db
@@ -162,6 +163,18 @@ def test_a_language_is_called_by_its_name(locale: str, shown: str) -> None:
 @pytest.mark.parametrize(("count", "shown"), [(0, "0"), (99, "99"), (100, "99+"), (10_000, "99+")])
 def test_a_number_fits_its_place(count: int, shown: str) -> None:
     assert capped(count, 99) == shown
+
+
+@pytest.mark.parametrize(
+    ("moment", "shown"),
+    [((2026, 3, 2, 0, 30), "01:30"), ((2026, 3, 1, 22, 30), "1 Mar 23:30"), ((2025, 3, 2, 9, 0), "2 Mar 2025 10:00")],
+)
+def test_a_time_says_its_day_and_year_where_it_has_another(
+    moment: tuple[int, ...], shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desk, "now", lambda: datetime(2026, 3, 2, 12, tzinfo=UTC))
+    with override(ZoneInfo("Europe/Berlin")):
+        assert desk.clock(datetime(*moment, tzinfo=UTC)) == shown
 
 
 # --- Steps that are not a ticket's own.

@@ -21,9 +21,11 @@ def icon(name: str, kind: str = "") -> SafeString:
 
 @register.filter
 def clock(moment: datetime) -> str:
-    """Return the time in the zone in force, with the day unless it is today."""
-    here = localtime(moment)
-    return here.strftime("%H:%M") if here.date() == localtime(now()).date() else here.strftime("%-d %b %H:%M")
+    """Return the time in the zone in force, with the day unless it is today, and the year unless it is this one."""
+    here, today = localtime(moment), localtime(now())
+    if here.date() == today.date():
+        return here.strftime("%H:%M")
+    return here.strftime("%-d %b %H:%M" if here.year == today.year else "%-d %b %Y %H:%M")
 
 
 @register.filter

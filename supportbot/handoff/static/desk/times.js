@@ -2,12 +2,13 @@
 
 const MINUTE = 60_000;
 
-/** Return the time of day, with the day unless it is today. */
+/** Return the time of day, with the day unless it is today, and the year unless it is this one. */
 export function clock(iso) {
-  const moment = new Date(iso);
+  const [moment, today] = [new Date(iso), new Date()];
   const time = moment.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
-  const isToday = moment.toDateString() === new Date().toDateString();
-  return isToday ? time : `${moment.toLocaleDateString("en-GB", { day: "numeric", month: "short" })} ${time}`;
+  if (moment.toDateString() === today.toDateString()) return time;
+  const year = moment.getFullYear() === today.getFullYear() ? {} : { year: "numeric" };
+  return `${moment.toLocaleDateString("en-GB", { day: "numeric", month: "short", ...year })} ${time}`;
 }
 
 /** Return a span in its largest unit, in the words of the server. */
