@@ -1,5 +1,6 @@
 """Keys of programs: shown once, ended at once, never stronger than their scopes."""
 
+from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from supportbot.console.secrets import remember, remembered, show_once
 from supportbot.console.words import tag, when
 
 RIGHT = "team:write"
+LONGEST_LIFE: Final = timedelta(days=36_525)  # far from the year 9999, which no zone's clock can show
 ALLOWS: Final = {
     "actions:approve": "decide about requests, as a person whom the action's rules name",
     "actions:read": "read actions, their rules and requests",
@@ -59,6 +61,8 @@ class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at r
         moment = self.cleaned_data["expires_at"]
         if moment is not None and moment <= now():
             raise ValidationError("This moment has passed. Name a later one, or none.")
+        if moment is not None and moment > now() + LONGEST_LIFE:
+            raise ValidationError("This is more than a hundred years from now. Name an earlier moment, or none.")
         return moment
 
 

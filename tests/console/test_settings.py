@@ -147,7 +147,15 @@ def test_an_api_key_ends_at_the_moment_that_its_page_shows(admin: Client, worksp
     assert "the workspace&#x27;s time" in admin.get(f"{KEYS}add/").content.decode()
 
 
-@pytest.mark.parametrize("wrong", [{"scopes": []}, {"scopes": ["team:write"]}, {"expires_at": "2001-01-01T00:00"}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"scopes": []},
+        {"scopes": ["team:write"]},
+        {"expires_at": "2001-01-01T00:00"},
+        {"expires_at": "9999-12-31T23:59"},
+    ],
+)
 def test_an_api_key_that_cannot_be_is_not_made(admin: Client, wrong: dict[str, Any]) -> None:
     answer = admin.post(f"{KEYS}add/", {"name": "Key", "scopes": ["kb:read"], **wrong})
     assert b'role="alert"' in answer.content
