@@ -121,6 +121,10 @@ class ScopedAdmin(Scoped, ModelAdmin):
             return redirect(request.get_full_path())
         return response
 
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Write down what was changed; a form saved as it was changed nothing."""
+        return super().log_change(request, obj, message) if message else None
+
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
         return self._saved(request, obj)
 

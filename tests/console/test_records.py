@@ -61,6 +61,7 @@ def test_a_changed_rule_is_a_new_version_on_record(enter: Enter, refunds: Action
     assert first.max_per_order != second.max_per_order
     admin.post(page(refunds), RULES)
     assert ActionPolicyVersion.objects.filter(policy=refunds).count() == 2  # the same again is nothing new
+    assert len(read(admin.get(page(refunds).replace("change", "history"))).css("tbody tr")) == 1
 
 
 def test_who_changed_the_rules_costs_one_statement_for_all_versions(enter: Enter, refunds: ActionPolicy) -> None:
