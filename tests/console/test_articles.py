@@ -77,6 +77,10 @@ def test_a_saved_change_leaves_the_live_words_alone(editor: Client, wool: Articl
     assert [tag.text() for tag in tree.css(".ed-h .tag")] == ["Published, revision 1", "Draft, revision 2"]
 
 
+def based_on(tree: LexborHTMLParser) -> str:
+    return tree.css_first("input[name=based_on]").attributes["value"] or ""
+
+
 def test_a_colleagues_newer_words_are_not_overwritten(editor: Client, wool: Article) -> None:
     save_draft(wool.pk, Change(body="A colleague's words.\n"))
     answer = editor.post(page(wool), words(body="My words.\n", based_on="1"))
@@ -85,6 +89,11 @@ def test_a_colleagues_newer_words_are_not_overwritten(editor: Client, wool: Arti
     assert tree.css_first("#body").text() == "My words.\n"
     assert "Revision 2 was saved meanwhile" in tree.css_first("[role=alert]").text()
     assert [row.body for row in Revision.objects.order_by("number")][-1] == "A colleague's words.\n"
+    save_draft(wool.pk, Change(body="Words of yet another.\n"))
+    again = editor.post(page(wool), words(body="My words.\n", based_on=based_on(tree)))
+    assert "Revision 3 was saved meanwhile" in read(again).css_first("[role=alert]").text()
+    editor.post(page(wool), words(body="My words.\n", based_on=based_on(read(again))))
+    assert [row.body for row in Revision.objects.order_by("number")][-1] == "My words.\n"  # as the refusal said
 
 
 @pytest.mark.parametrize(

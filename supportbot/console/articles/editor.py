@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from kb.addresses import article_address
 from kb.documents import MOST_BODY_CHARACTERS, MOST_TITLE_CHARACTERS
-from kb.errors import CollectionMissing
+from kb.errors import ArticleChanged, CollectionMissing
 from kb.models import Article, Audience, Chunk, Collection
 from kb.rendering import render_article
 from kb.selectors import article_with_id, collection_with_id
@@ -177,7 +177,7 @@ def _page(request: HttpRequest, article: Article | None, typed: Typed) -> HttpRe
         "article": article,
         "typed": typed,
         "may_write": may_write_here(request, article),
-        "based_on": request.POST.get("based_on") or _newest(article),
+        "based_on": _based_on_what(request, article, typed),
         "address": article_address(article) if article else "",
         "index": index_state(article) if article else None,
         "collections": Collection.objects.all(),
@@ -193,5 +193,7 @@ def may_write_here(request: HttpRequest, article: Article | None) -> bool:
     return may(staff(request), "kb:write") and not is_closed
 
 
-def _newest(article: Article | None) -> int | str:
-    return article.latest_revision.number if article and article.latest_revision else ""
+def _based_on_what(request: HttpRequest, article: Article | None, typed: Typed) -> int | str:
+    """Return on top of which revision the next save goes: what was read before, until a newer one was told of."""
+    newest = article.latest_revision.number if article and article.latest_revision else ""
+    return newest if typed.status == ArticleChanged.status else request.POST.get("based_on") or newest
