@@ -92,6 +92,45 @@ def test_unsaved_words_survive_a_closed_page(enter: Callable[[str], Page]) -> No
     expect(page.get_by_label("Title")).to_have_value("Half a thought")
 
 
+def test_saved_words_are_offered_to_nobody_again(enter: Callable[[str], Page]) -> None:
+    page = enter("tariq")
+    page.goto("/admin/kb/article/add/")
+    page.get_by_label("Title").fill("A whole thought")
+    page.get_by_label("Text, Markdown").fill("It is written down.  \n\n\n")
+    expect(page.locator("#saved")).to_have_text("Not saved yet, kept in this browser")
+    page.get_by_role("button", name="Save draft").click()
+    expect(page.get_by_text("Saved as a draft.")).to_be_visible()
+    expect(page.locator("#kept")).to_be_hidden()
+    page.goto("/admin/kb/article/add/")
+    expect(page.get_by_role("tabpanel", name="Preview")).to_be_visible()
+    assert page.evaluate("Object.keys(localStorage).filter((name) => name.startsWith('article-draft'))") == []
+    expect(page.locator("#kept")).to_be_hidden()
+
+
+def test_words_brought_back_go_over_a_colleagues_only_once_that_was_said(enter: Callable[[str], Page]) -> None:
+    hanna, tariq = enter("hanna"), enter("tariq")
+    hanna.goto("/admin/kb/article/add/")
+    hanna.get_by_label("Title").fill("Written by two")
+    hanna.get_by_label("Text, Markdown").fill("One.")
+    hanna.get_by_role("button", name="Save draft").click()
+    expect(hanna.get_by_text("Saved as a draft.")).to_be_visible()
+    tariq.on("dialog", lambda dialog: dialog.accept())
+    tariq.goto(hanna.url)
+    tariq.get_by_label("Text, Markdown").fill("Two.")
+    expect(tariq.locator("#saved")).to_have_text("Not saved yet, kept in this browser")
+    hanna.get_by_label("Text, Markdown").fill("Three.")
+    hanna.get_by_role("button", name="Save draft").click()
+    expect(hanna.get_by_text("Draft, revision 2")).to_be_visible()
+
+    tariq.reload()
+    tariq.get_by_role("button", name="Bring them back").click()
+    tariq.get_by_role("button", name="Save draft").click()
+    expect(tariq.get_by_role("alert")).to_contain_text("Revision 2 was saved meanwhile")
+    expect(tariq.get_by_label("Text, Markdown")).to_have_value("Two.")
+    tariq.get_by_role("button", name="Save draft").click()
+    expect(tariq.get_by_text("Draft, revision 3")).to_be_visible()
+
+
 def test_five_files_with_one_broken(enter: Callable[[str], Page], tmp_path: Path) -> None:
     for number in range(4):
         text = (

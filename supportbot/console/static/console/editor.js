@@ -15,7 +15,8 @@ const body = document.getElementById("body");
 const saved = document.getElementById("saved");
 const pane = document.getElementById("pane-preview");
 const token = form.elements.csrfmiddlewaretoken.value;
-const place = `article-draft:${page.dataset.article ?? "new"}`;
+const place = `article-draft:${page.dataset.place}`;
+const SENT = "article-sent"; // whose words the form took along: the page it leads to says whether they were saved
 const began = { title: title.value, body: body.value };
 
 let isSending = false;
@@ -65,6 +66,7 @@ function offerKept() {
   document.getElementById("bring-back").addEventListener("click", () => {
     title.value = kept.title;
     body.value = kept.body;
+    form.elements.based_on.value = kept.on; // saved over a colleague's newer words only once that was said
     note.hidden = true;
     changed();
     body.focus();
@@ -76,11 +78,20 @@ function offerKept() {
   });
 }
 
-function forget() {
+function forget(where = place) {
   try {
-    localStorage.removeItem(place);
+    localStorage.removeItem(where);
   } catch {
     // no storage: nothing was kept
+  }
+}
+
+function forgetWhatWasSaved() {
+  try {
+    if (sessionStorage.getItem(SENT) && document.querySelector(".told .ok")) forget(sessionStorage.getItem(SENT));
+    sessionStorage.removeItem(SENT);
+  } catch {
+    // as above
   }
 }
 
@@ -92,10 +103,16 @@ function changed() {
 for (const field of [title, body]) field.addEventListener("input", changed);
 form.addEventListener("submit", () => {
   isSending = true;
+  try {
+    sessionStorage.setItem(SENT, place);
+  } catch {
+    // no storage: nothing was kept
+  }
 });
 window.addEventListener("beforeunload", (event) => {
   if (isChanged() && !isSending) event.preventDefault();
 });
+forgetWhatWasSaved();
 // A refused form comes back with its words: those are not the stored ones, whatever the fields began with.
 if (document.getElementById("refusal")) began.body = null;
 else offerKept();
