@@ -159,8 +159,12 @@ class MembershipAdmin(ScopedAdmin):
 
 
 def _keep_an_admin(membership: Membership, *, becomes: str) -> None:
-    """Raise InvalidInput where a workspace would be left with nobody who could let anybody in again."""
-    admins = Membership.objects.filter(workspace_id=membership.workspace_id, role=Membership.Role.ADMIN)
-    is_last = not admins.exclude(pk=membership.pk).exists() and admins.filter(pk=membership.pk).exists()
+    """Raise InvalidInput where a workspace would be left with nobody who could let anybody in again.
+
+    Its admins stay locked until the change is stored: two of them may be doing this to each other.
+    """
+    here = Membership.objects.filter(workspace_id=membership.workspace_id, role=Membership.Role.ADMIN)
+    admins = here.filter(user__is_active=True).select_for_update(no_key=True, of=("self",)).order_by("pk")
+    is_last = list(admins.values_list("pk", flat=True)) == [membership.pk]
     if is_last and becomes != Membership.Role.ADMIN:
         raise InvalidInput("This is the workspace's only admin. Make somebody else one first.")

@@ -1,11 +1,15 @@
 """Channels, keys, people, passwords and the workspace itself: secrets once, nobody locked out, nobody let in."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from threading import Barrier, BrokenBarrierError
 from typing import Any
 
 import pytest
 from django.core import mail
 from django.core.cache import cache
+from django.db import connections
 from django.test import Client
 from selectolax.lexbor import LexborHTMLParser
 
@@ -13,6 +17,7 @@ from supportbot.accounts.errors import InvalidKey
 from supportbot.accounts.models import ApiKey, Channel, IdentityKey, Membership, User, Workspace
 from supportbot.accounts.selectors import staff_by_api_key
 from supportbot.accounts.services import add_member, create_channel
+from supportbot.console import team
 from tests.console.conftest import Enter, logged_in, person
 
 pytestmark = pytest.mark.django_db
@@ -220,6 +225,29 @@ def test_the_last_admin_stays(admin: Client, workspace: Workspace, bob: User) ->
     add_member(workspace, bob, "admin")
     admin.post(f"{TEAM}{mine.pk}/change/", {"role": "agent"})
     assert Membership.objects.get(pk=mine.pk).role == "agent"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_admins_who_demote_each_other_one_stays(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    admins = [person(workspace, "admin", name) for name in ("ada", "bea")]
+    both_have_looked = Barrier(2)
+
+    def together(*told: Any) -> Membership:
+        with suppress(BrokenBarrierError):  # the other one waits for what this one changes: as it shall
+            both_have_looked.wait(timeout=1)
+        return add_member(*told)
+
+    monkeypatch.setattr(team, "add_member", together)
+
+    def demote(pair: tuple[User, User]) -> None:
+        by, whom = pair
+        membership = Membership.objects.get(user=whom)
+        logged_in(by).post(f"{TEAM}{membership.pk}/change/", {"role": "agent"})
+        connections.close_all()
+
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(demote, [(admins[0], admins[1]), (admins[1], admins[0])]))
+    assert Membership.objects.filter(role="admin").count() == 1
 
 
 def test_an_account_is_changed_by_the_workspace_it_belongs_to_alone(
