@@ -69,12 +69,13 @@ def _beside(text: str) -> str:
 
 def usable(addresses: Iterable[str]) -> list[str]:
     """Return those that mail may go to, as far as their form says."""
-    return [address for address in addresses if _can_be_written_to(address)]
+    return [address for address in addresses if can_be_written_to(address)]
 
 
-def _can_be_written_to(address: str) -> bool:
+def can_be_written_to(address: str) -> bool:
     try:
         _is_address(address)
-    except ValidationError:
+        address.rpartition("@")[2].encode("idna")  # as the mailer will: a label may be too long in that spelling
+    except (ValidationError, UnicodeError):
         return False
     return len(address) <= MAX_EMAIL_CHARACTERS

@@ -61,7 +61,7 @@ def _send_one(mail_id: UUID, workspace_id: UUID) -> bool:
             return False
         try:
             _letter(mail, message).send()
-        except (SMTPException, OSError) as error:
+        except (SMTPException, OSError, ValueError) as error:  # the last: an address that no header can hold
             logger.warning("handoff: mail %s not sent (%s); trying again", mail_id, type(error).__name__)
             return False
         OutgoingMail.objects.filter(pk=mail_id).update(sent_at=now())

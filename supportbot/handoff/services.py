@@ -8,8 +8,6 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from django.core.exceptions import ValidationError
-from django.core.validators import MaxLengthValidator, validate_email
 from django.db import transaction
 from django.utils.timezone import now
 
@@ -19,7 +17,7 @@ from supportbot.chat.models import Conversation
 from supportbot.chat.services import add_system_message, give_back, hand_over
 from supportbot.chat.turns import supersede_turns
 from supportbot.errors import InvalidInput, NotAllowed, NotFound
-from supportbot.handoff.addresses import MAX_EMAIL_CHARACTERS
+from supportbot.handoff.addresses import can_be_written_to, usable
 from supportbot.handoff.errors import AlreadyClaimed, NobodyWaits, NotYourTicket, TicketEnded
 from supportbot.handoff.models import HELD, Reason, Requester, State, Ticket
 from supportbot.handoff.notices import ADDRESS_NOTED, NOBODY_HERE, REPLY_GOES_TO, worded
@@ -81,7 +79,8 @@ def say_where_replies_go(
     Known is what they left themselves, before or in the words that asked for a person, or else the address of their
     signed identity: nothing else sets it.
     """
-    address = ticket.contact_email or address_left_lately(conversation) or conversation.customer.email
+    of_the_shop = next(iter(usable([conversation.customer.email])), "")
+    address = ticket.contact_email or address_left_lately(conversation) or of_the_shop
     if address and not ticket.contact_email:
         _store(ticket, contact_email=address)
     words = worded(known if address else unknown, conversation.locale)
@@ -298,8 +297,5 @@ def _check_choice(field: str, value: str, known: list[str]) -> None:
 
 
 def _check_email(email: str) -> None:
-    try:
-        validate_email(email)
-        MaxLengthValidator(MAX_EMAIL_CHARACTERS)(email)
-    except ValidationError as error:
-        raise InvalidInput(fields={"email": ["This is no e-mail address such as name@example.com."]}) from error
+    if not can_be_written_to(email):
+        raise InvalidInput(fields={"email": ["This is no e-mail address such as name@example.com."]})

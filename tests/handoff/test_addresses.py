@@ -36,6 +36,7 @@ def test_an_address_that_was_asked_for_is_noted_and_another_takes_its_place(
 
 def test_what_only_looks_like_an_address_is_asked_for_again(ticket: Ticket, conversation: Conversation) -> None:
     assert writes(conversation, "mara@example") == NO_ADDRESS["en"]
+    assert writes(conversation, f"mara@{'ü' * 60}.example") == NO_ADDRESS["en"]  # too long as the mailer spells it
     assert writes(conversation, "My tent is torn") == "My tent is torn"
     assert Ticket.objects.get().contact_email == ""
 

@@ -118,6 +118,18 @@ def test_a_mail_server_that_is_down_is_tried_again_later(
     assert len(mail.outbox) == 1
 
 
+def test_an_address_that_no_mail_can_go_to_holds_up_no_other(
+    claimed: Ticket, conversation: Conversation, bob: User
+) -> None:
+    for number in range(2):
+        reply(conversation, bob, f"Line {number}", f"{number}")
+    deliver_due()
+    first = OutgoingMail.objects.order_by("id")[0]
+    OutgoingMail.objects.filter(pk=first.pk).update(address=f"mara@{'ü' * 60}.example")
+    send_mail()
+    assert [letter.to for letter in mail.outbox] == [["alice@example.com"]]
+
+
 def test_after_eight_attempts_it_is_left_alone(claimed: Ticket, conversation: Conversation, bob: User) -> None:
     reply(conversation, bob)
     deliver_due()
