@@ -17,7 +17,12 @@ from django.db import connection
 
 from supportbot import asgi, asyncdb
 from supportbot.chat import layer
+from supportbot.chat.selectors import heads_of
+from supportbot.widget.rollcall import note_attendance, standing_of
+from supportbot.widget.waiting import queue_frames
 
+# Rounds that a process makes whether or not anybody chats: they belong to no turn.
+_OF_THE_PROCESS: Final = frozenset([heads_of, note_attendance, queue_frames, standing_of])
 _lock: Final = threading.Lock()
 _calls: Counter[str] = Counter()
 _queries: Counter[str] = Counter()
@@ -28,6 +33,8 @@ _group_send: Final = layer.send
 
 def _counted(service: Callable[..., Any], **options: Any) -> Any:
     """Wrap one crossing to the database: its statements are counted under the service's name."""
+    if service in _OF_THE_PROCESS:
+        return _cross(service, **options)
     name = service.__qualname__.partition(".<locals>")[0]
 
     @functools.wraps(service)

@@ -14,8 +14,6 @@ from bench.measuring import SETTLE_SECONDS
 from bench.turns import Turn
 
 TURNS: Final = 4
-# Rounds that a process makes whether or not anybody chats: they belong to no turn.
-_OF_THE_PROCESS: Final = ("heads_of", "still_theirs")
 
 
 def count_turn(instance: Instance, questions: Sequence[str]) -> list[dict[str, Any]]:
@@ -26,7 +24,6 @@ def count_turn(instance: Instance, questions: Sequence[str]) -> list[dict[str, A
     rows: list[dict[str, Any]] = [
         {"service": name, "calls": counts["calls"] / TURNS, "statements": counts["statements"] / TURNS}
         for name, counts in found.items()
-        if name not in _OF_THE_PROCESS
     ]
     rows.append({"service": "all", "calls": "", "statements": sum(row["statements"] for row in rows)})
     rows.append({"service": "frames to the reader", "calls": sum(turn.frames for turn in turns) / TURNS,
