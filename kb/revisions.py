@@ -47,11 +47,11 @@ def make_live(articles: Sequence[Article]) -> None:
     tell(articles)
 
 
-def set_facts(article: Article, facts: Mapping[str, object], *, words_stay: bool = True) -> None:
+def set_facts(article: Article, facts: Mapping[str, object], *, words_stay: bool) -> None:
     """Set what is said of an article beside its words; the caller saves it, with `published_revisions`.
 
     Where more people may read it from now on, earlier revisions were not meant for them: only the live one stays
-    readable by its number, and not even that where other words take its place in the same transaction.
+    readable by its number, and not even that where other words come with the wider audience.
     """
     before = article.audience
     for name, value in facts.items():

@@ -58,6 +58,9 @@ def help_article(viewer: Viewer, name: str) -> Article:
 
 def published_revision(article: Article, number: int) -> Revision | None:
     """Return a revision that is or once was live for today's readers; any other is nobody's to read by its number."""
+    live = article.live_revision
+    if article.is_live and live is not None and number == live.number:
+        return live
     if number not in article.published_revisions:
         return None
     return Revision.objects.filter(article=article, number=number).first()

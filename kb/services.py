@@ -80,8 +80,9 @@ def save_draft(article_id: UUID, change: Change, *, author: User | None = None, 
         raise ArticleChanged(problem, fields={"based_on": [problem]})
     title = latest.title if change.title is None else change.title
     wording = checked(title, latest.body if change.body is None else change.body)
-    change_facts(article, change.facts())
-    if wording != checked(latest.title, latest.body):  # a row of an older release may differ by what is trimmed now
+    is_reworded = wording != checked(latest.title, latest.body)  # an older release trimmed less
+    _change_facts(article, change.facts(), words_stay=not is_reworded)
+    if is_reworded:
         write_revisions([(article, wording)], author=author)
     return article
 
@@ -107,12 +108,12 @@ def archive(article_id: UUID) -> Article:
     return article
 
 
-def change_facts(article: Article, facts: dict[str, str | Collection]) -> None:
+def _change_facts(article: Article, facts: dict[str, str | Collection], *, words_stay: bool) -> None:
     """Store what differs of a locked article; a live one is announced, and a new language re-reads its words."""
     changed = [name for name, value in facts.items() if getattr(article, name) != value]
     if not changed:
         return
-    set_facts(article, {name: facts[name] for name in changed})
+    set_facts(article, {name: facts[name] for name in changed}, words_stay=words_stay)
     article.save(update_fields=[*changed, "published_revisions", "updated_at"])
     if article.is_live:
         tell([article])
