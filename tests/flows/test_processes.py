@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.flows.house import House, Web, web
+from tests.flows.house import House, Web
 from tests.flows.people import Visitor, answer_of, shown
 from tests.flows.speech import ask_until_the_middle, paused
 from tests.modelserver import ModelServer
@@ -12,9 +12,13 @@ from tests.modelserver import ModelServer
 
 @pytest.fixture(scope="module")
 def doorway(house: House, model_web: Web) -> Iterator[Web]:
-    """A web process that serves sockets and writes no answers: `model_web` writes them."""
-    with web(house, SUPPORTBOT_TURNS_PER_PROCESS="0") as made:
-        yield made
+    """A web process that serves sockets and writes no answers, since nothing starts its runner: `model_web` does."""
+    child = house.child("web")
+    child.command[child.command.index("--lifespan") + 1] = "off"
+    made = Web(child)
+    made.start()
+    yield made
+    child.stop()
 
 
 async def test_an_answer_of_another_process_is_streamed_too(house: House, doorway: Web, model: ModelServer) -> None:
