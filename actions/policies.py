@@ -144,3 +144,11 @@ def forbid_approval(policy: ActionPolicy, person: User, *, actor: str) -> None:
 
     remove_perm(f"actions.{APPROVE}", person, policy)
     audit.record("policy.approver_removed", actor=actor, action=policy.action, person=name_of(person))
+
+
+@transaction.atomic
+def forbid_every_approval(person: User, *, actor: str) -> None:
+    """Take a person's own rights under all of the scope's policies, as they leave: none wakes if they come back."""
+    rights = ActionPolicyUserPermission.objects.filter(user=person, permission__codename=APPROVE)
+    for policy in ActionPolicy.objects.filter(pk__in=rights.values("content_object")).order_by("action"):
+        forbid_approval(policy, person, actor=actor)

@@ -9,6 +9,8 @@ from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
+from actions.models import name_of as recorded_name
+from actions.policies import forbid_every_approval
 from supportbot.accounts.models import Membership, User, Workspace
 from supportbot.accounts.people import change_person, create_person, works_only_here
 from supportbot.accounts.services import add_member
@@ -143,6 +145,7 @@ class MembershipAdmin(ScopedAdmin):
 
     def delete_model(self, request: HttpRequest, obj: Membership) -> None:
         _keep_an_admin(obj, becomes="")
+        forbid_every_approval(obj.user, actor=recorded_name(person_of(request)))
         super().delete_model(request, obj)
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> Any:

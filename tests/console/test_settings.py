@@ -13,6 +13,8 @@ from django.db import connections
 from django.test import Client
 from selectolax.lexbor import LexborHTMLParser
 
+from actions.models import ActionPolicy, AuditEntry
+from actions.policies import allow_approval, ensure_policies, may_approve
 from supportbot.accounts.errors import InvalidKey
 from supportbot.accounts.models import ApiKey, Channel, IdentityKey, Membership, User, Workspace
 from supportbot.accounts.selectors import staff_by_api_key
@@ -278,6 +280,17 @@ def test_who_loses_their_role_keeps_their_account(admin: Client, bob: User) -> N
     assert ">End this role</a>" in change
     assert "End the role of" in admin.get(f"{TEAM}{Membership.objects.get().pk}/delete/").content.decode()
     assert User.objects.filter(username="bob").exists()
+
+
+def test_who_loses_their_role_loses_their_approvals_for_good(admin: Client, workspace: Workspace, bob: User) -> None:
+    add_member(workspace, bob, "supervisor")
+    for policy in ensure_policies():
+        allow_approval(policy, bob, actor="test")
+    admin.post(f"{TEAM}{Membership.objects.get(user=bob).pk}/delete/", {"post": "yes"})
+    add_member(workspace, bob, "supervisor")
+    assert not any(may_approve(bob, policy) for policy in ActionPolicy.objects.all())
+    removed = AuditEntry.objects.filter(event="policy.approver_removed")
+    assert removed.count() == ActionPolicy.objects.count() > 0
 
 
 def test_the_workspaces_facts_are_changed_and_checked(admin: Client, workspace: Workspace) -> None:
