@@ -40,7 +40,6 @@ class Claim:
     workspace_id: UUID
     conversation_id: UUID
     message_id: UUID
-    kind: str
     attempt: int
     runner: str
     from_seq: int
@@ -48,12 +47,12 @@ class Claim:
     locale: str  # the conversation's
 
 
-def start_turn(conversation: Conversation, *, kind: str = Turn.Kind.REPLY) -> None:
+def start_turn(conversation: Conversation) -> None:
     """Let a locked conversation have a pending turn; the one it has already covers what was added since."""
     waiting = Turn.objects.filter(conversation=conversation, state=Turn.State.PENDING)
     # Where it tries again, its end was fixed: without this nobody would ever answer what is said before it begins.
     if not waiting.update(through_seq=None):
-        Turn.objects.create(conversation=conversation, kind=kind)
+        Turn.objects.create(conversation=conversation)
     tell_after_commit(conversation.pk, TurnWaiting())
 
 
@@ -109,7 +108,6 @@ def _claim(turn: Turn, runner: str) -> Claim | None:
         current_workspace_id(),
         conversation.pk,
         turn.message_id,
-        turn.kind,
         turn.attempt + 1,
         runner,
         conversation.answered_seq if turn.from_seq is None else turn.from_seq,
