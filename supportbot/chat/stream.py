@@ -76,7 +76,7 @@ class Switchboard:
             del self._listeners[conversation_id]
             self._heads.pop(conversation_id, None)
             self._unjoined.discard(_group(conversation_id))
-            self._spawn(layer.leave(_group(conversation_id), self._channel))
+            self._spawn(self._leave(conversation_id))
 
     async def listen_for_turns(self, listener: Callable[[], None]) -> None:
         """Call `listener` whenever a turn waits for a runner, inserted here or elsewhere."""
@@ -143,6 +143,10 @@ class Switchboard:
     async def _join(self, group: str) -> None:
         if not self._channel or not await layer.join(group, self._channel):
             self._unjoined.add(group)
+
+    async def _leave(self, conversation_id: UUID) -> None:
+        if conversation_id not in self._listeners:  # else somebody came back meanwhile, and has joined already
+            await layer.leave(_group(conversation_id), self._channel)
 
     async def _join_what_failed(self) -> None:
         """Join what could not be joined before; where one fails, the layer is away for the others too."""

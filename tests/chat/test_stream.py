@@ -95,6 +95,16 @@ async def test_who_left_hears_nothing_more(board: Switchboard, conversation: Con
     assert ear.heard == []
 
 
+async def test_who_comes_back_at_once_is_not_left_out(board: Switchboard, conversation: Conversation) -> None:
+    ear = Ear()
+    await board.listen(conversation.pk, ear)
+    board.unlisten(conversation.pk, ear)  # the group is left a moment later
+    await board.listen(conversation.pk, ear)
+    await asyncio.sleep(0)
+    await from_elsewhere(conversation.pk, NewEvent(7, None))
+    assert NewEvent(7, None) in await ear.next()
+
+
 async def test_nothing_is_kept_of_a_conversation_that_nobody_hears(
     board: Switchboard, conversation: Conversation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
