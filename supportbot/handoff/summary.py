@@ -100,7 +100,9 @@ def _wants(ticket: Ticket) -> str:
     if not telling:
         return told[0][:MOST_CHARACTERS] if told else ""
     first, last = telling[0][:MOST_CHARACTERS], _beside_the_wish(_last_said_before(ticket))[:MOST_CHARACTERS]
-    return first if last in ("", first) or courtesy_in(last) else f"{first} Then: {last}"
+    if last in first or courtesy_in(last):
+        return first
+    return last if first in last else f"{first} Then: {last}"
 
 
 def _beside_the_wish(text: str) -> str:

@@ -292,6 +292,13 @@ def test_what_stands_beside_the_wish_for_a_person_is_in_the_summary(conversation
     assert summary_of(ticket).wants == "How long can I return a tent? Then: My tent has a hole."
 
 
+@pytest.mark.parametrize("summary", ["My zip is broken", "My zip is broken. Can you help? It is the red one."])
+def test_what_the_wish_and_the_last_words_share_is_said_once(conversation: Conversation, summary: str) -> None:
+    add_customer_message(conversation.pk, text="My zip is broken. Can you help?", client_id="1")
+    ticket = services.request(conversation.pk, reason="customer_asked", by="customer", summary=summary)
+    assert summary_of(ticket).wants == max(summary, "My zip is broken. Can you help?", key=len)
+
+
 def test_the_summary_says_what_a_person_is_wanted_for(conversation: Conversation) -> None:
     for place, text in enumerate(["Hello", "My zip is broken", "I want to talk to a person"]):
         add_customer_message(conversation.pk, text=text, client_id=str(place))
