@@ -16,6 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from supportbot.embedded.libpq import forget_libpq_defaults
 from supportbot.embedded.runtime import load_runtime
+from supportbot.publicaddress import public_address
 from supportbot.redisaddress import cache_at, database_at
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -60,7 +61,9 @@ _runtime = load_runtime(DATA_DIR)
 HOST = env.str("HOST", default="127.0.0.1")
 PORT = env.int("PORT", default=8000)
 SHOP_PORT = env.int("SHOP_PORT", default=8100)
-PUBLIC_URL = env.str("PUBLIC_URL", default="").rstrip("/")
+PUBLIC_URL = env.str("PUBLIC_URL", default="")
+if PUBLIC_URL:
+    PUBLIC_URL = public_address(PUBLIC_URL)
 # A command beside a running instance speaks of that one, whatever port it would take itself.
 BASE_URL = PUBLIC_URL or (_runtime.base_url if _runtime else f"http://127.0.0.1:{PORT}")
 
@@ -87,8 +90,6 @@ if not all(_is_field_key(key) for key in FIELD_KEYS):
     )
 
 _public_host = urlsplit(PUBLIC_URL).hostname
-if PUBLIC_URL and not (_public_host and urlsplit(PUBLIC_URL).scheme in ("http", "https")):
-    raise ImproperlyConfigured(f"PUBLIC_URL={PUBLIC_URL} is not an address such as https://help.example.com.")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 if _public_host and _public_host not in ALLOWED_HOSTS:
     ALLOWED_HOSTS.append(_public_host)
