@@ -67,9 +67,11 @@ class BodyTooLarge(SupportBotError):
 
 
 class Unavailable(SupportBotError):
+    """Most likely nothing was stored; but a connection may be lost while it commits."""
+
     code = "unavailable"
     status = 503
-    default_message = "The database does not answer right now, and nothing was stored: try again in a moment."
+    default_message = "The database does not answer right now: see in a moment what became of this, and try again."
 
 
 def error_body(code: str, message: str, fields: FieldErrors | None = None) -> dict[str, Any]:

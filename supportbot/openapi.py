@@ -17,7 +17,7 @@ _ALWAYS: Final = {
     "401": "The credential is missing, unknown or expired.",
     "403": "This caller may not do this.",
     "429": "Too often: `Retry-After` says when to come back.",
-    "503": "The database does not answer; nothing was stored.",
+    "503": "The database does not answer; see what became of this.",
 }
 _OF_ONE_THING: Final = {"404": "There is nothing here, or it is not for this caller."}
 _OF_A_CHANGE: Final = {**_OF_ONE_THING, "409": "What is there now does not allow this."}
