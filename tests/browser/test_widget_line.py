@@ -128,6 +128,22 @@ def test_a_gap_and_a_reset_are_healed_from_the_log(chat: Shop) -> None:
     assert any(path.endswith("/events") for _, path, _ in platform.requests)
 
 
+def test_what_was_not_stored_yet_outlives_a_reset(chat: Shop) -> None:
+    page, platform = chat
+    platform.ends(message_id(1), "Earlier.")
+    platform.acknowledges = False
+    write(page, "One")
+    platform.say({"type": "reset"})
+    platform.hang_up()
+    platform.acknowledges = True
+    until(page, "SupportBot.state.connection === 'waiting'")
+    until(page, "SupportBot.state.connection === 'open'")
+    log = page.locator(".w-log")
+    expect(log).to_contain_text("Sent")
+    assert [entry["payload"].get("text") for entry in platform.log] == ["Earlier.", "One"]
+    assert page.locator(".me > p, .bot .text").all_inner_texts() == ["Earlier.", "One"]
+
+
 def test_a_next_page_goes_on_where_this_one_stopped(chat: Shop) -> None:
     page, platform = chat
     write(page, "Where is my tent?")

@@ -129,6 +129,7 @@ export class Connection {
       this.isReading = false;
     };
     this.isReading = true;
+    this.seq = 0;
     this.server.events(0).then(this.#here(hand), this.#here((error) => this.#failed(error)));
   }
 

@@ -40,8 +40,8 @@ const HEARERS = {
     chat.typingTimer = setTimeout(() => (view.typing.hidden = true), TYPING_SHOWN_MS);
   },
   reset({ log, view }) {
-    log.clear();
-    view.rebuild([]);
+    log.clear(log.unsent);
+    view.rebuild(log.unsent);
   },
   error(chat, { code, message, client_id: key, request: id }) {
     const { log, words, view, element, connection } = chat;

@@ -16,9 +16,10 @@ export class Log {
     this.clear();
   }
 
-  clear() {
+  /** Forget all but these items. */
+  clear(kept = []) {
     /** @type {Map<string, Item>} */
-    this.items = new Map();
+    this.items = new Map(kept.map((item) => [item.key, item]));
     Object.assign(this, NOBODY, { writing: null, isEnded: false, seq: 0 });
   }
 
