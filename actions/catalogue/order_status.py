@@ -23,6 +23,7 @@ _STATUS = {
 _SETTLED = {"delivered", "cancelled", "returned"}
 _MOST_EARLIER = 5
 _MOST_OPEN = 10
+_MOST_TOLD = 40  # of a regular customer's hundreds; a model pays for every one of them
 _CAME_TO = {
     "awaiting_confirmation": ("waits for your confirmation", "wartet auf Ihre Bestätigung"),
     "awaiting_approval": ("waits for approval by our team", "wartet auf die Freigabe durch unser Team"),
@@ -90,7 +91,13 @@ class OrderStatus(ReadAction):
     }
 
     def answer(self, orders: Sequence[Order], unsettled: Sequence[Unsettled], locale: str) -> dict[str, Any]:
-        return {"orders": [_told(order, _asked_about(order, unsettled, locale), locale) for order in orders]}
+        wished = {wish.order for wish in unsettled}
+        told = [order for place, order in enumerate(orders) if place < _MOST_TOLD or order.id in wished]
+        older = len(orders) - len(told)
+        return {
+            "orders": [_told(order, _asked_about(order, unsettled, locale), locale) for order in told],
+            **({"older_orders": older} if older else {}),
+        }
 
     def words(self, answer: Mapping[str, Any], locale: str) -> str:
         if not answer["orders"]:
@@ -99,7 +106,8 @@ class OrderStatus(ReadAction):
         told = open_ones[:_MOST_OPEN] or answer["orders"][:1]  # where nothing is open, the newest is what was meant
         others = [order for order in answer["orders"] if order not in told]
         lines = [_sentence(order, locale) for order in told]
-        return "\n".join([*lines, _in_short(others, locale)] if others else lines)
+        older = answer.get("older_orders", 0)
+        return "\n".join([*lines, _in_short(others, older, locale)] if others else lines)
 
 
 def _asked_about(order: Order, unsettled: Sequence[Unsettled], locale: str) -> list[dict[str, str]]:
@@ -134,10 +142,10 @@ _DAYS = {
 }
 
 
-def _in_short(others: Sequence[Mapping[str, Any]], locale: str) -> str:
+def _in_short(others: Sequence[Mapping[str, Any]], older: int, locale: str) -> str:
     """Return the orders that have ended, or are too many, in one line, the newest by name: a long list is no answer."""
     named = ", ".join(f"{order['id']} ({', '.join(_ended(order, locale))})" for order in others[:_MOST_EARLIER])
-    more = len(others) - _MOST_EARLIER
+    more = max(len(others) - _MOST_EARLIER, 0) + older
     rest = label(locale, f" and {more} more", f" und {more} weitere") if more > 0 else ""
     if all(order["status"] in _SETTLED for order in others):
         return label(locale, f"Earlier orders: {named}{rest}.", f"Frühere Bestellungen: {named}{rest}.")

@@ -61,6 +61,18 @@ def test_a_long_history_is_cut() -> None:
     assert last.count("A-") == 5 and last.endswith(" and 24 more.")
 
 
+def test_hundreds_of_orders_are_not_all_told() -> None:
+    """A model gets the answer as it is, and pays for each of them; what is waited for is told, however old."""
+    shop = FakeShop()
+    orders = [shop.add_order(f"A-{number}", "cus_alice", delivered_days_ago=number) for number in range(1, 301)]
+    wish = Unsettled("A-300", "refund_order", "Refund €49.90", "awaiting_approval")
+    answer = ACTION.answer(orders, [wish], "en")
+    assert [order["id"] for order in answer["orders"]] == [*(f"A-{number}" for number in range(1, 41)), "A-300"]
+    assert answer["older_orders"] == 259
+    first, last = ACTION.words(answer, "en").splitlines()
+    assert first.startswith("Order A-300") and last.count("A-") == 5 and last.endswith(" and 294 more.")
+
+
 @pytest.mark.parametrize(
     ("state", "words"),
     [

@@ -142,7 +142,7 @@ def test_an_outcome_that_is_known_only_next_day(
     shop.faults, shop.can_be_found = ["commit_then_silence"], False
     request = confirmed(principal, conversation)
     work()
-    assert read(conversation)[-1] == "handoff.requested" or "action.unknown" in read(conversation)
+    assert "action.unknown" in read(conversation)
     assert Ticket.objects.get().conversation_id == conversation.pk
     for _ in range(30):  # the looks grow rarer, but do not end
         let_pass(timedelta(hours=1), shop)
