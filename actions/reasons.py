@@ -5,13 +5,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from actions.money import Money, amount_of, spoken
 from supportbot.errors import InvalidInput
 from supportbot.plaintext import visible
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """`facts` fill the sentence's gaps; they are texts made from rows or a colleague's, never a model's words."""
+    """`facts` fill the sentence's gaps; they are texts made from rows or a colleague's, never a model's words.
+
+    `left` beside a `currency` is an amount as `money.plain` writes it: the sentence has it as its reader does.
+    """
 
     code: str
     facts: Mapping[str, str] = field(default_factory=dict)
@@ -171,7 +175,12 @@ def _finished(line: str) -> str:
 def sentence(reason: Reason, locale: str) -> str:
     """Return the reason in the customer's language, in English where there is no translation."""
     english, german = _SENTENCES[reason.code]
-    return (german if locale.startswith("de") else english).format_map(_Gaps(reason.facts))
+    return (german if locale.startswith("de") else english).format_map(_Gaps(_spoken(reason.facts, locale)))
+
+
+def _spoken(facts: Mapping[str, str], locale: str) -> Mapping[str, str]:
+    amount = amount_of(facts["left"]) if facts.keys() >= {"left", "currency"} else None
+    return facts if amount is None else {**facts, "left": spoken(Money(amount, facts["currency"]), locale)}
 
 
 class _Gaps(dict[str, str]):

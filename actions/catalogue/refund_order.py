@@ -95,7 +95,8 @@ class RefundOrder(WriteAction):
             return worth
         left = Money(order.remaining.amount - facts.pending, order.currency)
         if money_of(arguments).amount > left.amount or arguments["currency"] != order.currency:
-            return Reason("amount_above_remaining", {**about, "left": str(left)})
+            most = plain(max(left.amount, Decimal(0)), left.currency)
+            return Reason("amount_above_remaining", {**about, "left": most, "currency": left.currency})
         return None
 
     def call(self, arguments: Arguments, customer: str) -> Call:

@@ -240,4 +240,8 @@ def test_money_and_reasons_are_spoken_in_both_languages() -> None:
     for code in CODES:
         english, german = (sentence(Reason(code, {"message": "{order} <b>"}), locale) for locale in ("en", "de"))
         assert english != german and english and german
+    most = Reason("amount_above_remaining", {"order": "A-1", "left": "1250.50", "currency": "EUR"})
+    assert sentence(most, "en") == "At most €1,250.50 can still be refunded on order A-1."
+    assert "höchstens noch 1.250,50 € erstattet" in sentence(most, "de")
+    assert "12.50 EUR" in sentence(Reason("amount_above_remaining", {"left": "12.50 EUR"}), "en")  # an older row
     assert "{order} <b>" in sentence(Reason("merchant_refused", {"message": "{order} <b>"}), "en")
