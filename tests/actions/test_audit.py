@@ -148,6 +148,10 @@ def test_the_command_compares_with_what_was_written_down(
         call_command("audit_verify", "--workspace", "wrenfell")
     with pytest.raises(CommandError, match="is not an end"):
         call_command("audit_verify", "--workspace", "wrenfell", "--head", "six")
+    with settings.ACTIONS_AUDIT_HEADS.open("a") as heads:
+        heads.write('{"workspace": "0199')
+    with pytest.raises(CommandError, match="line 2 is no end of a chain"):
+        call_command("audit_verify", "--workspace", "wrenfell")
 
 
 def test_no_random_edit_passes(chain: list[AuditEntry]) -> None:

@@ -45,8 +45,15 @@ def _written_down(workspace: Workspace) -> list[Head]:
     path = settings.ACTIONS_AUDIT_HEADS
     if not path.exists():
         return []
-    try:
-        notes = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        return [Head(note["seq"], note["mac"]) for note in notes if note["workspace"] == str(workspace.pk)]
-    except (ValueError, KeyError, TypeError) as error:
-        raise CommandError(f"{path} cannot be read: {type(error).__name__}.") from error
+    heads = []
+    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
+        try:
+            note = json.loads(line)
+            if note["workspace"] == str(workspace.pk):
+                heads.append(Head(int(note["seq"]), str(note["mac"])))
+        except (ValueError, KeyError, TypeError) as error:
+            raise CommandError(
+                f"{path}, line {number} is no end of a chain: it was changed, or cut off when the disk was full. "
+                "Compare it with your copy, and take the line out to verify against the others."
+            ) from error
+    return heads
