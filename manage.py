@@ -9,6 +9,7 @@ def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "supportbot.settings")
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
+    from django.db import OperationalError
 
     from supportbot.errors import SupportBotError
 
@@ -16,6 +17,11 @@ def main() -> int:
         execute_from_command_line(sys.argv)
     except (ImproperlyConfigured, SupportBotError) as problem:
         sys.stderr.write(f"Error: {problem}\n")
+        return 1
+    except OperationalError as failure:
+        if "--traceback" in sys.argv:
+            raise
+        sys.stderr.write(f"Error: The database failed: {str(failure).partition(chr(10))[0]}.\n")
         return 1
     return 0
 

@@ -33,3 +33,19 @@ def test_no_web_process_signs_with_a_secret_of_its_own(tmp_path: Path) -> None:
     )
     assert answer.returncode == 1
     assert "SECRET_KEY is not set" in answer.stderr.splitlines()[-1]
+
+
+def test_a_command_says_in_a_sentence_that_the_database_is_away(unused_port: int) -> None:
+    address = f"postgres://someone:hidden@127.0.0.1:{unused_port}/name"
+    command = [sys.executable, "manage.py", "channel_create", "Shop"]
+    answer = subprocess.run(
+        command,
+        cwd=settings.BASE_DIR,
+        env={**os.environ, "DATABASE_URL": address},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (answer.returncode, len(answer.stderr.splitlines())) == (1, 1)
+    assert "The database failed: connection" in answer.stderr and "hidden" not in answer.stderr
