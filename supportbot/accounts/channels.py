@@ -6,7 +6,7 @@ from uuid import UUID
 from django.db import transaction
 
 from supportbot.accounts.models import Channel
-from supportbot.accounts.services import check_fields, clean_origin
+from supportbot.accounts.services import check_fields, check_locale, clean_origins
 from supportbot.errors import NotFound
 
 
@@ -25,7 +25,9 @@ def change_channel(channel_id: UUID, **changes: Any) -> Channel:
     if channel is None:
         raise NotFound()
     if "allowed_origins" in changes:
-        changes["allowed_origins"] = list(dict.fromkeys(clean_origin(origin) for origin in changes["allowed_origins"]))
+        changes["allowed_origins"] = clean_origins(changes["allowed_origins"])
+    if "locale" in changes:
+        check_locale(changes["locale"])
     for field, value in changes.items():
         setattr(channel, field, value)
     check_fields(channel)

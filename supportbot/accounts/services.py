@@ -73,11 +73,10 @@ def create_workspace(name: str, *, slug: str = "", locale: str = "en", currency:
     slug = slug or slugify(name)
     if not slug:
         raise InvalidInput(fields={"slug": ["Give a slug of letters, digits and hyphens."]})
-    if not LOCALE.fullmatch(locale):
-        raise InvalidInput(fields={"locale": ["Use a language code such as en, de or pt-br."]})
+    check_locale(locale)
     if not CURRENCY.fullmatch(currency):
         raise InvalidInput(fields={"currency": ["Use a currency's code of three capital letters, such as EUR."]})
-    workspace = Workspace(name=name, slug=slug, locale=locale, currency=currency)
+    workspace = Workspace(name=name.strip(), slug=slug, locale=locale, currency=currency)
     check_fields(workspace)
     try:
         with transaction.atomic():
@@ -85,6 +84,12 @@ def create_workspace(name: str, *, slug: str = "", locale: str = "en", currency:
     except IntegrityError as error:
         raise NameTaken(f"There is already a workspace {slug}.", fields={"slug": ["Already taken."]}) from error
     return workspace
+
+
+def check_locale(locale: str) -> None:
+    """Raise InvalidInput for what names no language."""
+    if not LOCALE.fullmatch(locale):
+        raise InvalidInput(fields={"locale": ["Use a language code such as en, de or pt-br."]})
 
 
 def check_fields(row: Model) -> None:
@@ -121,12 +126,14 @@ def create_channel(
     secret = identity_secret or secrets.token_urlsafe(48)
     if len(secret) < 32:
         raise InvalidInput(fields={"identity_secret": ["A signing secret has at least 32 characters."]})
+    locale = locale or workspace.locale
+    check_locale(locale)
     with workspace_scope(workspace.pk):
         channel = Channel(
             key=f"pk_{secrets.token_hex(12)}",
-            name=name,
-            allowed_origins=[clean_origin(origin) for origin in allowed_origins],
-            locale=locale or workspace.locale,
+            name=name.strip(),
+            allowed_origins=clean_origins(allowed_origins),
+            locale=locale,
             greeting=greeting,
             **look,
         )
@@ -136,6 +143,11 @@ def create_channel(
             channel=channel, kid="1", algorithm=IdentityKey.Algorithm.HS256, secret=secret, public_key=""
         )
     return NewChannel(channel, secret)
+
+
+def clean_origins(origins: Iterable[str]) -> list[str]:
+    """Return each of them once, in the form that `clean_origin` gives it."""
+    return list(dict.fromkeys(clean_origin(origin) for origin in origins))
 
 
 def clean_origin(origin: str) -> str:
@@ -176,7 +188,7 @@ def issue_api_key(
         row = ApiKey(
             prefix=prefix,
             key_hash=hash_secret(plain),
-            name=name,
+            name=name.strip(),
             scopes=sorted(set(scopes)),
             user=user,
             expires_at=expires_at,
