@@ -3,7 +3,7 @@
 import re
 from urllib.parse import quote, urlencode
 
-from kb.models import Article
+from kb.models import Article, Audience
 
 # Ids that a browser would fold or cut when they stand in a path; such articles are addressed by their own id.
 _AWKWARD = re.compile(r"(^|/)\.{0,2}(/|$)|[\\%]")
@@ -17,8 +17,10 @@ def help_path(article: Article) -> str:
 
 
 def article_address(article: Article) -> str:
-    """Return the article's own address if it has one, else its help page."""
-    return article.url or help_path(article)
+    """Return the article's own address if it has one, else its help page; "" where it has none: those are for all."""
+    if article.url or article.audience != Audience.PUBLIC:
+        return article.url
+    return help_path(article)
 
 
 def passage_address(address: str, revision: int, start: int, end: int) -> str:

@@ -72,6 +72,15 @@ def test_an_address_of_its_own_wins(workspace: Workspace) -> None:
     assert passage_address(article_address(row), 1, 0, 5) == "https://shop.example/delivery"
 
 
+@pytest.mark.parametrize("audience", ["signed_in", "internal"])
+def test_what_is_not_for_everybody_is_cited_without_a_page(workspace: Workspace, audience: str) -> None:
+    """Its help page would be a 404 to whoever follows the link of an answer."""
+    row = published(audience=audience)
+    assert passage_address(article_address(row), 1, 0, 5) == ""
+    own = published("Own", audience=audience, url="https://shop.example/account/help")
+    assert article_address(own) == "https://shop.example/account/help"
+
+
 def test_a_citation_opens_its_passage_in_its_revision(client: Client, workspace: Workspace) -> None:
     row = published()
     start = BODY.index("It is free")
