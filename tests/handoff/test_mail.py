@@ -12,7 +12,7 @@ from supportbot.chat.models import Conversation, Message
 from supportbot.chat.services import add_agent_message, add_note
 from supportbot.handoff import services
 from supportbot.handoff.attendance import note_customers_gone, note_customers_here
-from supportbot.handoff.mail import MAX_ATTEMPTS, on_agent_replied
+from supportbot.handoff.mail import LEASE, MAX_ATTEMPTS, on_agent_replied
 from supportbot.handoff.models import OutgoingMail, Ticket
 from supportbot.handoff.tasks import send_mail
 from supportbot.outbox.models import Announcement
@@ -116,6 +116,10 @@ def test_a_mail_server_that_is_down_is_tried_again_later(
     OutgoingMail.objects.update(due_at=now() - timedelta(seconds=1))
     send_mail()
     assert len(mail.outbox) == 1
+
+
+def test_a_mail_server_that_says_nothing_is_left_before_another_worker_may_take_the_mail(settings: Any) -> None:
+    assert LEASE.total_seconds() > 10 * settings.EMAIL_TIMEOUT
 
 
 def test_an_address_that_no_mail_can_go_to_holds_up_no_other(
