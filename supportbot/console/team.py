@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.http import HttpRequest
 
 from actions.models import name_of as recorded_name
@@ -136,12 +137,7 @@ class MembershipAdmin(ScopedAdmin):
         )
         obj.pk = Membership.objects.get(user=user, workspace=workspace).pk
         obj.user, obj.workspace = user, workspace
-        try:
-            send_invitation(user, workspace, inviter=person_of(request))
-        except (SMTPException, OSError):
-            messages.warning(request, "The mail could not be sent: let them ask for a link at the log-in page.")
-        else:
-            messages.info(request, f"A mail with a link to choose a password went to {user.email}.")
+        transaction.on_commit(lambda: _invite(request, user, workspace))
 
     def delete_model(self, request: HttpRequest, obj: Membership) -> None:
         _keep_an_admin(obj, becomes="")
@@ -159,6 +155,15 @@ class MembershipAdmin(ScopedAdmin):
         """A role has nothing below it; what the person wrote stays."""
         names = [f"The role of {self.name_of(membership)} here, not their account" for membership in objs]
         return names, {}, set(), []
+
+
+def _invite(request: HttpRequest, user: User, workspace: Workspace) -> None:
+    try:
+        send_invitation(user, workspace, inviter=person_of(request))
+    except (SMTPException, OSError):
+        messages.warning(request, "The mail could not be sent: let them ask for a link at the log-in page.")
+    else:
+        messages.info(request, f"A mail with a link to choose a password went to {user.email}.")
 
 
 def _keep_an_admin(membership: Membership, *, becomes: str) -> None:

@@ -179,8 +179,11 @@ def test_a_user_name_that_cannot_be_is_said_at_its_field(admin: Client, username
     assert not User.objects.filter(email="noor@example.com").exists()
 
 
-def test_who_chooses_a_password_is_told_what_it_needs_and_what_is_wrong_with_it(admin: Client) -> None:
-    admin.post(f"{TEAM}add/", {"username": "noor", "email": "noor@example.com", "role": "agent"})
+def test_who_chooses_a_password_is_told_what_it_needs_and_what_is_wrong_with_it(
+    admin: Client, django_capture_on_commit_callbacks: Any
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        admin.post(f"{TEAM}add/", {"username": "noor", "email": "noor@example.com", "role": "agent"})
     link = re.search(r"http://127\.0\.0\.1:\d+(/admin/reset/\S+)", str(mail.outbox[0].body))
     assert link is not None
     browser = Client()
@@ -193,9 +196,13 @@ def test_who_chooses_a_password_is_told_what_it_needs_and_what_is_wrong_with_it(
     assert "not copied whole" in browser.get(link.group(1)[:-3] + "x/").content.decode()
 
 
-def test_a_person_is_invited_and_chooses_a_password(admin: Client, workspace: Workspace) -> None:
+def test_a_person_is_invited_and_chooses_a_password(
+    admin: Client, workspace: Workspace, django_capture_on_commit_callbacks: Any
+) -> None:
     data = {"username": "noor", "name": "Noor Aziz", "email": "noor@example.com", "role": "agent"}
-    admin.post(f"{TEAM}add/", data)
+    with django_capture_on_commit_callbacks(execute=True):
+        admin.post(f"{TEAM}add/", data)
+        assert mail.outbox == []  # nobody waits for a mail server while rows are locked
     user = User.objects.get(username="noor")
     assert Membership.objects.get(user=user).role == "agent"
     (letter,) = mail.outbox
@@ -227,6 +234,20 @@ def test_the_last_admin_stays(admin: Client, workspace: Workspace, bob: User) ->
     add_member(workspace, bob, "admin")
     admin.post(f"{TEAM}{mine.pk}/change/", {"role": "agent"})
     assert Membership.objects.get(pk=mine.pk).role == "agent"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_is_invited_while_no_mail_goes_out_is_there_and_the_admin_is_told(
+    admin: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*args: object, **more: object) -> None:
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr("supportbot.console.passwords.send_mail", refuse)
+    data = {"username": "noor", "name": "Noor Aziz", "email": "noor@example.com", "role": "agent"}
+    shown = admin.post(f"{TEAM}add/", data, follow=True).content.decode()
+    assert "Saved: Noor Aziz." in shown and "The mail could not be sent" in shown
+    assert Membership.objects.get(user__username="noor").role == "agent"
 
 
 @pytest.mark.django_db(transaction=True)
