@@ -24,6 +24,7 @@ from supportbot.handoff.trail import actions_of, answers_of
 from supportbot.handoff.words import hue_of, initials, reason_in_words
 
 MOST_PAST: Final = 5
+MOST_BESIDE: Final = 3  # answers, and actions: the trail has all
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +85,8 @@ def conversation_of(found: Ticket, person: User) -> dict[str, object]:
         "is_mine": group in ("mine", "aside"),
         "may_settle": found.state in HELD and (found.assignee_id == person.pk or leads(person)),
         "colleagues": colleagues_of(person),
-        "answers": answers_of(conversation)[-3:],
-        "actions": actions_of(conversation.pk)[-3:],
+        "answers": answers_of(conversation, most=MOST_BESIDE),
+        "actions": actions_of(conversation.pk, most=MOST_BESIDE),
         "past": _past(conversation),
     }
 

@@ -4,7 +4,7 @@ Answers with what was looked for, the passages that were found and the calls; ac
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -101,14 +101,17 @@ class Acted:
     steps: tuple[Step, ...]
 
 
-def answers_of(conversation: Conversation) -> list[Answered]:
+def answers_of(conversation: Conversation, *, most: int = MOST_TURNS) -> list[Answered]:
     """Return the newest turns, oldest first."""
-    turns = list(Turn.objects.filter(conversation=conversation, kind=Turn.Kind.REPLY).order_by("-id")[:MOST_TURNS])
+    turns = list(Turn.objects.filter(conversation=conversation, kind=Turn.Kind.REPLY).order_by("-id")[:most])
     turns.reverse()
-    calls, readings = _calls_by_turn(conversation.pk), readings_of(conversation)
+    calls, readings, questions = _calls_by_turn(conversation.pk), readings_of(conversation), _questions_of(turns)
     messages = {one.pk: one for one in _said_by_assistant(conversation, [turn.message_id for turn in turns])}
     return [
-        _answered(turn, messages.get(turn.message_id), readings.get(turn.message_id), calls[turn.pk]) for turn in turns
+        _answered(
+            turn, questions[turn.pk], messages.get(turn.message_id), readings.get(turn.message_id), calls[turn.pk]
+        )
+        for turn in turns
     ]
 
 
@@ -124,12 +127,14 @@ def _calls_by_turn(conversation_id: UUID) -> defaultdict[UUID | None, list[LLMCa
     return calls
 
 
-def _answered(turn: Turn, message: Message | None, reading: Reading | None, calls: Iterable[LLMCall]) -> Answered:
+def _answered(
+    turn: Turn, question: str, message: Message | None, reading: Reading | None, calls: Iterable[LLMCall]
+) -> Answered:
     sources = [citation.title for citation in message.citations.all()] if message else []
     return Answered(
         at=turn.started_at or turn.created_at,
         outcome=_ENDED.get(Turn.State(turn.state)) or ("Did not know" if _abstained(message) else "Answered"),
-        question=_question_of(turn),
+        question=question,
         sources=tuple(dict.fromkeys(sources)),
         reading=reading,
         calls=tuple(_call(call) for call in calls),
@@ -144,16 +149,19 @@ def _abstained(message: Message | None) -> bool:
     return message is not None and message.is_abstention
 
 
-def _question_of(turn: Turn) -> str:
-    if turn.from_seq is None or turn.through_seq is None:
-        return ""
-    asked = Message.objects.filter(
-        conversation_id=turn.conversation_id,
+def _questions_of(turns: Sequence[Turn]) -> dict[UUID, str]:
+    """Return what each turn of one conversation was asked, by one statement for all."""
+    spans = {turn.pk: (turn.from_seq or 0, turn.through_seq or 0) for turn in turns}
+    said = Message.objects.filter(
+        conversation__in={turn.conversation_id for turn in turns},
         source=Source.CUSTOMER,
-        seq__gt=turn.from_seq,
-        seq__lte=turn.through_seq,
+        seq__gt=min((first for first, _ in spans.values()), default=0),
+        seq__lte=max((last for _, last in spans.values()), default=0),
     )
-    return "\n".join(asked.order_by("seq").values_list("text", flat=True))
+    asked = list(said.order_by("seq").values_list("seq", "text"))
+    return {
+        turn: "\n".join(text for seq, text in asked if first < seq <= last) for turn, (first, last) in spans.items()
+    }
 
 
 def _call(call: LLMCall) -> Call:
@@ -175,10 +183,10 @@ def _cost(cost: Decimal | None, currency: str) -> str:
     return f"{cost.normalize():f} {currency}".strip() if cost else "free of charge"
 
 
-def actions_of(conversation_id: UUID) -> list[Acted]:
-    """Return the conversation's action requests with their audited steps, oldest first."""
-    requests = ActionRequest.objects.filter(conversation_id=conversation_id).order_by("id")
-    return [acted(request) for request in requests]
+def actions_of(conversation_id: UUID, *, most: int | None = None) -> list[Acted]:
+    """Return the conversation's newest action requests, or all, with their audited steps, oldest first."""
+    newest = ActionRequest.objects.filter(conversation_id=conversation_id).order_by("-id")[:most]
+    return [acted(request) for request in reversed(newest)]
 
 
 def acted(request: ActionRequest) -> Acted:

@@ -5,7 +5,9 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from pytest_django.fixtures import Settings
 from selectolax.lexbor import LexborHTMLParser
 
@@ -326,6 +328,24 @@ def test_the_trail_shows_questions_calls_costs_and_passages(conversation: Conver
     assert "Looked for: return <i>boots</i>" in told
     found = [cell.text() for cell in tree.css("[aria-label='Passages found'] td")]
     assert found == ["ReturnsWorn <b>boots</b>, revision 3", "3.250", "0.91"]
+
+
+def test_a_long_trail_costs_as_many_statements_as_a_short_one(conversation: Conversation, bob: User) -> None:
+    ticket = services.request(conversation.pk, reason="no_answer", by="assistant")
+    services.claim(ticket.pk, agent=bob)
+    services.return_to_assistant(ticket.pk, agent=bob)
+    client, counted = browser(bob), []
+    for number in range(1, 7):
+        add_customer_message(conversation.pk, text=f"Question {number}", client_id=f"{number}")
+        answered(conversation, "60 days. [1]")
+        if number in (1, 6):
+            for page in ("", "trail/"):
+                client.get(f"/desk/tickets/{ticket.pk}/{page}")
+                with CaptureQueriesContext(connection) as ran:
+                    client.get(f"/desk/tickets/{ticket.pk}/{page}")
+                counted.append(len(ran))
+    assert counted[:2] == counted[2:]
+    assert [one.question for one in answers_of(conversation, most=2)] == ["Question 5", "Question 6"]
 
 
 def test_what_was_read_is_the_teams_alone(conversation: Conversation, alice: Customer) -> None:
