@@ -45,7 +45,8 @@ def for_the_team(page: Page[P]) -> Callable[..., HttpResponse]:
             return redirect_to_login(request.get_full_path(), door)
         staff = staff_logged_in(request.user, request.session.get(WORKSPACE_SESSION_KEY))
         if staff is None or not may_enter(staff):
-            return render(request, "desk/no_entry.html", status=403)
+            house = Workspace.objects.get(pk=staff.workspace_id) if staff else None
+            return render(request, "desk/no_entry.html", {"workspace": house}, status=403)
         with workspace_scope(staff.workspace_id), override(_zone_of(staff)):
             try:
                 return page(request, staff, *args, **kwargs)

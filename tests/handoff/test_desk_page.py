@@ -221,7 +221,9 @@ def test_an_editor_is_told_why_and_nobody_is_sent_to_log_in(workspace: Workspace
     hanna = User.objects.create_user("hanna")
     add_member(workspace, hanna, Membership.Role.EDITOR)
     before = books()
-    assert "does not answer customers" in words(page(browser(hanna), "/desk/", 403))
+    assert f"does not answer customers in {workspace.name}." in words(page(browser(hanna), "/desk/", 403))
+    nobody = User.objects.create_user("nobody")
+    assert "works in no workspace." in words(page(browser(nobody), "/desk/", 403))
     assert "Alice" not in words(page(browser(hanna), address(claimed), 403))
     for step in STEPS:
         assert take(browser(hanna), claimed, step, "x").status_code == 403
