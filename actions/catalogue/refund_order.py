@@ -11,6 +11,8 @@ from actions.reasons import Reason
 from actions.schema import Amount, Count, Listing, OrderId, Shape, Text
 from actions.spec import Call, Face, Limits, Risk, Row, Terms, WriteAction, label, money_of, short, spoken_amount
 
+_MOST_NAMED = 12  # on a card; the amount is that of all
+
 _ITEM = Shape(
     required={"sku": Text("The item's sku, as the order lists it.", 40, pattern=r"[A-Za-z0-9._-]{1,40}")},
     optional={"quantity": Count("How many of it; 1 if left out.")},
@@ -159,7 +161,8 @@ def _counted(items: Sequence[Mapping[str, Any]]) -> dict[str, int]:
 def _named(items: list[dict[str, Any]], order: Order) -> str:
     chosen = {item["sku"]: item["quantity"] for item in items} or {line.sku: line.quantity for line in order.lines}
     named = [(line.name, chosen[line.sku]) for line in order.lines if line.sku in chosen]
-    return ", ".join(name if count == 1 else f"{count} × {name}" for name, count in named)
+    told = ", ".join(name if count == 1 else f"{count} × {name}" for name, count in named[:_MOST_NAMED])
+    return told if len(named) <= _MOST_NAMED else f"{told}, … (+{len(named) - _MOST_NAMED})"
 
 
 ACTION = RefundOrder()

@@ -1,15 +1,18 @@
 """A request in words, made from its row."""
 
 from collections.abc import Callable
+from decimal import Decimal
 
 import pytest
 from rest_framework.serializers import DateTimeField
 
 from actions.cards import face_of, proposed_payload, state_payload
+from actions.facts import Line
 from actions.models import ActionRequest
 from actions.principals import Principal
 from actions.registry import all_actions
 from actions.services import run_read
+from actions.testing import FakeShop
 
 pytestmark = pytest.mark.django_db
 
@@ -34,6 +37,13 @@ def test_a_card_is_made_from_its_row(card: ActionRequest) -> None:
     assert payload["expires_at"] == DateTimeField().to_representation(card.expires_at), "as REST writes it"
     card.locale = "de"
     assert proposed_payload(card)["title"] == "49,90 € erstatten"
+
+
+def test_the_card_of_a_large_order_stays_a_card(proposals: Callable[..., ActionRequest], shop: FakeShop) -> None:
+    lines = tuple(Line(f"S-{n}", f"Part {n}", 1, Decimal(1), Decimal(0)) for n in range(1, 301))
+    shop.add_order("A-9", "cus_alice", total="300.00", lines=lines)
+    [named] = [row["value"] for row in proposed_payload(proposals(order_id="A-9"))["rows"] if row["label"] == "For"]
+    assert named.startswith("Part 1, Part 2, ") and named.endswith("Part 12, … (+288)")
 
 
 def test_a_request_of_an_action_that_is_gone_keeps_its_name_and_breaks_no_look_up(

@@ -50,7 +50,6 @@ class Shopper:
     log: list[dict[str, Any]] = field(default_factory=list)
     wishes: list[Wish] = field(default_factory=list)
     reconnects: int = 0
-    earlier: list[str] = field(default_factory=list)  # conversations that a person has taken over
 
     async def shop_until(self, is_over: Callable[[], bool]) -> None:
         """Have one refund after the other carried out; end with the one at hand once it is over."""
@@ -60,7 +59,6 @@ class Shopper:
             await self._hold_on(self.wishes[-1])
             if any(event["event"] == "handoff.requested" for event in self.log):
                 # The assistant keeps silent where a person was asked for.
-                self.earlier.append(self.conversation)
                 self.conversation, self.log = "", []
 
     async def _hold_on(self, wanted: Wish) -> None:
