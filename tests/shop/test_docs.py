@@ -1,4 +1,4 @@
-"""The examples of docs/identity.md: word for word what the shop runs, or run here."""
+"""The examples of docs/identity.md: word for word what the shop runs, or run here. An order, as its README tells it."""
 
 import re
 import shutil
@@ -8,7 +8,7 @@ from pathlib import Path
 import jwt
 import pytest
 
-from tests.shop.process import CHANNEL_KEY, IDENTITY_SECRET, MANAGE
+from tests.shop.process import CHANNEL_KEY, IDENTITY_SECRET, MANAGE, Json, ShopProcess
 
 DOCS = Path(__file__).parents[2] / "docs" / "identity.md"
 SHOP = MANAGE.parent / "shop"
@@ -48,3 +48,17 @@ def test_other_servers_sign_the_same(language: str, command: list[str]) -> None:
     claims = jwt.decode(token, IDENTITY_SECRET, algorithms=["HS256"], audience=CHANNEL_KEY)
     assert (claims["sub"], claims["name"]) == ("1006", "Élodie Garnier")
     assert claims["exp"] - claims["iat"] == 3600
+
+
+def test_the_readme_names_every_field_of_an_order(any_shop: ShopProcess) -> None:
+    """A shop of one's own is written by it."""
+    found = re.search(r"An order is `(.*?)`", (MANAGE.parent / "README.md").read_text(), re.S)
+    assert found is not None
+    sent = {name for order in ("WF-20418", "WF-20431") for name in names_in(any_shop.order(order))}
+    assert set(re.findall(r'"(\w+)"', found[1])) == sent
+
+
+def names_in(value: Json) -> set[str]:
+    if isinstance(value, list):
+        return {name for entry in value for name in names_in(entry)}
+    return {*value, *(name for part in value.values() for name in names_in(part))} if isinstance(value, dict) else set()
