@@ -265,6 +265,14 @@ def test_a_page_that_can_never_say_who_is_there_still_gets_a_chat(browser: Brows
         assert "sub" not in json.loads(page.evaluate("localStorage['supportbot:pk_test']"))
 
 
+def test_a_page_on_which_nobody_is_signed_in_gets_a_strangers_chat(browser: Browser) -> None:
+    kept = json.dumps({"conversation": CONVERSATION, "sub": "cus_1"})
+    with visit(browser, before=f"localStorage['supportbot:pk_test'] ||= '{kept}';") as (page, platform):
+        open_chat(page)
+        until(page, "SupportBot.state.connection === 'open'")
+        assert platform.tickets == [{"channel": "pk_test", "locale": "en"}]
+
+
 def test_signing_in_on_one_page_leaves_the_chat_to_it(shop: Shop) -> None:
     page, platform = shop
     open_chat(page)

@@ -8,11 +8,12 @@ const TOKEN_TRIES = 5;
 /** Who asks, for which conversation, and by what right. */
 export async function proof(chat) {
   const { session, channel, connection } = chat;
-  const token = await chat.token(chat.isStale);
+  const said = await chat.token(chat.isStale);
+  const token = said || undefined;
   const { conversation, visitor, sub } = session.kept;
   // That the page cannot say who is there does not make it somebody else: it is asked again, for a while.
-  if (sub && token === null && connection.failures < TOKEN_TRIES) throw { code: "no_token" };
-  if (!sub || token === null || sub === subjectOf(token)) return { channel, conversation, visitor, token: token || undefined };
+  if (sub && said === null && connection.failures < TOKEN_TRIES) throw { code: "no_token" };
+  if (!sub || said === null || sub === subjectOf(token)) return { channel, conversation, visitor, token };
   // Not this customer's: the page has signed somebody else in, or out.
   session.forget({});
   return { channel, token };
