@@ -48,10 +48,13 @@ def may_become(old: State, new: State) -> bool:
 def trigger_function_sql() -> str:
     """Return the function behind the trigger: a request begins as proposed, takes allowed steps only, keeps its terms.
 
-    What was shown and confirmed (`FIXED`) never changes; a request is deleted only together with its workspace.
+    What was shown and confirmed (`FIXED`, and the arguments) never changes; of what nobody confirmed the arguments may
+    be emptied once it is over. A request is deleted only together with its workspace.
     """
     pairs = ", ".join(f"'{old}>{new}'" for old, targets in TRANSITIONS.items() for new in targets)
     fixed = " OR ".join(f"NEW.{column} IS DISTINCT FROM OLD.{column}" for column in FIXED)
+    over = ", ".join(f"'{state}'" for state in State if state in FINAL)
+    emptied = f"NEW.arguments = '{{}}'::jsonb AND OLD.confirmed_by = '' AND OLD.state IN ({over})"
     return f"""CREATE OR REPLACE FUNCTION actions_request_guard() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP = 'INSERT' THEN
@@ -68,6 +71,10 @@ BEGIN
     IF {fixed} THEN
         RAISE EXCEPTION 'the terms of request % never change', OLD.id USING ERRCODE = 'integrity_constraint_violation';
     END IF;
+    IF NEW.arguments IS DISTINCT FROM OLD.arguments AND NOT ({emptied}) THEN
+        RAISE EXCEPTION 'the arguments of request % never change', OLD.id
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
     RETURN NEW;
 END $$;
 """
@@ -75,5 +82,5 @@ END $$;
 
 FIXED: Final = (
     "id", "workspace_id", "customer_id", "conversation_id", "action", "spec_version", "policy_version_id",
-    "proposal_key", "asked_digest", "arguments", "digest", "amount", "currency", "order_id", "created_at",
+    "proposal_key", "asked_digest", "digest", "amount", "currency", "order_id", "created_at",
 )  # fmt: skip
