@@ -1,14 +1,16 @@
 """Channels, customers and oneself over REST."""
 
 from base64 import b64encode
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from django.core.cache import cache
+from django.utils.timezone import now
 from rest_framework.test import APIClient
 
 from supportbot.accounts.auth import CallerThrottle
-from supportbot.accounts.models import Channel, Customer, IdentityKey, User, Workspace
+from supportbot.accounts.models import ApiKey, Channel, Customer, IdentityKey, User, Workspace
 from supportbot.accounts.services import add_member, create_channel, new_visitor
 from tests.rest import caller, person, service, signed_in
 
@@ -149,6 +151,21 @@ def test_me_says_who_a_credential_speaks_for(workspace: Workspace, bob: User, al
     alices = signed_in(channel, alice).get(ME).json()
     assert (alices["kind"], alices["id"], alices["is_verified"]) == ("customer", str(alice.pk), True)
     assert caller(visitor.secret).get(ME).json()["is_verified"] is False
+
+
+def test_a_key_tells_to_the_minute_when_it_was_used(workspace: Workspace) -> None:
+    client = service(workspace, "kb:read")
+
+    def used_after(before: datetime | None) -> datetime | None:
+        ApiKey.objects.update(last_used_at=before)
+        assert client.get(ME).status_code == 200
+        return ApiKey.objects.get().last_used_at
+
+    recently, long_ago = now() - timedelta(seconds=30), now() - timedelta(minutes=2)
+    assert used_after(recently) == recently
+    for before in (None, long_ago):
+        used = used_after(before)
+        assert used is not None and used > recently
 
 
 def test_programs_of_one_name_in_two_houses_are_counted_apart(

@@ -12,10 +12,12 @@ import redis
 from supportbot.accounts.scope import workspace_scope
 from supportbot.asyncdb import db
 from supportbot.chat import layer, stream
+from supportbot.chat.answers import Answer
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import add_customer_message
 from supportbot.chat.signals import Delta, NewEvent, Signal, Status, TurnWaiting
 from supportbot.chat.stream import Switchboard, switchboard
+from supportbot.chat.turns import claim_turn, finish_turn
 from supportbot.ids import uuid7
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -119,6 +121,23 @@ async def test_a_waiting_turn_of_another_process_wakes_the_runner(board: Switchb
     woken = asyncio.Event()
     await board.listen_for_turns(woken.set)
     await from_elsewhere(uuid7(), TurnWaiting(), group=stream.TURNS_GROUP)
+    async with asyncio.timeout(10):
+        await woken.wait()
+
+
+async def test_the_end_of_an_answer_wakes_the_runner_for_what_waited_behind_it(
+    board: Switchboard, conversation: Conversation
+) -> None:
+    await db(write, conversation, 1)
+    claim = await db(claim_turn, "runner")
+    assert claim is not None
+    await db(write, conversation, 2)
+    woken = asyncio.Event()
+    await board.listen_for_turns(woken.set)
+    await asyncio.sleep(0)  # the ring of that message has sounded
+    woken.clear()
+    with workspace_scope(conversation.workspace_pk):
+        await db(finish_turn, claim, Answer("On Thursday.", (), "builtin"))
     async with asyncio.timeout(10):
         await woken.wait()
 
