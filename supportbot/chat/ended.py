@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from supportbot.accounts.look import language_of
+
 _ENDED: Final = {
     "en": "You have ended this conversation. Start a new one at any time.",
     "de": "Sie haben dieses Gespräch beendet. Sie können jederzeit ein neues beginnen.",
@@ -9,4 +11,4 @@ _ENDED: Final = {
 
 
 def words_of_the_end(locale: str) -> str:
-    return _ENDED.get(locale.replace("_", "-").partition("-")[0].lower(), _ENDED["en"])
+    return _ENDED.get(language_of(locale), _ENDED["en"])

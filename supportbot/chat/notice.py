@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from supportbot.accounts.look import language_of
+
 _NOTICES: Final = {
     "en": "You are talking to an AI assistant. It answers from our help pages. A person can take over at any time.",
     "de": "Sie schreiben mit einem KI-Assistenten. Er antwortet aus unseren Hilfeseiten. "
@@ -11,4 +13,4 @@ _NOTICES: Final = {
 
 def ai_notice(locale: str) -> str:
     """Return the notice in the language of a locale, in English where we have no other."""
-    return _NOTICES.get(locale.replace("_", "-").partition("-")[0].lower(), _NOTICES["en"])
+    return _NOTICES.get(language_of(locale), _NOTICES["en"])

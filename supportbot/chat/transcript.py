@@ -8,6 +8,7 @@ from datetime import UTC, tzinfo
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from supportbot.accounts.look import language_of
 from supportbot.chat.models import Conversation
 from supportbot.chat.selectors import events_after
 from supportbot.chat.signals import EventView
@@ -79,7 +80,7 @@ _RECEIPT: Final = ("order", "amount", "to", "address", "reference")
 
 def transcript_of(conversation: Conversation) -> str:
     """Return the conversation's text, as its customer may read it."""
-    words = WORDS.get(conversation.locale.replace("_", "-").partition("-")[0].lower(), WORDS["en"])
+    words = WORDS.get(language_of(conversation.locale), WORDS["en"])
     workspace = conversation.workspace
     zone = _zone(workspace.timezone)
     head = [

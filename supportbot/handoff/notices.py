@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from supportbot.accounts.look import language_of
+
 NOBODY_HERE: Final = {
     "en": "Nobody of our team is here right now. Write your e-mail address here, and we will reply there.",
     "de": "Gerade ist niemand aus unserem Team da. Schreiben Sie hier Ihre E-Mail-Adresse, dann antworten wir dorthin.",
@@ -50,4 +52,4 @@ MAIL_CLOSING: Final = {
 
 def worded(texts: dict[str, str], locale: str) -> str:
     """Return the text in the language of a locale such as `de-AT`."""
-    return texts.get(locale.partition("-")[0].lower(), texts["en"])
+    return texts.get(language_of(locale), texts["en"])

@@ -12,7 +12,7 @@ from supportbot.chat.services import add_agent_message, add_customer_message
 from supportbot.handoff import services
 from supportbot.handoff.addresses import addresses_in
 from supportbot.handoff.models import Presence, Ticket
-from supportbot.handoff.notices import NO_ADDRESS, ONE_ADDRESS
+from supportbot.handoff.notices import NO_ADDRESS, ONE_ADDRESS, worded
 from supportbot.handoff.presence import note_presence
 
 pytestmark = pytest.mark.django_db
@@ -152,3 +152,8 @@ def test_an_address_of_an_earlier_episode_is_not_taken(conversation: Conversatio
     Presence.objects.all().delete()
     again = services.request(conversation.pk, reason="customer_asked", by="customer")
     assert Ticket.objects.get(pk=again.pk).contact_email == ""
+
+
+@pytest.mark.parametrize(("locale", "language"), [("de", "de"), ("de-AT", "de"), ("de_AT", "de"), ("fr", "en")])
+def test_it_is_asked_for_in_the_customers_language(locale: str, language: str) -> None:
+    assert worded(NO_ADDRESS, locale) == NO_ADDRESS[language]

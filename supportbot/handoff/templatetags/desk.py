@@ -9,6 +9,8 @@ from django.utils.safestring import SafeString
 from django.utils.timezone import localtime, now
 from django.utils.translation import get_language_info
 
+from supportbot.accounts.look import language_of
+
 register = template.Library()
 
 
@@ -37,7 +39,7 @@ def capped(count: int, most: int) -> str:
 @register.filter
 def language(locale: str) -> str:
     """Return a locale as a person calls it: `de-AT` is German (de-AT)."""
-    code = locale.partition("-")[0].lower()
+    code = language_of(locale)
     try:
         name = get_language_info(code)["name"]
     except KeyError:
