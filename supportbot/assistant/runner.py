@@ -69,32 +69,40 @@ class Runner:
 
     async def _loop(self) -> None:
         await switchboard().listen_for_turns(self._ring)
-        await self._round()
         while True:
+            await self._round()
+            next_round = asyncio.get_running_loop().time() + POLL_SECONDS
             # Each ring stands for one turn, so looking for more would be a query for nothing.
-            rings = await self._next_rings()
-            if rings:
-                await asyncio.gather(*(self._claim_next() for _ in range(min(rings, self._room()))))
-            else:
-                await self._round()
+            while rings := await self._next_rings(until=next_round):
+                await self._claim_up_to(min(rings, self._room()))
 
     async def _round(self) -> None:
         """Claim whatever waits or was lost, rung for or not."""
         while self._room() > 0 and await self._claim_next():
             pass
 
+    async def _claim_up_to(self, most: int) -> None:
+        """Claim so many turns side by side. Cancelled, it ends when each claim has: one is not left to itself."""
+        claims = await asyncio.gather(*(self._claim_next() for _ in range(most)), return_exceptions=True)
+        for claim in claims:
+            if isinstance(claim, BaseException):
+                raise claim
+
     def _ring(self) -> None:
         self._rings += 1
         self._rang.set()
 
-    async def _next_rings(self) -> int:
-        """Return how often it rang since the last call, 0 when it is time for a round."""
+    async def _next_rings(self, *, until: float) -> int:
+        """Return how often it rang since the last call, 0 when it is time for a round, which looks for all of them.
+
+        A busy process too makes its rounds: a ring whose claim failed would leave one turn waiting behind all others.
+        """
         with suppress(TimeoutError):
-            async with asyncio.timeout(POLL_SECONDS):
+            async with asyncio.timeout_at(until):
                 await self._rang.wait()
         self._rang.clear()
         rings, self._rings = self._rings, 0
-        return rings
+        return rings if asyncio.get_running_loop().time() < until else 0
 
     def _room(self) -> int:
         room: int = settings.TURNS_PER_PROCESS - len(self._running)

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from supportbot.assistant.runner import Runner
 from supportbot.asyncdb import db
 from supportbot.chat.models import Conversation, Turn
 from supportbot.chat.services import add_customer_message, start_conversation
-from supportbot.chat.signals import EventView, NewEvent, Signal
+from supportbot.chat.signals import EventView, NewEvent, Signal, TurnWaiting
 from supportbot.chat.stream import switchboard
 from supportbot.chat.turns import Claim, claim_turn, extend_lease
 from supportbot.llm.testing import Says, ScriptedModel, answering
@@ -160,6 +161,85 @@ async def test_what_was_just_being_claimed_at_shutdown_is_given_back(
     await stopping
     await until(lambda: state_of(conversation)[0] == "running", in_thread=True)
     assert await db(state_of, conversation) == ("running", "", 0)
+
+
+async def test_a_runner_that_stops_gives_back_each_of_the_turns_it_was_claiming(
+    conversation: Conversation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner_module, "POLL_SECONDS", 600.0)
+    has_looked, gates, places = threading.Event(), (threading.Event(), threading.Event()), count()
+    are_claiming = threading.Barrier(3)
+
+    def slow_claim(name: str, **how: Any) -> Claim | None:
+        if not has_looked.is_set():
+            has_looked.set()
+            return None
+        gate = gates[next(places)]
+        are_claiming.wait(timeout=20)
+        assert gate.wait(timeout=20)
+        return claim_turn(name, **how)
+
+    def two_wait() -> None:
+        write(conversation)
+        with workspace_scope(conversation.workspace_id):
+            other = start_conversation(conversation.customer_id)
+        write(other)
+
+    def in_hand() -> list[bool]:
+        """Whether a runner has it, of each turn that was begun."""
+        with workspace_scope(conversation.workspace_id):
+            return [turn.runner != "" for turn in Turn.objects.filter(state="running")]
+
+    monkeypatch.setattr(runner_module, "claim_turn", slow_claim)
+    await db(two_wait)
+    running = Runner()
+    running.start()
+    await until(has_looked.is_set)
+    for _ in gates:
+        switchboard().publish(conversation.pk, TurnWaiting())
+    await asyncio.to_thread(are_claiming.wait, timeout=20)
+    stopping = asyncio.create_task(running.stop())
+    gates[0].set()
+    await until(lambda: in_hand() == [False], in_thread=True)
+    assert not stopping.done()
+    gates[1].set()
+    await stopping
+    assert not any(await db(in_hand))
+
+
+async def test_a_turn_that_nobody_rang_for_is_found_among_many_that_are(
+    conversation: Conversation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim = await db(lambda: (write(conversation), claimed())[1])
+    waiting = 0
+
+    def claim_next(name: str, **how: Any) -> Claim | None:
+        nonlocal waiting
+        waiting -= waiting > 0
+        return claim if waiting else None
+
+    async def ended(claim: Claim) -> None:
+        """Nothing is carried out."""
+
+    monkeypatch.setattr(runner_module, "POLL_SECONDS", 0.05)
+    monkeypatch.setattr(runner_module, "claim_turn", claim_next)
+    monkeypatch.setattr(runner_module, "carry_out", ended)
+    running = Runner()
+    running.start()
+    await until(lambda: bool(switchboard()._turn_listeners))
+    waiting = 3  # as those of a process that was killed
+
+    async def be_busy() -> None:
+        nonlocal waiting
+        while True:
+            waiting += 1
+            switchboard().publish(conversation.pk, TurnWaiting())
+            await asyncio.sleep(0.01)
+
+    busy = asyncio.create_task(be_busy())
+    await until(lambda: waiting == 0)
+    busy.cancel()
+    await running.stop()
 
 
 async def test_a_connection_that_was_closed_under_a_claim_costs_no_round(
