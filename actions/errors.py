@@ -68,7 +68,7 @@ class NotApprover(ActionError):
 
 class OwnRequest(NotApprover):
     code = "own_request"
-    default_message = "You may not decide about a request that you confirmed or that concerns yourself."
+    default_message = "You may not decide about a request that you asked for or confirmed, or that concerns yourself."
 
 
 class MerchantUnavailable(ActionError):

@@ -1,12 +1,14 @@
-"""For whom an action is asked. It comes from a signed identity or from an operator's shell, never from arguments."""
+"""For whom an action is asked, and by whom. It comes from a signed identity, from the desk's log-in or from an
+operator's shell, never from arguments."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
 from actions.errors import NotSignedIn
+from actions.models import name_of
 from supportbot.accounts.callers import CustomerCaller
-from supportbot.accounts.models import Customer
+from supportbot.accounts.models import Customer, User
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +22,14 @@ class Principal:
     locale: str = "en"
     expires_at: datetime | None = None
     operator: str = ""  # who acts in the customer's place, from the shell of this machine
+    colleague: str = ""  # who of the team asks the customer, as they stand in records; confirms nothing
 
     @property
     def actor(self) -> str:
         """Name in records, free of personal data."""
-        return f"operator:{self.operator}" if self.operator else f"customer:{self.customer_id}"
+        if self.operator:
+            return f"operator:{self.operator}"
+        return self.colleague or f"customer:{self.customer_id}"
 
     def merchant_id(self) -> str:
         """Return the merchant's id of a verified customer; raises NotSignedIn for everybody else."""
@@ -59,6 +64,11 @@ def principal_in_conversation(customer: Customer, *, locale: str = "") -> Princi
         is_verified=customer.external_id is not None,
         locale=locale or customer.locale or "en",
     )
+
+
+def proposed_by(colleague: User, customer: Customer, *, locale: str) -> Principal:
+    """Return a customer whom somebody of the team asks to confirm; every record names the colleague."""
+    return replace(principal_in_conversation(customer, locale=locale), colleague=name_of(colleague))
 
 
 def operator_for(customer: Customer, operator: str) -> Principal:

@@ -168,8 +168,9 @@ def _withdraw(request_id: UUID, *, actor: str) -> ActionRequest:
 def approve(request_id: UUID, *, approver: User, digest: str) -> ActionRequest:
     """Let a waiting request run, exactly as it was shown.
 
-    Raises NotApprover without the right on its policy, OwnRequest for whoever confirmed it or is concerned, superusers
-    included; DigestMismatch if it is not what was shown, NotWaiting if somebody decided first, Expired, SwitchedOff.
+    Raises NotApprover without the right on its policy, OwnRequest for whoever asked for it, confirmed it or is
+    concerned, superusers included; DigestMismatch if it is not what was shown, NotWaiting if somebody decided first,
+    Expired, SwitchedOff.
     """
     _check_decider(request_id, approver)
     try:
@@ -236,8 +237,8 @@ def _check_right(request_id: UUID, person: User) -> ActionRequest:
 
 
 def concerns(request: ActionRequest, person: User) -> bool:
-    """Say whether a request is a person's own: they confirmed it, or it is their own money as a customer."""
-    if request.confirmed_by == name_of(person) or request.confirmed_by == f"operator:{person.username}":
+    """Say whether a request is a person's own: they asked for it or confirmed it, or are its customer themselves."""
+    if {request.proposed_by, request.confirmed_by} & {name_of(person), f"operator:{person.username}"}:
         return True
     customer = Customer.objects.filter(pk=request.customer_id).first()
     return bool(customer and person.email and customer.email.casefold() == person.email.casefold())

@@ -15,6 +15,7 @@ from supportbot.handoff.access import person_of
 from supportbot.handoff.doors import page_for
 from supportbot.handoff.models import HELD, State, Ticket
 from supportbot.handoff.presence import colleagues_of, leads
+from supportbot.handoff.proposals import offers_of
 from supportbot.handoff.queue import LATE_AFTER, SOON_LATE_AFTER
 from supportbot.handoff.rows import SHOWN, found_rows, group_of, groups_for
 from supportbot.handoff.selectors import language_of
@@ -87,6 +88,7 @@ def conversation_of(found: Ticket, person: User) -> dict[str, object]:
         "colleagues": colleagues_of(person),
         "answers": answers_of(conversation, most=MOST_BESIDE),
         "actions": actions_of(conversation.pk, most=MOST_BESIDE),
+        "offers": offers_of(found, person),
         "past": _past(conversation),
     }
 

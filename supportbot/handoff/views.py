@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 from supportbot.accounts.callers import Staff
 from supportbot.accounts.lockout import DeskLogIn
 from supportbot.chat.access import conversation_for
-from supportbot.handoff import approval_views, reply_views, sidecars, steps
+from supportbot.handoff import approval_views, proposal_views, reply_views, sidecars, steps
 from supportbot.handoff.access import person_of, ticket_for
 from supportbot.handoff.doors import for_the_team, page_for
 from supportbot.handoff.presence import note_presence
@@ -71,6 +71,7 @@ urls = [
     path("replies/<uuid:reply_id>/delete/", reply_views.delete, name="desk-reply-delete"),
     path("tickets/<uuid:ticket_id>/", ticket, name="desk-ticket"),
     path("tickets/<uuid:ticket_id>/trail/", trail, name="desk-trail"),
+    path("tickets/<uuid:ticket_id>/ask/<slug:name>/", proposal_views.proposal, name="desk-proposal"),
     path("tickets/<uuid:ticket_id>/orders.json", sidecars.orders, name="desk-orders"),
     path("tickets/<uuid:ticket_id>/canned.json", sidecars.canned, name="desk-canned"),
     path("tickets/<uuid:ticket_id>/draft.json", sidecars.draft, name="desk-draft"),

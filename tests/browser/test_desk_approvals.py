@@ -1,12 +1,14 @@
-"""Deciding about an action at the desk: saying no, with a reason."""
+"""Actions at the desk: asking a customer to confirm one, and saying no to one, with a reason."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.deskpage import Customer, check, get, post
+from tests.browser.deskpage import Customer, check, get, post, resolve, take_over
+from tests.browser.shopping import PATIENCE_MILLISECONDS, Shopper
 
 pytestmark = pytest.mark.browser
 
@@ -43,3 +45,37 @@ def test_who_rejects_says_why_and_the_customer_reads_it(
     check(page)
     told = get(requests, lea.credential)["reason"]["text"]
     assert "decided against it: The jacket was worn outside, but we repair it for free. Nothing was done." in told
+
+
+def test_an_agent_asks_a_customer_to_confirm_and_the_customer_does(
+    demo: dict[str, Any], new_page: Callable[..., Page], log_in: Callable[[Page, str], None]
+) -> None:
+    shopper = Shopper(new_page(viewport={"width": 1280, "height": 900}), demo)
+    shopper.be("Anna Hofer")
+    shopper.open_chat()
+    shopper.ask("I want to talk to a person")
+    page = new_page(viewport={"width": 1280, "height": 900})
+    log_in(page, "noor")
+    take_over(page, "I want to talk to a person")
+    page.get_by_role("link", name="Refund an order").click()
+    check(page)
+    delivered = page.get_by_role("option", name=re.compile("delivered")).first.get_attribute("value")
+    page.get_by_label("Order", exact=True).select_option(delivered)
+    page.get_by_label("Why, in the customer's words").fill("The zip broke")
+    page.get_by_label("Only this amount").fill("ten")
+    page.get_by_role("button", name="Look it over").click()
+    expect(page.get_by_label("Only this amount")).to_have_value("ten")
+    expect(page.get_by_label("Only this amount")).to_have_accessible_description(re.compile("^Write an amount"))
+    check(page)
+    page.get_by_label("Only this amount").fill("10.00")
+    page.get_by_role("button", name="Look it over").click()
+    expect(page.get_by_role("heading", name="Refund €10.00")).to_be_visible()
+    check(page)
+    page.get_by_role("button", name="Ask to confirm: Refund €10.00").click()
+    card = shopper.page.get_by_role("group", name="Refund €10.00", exact=True)  # the chat is the agent's by now
+    expect(card).to_contain_text("The zip broke", timeout=PATIENCE_MILLISECONDS)
+    expect(page.locator("#thread")).to_contain_text("Refund €10.00: proposed", timeout=PATIENCE_MILLISECONDS)
+    card.get_by_role("button", name="Refund €10.00").click()
+    expect(card).to_contain_text("RF-", timeout=PATIENCE_MILLISECONDS)
+    expect(page.locator("#thread")).to_contain_text("Refund €10.00: done", timeout=PATIENCE_MILLISECONDS)
+    resolve(page, "I want to talk to a person")

@@ -1,0 +1,70 @@
+"""The page on which an agent asks a customer to confirm an action: fill in, look over, send."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.http import require_http_methods
+
+from actions.spec import WriteAction
+from supportbot.accounts.callers import Staff
+from supportbot.accounts.models import User
+from supportbot.errors import FieldErrors, NotAllowed, NotFound, SupportBotError
+from supportbot.handoff.access import person_of, ticket_for
+from supportbot.handoff.doors import for_the_team, page_for
+from supportbot.handoff.models import Ticket
+from supportbot.handoff.proposals import ORDER, ask, checked, entries_of, offered, orders_of
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@for_the_team
+def proposal(request: HttpRequest, staff: Staff, ticket_id: UUID, name: str) -> HttpResponse:
+    """Show the form; `check` adds what the card would say, `send` shows it to the customer and leads back."""
+    ticket, person = ticket_for(staff, ticket_id), person_of(staff)
+    told: dict[str, Any] = {"ticket": ticket, "conversation": ticket.conversation}
+    try:
+        if not staff.may("conversations:write"):
+            raise NotAllowed()
+        action = offered(ticket, person, name)
+    except NotFound:
+        raise
+    except SupportBotError as error:
+        return page_for(request, staff, "desk/proposal.html", {**told, "refused": error.message}, status=error.status)
+    typed, status = request.POST if request.method == "POST" else request.GET, 200
+    problems: FieldErrors = {}
+    try:
+        if request.POST.get("step") == "send":
+            ask(ticket, person, action, typed, _key_in(request))
+            return redirect("desk-ticket", ticket.pk)
+        if request.POST.get("step") == "check":
+            told["checked"] = checked(ticket, person, action, typed)
+    except SupportBotError as error:
+        problems, status = error.fields, error.status
+        told["problem"] = "" if error.fields else error.message
+    told |= _form(ticket, person, action, typed, problems) | {"key": _key_in(request)}
+    return page_for(request, staff, "desk/proposal.html", told, status=status)
+
+
+def _form(
+    ticket: Ticket, person: User, action: WriteAction, typed: Mapping[str, str], problems: FieldErrors
+) -> dict[str, Any]:
+    orders: list[dict[str, Any]] = []
+    with suppress(SupportBotError):  # a number that is typed is asked for all the same, and the refusal then says why
+        orders = orders_of(ticket, person)
+    return {
+        "title": action.title["en"],
+        "orders": orders,
+        "order": typed.get(ORDER, ""),
+        "order_problems": problems.get(ORDER, []),
+        "entries": entries_of(action, typed, problems),
+    }
+
+
+def _key_in(request: HttpRequest) -> UUID:
+    try:
+        return UUID(request.POST.get("key", ""))
+    except ValueError:
+        return uuid4()
