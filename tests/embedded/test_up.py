@@ -142,6 +142,12 @@ def test_a_secret_may_begin_with_any_sign(instance: Instance) -> None:
     assert answer.stdout.strip() == "$ecret-of-an-operator", answer.stderr
 
 
+def test_hosts_may_be_written_with_spaces_between(instance: Instance) -> None:
+    asked = ("shell", "--no-imports", "-c", "from django.conf import settings; print(settings.ALLOWED_HOSTS)")
+    answer = instance.command(*asked, ALLOWED_HOSTS="help.example.com, chat.example.com")
+    assert answer.stdout.strip() == "['help.example.com', 'chat.example.com']", answer.stderr
+
+
 def test_a_published_instance_passes_every_check_for_it(instance: Instance) -> None:
     asked = ("check", "--deploy", "--fail-level", "WARNING")
     published = instance.command(*asked, PUBLIC_URL="https://support.example.com")
