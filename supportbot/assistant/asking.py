@@ -30,6 +30,15 @@ class NoAnswer(SupportBotError):
     default_message = "No answer came within a minute: see the log of the web process."
 
 
+class PersonAnswers(SupportBotError):
+    code = "person_answers"
+    status = 409
+    default_message = (
+        "This conversation is a person's, or waits for one: what you said is stored there, and the assistant keeps "
+        "silent. Leave out --conversation to ask it."
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What became of a question."""
@@ -60,10 +69,14 @@ def conversation_to_ask_in(customer_id: str, conversation_id: UUID | None, *, lo
 async def ask(conversation: Conversation, text: str) -> Asked:
     """Say something in a conversation and return the answer; raises NoAnswer after a minute without one.
 
-    Whoever claims the turn first runs it: a web process that listens, or this one.
+    Whoever claims the turn first runs it: a web process that listens, or this one. Raises PersonAnswers where the
+    assistant has no say, and what a message can be refused for.
     """
     began = time.perf_counter()
     receipt = await db(add_customer_message, conversation.pk, text=text, client_id=uuid4().hex)
+    await db(conversation.refresh_from_db, fields=["mode"])
+    if conversation.mode != Conversation.Mode.ASSISTANT:
+        raise PersonAnswers()
     try:
         claim = await db(claim_turn, f"ask-{uuid4().hex}", only=conversation.pk)
         if claim is not None:

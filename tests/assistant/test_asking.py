@@ -4,11 +4,14 @@ import pytest
 
 from actions.testing import FakeShop
 from supportbot.accounts.models import Customer
-from supportbot.assistant.asking import conversation_to_ask_in
+from supportbot.assistant import asking
+from supportbot.assistant.asking import PersonAnswers, ask, conversation_to_ask_in
+from supportbot.asyncdb import db
 from supportbot.chat.models import Conversation
 from supportbot.errors import NotFound
+from supportbot.handoff import services as handoff
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_a_customer_who_has_never_chatted_is_known_by_their_orders(shop: FakeShop) -> None:
@@ -22,3 +25,18 @@ def test_whom_nobody_knows_is_asked_for_by_nobody(shop: FakeShop, unknown: str) 
     with pytest.raises(NotFound, match="knows a customer"):
         conversation_to_ask_in(unknown, None, locale="en")
     assert (Customer.objects.count(), Conversation.objects.count()) == (0, 0)
+
+
+async def test_where_a_person_is_awaited_nobody_waits_for_the_assistant(
+    conversation: Conversation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "WAIT_SECONDS", 0.5)
+    await db(handoff.request, conversation.pk, reason="customer_asked", by="customer")
+    with pytest.raises(PersonAnswers, match="a person's, or waits for one"):
+        await ask(conversation, "Within how many days can I return unused items?")
+
+
+async def test_a_question_is_answered_in_this_process_where_no_other_does(conversation: Conversation) -> None:
+    asked = await ask(conversation, "Within how many days can I return unused items?")
+    assert "within 60 days of delivery" in asked.payload["text"]
+    assert (asked.has_handoff, asked.proposals) == (False, [])
