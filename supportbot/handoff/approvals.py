@@ -69,6 +69,7 @@ class Case:
     rows: tuple[Row, ...]
     who: str
     is_signed_in: bool
+    asked_by: str  # of the team; empty where the customer did
     confirmed_by: str
     rules: tuple[Rule, ...]
     said: tuple[Message, ...]
@@ -131,6 +132,7 @@ def case_of(request: ActionRequest, person: User) -> Case:
         rows=face.rows,
         who=str(customer) if customer else "A customer who was erased",
         is_signed_in=customer is not None and not customer.is_anonymous,
+        asked_by=_name_of(request.proposed_by) if request.proposed_by.startswith(("user:", "operator:")) else "",
         confirmed_by=_name_of(request.confirmed_by) if request.confirmed_by else "",
         rules=tuple(rules_checked(request)),
         said=tuple(_said(request)),

@@ -22,7 +22,7 @@ from actions.spec import Action, Face, Risk, WriteAction
 from supportbot.accounts.models import User
 from supportbot.errors import NotFound
 from supportbot.handoff.errors import NotYourTicket
-from supportbot.handoff.models import State, Ticket
+from supportbot.handoff.models import HELD, Ticket
 from supportbot.handoff.selectors import language_of
 
 ORDER: Final = "order_id"
@@ -73,7 +73,7 @@ def offers_of(ticket: Ticket, person: User) -> list[Offer]:
 
 
 def _has(ticket: Ticket, person: User) -> bool:
-    return ticket.state == State.CLAIMED and ticket.assignee_id == person.pk
+    return ticket.state in HELD and ticket.assignee_id == person.pk
 
 
 def _can_be_filled_in(action: Action) -> bool:
@@ -85,7 +85,8 @@ def _can_be_filled_in(action: Action) -> bool:
 def offered(ticket: Ticket, person: User, name: str) -> WriteAction:
     """Return the action; raises NotYourTicket for who has not the conversation, NotFound for what is not offered."""
     if not _has(ticket, person):
-        raise NotYourTicket()
+        owner = ticket.assignee if ticket.state in HELD else None
+        raise NotYourTicket(f"This ticket is in the hands of {owner.display_name}." if owner else None)
     if name not in {offer.name for offer in offers_of(ticket, person)}:
         raise NotFound()
     action = action_named(name)

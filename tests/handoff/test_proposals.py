@@ -174,7 +174,7 @@ def test_a_colleague_without_the_conversation_sends_nothing(
 ) -> None:
     answer = send(browser(noor), taken, **REFUND)
     assert answer.status_code == 409
-    assert "claim" in read(answer).css_first("[role=alert]").text().casefold()
+    assert "in the hands of Bob" in read(answer).css_first("[role=alert]").text()
     assert send(browser(mallory), taken, **REFUND).status_code == 404
     assert not ActionRequest.objects.exists()
 
@@ -201,3 +201,4 @@ def test_who_asked_for_it_does_not_approve_it(shop: FakeShop, ticket: Ticket, le
     assert request.state == "awaiting_approval"
     page = read(browser(lead).get(f"/desk/approvals/{request.pk}/"))
     assert "This one is your own." in page.css_first("main").text()
+    assert "proposed by Daniel Brandt at" in page.css_first("main").text()
