@@ -18,6 +18,7 @@ from actions.policy import Verdict
 from actions.registry import all_actions
 from actions.states import State
 from supportbot.accounts.models import Customer
+from supportbot.chat.models import Conversation
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.filters import InWords
 from supportbot.console.words import tag, when
@@ -117,6 +118,7 @@ class ActionRequestAdmin(ScopedAdmin):
             "kind": KINDS.get(row.state, ""),
             "state": _state(row.state),
             "waits": row.state == State.AWAITING_APPROVAL,
+            "has_chat": Conversation.objects.filter(pk__in=[row.conversation_id]).exists(),  # the record outlives it
             "customer": Customer.objects.filter(pk=row.customer_id).first(),
             "lines": lines_of(row),
             "attempts": Attempt.objects.filter(request=row),

@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import connection
@@ -155,6 +156,16 @@ def test_a_request_is_read_with_its_trail_and_never_changed(enter: Enter, house:
     assert client.post(address, {"order_id": "other", "state": "succeeded"}).status_code == 403
     house.request.refresh_from_db()
     assert house.request.state == "proposed"
+
+
+def test_a_request_leads_to_its_chat_while_there_is_one(enter: Enter, house: House) -> None:
+    asked = {**ActionRequest.objects.filter(pk=house.request.pk).values().get(), "id": uuid4(), "proposal_key": "k2"}
+    request = ActionRequest.objects.create(**{**asked, "conversation_id": house.conversation.pk})
+    client, address = enter("agent"), f"/admin/actions/actionrequest/{request.pk}/change/"
+    (link,) = read(client.get(address)).css(".tools a")
+    assert client.get(link.attributes["href"] or "").status_code == 200
+    house.conversation.delete()
+    assert read(client.get(address)).css(".tools a") == []
 
 
 def test_the_requests_are_listed_with_their_customers(enter: Enter, house: House) -> None:
