@@ -112,15 +112,15 @@ def _break_silence(conversation: Conversation, ticket: Ticket) -> bool:
     unanswered = _unanswered_since(now() - SILENT_AFTER).filter(
         conversation=conversation, seq__gt=conversation.answered_seq
     )
-    if ticket.state != State.CLAIMED or ticket.assignee_id is None or not unanswered.exists():
+    if ticket.state != State.CLAIMED or not unanswered.exists():
         return False
-    was_urgent, ticket.priority = ticket.priority, max(ticket.priority, Priority.HIGH)
+    before, ticket.priority = ticket.priority, max(ticket.priority, Priority.HIGH)
     ticket.save(update_fields=["priority"])
-    if not is_here(ticket.assignee_id):
+    if ticket.assignee_id is None or not is_here(ticket.assignee_id):  # none: the account is gone
         put_back(conversation, ticket)
         return True
     ring_desk(conversation)
-    return ticket.priority != was_urgent
+    return ticket.priority != before
 
 
 def _wake(conversation: Conversation, ticket: Ticket) -> bool:

@@ -161,6 +161,13 @@ def test_an_agent_who_has_gone_loses_it_to_the_queue(
     assert conversation.mode == "waiting"
 
 
+def test_a_customer_whose_agents_account_is_gone_waits_for_anybody(silent: Ticket, bob: User) -> None:
+    bob.delete()
+    assert (escalate_silent(), escalate_silent()) == (1, 0)
+    silent.refresh_from_db()
+    assert (silent.state, silent.assignee) == ("waiting", None)
+
+
 def test_an_answered_customer_and_a_fresh_claim_are_no_silence(silent: Ticket, bob: User) -> None:
     Ticket.objects.update(claimed_at=now())
     assert escalate_silent() == 0
