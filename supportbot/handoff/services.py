@@ -113,11 +113,11 @@ def _hand_to(ticket_id: UUID, person: User) -> Ticket:
 
 
 def claim_next(*, agent: User) -> Ticket:
-    """Take whoever is to be served next; raises NobodyWaits. A ticket that a colleague takes first is passed over."""
+    """Take whoever is to be served next; raises NobodyWaits. What a colleague takes first is passed over."""
     for ticket_id in waiting_in_order():
         try:
             return claim(ticket_id, agent=agent)
-        except (AlreadyClaimed, TicketEnded):
+        except (AlreadyClaimed, TicketEnded, NotFound):  # the last: erased meanwhile
             continue
     raise NobodyWaits()
 

@@ -231,6 +231,13 @@ def test_nobody_assigns_to_or_as_somebody_who_answers_no_customers(
     assert Ticket.objects.get().state == "waiting"
 
 
+def test_the_next_one_is_taken_though_the_chat_before_it_is_erased(
+    ticket: Ticket, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(services, "waiting_in_order", lambda: [uuid4(), ticket.pk])
+    assert services.claim_next(agent=bob) == ticket
+
+
 def test_an_ended_ticket_is_taken_up_again_by_a_new_one(ticket: Ticket, bob: User, noor: User) -> None:
     services.claim(ticket.pk, agent=bob)
     services.resolve(ticket.pk, agent=bob)
