@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import pytest
-from playwright.sync_api import APIResponse, Page, Route, expect
+from playwright.sync_api import APIResponse, Page, Route, WebSocketRoute, expect
 
 from tests.browser.deskpage import Customer, Line, check, resolve, take_over
 
@@ -178,6 +178,27 @@ def test_what_stands_around_a_conversation_is_read_again_in_order_and_not_for_a_
     line.say({"type": "event", "event": "read", "payload": {"who": "customer", "seq": 1}, **about})
     noor.wait_for_timeout(800)
     assert asked == []
+
+
+def test_a_line_that_opens_and_says_nothing_is_given_up(
+    new_page: Callable[..., Page], log_in: Callable[[Page, str], None]
+) -> None:
+    page = new_page()
+    log_in(page, "noor")
+    page.clock.install()
+    heard: list[str | bytes] = []
+
+    def silent(socket: WebSocketRoute) -> None:
+        socket.on_message(lambda said: heard.append(said))  # Playwright marks what it is given
+
+    page.route_web_socket("**/ws/v1/desk/", silent)
+    page.reload()
+    for _ in range(200):
+        if heard:  # the hello
+            break
+        page.wait_for_timeout(50)
+    page.clock.fast_forward(120_000)
+    expect(page.locator("#offline")).to_contain_text("Not live since")
 
 
 def test_what_is_too_long_stays_in_its_field_and_says_why(begin: Begin) -> None:

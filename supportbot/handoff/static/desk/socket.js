@@ -21,9 +21,14 @@ export class DeskSocket extends EventTarget {
     clearTimeout(this.timer);
     const socket = (this.socket = new WebSocket(this.address));
     const whileUsed = (heard) => (event) => socket === this.socket && heard(event);
-    socket.addEventListener("open", whileUsed(() => this.send({ type: "hello" })));
+    socket.addEventListener("open", whileUsed(() => this.#greet()));
     socket.addEventListener("message", whileUsed((message) => this.#take(JSON.parse(message.data))));
     socket.addEventListener("close", whileUsed((closed) => this.#closed(closed.code)));
+  }
+
+  #greet() {
+    this.heardAt = Date.now(); // its silence counts from here, not from the last word of the line before
+    this.send({ type: "hello" });
   }
 
   /** Give the line up at once: a socket that closes waits for an answer, which nobody brings while there is no network. */
