@@ -15,6 +15,7 @@ from supportbot.accounts.origins import is_known, is_known_in, read_origin
 from supportbot.accounts.views import ScopedAPIView
 
 PREFLIGHT_SECONDS: Final = 600
+SHOWN_HEADERS: Final = "Content-Disposition, Retry-After"  # a browser hides them otherwise
 
 
 def let_pages_read(request: HttpRequest | Request, response: HttpResponseBase, *, methods: str, headers: str) -> None:
@@ -23,6 +24,7 @@ def let_pages_read(request: HttpRequest | Request, response: HttpResponseBase, *
     response.headers["Access-Control-Allow-Methods"] = methods
     response.headers["Access-Control-Allow-Headers"] = headers
     response.headers["Access-Control-Max-Age"] = str(PREFLIGHT_SECONDS)
+    response.headers["Access-Control-Expose-Headers"] = SHOWN_HEADERS
 
 
 class ForCustomersPages(ScopedAPIView):

@@ -326,6 +326,7 @@ def test_pages_of_the_channel_read_their_customers_conversation(
     for answer in (said, read, refused):
         assert answer["Access-Control-Allow-Origin"] == PAGE
         assert "Access-Control-Allow-Credentials" not in answer and answer["Cache-Control"] == "no-store"
+        assert "Retry-After" in answer["Access-Control-Expose-Headers"]
     elsewhere = alices.get(f"{address}/events", headers={"Origin": "https://attacker.test"})
     assert (elsewhere.status_code, "Access-Control-Allow-Origin" in elsewhere) == (200, False)
 
