@@ -20,8 +20,7 @@ _THING: Final = (
 )
 _ADVERBS: Final = (
     r"(?:\s+(?:now|just|already|been|all|fully|both|finally|also|then|there|so|gladly|hereby|gone\ ahead\ and|being"
-    r"|\w+ly"
-    r"|as\ of\ now))*"
+    r"|\w+ly|as\ of\ now))*"
 )
 # Past forms that do something. Looking, asking and understanding do nothing for anybody.
 _MIND: Final = (
@@ -37,8 +36,7 @@ _DONE: Final = (
     r"(?:refunded|reimbursed|credited|cancell?ed|voided|changed|updated|issued|processed|initiated|approved|completed"
     r"|arranged|sent|confirmed|compensated|done|reversed|transferred|paid|deleted|removed|closed|waived|replaced|wired"
     r"|settled|sorted|fixed|handled|resolved|triggered|started|stopped|lost|gone|taken\ care\ of|free|yours|due"
-    r"|returnable"
-    r"|complete|through|underway|successful|on\ (?:its|the|their)\ way|back|void)\b"
+    r"|returnable|complete|through|underway|successful|on\ (?:its|the|their)\ way|back|void)\b"
 )
 _ACT: Final = (
     r"(?:refund|reimburse|credit|cancel|change|update|issue|process|compensate|send|arrange|transfer|pay|give|reverse"
@@ -58,20 +56,19 @@ _ENGLISH: Final = rf"""
   | {_WE}(?:'ll|\s+will|\s+shall|'m\s+going\s+to|\s+am\s+going\s+to|\s+are\s+going\s+to|'re\s+going\s+to)
       \b[^.!?]{{0,40}}\b{_ACT}
   | {_WE}{_ADVERBS}\s+(?:promise|guarantee)\b
-  | \bi(?:{_ADVERBS}|'m|\s+am)\s+(?:(?!get\b|make\ sure){_ACT}|(?:refund|cancel|transferr|send|chang|updat
-      |revers|process|issu|pay)ing)
-      (?=.*{_THING}|.*\bit\b)
+  | \bi(?:{_ADVERBS}|'m|\s+am)\s+(?:(?!get\b|make\ sure){_ACT}
+      |(?:refund|cancel|transferr|send|chang|updat|revers|process|issu|pay)ing)(?=.*{_THING}|.*\bit\b)
   | \bwe{_ADVERBS}\s+(?:give|grant|pay|credit|refund|transfer|send|owe|reimburse)\s+(?:you|your)\b
   | {_THING}\w*[^.!?:]{{0,60}}\b(?:on\ (?:its|the|their)\ way|under\ ?way|en\ route|left\ our
-      |arriv(?:es|ed)\b(?!\ (?:broken|damaged|late|faulty|incomplete))
-      |will\ (?:arrive|be\ (?:with\ you|there|back))|now\ goes?|goes?\ to\ (?:your|the\ new)|lands?\b
-      |comes?\ (?:today|tomorrow)
-      |(?:is|are)\ (?:yours|back|gone|lost))
+      |arriv(?:es|ed)\b(?!\ (?:broken|damaged|late|faulty|incomplete))|will\ (?:arrive|be\ (?:with\ you|there|back))
+      |now\ goes?|goes?\ to\ (?:your|the\ new)|lands?\b|comes?\ (?:today|tomorrow)|(?:is|are)\ (?:yours|back|gone|lost))
   | \b(?:you|you'll|you've)(?:\s+\w+){{0,2}}\s+(?:have|get|got|receive|received|be\ getting|are\ getting)\b
       [^.!?]{{0,30}}{_THING}[^.!?]{{0,30}}\b(?:back|today|now|tomorrow|shortly|soon)\b
   | \byou(?:'ll|\s+will|\s+are|'re)\s+(?:now\s+)?(?:be\s+)?(?:{_DONE}|getting\ (?:your|a)\ {_THING})
   | {_THING}\w*[^.!?:]{{0,40}}\bwill\ be\b{_ADVERBS}\s+{_DONE}
-  | \bsuccessfully\b | \ball\ (?:set|done|sorted|taken\ care\ of)\b | \bconsider\ it\ done\b
+  | \bsuccessfully\b
+  | \ball\ (?:set|done|sorted|taken\ care\ of)\b
+  | \bconsider\ it\ done\b
 """
 _PARTICIPLE: Final = (
     r"(?!(?:nach)?gesehen|gesucht|gefunden|verstanden|gelesen|gefragt|gemeint|gebeten|gern)"
@@ -81,24 +78,20 @@ _PARTICIPLE: Final = (
 _GERMAN: Final = rf"""
     \b(?:habe|haben|hab)\s+(?:ich|wir)\b[^.!?]{{0,80}}\b{_PARTICIPLE}\b
   | \b(?:ich|wir|unser\ team|unsere\ bank)\s+(?:habe|haben|hab|hat)\b[^.!?]{{0,80}}\b{_PARTICIPLE}\b
-  | {_THING}\w*[^.!?:]{{0,30}}\b(?:ist|sind|wurde|wurden|war|waren|hat)\b[^.!?]{{0,60}}
-      \b(?:{_PARTICIPLE}|unterwegs|auf\ dem\ weg\w*|weg|verloren|fertig|durch|da|zurück|frei|kostenlos)\b
-  | \b(?:alles|das|es)\s+(?:ist|wurde)\b[^.!?]{{0,40}}\b(?:erledigt|veranlasst|bestätigt|storniert|erstattet
-      |geändert
+  | {_THING}\w*[^.!?:]{{0,30}}\b(?:ist|sind|wurde|wurden|war|waren|hat)\b[^.!?]{{0,60}}\b
+      (?:{_PARTICIPLE}|unterwegs|auf\ dem\ weg\w*|weg|verloren|fertig|durch|da|zurück|frei|kostenlos)\b
+  | \b(?:alles|das|es)\s+(?:ist|wurde)\b[^.!?]{{0,40}}\b(?:erledigt|veranlasst|bestätigt|storniert|erstattet|geändert
       |überwiesen|angestoßen|ausgeführt|abgeschlossen)\b
   | \b(?:ist|sind|wurde|wurden|hat)\b[^.!?]{{0,40}}{_THING}\w*[^.!?]{{0,40}}\b{_PARTICIPLE}\b(?!.*\?$)
-  | \bdass\b[^.!?]{{0,80}}(?:{_THING}|\beuro\b)[^.!?]{{0,60}}\b(?:{_PARTICIPLE}|unterwegs|auf\ dem\ weg|frei
-      |da)\b\s+
+  | \bdass\b[^.!?]{{0,80}}(?:{_THING}|\beuro\b)[^.!?]{{0,60}}\b(?:{_PARTICIPLE}|unterwegs|auf\ dem\ weg|frei|da)\b\s+
       (?:ist|sind|wurde|wurden|worden|habe|haben)\b
-  | \b(?:ich|wir)\s+(?:werde|werden|erstatte\w*|storniere\w*|ändere\w*|überweise\w*|veranlasse\w*|schicke\w*
-      |sende\w*
+  | \b(?:ich|wir)\s+(?:werde|werden|erstatte\w*|storniere\w*|ändere\w*|überweise\w*|veranlasse\w*|schicke\w*|sende\w*
       |buche\w*|zahle\w*|lösche\w*|ersetze\w*|garantiere\w*|verspreche\w*|gewähre\w*|schenke\w*)\b
   | \b(?:ich|wir)\s+(?:kümmer\w*|leite\w*|gebe\w*|mache\w*|starte\w*|stoße\w*|schreibe\w*|lege\w*|nehme\w*)\b
       [^.!?]{{0,60}}(?:{_THING})
-  | \bsie\s+(?:bekommen|erhalten|haben)\b[^.!?]{{0,40}}{_THING}[^.!?]{{0,30}}\b(?:zurück|heute|morgen|jetzt
-      |gleich|wieder)\b
-  | {_THING}\w*[^.!?:]{{0,60}}\b(?:kommt|geht|trifft|landet)\b[^.!?]{{0,30}}\b(?:heute|morgen|jetzt|gleich|nun
-      |ein)\b
+  | \bsie\s+(?:bekommen|erhalten|haben)\b[^.!?]{{0,40}}{_THING}[^.!?]{{0,30}}\b
+      (?:zurück|heute|morgen|jetzt|gleich|wieder)\b
+  | {_THING}\w*[^.!?:]{{0,60}}\b(?:kommt|geht|trifft|landet)\b[^.!?]{{0,30}}\b(?:heute|morgen|jetzt|gleich|nun|ein)\b
   | {_THING}\w*[^.!?:]{{0,60}}\b(?:unterwegs|auf\ dem\ weg)\b
   | \b(?:rückzahlung|erstattung|geld|sie|er|es)\s+kommt\s+(?:heute|morgen|gleich|bald)\b
   | \berfolgreich\b
@@ -122,8 +115,8 @@ _HAPPENED: Final = re.compile(
 # Where a parcel is can be looked up: such a sentence may rest on what was looked up, any other claim on nothing.
 _STATE: Final = re.compile(
     r"\b(?:delivered|shipped|dispatched|placed|packed|ordered|arriv\w+|received|on\ (?:its|the)\ way|in\ transit"
-    r"|geliefert"
-    r"|zugestellt|versandt|versendet|verschickt|verpackt|bestellt|unterwegs|auf\ dem\ weg|angekommen|eingegangen)\b",
+    r"|geliefert|zugestellt|versandt|versendet|verschickt|verpackt|bestellt|unterwegs|auf\ dem\ weg|angekommen"
+    r"|eingegangen)\b",
     re.VERBOSE,
 )
 _ACTED: Final = re.compile(

@@ -23,8 +23,7 @@ _BRITISH: Final = re.compile(
 )
 _STREET_ONLY: Final = re.compile(
     rf"(?<!\w)(?P<street>(?:{_NAME}\s){{0,3}}(?:{_NAME}(?:str(?:aße|asse|\.)?|weg|gasse|platz|allee|ring|ufer|damm"
-    rf"|steig|hof)"
-    rf"|(?:straße|strasse|weg|platz|allee|gasse)))\s(?P<number>{_NUMBER})\b"
+    rf"|steig|hof)|(?:straße|strasse|weg|platz|allee|gasse)))\s(?P<number>{_NUMBER})\b"
     rf"|(?P<left>{_NUMBER})\s(?P<right>(?:{_NAME}\s){{1,3}}(?:street|st|road|rd|avenue|ave|lane|ln|drive|close|court"
     rf"|way))\b",
     re.IGNORECASE,
@@ -38,15 +37,13 @@ _LEADS_IN: Final = word_set(
     "neue neuen jetzt now at send ship deliver order bestellung bitte please change ändern sie liefern schicken "
     "senden my "
     "meine folgende following of for from und and on auf statt instead straße street i live wohne ich that's its "
-    "parcel "
-    "paket stattdessen moved umgezogen"
+    "parcel paket stattdessen moved umgezogen"
 )
 _ENDS: Final = word_set(
     "please bitte instead statt stattdessen liefern schicken senden ändern and und for für order bestellung thanks "
     "danke thank "
     "because weil since da zustellen verschicken versenden if wenn i ich not nicht but aber anstatt rather ab as als "
-    "the "
-    "is ist now jetzt umleiten"
+    "the is ist now jetzt umleiten"
 )
 # In lower case they lead in to a street, with a capital they begin one: Am Markt, In der Au, The Avenue.
 _BEGINS_STREETS: Final = word_set("an am auf in im zu zur zum der die das dem den the of nach from for und und")

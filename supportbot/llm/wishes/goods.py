@@ -44,8 +44,7 @@ def same_goods(word: str, other: str) -> bool:
 # Verbs, or things that people speak of without having ordered them.
 _ALSO_OTHER: Final = word_set(
     "light licht top book books stock stick sticks watch uhr phone handy telefon smartphone bag pack card mat table "
-    "tisch "
-    "chair stuhl cap hat base layer"
+    "tisch chair stuhl cap hat base layer"
 )
 
 

@@ -223,8 +223,7 @@ def _is_imperative(text: str, topic: Topic) -> bool:
 
 _FINITE: Final = re.compile(
     r"\b(?:is|are|was|were|has|have|had|does|did|do|took|takes|went|came|will|can|ist|sind|war|waren|hat|habe|haben"
-    r"|hatte"
-    r"|wird|wurde|werden|kam|geht|ging|kann)\b",
+    r"|hatte|wird|wurde|werden|kam|geht|ging|kann)\b",
     re.IGNORECASE,
 )
 

@@ -23,8 +23,7 @@ Kind = Literal["order", "amount", "items", "address", "choice", "count", "reason
 _REASON_MOST: Final = 200
 _COURTEOUS: Final = re.compile(
     r"(?:hi|hello|hey|thanks?|thank you|please|pls|ok(?:ay)?|hallo|guten \w+|danke|bitte|vielen dank|no|nein|ja|yes"
-    r"|sorry"
-    r"|instead|stattdessen|lieber|\W)+",
+    r"|sorry|instead|stattdessen|lieber|\W)+",
     re.IGNORECASE,
 )
 _COUNT: Final = re.compile(r"(?<![\w.,€$£-])\d{1,6}(?![\w€$£%]|[.,]\d)")
