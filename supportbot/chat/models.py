@@ -152,6 +152,7 @@ class Citation(TenantModel):
             models.UniqueConstraint(fields=["message", "position"], name="citation_position_once"),
             SameWorkspace("message", name="citation_workspace"),
         ]
+        indexes = [models.Index(fields=["workspace", "article_id"], name="citation_of_article")]
 
     def __str__(self) -> str:
         return f"{self.title} [{self.start}:{self.end}]"

@@ -1,11 +1,13 @@
 """Writing articles: save, publish, find, take away, compare, bring back; and what a refusal keeps."""
 
 import time
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils.timezone import now
 from selectolax.lexbor import LexborHTMLParser
 
 from kb.access import Viewer
@@ -14,7 +16,9 @@ from kb.index import sync_article
 from kb.models import Article, Collection, Revision, State
 from kb.search import search
 from kb.services import Change, create_article, publish, save_draft
-from supportbot.accounts.models import Workspace
+from supportbot.accounts.models import Customer, Workspace
+from supportbot.chat.models import Citation, Message
+from supportbot.chat.services import start_conversation
 from supportbot.console.articles.diff import compare
 from tests.console.conftest import Enter
 
@@ -253,3 +257,26 @@ def test_two_texts_that_share_only_their_blank_lines_are_compared_in_a_moment() 
     assert time.process_time() - began < 20  # looked for in every blank line, it takes more than a minute
     assert [row.old.kind for row in rows[:3]] == ["del", "same", "del"]
     assert [piece.text for piece in rows[0].new.pieces if piece.is_changed] == ["row"]
+
+
+def test_the_list_says_how_many_answers_of_a_month_quote_an_article(
+    editor: Client, wool: Article, alice: Customer
+) -> None:
+    def told() -> list[str]:
+        return [cell.text() for cell in read(editor.get("/admin/kb/article/?o=-6")).css("tbody .field-answers")]
+
+    def answer(*, quotes: int, days_ago: int) -> None:
+        at = now() - timedelta(days=days_ago)
+        said = Message.objects.create(
+            conversation=start_conversation(alice.pk), seq=9, source="assistant", text="x", created_at=at
+        )
+        for place in range(quotes):
+            Citation.objects.create(
+                message=said, position=place, article_id=wool.pk, revision=1, start=0, end=1, quote="x"
+            )
+
+    assert told() == ["none yet"]
+    answer(quotes=2, days_ago=1)
+    answer(quotes=1, days_ago=29)
+    answer(quotes=1, days_ago=31)
+    assert told() == ["2"]

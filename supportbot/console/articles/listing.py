@@ -1,25 +1,30 @@
 """Articles, as a list. The article's own page is the editor's."""
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 from uuid import UUID
 
 from django.contrib import admin, messages
 from django.contrib.admin import SimpleListFilter
-from django.db.models import F, Q, QuerySet
+from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.timezone import now
 
 from kb.models import Article, State
 from kb.services import archive, publish
 from kb.writers import closed_to
+from supportbot.chat.models import Citation
 from supportbot.console.articles import editor, revisions
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.entry import person_of
 from supportbot.console.words import tag, when
 
+DAYS: Final = 30
 STATES = (
     ("live", "Published", Q(state=State.LIVE)),
     ("open", "Draft open", Q(state=State.LIVE) & ~Q(live_revision=F("latest_revision"))),
@@ -47,7 +52,7 @@ class ArticleAdmin(ScopedAdmin):
     change_right = "kb:write"
     can_add = True
     change_list_template = "console/articles/list.html"
-    list_display = ["name", "shown_state", "language", "audience_in_words", "changed"]
+    list_display = ["name", "shown_state", "language", "audience_in_words", "answers", "changed"]
     list_display_links = None
     list_filter = [StateFilter, "collection", "locale", "audience"]
     list_select_related = ["collection", "live_revision", "latest_revision"]
@@ -56,7 +61,8 @@ class ArticleAdmin(ScopedAdmin):
     actions = ["publish_ticked", "archive_ticked"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).defer("live_revision__body", "latest_revision__body")
+        rows: QuerySet[Any] = super().get_queryset(request).annotate(answers=_answers())
+        return rows.defer("live_revision__body", "latest_revision__body")
 
     @admin.display(description="Title", ordering="latest_revision__title")
     def name(self, article: Article) -> SafeString:
@@ -78,6 +84,11 @@ class ArticleAdmin(ScopedAdmin):
     @admin.display(description="Readers", ordering="audience")
     def audience_in_words(self, article: Article) -> str:
         return str(article.get_audience_display())
+
+    @admin.display(description=f"Answers, {DAYS} days", ordering="answers")
+    def answers(self, article: Article) -> str:
+        number: int = article.answers  # type: ignore[attr-defined]  # annotated
+        return f"{number:,}" if number else "none yet"
 
     @admin.display(description="Changed", ordering="updated_at")
     def changed(self, article: Article) -> str:
@@ -110,6 +121,14 @@ class ArticleAdmin(ScopedAdmin):
             return revisions.history(request, UUID(object_id))
         except ValueError as error:  # no id at all
             raise Http404 from error
+
+
+def _answers() -> Coalesce:
+    """Return how many answers of the last days quote the article, whichever of its revisions."""
+    since = now() - timedelta(days=DAYS)
+    quoted = Citation.objects.filter(article_id=OuterRef("pk"), message__created_at__gte=since).order_by()
+    counted = quoted.values("article_id").annotate(number=Count("message", distinct=True))
+    return Coalesce(Subquery(counted.values("number")), 0)
 
 
 def tags(article: Article) -> SafeString:
