@@ -1,7 +1,7 @@
 """The chat over a bad line, over several pages, and while it is closed."""
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 from tests.browser.conftest import check_for_everybody
 from tests.browser.shoppage import (
@@ -77,6 +77,16 @@ def test_an_answer_that_is_cut_while_it_is_read_is_asked_for_again(browser: Brow
         open_chat(page)
         until(page, "SupportBot.state.connection === 'open'")
         assert len(platform.tickets) == 2
+
+
+def test_a_request_that_is_swallowed_is_given_up_and_made_again(browser: Browser) -> None:
+    sooner = "{ const whole = AbortSignal.timeout; AbortSignal.timeout = () => whole.call(AbortSignal, 200); }"
+    with visit(browser, before=sooner) as (page, platform):
+        held: list[Route] = []
+        page.context.route("**/widget/tickets", lambda route: route.fallback() if held else held.append(route))
+        open_chat(page)
+        until(page, "SupportBot.state.connection === 'open'")
+        assert (len(held), len(platform.tickets)) == (1, 1)
 
 
 def test_a_line_that_is_refused_and_comes_back_leaves_no_word_of_it(chat: Shop) -> None:

@@ -7,7 +7,6 @@ from tests.browser.conftest import check_for_everybody
 from tests.browser.shoppage import SOURCES, Platform, Shop, heard, message_id, open_chat, until, visit, write
 
 pytestmark = pytest.mark.browser
-DESKTOP = {"width": 1280, "height": 800}
 
 
 def check(page: Page) -> None:

@@ -45,21 +45,18 @@ function enter(chat, answer, token) {
 
 /** Clear away what was refused; true if asking again makes sense. */
 function mended(chat, { code, message }) {
-  const { session, identity } = chat;
+  const { session, identity, element } = chat;
   if (code === "invalid_token") {
-    // A second time, or where the page has no other: the chat goes on without.
-    if (chat.isStale || !identity.renew) disowned(chat, { code, message });
+    // A second time, or where the page has no other: the chat goes on without, and the page is told why.
+    if (chat.isStale || !identity.renew) {
+      identity.set();
+      element.emit("identity:error", { code, message });
+    }
     chat.isStale = true;
   } else if (code === "not_found") session.keep({ conversation: undefined, sub: undefined });
   else if (code === "invalid_visitor") session.forget({});
   else return false;
   return true;
-}
-
-/** The page's word on who the customer is was not accepted, and it is told why. */
-function disowned(chat, why) {
-  chat.identity.set();
-  chat.element.emit("identity:error", why);
 }
 
 /** Show a fresh token on the open line. */

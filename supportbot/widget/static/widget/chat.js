@@ -305,8 +305,7 @@ export class Chat {
   }
 
   async #events(after) {
-    const page = await this.ask(`conversations/${this.session.kept.conversation}/events?after=${after}&limit=500`);
-    const { results, next } = page;
+    const { results, next } = await this.ask(`conversations/${this.session.kept.conversation}/events?after=${after}&limit=500`);
     return next ? [...results, ...(await this.#events(results.at(-1).seq))] : results;
   }
 

@@ -32,7 +32,7 @@ export class Connection {
 
   start() {
     this.isWanted = true;
-    if (this.state === "idle" || this.state === "waiting") this.connect();
+    if (/idle|waiting/.test(this.state)) this.connect();
   }
 
   /** Close the socket and stay closed until `start`. */
@@ -58,7 +58,7 @@ export class Connection {
   #nudged() {
     if (!this.isWanted || document.hidden) return;
     if (this.state === "open") navigator.onLine ? this.#ping() : this.#ended();
-    else if (this.state === "waiting" || this.state === "offline") this.connect();
+    else if (/waiting|offline/.test(this.state)) this.connect();
   }
 
   /** Open a line, a new one where there is one. */
