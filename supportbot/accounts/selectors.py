@@ -12,7 +12,7 @@ from supportbot.accounts.errors import InvalidKey, InvalidToken, InvalidVisitor
 from supportbot.accounts.identity import verify_identity
 from supportbot.accounts.models import ApiKey, Channel, Customer, Membership, User, hash_secret
 from supportbot.accounts.pagepass import PREFIX, caller_of_page_pass
-from supportbot.accounts.scope import across_workspaces
+from supportbot.accounts.scope import across_workspaces, current_workspace_id
 from supportbot.accounts.services import customer_for_identity
 
 LAST_USED_RESOLUTION: Final = timedelta(minutes=1)
@@ -71,6 +71,13 @@ def staff_of(user: User, workspace_id: UUID | str | None = None) -> Staff | None
 def staff_logged_in(user: User, chosen: str | None) -> Staff | None:
     """Return the person of a log-in in the workspace it has chosen; who has left that one is not shut out of others."""
     return (staff_of(user, chosen) if chosen else None) or staff_of(user)
+
+
+def people_who_may(scope: str) -> set[UUID]:
+    """Return the people whose role in the scope's workspace grants an API scope."""
+    roles = [role for role, scopes in ROLE_SCOPES.items() if scope in scopes]
+    members = Membership.objects.filter(workspace_id=current_workspace_id(), role__in=roles)
+    return set(members.values_list("user_id", flat=True))
 
 
 def customer_by_visitor_secret(secret: str) -> CustomerCaller:

@@ -2,7 +2,6 @@
 
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
 from django import forms
 from django.contrib import admin
@@ -14,9 +13,8 @@ from actions.models import ActionPolicy, ActionPolicyVersion, name_of
 from actions.money import Money, is_amount_in, plain, spoken
 from actions.policies import allow_approval, approvers_of, change_rules, forbid_approval, switch
 from actions.registry import all_actions
-from supportbot.accounts.callers import ROLE_SCOPES
-from supportbot.accounts.models import Membership, User
-from supportbot.accounts.scope import current_workspace_id
+from supportbot.accounts.models import User
+from supportbot.accounts.selectors import people_who_may
 from supportbot.console.base import ScopedAdmin, of_this_workspace
 from supportbot.console.entry import person_of
 from supportbot.console.words import tag
@@ -78,7 +76,7 @@ class RulesForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
         if version is not None:
             self.initial.update({name: getattr(version, name) for name in (*NUMBERS, "is_shadow")})
             self.initial.update({name: _exact(getattr(version, name), version.currency) for name in AMOUNTS})
-        ticked, deciding = approvers_of(self.instance), _who_decide()
+        ticked, deciding = approvers_of(self.instance), people_who_may("actions:approve")
         members = of_this_workspace(User.objects.filter(is_active=True)).order_by("username")
         approvers: Any = self.fields["approvers"]
         # Who was ticked under another role stays to be seen, and can be unticked.
@@ -178,13 +176,6 @@ class ActionPolicyAdmin(ScopedAdmin):
 
     def told(self, request: HttpRequest, row: ActionPolicy) -> dict[str, Any]:
         return {"versions": _versions(row)}
-
-
-def _who_decide() -> set[UUID]:
-    """Return the people whose role lets them decide about requests at all."""
-    roles = [role for role, scopes in ROLE_SCOPES.items() if "actions:approve" in scopes]
-    members = Membership.objects.filter(workspace_id=current_workspace_id(), role__in=roles)
-    return set(members.values_list("user_id", flat=True))
 
 
 def _exact(amount: Decimal | None, currency: str) -> Decimal | None:
