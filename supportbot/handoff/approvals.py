@@ -19,6 +19,7 @@ from actions.services import concerns
 from actions.spec import Row
 from actions.states import State
 from supportbot.accounts.models import Customer, User
+from supportbot.accounts.selectors import people_who_may
 from supportbot.chat.models import Message
 from supportbot.handoff.models import Ticket
 from supportbot.handoff.trail import STATES, Acted, acted, names_of_actors
@@ -121,8 +122,6 @@ def case_of(request: ActionRequest, person: User) -> Case:
     """Return a request as it stands, for this person to decide on."""
     face, reason, amount = face_of(request, "en"), reason_of(request, "en"), amount_of(request)
     customer = Customer.objects.filter(pk=request.customer_id).first()
-    policy = policy_of(request.action)
-    approvers = [one for one in approvers_of(policy) if not concerns(request, one)] if policy else []
     return Case(
         request=request,
         action=title_of(request.action, "en"),
@@ -140,9 +139,16 @@ def case_of(request: ActionRequest, person: User) -> Case:
         reason=reason["text"] if reason else "",
         ticket=_ticket_of(request),
         obstacle=_obstacle(request, person),
-        approvers=tuple(one.display_name for one in approvers),
+        approvers=tuple(one.display_name for one in _who_may_decide(request)),
         asks_ago=how_long(now() - request.changed_at),
     )
+
+
+def _who_may_decide(request: ActionRequest) -> list[User]:
+    """Return the people whom the action's rules name, whose role decides, and whose own request it is not."""
+    policy, deciding = policy_of(request.action), people_who_may("actions:approve")
+    named = approvers_of(policy) if policy else []
+    return [one for one in named if one.pk in deciding and not concerns(request, one)]
 
 
 def _name_of(actor: str) -> str:

@@ -17,7 +17,7 @@ from actions.principals import Principal
 from actions.registry import all_actions
 from actions.services import approve, confirm, propose
 from actions.testing import FakeShop, connected
-from supportbot.accounts.models import Customer, User, Workspace
+from supportbot.accounts.models import Customer, Membership, User, Workspace
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import add_customer_message
 from supportbot.handoff.approvals import rules_checked
@@ -187,6 +187,14 @@ def test_changed_rules_end_it_instead_of_running_it(waiting: ActionRequest, appr
     change_rules(policy(), actor="test", approval_above=Decimal(100))
     decide(browser(approver), waiting, "approve", waiting.digest)
     assert state_of(waiting) == "expired"
+
+
+def test_only_those_are_named_as_approvers_whose_role_decides(
+    waiting: ActionRequest, approver: User, bob: User
+) -> None:
+    assert approver.display_name in words(page(browser(bob), waiting))
+    Membership.objects.filter(user=approver).update(role=Membership.Role.AGENT)
+    assert "Nobody may at the moment" in words(page(browser(bob), waiting))
 
 
 def test_ones_own_request_is_explained_and_refused(waiting: ActionRequest, approver: User, alice: Customer) -> None:
