@@ -5,13 +5,14 @@ to the loop that made it.
 """
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 from django.conf import settings
 
-from supportbot.llm.errors import ModelUnavailable
+from supportbot.llm.errors import ModelMisconfigured, ModelUnavailable
 from supportbot.llm.ports import EmbeddingProvider, Provider
 from supportbot.llm.providers.builtin import BuiltinProvider
 from supportbot.llm.remote import is_remote_configured
@@ -20,6 +21,11 @@ from supportbot.llm.types import Purpose
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
+logger = logging.getLogger(__name__)
+
+# A server whose only model is to be taken names it in this time, or is asked again after a pause, not by each call.
+NAME_SECONDS = 5.0
+ASK_AGAIN_SECONDS = 10.0
 # What the built-in answerer can do without a model. Judging takes one.
 BUILTIN_PURPOSES = frozenset({"answer", "summarise", "rewrite"})
 
@@ -35,16 +41,24 @@ class Routes:
         self._client: AsyncOpenAI | None = None
         self._remote: Provider | None = None
         self._embeddings: EmbeddingProvider | None = None
+        self._asks_again_at = 0.0
+        self._unnamed = ""  # why the server's model is not known
 
     async def for_purpose(self, purpose: Purpose) -> Sequence[Provider]:
-        """Return the primary and its fallbacks, best first. Raises ModelUnavailable if nothing serves the purpose."""
+        """Return the primary and its fallbacks, best first.
+
+        Raises ModelUnavailable if nothing serves the purpose, ModelMisconfigured if that is a model nobody has named.
+        """
         if override is not None:
             return override
-        routes: list[Provider] = []
+        routes: list[Provider] = [self._builtin] if purpose in BUILTIN_PURPOSES else []
         if is_remote_configured():
-            routes.append(await self._openai())
-        if purpose in BUILTIN_PURPOSES:
-            routes.append(self._builtin)
+            try:
+                routes.insert(0, await self._openai())
+            except ModelMisconfigured as error:
+                if not routes:
+                    raise
+                logger.warning("the built-in answerer stands in: %s", error.message)
         if not routes:
             raise ModelUnavailable(f"No model serves {purpose!r}: set OPENAI_MODEL.")
         return routes
@@ -70,12 +84,29 @@ class Routes:
         if self._remote is None:
             # Half a second of a core, many on a busy machine: in the loop every chat and every lease would wait for it.
             await asyncio.to_thread(import_module, "supportbot.llm.providers.openai")
-            from supportbot.llm.probe import resolve_model
             from supportbot.llm.providers.openai import OpenAIProvider
 
-            model = settings.OPENAI_MODEL or await resolve_model()
+            model = settings.OPENAI_MODEL or await self._only_model()
             self._remote = OpenAIProvider(self._shared_client(), model=model)
         return self._remote
+
+    async def _only_model(self) -> str:
+        """Return what the server calls its only model. Raises ModelMisconfigured while it does not say."""
+        from supportbot.llm.probe import resolve_model
+
+        now = asyncio.get_running_loop().time()
+        if now < self._asks_again_at:
+            raise ModelMisconfigured(self._unnamed)
+        try:
+            async with asyncio.timeout(NAME_SECONDS):
+                return await resolve_model()
+        except ModelMisconfigured as error:
+            self._asks_again_at, self._unnamed = now + ASK_AGAIN_SECONDS, error.message
+            raise
+        except TimeoutError as error:
+            self._asks_again_at = now + ASK_AGAIN_SECONDS
+            self._unnamed = f"OPENAI_MODEL is not set and the server did not list its models in {NAME_SECONDS:.0f} s."
+            raise ModelMisconfigured(self._unnamed) from error
 
     def _shared_client(self) -> "AsyncOpenAI":
         if self._client is None:

@@ -12,7 +12,7 @@ import pytest
 
 from supportbot.accounts.errors import UnscopedQuery
 from supportbot.llm import gateway, routing
-from supportbot.llm.errors import ModelUnavailable
+from supportbot.llm.errors import ModelMisconfigured, ModelUnavailable
 from supportbot.llm.types import (
     Finished,
     ModelRequest,
@@ -251,6 +251,39 @@ async def test_an_unreachable_server_falls_back(settings: Any, ask: Ask, stored:
     assert text_of(events) == BUILTIN_ANSWER
     rows = await stored()
     assert [(row.reason, row.input_tokens) for row in rows[:-1]] == [("unreachable", 0)] * 2
+
+
+async def test_a_server_that_does_not_name_its_only_model_is_stood_in_for_until_it_does(
+    server: ModelServer, ask: Ask, unstored: None, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.OPENAI_MODEL = ""
+    server.models = []
+    assert (await gateway.complete(ask())).provider == "builtin"
+    server.models = ["just-one"]
+    assert (await gateway.complete(ask())).provider == "builtin", "it was asked a moment ago"
+    await gateway.close()
+    monkeypatch.setattr(routing, "ASK_AGAIN_SECONDS", 0.0)
+    server.models = []
+    assert (await gateway.complete(ask())).provider == "builtin"
+    server.models = ["just-one"]
+    assert (await gateway.complete(ask())).model == "just-one"
+
+
+async def test_a_server_that_lists_no_models_in_time_is_stood_in_for(
+    ask: Ask, unstored: None, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def listen_in_silence(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    monkeypatch.setattr(routing, "NAME_SECONDS", 0.2)
+    async with await asyncio.start_server(listen_in_silence, "127.0.0.1", 0) as silent:
+        settings.OPENAI_BASE_URL = f"http://127.0.0.1:{silent.sockets[0].getsockname()[1]}/v1"
+        settings.OPENAI_MODEL = ""
+        assert (await gateway.complete(ask())).provider == "builtin"
+        with pytest.raises(ModelMisconfigured, match="did not list its models"):
+            await gateway.complete(ask(purpose="judge"))
+        await gateway.close()
 
 
 async def test_the_breaker_opens_after_five_failures_and_probes_once(
