@@ -14,6 +14,7 @@ another cosine below which the nearest sentence answers nothing. `--show` prints
 import argparse
 import asyncio
 import json
+import os
 import random
 import re
 import shutil
@@ -62,6 +63,8 @@ class Answered:
 def main() -> None:
     options = _options()
     rows = [row for path in (options.questions, options.unanswerable) if path for row in _rows(path)]
+    for name in [name for name in os.environ if name.startswith("OPENAI_")]:
+        del os.environ[name]  # a model of the caller's own would be asked in the built-in answerer's place
     with installation():
         fill(options.knowledge, options.vectors)
         with floor_of(options.floor):
