@@ -9,8 +9,6 @@ talk to; ours asks a throw-away product for its ticket and opens its socket, so 
 
 import argparse
 import json
-import os
-import shutil
 import statistics
 import subprocess
 import sys
@@ -28,13 +26,12 @@ from bench import processes
 from bench.figures import table
 from bench.instance import Instance, Web, temporary_folder, throw_away_instance
 from bench.page_server import page_server
+from tests.browser.program import launch_options
 
 DEEP_CHAT: Final = "deep-chat@2.4.2"
 BUNDLE: Final = "deepChat.bundle.js"
 RULES: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 SETTLE_MS: Final = 800
-# Root has no user namespaces to build Chromium's sandbox with.
-_ARGUMENTS: Final = ["--no-sandbox"] if os.geteuid() == 0 else []
 _WATCH: Final = """
 window.blocked = 0; window.slowest = 0;
 new PerformanceObserver(list => { for (const task of list.getEntries()) window.blocked += task.duration - 50; })
@@ -79,22 +76,13 @@ def main() -> None:
         page_server(options.deep_chat or fetched(folder)) as pages,
     ):
         channel = channel_for(instance, pages.origin)
-        browser = playwright.chromium.launch(executable_path=chromium(), args=_ARGUMENTS)
+        browser = playwright.chromium.launch(**launch_options())
         rows = [
             measure(browser, pages.origin, pages.with_body(subject.body), subject, options.rounds)
             for subject in (ours(web, channel), deep_chat())
         ]
         browser.close()
     show(rows, as_json=options.json)
-
-
-def chromium() -> str:
-    """Return the browser's program: `CHROMIUM`, or the system's."""
-    names = ("chromium-headless-shell", "chromium", "google-chrome")
-    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
-    if not found:
-        raise SystemExit("Chromium is missing: install the package chromium, or name a browser in CHROMIUM.")
-    return found
 
 
 def channel_for(instance: Instance, origin: str) -> str:
