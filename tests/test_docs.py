@@ -1,4 +1,4 @@
-"""Where the guides lead: every link in them, and every heading it points at, is there."""
+"""Where the guides lead: every link in them, every heading it points at, and what the README lists is there."""
 
 import re
 from collections.abc import Iterator
@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.core.management import get_commands
+
+from supportbot.embedded.steps import OWN_PACKAGES
 
 ROOT = Path(settings.BASE_DIR)
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*/*.md")])
@@ -31,3 +34,22 @@ def test_every_link_leads_somewhere(page: Path) -> None:
     for target, heading in links(page):
         assert target.exists(), f"{page.name} links to {target.name}"
         assert not heading or heading in headings(target), f"{page.name} links to #{heading} of {target.name}"
+
+
+def readmes_table(heading: str) -> str:
+    """Return the first cells of the table under a heading of the README."""
+    section = (ROOT / "README.md").read_text().partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    return "\n".join(re.findall(r"^\|((?:[^|\\]|\\.)+)\|", section, re.MULTILINE))
+
+
+def test_the_readme_names_every_command_and_no_other() -> None:
+    ours = {name for name, app in get_commands().items() if app.partition(".")[0] in OWN_PACKAGES}
+    assert set(re.findall(r"(?:`|, `)([a-z]+(?:_[a-z]+)*)\b", readmes_table("Management commands"))) == ours
+
+
+def test_the_readme_names_every_setting_and_no_other() -> None:
+    read = set(
+        re.findall(r'\b(?:env\.\w+|_\w+)\(\s*"([A-Z][A-Z_]+)"', (ROOT / "supportbot" / "settings.py").read_text())
+    )
+    of_make = {"PYTHON", "CHROMIUM"}
+    assert set(re.findall(r"`([A-Z][A-Z_]+)`", readmes_table("Settings"))) == read | of_make
