@@ -29,6 +29,8 @@ _CLOSINGS: Final[dict[str, Phrase]] = {
     State.AWAITING_CONFIRMATION: "confirm",
     State.AWAITING_APPROVAL: "awaits_approval",
 }
+# Refused at once, or ended by its customer or the team before a turn that was lost is tried again.
+_WITH_A_REASON: Final = (State.REFUSED, State.CANCELLED, State.EXPIRED, State.REJECTED, State.FAILED)
 _CARD_ONLY: Final = "Calling this only shows the customer a card; nothing happens unless they confirm it there."
 
 
@@ -103,8 +105,8 @@ def _propose(principal: Principal, call: ToolCall, place: Place) -> ToolResult:
 def _came_to(request: ActionRequest, language: str) -> ToolResult:
     """Return how a turn ends that has proposed: with words about the row, which claim nothing."""
     reason = reason_of(request)
-    if request.state == State.REFUSED and reason is not None:
-        return ToolResult(reason["text"], closing=reason["text"], offers_human=True)
+    if request.state in _WITH_A_REASON and reason is not None:
+        return ToolResult(reason["text"], closing=reason["text"], offers_human=request.state != State.CANCELLED)
     closing = say(_CLOSINGS.get(request.state, "under_way"), language)
     return ToolResult(closing, closing=closing)
 

@@ -11,7 +11,8 @@ from django.db import transaction
 
 from actions.models import ActionRequest
 from actions.policies import policy_of, switch
-from actions.services import confirm
+from actions.principals import principal_in_conversation
+from actions.services import confirm, decline
 from actions.testing import FakeShop, Refund, run_queued
 from supportbot.accounts.models import Customer
 from supportbot.accounts.scope import workspace_scope
@@ -328,6 +329,26 @@ async def test_a_turn_that_was_lost_after_its_proposal_asks_no_model_again(
     events = await db(log)
     assert len(payloads(events, "action.proposed")) == 1
     assert payloads(events, "assistant.final")[0]["text"] == UNTIL_CONFIRMED
+
+
+async def test_a_card_that_was_declined_before_its_lost_turn_went_on_is_not_said_to_be_under_way(
+    conversation: Conversation, shop: FakeShop, log: Log
+) -> None:
+    claim = await db(say, conversation, "Refund A-1001")
+
+    def propose_decline_and_die() -> None:
+        with workspace_scope(conversation.workspace_id):
+            fresh = Conversation.objects.select_related("customer").get(pk=conversation.pk)
+            Tools(tools_for(fresh, "en")).use(REFUND, Place(claim, 0, 0, "en"))
+            decline(ActionRequest.objects.get().pk, principal=principal_in_conversation(fresh.customer))
+            release_turn(claim)
+
+    await db(propose_decline_and_die)
+    again = await db(claim_turn, "another")
+    assert again is not None
+    with answering(ScriptedModel()):
+        await carry_out(again)
+    assert payloads(await db(log), "assistant.final")[0]["text"] == "You decided against it. Nothing was done."
 
 
 async def test_a_claim_that_was_lost_proposes_nothing(conversation: Conversation, shop: FakeShop) -> None:

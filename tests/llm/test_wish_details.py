@@ -213,7 +213,7 @@ def test_fields_of_every_kind_are_asked_for_and_read() -> None:
     assert chat.hear("Please skip my next box")[0] == "What should I put down as weeks?"
     assert chat.hear("2")[0] == "Which of these is it for size: small box / large box?"
     assert chat.hear("the large box")[0] == "What should I put down as contract?"
-    assert chat.hear("It is C1234")[0] == "What should I put down as note?"
+    assert chat.hear("It is C1234.")[0] == "What should I put down as note?"
     _, [(name, arguments)] = chat.hear("on holiday")
     assert (name, arguments) == (
         "skip_next_box",

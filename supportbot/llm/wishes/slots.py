@@ -141,7 +141,8 @@ def _names_choice(text: str, choice: str) -> bool:
 def _matching(pattern: str, text: str) -> str | None:
     """Return the first word of the text that has exactly the field's form."""
     shape = re.compile(pattern, re.ASCII)
-    return next((word for word in re.findall(r"[^\s,;]+", text) if shape.fullmatch(word.strip(".!?"))), None)
+    said = (word.strip(".!?") for word in re.findall(r"[^\s,;]+", text))
+    return next((word for word in said if shape.fullmatch(word)), None)
 
 
 def _reason(text: str, wish: str, most: int) -> str:
