@@ -62,10 +62,17 @@ def _send_one(mail_id: UUID, workspace_id: UUID) -> bool:
         try:
             _letter(mail, message).send()
         except (SMTPException, OSError, ValueError) as error:  # the last: an address that no header can hold
-            logger.warning("handoff: mail %s not sent (%s); trying again", mail_id, type(error).__name__)
+            _log_failure(mail, error)
             return False
         OutgoingMail.objects.filter(pk=mail_id).update(sent_at=now())
     return True
+
+
+def _log_failure(mail: OutgoingMail, error: Exception) -> None:
+    if mail.attempts < MAX_ATTEMPTS:
+        logger.warning("handoff: mail %s not sent (%s); trying again", mail.pk, type(error).__name__)
+    else:
+        logger.error("handoff: mail %s given up after %s attempts (%s)", mail.pk, mail.attempts, type(error).__name__)
 
 
 @transaction.atomic

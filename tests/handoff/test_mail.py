@@ -98,12 +98,13 @@ def test_without_an_address_nothing_is_mailed(ticket: Ticket, conversation: Conv
     assert not OutgoingMail.objects.exists()
 
 
+def refuse(self: object) -> None:
+    raise ConnectionRefusedError
+
+
 def test_a_mail_server_that_is_down_is_tried_again_later(
     claimed: Ticket, conversation: Conversation, bob: User, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(self: object) -> None:
-        raise ConnectionRefusedError
-
     reply(conversation, bob)
     deliver_due()
     with monkeypatch.context() as broken:
@@ -132,6 +133,19 @@ def test_an_address_that_no_mail_can_go_to_holds_up_no_other(
     OutgoingMail.objects.filter(pk=first.pk).update(address=f"mara@{'ü' * 60}.example")
     send_mail()
     assert [letter.to for letter in mail.outbox] == [["alice@example.com"]]
+
+
+def test_that_a_mail_is_given_up_is_an_error_of_the_log(
+    claimed: Ticket, conversation: Conversation, bob: User, monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    monkeypatch.setattr("django.core.mail.EmailMessage.send", refuse)
+    reply(conversation, bob)
+    deliver_due()
+    for attempts in (0, MAX_ATTEMPTS - 1):
+        OutgoingMail.objects.update(attempts=attempts, due_at=now() - timedelta(seconds=1))
+        send_mail()
+    told = [(record.levelname, "given up" in record.message) for record in caplog.records if "mail" in record.message]
+    assert told == [("WARNING", False), ("ERROR", True)]
 
 
 def test_after_eight_attempts_it_is_left_alone(claimed: Ticket, conversation: Conversation, bob: User) -> None:
