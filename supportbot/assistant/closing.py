@@ -10,14 +10,16 @@ from supportbot.chat.answers import Answer
 def closed(said: Answer, results: Sequence[ToolResult], looked_up: Sequence[str]) -> Answer:
     """Return the answer with the closing words of its last calls; of the model's only those with a source stay.
 
-    Without closing words, an answer that says nothing of what was looked up becomes just that.
+    Without closing words, an answer that says nothing of what was looked up becomes just that. Either way a person is
+    offered where a call says so.
     """
+    offers_human = any(result.offers_human for result in results)
     closings = list(dict.fromkeys(result.closing for result in results if result.closing))
     if not closings and said.is_abstention:
         closings = list(dict.fromkeys(looked_up))
     if not closings:
-        return said
+        return replace(said, offers_human=said.offers_human or offers_human)
     before = said.text if said.citations else ""
     new = [closing for closing in closings if closing not in before]
     text = "\n\n".join(part for part in (before, *new) if part)
-    return replace(said, text=text, is_abstention=False, offers_human=any(result.offers_human for result in results))
+    return replace(said, text=text, is_abstention=False, offers_human=offers_human)

@@ -18,6 +18,7 @@ from supportbot.accounts.models import Customer
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.services import create_channel, new_visitor
 from supportbot.assistant.calls import Place
+from supportbot.assistant.limits import MAX_STEPS
 from supportbot.assistant.runner import carry_out
 from supportbot.assistant.tools import Tools, tools_for
 from supportbot.asyncdb import db
@@ -221,6 +222,17 @@ async def test_calls_go_back_to_the_model_as_servers_take_them(
     assert [message.tool_call_id for message in told if message.role == "tool"] == [made.id for made in asked]
     assert [json.loads(made.arguments) for made in asked] == [{"order_id": "A-1001"}, {}, {}, {}]
     assert [made.name for made in asked] == ["order_status", "order_status", "unknown", "order_status"]
+
+
+async def test_a_model_that_asks_for_tools_without_end_is_stopped_and_a_person_offered(
+    conversation: Conversation, shop: FakeShop, log: Log
+) -> None:
+    quote = "You can return unused items within 60 days of delivery. [1]"
+    steps = [Says(quote, calls=(ToolCall("1", f"look_{step}", "{}"),)) for step in range(MAX_STEPS)]
+    await turn(conversation, "How long can I return unused items?", *steps)
+    [final] = payloads(await db(log), "assistant.final")
+    assert final["text"].startswith(quote)
+    assert final["offers_human"]
 
 
 async def test_an_equal_call_is_not_repeated(conversation: Conversation, shop: FakeShop, log: Log) -> None:
