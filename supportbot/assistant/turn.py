@@ -187,8 +187,17 @@ class Turn:
         self._begin_draft(context)
         if self._voice.text:
             async with self._claim_in_use:
-                self.claim = await db(restart_attempt, self.claim)
+                await self._raise_attempt()
             self._voice.begin_again(self.claim)
+
+    async def _raise_attempt(self) -> None:
+        """Go on under the next attempt. Whoever stops the turn meanwhile ends it under that one: the row has it."""
+        raising = asyncio.create_task(db(restart_attempt, self.claim))
+        try:
+            self.claim = await asyncio.shield(raising)
+        except asyncio.CancelledError:
+            self.claim = await raising
+            raise
 
     def _begin_draft(self, context: TurnContext) -> None:
         self._draft = Draft(

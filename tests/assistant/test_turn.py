@@ -19,7 +19,7 @@ from supportbot.chat.readings import Reading, readings_of
 from supportbot.chat.services import add_customer_message
 from supportbot.chat.signals import Delta, EventView, Signal, Status, StopRequested
 from supportbot.chat.stream import switchboard
-from supportbot.chat.turns import Claim, claim_turn, request_stop
+from supportbot.chat.turns import Claim, claim_turn, request_stop, restart_attempt
 from supportbot.handoff import services as handoff
 from supportbot.llm.errors import ProviderRefused, Reason
 from supportbot.llm.testing import Says, ScriptedModel, answering
@@ -234,6 +234,31 @@ async def test_a_route_that_breaks_in_mid_answer_starts_a_new_attempt(conversati
     assert final["by"] == "builtin"
     assert reader.text(1).startswith("The label")
     assert reader.text(2) == final["text"]
+
+
+async def test_a_stop_while_another_route_takes_over_is_a_stop(
+    conversation: Conversation, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_restarting, may_restart = threading.Event(), threading.Event()
+
+    def slow_restart(claim: Claim) -> Claim:
+        is_restarting.set()
+        assert may_restart.wait(timeout=30)
+        return restart_attempt(claim)
+
+    monkeypatch.setattr("supportbot.assistant.turn.restart_attempt", slow_restart)
+    turn = TurnInHand(await db(say, conversation, "Within how many days can I return unused items?"))
+    broken = Says("The label is free within Germany. ", fails=ProviderRefused(Reason.NOT_AUTHORISED))
+    with answering(ScriptedModel(broken), with_builtin=True):
+        running = asyncio.create_task(turn.run())
+        await asyncio.to_thread(is_restarting.wait, 30)
+        turn._hear(StopRequested(str(turn.claim.turn_id)))
+        await asyncio.sleep(0)
+        may_restart.set()
+        await running
+    events = await db(log)
+    assert [started["attempt"] for started in payloads(events, "assistant.started")] == [1, 2]
+    assert [final["stopped"] for final in payloads(events, "assistant.final")] == [True]
 
 
 async def test_no_route_left_is_said_openly(conversation: Conversation, log: Log) -> None:
