@@ -1,5 +1,6 @@
 """What an editor or a program can do with knowledge. One call, one transaction, the outbox row in the same commit."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -9,10 +10,10 @@ from django.utils.text import slugify
 
 from kb.documents import check_audience, check_category, check_external_id, check_locale, check_url
 from kb.documents import check_wording as checked
-from kb.errors import ArticleChanged, ArticleExists, ArticleMissing
+from kb.errors import ArticleChanged, ArticleExists, ArticleMissing, InvalidDocument
 from kb.importing import ImportReport, import_documents, import_drafts, preview_import
 from kb.lexical import fill_search_vectors
-from kb.models import Article, Collection, State
+from kb.models import Article, Audience, Collection, State
 from kb.revisions import lock_articles, make_live, set_facts, take_down, tell, write_revisions
 from kb.shelves import DEFAULT_NAME, collection_named
 from supportbot.accounts.models import User, Workspace
@@ -31,6 +32,10 @@ __all__ = [
     "publish",
     "save_draft",
 ]
+_OPENED_TOO_SOON = (
+    "These readers would see the words that are live now, not these: publish both at once, or publish the words first "
+    "and widen the readers then."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,10 +72,19 @@ def create_article(change: Change, *, external_id: str = "", author: User | None
 
 
 @transaction.atomic
-def save_draft(article_id: UUID, change: Change, *, author: User | None = None, based_on: int | None = None) -> Article:
+def save_draft(
+    article_id: UUID,
+    change: Change,
+    *,
+    author: User | None = None,
+    based_on: int | None = None,
+    is_published_at_once: bool = False,
+) -> Article:
     """Save new words as the next revision, which waits for `publish`; facts such as the audience hold at once.
 
     Raises ArticleChanged if `based_on` is not the newest revision's number any more, InvalidDocument, ArticleMissing.
+    New words for more readers are refused as well, unless the caller publishes them in the same transaction: until then
+    those readers would be shown the words that are live, and were written for fewer.
     """
     article = _locked(article_id)
     latest = article.latest_revision
@@ -81,7 +95,10 @@ def save_draft(article_id: UUID, change: Change, *, author: User | None = None, 
     title = latest.title if change.title is None else change.title
     wording = checked(title, latest.body if change.body is None else change.body)
     is_reworded = wording != checked(latest.title, latest.body)  # an older release trimmed less
-    _change_facts(article, change.facts(), words_stay=not is_reworded)
+    facts = change.facts()
+    if is_reworded and article.is_live and not is_published_at_once and _is_wider(facts, article.audience):
+        raise InvalidDocument(_OPENED_TOO_SOON, fields={"audience": [_OPENED_TOO_SOON]})
+    _change_facts(article, facts, words_stay=not is_reworded)
     if is_reworded:
         write_revisions([(article, wording)], author=author)
     return article
@@ -106,6 +123,11 @@ def archive(article_id: UUID) -> Article:
     if article.state != State.ARCHIVED:
         take_down([article])
     return article
+
+
+def _is_wider(facts: Mapping[str, str | Collection], held: str) -> bool:
+    by_readers: list[str | Collection] = [Audience.INTERNAL, Audience.SIGNED_IN, Audience.PUBLIC]
+    return by_readers.index(facts.get("audience", held)) > by_readers.index(held)
 
 
 def _change_facts(article: Article, facts: dict[str, str | Collection], *, words_stay: bool) -> None:

@@ -280,3 +280,21 @@ def test_the_list_says_how_many_answers_of_a_month_quote_an_article(
     answer(quotes=1, days_ago=29)
     answer(quotes=1, days_ago=31)
     assert told() == ["2"]
+
+
+def test_words_for_more_readers_are_published_in_one_step_or_not_saved(
+    editor: Client, client: Client, wool: Article
+) -> None:
+    Article.objects.update(audience="internal")
+    told = words(body="Everybody may read this.\n", audience="public")
+    refused = editor.post(page(wool), told)
+    assert refused.status_code == 400
+    assert "publish both at once" in read(refused).text()
+    assert "Everybody may read this." in read(refused).css_first("textarea[name=body]").text()
+    wool.refresh_from_db()
+    assert (wool.audience, wool.latest_revision_id) == ("internal", wool.live_revision_id)
+    assert editor.post(page(wool), told | {"do": "publish"}).status_code == 302
+    assert "Everybody may read this." in client.get(help_path(wool)).content.decode()
+    assert (
+        editor.post(page(wool), words(body="Of the team.\n", audience="internal")).status_code == 302
+    )  # fewer readers

@@ -74,7 +74,9 @@ def edit_article(request: HttpRequest, article_id: UUID) -> HttpResponse:
         with transaction.atomic():  # what is published is what was just saved, and no colleague's words in between
             change, author = _change(request), person_of(request)
             check_may_write(author, change.collection)
-            return _done(request, save_draft(article.pk, change, author=author, based_on=_based_on(request)))
+            is_published, based_on = request.POST.get("do") == "publish", _based_on(request)
+            saved = save_draft(article.pk, change, author=author, based_on=based_on, is_published_at_once=is_published)
+            return _done(request, saved)
     except SupportBotError as refusal:
         return _page(request, article, _refused(request, refusal))
 

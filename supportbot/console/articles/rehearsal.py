@@ -109,7 +109,10 @@ def _viewer(question: str, workspace: Workspace, audience: str) -> Viewer:
 
 
 def _publish(text: Text, vectors: Mapping[str, Sequence[float]]) -> None:
-    article = create_article(text.change) if text.article_id is None else save_draft(text.article_id, text.change)
+    if text.article_id is None:
+        article = create_article(text.change)
+    else:
+        article = save_draft(text.article_id, text.change, is_published_at_once=True)
     publish(article.pk)
     waiting = Chunk.objects.filter(article=article, embedding=None)
     rows = [row for row in waiting.only("content_hash", "embedding") if row.content_hash in vectors]
