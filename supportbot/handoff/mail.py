@@ -1,4 +1,4 @@
-"""An agent's reply to a customer who has left: by mail to the address they gave, once.
+"""An agent's reply to a customer who has left: by mail, once, to the address they gave or their shop's identity names.
 
 The outbox notes the mail in a row of its own, keyed by the message; a worker of the queue `mail` sends what is due. A
 worker that dies between sending and noting sends again under the same Message-ID, which mail programs show once.
@@ -19,6 +19,7 @@ from django.utils.timezone import now
 
 from supportbot.accounts.scope import across_workspaces, workspace_scope
 from supportbot.chat.models import Message
+from supportbot.handoff.addresses import usable
 from supportbot.handoff.attendance import is_customer_here
 from supportbot.handoff.models import OutgoingMail, Ticket
 from supportbot.handoff.notices import MAIL_CLOSING, MAIL_SUBJECT, worded
@@ -31,15 +32,18 @@ AT_ONCE: Final = 100
 
 
 def on_agent_replied(announcement: Announcement) -> None:
-    """Note a mail for a reply whose reader has gone and left an address; hearing it twice notes one."""
+    """Note a mail for a reply whose reader has gone, where they can be written to; hearing it twice notes one."""
     message = Message.objects.filter(pk=announcement.object_id).first()
     if message is None or is_customer_here(message.conversation_id):
         return
-    ticket = Ticket.objects.filter(conversation_id=message.conversation_id).order_by("-id").first()
-    if ticket is not None and ticket.contact_email:
-        OutgoingMail.objects.get_or_create(
-            message_id=message.pk, defaults={"ticket": ticket, "address": ticket.contact_email}
-        )
+    tickets = Ticket.objects.select_related("conversation__customer")
+    ticket = tickets.filter(conversation_id=message.conversation_id).order_by("-id").first()
+    if ticket is None:
+        return
+    given, signed = ticket.contact_email, ticket.conversation.customer.email
+    address = next(iter(usable([given, signed])), "")
+    if address:
+        OutgoingMail.objects.get_or_create(message_id=message.pk, defaults={"ticket": ticket, "address": address})
 
 
 def send_due() -> int:

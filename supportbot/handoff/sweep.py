@@ -18,8 +18,15 @@ from supportbot.chat.models import Conversation, Message, Source
 from supportbot.chat.services import add_system_message
 from supportbot.errors import NotFound
 from supportbot.handoff.models import Presence, Priority, State, Ticket
-from supportbot.handoff.notices import LONGER_THAN_USUAL, LONGER_THAN_USUAL_BUT, NOBODY_CAME, worded
-from supportbot.handoff.presence import PRESENT_FOR, is_here
+from supportbot.handoff.notices import (
+    LONGER_THAN_USUAL,
+    LONGER_THAN_USUAL_BUT,
+    NOBODY_CAME,
+    NOBODY_HERE,
+    REPLY_GOES_TO,
+    worded,
+)
+from supportbot.handoff.presence import PRESENT_FOR, is_here, is_somebody_here
 from supportbot.handoff.queue import EXPIRES_AFTER, LATE_AFTER, SILENT_AFTER, is_given_up, is_late
 from supportbot.handoff.services import end, lock_ticket, put_back, say_where_replies_go
 
@@ -95,8 +102,18 @@ def _escalate(conversation: Conversation, ticket: Ticket) -> bool:
         ticket.priority = max(ticket.priority, Priority.HIGH)
         ticket.escalated_at = now()
         ticket.save(update_fields=["priority", "escalated_at"])
-        say_where_replies_go(conversation, ticket, known=LONGER_THAN_USUAL_BUT, unknown=LONGER_THAN_USUAL)
+        _tell_of_the_wait(conversation, ticket)
     return is_due
+
+
+def _tell_of_the_wait(conversation: Conversation, ticket: Ticket) -> None:
+    """Say that it takes longer, or that the team has gone meanwhile; who was told that nobody is there knows it."""
+    if is_somebody_here():
+        say_where_replies_go(conversation, ticket, known=LONGER_THAN_USUAL_BUT, unknown=LONGER_THAN_USUAL)
+        return
+    told = Message.objects.filter(conversation=conversation, source=Source.SYSTEM, created_at__gte=ticket.created_at)
+    if not told.exists():
+        say_where_replies_go(conversation, ticket, known=REPLY_GOES_TO, unknown=NOBODY_HERE)
 
 
 def _expire(conversation: Conversation, ticket: Ticket) -> bool:

@@ -7,7 +7,7 @@ import pytest
 from django.core import mail
 from django.utils.timezone import now
 
-from supportbot.accounts.models import User
+from supportbot.accounts.models import Customer, User
 from supportbot.chat.models import Conversation, Message
 from supportbot.chat.services import add_agent_message, add_note
 from supportbot.handoff import services
@@ -89,6 +89,17 @@ def test_a_note_is_never_mailed(claimed: Ticket, conversation: Conversation, bob
     deliver_due()
     send_mail()
     assert (mail.outbox, OutgoingMail.objects.count()) == ([], 0)
+
+
+def test_who_signed_in_and_left_before_anybody_came_is_written_to_at_the_shops_address(
+    ticket: Ticket, conversation: Conversation, alice: Customer, bob: User
+) -> None:
+    Customer.objects.filter(pk=alice.pk).update(email="alice@shop.example")
+    services.claim(ticket.pk, agent=bob)
+    reply(conversation, bob)
+    deliver_due()
+    send_mail()
+    assert [letter.to for letter in mail.outbox] == [["alice@shop.example"]]
 
 
 def test_without_an_address_nothing_is_mailed(ticket: Ticket, conversation: Conversation, bob: User) -> None:

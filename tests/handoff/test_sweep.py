@@ -26,14 +26,39 @@ def has_waited(ticket: Ticket, wait: timedelta) -> None:
     Ticket.objects.filter(pk=ticket.pk).update(waiting_since=now() - wait)
 
 
-def test_a_late_ticket_moves_up_and_its_customer_is_told_once(ticket: Ticket, conversation: Conversation) -> None:
+def told(conversation: Conversation) -> list[str]:
+    """Return the first words of what the customer was told after the notice that it is an AI."""
+    events = events_after(conversation.pk, 0)
+    return [event.payload["text"][:20] for event in events if event.payload.get("source") == "system"][1:]
+
+
+def test_a_late_ticket_moves_up_and_its_customer_is_told_once(conversation: Conversation, bob: User) -> None:
+    note_presence(bob)
+    ticket = services.request(conversation.pk, reason="customer_asked", by="customer")
     assert escalate_late() == 0
     has_waited(ticket, LATE_AFTER)
     assert (escalate_late(), escalate_late()) == (1, 0)
     ticket.refresh_from_db()
     assert (ticket.priority, ticket.state) == (Priority.HIGH, "waiting")
-    texts = [event.payload.get("text", "") for event in events_after(conversation.pk, 0)]
-    assert sum(text.startswith("This takes longer than we said.") for text in texts) == 1
+    assert told(conversation) == ["This takes longer th"]
+
+
+def test_who_was_told_that_nobody_is_there_is_not_told_that_it_takes_long(
+    ticket: Ticket, conversation: Conversation
+) -> None:
+    has_waited(ticket, LATE_AFTER)
+    assert escalate_late() == 1
+    assert told(conversation) == ["Nobody of our team i"]
+
+
+def test_a_team_that_has_gone_home_meanwhile_is_said(conversation: Conversation, bob: User) -> None:
+    note_presence(bob)
+    ticket = services.request(conversation.pk, reason="customer_asked", by="customer")
+    assert told(conversation) == []
+    Presence.objects.update(seen_at=now() - timedelta(hours=1))
+    has_waited(ticket, LATE_AFTER)
+    assert escalate_late() == 1
+    assert told(conversation) == ["Nobody of our team i"]
 
 
 def test_a_late_customer_whose_address_is_known_hears_where_the_reply_goes(

@@ -122,7 +122,7 @@ def test_what_was_for_the_team_stays_so_when_the_article_is_opened(client: Clien
 def test_an_article_that_is_opened_together_with_other_words(client: Client, workspace: Workspace) -> None:
     """As the console saves and publishes, in one transaction."""
     row = published(body="Secret: we pay double.", audience="internal")
-    row = save_draft(row.pk, Change(body="Delivery is free.", audience="public"))
+    row = save_draft(row.pk, Change(body="Delivery is free.", audience="public"), is_published_at_once=True)
     publish(row.pk)
     for number in (1, 2):
         shown = words(page(client, passage_address(article_address(row), number, 0, 6)))
