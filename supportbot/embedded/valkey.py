@@ -15,6 +15,7 @@ from supportbot.embedded.ports import LOOPBACK, is_taken
 from supportbot.embedded.processes import spawn, stop, wait_until
 
 PATIENCE_SECONDS = 30.0
+PORT_WAS_TAKEN = "Failed listening on port"
 
 
 class ValkeyServer(LocalServer):
@@ -36,8 +37,10 @@ class ValkeyServer(LocalServer):
             if self._wait_for_answer(self._process):
                 self._has_run = True
                 return
-            if not is_taken(self.port) or time.monotonic() > deadline:
-                raise StartRefused(f"Valkey did not start: {_last_line(self.log)} (the whole log is in {self.log}).")
+            said = _last_line(self.log)
+            # Who had the port may have left it meanwhile: a look at it now is not enough.
+            if not (is_taken(self.port) or PORT_WAS_TAKEN in said) or time.monotonic() > deadline:
+                raise StartRefused(f"Valkey did not start: {said} (the whole log is in {self.log}).")
             time.sleep(0.2)
 
     def ask_to_stop(self) -> None:

@@ -269,7 +269,8 @@ def test_nonsense_breaks_no_page(enter: Enter, house: House) -> None:
         for data in NONSENSE:
             sent = {key: value.encode("utf-8", "surrogatepass").decode("latin-1") for key, value in data.items()}
             assert client.post(address, sent).status_code < 500, (address, data)
-        for query in QUERIES if address.count("-") < 4 else ("r=x&q=%00",):
+        is_list = address.count("/") == 4  # such as /admin/kb/article/; others take what they take at once
+        for query in QUERIES if is_list else ("&".join(QUERIES),):
             assert client.get(f"{address}?{query}").status_code < 500, (address, query)
 
 

@@ -2,8 +2,11 @@
 
 import os
 import signal
+import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import redis
@@ -44,6 +47,22 @@ def test_a_kill_loses_nothing_and_the_port_stays(server: ValkeyServer) -> None:
     with redis.Redis.from_url(server.url()) as client:
         assert client.llen("queue") == 500
     assert server.port == port
+
+
+def test_a_port_that_somebody_else_had_for_a_moment_is_waited_for(
+    server: ValkeyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.stop()
+    monkeypatch.setattr(valkey, "is_taken", lambda port: False)  # as it looks a moment after the refusal
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind(("127.0.0.1", server.port))
+        holder.listen()
+        clock = SimpleNamespace(monotonic=time.monotonic, sleep=lambda seconds: holder.close())
+        monkeypatch.setattr(valkey, "time", clock)
+        server.start()
+    with redis.Redis.from_url(server.url()) as client:
+        assert client.ping()
 
 
 def test_it_asks_for_the_password_and_tells_it_to_nobody(server: ValkeyServer, home: Path) -> None:
