@@ -60,7 +60,9 @@ class MoodyMerchant:
     def _meet(self, caller: socket.socket) -> None:
         with caller:
             try:
-                self._answer(caller, read_request(caller))
+                asked = read_request(caller)
+                if asked.strip():  # else it hung up before a word
+                    self._answer(caller, asked)
             except OSError:  # the platform has had enough
                 return
 
