@@ -60,6 +60,12 @@ class NotLoggedIn(HandoffError):
     default_message = "Log in to the desk again."
 
 
+class NotOffered(HandoffError):
+    code = "not_offered"
+    status = 404
+    default_message = "This action is not offered here, or not any more. The customer was told nothing."
+
+
 class WorkspaceChanged(HandoffError):
     """The person works in another workspace now: they have chosen it, or have left the one that the socket is of."""
 

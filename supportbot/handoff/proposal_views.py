@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods
 from actions.spec import WriteAction
 from supportbot.accounts.callers import Staff
 from supportbot.accounts.models import User
-from supportbot.errors import FieldErrors, NotAllowed, NotFound, SupportBotError
+from supportbot.errors import FieldErrors, NotAllowed, SupportBotError
 from supportbot.handoff.access import person_of, ticket_for
 from supportbot.handoff.doors import for_the_team, page_for
 from supportbot.handoff.models import Ticket
@@ -29,23 +29,25 @@ def proposal(request: HttpRequest, staff: Staff, ticket_id: UUID, name: str) -> 
         if not staff.may("conversations:write"):
             raise NotAllowed()
         action = offered(ticket, person, name)
-    except NotFound:
-        raise
     except SupportBotError as error:
         return page_for(request, staff, "desk/proposal.html", {**told, "refused": error.message}, status=error.status)
     typed, status = request.POST if request.method == "POST" else request.GET, 200
     problems: FieldErrors = {}
     try:
-        if request.POST.get("step") == "send":
-            ask(ticket, person, action, typed, _key_in(request))
-            return redirect("desk-ticket", ticket.pk)
-        if request.POST.get("step") == "check":
-            told["checked"] = checked(ticket, person, action, typed)
+        if request.POST.get("step") in ("check", "send"):
+            shown = told["checked"] = checked(ticket, person, action, typed)
+            # What is refused by now is told here: proposed, it would be told the customer.
+            if request.POST["step"] == "send" and not shown.refusal:
+                ask(ticket, person, action, typed, _key_in(request))
+                return redirect("desk-ticket", ticket.pk)
     except SupportBotError as error:
         problems, status = error.fields, error.status
-        told["problem"] = "" if error.fields else error.message
-    told |= _form(ticket, person, action, typed, problems) | {"key": _key_in(request)}
-    return page_for(request, staff, "desk/proposal.html", told, status=status)
+        told |= {"checked": None, "problem": error.message}
+    told |= _form(ticket, person, action, typed, problems)
+    if problems.keys() & {ORDER, *(entry.name for entry in told["entries"])}:
+        told["problem"] = ""  # said at its field
+    # A key for each look at a card: sent twice it is one, and what was changed since is another.
+    return page_for(request, staff, "desk/proposal.html", {**told, "key": uuid4()}, status=status)
 
 
 def _form(

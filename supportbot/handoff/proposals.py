@@ -20,8 +20,7 @@ from actions.selectors import offered_actions
 from actions.services import preview, propose, run_read
 from actions.spec import Action, Face, Risk, WriteAction
 from supportbot.accounts.models import User
-from supportbot.errors import NotFound
-from supportbot.handoff.errors import NotYourTicket
+from supportbot.handoff.errors import NotOffered, NotYourTicket
 from supportbot.handoff.models import HELD, Ticket
 from supportbot.handoff.selectors import language_of
 
@@ -83,12 +82,12 @@ def _can_be_filled_in(action: Action) -> bool:
 
 
 def offered(ticket: Ticket, person: User, name: str) -> WriteAction:
-    """Return the action; raises NotYourTicket for who has not the conversation, NotFound for what is not offered."""
+    """Return the action; raises NotYourTicket for who has not the conversation, NotOffered for what is switched off."""
     if not _has(ticket, person):
         owner = ticket.assignee if ticket.state in HELD else None
         raise NotYourTicket(f"This ticket is in the hands of {owner.display_name}." if owner else None)
     if name not in {offer.name for offer in offers_of(ticket, person)}:
-        raise NotFound()
+        raise NotOffered()
     action = action_named(name)
     assert isinstance(action, WriteAction)  # no other is offered
     return action
@@ -124,15 +123,16 @@ def _fields_in(shape: schema.Shape, at: str = "", *, is_asked: bool = True) -> I
 def arguments_in(action: WriteAction, typed: Mapping[str, str]) -> str:
     """Return the arguments as JSON: what was left empty is left out."""
     arguments: dict[str, Any] = {ORDER: typed.get(ORDER, "").strip()}
-    for path, field, _ in _fields_in(action.arguments):
+    for path, field, is_required in _fields_in(action.arguments):
         value = typed.get(path, "").strip()
-        if not value:
+        if not value and not is_required:
             continue
         *parents, name = path.split(".")
         place = arguments
         for parent in parents:
             place = place.setdefault(parent, {})
-        place[name] = int(value) if isinstance(field, schema.Count) and value.isdecimal() else value
+        if value:  # around an empty one there are its parents: the mistake is then the field's, not theirs
+            place[name] = int(value) if isinstance(field, schema.Count) and value.isdecimal() else value
     return json.dumps(arguments)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.test import Client
@@ -76,7 +77,11 @@ def test_who_has_the_conversation_is_offered_what_the_workspace_does(
     policy.is_enabled = False
     policy.save()
     assert offers(bobs) == ["Cancel an order", "Change the delivery address"]
-    assert bobs.get(address(taken)).status_code == 404
+    refused = send(bobs, taken, **REFUND)
+    assert refused.status_code == 404
+    assert "not any more" in read(refused).css_first("[role=alert]").text()
+    assert read(refused).css_first(f".crumb a[href='/desk/tickets/{taken.pk}/']") is not None
+    assert not ActionRequest.objects.exists()
 
 
 def test_a_visitor_has_no_orders_to_do_anything_about(shop: FakeShop, bobs: Client, bob: User) -> None:
@@ -102,7 +107,7 @@ def test_looking_it_over_stores_nothing_and_tells_nobody(shop: FakeShop, taken: 
     assert "It arrived damaged" in tree.css_first(".kv").text()
     assert "colleague approves" not in tree.css_first("form.ask").text()
     held = {field.attributes["name"]: field.attributes["value"] for field in tree.css("form.ask input[type=hidden]")}
-    assert held["amount"] == "12.50" and held["key"] == KEY
+    assert held["amount"] == "12.50" and UUID(held["key"])
     asks_more = bobs.post(address(taken), {**REFUND, "order_id": "A-2", "step": "check"})
     assert "colleague approves" in read(asks_more).css_first("form.ask").text()
     assert not ActionRequest.objects.exists()
@@ -133,6 +138,14 @@ def test_a_form_that_is_sent_twice_is_one_card(shop: FakeShop, taken: Ticket, bo
     assert ActionRequest.objects.count() == 1
 
 
+def test_what_was_changed_after_it_was_sent_is_another_card(shop: FakeShop, taken: Ticket, bobs: Client) -> None:
+    send(bobs, taken, **REFUND, amount="10.00")
+    typed = {**REFUND, "amount": "11.00", "key": KEY}  # the form is read again from the browser's history
+    key = read(bobs.post(address(taken), {**typed, "step": "check"})).css_first("input[name=key]").attributes["value"]
+    assert bobs.post(address(taken), {**typed, "key": key, "step": "send"}).status_code == 302
+    assert set(ActionRequest.objects.values_list("amount", flat=True)) == {10, 11}
+
+
 def test_the_card_speaks_the_customers_language(shop: FakeShop, taken: Ticket, bobs: Client) -> None:
     add_customer_message(taken.conversation_id, text="Das Hemd passt mir leider nicht, was nun?", client_id="c1")
     send(bobs, taken, **REFUND)
@@ -146,14 +159,23 @@ def test_what_is_wrong_stands_at_its_field_with_what_was_typed(shop: FakeShop, t
     assert "12.50" in tree.css_first("input[name=amount] + .error").text()
     assert "required" in tree.css_first("input[name=reason] + .error").text()
     assert tree.css_first("input[name=amount]").attributes["value"] == "twelve"
+    assert tree.css_first("[role=alert]") is None
+    moved = bobs.post(
+        address(taken, "change_shipping_address"), {"order_id": "A-1", "address.city": " ", "step": "check"}
+    )
+    assert "required" in read(moved).css_first("input[name='address.city'] + .error").text()
+    assert read(moved).css_first("input[name='address.line2'] + .error") is None
+    long = bobs.post(address(taken), {**REFUND, "reason": "x" * 16_000, "step": "check"})
+    assert "cannot be read" in read(long).css_first("[role=alert]").text()
     assert not ActionRequest.objects.exists()
 
 
 def test_what_the_rules_refuse_is_told_the_agent_and_not_the_customer(
     shop: FakeShop, taken: Ticket, bobs: Client
 ) -> None:
-    for order in ("B-2", "A-9"):  # a stranger's looks like one that is not there
-        tree = read(bobs.post(address(taken), {**REFUND, "order_id": order, "step": "check"}))
+    # A stranger's looks like one that is not there. Sent: the order has changed since it was looked over.
+    for order, step in (("B-2", "check"), ("A-9", "check"), ("B-2", "send")):
+        tree = read(bobs.post(address(taken), {**REFUND, "order_id": order, "step": step, "key": KEY}))
         assert "The rules do not allow this." in tree.css_first(".notice.warn").text()
         assert tree.css_first("form.ask h2") is None
     assert not ActionRequest.objects.exists()
