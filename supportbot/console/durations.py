@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from django.db.models import OuterRef, Subquery
+from django.db.models import OuterRef, Subquery, TextField
+from django.db.models.fields.json import KT
+from django.db.models.functions import Cast
 from django.utils.timezone import localdate
 
 from supportbot.chat.models import ConversationEvent, Turn
-from supportbot.handoff.models import Ticket
+from supportbot.handoff.models import Requester, Ticket
 from supportbot.llm.models import LLMCall
 
 HALF, NINE_OF_TEN, NINETEEN_OF_TWENTY = 0.5, 0.9, 0.95
@@ -62,12 +64,12 @@ def first_words(since: datetime, until: datetime) -> Spread:
 
 def waits(since: datetime, until: datetime) -> tuple[Spread, Mapping[date, Spread]]:
     """Return how long customers waited until a person came, altogether and by the day they asked; most are 9 of 10."""
-    joined = ConversationEvent.objects.filter(
-        conversation=OuterRef("conversation"), event=_JOINED, created_at__gte=OuterRef("created_at")
-    )
+    joined = ConversationEvent.objects.filter(conversation=OuterRef("conversation"), event=_JOINED)
+    to_it = joined.annotate(ticket=KT("payload__ticket")).filter(ticket=Cast(OuterRef("pk"), TextField()))
     # A ticket's own `claimed_at` is that of who has it now.
-    came_at = Subquery(joined.order_by("seq").values("created_at")[:1])
-    rows = Ticket.objects.filter(created_at__gte=since, created_at__lt=until).annotate(came_at=came_at)
+    came_at = Subquery(to_it.order_by("seq").values("created_at")[:1])
+    called = Ticket.objects.exclude(requested_by=Requester.AGENT)  # who took a conversation up again was not waited for
+    rows = called.filter(created_at__gte=since, created_at__lt=until).annotate(came_at=came_at)
     by_day: dict[date, list[timedelta]] = defaultdict(list)
     for asked, came in rows.filter(came_at__isnull=False).values_list("created_at", "came_at"):
         by_day[localdate(asked)].append(came - asked)

@@ -32,7 +32,10 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """One conversation: its ending, and how long it took from the first question to the last answer, if one came."""
+    """One conversation: its ending, and how long it took from the first question to the last answer, if one came.
+
+    Where a person was called, it is one of theirs that counts.
+    """
 
     day: date
     ending: Ending
@@ -61,15 +64,23 @@ def counted(conversations: Iterable[Ended]) -> Endings:
 
 
 def ended(since: datetime, until: datetime) -> Sequence[Ended]:
-    """Return what began from `since` on and before `until`; days are those of the active time zone."""
-    said = _said()
-    asked = said.filter(source=Source.CUSTOMER).order_by("seq")
-    answered = said.filter(source__in=[Source.ASSISTANT, Source.AGENT]).order_by("-seq")
+    """Return what began from `since` on and before `until`, as it stood then: who came back later had not yet.
+
+    Days are those of the active time zone.
+    """
+    asked, answered = _said().filter(source=Source.CUSTOMER), _said().exclude(source=Source.SYSTEM)
+    by_person = answered.filter(source=Source.AGENT)
     rows = (
         Conversation.objects.filter(created_at__gte=since, created_at__lt=until)
-        .annotate(asked_at=Subquery(asked.values("created_at")[:1]), ending=_ending())
-        .annotate(answered_at=Subquery(answered.values("created_at")[:1]))
+        .annotate(asked_at=_first(asked.order_by("seq")), last_asked_at=_first(asked.order_by("-seq")))
         .filter(asked_at__isnull=False)
+        .annotate(ending=_ending(until))
+        .annotate(
+            answered_at=Case(
+                When(Q(ending=Ending.PERSON) & ~Exists(by_person), then=None),
+                default=_first(answered.exclude(source=Source.CUSTOMER).order_by("-seq")),
+            )
+        )
         .order_by()
     )
     return [
@@ -82,11 +93,18 @@ def _said() -> QuerySet[Message]:
     return Message.objects.filter(conversation=OuterRef("pk"), audience=Audience.EVERYONE)
 
 
-def _ending() -> Case:
+def _first(messages: QuerySet[Message]) -> Subquery:
+    return Subquery(messages.values("created_at")[:1])
+
+
+def _ending(until: datetime) -> Case:
     tickets = Ticket.objects.filter(conversation=OuterRef("pk"))
-    helped = Exists(_said().filter(source=Source.AGENT)) | Exists(tickets.filter(state__in=[*OPEN, State.RESOLVED]))
-    nobody_came = Exists(tickets.filter(state=State.EXPIRED))
-    went_badly = nobody_came | _was_not_answered() | _scored(score__lte=UNCONTENT) | _came_back()
+    resolved = tickets.filter(state=State.RESOLVED)
+    was_taken = Q(claimed_at__isnull=False)  # else the customer ended the chat while nobody had come
+    is_called = Exists(tickets.filter(state__in=OPEN))
+    helped = Exists(_said().filter(source=Source.AGENT)) | is_called | Exists(resolved.filter(was_taken))
+    nobody_came = Exists(tickets.filter(state=State.EXPIRED)) | Exists(resolved.exclude(was_taken))
+    went_badly = nobody_came | _was_not_answered() | _scored(score__lte=UNCONTENT) | _came_back(until)
     return Case(
         When(helped, then=Value(Ending.PERSON)),
         When(went_badly, then=Value(Ending.GAVE_UP)),
@@ -111,11 +129,13 @@ def _scored(**score: int) -> Q:
     return Q(Exists(Conversation.objects.filter(pk=OuterRef("pk"), **condition)))
 
 
-def _came_back() -> Q:
+def _came_back(until: datetime) -> Q:
+    # From the last question: outcomes, notes and notices enter the log for days after it.
     later = Conversation.objects.filter(
         customer=OuterRef("customer"),
-        created_at__gt=OuterRef("last_event_at"),
-        created_at__lte=OuterRef("last_event_at") + CAME_BACK_WITHIN,
+        created_at__gt=OuterRef("last_asked_at"),
+        created_at__lte=OuterRef("last_asked_at") + CAME_BACK_WITHIN,
+        created_at__lt=until,
     )
     asked = Message.objects.filter(conversation=OuterRef("pk"), source=Source.CUSTOMER)
     return Q(Exists(later.filter(Exists(asked))))

@@ -97,8 +97,7 @@ def quality_as_csv(request: HttpRequest) -> HttpResponse:
 
 
 def _figures(span: Span, conversations: Sequence[Ended]) -> list[Figure]:
-    before = span.before()
-    ends, former = counted(conversations), counted(ended(before.since, before.until))
+    ends, former = counted(conversations), counted(_former(span))
     listed = reverse("admin:chat_conversation_changelist")
     alone = _resolution(conversations, Ending.SOLVED, Ending.NO_OBJECTION)
     with_person = _resolution(conversations, Ending.PERSON)
@@ -114,8 +113,13 @@ def _figures(span: Span, conversations: Sequence[Ended]) -> list[Figure]:
     ]
 
 
+def _former(span: Span) -> Sequence[Ended]:
+    """Return the conversations of as many days before these, up to this time of day: today is not over either."""
+    return ended(span.before().since, localtime() - timedelta(days=len(span.days)))
+
+
 def _resolution(conversations: Sequence[Ended], *endings: Ending) -> Spread:
-    return spread_of((one.took for one in conversations if one.took and one.ending in endings), NINE_OF_TEN)
+    return spread_of((one.took for one in conversations if one.took is not None and one.ending in endings), NINE_OF_TEN)
 
 
 def _growth(days: int, ends: Endings, former: Endings) -> str:

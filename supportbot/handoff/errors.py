@@ -61,6 +61,8 @@ class NotLoggedIn(HandoffError):
 
 
 class NotOffered(HandoffError):
+    """The workspace has switched the action off, or the ticket's customer cannot be asked for it."""
+
     code = "not_offered"
     status = 404
     default_message = "This action is not offered here, or not any more. The customer was told nothing."

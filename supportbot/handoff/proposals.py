@@ -82,7 +82,7 @@ def _can_be_filled_in(action: Action) -> bool:
 
 
 def offered(ticket: Ticket, person: User, name: str) -> WriteAction:
-    """Return the action; raises NotYourTicket for who has not the conversation, NotOffered for what is switched off."""
+    """Return the action; raises NotYourTicket for who has not the conversation, NotOffered."""
     if not _has(ticket, person):
         owner = ticket.assignee if ticket.state in HELD else None
         raise NotYourTicket(f"This ticket is in the hands of {owner.display_name}." if owner else None)

@@ -20,6 +20,7 @@ from supportbot.console.durations import in_words
 from supportbot.handoff import services as handoff
 from supportbot.handoff.models import Ticket
 from supportbot.llm.models import LLMCall
+from supportbot.widget.ending import end_conversation, stop_waiting
 from supportbot.widget.models import Rating
 from tests.console.conftest import Enter, House, logged_in
 
@@ -127,6 +128,24 @@ def test_who_asks_again_in_another_chat_has_come_back(shown: Any) -> None:
     assert figures(shown())["Gave up or came back"] == ("33 %", "1 conversation")
 
 
+def test_what_happens_in_a_chat_after_its_last_question_hides_nobody_who_came_back(shown: Any) -> None:
+    customer = Customer.objects.create()
+    first = talk(*ANSWERED, customer=customer)
+    Conversation.objects.filter(pk=first.pk).update(last_event_at=noon() + timedelta(hours=3))  # a refund's outcome
+    talk(*ANSWERED, began=noon() + timedelta(hours=1), customer=customer)
+    assert ended(shown()) == ["0", "1", "0", "1"]
+
+
+def test_who_ends_the_chat_while_nobody_has_come_gave_up(shown: Any, bob: User) -> None:
+    left, helped = talk(*ANSWERED), talk(*ANSWERED)
+    for conversation in (left, helped):
+        ticket = handoff.request(conversation.pk, reason="customer_asked", by="customer")
+    handoff.claim(ticket.pk, agent=bob)
+    for conversation in (left, helped):
+        end_conversation(conversation.pk)
+    assert ended(shown()) == ["0", "0", "1", "1"]
+
+
 def test_days_are_the_workspaces_and_older_ones_are_left_out(shown: Any) -> None:
     midnight = localtime().replace(hour=0, minute=0, second=0, microsecond=0)
     talk(*ANSWERED, began=midnight - timedelta(days=13))
@@ -160,6 +179,19 @@ def test_a_trend_is_told_of_thirty_conversations_and_not_of_fewer(shown: Any) ->
     assert told["Solved by the assistant"] == ("92 %", "0 % said so, the rest did not object")
 
 
+def test_a_day_that_is_not_over_is_compared_with_as_much_of_one(shown: Any) -> None:
+    fortnight_ago = localtime() - timedelta(days=14)
+    customers = [Customer.objects.create() for _ in range(30)]
+    for customer in customers:
+        talk(*ANSWERED, began=noon(18), customer=customer)
+        talk(*ANSWERED, began=fortnight_ago + timedelta(seconds=30))  # later in the day than it is now
+        # Came back, but not within the days that are compared: the newest have not had their week either.
+        talk(*ANSWERED, began=noon(13), customer=customer)
+    told = figures(shown("?days=14"))
+    assert told["Conversations"] == ("30", "2.14 a day, as before")
+    assert told["Gave up or came back"] == ("0 %", "0 conversations, as before")
+
+
 def test_nothing_is_told_of_nothing(shown: Any) -> None:
     told = figures(shown())
     assert told["Conversations"] == ("0", "0 a day")
@@ -173,6 +205,8 @@ def test_the_time_to_resolution_is_the_median_with_and_without_a_person(shown: A
         talk(("customer", 0), ("assistant", 1), ("customer", seconds - 1), ("assistant", seconds))
     talk(("customer", 0), ("assistant", 99_999), unknown=True)
     talk(("customer", 0), ("agent", 480))
+    called = talk(("customer", 0), ("assistant", 2))  # and nobody of the team has said anything yet
+    handoff.request(called.pk, reason="customer_asked", by="customer")
     assert figures(shown())["Time to resolution"] == ("1 min 52 s", "median; with a person 8 min")
 
 
@@ -204,6 +238,18 @@ def test_how_long_a_person_was_waited_for_is_counted_from_the_call(shown: Any, b
     assert "3 calls were answered: half within 4 min, 9 of 10 within 24 min 48 s." in told.text()
     assert [cell.text() for cell in told.css("tbody tr")[0].css("td")][1:] == ["3", "4 min", "24 min 48 s"]
     assert told.css_first("svg") is None  # three say nothing of a day
+
+
+def test_a_call_that_was_taken_back_is_not_answered_by_whoever_comes_to_the_next(shown: Any, bob: User) -> None:
+    conversation = talk(*ANSWERED)
+    first = handoff.request(conversation.pk, reason="customer_asked", by="customer")
+    stop_waiting(conversation.pk)
+    Ticket.objects.filter(pk=first.pk).update(created_at=now() - timedelta(days=2))
+    second = handoff.request(conversation.pk, reason="customer_asked", by="customer")
+    handoff.claim(second.pk, agent=bob)
+    handoff.resolve(second.pk, agent=bob)
+    handoff.take_up(second.pk, agent=bob)  # nobody called
+    assert "1 call was answered" in shown().css_first(".thirds figure").text()
 
 
 def test_the_limits_of_the_day_show_what_is_taken_and_what_is_under_way(shown: Any, house: House) -> None:
