@@ -39,6 +39,7 @@ class Text:
     description: str
     max_length: int = 100
     pattern: str = ""
+    example: str = ""  # what a pattern means, for people
 
     def parse(self, value: Any, at: str, problems: Problems) -> str:
         if not isinstance(value, str):
@@ -52,7 +53,7 @@ class Text:
         elif len(text) > self.max_length:
             _wrong(problems, at, f"At most {self.max_length} characters.")
         elif self.pattern and not re.fullmatch(self.pattern, text, re.ASCII):
-            _wrong(problems, at, f"This must look like {self.pattern}.")
+            _wrong(problems, at, f"Write it in a form such as {self.example or self.pattern}.")
         return text
 
     def json_schema(self) -> dict[str, Any]:

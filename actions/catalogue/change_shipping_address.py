@@ -12,13 +12,13 @@ _ADDRESS = Shape(
     description="The new address, as the customer gave it.",
     required={
         "line1": Text("Street and house number.", 100),
-        "postal_code": Text("Postal code.", 12, pattern=r"[A-Za-z0-9][A-Za-z0-9 -]{1,11}"),
+        "postal_code": Text("Postal code.", 12, pattern=r"[A-Za-z0-9][A-Za-z0-9 -]{1,11}", example="79102"),
         "city": Text("City.", 60),
     },
     optional={
         "name": Text("Whom the parcel is for; left out, it stays the same person.", 100),
         "line2": Text("Floor, company or the like.", 100),
-        "country": Text("ISO 3166 code such as DE; left out, it stays the same.", 2, pattern="[A-Z]{2}"),
+        "country": Text("Country, as two letters such as DE; left out, it stays.", 2, pattern="[A-Z]{2}", example="DE"),
     },
 )  # fmt: skip
 _FIELDS = ("name", "line1", "line2", "postal_code", "city", "country")

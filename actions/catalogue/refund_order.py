@@ -14,7 +14,9 @@ from actions.spec import Call, Face, Limits, Risk, Row, Terms, WriteAction, labe
 _MOST_NAMED = 12  # on a card; the amount is that of all
 
 _ITEM = Shape(
-    required={"sku": Text("The item's sku, as the order lists it.", 40, pattern=r"[A-Za-z0-9._-]{1,40}")},
+    required={
+        "sku": Text("The item's sku, as the order lists it.", 40, pattern=r"[A-Za-z0-9._-]{1,40}", example="TENT-2")
+    },
     optional={"quantity": Count("How many of it; 1 if left out.")},
 )
 

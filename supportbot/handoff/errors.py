@@ -65,7 +65,7 @@ class NotOffered(HandoffError):
 
     code = "not_offered"
     status = 404
-    default_message = "This action is not offered here, or not any more. The customer was told nothing."
+    default_message = "This action is not offered here, or not any more."
 
 
 class WorkspaceChanged(HandoffError):

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 from uuid import UUID, uuid4
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods
 
+from actions.cards import title_of
 from actions.spec import WriteAction
 from supportbot.accounts.callers import Staff
 from supportbot.accounts.models import User
@@ -18,19 +19,22 @@ from supportbot.handoff.doors import for_the_team, page_for
 from supportbot.handoff.models import Ticket
 from supportbot.handoff.proposals import ORDER, ask, checked, entries_of, offered, orders_of
 
+_OF_THE_FORM: Final = ("csrfmiddlewaretoken", "key", "step")
+
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @for_the_team
 def proposal(request: HttpRequest, staff: Staff, ticket_id: UUID, name: str) -> HttpResponse:
     """Show the form; `check` adds what the card would say, `send` shows it to the customer and leads back."""
     ticket, person = ticket_for(staff, ticket_id), person_of(staff)
-    told: dict[str, Any] = {"ticket": ticket, "conversation": ticket.conversation}
+    told: dict[str, Any] = {"ticket": ticket, "conversation": ticket.conversation, "title": title_of(name, "en")}
     try:
         if not staff.may("conversations:write"):
             raise NotAllowed()
         action = offered(ticket, person, name)
     except SupportBotError as error:
-        return page_for(request, staff, "desk/proposal.html", {**told, "refused": error.message}, status=error.status)
+        told |= {"refused": error.message, "written": _written(request)}
+        return page_for(request, staff, "desk/proposal.html", told, status=error.status)
     typed, status = request.POST if request.method == "POST" else request.GET, 200
     problems: FieldErrors = {}
     try:
@@ -57,12 +61,16 @@ def _form(
     with suppress(SupportBotError):  # a number that is typed is asked for all the same, and the refusal then says why
         orders = orders_of(ticket, person)
     return {
-        "title": action.title["en"],
         "orders": orders,
         "order": typed.get(ORDER, ""),
         "order_problems": problems.get(ORDER, []),
         "entries": entries_of(action, typed, problems),
     }
+
+
+def _written(request: HttpRequest) -> list[str]:
+    """Return what was typed into a form that leads nowhere any more, so that it can be copied."""
+    return [text for name, text in request.POST.items() if name not in _OF_THE_FORM and text.strip()]
 
 
 def _key_in(request: HttpRequest) -> UUID:

@@ -165,6 +165,9 @@ def test_what_is_wrong_stands_at_its_field_with_what_was_typed(shop: FakeShop, t
     )
     assert "required" in read(moved).css_first("input[name='address.city'] + .error").text()
     assert read(moved).css_first("input[name='address.line2'] + .error") is None
+    coded = {"order_id": "A-1", "address.postal_code": "!", "step": "check"}
+    moved = bobs.post(address(taken, "change_shipping_address"), coded)
+    assert "such as 79102." in read(moved).css_first("input[name='address.postal_code'] + .error").text()
     long = bobs.post(address(taken), {**REFUND, "reason": "x" * 16_000, "step": "check"})
     assert "cannot be read" in read(long).css_first("[role=alert]").text()
     assert not ActionRequest.objects.exists()
@@ -196,7 +199,9 @@ def test_a_colleague_without_the_conversation_sends_nothing(
 ) -> None:
     answer = send(browser(noor), taken, **REFUND)
     assert answer.status_code == 409
-    assert "in the hands of Bob" in read(answer).css_first("[role=alert]").text()
+    page = read(answer)
+    assert "in the hands of Bob" in page.css_first("[role=alert]").text()
+    assert [item.text() for item in page.css(".page li")] == ["A-1", "It arrived damaged"]
     assert send(browser(mallory), taken, **REFUND).status_code == 404
     assert not ActionRequest.objects.exists()
 
