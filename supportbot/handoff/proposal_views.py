@@ -70,7 +70,8 @@ def _form(
 
 def _written(request: HttpRequest) -> list[str]:
     """Return what was typed into a form that leads nowhere any more, so that it can be copied."""
-    return [text for name, text in request.POST.items() if name not in _OF_THE_FORM and text.strip()]
+    typed = [request.POST.get(name, "").strip() for name in request.POST if name not in _OF_THE_FORM]
+    return [text for text in typed if text]
 
 
 def _key_in(request: HttpRequest) -> UUID:
