@@ -83,8 +83,8 @@ if is_complete; then
     exit 0
 fi
 echo "Installing packages (the first time takes a minute) ..." >&2
-# A lock names all packages there are: nothing is left to resolve (--no-deps). Tests compile what they import, a sixth of
-# what there is; a product that starts must not, in each process and whoever may write here.
+# A lock names all packages there are: nothing is left to resolve (--no-deps). The product's are compiled here: it may
+# run as somebody who may not write here, and would compile them anew in each process. Tests use a sixth of theirs.
 compile=--compile
 if [ "$lock" = requirements-dev.lock ]; then compile=--no-compile; fi
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input --progress-bar off \

@@ -152,4 +152,4 @@ def _marks(ceiling: Decimal, *, is_whole: bool) -> list[Decimal]:
 
 
 def _label(value: Decimal) -> str:
-    return format(value.quantize(Decimal("0.0001")).normalize(), "f")
+    return format(value.quantize(Decimal("0.0001")).normalize(), ",f")

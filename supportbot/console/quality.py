@@ -21,6 +21,7 @@ SPANS: Final = (7, 14, 90)
 USUAL_SPAN: Final = 14
 WAITING_DAYS: Final = 7
 ENOUGH_FOR_A_TREND: Final = 30
+PERCENT: Final = "\N{NO-BREAK SPACE}%"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,7 @@ def _growth(days: int, ends: Endings, former: Endings) -> str:
     if min(number, once) < ENOUGH_FOR_A_TREND:
         return rate
     change = round(100 * (number - once) / once)
-    return f"{rate}, {abs(change)} % {'more' if change > 0 else 'fewer'}" if change else f"{rate}, as before"
+    return f"{rate}, {abs(change)}{PERCENT} {'more' if change > 0 else 'fewer'}" if change else f"{rate}, as before"
 
 
 def _worse(ends: Endings, former: Endings) -> str:
@@ -150,7 +151,7 @@ def _most(spread: Spread) -> str:
 
 
 def _percent(share: float | None) -> str:
-    return "–" if share is None else f"{round(share)} %"
+    return "–" if share is None else f"{round(share)}{PERCENT}"
 
 
 def _drawn(span: Span, ends: Endings) -> dict[str, Any]:
@@ -176,6 +177,7 @@ def _waits(span: Span) -> dict[str, Any]:
     is_enough = spread.number >= ENOUGH_FOR_A_TREND
     return {
         "number": spread.number,
+        "number_in_words": f"{spread.number:,}",
         "median": in_words(spread.median),
         "most": in_words(spread.most),
         "chart": lines(span.days, series) if is_enough else None,

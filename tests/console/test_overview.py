@@ -17,6 +17,7 @@ from supportbot.chat.models import Conversation, Message, Turn
 from supportbot.chat.services import start_conversation
 from supportbot.console.charts import lines
 from supportbot.console.durations import in_words
+from supportbot.console.templatetags.console import plain
 from supportbot.handoff import services as handoff
 from supportbot.handoff.models import Ticket
 from supportbot.llm.models import LLMCall
@@ -61,10 +62,15 @@ def talk(
     return made
 
 
+def plain_spaces(text: str) -> str:
+    """Return the text without what only keeps a number and its unit on one line."""
+    return text.replace("\xa0", " ")
+
+
 def figures(tree: LexborHTMLParser) -> dict[str, tuple[str, str]]:
     found = {}
     for item in tree.css(".figures a"):
-        label, value, note = (part.text(strip=True) for part in item.css(".lbl, b, .muted"))
+        label, value, note = (plain_spaces(part.text(strip=True)) for part in item.css(".lbl, b, .muted"))
         found[label] = value, note
     return found
 
@@ -175,6 +181,7 @@ def test_a_trend_is_told_of_thirty_conversations_and_not_of_fewer(shown: Any) ->
         talk(*ANSWERED, began=noon(2))
     told = figures(shown())
     assert told["Conversations"] == ("36", "2.57 a day, 20 % more")
+    assert "20\xa0% more" in shown().css_first(".figures").text()  # on one line, whatever the width
     assert told["Gave up or came back"] == ("8 %", "8.3 points worse, 3 conversations")
     assert told["Solved by the assistant"] == ("92 %", "0 % said so, the rest did not object")
 
@@ -291,6 +298,12 @@ def test_conversations_and_money_are_for_those_who_may_read_them(enter: Enter, h
 def test_another_workspaces_conversations_count_nowhere(shown: Any, stranger: Any) -> None:
     talk(*ANSWERED)
     assert figures(read(stranger.get("/admin/")))["Conversations"][0] == "0"
+
+
+def test_large_numbers_read_alike_everywhere() -> None:
+    day = noon().date()
+    assert [tick.label for tick in lines([day], {"Half": {day: Decimal(1500)}}).ticks] == ["0", "1,000", "2,000"]
+    assert plain(Decimal("2987.50")) == "2,987.5"
 
 
 def test_a_line_goes_through_the_days_that_have_a_value() -> None:

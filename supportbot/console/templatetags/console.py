@@ -91,8 +91,8 @@ def named(row: Any) -> str:
 
 @register.filter
 def plain(amount: Decimal | None) -> str:
-    """Return an amount without trailing zeros and without an exponent."""
-    return "–" if amount is None else f"{amount.normalize():f}"
+    """Return an amount with its thousands apart, without trailing zeros and without an exponent."""
+    return "–" if amount is None else f"{amount.normalize():,f}"
 
 
 @register.filter
