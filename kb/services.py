@@ -1,6 +1,5 @@
 """What an editor or a program can do with knowledge. One call, one transaction, the outbox row in the same commit."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -8,12 +7,13 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils.text import slugify
 
+from kb.access import is_wider
 from kb.documents import check_audience, check_category, check_external_id, check_locale, check_url
 from kb.documents import check_wording as checked
 from kb.errors import ArticleChanged, ArticleExists, ArticleMissing, InvalidDocument
 from kb.importing import ImportReport, import_documents, import_drafts, preview_import
 from kb.lexical import fill_search_vectors
-from kb.models import Article, Audience, Collection, State
+from kb.models import Article, Collection, State
 from kb.revisions import lock_articles, make_live, set_facts, take_down, tell, write_revisions
 from kb.shelves import DEFAULT_NAME, collection_named
 from supportbot.accounts.models import User, Workspace
@@ -96,7 +96,8 @@ def save_draft(
     wording = checked(title, latest.body if change.body is None else change.body)
     is_reworded = wording != checked(latest.title, latest.body)  # an older release trimmed less
     facts = change.facts()
-    if is_reworded and article.is_live and not is_published_at_once and _is_wider(facts, article.audience):
+    is_opened = is_wider(str(facts.get("audience", article.audience)), than=article.audience)
+    if is_reworded and is_opened and article.is_live and not is_published_at_once:
         raise InvalidDocument(_OPENED_TOO_SOON, fields={"audience": [_OPENED_TOO_SOON]})
     _change_facts(article, facts, words_stay=not is_reworded)
     if is_reworded:
@@ -123,11 +124,6 @@ def archive(article_id: UUID) -> Article:
     if article.state != State.ARCHIVED:
         take_down([article])
     return article
-
-
-def _is_wider(facts: Mapping[str, str | Collection], held: str) -> bool:
-    by_readers: list[str | Collection] = [Audience.INTERNAL, Audience.SIGNED_IN, Audience.PUBLIC]
-    return by_readers.index(facts.get("audience", held)) > by_readers.index(held)
 
 
 def _change_facts(article: Article, facts: dict[str, str | Collection], *, words_stay: bool) -> None:
