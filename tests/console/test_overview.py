@@ -138,6 +138,8 @@ def test_what_happens_in_a_chat_after_its_last_question_hides_nobody_who_came_ba
     customer = Customer.objects.create()
     first = talk(*ANSWERED, customer=customer)
     Conversation.objects.filter(pk=first.pk).update(last_event_at=noon() + timedelta(hours=3))  # a refund's outcome
+    talk(began=noon() + timedelta(minutes=30), customer=customer)  # opened, and nothing asked
+    assert ended(shown()) == ["0", "1", "0", "0"]
     talk(*ANSWERED, began=noon() + timedelta(hours=1), customer=customer)
     assert ended(shown()) == ["0", "1", "0", "1"]
 
@@ -228,6 +230,9 @@ def test_the_first_words_are_those_of_the_call_that_spoke(shown: Any) -> None:
             LLMCall.objects.create(
                 **at, started_at=started, time_to_first_token_ms=first or first_ms, provider="p", outcome="done"
             )
+    told = Turn.objects.create(conversation=conversation, state="done", kind="explain", created_at=asked)
+    explained = at | {"turn_id": told.pk}  # of what became of an action: nobody waited for words
+    LLMCall.objects.create(**explained, started_at=asked, time_to_first_token_ms=9000, provider="p", outcome="done")
     value, note = figures(shown())["First words after"]
     assert (value, note) == ("1.3 s", "19 of 20 within 2.2 s")
 
