@@ -19,7 +19,7 @@ from supportbot.handoff.doors import for_the_team, page_for
 from supportbot.handoff.models import Ticket
 from supportbot.handoff.proposals import ORDER, ask, checked, entries_of, offered, orders_of
 
-_OF_THE_FORM: Final = ("csrfmiddlewaretoken", "key", "step")
+_OF_THE_FORM: Final = ("csrfmiddlewaretoken", "key", "seen", "step")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -40,8 +40,9 @@ def proposal(request: HttpRequest, staff: Staff, ticket_id: UUID, name: str) -> 
     try:
         if request.POST.get("step") in ("check", "send"):
             shown = told["checked"] = checked(ticket, person, action, typed)
+            told["has_changed"] = request.POST.get("seen", shown.in_one_line) != shown.in_one_line
             # What is refused by now is told here: proposed, it would be told the customer.
-            if request.POST["step"] == "send" and not shown.refusal:
+            if request.POST["step"] == "send" and not shown.refusal and not told["has_changed"]:
                 ask(ticket, person, action, typed, _key_in(request))
                 return redirect("desk-ticket", ticket.pk)
     except SupportBotError as error:

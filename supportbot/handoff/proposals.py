@@ -58,6 +58,12 @@ class Checked:
     needs_approval: bool
     refusal: str
 
+    @property
+    def in_one_line(self) -> str:
+        """Return all that the card says, to tell whether it says the same a moment later."""
+        said = [self.face.title, *(f"{row.label}: {row.value}" for row in self.face.rows)]
+        return " ".join("; ".join(said).split())  # as a form brings it back, whatever it makes of line ends
+
 
 def offers_of(ticket: Ticket, person: User) -> list[Offer]:
     """Return what this person may ask the ticket's customer to confirm, nothing unless they have the ticket."""

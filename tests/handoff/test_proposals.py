@@ -1,7 +1,9 @@
 """What an agent asks a customer to confirm: filled in, looked over, sent once, and decided by other people."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -144,6 +146,19 @@ def test_what_was_changed_after_it_was_sent_is_another_card(shop: FakeShop, take
     key = read(bobs.post(address(taken), {**typed, "step": "check"})).css_first("input[name=key]").attributes["value"]
     assert bobs.post(address(taken), {**typed, "key": key, "step": "send"}).status_code == 302
     assert set(ActionRequest.objects.values_list("amount", flat=True)) == {10, 11}
+
+
+def test_another_amount_than_was_looked_over_is_not_sent(shop: FakeShop, taken: Ticket, bobs: Client) -> None:
+    form = read(bobs.post(address(taken), {**REFUND, "step": "check"})).css("form.ask input[type=hidden]")
+    held = {field.attributes["name"]: field.attributes["value"] or "" for field in form}
+    shop.orders["A-1"] = replace(shop.orders["A-1"], refunded=Decimal("10.00"))
+    again = read(bobs.post(address(taken), {**held, "step": "send"}))
+    assert "has changed since you looked it over" in again.css_first("[role=alert]").text()
+    assert again.css_first("form.ask h2").text() == "Refund €39.90"
+    assert not ActionRequest.objects.exists()
+    held["seen"] = again.css_first("input[name=seen]").attributes["value"] or ""
+    assert bobs.post(address(taken), {**held, "step": "send"}).status_code == 302
+    assert ActionRequest.objects.get().amount == Decimal("39.90")
 
 
 def test_the_card_speaks_the_customers_language(shop: FakeShop, taken: Ticket, bobs: Client) -> None:
