@@ -85,7 +85,7 @@ class ArticleAdmin(ScopedAdmin):
     def audience_in_words(self, article: Article) -> str:
         return str(article.get_audience_display())
 
-    @admin.display(description=f"Answers, {DAYS} days", ordering="answers")
+    @admin.display(description="Answers", ordering="answers")
     def answers(self, article: Article) -> str:
         number: int = article.answers  # type: ignore[attr-defined]  # annotated
         return f"{number:,}" if number else "none yet"
