@@ -95,3 +95,11 @@ def proposals(shop: FakeShop, principal: Principal) -> Callable[..., ActionReque
         return propose(principal, action, wish, proposal_key=f"turn:9:{next(count)}")
 
     return make
+
+
+@pytest.fixture
+def messages(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the sweep puts on the broker."""
+    sent: list[str] = []
+    monkeypatch.setattr("actions.sweeping.publish", lambda workspace_id, request_id: sent.append(str(request_id)))
+    return sent
