@@ -16,8 +16,8 @@ from supportbot.chat.readings import Reading, ReadPassage
 from supportbot.chat.roles import ROLES
 from supportbot.chat.selectors import history
 from supportbot.chat.turns import Claim
+from supportbot.language.detection import base_language, detect
 from supportbot.llm import types as llm
-from supportbot.llm.extractive.language import base_language, detect
 from supportbot.llm.sources import numbered
 
 

@@ -37,9 +37,9 @@ from supportbot.chat.readings import Reading
 from supportbot.chat.signals import Signal, StopRequested, TurnsSuperseded, Watched
 from supportbot.chat.stream import switchboard
 from supportbot.chat.turns import Claim, extend_lease, fail_turn, finish_turn, restart_attempt
+from supportbot.language.detection import base_language
 from supportbot.llm import gateway
 from supportbot.llm.errors import LlmError
-from supportbot.llm.extractive.language import base_language
 from supportbot.llm.types import (
     CUT_OFF,
     ChatMessage,

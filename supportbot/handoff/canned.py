@@ -13,7 +13,7 @@ from supportbot.chat.texts import MAX_MESSAGE_CHARACTERS, UNREADABLE
 from supportbot.errors import InvalidInput, NotFound
 from supportbot.handoff.models import CannedReply
 from supportbot.handoff.selectors import language_of
-from supportbot.llm.extractive.language import base_language
+from supportbot.language.detection import base_language
 
 MOST_SHOWN: Final = 8
 _NOBODY: Final = {"en": "there", "de": "liebe Kundin, lieber Kunde"}

@@ -17,8 +17,8 @@ from supportbot.chat.roles import ROLES
 from supportbot.chat.selectors import history
 from supportbot.handoff.errors import NothingToAnswer
 from supportbot.handoff.selectors import language_of
+from supportbot.language.detection import base_language
 from supportbot.llm import gateway, loop_thread
-from supportbot.llm.extractive.language import base_language
 from supportbot.llm.sources import numbered
 from supportbot.llm.types import ChatMessage, ModelRequest
 

@@ -21,7 +21,7 @@ from supportbot.handoff.queue import is_late, is_soon_late
 from supportbot.handoff.selectors import tickets_in
 from supportbot.handoff.spoken import spoken_in
 from supportbot.handoff.words import REASON_ICONS, REASONS, first_name, how_long, hue_of, initials
-from supportbot.llm.extractive.language import base_language
+from supportbot.language.detection import base_language
 
 ROWS_A_PAGE: Final = 50
 GROUPS: Final = {

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from supportbot.llm.extractive.language import detect
+from supportbot.language.detection import detect
 from supportbot.llm.types import ModelRequest
 from supportbot.llm.wishes.addresses import address_in, without_address
 from supportbot.llm.wishes.answering import next_step

@@ -29,8 +29,8 @@ from supportbot.assistant.nearness import compared
 from supportbot.assistant.prompts import ANSWER_VERSION, answer_instructions
 from supportbot.assistant.retrieval import Found, in_parts, seek
 from supportbot.chat.answers import Answer
+from supportbot.language.detection import base_language, detect
 from supportbot.llm import gateway, loop_thread
-from supportbot.llm.extractive.language import base_language, detect
 from supportbot.llm.sources import numbered
 from supportbot.llm.types import CUT_OFF, ChatMessage, ModelRequest
 

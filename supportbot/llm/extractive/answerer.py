@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import orjson
 
+from supportbot.language.detection import base_language, detect
 from supportbot.llm.extractive import conversation
 from supportbot.llm.extractive.choice import choose
-from supportbot.llm.extractive.language import base_language, detect
 from supportbot.llm.extractive.person import accepts, asks_how_to_reach, wants_person
 from supportbot.llm.extractive.phrases import Phrase, is_offer_of_a_person, say
 from supportbot.llm.extractive.scoring import rank

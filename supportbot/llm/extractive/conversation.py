@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from functools import reduce
 
-from supportbot.llm.extractive.language import detect
+from supportbot.language.detection import detect
 from supportbot.llm.extractive.phrases import say
 from supportbot.llm.extractive.smalltalk import courtesy_in
 from supportbot.llm.extractive.words import terms, words

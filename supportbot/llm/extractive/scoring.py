@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from supportbot.llm.extractive.language import base_language
+from supportbot.language.detection import base_language
 from supportbot.llm.extractive.units import Unit
 from supportbot.llm.extractive.wordlists import word_set
 from supportbot.llm.extractive.words import STOP_WORDS, common_terms, likeness, stem, words

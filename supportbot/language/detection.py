@@ -1,0 +1,109 @@
+"""Which language a text is in. Pure: the model comes with its package and is loaded at its first use.
+
+A letter model guesses well from four words on and badly from one, so a guess is believed only where it is likely by
+itself and much likelier than the language that was expected.
+"""
+
+import math
+import re
+import threading
+from functools import cache
+from typing import Final
+
+from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+from supportbot.language.words import languages_with_stop_words, stop_words, words
+
+# The model also knows small relatives of large languages (Galician, Luxembourgish, Nigerian Pidgin). In a short text
+# they take votes from the large one, so they count only where they are what is expected.
+_CANDIDATES: Final = frozenset({
+    "ar", "bg", "bn", "ca", "cs", "da", "de", "el", "en", "es", "et", "fa", "fi", "fr", "gu", "he", "hi", "hr", "hu",
+    "hy", "id", "it", "ja", "ka", "kk", "ko", "lt", "lv", "mk", "mr", "ms", "nb", "nl", "pa", "pl", "pt", "ro", "ru",
+    "sk", "sl", "sq", "sr", "sv", "ta", "te", "th", "tl", "tr", "uk", "ur", "vi", "zh",
+})  # fmt: skip
+_MEMBERS: Final = {"no": "nb", "nn": "nb", "yue": "zh", "wuu": "zh"}
+# Measured on 2,400 short texts in 16 languages (Django's own translations) and 290 customers' questions in 25.
+_LEAST_LIKELIHOOD: Final = 0.4
+_LEAST_MARGIN: Final = 3.0  # times as likely as the expected language
+_STOP_WORD_WEIGHT: Final = 2.0
+_MOST_CHARACTERS: Final = 400
+# Addresses, order numbers, amounts, links.
+_NO_WORD: Final = re.compile(r"\S*(?:@|://|www\.|\d)\S*")
+_SENTENCE_ENDS: Final = tuple(".!?…:;。！？")
+_ENOUGH_WORDS: Final = 3
+
+_loading = threading.Lock()
+
+
+def base_language(locale: str) -> str:
+    """Return the language of a locale: `de` of `de-AT` and of `de_AT`."""
+    return re.split("[-_]", locale, maxsplit=1)[0].lower()
+
+
+def detect(text: str, default: str) -> str:
+    """Return the ISO 639-1 code of the language of `text`; `default` where its words do not say enough.
+
+    Names, addresses, order numbers, links and e-mail addresses are in no language. Takes about 0.3 ms; the first call
+    loads the model, which takes a third of a second and 75 MB.
+    """
+    evidence = _evidence(text[:_MOST_CHARACTERS])
+    if sum(character.isalpha() for character in evidence) < 2:
+        return default
+    likelihoods = _likelihoods(evidence, default)
+    best = max(likelihoods, key=likelihoods.__getitem__)
+    expected = likelihoods.get(_MEMBERS.get(default, default), 0.0)
+    is_sure = likelihoods[best] >= max(_LEAST_LIKELIHOOD, _LEAST_MARGIN * expected)
+    return best if is_sure and not _may_be_names(evidence, best) else default
+
+
+def _evidence(text: str) -> str:
+    """Return the words that are in a language: what could be a name is left out where enough remains without it."""
+    tokens = text.lower().split() if text.isupper() else text.split()
+    is_number = [False, *(token[0].isdigit() for token in tokens), False]
+    common: list[tuple[int, str]] = []
+    named: list[tuple[int, str]] = []
+    has_address = False
+    for at, token in enumerate(tokens):
+        is_capital = token[0].isupper()
+        if _NO_WORD.fullmatch(token):
+            continue
+        if is_capital and (is_number[at] or is_number[at + 2]):
+            has_address = True  # "Lindenweg 4, 50667 Köln": beside a number stands a street or a city
+            continue
+        begins = at == 0 or tokens[at - 1].endswith(_SENTENCE_ENDS)
+        (named if is_capital and not begins else common).append((at, token))
+    if len(common) >= _ENOUGH_WORDS:
+        return " ".join(token for _, token in common)
+    return "" if has_address else " ".join(token for _, token in sorted(common + named))
+
+
+def _may_be_names(evidence: str, language: str) -> bool:
+    """Return whether nothing but capitals speaks for the language: "Giovanni Rossi" is no Italian sentence."""
+    tokens = evidence.split()
+    is_capitals = len(tokens) > 1 and all(token[0].isupper() for token in tokens)
+    return is_capitals and stop_words(language).isdisjoint(words(evidence))
+
+
+def _likelihoods(text: str, default: str) -> dict[str, float]:
+    """Return the share of each candidate: the model's, raised by the share of the words that are its stop words."""
+    said = words(text)
+    found: dict[str, float] = {}
+    for label, likelihood in _model().rank(text):
+        language = _MEMBERS.get(label, label)
+        if language in _CANDIDATES or language == default:
+            found[language] = found.get(language, 0.0) + likelihood
+    for language in found.keys() & languages_with_stop_words():
+        count = sum(word in stop_words(language) for word in said)
+        found[language] *= math.exp(_STOP_WORD_WEIGHT * count / math.sqrt(len(said) or 1))
+    total = sum(found.values()) or 1.0
+    return {language: likelihood / total for language, likelihood in found.items()}
+
+
+def _model() -> LanguageIdentifier:
+    with _loading:
+        return _loaded()
+
+
+@cache
+def _loaded() -> LanguageIdentifier:
+    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
