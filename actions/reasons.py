@@ -7,7 +7,7 @@ from typing import Final
 
 from actions.money import Money, amount_of, spoken
 from supportbot.errors import InvalidInput
-from supportbot.plaintext import visible
+from supportbot.language.normalise import visible
 
 
 @dataclass(frozen=True, slots=True)

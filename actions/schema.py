@@ -14,10 +14,10 @@ from typing import Any, Final, Protocol
 from actions.errors import InvalidArguments
 from actions.money import AMOUNT, USUAL_DECIMALS, amount_of
 from actions.reading import UNSEEN, Number, shown_name
-from supportbot.plaintext import visible
+from supportbot.language.normalise import visible
 
 Problems = dict[str, list[str]]
-# Of the format signs, words and emoji need some: plaintext knows which, and where.
+# of the format signs, words and emoji need some: `visible` knows which, and where.
 _UNREADABLE: Final = UNSEEN - {"Cf"}
 
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from kb.search import Passage
 from supportbot.assistant.explanations import done_in
-from supportbot.assistant.guardrails.input import normalised
 from supportbot.assistant.limits import HISTORY_MESSAGES
 from supportbot.assistant.nearness import compared
 from supportbot.assistant.prompts import ANSWER_VERSION, answer_instructions
@@ -17,6 +16,7 @@ from supportbot.chat.roles import ROLES
 from supportbot.chat.selectors import history
 from supportbot.chat.turns import Claim
 from supportbot.language.detection import base_language, detect
+from supportbot.language.normalise import normalised
 from supportbot.llm import types as llm
 from supportbot.llm.sources import numbered
 

@@ -14,7 +14,6 @@ from supportbot.assistant.citations import Sources, Support, meaningful_stems
 from supportbot.assistant.facts import asks, is_small_talk, says_unknown, states_a_fact
 from supportbot.assistant.guardrails.abroad import speaks_of_a_deed
 from supportbot.assistant.guardrails.claims import claims_something_done, tells_where_it_is
-from supportbot.assistant.guardrails.disguise import mixes_scripts, shown_text
 from supportbot.assistant.guardrails.ledger import is_on_record
 from supportbot.assistant.guardrails.links import comparable, links_in
 from supportbot.assistant.guardrails.output import safe_prefix
@@ -35,6 +34,7 @@ from supportbot.assistant.sentences import (
 )
 from supportbot.assistant.texts import say
 from supportbot.chat.answers import Answer, CitedSpan
+from supportbot.language.normalise import mixes_scripts, shown_text
 from supportbot.llm.extractive.phrases import is_offer_of_a_person, names_the_way_to_a_person
 from supportbot.llm.wishes.phrases import asks_back
 

@@ -8,7 +8,7 @@ import re
 from typing import Final
 
 from supportbot.assistant.citations import meaningful_stems
-from supportbot.assistant.guardrails.disguise import undisguised
+from supportbot.language.normalise import undisguised
 
 _ANOTHER: Final = r"(?:anything|something)(?:\ else)?|(?:any\ )?(?:other|more|further)\ questions?"
 _OURS: Final = (

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from kb.search import Passage
 from supportbot.assistant.guardrails.secrets import Kept
-from supportbot.plaintext import visible
+from supportbot.language.normalise import visible
 
 ANSWER_VERSION: Final = "answer-2"
 

@@ -8,7 +8,7 @@ from supportbot.accounts.look import LOCALE
 from supportbot.chat.models import Conversation
 from supportbot.chat.previews import preview
 from supportbot.chat.texts import CONTROLS, MAX_MESSAGE_CHARACTERS
-from supportbot.plaintext import UNSEEN_IN_SCHEMAS
+from supportbot.language.normalise import UNSEEN_IN_SCHEMAS
 from supportbot.web import ClosedSerializerMixin, FormField, TextField, example, more_than_spaces
 
 _SAYS_SOMETHING: Final = more_than_spaces(without=CONTROLS, unseen=UNSEEN_IN_SCHEMAS)

@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 from supportbot.chat.errors import EmptyMessage, InvalidClientId, MessageTooLong, UnreadableText
-from supportbot.plaintext import visible
+from supportbot.language.normalise import visible
 
 MAX_MESSAGE_CHARACTERS: Final = 4_000
 _CLIENT_ID: Final = re.compile("[!-~]{1,128}")

@@ -4,7 +4,7 @@ from typing import Final
 
 from supportbot.chat.texts import UNREADABLE
 from supportbot.errors import InvalidInput
-from supportbot.plaintext import visible
+from supportbot.language.normalise import visible
 
 MAX_SUMMARY_CHARACTERS: Final = 1_000
 MAX_NOTE_CHARACTERS: Final = 2_000

@@ -7,10 +7,10 @@ import pytest
 from kb.search import Passage
 from supportbot.assistant.drafting import Draft
 from supportbot.assistant.guardrails.claims import claims_something_done
-from supportbot.assistant.guardrails.disguise import shown_text, undisguised
 from supportbot.assistant.guardrails.links import links_in
 from supportbot.assistant.guardrails.quantities import Quantity, quantities_in
 from supportbot.chat.answers import Answer
+from supportbot.language.normalise import shown_text, undisguised
 
 from .test_drafting import passage
 

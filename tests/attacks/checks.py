@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 from actions.audit import verify
 from actions.states import State
 from kb.rendering import render_markdown
-from supportbot.assistant.guardrails.disguise import INVISIBLE, undisguised
+from supportbot.language.normalise import INVISIBLE, undisguised
 from tests.attacks.stage import Stage
 
 HELD = {State.AWAITING_CONFIRMATION, State.AWAITING_APPROVAL, State.REFUSED, State.EXPIRED, State.CANCELLED}

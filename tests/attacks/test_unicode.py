@@ -8,13 +8,11 @@ import pytest
 from supportbot.accounts.models import Customer, Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.services import create_channel, create_workspace
-from supportbot.assistant.guardrails.disguise import mixes_scripts, undisguised
-from supportbot.assistant.guardrails.input import normalised
 from supportbot.asyncdb import db
 from supportbot.chat.errors import UnreadableText
 from supportbot.chat.models import Message
 from supportbot.chat.texts import clean_text
-from supportbot.plaintext import visible
+from supportbot.language.normalise import mixes_scripts, normalised, undisguised, visible
 from tests.attacks import checks
 from tests.attacks.corpus import Row, rows
 from tests.attacks.stage import Stage

@@ -9,7 +9,7 @@ import re
 import unicodedata
 from typing import Final
 
-from supportbot.plaintext import INVISIBLE
+from supportbot.language.normalise import INVISIBLE
 
 _SOME_WORDS: Final = r"\s+(?:\w+\s+){0,3}"
 _DEEDS: Final = (

@@ -8,8 +8,8 @@ says nothing happened; a rule ("is paid within 5 days") does not either, but onl
 import re
 from typing import Final
 
-from supportbot.assistant.guardrails.disguise import undisguised
 from supportbot.assistant.guardrails.tidings import brings_news
+from supportbot.language.normalise import undisguised
 
 _THING: Final = (
     r"(?:money|refund|re-?pay|reimburs|order|parcel|package|shipment|deliver|address|payment|account|amount|charge"

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from supportbot.assistant.guardrails.disguise import undisguised
+from supportbot.language.normalise import undisguised
 
 _ADDRESS: Final = re.compile(
     r"""

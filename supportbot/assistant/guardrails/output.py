@@ -11,9 +11,9 @@ import re
 from collections.abc import Set
 from typing import Final
 
-from supportbot.assistant.guardrails.disguise import undisguised
 from supportbot.assistant.guardrails.everyday import EVERYDAY
 from supportbot.assistant.sentences import opens_fence
+from supportbot.language.normalise import undisguised
 from supportbot.llm.extractive.words import stem
 
 # Stems of words that can begin such a sentence, in English and German; text from here on waits for its sentence's end.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Final
 
-from supportbot.assistant.guardrails.disguise import undisguised
+from supportbot.language.normalise import undisguised
 
 _UNITS: Final = {
     "eur": r"€|eur|euros?",

@@ -7,10 +7,10 @@ from functools import cached_property
 from typing import Final
 
 from supportbot.assistant.guardrails.dates import Span, are_within, dates_in, without_dates
-from supportbot.assistant.guardrails.disguise import undisguised
 from supportbot.assistant.guardrails.opposites import FREE, Sides, sides_of, without_sides
 from supportbot.assistant.guardrails.places import places_in
 from supportbot.assistant.guardrails.quantities import Quantity, quantities_in, spelt_in
+from supportbot.language.normalise import undisguised
 from supportbot.llm.extractive.wordlists import word_set
 from supportbot.llm.extractive.words import SAME, STOP_WORDS, stem
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Final
 
-from supportbot.assistant.guardrails.disguise import undisguised
+from supportbot.language.normalise import undisguised
 
 # In bare letters. Long enough that a courtesy which stands in the rules as well is none of them.
 RUN_OF_RULES: Final = 40

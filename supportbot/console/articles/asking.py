@@ -12,12 +12,12 @@ from kb.models import Audience
 from kb.selectors import article_with_id
 from kb.services import Change
 from supportbot.accounts.models import Workspace
-from supportbot.assistant.guardrails.input import normalised
 from supportbot.console.articles.rehearsal import Rehearsal, Text, rehearse, rehearse_with
 from supportbot.console.entry import needs, person_of
 from supportbot.console.words import sentence
 from supportbot.counting import count
 from supportbot.errors import InvalidInput, SupportBotError
+from supportbot.language.normalise import normalised
 
 MOST_A_MINUTE: Final = 30
 ASKERS: Final = ((Audience.PUBLIC, "A visitor"), (Audience.SIGNED_IN, "A signed-in customer"))
