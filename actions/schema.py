@@ -17,7 +17,7 @@ from actions.reading import UNSEEN, Number, shown_name
 from supportbot.language.normalise import visible
 
 Problems = dict[str, list[str]]
-# of the format signs, words and emoji need some: `visible` knows which, and where.
+# Of the format signs, words and emoji need some: `visible` knows which, and where.
 _UNREADABLE: Final = UNSEEN - {"Cf"}
 
 

@@ -9,7 +9,11 @@ into the word; search, model and checks must see it too.
 import html
 import re
 import unicodedata
+from functools import cache
+from importlib.resources import files
 from typing import Final
+
+import orjson
 
 MAX_QUESTION_CHARACTERS: Final = 6_000
 
@@ -42,40 +46,43 @@ _UNSTORABLE: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _LEFT_OVER_ACCENT: Final = re.compile(
     "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]"
 )
-# Letters that look Latin and are not (Cyrillic, Greek, Armenian, Cherokee, small capitals, letters with strokes).
-_LOOK_ALIKES: Final = {
-    "a": "аαᴀɑ", "b": "ьʙƀ", "c": "сςᴄϲ", "d": "ԁᴅđɗ", "e": "еёєεᴇɇ℮", "f": "ꜰƒſ", "g": "ɡɢցɠ", "h": "һʜհħ",
-    "i": "іїιɪıɨɩ", "j": "јᴊ", "k": "кκᴋ", "l": "ӏᴌʟłℓ", "m": "мᴍ", "n": "пηɴոռ", "o": "оοᴏօø", "p": "рρᴘ", "q": "ԛǫզ",
-    "r": "гʀɍ", "s": "ѕꜱ", "t": "тτᴛŧ", "u": "υᴜսʉμ", "v": "νѵᴠ", "w": "ԝωᴡա", "x": "хχ", "y": "уʏγү", "z": "ᴢ",
-    "A": "АΑᎪ", "B": "ВΒᏴ", "C": "СϹᏟ", "D": "Ꭰ", "E": "ЕΕЁᎬ", "F": "Ϝ", "G": "ԌᏀ", "H": "НΗᎻ", "I": "ІΙᏆ",
-    "J": "ЈᎫ", "K": "КΚᏦ", "L": "ᏞĿ", "M": "МΜᎷ", "N": "Ν", "O": "ОΟՕ", "P": "РΡᏢ", "R": "ᎡᏒ", "S": "ЅᏚ",
-    "T": "ТΤᎢ", "U": "Ս", "V": "ѴᏙ", "W": "ԜᎳ", "X": "ХΧ", "Y": "ҮΥ", "Z": "ΖᏃ", ".": "。․", "-": "−‐‑‒﹣",
-    "'": "’‘ʼ", " ": "\u1680",
+# Read as the letter, though Unicode's table, which compares shapes, has none for them or the one beside it.
+_READ_AS: Final = {
+    "ь": "b", "ς": "c", "є": "e", "ε": "e", "Ꮖ": "I", "к": "k", "κ": "k", "ӏ": "l", "м": "m", "п": "n", "ʉ": "u",
+    "μ": "u", "ω": "w", "χ": "x", "℮": "e",
+    "。": ".", "․": ".", "−": "-", "‐": "-", "‑": "-", "‒": "-", "﹣": "-", "’": "'", "‘": "'", "ʼ": "'",
+    "\u1680": " ",
 }  # fmt: skip
 _KEPT_ACCENTS: Final = frozenset("äöüÄÖÜ")
+# "LATIN SMALL LETTER D WITH STROKE", "LATIN LETTER SMALL CAPITAL N", "NEGATIVE SQUARED LATIN CAPITAL LETTER A".
+_NAMED_AFTER: Final = re.compile(
+    r"(?:LATIN (?P<small>SMALL) LETTER|(?:NEGATIVE (?:CIRCLED|SQUARED) )?LATIN CAPITAL LETTER"
+    r"|LATIN LETTER (?P<petite>SMALL CAPITAL)|REGIONAL INDICATOR SYMBOL LETTER) (?P<letter>[A-Z])(?: WITH .*)?"
+)
 # Letters in boxes and flags: Unicode gives them no plain form.
-_BOXED: Final = {chr(first + n): chr(65 + n) for first in (0x1F150, 0x1F170, 0x1F1E6) for n in range(26)}
+_BOXED: Final = "\U0001f150-\U0001f169\U0001f170-\U0001f189\U0001f1e6-\U0001f1ff"
 # Scripts whose letters nobody takes for Latin ones: a word may mix them, as "Tシャツ" does.
 _UNMISTAKABLE: Final = frozenset({
-    "CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO", "ARABIC", "HEBREW", "DEVANAGARI", "BENGALI", "TAMIL", "THAI",
-    "FEMININE", "MASCULINE", "MODIFIER",
+    "CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO", "ARABIC", "HEBREW", "DEVANAGARI", "BENGALI", "GURMUKHI",
+    "GUJARATI", "ORIYA", "TAMIL", "TELUGU", "KANNADA", "MALAYALAM", "SINHALA", "THAI", "LAO", "TIBETAN", "MYANMAR",
+    "KHMER", "GEORGIAN", "ETHIOPIC", "MONGOLIAN", "FEMININE", "MASCULINE", "MODIFIER",
 })  # fmt: skip
 _WORD: Final = re.compile(r"[^\W_]+")
-_MARKED_WORD: Final = re.compile("(?:[^\\W_]|[\U0001f150-\U0001f189\U0001f1e6-\U0001f1ff])+")
+_MARKED_WORD: Final = re.compile(f"(?:[^\\W_]|[{_BOXED}])+")
 _DECORATION: Final = re.compile(f"(?<=[ -~]){_LEFT_OVER_ACCENT.pattern}+")
 _BLANKS: Final = str.maketrans({"\u1680": " ", "\u0085": "\n", "\u2028": "\n", "\u2029": "\n", "−": "-", "İ": "I"})
 _ENTITY: Final = re.compile(r"&(?:#\d{1,7}|#x[\da-f]{1,6}|[a-z]\w{1,30});", re.IGNORECASE)
 
 
-def _bare_letters() -> dict[str, str]:
-    letters = (chr(code) for code in (*range(0xC0, 0x250), *range(0x1E00, 0x1F00)))
-    pairs = ((letter, unicodedata.normalize("NFKD", letter)) for letter in letters if letter not in _KEPT_ACCENTS)
-    return {letter: parts[0] for letter, parts in pairs if len(parts) > 1 and parts[0].isascii()}
+class _Folds(dict[int, str]):
+    """A table for `str.translate` that works out what a sign is read as when it is first met."""
+
+    def __missing__(self, code: int) -> str:
+        self[code] = _folded(chr(code))
+        return self[code]
 
 
-_FOLD: Final = str.maketrans(
-    {**_bare_letters(), **_BOXED, **{alike: plain for plain, many in _LOOK_ALIKES.items() for alike in many}}
-)
+_FOLDS: Final = _Folds()
 
 
 def visible(text: str) -> str:
@@ -96,7 +103,7 @@ def undisguised(text: str) -> str:
     text = without_entities(text)
     if text.isascii():
         return text
-    return _LEFT_OVER_ACCENT.sub("", _composed(text).translate(_FOLD))
+    return _LEFT_OVER_ACCENT.sub("", _composed(text).translate(_FOLDS))
 
 
 def without_entities(text: str) -> str:
@@ -135,12 +142,62 @@ def _made_plain(found: re.Match[str]) -> str:
 
 
 def _is_disguised(word: str) -> bool:
-    return _is_mixed(word) or (word[0] in _BOXED and len(word) > 2)
+    return _is_mixed(word) or (len(word) > 2 and re.match(f"[{_BOXED}]", word) is not None)
 
 
 def _is_mixed(word: str) -> bool:
     if word.isascii():
         return False
     letters = [letter for letter in word if letter.isalpha() and letter != "μ"]  # NFKC makes the micro sign a Greek one
-    scripts = {unicodedata.name(letter, "UNNAMED").partition(" ")[0] for letter in letters}
+    scripts = {_script(letter) for letter in letters}
     return "LATIN" in scripts and not scripts <= _UNMISTAKABLE | {"LATIN"}
+
+
+def _folded(sign: str) -> str:
+    """Return the ASCII letter that a reader takes a sign for; the sign itself if there is none."""
+    if sign.isascii() or sign in _KEPT_ACCENTS:
+        return sign
+    if sign in _READ_AS:
+        return _READ_AS[sign]
+    base = _without_accents(sign)
+    if base.isascii():
+        return base if base.isalpha() else sign
+    return _READ_AS.get(base) or _named_after(base) or _look_alikes().get(base, sign)
+
+
+def _without_accents(letter: str) -> str:
+    return "".join(part for part in unicodedata.normalize("NFKD", letter) if not unicodedata.combining(part))
+
+
+def _named_after(sign: str) -> str:
+    """Return the letter that a sign is a form of by its Unicode name; "" for any other sign."""
+    name = _NAMED_AFTER.fullmatch(unicodedata.name(sign, "")) if len(sign) == 1 else None
+    if not name:
+        return ""
+    return name["letter"].lower() if name["small"] or name["petite"] else name["letter"]
+
+
+@cache
+def _look_alikes() -> dict[str, str]:
+    """Return the letters that a reader takes for an ASCII letter, by Unicode's confusables (UTS 39)."""
+    table = orjson.loads((files("confusable_homoglyphs") / "confusables.json").read_bytes())
+    found = {}
+    for sign, shapes in table.items():
+        if len(sign) == 1 and sign.isalpha() and not sign.isascii() and _script(sign) not in _UNMISTAKABLE:
+            letters = [letter for shape in shapes if (letter := _plain_shape(sign, shape["c"]))]
+            if letters:
+                found[sign] = letters[0]
+    return found
+
+
+def _plain_shape(sign: str, shape: str) -> str:
+    """Return the ASCII letter of a shape, "" if it has none; for a capital, a capital, though "l" looks like "I"."""
+    base = _without_accents(shape)
+    letter = base if base.isascii() else _named_after(base)
+    if len(letter) != 1 or not letter.isalpha():
+        return ""
+    return "I" if letter == "l" and sign.isupper() else letter
+
+
+def _script(letter: str) -> str:
+    return unicodedata.name(letter, "UNNAMED").partition(" ")[0]

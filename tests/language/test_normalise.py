@@ -1,0 +1,37 @@
+"""Letters that deceive the eye, told from letters of other languages; attacks stand in tests/attacks/test_unicode.py."""
+
+import pytest
+
+from supportbot.language.normalise import mixes_scripts, normalised, undisguised, visible
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("rеfundеd", "refunded"),  # Cyrillic e
+        ("ᏒᎬfund", "REfund"),  # Cherokee
+        ("ꓣꓰꓝꓴꓠꓓ", "REFUND"),  # Lisu
+        ("ɓøøk ɖᶒł", "book del"),  # hooks and strokes
+        ("ʀᴇꜰᴜɴᴅ", "refund"),  # small capitals
+        ("🅁🅴🅵🆄🅽🅳", "REFUND"),  # in boxes
+        ("ΙΝVΟΙCΕ", "INVOICE"),  # Greek capitals: iota is I and not l
+        ("evil。com", "evil.com"),
+        ("Größe", "Größe"),
+        ("3–5 €", "3–5 €"),
+        ("“no” ≠ ¥5 ©", "“no” ≠ ¥5 ©"),
+        ("注文 한글 ٥ २", "注文 한글 ٥ २"),
+        ("œuvre Straße Æon", "œuvre Straße Æon"),
+    ],
+)
+def test_what_a_reader_takes_a_text_for(written: str, read: str) -> None:
+    assert undisguised(written) == read
+
+
+@pytest.mark.parametrize("text", ["Где мой заказ, й и ё?", "Πού είναι;", "Իմ պատվերը", "ჩემი შეკვეთა", "ฉันรอ", "الطلب"])
+def test_a_word_of_one_script_stays(text: str) -> None:
+    assert normalised(text) == text == visible(text)
+    assert not mixes_scripts(text)
+
+
+def test_a_question_is_cut_where_nobody_reads_on() -> None:
+    assert len(normalised("a" * 100_000)) == 6_000
