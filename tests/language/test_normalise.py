@@ -1,4 +1,4 @@
-"""Letters that deceive the eye, told from letters of other languages; attacks stand in tests/attacks/test_unicode.py."""
+"""Letters that deceive the eye, told from letters of other languages; attacks: tests/attacks/test_unicode.py."""
 
 import pytest
 

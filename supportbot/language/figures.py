@@ -1,0 +1,318 @@
+"""The figures of a text in a form that compares across spellings and languages. Pure.
+
+"Two weeks" is "14 days", "6,90 €" is "€6.90", "9 Uhr" is "9:00". A figure that can be read in two ways ("1.234",
+"05/03") has both readings, and one in common is enough. The words of units, money, months and numbers are CLDR's
+(`data/figures.json`, made by `scripts/make_figure_words.py`).
+"""
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Final, Literal
+
+from supportbot.language.normalise import undisguised
+
+_DATA: Final = Path(__file__).parent / "data" / "figures.json"
+Kind = Literal["count", "measure", "money", "time", "date", "weekday", "name"]
+
+# What one of the unit is in the smallest one that it is told by; months and years are a scale of their own.
+_SCALES: Final[dict[str, tuple[str, int]]] = {
+    "second": ("second", 1), "minute": ("second", 60), "hour": ("second", 3600), "day": ("second", 86_400),
+    "night": ("second", 86_400), "week": ("second", 604_800), "month": ("month", 1), "year": ("month", 12),
+    "kilometre": ("millimetre", 1_000_000), "metre": ("millimetre", 1000), "centimetre": ("millimetre", 10),
+    "kilogram": ("milligram", 1_000_000), "gram": ("milligram", 1000), "tonne": ("milligram", 1_000_000_000),
+    "litre": ("millilitre", 1000), "kilowatt": ("watt", 1000),
+}  # fmt: skip
+_LEAST_STEM: Final = 3  # letters that must be left of a unit's word without its ending
+_MOST_ENDING: Final = 2
+_DIGITS: Final = r"\d+(?:[.,'’\u00a0\u202f ](?=\d{3}(?!\d))\d{3})*(?:[.,]\d+)?"
+_TOKEN: Final = re.compile(
+    rf"""
+      (?P<iso>\b\d{{4}}-\d{{1,2}}-\d{{1,2}}\b)
+    | (?P<numeric>\b\d{{1,2}}[./-]\d{{1,2}}[./-](?:\d{{4}}|\d{{2}})\b)
+    | (?P<clock>\b\d{{1,2}}(?::|[ \u00a0]?h[ \u00a0]?)\d{{2}}(?::\d{{2}})?(?!\d))
+    | (?P<name>(?<![\w.,-])(?=[\w-]*[^\W\d_][\w-]*\d)[^\W\d_][\w-]*\d[\w-]*)
+    | (?P<version>\b\d+(?:\.\d+){{2,}}\b)
+    | (?P<number>{_DIGITS})
+    | (?P<word>[^\W\d_]+(?:[-'’][^\W\d_]+)*)
+    """,
+    re.VERBOSE,
+)
+_SIGN_BEFORE: Final = re.compile(r"([^\w\s]|[^\W\d_]{2,4}\$?)[\u00a0\u202f ]?$")
+_BEHIND: Final = re.compile(
+    r"[\u00a0\u202f \t-]{0,2}(?P<first>[^\w\s.,;:!?()\[\]\"'+*/=<>|-]{1,2}[^\W\d_]?|[^\W\d_]+\.?(?:-[^\W\d_]+)?\$?)"
+    r"(?:[\u00a0\u202f ](?P<second>[^\W\d_]+))?"
+)
+_PERIOD: Final = re.compile(r"[\u00a0\u202f ]?([^\W\d_]\.?[^\W\d_]\.?)")
+_RANGE: Final = re.compile(
+    r"[^\w.;]*(?:\s[^\W\d_]{1,3})?[\s–—-]*$"
+)  # "Mon–Sat", "Monday to Saturday", "lundi au samedi"
+_MOST_IN_A_NAME: Final = 2  # digits of a name that everybody knows: MP3, A4, COVID-19
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One figure as it stands in a text (`text[start:end]`) with all its readings."""
+
+    kind: Kind
+    readings: frozenset[tuple[str, str]]  # (unit, value); a bare number has the unit ""
+    start: int = field(compare=False)
+    end: int = field(compare=False)
+    numbers: frozenset[str] = frozenset()  # what stands there, whatever it counts
+
+
+@dataclass(frozen=True)
+class Known:
+    """The figures of all that an answer may rest on."""
+
+    readings: frozenset[tuple[str, str]]
+    numbers: frozenset[str]
+    bare: frozenset[str]  # numbers with no unit that we know: a table's column may name it
+    months: frozenset[str]
+    text: str
+
+    def holds(self, figure: Figure) -> bool:
+        """Return whether one of the figure's readings is known, or its number where no unit says otherwise."""
+        if figure.kind == "name":
+            return any(name in self.text for _, name in figure.readings)
+        if not self.readings.isdisjoint(figure.readings):
+            return True
+        if figure.kind in ("count", "time"):
+            return not self.numbers.isdisjoint(figure.numbers)
+        if figure.kind == "date":  # "5 to 7 March" names the fifth too
+            return any(
+                month in self.months and day in self.numbers
+                for month, _, day in (value.partition("-") for _, value in figure.readings)
+            )
+        return not self.bare.isdisjoint(figure.numbers)
+
+
+def known_figures(texts: Iterable[str]) -> Known:
+    """Return the figures of these texts, those that are only spelt included ("three colours")."""
+    found = [figure for text in texts for figure in _figures(text, True)]
+    return Known(
+        readings=frozenset().union(*(figure.readings for figure in found)),
+        numbers=frozenset().union(*(figure.numbers for figure in found)),
+        bare=frozenset().union(*(figure.numbers for figure in found if figure.kind == "count")),
+        months=frozenset(
+            value.partition("-")[0] for figure in found for unit, value in figure.readings if unit == "date"
+        ),
+        text="\n".join(undisguised(text).casefold() for text in texts),
+    )
+
+
+def figures_in(text: str) -> tuple[Figure, ...]:
+    """Return what a text pins down by a figure, in order; a number that is only spelt counts before a unit."""
+    return _figures(text, False)
+
+
+@lru_cache(maxsize=512)
+def _figures(text: str, with_spelt: bool) -> tuple[Figure, ...]:
+    plain = undisguised(text)
+    found: list[Figure] = []
+    for token in _TOKEN.finditer(plain):
+        figure = _figure(plain, token, with_spelt=with_spelt)
+        if figure is not None:
+            found.extend(_days_between(found, figure, plain))
+            found.append(figure)
+    return tuple(found)
+
+
+def _figure(text: str, token: re.Match[str], *, with_spelt: bool) -> Figure | None:
+    start, end, kind = token.start(), token.end(), token.lastgroup
+    written = token.group().lower()
+    if kind == "word":
+        return _spelt(text, token, with_spelt=with_spelt)
+    if kind == "name":
+        if sum(sign.isdigit() for sign in written) <= _MOST_IN_A_NAME:
+            return None
+        return Figure("name", frozenset({("", written)}), start, end)
+    if kind in ("iso", "numeric"):
+        return Figure("date", frozenset(("date", day) for day in _days(written)), start, end)
+    if kind == "clock":
+        return _clock(text, written, start, end)
+    if kind == "version":
+        return Figure("count", frozenset({("", written)}), start, end, frozenset({written}))
+    return _counted(text, frozenset(_values(written)), start, end)
+
+
+def _spelt(text: str, token: re.Match[str], *, with_spelt: bool) -> Figure | None:
+    word, start, end = token.group(), token.start(), token.end()
+    day = _named(_words().weekdays, word, in_any_case=with_spelt)
+    if day is not None:
+        return Figure("weekday", frozenset({("weekday", str(day))}), start, end)
+    value = _words().numbers.get(word.lower())
+    if value is None:
+        return None
+    figure = _counted(text, frozenset({str(value)}), start, end)
+    return figure if figure is not None and (with_spelt or figure.kind in ("measure", "money")) else None
+
+
+def _counted(text: str, values: frozenset[str], start: int, end: int) -> Figure | None:
+    """Return a number with what it counts: the sign or word before or behind it."""
+    if (date := _dated(text, values, start, end)) is not None:
+        return date
+    behind = _BEHIND.match(text, end)
+    if behind is not None:
+        period = _PERIOD.match(text, end)
+        if period is not None and (shift := _words().periods.get(period[1].replace(".", "").lower())) is not None:
+            return _oclock(values, shift, start, period.end())
+        for name in ("first", "second"):
+            units = units_of(behind[name].lower()) if behind[name] else frozenset()
+            if units:
+                return _measured(values, units, start, behind.end(name))
+    before = _SIGN_BEFORE.search(text[max(0, start - 6) : start])
+    units = _words().money.get(before[1].lower(), frozenset()) if before else frozenset()
+    if units:
+        return _measured(values, units, start, end)
+    return Figure("count", frozenset(("", value) for value in values), start, end, values)
+
+
+def _measured(values: frozenset[str], units: frozenset[str], start: int, end: int) -> Figure:
+    is_money = any(unit.isupper() for unit in units)
+    readings = {_scaled(unit, value) for unit in units for value in values}
+    if "hour" in units:  # "9 heures" is a time of day as well
+        readings |= {("time", str(60 * int(value))) for value in values if value.isdigit() and int(value) <= 24}
+    return Figure("money" if is_money else "measure", frozenset(readings), start, end, values)
+
+
+def _scaled(unit: str, value: str) -> tuple[str, str]:
+    base, times = _SCALES.get(unit, (unit, 1))
+    return base, _spelling(Decimal(value) * times)
+
+
+def _clock(text: str, written: str, start: int, end: int) -> Figure:
+    hour, minute = map(int, re.findall(r"\d+", written)[:2])
+    period = _PERIOD.match(text, end)
+    shift = _words().periods.get(period[1].replace(".", "").lower()) if period else None
+    hours = {hour} if shift is None else {hour % 12 + shift}
+    whole = {str(hour), f"{hour % 12 + shift}" if shift is not None else str(hour)} if minute == 0 else set()
+    readings = frozenset(("time", str(60 * one + minute)) for one in hours)
+    return Figure("time", readings, start, end, frozenset(whole))
+
+
+def _oclock(values: frozenset[str], shift: int, start: int, end: int) -> Figure:
+    hours = {int(value) for value in values if value.isdigit()}
+    readings = frozenset(("time", str(60 * (hour % 12 + shift))) for hour in hours)
+    return Figure("time", readings, start, end, frozenset(map(str, hours)))
+
+
+def _dated(text: str, values: frozenset[str], start: int, end: int) -> Figure | None:
+    """Return a day of a month whose name stands beside the number: "5 March", "March 5", "le 5 mars"."""
+    days = {int(value) for value in values if value.isdigit() and 1 <= int(value) <= 31}
+    if not days:
+        return None
+    behind = re.compile(r"(?:st|nd|rd|th|er|\.|º|ª)?[\s,]*(?:of |de |d['’])?([^\W\d_]{3,})").match(text, end)
+    before = re.search(r"([^\W\d_]{3,})\.?\s+$", text[max(0, start - 16) : start])
+    for match in (behind, before):
+        month = _named(_words().months, match[1], in_any_case=False) if match else None
+        if month is not None:
+            readings = frozenset(("date", f"{month}-{day}") for day in days)
+            return Figure("date", readings, start, max(end, match.end() if match is behind else end))
+    return None
+
+
+def _named(names: dict[str, int], word: str, *, in_any_case: bool) -> int | None:
+    """Return the number of a month or day; English "may" is a verb, so a name has the letters that its language writes.
+
+    Customers write their own as they like.
+    """
+    number = names.get(word)
+    if number is None:
+        number = names.get(word.lower())
+    return names.get(word.capitalize()) if number is None and in_any_case else number
+
+
+def _days(written: str) -> Iterator[str]:
+    """Yield the month and day that a date in digits may mean."""
+    parts = [int(part) for part in re.split(r"[./-]", written)]
+    for month, day in ((parts[1], parts[2]),) if parts[0] > 31 else ((parts[1], parts[0]), (parts[0], parts[1])):
+        if 1 <= month <= 12 and 1 <= day <= 31:
+            yield f"{month}-{day}"
+
+
+def _days_between(found: list[Figure], figure: Figure, text: str) -> Iterator[Figure]:
+    """Yield the weekdays that "Monday to Friday" names without saying them."""
+    if figure.kind != "weekday" or not found or found[-1].kind != "weekday":
+        return
+    if not _RANGE.fullmatch(text, found[-1].end, figure.start):
+        return
+    ((_, first),), ((_, last),) = found[-1].readings, figure.readings
+    for day in range(int(first) + 1, int(first) + (int(last) - int(first)) % 7):
+        yield Figure("weekday", frozenset({("weekday", str(day % 7))}), figure.start, figure.end)
+
+
+def _values(written: str) -> Iterator[str]:
+    """Yield what digits may mean: "1.234" is a thousand and more, or one and a bit."""
+    bare = re.sub(r"['’\u00a0\u202f ]", "", written)
+    grouped = re.fullmatch(r"[1-9]\d{0,2}(?:[.,]\d{3})+(?:[.,]\d+)?", bare)
+    readings = {bare.replace(",", ".")} if bare.count(".") + bare.count(",") <= 1 else set()
+    if grouped:
+        last = max(bare.rfind("."), bare.rfind(","))
+        is_fraction = len(bare) - last != 4 or (bare.count(bare[last]) == 1 and bare.count(".") + bare.count(",") > 1)
+        whole, fraction = (bare[:last], bare[last + 1 :]) if is_fraction else (bare, "0")
+        readings.add(f"{re.sub('[.,]', '', whole)}.{fraction}")
+    for reading in readings:
+        try:
+            yield _spelling(Decimal(reading))
+        except InvalidOperation:
+            continue
+
+
+def _spelling(value: Decimal) -> str:
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+@dataclass(frozen=True)
+class _Words:
+    units: dict[str, frozenset[str]]
+    money: dict[str, frozenset[str]]
+    months: dict[str, int]
+    weekdays: dict[str, int]
+    periods: dict[str, int]  # hours to add to 12-hour time
+    numbers: dict[str, int]
+
+
+@lru_cache(maxsize=4_096)
+def units_of(word: str) -> frozenset[str]:
+    """Return the units a word or sign may stand for, in any language, inflected or as the end of a compound."""
+    word = word.rstrip(".")
+    known = _words().units
+    if found := known.get(word) or _words().money.get(word):
+        return found
+    if not word.isalpha():
+        return units_of(word.partition("-")[0]) if "-" in word else frozenset()
+    for cut in range(1, _MOST_ENDING + 1):
+        if len(word) - cut >= _LEAST_STEM and (found := known.get(word[:-cut]) or _words().money.get(word[:-cut])):
+            return found
+    for first in range(2, len(word) - _LEAST_STEM + 1):
+        if found := known.get(word[first:]) or (len(word) - first > _LEAST_STEM and known.get(word[first:-1])):
+            return found
+    return frozenset()
+
+
+@cache
+def _words() -> _Words:
+    data = json.loads(_DATA.read_text())
+    words = _Words({}, {}, {}, {}, {}, {})
+    for language in data.values():
+        for table, target in ((language["units"], words.units), (language["money"], words.money)):
+            for name, forms in table.items():
+                for form in forms:
+                    target[form] = target.get(form, frozenset()) | {name}
+        for table, numbered in ((language["months"], words.months), (language["weekdays"], words.weekdays)):
+            for number, names in table.items():
+                for name in names:
+                    numbered.setdefault(name, int(number))
+        for name, hours in (("am", 0), ("pm", 12)):
+            for form in language["periods"][name]:
+                if len(bare := form.replace(".", "")) == 2:
+                    words.periods.setdefault(bare, hours)
+        for form, value in language["numbers"].items():
+            words.numbers.setdefault(form, value)
+    return words

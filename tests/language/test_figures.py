@@ -1,0 +1,69 @@
+"""Figures of texts, compared across spellings, units and languages."""
+
+import pytest
+
+from supportbot.language.figures import figures_in, known_figures
+
+
+def holds(source: str, sentence: str) -> bool:
+    known = known_figures([source])
+    found = figures_in(sentence)
+    assert found, "the sentence has no figure"
+    return all(known.holds(figure) for figure in found)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "source"),
+    [
+        ("Open from 9 to 18 Uhr.", "Mon-Fri 9:00-18:00"),
+        ("It takes two weeks.", "within 14 days"),
+        ("Innerhalb von 14 Tagen.", "within two weeks"),
+        ("Kostet 6,90 €.", "costs €6.90"),
+        ("It costs £1,234.50.", "1234,5 GBP"),
+        ("Departure: 18:00 EST", "18:00:00"),
+        ("Paid within 5 Werktagen.", "paid within 5 working days"),
+        ("Paid in 2-3 working days.", "2 to 3 working days"),
+        ("Am 5. März.", "on March 5th, 2024"),
+        ("On 05.03.2024.", "5 March"),
+        ("Le 6 mars.", "5 to 7 March and 6 March"),
+        ("Up to 5 may be returned.", "5 items"),
+        ("Mittwoch geöffnet.", "Monday to Saturday"),
+        ("Samedi de 9 h à 18 h 30.", "9 am to 6:30 pm on Saturday"),
+        ("Your order WF-20418.", "wf-20418 shipped"),
+        ("60 minutes a day.", "one hour"),
+        ("24 months.", "2 years"),
+        ("16.5 % interest.", "16,5 percent"),
+        ("There are 3 colours.", "three colours"),
+        ("Dans un délai de 14 jours.", "14 Tage"),
+        ("W ciągu 14 dni.", "within 14 days"),
+        ("14 gün içinde.", "14 days"),
+        ("50,000 miles.", "50 000 miles"),
+        ("5 days", "| Germany | 5 |"),
+    ],
+)
+def test_a_figure_is_the_same_in_another_spelling(sentence: str, source: str) -> None:
+    assert holds(source, sentence)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "source"),
+    [
+        ("It takes 30 minutes.", "30 days at 30 °C"),
+        ("Return it within 90 days.", "within 60 days"),
+        ("It costs $5.", "It costs 5 €."),
+        ("Your order WF-99999.", "WF-20418"),
+        ("On 5 March.", "5 April"),
+        ("Sonntag geöffnet.", "Monday to Saturday"),
+        ("Open until 19:00.", "9:00 to 18:00"),
+        ("10 % off.", "10 days"),
+        ("For three weeks.", "14 days"),
+        ("Version 6.16.1.", "Version 6.16.0"),
+    ],
+)
+def test_another_figure_or_another_unit_is_not_held(sentence: str, source: str) -> None:
+    assert not holds(source, sentence)
+
+
+@pytest.mark.parametrize("text", ["One of them, a second time.", "MP3 and A4", "It may be so.", "On my way to you"])
+def test_a_word_that_only_looks_like_a_figure_is_none(text: str) -> None:
+    assert figures_in(text) == ()
