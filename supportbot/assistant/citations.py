@@ -17,7 +17,7 @@ from kb.search import Passage
 from supportbot.assistant.guardrails.agreement import agrees, is_contradicted, shares_enough
 from supportbot.assistant.guardrails.quantities import quantities_in
 from supportbot.assistant.guardrails.said import Said, stems_of, telling
-from supportbot.assistant.sentences import goes_on
+from supportbot.language.sentences import goes_on
 from supportbot.chat.answers import CitedSpan
 from supportbot.llm.extractive.words import STOP_WORDS, stem
 

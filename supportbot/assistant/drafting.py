@@ -20,7 +20,7 @@ from supportbot.assistant.guardrails.output import safe_prefix
 from supportbot.assistant.guardrails.quantities import Quantity, borne, currencies_in, names_it, quantities_in
 from supportbot.assistant.guardrails.secrets import Kept, holds_secret
 from supportbot.assistant.guardrails.states import states_in
-from supportbot.assistant.sentences import (
+from supportbot.language.sentences import (
     MARKER,
     MAX_SENTENCE_CHARACTERS,
     fenced_part,

@@ -12,7 +12,7 @@ from collections.abc import Set
 from typing import Final
 
 from supportbot.assistant.guardrails.everyday import EVERYDAY
-from supportbot.assistant.sentences import opens_fence
+from supportbot.language.sentences import opens_fence
 from supportbot.language.normalise import undisguised
 from supportbot.llm.extractive.words import stem
 
