@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import takewhile
 
 from kb.markdown_blocks import Block, Kind, blocks
-from kb.plaintext import plain
+from supportbot.language.plaintext import plain
 
 # The packaged multilingual e5 reads 512 tokens; 140 English words are about 215 of them. Smaller passages rank better,
 # larger ones cost less; a table or a listing may grow to MOST_WORDS before it is cut.

@@ -14,7 +14,7 @@ from django.db import connection
 from django.db.models import F
 
 from kb.models import Chunk
-from kb.plaintext import plain
+from supportbot.language.plaintext import plain
 
 # Language of a locale -> configuration; PostgreSQL 16 has them all. Any other language is indexed word by word.
 CONFIGURATIONS = {

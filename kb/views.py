@@ -22,13 +22,13 @@ from kb.addresses import article_address, help_path, passage_address
 from kb.errors import ArticleMissing
 from kb.languages import Language, chosen, language_of, offered, spoken
 from kb.models import Article, Revision
-from kb.plaintext import plain
 from kb.rendering import render_article
 from kb.search import Passage, search
 from kb.selectors import help_article, help_articles, help_locales, published_revision
 from kb.throttles import HelpSearchThrottle
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
+from supportbot.language.plaintext import plain
 
 MOST_QUERY_CHARACTERS = 300
 # No article is named so, and the database would refuse a NUL.

@@ -16,7 +16,7 @@ from kb.chunking import (
     embedding_text,
     weight,
 )
-from kb.plaintext import plain
+from supportbot.language.plaintext import plain
 
 SENTENCE = "The parcel goes out on the next working day and takes two days to arrive. "
 

@@ -11,8 +11,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import capfirst
 
-from kb.plaintext import plain as plain_text
 from supportbot.console.words import tag
+from supportbot.language.plaintext import plain as plain_text
 
 if TYPE_CHECKING:  # generic for the type checker only
     from django.db.models.options import Options
