@@ -7,11 +7,11 @@ be compared.
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
 
-from kb.markdown_blocks import Block, Kind, blocks
+from supportbot.language.blocks import Block, Kind, blocks
 from supportbot.language.plaintext import plain
 
 # The packaged multilingual e5 reads 512 tokens; 140 English words are about 215 of them. Smaller passages rank better,
@@ -28,7 +28,11 @@ MOST_CHARACTERS = 6_000
 
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+|(?<=[。！？])")
 _LINE_END = re.compile(r"\n+")
+_BLANK_LINES = re.compile(r"\n(?:[ \t\r]*\n)+")
 _WORD_END = re.compile(r"\s+")
+# How long a piece may be and where it may be cut: prose by sentences, tables and listings by lines only.
+_AS_PROSE = (TARGET_WORDS, (_LINE_END, _SENTENCE_END, _WORD_END))
+_WHOLE = (MOST_WORDS, (_LINE_END, _WORD_END))
 # Written without spaces, and close to one token a sign.
 _UNSPACED = re.compile("[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
@@ -81,21 +85,41 @@ def weight(text: str) -> float:
 
 
 def _measured(title: str, body: str) -> Iterator[_Span]:
-    """Yield the body's blocks with their headings, each cut to size."""
-    path: tuple[tuple[int, str], ...] = ()
-    for block in blocks(body):
-        if block.kind is Kind.HEADING:
-            path = _below(path, block)
-        names = tuple(name for _, name in path if name and name.casefold() != title.strip().casefold())
-        for start, end in _cut(body, block):
-            words = 0.0 if block.kind is Kind.HEADING else weight(plain(body[start:end]))
-            yield _Span(names, start, end, words)
+    """Yield what reads as one, with its headings and cut to size: headings, tables, listings, and the prose between."""
+    at = 0
+    path: tuple[str, ...] = ()
+    for landmark in _landmarks(blocks(body)):
+        yield from _prose(body, at, landmark.start, path)
+        at, path = landmark.end, _without_title(landmark.heading_path, title)
+        if landmark.kind is Kind.HEADING:
+            yield from (_Span(path, *piece, words=0.0) for piece in _pieces(body, landmark.start, at, *_AS_PROSE))
+        elif landmark.kind is not Kind.RULE:
+            yield from _weighed(body, path, _pieces(body, landmark.start, at, *_WHOLE))
+    yield from _prose(body, at, len(body), path)
 
 
-def _below(path: tuple[tuple[int, str], ...], heading: Block) -> tuple[tuple[int, str], ...]:
-    """Return the headings in force once `heading` has been read."""
-    kept = tuple(entry for entry in path if entry[0] < heading.level)
-    return (*kept, (heading.level, plain(heading.heading)[:200]))
+def _landmarks(found: Sequence[Block]) -> Iterator[Block]:
+    """Yield headings, rules, tables and fenced listings, those inside lists too."""
+    for block in found:
+        if block.kind in (Kind.HEADING, Kind.RULE, Kind.TABLE) or block.is_fenced:
+            yield block
+        for item in block.items:
+            yield from (inner for inner in _landmarks(item.blocks) if inner.kind in (Kind.TABLE, Kind.CODE))
+
+
+def _without_title(path: Sequence[str], title: str) -> tuple[str, ...]:
+    return tuple(name for name in path if name.casefold() != title.strip().casefold())
+
+
+def _prose(body: str, start: int, end: int, path: tuple[str, ...]) -> Iterator[_Span]:
+    for part_start, part_end in _parts(body, start, end, _BLANK_LINES):
+        if body[part_start:part_end].strip():
+            yield from _weighed(body, path, _pieces(body, part_start, part_end, *_AS_PROSE))
+
+
+def _weighed(body: str, path: tuple[str, ...], pieces: Iterator[tuple[int, int]]) -> Iterator[_Span]:
+    for start, end in pieces:
+        yield _Span(path, start, end, weight(plain(body[start:end])))
 
 
 def _packed(spans: Iterator[_Span]) -> Iterator[_Span]:
@@ -141,14 +165,6 @@ def _trimmed(body: str, span: _Span) -> _Span:
     text = body[span.start : span.end]
     start = span.start + len(text) - len(text.lstrip())
     return replace(span, start=start, end=max(start, span.start + len(text.rstrip())))
-
-
-def _cut(body: str, block: Block) -> list[tuple[int, int]]:
-    """Return the block whole if it may stay so, else in pieces: tables and listings by lines, prose by sentences."""
-    whole = block.kind in (Kind.TABLE, Kind.CODE)
-    limit = MOST_WORDS if whole else TARGET_WORDS
-    separators = (_LINE_END, _WORD_END) if whole else (_LINE_END, _SENTENCE_END, _WORD_END)
-    return list(_pieces(body, block.start, block.end, limit, separators))
 
 
 def _pieces(

@@ -1,0 +1,203 @@
+"""Read Markdown into blocks with character offsets: headings, paragraphs, lists, tables, listings, quotations. Pure.
+
+Blocks are read as the articles are rendered (CommonMark and tables, HTML as text), so what is a list here is one on the
+page. `body[block.start:block.end]` is a block's source without blank ends.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from supportbot.language.plaintext import plain
+
+# Nobody writes a longer heading; it would be repeated in front of every passage below it.
+_LONGEST_HEADING: Final = 300
+_LONGEST_IN_PATH: Final = 200
+# As markdown-it counts lines.
+_LINE_END: Final = re.compile(r"\r\n?|\n")
+_CONTAINER_MARK: Final = re.compile(r"[ \t]*+(?:>|(?:[-*+]|\d{1,9}[.)])(?!\S))")
+_INDENT: Final = re.compile(r"\s*+")
+_QUOTED: Final = -1
+
+
+class Kind(Enum):
+    HEADING = "heading"
+    PARAGRAPH = "paragraph"
+    LIST = "list"
+    TABLE = "table"
+    CODE = "code"
+    QUOTE = "quote"
+    HTML = "html"  # tags or a comment without words
+    RULE = "rule"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of a table; its cells are Markdown."""
+
+    start: int
+    end: int
+    cells: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """An item of a list: `mark` is written before it ("-", "3."), `number` is what a reader sees, None for a bullet."""
+
+    start: int
+    end: int
+    mark: str
+    number: int | None
+    blocks: tuple["Block", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A stretch `body[start:end]` that reads as one.
+
+    `text` is what a heading, a paragraph or a listing says: Markdown without the signs that begin lines, and the
+    contents of a listing. `heading_path` holds the headings above the block as plain text, from the outside in; a
+    heading's own is the last. `items`, `blocks` and `rows` are those of a list, a quotation and a table; `is_fenced`
+    tells a listing between fences from one that is indented.
+    """
+
+    kind: Kind
+    start: int
+    end: int
+    text: str = ""
+    level: int = 0
+    heading_path: tuple[str, ...] = ()
+    items: tuple[Item, ...] = ()
+    blocks: tuple["Block", ...] = ()
+    header: Row | None = None
+    rows: tuple[Row, ...] = ()
+    is_fenced: bool = False
+
+
+def blocks(body: str) -> list[Block]:
+    """Return the blocks of `body` in their order; blank lines belong to none."""
+    return list(_Reader(body).blocks())
+
+
+def _parser() -> MarkdownIt:
+    # A definition of a link is a paragraph like any other: its words stand in the source and are counted.
+    parser = MarkdownIt("commonmark", {"html": False}).enable("table").disable("reference")
+    parser.core.ruler.enableOnly(["normalize", "block"])
+    return parser
+
+
+_markdown: Final = _parser()
+
+
+class _Reader:
+    """One reading of one body: its tokens, where its lines begin, and the headings in force."""
+
+    def __init__(self, body: str) -> None:
+        self._body = body
+        self._starts = [0, *(end.end() for end in _LINE_END.finditer(body)), len(body)]
+        self._tokens = _markdown.parse(body)
+        self._headings: tuple[tuple[int, str], ...] = ()
+
+        # The first lines of the items around the block in hand, _QUOTED for a quotation.
+        self._containers: list[int] = []
+
+    def blocks(self) -> Iterator[Block]:
+        return self._read(self._tokens)
+
+    def _read(self, tokens: Sequence[Token]) -> Iterator[Block]:
+        for opening, inside in _nodes(tokens):
+            block = self._block(opening, inside)
+            if block.end > block.start:
+                yield block
+
+    def _within(self, container: int, tokens: Sequence[Token]) -> tuple[Block, ...]:
+        self._containers.append(container)
+        found = tuple(self._read(tokens))
+        self._containers.pop()
+        return found
+
+    def _block(self, token: Token, inside: Sequence[Token]) -> Block:
+        start, end = self._span(token)
+        match token.type:
+            case "heading_open":
+                return self._heading(start, end, int(token.tag[1:]), inside[0].content)
+            case "bullet_list_open" | "ordered_list_open":
+                return Block(Kind.LIST, start, end, heading_path=self._path, items=tuple(self._items(inside)))
+            case "table_open":
+                header, *rows = self._rows(inside)
+                return Block(Kind.TABLE, start, end, heading_path=self._path, header=header, rows=tuple(rows))
+            case "blockquote_open":
+                return Block(Kind.QUOTE, start, end, heading_path=self._path, blocks=self._within(_QUOTED, inside))
+            case "fence" | "code_block":
+                is_fenced = token.type == "fence"
+                return Block(Kind.CODE, start, end, token.content, heading_path=self._path, is_fenced=is_fenced)
+            case "hr":
+                return Block(Kind.RULE, start, end, heading_path=self._path)
+        text = inside[0].content
+        return Block(_kind_of_words(text), start, end, text, heading_path=self._path)
+
+    def _heading(self, start: int, end: int, level: int, text: str) -> Block:
+        if end - start > _LONGEST_HEADING:
+            return Block(Kind.PARAGRAPH, start, end, text, heading_path=self._path)
+        if self._containers:  # a heading in a list or a quotation heads nothing outside it
+            return Block(Kind.HEADING, start, end, text, level, self._path)
+        above = tuple(entry for entry in self._headings if entry[0] < level)
+        self._headings = (*above, (level, plain(text)[:_LONGEST_IN_PATH]))
+        return Block(Kind.HEADING, start, end, text, level, self._path)
+
+    @property
+    def _path(self) -> tuple[str, ...]:
+        return tuple(name for _, name in self._headings if name)
+
+    def _items(self, tokens: Sequence[Token]) -> Iterator[Item]:
+        first = int(tokens[0].info) if tokens[0].info else None
+        for position, (opening, inside) in enumerate(_nodes(tokens)):
+            start, end = self._span(opening)
+            number = None if first is None else first + position
+            yield Item(start, end, f"{opening.info}{opening.markup}", number, self._within(_lines(opening)[0], inside))
+
+    def _rows(self, tokens: Sequence[Token]) -> Iterator[Row]:
+        for _, part in _nodes(tokens):
+            for opening, inside in _nodes(part):
+                start, end = self._span(opening)
+                yield Row(start, end, tuple(cell.content for cell in inside if cell.type == "inline"))
+
+    def _span(self, token: Token) -> tuple[int, int]:
+        """Return where a block begins and ends, without the marks of what it stands in on its first line."""
+        first, last = _lines(token)
+        start = begin = self._starts[first]
+        end = self._starts[min(last, len(self._starts) - 1)]
+        for container in self._containers:
+            if container in (_QUOTED, first) and (mark := _CONTAINER_MARK.match(self._body, begin, end)):
+                begin = mark.end()
+        if indent := _INDENT.match(self._body, begin, end):
+            begin = indent.end()
+        return begin, max(begin, start + len(self._body[start:end].rstrip()))
+
+
+def _lines(token: Token) -> tuple[int, int]:
+    """Return the first line of a block and the one after its last: every token that opens one has them."""
+    first, last = token.map or (0, 0)
+    return first, last
+
+
+def _nodes(tokens: Sequence[Token]) -> Iterator[tuple[Token, Sequence[Token]]]:
+    """Yield each token of the outermost level with the tokens between it and its closing one."""
+    at = 0
+    while at < len(tokens):
+        opening, begin = tokens[at], at + 1
+        depth: int = opening.nesting
+        while depth:
+            at += 1
+            depth += tokens[at].nesting
+        yield opening, tokens[begin:at]
+        at += 1
+
+
+def _kind_of_words(text: str) -> Kind:
+    return Kind.HTML if text.startswith("<") and not plain(text) else Kind.PARAGRAPH
