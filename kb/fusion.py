@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from supportbot.language.detection import base_language
+
 # The neighbour by whose distance nearness is measured: far enough down to be about something else.
 FAR_NEIGHBOUR = 40
 
@@ -75,9 +77,9 @@ def preferring(
     scores: Mapping[UUID, float], locales: Mapping[UUID, str], locale: str, weights: Weights = DEFAULT
 ) -> dict[UUID, float]:
     """Return the scores with passages in the language of `locale` raised; the others stay reachable below."""
-    wanted = _language(locale)
+    wanted = base_language(locale)
     return {
-        key: score * (weights.language if _language(locales.get(key, "")) == wanted else 1.0)
+        key: score * (weights.language if base_language(locales.get(key, "")) == wanted else 1.0)
         for key, score in scores.items()
     }
 
@@ -100,7 +102,3 @@ def _gains(part: Found, top: float, weights: Weights) -> dict[UUID, float]:
         + ((nearest - spread if candidate.similarity is None else candidate.similarity) - top) / spread
         for candidate in (*part.worded, *part.near)
     }
-
-
-def _language(locale: str) -> str:
-    return locale.casefold().replace("_", "-").split("-")[0]

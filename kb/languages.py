@@ -11,6 +11,8 @@ from django.http import HttpRequest
 from django.utils.translation import get_language_info
 from django.utils.translation.trans_real import parse_accept_lang_header
 
+from supportbot.language.detection import base_language
+
 
 @dataclass(frozen=True, slots=True)
 class Language:
@@ -20,14 +22,9 @@ class Language:
     name: str
 
 
-def language_of(locale: str) -> str:
-    """Return the language of a locale: `de` of `de-at`."""
-    return locale.lower().replace("_", "-").split("-")[0]
-
-
 def offered(locales: Iterable[str]) -> list[Language]:
     """Return the languages of these locales by name, each once."""
-    codes = {language_of(locale) for locale in locales}
+    codes = {base_language(locale) for locale in locales}
     return sorted((Language(code, _own_name(code)) for code in codes), key=lambda one: one.name.casefold())
 
 
@@ -36,9 +33,9 @@ def chosen(request: HttpRequest, languages: Sequence[Language], fallback: str) -
     known = [one.code for one in languages]
     accepted = [code for code, _ in parse_accept_lang_header(request.headers.get("Accept-Language", ""))]
     for wish in (request.GET.get("lang", ""), *accepted, fallback):
-        if language_of(wish) in known:
-            return language_of(wish)
-    return known[0] if known else language_of(fallback)
+        if base_language(wish) in known:
+            return base_language(wish)
+    return known[0] if known else base_language(fallback)
 
 
 def spoken(language: str) -> str:

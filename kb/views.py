@@ -20,7 +20,7 @@ from django.utils.translation import get_language, override
 from kb.access import Viewer
 from kb.addresses import article_address, help_path, passage_address
 from kb.errors import ArticleMissing
-from kb.languages import Language, chosen, language_of, offered, spoken
+from kb.languages import Language, chosen, offered, spoken
 from kb.models import Article, Revision
 from kb.rendering import render_article
 from kb.search import Passage, search
@@ -28,6 +28,7 @@ from kb.selectors import help_article, help_articles, help_locales, published_re
 from kb.throttles import HelpSearchThrottle
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
+from supportbot.language.detection import base_language
 from supportbot.language.plaintext import plain
 
 MOST_QUERY_CHARACTERS = 300
@@ -147,7 +148,7 @@ def help_page(request: HttpRequest, place: Place, name: str) -> HttpResponse:
         "came_for_more": citation is not None and quoted is None,
         "minutes": _minutes(revision),
     }
-    return _shown(request, replace(place, language=language_of(article.locale)), "kb/article.html", context)
+    return _shown(request, replace(place, language=base_language(article.locale)), "kb/article.html", context)
 
 
 def _shown(
@@ -181,7 +182,7 @@ def _hits(passages: Iterable[Passage]) -> list[Hit]:
         href = passage_address(passage.url, passage.revision, passage.start, passage.end)
         text = Truncator(" ".join(plain(passage.text).split())).chars(220)
         best.setdefault(
-            passage.article_id, Hit(passage.title, passage.heading, text, href, language_of(passage.locale))
+            passage.article_id, Hit(passage.title, passage.heading, text, href, base_language(passage.locale))
         )
     return list(best.values())[:MOST_HITS]
 

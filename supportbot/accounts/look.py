@@ -12,6 +12,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator, URLValidator
 
 from supportbot.accounts.colour import DARK, LIGHT, fit
+from supportbot.language.detection import base_language
 
 T = TypeVar("T")
 MAX_SUGGESTIONS: Final = 3
@@ -33,23 +34,18 @@ _TITLES: Final = frozenset(["herr", "frau", "mr", "mrs", "ms", "mx", "dr", "prof
 _MOST_OF_A_NAME: Final = 40
 
 
-def language_of(locale: str) -> str:
-    """Return `de` of `de-AT`."""
-    return locale.replace("_", "-").partition("-")[0].lower()
-
-
 def in_language(texts: Mapping[str, T], locale: str) -> T | None:
     """Return what is there for exactly this locale, else for its language."""
     by_name = {name.replace("_", "-").lower(): text for name, text in texts.items()}
-    return by_name.get(locale.replace("_", "-").lower(), by_name.get(language_of(locale)))
+    return by_name.get(locale.replace("_", "-").lower(), by_name.get(base_language(locale)))
 
 
 def greeting_in(locale: str, *, own: str, own_locale: str, others: Mapping[str, str]) -> str:
     """Return the greeting for a conversation in a locale: the channel's own words, else ours in that language."""
     written = in_language(others, locale)
-    if written is None and language_of(own_locale) == language_of(locale):
+    if written is None and base_language(own_locale) == base_language(locale):
         written = own
-    return written or _GREETINGS.get(language_of(locale)) or own or _GREETINGS["en"]
+    return written or _GREETINGS.get(base_language(locale)) or own or _GREETINGS["en"]
 
 
 def addressed(greeting: str, name: str) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from supportbot.accounts.look import language_of
+from supportbot.language.detection import base_language
 
 _ENDED: Final = {
     "en": "You have ended this conversation. Start a new one at any time.",
@@ -11,4 +11,4 @@ _ENDED: Final = {
 
 
 def words_of_the_end(locale: str) -> str:
-    return _ENDED.get(language_of(locale), _ENDED["en"])
+    return _ENDED.get(base_language(locale), _ENDED["en"])

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from supportbot.accounts.look import language_of
+from supportbot.language.detection import base_language
 
 _NOTICES: Final = {
     "en": "You are talking to an AI assistant. It answers from our help pages. A person can take over at any time.",
@@ -13,4 +13,4 @@ _NOTICES: Final = {
 
 def ai_notice(locale: str) -> str:
     """Return the notice in the language of a locale, in English where we have no other."""
-    return _NOTICES.get(language_of(locale), _NOTICES["en"])
+    return _NOTICES.get(base_language(locale), _NOTICES["en"])

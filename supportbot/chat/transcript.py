@@ -8,10 +8,10 @@ from datetime import UTC, tzinfo
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from supportbot.accounts.look import language_of
 from supportbot.chat.models import Conversation
 from supportbot.chat.selectors import events_after
 from supportbot.chat.signals import EventView
+from supportbot.language.detection import base_language
 
 WORDS: Final[dict[str, dict[str, str]]] = {
     "en": {
@@ -80,7 +80,7 @@ _RECEIPT: Final = ("order", "amount", "to", "address", "reference")
 
 def transcript_of(conversation: Conversation) -> str:
     """Return the conversation's text, as its customer may read it."""
-    words = WORDS.get(language_of(conversation.locale), WORDS["en"])
+    words = WORDS.get(base_language(conversation.locale), WORDS["en"])
     workspace = conversation.workspace
     zone = _zone(workspace.timezone)
     head = [

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from supportbot.accounts.look import language_of
+from supportbot.language.detection import base_language
 
 NOBODY_HERE: Final = {
     "en": "Nobody of our team is here right now. Write your e-mail address here, and we will reply there.",
@@ -52,4 +52,4 @@ MAIL_CLOSING: Final = {
 
 def worded(texts: dict[str, str], locale: str) -> str:
     """Return the text in the language of a locale such as `de-AT`."""
-    return texts.get(language_of(locale), texts["en"])
+    return texts.get(base_language(locale), texts["en"])

@@ -8,9 +8,7 @@ import math
 import re
 import threading
 from functools import cache
-from typing import Final
-
-from py3langid.langid import MODEL_FILE, LanguageIdentifier
+from typing import Final, Protocol
 
 from supportbot.language.words import languages_with_stop_words, stop_words, words
 
@@ -33,6 +31,10 @@ _SENTENCE_ENDS: Final = tuple(".!?…:;。！？")
 _ENOUGH_WORDS: Final = 3
 
 _loading = threading.Lock()
+
+
+class _Model(Protocol):
+    def rank(self, text: str) -> list[tuple[str, float]]: ...
 
 
 def base_language(locale: str) -> str:
@@ -99,11 +101,15 @@ def _likelihoods(text: str, default: str) -> dict[str, float]:
     return {language: likelihood / total for language, likelihood in found.items()}
 
 
-def _model() -> LanguageIdentifier:
+def _model() -> _Model:
     with _loading:
         return _loaded()
 
 
 @cache
-def _loaded() -> LanguageIdentifier:
-    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+def _loaded() -> _Model:
+    # It brings numpy, which most processes that only ask for the language of a locale never need.
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+    model: _Model = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    return model

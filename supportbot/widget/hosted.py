@@ -17,8 +17,8 @@ from django.utils.translation.trans_real import parse_accept_lang_header
 from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.http import require_safe
 
-from supportbot.accounts.look import language_of
 from supportbot.accounts.selectors import channel_by_key
+from supportbot.language.detection import base_language
 
 WORDS: Final[dict[str, dict[str, str]]] = {
     "en": {
@@ -66,8 +66,8 @@ def language_for(request: HttpRequest, fallback: str) -> str:
     """Return what `?lang=` names, else what the browser asks for, else the fallback; each only if we speak it."""
     accepted = [code for code, _ in parse_accept_lang_header(request.headers.get("Accept-Language", ""))]
     for wish in (request.GET.get("lang", ""), *accepted, fallback):
-        if language_of(wish) in WORDS:
-            return language_of(wish)
+        if base_language(wish) in WORDS:
+            return base_language(wish)
     return "en"
 
 

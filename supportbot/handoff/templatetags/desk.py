@@ -9,7 +9,7 @@ from django.utils.safestring import SafeString
 from django.utils.timezone import localtime, now
 from django.utils.translation import get_language_info
 
-from supportbot.accounts.look import language_of
+from supportbot.language.detection import base_language
 
 register = template.Library()
 
@@ -39,7 +39,7 @@ def capped(count: int, most: int) -> str:
 @register.filter
 def language(locale: str) -> str:
     """Return a locale as a person calls it: `de-AT` is German (de-AT)."""
-    code = language_of(locale)
+    code = base_language(locale)
     try:
         name = get_language_info(code)["name"]
     except KeyError:
