@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
 
-from supportbot.language.blocks import Block, Kind, blocks
+from supportbot.language.blocks import LONGEST_HEADING, Block, Kind, blocks
 from supportbot.language.plaintext import plain
 
 # The packaged multilingual e5 reads 512 tokens; 140 English words are about 215 of them. Smaller passages rank better,
@@ -101,7 +101,8 @@ def _measured(title: str, body: str) -> Iterator[_Span]:
 def _landmarks(found: Sequence[Block]) -> Iterator[Block]:
     """Yield headings, rules, tables and fenced listings, those inside lists too."""
     for block in found:
-        if block.kind in (Kind.HEADING, Kind.RULE, Kind.TABLE) or block.is_fenced:
+        is_heading = block.kind is Kind.HEADING and block.end - block.start <= LONGEST_HEADING
+        if is_heading or block.kind in (Kind.RULE, Kind.TABLE) or block.is_fenced:
             yield block
         for item in block.items:
             yield from (inner for inner in _landmarks(item.blocks) if inner.kind in (Kind.TABLE, Kind.CODE))

@@ -3,8 +3,9 @@
 One vector of a long message is the average of its topics and near none of them, so every part is searched for itself.
 """
 
-import re
 from collections.abc import Iterator
+
+from supportbot.language.sentences import split_off
 
 # A question longer than this is cut off: nobody asks that much, and every part costs an embedding.
 MOST_CHARACTERS = 8_000
@@ -12,8 +13,6 @@ MOST_CHARACTERS = 8_000
 ONE_PART_WORDS = 60
 PART_WORDS = 50
 MOST_PARTS = 20
-
-_SENTENCE = re.compile(r"(?<=[.!?…。！？])\s+|\n+")
 
 
 def cleaned(question: str) -> str:
@@ -27,8 +26,15 @@ def parts(question: str) -> list[str]:
     text = question[:MOST_CHARACTERS]
     if len(text.split()) <= ONE_PART_WORDS:
         return [cleaned(text)]
-    groups = list(_grouped(sentence for sentence in _SENTENCE.split(text) if sentence.strip()))
+    groups = list(_grouped(_sentences(text)))
     return [cleaned(" ".join(group)) for group in groups[:MOST_PARTS]]
+
+
+def _sentences(text: str) -> Iterator[str]:
+    while found := split_off(text):
+        sentence, text = found
+        yield sentence
+    yield text
 
 
 def _grouped(sentences: Iterator[str]) -> Iterator[list[str]]:

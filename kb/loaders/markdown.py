@@ -20,6 +20,8 @@ from kb.documents import (
     check_wording,
 )
 from kb.errors import InvalidDocument
+from supportbot.language.blocks import Kind, blocks
+from supportbot.language.plaintext import plain
 
 # Enough for every key an article could sensibly have; a YAML parser is not shown more.
 MOST_FRONT_MATTER_CHARACTERS = 20_000
@@ -29,9 +31,6 @@ LIKENESS = 0.85
 
 _FENCE = re.compile(r"---[ \t]*\n")
 _END = re.compile(r"^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.MULTILINE)
-# Only where a heading begins: what may follow (spaces, closing signs, an id) is cut off by hand, since a pattern that
-# looks for a trailing part begins again at each space of the line.
-_HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+(?=[^ \t\n])(.*)$", re.MULTILINE)
 
 
 def read_markdown(text: str, path: str) -> Document:
@@ -121,12 +120,8 @@ def _known_keys(front: object) -> dict[str, str]:
 
 def first_heading(body: str) -> str:
     """Return the text of the first heading, cut to what a title may hold; empty if there is none."""
-    found = _HEADING.search(body)
-    if found is None:
-        return ""
-    line = found.group(1).rstrip()
-    text = without_id(line.rstrip("#").rstrip() or line)
-    return text.replace("*", "").replace("`", "")[:MOST_TITLE_CHARACTERS].strip()
+    texts = (without_id(block.text) for block in blocks(body) if block.kind is Kind.HEADING)
+    return next((plain(text)[:MOST_TITLE_CHARACTERS].strip() for text in texts if text), "")
 
 
 def without_id(heading: str) -> str:

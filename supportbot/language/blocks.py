@@ -15,8 +15,8 @@ from markdown_it.token import Token
 
 from supportbot.language.plaintext import plain
 
-# Nobody writes a longer heading; it would be repeated in front of every passage below it.
-_LONGEST_HEADING: Final = 300
+# What is longer heads nothing: nobody means it as a name, and it would be repeated before every passage below it.
+LONGEST_HEADING: Final = 300
 _LONGEST_IN_PATH: Final = 200
 # As markdown-it counts lines.
 _LINE_END: Final = re.compile(r"\r\n?|\n")
@@ -142,9 +142,7 @@ class _Reader:
         return Block(_kind_of_words(text), start, end, text, heading_path=self._path)
 
     def _heading(self, start: int, end: int, level: int, text: str) -> Block:
-        if end - start > _LONGEST_HEADING:
-            return Block(Kind.PARAGRAPH, start, end, text, heading_path=self._path)
-        if self._containers:  # a heading in a list or a quotation heads nothing outside it
+        if self._containers or end - start > LONGEST_HEADING:  # in a list or quotation it heads nothing outside
             return Block(Kind.HEADING, start, end, text, level, self._path)
         above = tuple(entry for entry in self._headings if entry[0] < level)
         self._headings = (*above, (level, plain(text)[:_LONGEST_IN_PATH]))

@@ -128,7 +128,7 @@ def test_an_indented_listing_is_no_fenced_one() -> None:
         (" \n\t\n", []),
         ("[a]: https://example.com", ["paragraph"]),
         ("<div>\n\n# Still a heading\n\n</div>", ["html", "heading", "html"]),
-        (f"# {'long ' * 100}", ["paragraph"]),
+        (f"# {'long ' * 100}\n\nText", ["heading", "paragraph"]),
         ("> # Quoted\n\nText", ["quote", "paragraph"]),
         ("#", ["heading"]),
         ("a\r\n\r\nb\rc", ["paragraph", "paragraph"]),
