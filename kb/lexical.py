@@ -2,11 +2,11 @@
 
 Every passage is indexed with the text search configuration of its article's locale, title above headings above text. A
 question is read with every configuration of its workspace, since it may be asked in one language and answered in
-another; its own language, guessed by its stop words, decides which of its words say nothing.
+another; its own language decides which of its words say nothing.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from django.db import connection
 from django.db.models import F
 
 from kb.models import Chunk
+from supportbot.language.detection import base_language, detect
 from supportbot.language.plaintext import plain
 
 # Language of a locale -> configuration; PostgreSQL 16 has them all. Any other language is indexed word by word.
@@ -25,8 +26,7 @@ CONFIGURATIONS = {
     "sv": "swedish", "ta": "tamil", "tr": "turkish", "yi": "yiddish",
 }  # fmt: skip
 PLAIN_CONFIGURATION = "simple"
-# Languages a question is recognised in even where no article is written in them.
-_OFTEN_ASKED = ("english", "german", "french", "spanish", "italian", "portuguese", "dutch")
+_LANGUAGES = {name: language for language, name in reversed(CONFIGURATIONS.items())}
 # A question longer than this is cut: more distinct words add cost, not precision.
 MOST_WORDS = 120
 _FILL_BATCH = 500
@@ -50,7 +50,7 @@ class Term:
 
 def configuration(locale: str) -> str:
     """Return the text search configuration of a locale such as "de-AT"."""
-    return CONFIGURATIONS.get(re.split(r"[-_]", locale.casefold())[0], PLAIN_CONFIGURATION)
+    return CONFIGURATIONS.get(base_language(locale), PLAIN_CONFIGURATION)
 
 
 def loose(text: str) -> str:
@@ -99,25 +99,22 @@ def _fill(rows: Sequence[tuple[UUID, str, str, str, str]]) -> None:
 def terms(question: str, configurations: Sequence[str]) -> list[Term]:
     """Return the telling words of `question`; a question of stop words alone gives none.
 
-    `configurations` are those of the articles in scope; a word stands for what any of them makes of it.
+    `configurations` are those of the articles in scope, first that of the language to expect; a word stands for what
+    any of them makes of it.
     """
     asked = words(question)[:MOST_WORDS]
-    known = tuple(dict.fromkeys([*configurations, PLAIN_CONFIGURATION, *_OFTEN_ASKED]))
-    lexemes = _lexemes(asked, known)
-    language = _language(asked, known, lexemes)
-    spoken = [word for word in asked if lexemes[word][language]]
-    wanted = (*configurations, PLAIN_CONFIGURATION)
+    expected = _LANGUAGES.get(configurations[0], "") if configurations else ""
+    own = configuration(detect(question, expected))
+    wanted = tuple(dict.fromkeys([*configurations, PLAIN_CONFIGURATION]))
+    lexemes = _lexemes(asked, {*wanted, own})
     return [
-        Term(word, tuple(dict.fromkeys(lexeme for name in wanted for lexeme in lexemes[word][name]))) for word in spoken
+        Term(word, tuple(dict.fromkeys(lexeme for name in wanted for lexeme in lexemes[word][name])))
+        for word in asked
+        if lexemes[word][own]
     ]
 
 
-def _language(asked: Sequence[str], known: Sequence[str], lexemes: Mapping[str, Mapping[str, list[str]]]) -> str:
-    """Return the configuration for which most words of the question are stop words, the earliest of equals."""
-    return max(known, key=lambda name: sum(not lexemes[word][name] for word in asked))
-
-
-def _lexemes(asked: Sequence[str], known: Sequence[str]) -> dict[str, dict[str, list[str]]]:
+def _lexemes(asked: Sequence[str], known: Collection[str]) -> dict[str, dict[str, list[str]]]:
     """Return what every configuration makes of every word; nothing, for its stop words."""
     found: dict[str, dict[str, list[str]]] = {word: {} for word in asked}
     with connection.cursor() as cursor:

@@ -11,6 +11,7 @@ from typing import Any
 from kb.errors import EmbeddingUnavailable
 from kb.ports import embedder
 from supportbot.assistant.runner import runner
+from supportbot.language.detection import detect
 from supportbot.llm import gateway
 from supportbot.llm.remote import is_remote_configured
 from supportbot.outbox.relay import relay
@@ -47,7 +48,8 @@ def prepare() -> None:
 
 
 def warm_up() -> None:
-    """Load what the first turn would otherwise wait for: the embedding model, and the SDK where a model is set."""
+    """Load what the first turn would wait for: the embedding model, the language model, and a remote model's SDK."""
+    detect("ready", "en")
     try:
         embedder().query("ready")
     except EmbeddingUnavailable as error:
