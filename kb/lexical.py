@@ -16,6 +16,7 @@ from django.db.models import F
 from kb.models import Chunk
 from supportbot.language.detection import base_language, detect
 from supportbot.language.plaintext import plain
+from supportbot.language.words import stop_words
 
 # Language of a locale -> configuration; PostgreSQL 16 has them all. Any other language is indexed word by word.
 CONFIGURATIONS = {
@@ -104,13 +105,14 @@ def terms(question: str, configurations: Sequence[str]) -> list[Term]:
     """
     asked = words(question)[:MOST_WORDS]
     expected = _LANGUAGES.get(configurations[0], "") if configurations else ""
-    own = configuration(detect(question, expected))
+    language = detect(question, expected)
+    own, silent = configuration(language), stop_words(language)  # PostgreSQL has no list for Polish and some others
     wanted = tuple(dict.fromkeys([*configurations, PLAIN_CONFIGURATION]))
     lexemes = _lexemes(asked, {*wanted, own})
     return [
         Term(word, tuple(dict.fromkeys(lexeme for name in wanted for lexeme in lexemes[word][name])))
         for word in asked
-        if lexemes[word][own]
+        if lexemes[word][own] and word not in silent
     ]
 
 
