@@ -16,7 +16,7 @@ from supportbot.chat.notice import ai_notice
 from supportbot.chat.ports import front_desk
 from supportbot.chat.selectors import first_unanswered_seq
 from supportbot.chat.texts import clean_client_id, clean_text
-from supportbot.chat.turns import mark_answered, start_turn
+from supportbot.chat.turns import is_turn_pending, mark_answered, start_turn
 from supportbot.ids import uuid7
 from supportbot.outbox.services import announce
 
@@ -97,9 +97,11 @@ def hand_over(conversation: Conversation, *, mode: str, agent: User | None = Non
 
 
 def give_back(conversation: Conversation, *, note: str) -> None:
-    """Let the assistant answer a locked conversation again; a new episode begins, with the person's note.
+    """Let the assistant answer what a locked conversation's customer writes next, knowing the person's note.
 
-    What the customer wrote and nobody answered is part of it, and is answered now.
+    It says nothing by itself: what was written while people had the conversation was said to them. Whatever of it
+    nobody answered the new episode remembers. Only a question that was put to the assistant before, and still waits
+    for its turn, is answered.
     """
     unanswered = first_unanswered_seq(conversation)
     touch(
@@ -109,8 +111,8 @@ def give_back(conversation: Conversation, *, note: str) -> None:
         handoff_note=note,
         episode_start_seq=unanswered - 1 if unanswered else conversation.last_seq,
     )
-    if unanswered:
-        start_turn(conversation)
+    if not is_turn_pending(conversation):
+        mark_answered(conversation, conversation.last_seq)
 
 
 def _earlier(

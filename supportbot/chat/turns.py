@@ -193,9 +193,15 @@ def mark_answered(conversation: Conversation, through_seq: int) -> None:
         touch(conversation, answered_seq=through_seq)
 
 
+def is_turn_pending(conversation: Conversation) -> bool:
+    """Say whether a question to the assistant waits for its turn."""
+    pending: bool = Turn.objects.filter(conversation=conversation, state=Turn.State.PENDING).exists()
+    return pending
+
+
 def _ring_for_next(conversation: Conversation) -> None:
     """Wake a runner if what came meanwhile waits for its turn."""
-    if Turn.objects.filter(conversation=conversation, state=Turn.State.PENDING).exists():
+    if is_turn_pending(conversation):
         tell_after_commit(conversation.pk, TurnWaiting())
 
 

@@ -116,7 +116,7 @@ class Release(AgentsStep):
 class Return(AgentsStep):
     @extend_schema(request=ReturnInput, responses=HandoffTicketSerializer)
     def post(self, request: Request, ticket_id: UUID) -> Response:
-        """Let the assistant answer again, with a note for it."""
+        """Let the assistant answer what the customer writes next, with a note for it."""
         return self.take(request, ticket_id, services.return_to_assistant, **_read(ReturnInput, request))
 
 

@@ -216,7 +216,10 @@ def snooze(ticket_id: UUID, *, agent: User, until: datetime) -> Ticket:
 
 @transaction.atomic
 def return_to_assistant(ticket_id: UUID, *, agent: User, note: str = "") -> Ticket:
-    """Let the assistant answer again. The note is part of what it knows in the new episode; customers never see it."""
+    """Let the assistant answer what the customer writes next.
+
+    The note is part of what it knows in the new episode; customers never see it.
+    """
     note = clean_note(note)
     conversation, ticket = _lock_held(ticket_id, agent)
     end(conversation, ticket, State.RETURNED, note=note)
@@ -235,7 +238,7 @@ def resolve(ticket_id: UUID, *, agent: User) -> Ticket:
 
 
 def end(conversation: Conversation, ticket: Ticket, outcome: State, *, note: str = "", by: str = "") -> None:
-    """End a locked ticket and give its locked conversation back to the assistant.
+    """End a locked ticket and give its locked conversation back to the assistant, which says nothing by itself.
 
     `by` is "customer" where it is their wish: else the event reads as if the team had ended it.
     """

@@ -29,7 +29,7 @@ def end_conversation(conversation_id: UUID) -> None:
         return
     stop_now(conversation)
     conversation.refresh_from_db()
-    mark_answered(conversation, conversation.last_seq)  # or giving it back would begin an answer
+    mark_answered(conversation, conversation.last_seq)  # nobody owes an answer any more
     ticket = open_ticket_of(conversation_id)
     if ticket is not None:
         handoff.end(conversation, handoff.lock_ticket(ticket.pk), State.RESOLVED, by="customer")

@@ -19,6 +19,7 @@ from supportbot.chat.services import (
     hand_over,
     start_conversation,
 )
+from supportbot.chat.turns import claim_turn
 from supportbot.errors import NotFound, SupportBotError
 
 pytestmark = pytest.mark.django_db
@@ -154,18 +155,20 @@ def test_what_a_person_settled_is_not_part_of_the_next_episode(conversation: Con
     assert conversation.handoff_note == "Promised a call on Friday."
 
 
-def test_what_nobody_answered_is_answered_after_the_return(conversation: Conversation, bob: User) -> None:
+def test_what_was_said_to_a_person_is_remembered_and_not_answered(conversation: Conversation, bob: User) -> None:
     add_customer_message(conversation.pk, text="Old trouble", client_id="c1")
     hand_over(lock_conversation(conversation.pk), mode=Conversation.Mode.PERSON, agent=bob)
     add_agent_message(conversation.pk, text="Solved.", author=bob, client_id="a1")
     Turn.objects.all().delete()
     add_customer_message(conversation.pk, text="One more thing", client_id="c2")
-    add_customer_message(conversation.pk, text="How long is delivery?", client_id="c3")
+    give_back(lock_conversation(conversation.pk), note="")
     assert not Turn.objects.exists()
 
-    give_back(lock_conversation(conversation.pk), note="")
+    asked = add_customer_message(conversation.pk, text="How long is delivery?", client_id="c3")
     assert said(conversation) == ["One more thing", "How long is delivery?"]
-    assert Turn.objects.get().state == Turn.State.PENDING
+    claim = claim_turn("runner-1")
+    assert claim is not None
+    assert claim.from_seq == asked.seq - 1
 
 
 def test_another_workspace_cannot_write_here(conversation: Conversation, other_workspace: Workspace) -> None:

@@ -11,7 +11,7 @@ from supportbot.chat.answers import Answer
 from supportbot.chat.errors import ConversationEnded, LeaseLost, NothingToRetry
 from supportbot.chat.log import lock_conversation, touch
 from supportbot.chat.models import Conversation, Message, Turn
-from supportbot.chat.selectors import events_after, live_turn
+from supportbot.chat.selectors import events_after, history, live_turn
 from supportbot.chat.services import add_customer_message, give_back, hand_over
 from supportbot.chat.turns import (
     Claim,
@@ -225,16 +225,33 @@ def test_a_failed_question_answered_with_the_next_one_is_not_tried_again(
         retry_turn(conversation.pk, claim.message_id)
 
 
-def test_a_pending_question_outlives_a_takeover(claim: Claim, conversation: Conversation, bob: User) -> None:
+def test_a_question_that_a_person_took_over_is_not_answered_afterwards(
+    claim: Claim, conversation: Conversation, bob: User
+) -> None:
     add_customer_message(conversation.pk, text="Second", client_id="c2")
     finish_turn(claim, ANSWER)
     locked = lock_conversation(conversation.pk)
     supersede_turns(locked)
     hand_over(locked, mode=Conversation.Mode.PERSON, agent=bob)
     give_back(lock_conversation(conversation.pk), note="")
+    assert claim_turn("runner-1") is None
+    add_customer_message(conversation.pk, text="Third", client_id="c3")
     following = claim_turn("runner-1")
     assert following is not None
-    assert following.from_seq < Message.objects.get(text="Second").seq <= following.through_seq
+    assert following.from_seq >= Message.objects.get(text="Second").seq
+
+
+def test_a_question_that_still_waits_for_the_assistant_outlives_a_wait_for_a_person(
+    conversation: Conversation,
+) -> None:
+    asked = add_customer_message(conversation.pk, text="Where is my parcel?", client_id="c1")
+    hand_over(lock_conversation(conversation.pk), mode=Conversation.Mode.WAITING)
+    give_back(lock_conversation(conversation.pk), note="")
+    following = claim_turn("runner-1")
+    assert following is not None
+    assert following.from_seq < asked.seq <= following.through_seq
+    conversation.refresh_from_db()
+    assert asked.seq in [message.seq for message in history(conversation)]
 
 
 def test_a_lost_turn_that_was_stopped_does_not_speak_again(claim: Claim, conversation: Conversation) -> None:

@@ -10,7 +10,7 @@ from rest_framework.test import APIClient
 
 from supportbot.accounts.models import Customer, Membership, User, Workspace
 from supportbot.accounts.services import NewChannel, add_member, issue_api_key, new_visitor
-from supportbot.chat.models import Conversation, ConversationEvent
+from supportbot.chat.models import Conversation, ConversationEvent, Turn
 from supportbot.chat.services import start_conversation
 from supportbot.handoff import services
 from supportbot.handoff.models import Presence, Ticket
@@ -80,6 +80,19 @@ def test_an_agent_takes_answers_and_gives_back(bobs: APIClient, ticket: Ticket, 
     assert (returned.status_code, returned.json()["state"]) == (200, "returned")
     conversation.refresh_from_db()
     assert (conversation.mode, conversation.handoff_note) == ("assistant", "Sent a pole.")
+
+
+@pytest.mark.parametrize("step", ["resolve", "return"])
+def test_the_assistant_is_silent_after_a_person(
+    bobs: APIClient, alices: APIClient, ticket: Ticket, conversation: Conversation, step: str
+) -> None:
+    messages = f"/api/v1/conversations/{conversation.pk}/messages"
+    post(bobs, url(ticket, "claim"))
+    post(alices, messages, {"client_id": "m1", "text": "Thank you"})
+    assert post(bobs, url(ticket, step)).status_code == 200
+    assert not Turn.objects.exists()
+    events = alices.get(f"/api/v1/conversations/{conversation.pk}/events").json()["results"]
+    assert events[-1]["event"] == "handoff.ended"
 
 
 def test_a_lost_claim_says_who_has_it(bobs: APIClient, workspace: Workspace, noor: User, ticket: Ticket) -> None:

@@ -1,5 +1,6 @@
 """Taking over, passing on and giving back, through the services."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from uuid import uuid4
 
@@ -19,6 +20,8 @@ from supportbot.handoff import services
 from supportbot.handoff.errors import AlreadyClaimed, NobodyWaits, NotYourTicket, TicketEnded
 from supportbot.handoff.models import Priority, State, Ticket
 from supportbot.handoff.presence import note_presence, say_away
+from supportbot.handoff.queue import EXPIRES_AFTER
+from supportbot.handoff.sweep import expire_forgotten
 from tests.handoff.books import facts, said, texts
 
 pytestmark = pytest.mark.django_db
@@ -93,6 +96,30 @@ def test_giving_back_tells_the_assistant_and_only_it(ticket: Ticket, conversatio
     assert "WF-1" not in str([event.payload for event in events_after(conversation.pk, 0)])
     add_customer_message(conversation.pk, text="Thanks. And boots?", client_id="2")
     assert Turn.objects.filter(state="pending").count() == 1
+
+
+@pytest.mark.parametrize("step", [services.resolve, services.return_to_assistant])
+def test_nothing_is_said_after_a_person_until_the_customer_writes_again(
+    step: Callable[..., Ticket], ticket: Ticket, conversation: Conversation, bob: User
+) -> None:
+    services.claim(ticket.pk, agent=bob)
+    add_agent_message(conversation.pk, text="Did we solve it?", author=bob, client_id="a1")
+    last_word = add_customer_message(conversation.pk, text="Great, I will send the parcel back tomorrow", client_id="1")
+    step(ticket.pk, agent=bob)
+    assert not Turn.objects.exists() and claim_turn("runner-1") is None
+    assert said(conversation)[-1] == "handoff.ended"
+    say_away(bob, is_away=True)
+    asked = add_customer_message(conversation.pk, text="How long is delivery?", client_id="2")
+    claim = claim_turn("runner-1")
+    assert claim is not None
+    assert last_word.seq <= claim.from_seq < asked.seq <= claim.through_seq
+
+
+def test_a_wait_that_ends_by_itself_starts_no_answer(ticket: Ticket, conversation: Conversation) -> None:
+    add_customer_message(conversation.pk, text="Hello?", client_id="1")
+    Ticket.objects.update(waiting_since=now() - EXPIRES_AFTER)
+    assert expire_forgotten() == 1
+    assert not Turn.objects.exists()
 
 
 def test_a_resolved_ticket_stays_so_and_the_next_wish_opens_another(

@@ -140,7 +140,7 @@ def _says(conversation: str) -> None:
 
 @pytest.mark.django_db(transaction=True)
 async def test_waiting_can_be_stopped(server: str, channel: NewChannel) -> None:
-    """The assistant has it again, and answers what was written meanwhile."""
+    """The assistant has it again, and says nothing of its own to what was written to a person."""
     granted = await db(ticket, channel)
     async with greeted(server, granted) as socket:
         mine = await db(_ask, granted["conversation"])
@@ -148,6 +148,9 @@ async def test_waiting_can_be_stopped(server: str, channel: NewChannel) -> None:
         for _ in range(2):
             await socket.say("cancel_human")
             await socket.quiet()
+        assert await db(_mode_and_turns, granted["conversation"]) == ("assistant", 0)
+        await socket.say("message", client_id="m2", text="How long is delivery?")
+        await socket.until("ack")
     ended = [frame["payload"] for frame in socket.events if frame["event"] == "handoff.ended"]
     assert ended == [{"ticket": mine, "outcome": "returned", "by": "customer"}]
     assert await db(_mode_and_turns, granted["conversation"]) == ("assistant", 1)
