@@ -1,0 +1,150 @@
+"""Personal data that has a form: e-mail addresses, payment cards, accounts (IBAN), telephone numbers. Pure.
+
+A name or a street in a sentence has no form, and is not found. Order numbers, dates, times and amounts are none of
+these: what is left of a run of digits without a check sum has to be written as telephone numbers are.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+from typing import Final, Literal
+
+Kind = Literal["EMAIL", "CARD", "IBAN", "PHONE"]
+
+_EMAIL: Final = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
+# 14 to 19 digits, alone or in groups as they are embossed. The 13 of old cards are those of any article's bar code.
+_CARD: Final = re.compile(r"(?<![\w#])(?<!\w[-./])(?:\d{14,19}|\d{4}(?:[ \u00a0.-]\d{3,7}){2,4})(?![-./]?\w)")
+# Networks' first digits (ISO/IEC 7812): 3 to 6, and the 22 to 27 of Mastercard's newer range.
+_ISSUERS: Final = re.compile(r"[3-6]|2[2-7]")
+_IBAN: Final = re.compile(r"(?<!\w)[A-Za-z]{2}\d{2}(?:[ \u00a0-]?[A-Za-z0-9]){11,30}")
+# Characters of an IBAN by country (ISO 13616 registry), so that no word behind one is taken for a part of it.
+_IBAN_LENGTHS: Final = {
+    country: length
+    for length, countries in {
+        15: "NO",
+        16: "BE",
+        18: "DK FI FO GL NL SD",
+        19: "MK SI",
+        20: "AT BA EE KZ LT LU MN XK",
+        21: "CH HR LI LV",
+        22: "BG BH CR DE GB GE IE ME RS VA",
+        23: "AE GI IL IQ OM SO TL",
+        24: "AD CZ ES MD PK RO SA SE SK TN VG",
+        25: "LY PT ST",
+        26: "IS TR",
+        27: "BI DJ FR GR IT MC MR SM",
+        28: "AL AZ BY CY DO GT HU LB NI PL SV",
+        29: "BR EG PS QA UA",
+        30: "JO KW MU YE",
+        31: "MT SC",
+        32: "LC",
+        33: "RU",
+    }.items()
+    for country in countries.split()
+}
+_GAP: Final = r"[ \u00a0]?[-/]?[ \u00a0]?"
+_PHONE: Final = re.compile(
+    rf"""
+    (?<![\w#€$£¥+])(?<!\w[-./])
+    (?: (?:\+|00)[1-9](?:[ \u00a0]?[-/.()]?[ \u00a0]?\d){{7,14}}      # +49 (0)761 123456, 0049761123456
+      | \(0[1-9]\d{{0,4}}\){_GAP}\d(?:[ \u00a0-]?\d){{4,9}}           # (0761) 123456
+      | 0[1-9](?:{_GAP}\d){{7,10}}                                    # 0761/123456, 015123456789, 06 12 34 56 78
+      | 0[1-9](?:\.\d{{2}}){{4}}                                      # 06.12.34.56.78
+      | (?:1[ .-])?\([2-9]\d\d\)[ \u00a0]?\d{{3}}[ .-]?\d{{4}}        # (727) 760-7806
+      | (?<!\d[ \u00a0])(?:
+          (?:1[ .-])?[2-9]\d\d(?P<apart>[ .-])\d{{3}}(?P=apart)\d{{4}}  # 727-760-7806
+        | [5-9]\d\d[ \u00a0]\d{{3}}[ \u00a0]\d{{3}}                     # 601 234 567
+        | [5-9]\d\d(?:[ \u00a0]\d\d){{3}}                               # 612 34 56 78
+        )
+    )
+    (?![-./]?\w|[ \u00a0]?[-./]?[ \u00a0]?\d|[ \u00a0]?[€$£¥%]|[,:]\d)
+    """,
+    re.VERBOSE,
+)
+_DATE: Final = re.compile(
+    r"(?<!\d)(?<!\d[./-])(?:\d\d?([./-])\d\d?\1(?:\d{4}|\d\d)|\d{4}([./-])\d\d?\2\d\d?)(?![./-]?\d)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Personal:
+    """One piece of personal data where it stands in a text. `key` is equal for two spellings of the same."""
+
+    kind: Kind
+    start: int
+    text: str
+    key: str
+
+    @property
+    def end(self) -> int:
+        return self.start + len(self.text)
+
+
+def personal_data_in(text: str) -> list[Personal]:
+    """Return the personal data of a text in the order in which it stands there; none overlaps another."""
+    free = 0
+    found: list[Personal] = []
+    for one in sorted(chain(_emails(text), _accounts(text), _cards(text), _phones(text)), key=_rank):
+        if one.start >= free:
+            found.append(one)
+            free = one.end
+    return found
+
+
+def _rank(one: Personal) -> tuple[int, int]:
+    return one.start, ("EMAIL", "IBAN", "CARD", "PHONE").index(one.kind)
+
+
+def _emails(text: str) -> Iterator[Personal]:
+    if "@" in text:
+        for match in _EMAIL.finditer(text):
+            yield Personal("EMAIL", match.start(), match[0], match[0].lower())
+
+
+def _accounts(text: str) -> Iterator[Personal]:
+    for match in _IBAN.finditer(text):
+        length = _IBAN_LENGTHS.get(match[0][:2].upper())
+        taken = "" if length is None else _first_letters(match[0], length)
+        key = _bare(taken).upper()
+        is_whole = not text[match.start() + len(taken) :][:1].isalnum()
+        if len(key) == length and is_whole and _passes_mod_97(key):
+            yield Personal("IBAN", match.start(), taken, key)
+
+
+def _cards(text: str) -> Iterator[Personal]:
+    for match in _CARD.finditer(text):
+        digits = _bare(match[0])
+        if 14 <= len(digits) <= 19 and _ISSUERS.match(digits) and passes_luhn(digits):
+            yield Personal("CARD", match.start(), match[0], digits)
+
+
+def _phones(text: str) -> Iterator[Personal]:
+    dates = [match.span() for match in _DATE.finditer(text)]
+    for match in _PHONE.finditer(text):
+        if not any(start < match.end() and match.start() < end for start, end in dates):
+            yield Personal("PHONE", match.start(), match[0], _bare(match[0]))
+
+
+def _first_letters(text: str, count: int) -> str:
+    """Return the beginning of a text up to its letter or digit number `count`."""
+    for place, char in enumerate(text):
+        count -= char.isalnum()
+        if not count:
+            return text[: place + 1]
+    return text
+
+
+def _bare(text: str) -> str:
+    return "".join(char for char in text if char.isalnum())
+
+
+def _passes_mod_97(account: str) -> bool:
+    return int("".join(str(int(char, 36)) for char in account[4:] + account[:4])) % 97 == 1
+
+
+def passes_luhn(number: str) -> bool:
+    """Return whether the digits of a card's number bear its check digit out; a row of one digit is none."""
+    digits = [int(char) for char in number]
+    doubled = [digit * 2 - 9 if digit > 4 else digit * 2 for digit in digits[-2::-2]]
+    return len(set(digits)) > 1 and (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
