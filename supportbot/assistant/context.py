@@ -59,6 +59,7 @@ def build_context(claim: Claim) -> TurnContext:
         looked_up=sought.text,
         locale=language,
         is_answerable=found.is_answerable,
+        hides_personal_data=conversation.workspace.hides_personal_data,
         prompt_version=ANSWER_VERSION,
         conversation_id=conversation.pk,
         turn_id=claim.turn_id,

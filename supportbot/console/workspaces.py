@@ -1,6 +1,6 @@
 """The workspace's own facts."""
 
-from typing import Any
+from typing import Any, Final
 from zoneinfo import available_timezones
 
 from django import forms
@@ -10,11 +10,16 @@ from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.text import slugify
 
+from actions import audit
+from actions.models import name_of
 from supportbot.accounts.models import Membership, Workspace
 from supportbot.accounts.services import CURRENCY, add_member, create_workspace
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.entry import person_of
 from supportbot.console.fields import LanguageCode
+
+# What a workspace decides about its answers. Who changed which of it is in its audit chain.
+SETTINGS: Final = ("hides_personal_data",)
 
 
 class WorkspaceForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
@@ -32,7 +37,12 @@ class WorkspaceForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic a
 
     class Meta:
         model = Workspace
-        fields = ["name", "locale", "timezone"]
+        fields = ["name", "locale", "timezone", "hides_personal_data"]
+        labels = {"hides_personal_data": "Hide personal data from the model"}
+        help_texts = {
+            "hides_personal_data": "On: e-mail addresses, telephone, card and account numbers reach a model's server "
+            "as placeholders such as [EMAIL_1]; customers and colleagues read the data itself. Off: it reads them too."
+        }
 
 
 class NewWorkspaceForm(WorkspaceForm):
@@ -77,7 +87,9 @@ class WorkspaceAdmin(ScopedAdmin):
         return bool(getattr(request.user, "is_superuser", False)) and self.has_change_permission(request)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return ["name", *(["slug"] if obj else []), "locale", "timezone", "currency"]
+        if obj is None:
+            return ["name", "locale", "timezone", "currency"]
+        return ["name", "slug", "locale", "timezone", "currency", *SETTINGS]
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         kwargs["form"] = WorkspaceForm if obj else NewWorkspaceForm
@@ -88,10 +100,23 @@ class WorkspaceAdmin(ScopedAdmin):
 
     def save_model(self, request: HttpRequest, obj: Workspace, form: WorkspaceForm, change: bool) -> None:
         if change:
-            obj.save(update_fields=["name", "locale", "timezone"])
+            obj.save(update_fields=["name", "locale", "timezone", *SETTINGS])
+            _put_on_record(request, obj, form)
             return
         made = create_workspace(obj.name, locale=obj.locale, currency=form.cleaned_data["currency"])
         made.timezone = obj.timezone
         made.save(update_fields=["timezone"])
         add_member(made, person_of(request), Membership.Role.ADMIN)
         obj.pk, obj.slug, obj.currency = made.pk, made.slug, made.currency
+
+
+def _put_on_record(request: HttpRequest, workspace: Workspace, form: WorkspaceForm) -> None:
+    for name in SETTINGS:
+        if name in form.changed_data:
+            audit.record(
+                "workspace.changed",
+                actor=name_of(person_of(request)),
+                setting=name,
+                before=str(form.initial[name]),
+                after=str(getattr(workspace, name)),
+            )

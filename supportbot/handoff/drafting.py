@@ -63,6 +63,7 @@ def draft_reply(conversation: Conversation) -> Draft:
         sources=numbered(found.passages),
         question=question,
         locale=language,
+        hides_personal_data=conversation.workspace.hides_personal_data,
         prompt_version=VERSION,
         conversation_id=conversation.pk,
     )

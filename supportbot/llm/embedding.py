@@ -10,6 +10,7 @@ from kb.errors import EmbeddingUnavailable
 from kb.ports import RecipeSpec
 from supportbot.llm import gateway, loop_thread
 from supportbot.llm.errors import LlmError
+from supportbot.llm.personal import without_personal_data
 
 TEXTS_PER_CALL = 64
 
@@ -25,7 +26,8 @@ class GatewayEmbedder:
         return RecipeSpec(name=f"openai:{model}:{size}", model=model, dimensions=size, is_normalised=True)
 
     def query(self, text: str) -> list[float]:
-        return self.passages([text])[0]
+        """Return the vector of a customer's words, whose personal data stays here: no article is found by it."""
+        return self.passages([without_personal_data(text)])[0]
 
     def passages(self, texts: Sequence[str]) -> list[list[float]]:
         vectors: list[list[float]] = []

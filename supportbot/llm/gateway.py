@@ -2,7 +2,7 @@
 
 Invariants. Nothing is tried twice after its first sign of life. A stream begins with RouteStarted and ends with
 Finished or an error; after Restarted everything before it is void. A call's record is written after the stream, off
-its path.
+its path. Where personal data is hidden, no remote model reads it, and every reader of the stream does.
 """
 
 import asyncio
@@ -22,7 +22,8 @@ from supportbot.llm.errors import (
     ProviderRefused,
     Reason,
 )
-from supportbot.llm.ports import WORKING, Provider, ProviderEvent
+from supportbot.llm.placeholders import Restoring
+from supportbot.llm.ports import Provider, ProviderEvent, Working
 from supportbot.llm.recorder import Call, Recorder
 from supportbot.llm.retry import pause_after
 from supportbot.llm.routing import Routes
@@ -83,10 +84,12 @@ class Gateway:
         await call.reserve(provider)
         yield call.announce(provider, failure)
         ends_at = call.ends_at - (in_force.fallback_seconds if has_next else 0.0)
+        restoring = Restoring(call.placeholders_for(provider))
         async with aclosing(_attempts(call, provider, breaker, in_force, ends_at)) as events:
             async for event in events:
-                if event is not WORKING:
-                    yield event  # type: ignore[misc]  # Working, the only event that is not a ModelEvent, is left out
+                if not isinstance(event, Working):
+                    for restored in restoring.take(event):
+                        yield restored
 
     async def embed(self, texts: Sequence[str], purpose: str) -> list[list[float]]:
         return await vectors.embed(self._routes.embeddings(), texts, purpose, limits())

@@ -5,7 +5,7 @@ these: what is left of a run of digits without a check sum has to be written as 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from typing import Final, Literal
@@ -90,6 +90,20 @@ def personal_data_in(text: str) -> list[Personal]:
             found.append(one)
             free = one.end
     return found
+
+
+def without_personal_data(text: str) -> str:
+    """Return a text that names only the kind of each piece of its personal data."""
+    return replaced(text, personal_data_in(text), lambda one: f"[{one.kind}]")
+
+
+def replaced(text: str, found: Iterable[Personal], mark: Callable[[Personal], str]) -> str:
+    """Return a text with its pieces of personal data, in their order, replaced by their marks."""
+    parts, end = [], 0
+    for one in found:
+        parts += [text[end : one.start], mark(one)]
+        end = one.end
+    return "".join((*parts, text[end:]))
 
 
 def _rank(one: Personal) -> tuple[int, int]:

@@ -14,6 +14,7 @@ from supportbot.asyncdb import db
 from supportbot.llm import budget, record
 from supportbot.llm.attempt import Attempt
 from supportbot.llm.errors import LlmError, ProviderError, Reason
+from supportbot.llm.placeholders import Placeholders
 from supportbot.llm.ports import Provider
 from supportbot.llm.reservations import Reservations
 from supportbot.llm.tokens import highest_usage
@@ -23,7 +24,10 @@ logger = logging.getLogger(__name__)
 
 
 class Call:
-    """The attempts of one call. Made inside a workspace scope, which its record will belong to."""
+    """The attempts of one call. Made inside a workspace scope, which its record will belong to.
+
+    A remote provider reads placeholders in place of personal data, and so does what is recorded of it.
+    """
 
     def __init__(self, request: ModelRequest, *, ends_at: float) -> None:
         current_workspace_id()  # raises UnscopedQuery now, not when the record is written
@@ -33,6 +37,20 @@ class Call:
         self.attempts: list[Attempt] = []
         self.reservations = Reservations()
         self._is_announced = False
+        self._placeholders: Placeholders | None = None
+
+    def placeholders_for(self, provider: Provider) -> Placeholders | None:
+        """Return what a provider reads in place of personal data; None for one that reads it all."""
+        if provider.is_local or not self.request.hides_personal_data:
+            return None
+        if self._placeholders is None:
+            self._placeholders = Placeholders(self.request)
+        return self._placeholders
+
+    def request_for(self, provider: Provider) -> ModelRequest:
+        """Return what a provider is asked."""
+        placeholders = self.placeholders_for(provider)
+        return self.request if placeholders is None else placeholders.request
 
     def announce(self, provider: Provider, failure: LlmError | None) -> RouteStarted | Restarted:
         """Return the event that says who begins; only the first one is a start."""
@@ -43,7 +61,7 @@ class Call:
         return Restarted(provider.name, provider.model, reason.value)
 
     def begin(self, provider: Provider) -> Attempt:
-        attempt = Attempt(provider, self.request, keeps_text=settings.LLM_STORE_BODIES)
+        attempt = Attempt(provider, self.request_for(provider), keeps_text=settings.LLM_STORE_BODIES)
         self.attempts.append(attempt)
         return attempt
 
@@ -52,7 +70,7 @@ class Call:
 
     async def reserve(self, provider: Provider) -> None:
         """Take the most one attempt can cost from the day's budget. Raises BudgetExceeded."""
-        await self.reservations.take(provider, highest_usage(self.request))
+        await self.reservations.take(provider, highest_usage(self.request_for(provider)))
 
 
 class Recorder:

@@ -7,7 +7,7 @@ only looks like an account. Nobody has to answer from it.
 import re
 from typing import Final
 
-from supportbot.llm.personal import Kind, personal_data_in
+from supportbot.llm.personal import Kind, personal_data_in, replaced
 
 _SECRET: Final = re.compile(r"\b(?:sk|pk|vs|whsec|ghp|xox[bp])[_-][\w-]{8,}|\beyJ[\w-]{10,}(?:\.[\w-]+){1,2}")
 _NUMBER: Final = re.compile(r"(?<![\w.])\+?\d(?:[ ()./-]{0,3}\d){6,22}(?![\w.]*\d)")
@@ -18,6 +18,5 @@ _MASKS: Final[dict[Kind, str]] = {"EMAIL": "[e-mail]", "CARD": "[card]", "IBAN":
 def redact(text: str) -> str:
     """Return `text` with addresses, keys, account, card and telephone numbers replaced by what they were."""
     text = _SECRET.sub("[secret]", text)
-    for one in reversed(personal_data_in(text)):
-        text = f"{text[: one.start]}{_MASKS[one.kind]}{text[one.end :]}"
+    text = replaced(text, personal_data_in(text), lambda one: _MASKS[one.kind])
     return _NUMBER.sub("[number]", _ACCOUNT.sub("[account]", text))

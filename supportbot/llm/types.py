@@ -67,6 +67,8 @@ class ModelRequest:
     nobody may call them, but a wish for one gets a better answer than a search. `nearness` is how near sentences of the
     sources are to it in meaning (`extractive.meaning`); without it, the built-in answerer goes by words. `parts` are
     the questions of one that asks several, each with those of the sources that were found for it.
+    `hides_personal_data` lets a remote model read placeholders in its messages (`placeholders`); whoever has the
+    workspace at hand passes its setting on.
     """
 
     purpose: Purpose
@@ -80,6 +82,7 @@ class ModelRequest:
     is_answerable: bool = True
     nearness: Mapping[str, float] = field(default_factory=dict)
     parts: tuple["ModelRequest", ...] = ()
+    hides_personal_data: bool = True
     prompt_version: str = ""
     conversation_id: UUID | None = None
     turn_id: UUID | None = None

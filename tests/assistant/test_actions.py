@@ -14,7 +14,7 @@ from actions.policies import policy_of, switch
 from actions.principals import principal_in_conversation
 from actions.services import confirm, decline
 from actions.testing import FakeShop, Refund, run_queued
-from supportbot.accounts.models import Customer
+from supportbot.accounts.models import Customer, Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.services import create_channel, new_visitor
 from supportbot.assistant.calls import Place
@@ -384,3 +384,43 @@ async def test_a_claim_without_a_call_is_withheld(conversation: Conversation, sh
     [final] = payloads(await db(log), "assistant.final")
     assert final["abstained"] and "refund" not in final["text"]
     assert await db(requests_in, conversation) == []
+
+
+async def test_a_model_reads_placeholders_and_everybody_else_the_data(
+    conversation: Conversation, shop: FakeShop, log: Log
+) -> None:
+    quote = "You can return unused items within 60 days of delivery [1]."
+    await turn(conversation, "How long can I return something? I am alice@example.com", Says(quote))
+    said = "And how long can I return it? Write to Alice@example.com or call 0171 1234567. It is about A-1001."
+    look_up = call("order_status", order_id="A-1001")
+    pieces = (f"{quote} Is [PH", "ONE", "_1] right?")
+    model = await turn(conversation, said, Says(calls=(look_up,)), Says(pieces))
+    first, second = model.requests
+    assert [message.content for message in first.messages[1:]] == [
+        "How long can I return something? I am [EMAIL_1]",
+        quote,
+        "And how long can I return it? Write to [EMAIL_1] or call [PHONE_1]. It is about A-1001.",
+    ]
+    assert second.messages[: len(first.messages)] == first.messages
+    assert first.question == said
+    final = payloads(await db(log), "assistant.final")[-1]
+    assert final["text"] == f"{quote} Is 0171 1234567 right?"
+
+
+async def test_placeholders_come_back_before_arguments_are_checked(
+    conversation: Conversation, shop: FakeShop, log: Log
+) -> None:
+    reason = "It arrived damaged, call [PHONE_1]"
+    await turn(
+        conversation,
+        "Please refund A-1001, it arrived damaged, call 0171 1234567",
+        Says(calls=(call("refund_order", order_id="A-1001", reason=reason),)),
+    )
+    [request] = await db(requests_in, conversation)
+    assert request.arguments["reason"] == "It arrived damaged, call 0171 1234567"
+
+
+async def test_a_workspace_may_show_the_model_all_of_it(conversation: Conversation, log: Log) -> None:
+    await db(Workspace.objects.update, hides_personal_data=False)
+    model = await turn(conversation, "I am alice@example.com. How long can I return it?", Says("60 days [1]."))
+    assert model.requests[0].messages[-1].content == "I am alice@example.com. How long can I return it?"

@@ -13,7 +13,7 @@ from django.db import connections
 from django.test import Client
 from selectolax.lexbor import LexborHTMLParser
 
-from actions.models import ActionPolicy, AuditEntry
+from actions.models import ActionPolicy, AuditEntry, name_of
 from actions.policies import allow_approval, ensure_policies, may_approve
 from supportbot.accounts.errors import InvalidKey
 from supportbot.accounts.models import ApiKey, Channel, IdentityKey, Membership, User, Workspace
@@ -321,6 +321,25 @@ def test_the_workspaces_facts_are_changed_and_checked(admin: Client, workspace: 
     told = (workspace.name, workspace.locale, workspace.timezone, workspace.slug, workspace.currency)
     assert told == ("Wren", "de", "Europe/Berlin", "wrenfell", "EUR")
     assert b"alert" in admin.post(page, {"name": "Wren", "locale": "de", "timezone": "Mars/Base"}).content
+
+
+def test_hiding_personal_data_is_on_until_an_admin_switches_it_off_on_record(
+    admin: Client, workspace: Workspace
+) -> None:
+    assert workspace.hides_personal_data is True
+    page = f"{WORKSPACES}{workspace.pk}/change/"
+    facts = {"name": "Wren", "locale": "de", "timezone": "UTC"}
+    admin.post(page, {**facts, "hides_personal_data": "on"})
+    assert not AuditEntry.objects.exists()
+    admin.post(page, facts)
+    workspace.refresh_from_db()
+    entry = AuditEntry.objects.get()
+    assert workspace.hides_personal_data is False
+    assert (entry.event, entry.payload) == (
+        "workspace.changed",
+        {"setting": "hides_personal_data", "before": "True", "after": "False"},
+    )
+    assert entry.actor == name_of(User.objects.get(username="admin.of.wrenfell"))
 
 
 def test_a_workspace_is_made_by_an_operator_who_becomes_its_admin(admin: Client, workspace: Workspace) -> None:

@@ -207,6 +207,21 @@ def test_a_draft_comes_with_its_sources_and_goes_to_nobody(knowledge: None, tick
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db(transaction=True)
+def test_the_model_of_a_draft_reads_placeholders_and_the_agent_the_data(
+    knowledge: None, ticket: Ticket, bob: User
+) -> None:
+    services.claim(ticket.pk, agent=bob)
+    add_customer_message(ticket.conversation_id, text="I am alice@example.com", client_id="1")
+    add_agent_message(ticket.conversation_id, text="Thank you.", author=bob, client_id="2")
+    add_customer_message(ticket.conversation_id, text="How long can I return unused items?", client_id="3")
+    said = Says("You can return unused items within 60 days [1]. We will write to [EMAIL_1].")
+    with answering(ScriptedModel(said)) as model:
+        draft = ask_for_draft(bob, ticket).json()
+    assert model.requests[0].messages[1].content == "I am [EMAIL_1]"
+    assert draft["text"] == "You can return unused items within 60 days. We will write to alice@example.com."
+
+
 def test_a_draft_is_in_the_language_that_the_customer_writes(knowledge: None, ticket: Ticket, bob: User) -> None:
     words = "Unbenutzte Artikel können Sie 60 Tage lang zurückgeben."
     german = create_article(Change(title="Rückgabe", body=words, locale="de"), external_id="d")

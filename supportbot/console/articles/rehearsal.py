@@ -195,6 +195,7 @@ def _request(question: str, workspace: Workspace, language: str, sought: Found) 
         looked_up=sought.text,
         locale=language,
         is_answerable=found.is_answerable,
+        hides_personal_data=workspace.hides_personal_data,
         prompt_version=ANSWER_VERSION,
     )
     return compared(in_parts(request, sought))

@@ -1,0 +1,139 @@
+"""What a remote model reads in place of personal data, and the way back. Pure.
+
+A value has one placeholder within a request, in whichever message and spelling it stands: `[EMAIL_1]`. What an article
+among the request's sources says is public, and stays. Invariant: only values of the request itself are put back.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import count
+from typing import Final
+
+from supportbot.llm.personal import Kind, Personal, personal_data_in, replaced
+from supportbot.llm.types import ChatMessage, ModelEvent, ModelRequest, TextDelta, ToolCall
+
+_NOTE: Final = (
+    "Marks such as [EMAIL_1] or [PHONE_1] stand for data of the customer that you do not see. Where you need the data, "
+    "in an answer or in a tool's arguments, write the mark exactly as it stands."
+)
+# As a model writes one: servers and habits escape brackets and underlines, as Markdown has it.
+_MARK: Final = re.compile(r"\\?\[(?P<kind>EMAIL|CARD|IBAN|PHONE)\\?_(?P<number>\d{1,5})\\?\]", re.IGNORECASE)
+_LONGEST: Final = 20
+# The escapes of JSON, which are letters to the recogniser: the "n" of "\\nalice@example.com" is none of the address.
+_ESCAPE: Final = re.compile(r"\\(?:u[0-9a-fA-F]{4}|.)")
+
+
+class Placeholders:
+    """The placeholders of one request."""
+
+    def __init__(self, request: ModelRequest) -> None:
+        self._request = request
+        self._marks: dict[tuple[Kind, str], str] = {}
+        self._values: dict[str, str] = {}
+        self._public = {
+            (one.kind, one.key)
+            for source in request.sources
+            for one in personal_data_in(f"{source.title}\n{source.text}")
+        }
+        self._numbers: dict[Kind, Iterator[int]] = {}
+        # What the customer wrote so is none of ours, and stands for nothing.
+        self._taken = {mark for message in request.messages for mark in _marks_in(message.content)}
+        self.request = self._hidden()
+
+    def restored(self, text: str) -> str:
+        """Return a whole text of the model's with the values in place of their placeholders."""
+        if not self._values or "[" not in text:
+            return text
+        return _MARK.sub(lambda match: self._values.get(_name(match), match[0]), text)
+
+    def open_end(self, text: str) -> int:
+        """Return where a placeholder begins that the text ends in the middle of; the text's length if there is none."""
+        place = text.rfind("[", max(len(text) - _LONGEST, 0))
+        if place < 0 or not self._may_become_one(text[place:]):
+            place = len(text)
+        return place - text.endswith("\\", 0, place)
+
+    def _may_become_one(self, text: str) -> bool:
+        """Return whether a text is the beginning of a placeholder, and not yet all of it."""
+        bare = text.replace("\\", "").upper()
+        return any(mark.startswith(bare) and mark != bare for mark in self._values)
+
+    def __bool__(self) -> bool:
+        return bool(self._values)
+
+    def _hidden(self) -> ModelRequest:
+        messages = tuple(map(self._hide_in, self._request.messages))
+        return replace(self._request, messages=_with_note(messages)) if self._values else self._request
+
+    def _hide_in(self, message: ChatMessage) -> ChatMessage:
+        content = self._hide_in_json(message.content) if message.role == "tool" else self._hide(message.content)
+        calls = tuple(replace(call, arguments=self._hide_in_json(call.arguments)) for call in message.tool_calls)
+        return replace(message, content=content, tool_calls=calls)
+
+    def _hide(self, text: str) -> str:
+        return self._replaced(text, personal_data_in(text))
+
+    def _hide_in_json(self, text: str) -> str:
+        return self._replaced(text, personal_data_in(_ESCAPE.sub(lambda match: " " * len(match[0]), text)))
+
+    def _replaced(self, text: str, found: Iterable[Personal]) -> str:
+        return replaced(text, (one for one in found if (one.kind, one.key) not in self._public), self._mark_of)
+
+    def _mark_of(self, one: Personal) -> str:
+        mark = self._marks.get((one.kind, one.key))
+        if mark is None:
+            numbered = (f"[{one.kind}_{number}]" for number in self._numbers.setdefault(one.kind, count(1)))
+            mark = next(name for name in numbered if name not in self._taken)
+            self._marks[one.kind, one.key] = mark
+            self._values[mark] = one.text
+        return mark
+
+
+class Restoring:
+    """Puts the values back while an answer streams, also where a placeholder comes in pieces."""
+
+    def __init__(self, placeholders: Placeholders | None) -> None:
+        self._placeholders = placeholders  # None, or none in it: everything passes as it comes
+        self._held = ""  # the end of what came, which may be the beginning of a placeholder
+
+    def take(self, event: ModelEvent) -> Iterator[ModelEvent]:
+        """Yield what may be passed on now that `event` has come."""
+        if not self._placeholders:
+            yield event
+        elif isinstance(event, TextDelta):
+            yield from self._said(event.text, self._placeholders)
+        else:
+            yield from self._rest()
+            if isinstance(event, ToolCall):
+                event = replace(event, arguments=self._placeholders.restored(event.arguments))
+            yield event
+
+    def _said(self, text: str, placeholders: Placeholders) -> Iterator[ModelEvent]:
+        text = self._held + text
+        open_end = placeholders.open_end(text)
+        self._held, text = text[open_end:], text[:open_end]
+        if text:
+            yield TextDelta(placeholders.restored(text))
+
+    def _rest(self) -> Iterator[ModelEvent]:
+        """Yield what turned out to be the beginning of nothing."""
+        if self._held:
+            yield TextDelta(self._held)
+        self._held = ""
+
+
+def _with_note(messages: tuple[ChatMessage, ...]) -> tuple[ChatMessage, ...]:
+    """Return the messages with the instruction that says what placeholders are."""
+    first, *rest = messages
+    if first.role != "system":
+        return (ChatMessage("system", _NOTE), *messages)
+    return (replace(first, content=f"{first.content}\n\n{_NOTE}"), *rest)
+
+
+def _marks_in(text: str) -> set[str]:
+    return {_name(match) for match in _MARK.finditer(text)}
+
+
+def _name(match: re.Match[str]) -> str:
+    return f"[{match['kind'].upper()}_{int(match['number'])}]"
