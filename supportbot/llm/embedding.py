@@ -8,9 +8,9 @@ from django.conf import settings
 
 from kb.errors import EmbeddingUnavailable
 from kb.ports import RecipeSpec
+from supportbot.language.personal import without_personal_data
 from supportbot.llm import gateway, loop_thread
 from supportbot.llm.errors import LlmError
-from supportbot.llm.personal import without_personal_data
 
 TEXTS_PER_CALL = 64
 

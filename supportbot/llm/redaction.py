@@ -7,7 +7,7 @@ only looks like an account. Nobody has to answer from it.
 import re
 from typing import Final
 
-from supportbot.llm.personal import Kind, personal_data_in, replaced
+from supportbot.language.personal import Kind, personal_data_in, replaced
 
 _SECRET: Final = re.compile(r"\b(?:sk|pk|vs|whsec|ghp|xox[bp])[_-][\w-]{8,}|\beyJ[\w-]{10,}(?:\.[\w-]+){1,2}")
 _NUMBER: Final = re.compile(r"(?<![\w.])\+?\d(?:[ ()./-]{0,3}\d){6,22}(?![\w.]*\d)")

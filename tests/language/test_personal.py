@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-from supportbot.llm.personal import personal_data_in
+from supportbot.language.personal import personal_data_in
 
 
 def found(text: str) -> list[tuple[str, str]]:
