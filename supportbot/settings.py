@@ -335,6 +335,11 @@ if KB_EMBEDDER == "openai" and not OPENAI_EMBEDDING_MODEL:
 OPENAI_EMBEDDING_DIMENSIONS = env.int("OPENAI_EMBEDDING_DIMENSIONS", default=0)  # 0: the server is asked once
 LLM_PRICES = env.json("LLM_PRICES", default={})
 LLM_DAILY_BUDGET = env.str("LLM_DAILY_BUDGET", default="")  # per workspace and UTC day, in the prices' currency
+LLM_HISTORY_TOKENS = env.int("LLM_HISTORY_TOKENS", default=3_000)  # of what was said before the newest question
+if LLM_HISTORY_TOKENS < 200:
+    raise ImproperlyConfigured(
+        f"LLM_HISTORY_TOKENS={LLM_HISTORY_TOKENS} is below 200: too few for a follow-up question."
+    )
 LLM_STORE_BODIES = env.bool("LLM_STORE_BODIES", default=False)
 MODEL_DEADLINE_SECONDS = env.float("SUPPORTBOT_MODEL_DEADLINE_SECONDS", default=30.0)
 TURNS_PER_PROCESS = env.int("SUPPORTBOT_TURNS_PER_PROCESS", default=200)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from kb.search import Passage
 from supportbot.assistant.explanations import done_in
-from supportbot.assistant.limits import HISTORY_MESSAGES
+from supportbot.assistant.limits import HISTORY_MESSAGES, LEAN_PASSAGES
 from supportbot.assistant.nearness import compared
 from supportbot.assistant.prompts import ANSWER_VERSION, answer_instructions
 from supportbot.assistant.retrieval import in_parts, retrieve
@@ -52,6 +52,7 @@ def build_context(claim: Claim) -> TurnContext:
     request = llm.ModelRequest(
         purpose="answer",
         messages=(_instructions(conversation, found.passages, tools), *said_before),
+        lean_instructions=_instructions(conversation, found.passages[:LEAN_PASSAGES], tools).content,
         tools=tools,
         tools_signed_in=tools_after_signing_in(conversation, language),
         sources=numbered(found.passages),

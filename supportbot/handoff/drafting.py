@@ -24,6 +24,7 @@ from supportbot.llm.types import ChatMessage, ModelRequest
 
 VERSION: Final = "draft-1"
 MOST_PASSAGES: Final = 6
+LEAN_PASSAGES: Final = 2  # for a model that took the whole for too long
 _MARK: Final = re.compile(r"\s*\[(\d{1,2})\]")
 _RULES: Final = """\
 You draft a reply that a support agent of {company} will read, correct and send in their own name.
@@ -60,6 +61,7 @@ def draft_reply(conversation: Conversation) -> Draft:
     request = ModelRequest(
         purpose="answer",
         messages=(ChatMessage("system", _instructions(conversation, found.passages)), *_spoken(said)),
+        lean_instructions=_instructions(conversation, found.passages[:LEAN_PASSAGES]),
         sources=numbered(found.passages),
         question=question,
         locale=language,

@@ -52,7 +52,8 @@ class Reason(StrEnum):
     STALLED = "stalled"
     DEADLINE = "deadline"
     GARBAGE = "garbage"
-    TOO_LARGE = "too_large"
+    TOO_LARGE = "too_large"  # the answer
+    TOO_LONG = "too_long"  # the request, for the model's context
     RATE_LIMITED = "rate_limited"
     QUOTA = "quota"
     SERVER_ERROR = "server_error"

@@ -56,7 +56,8 @@ class Gateway:
         in_force = limits()
         # Made first: what a process still has to load for them is not the model's time.
         routes = await self._routes.for_purpose(request.purpose)
-        call = Call(request, ends_at=asyncio.get_running_loop().time() + in_force.deadline_seconds)
+        ends_at = asyncio.get_running_loop().time() + in_force.deadline_seconds
+        call = Call(request, ends_at=ends_at, history_tokens=in_force.history_tokens)
         failure: LlmError | None = None
         try:
             for position, provider in enumerate(routes):
@@ -104,8 +105,8 @@ async def _attempts(
 ) -> AsyncGenerator[ProviderEvent, None]:
     """Try one provider, again only before its first sign of life. This is the one layer that retries.
 
-    The first attempt's money is reserved already, each further one reserves its own. Raises ProviderError or
-    BudgetExceeded.
+    What was too long for it is tried once more, shorter. The first attempt's money is reserved already, each further
+    one reserves its own. Raises ProviderError or BudgetExceeded.
     """
     loop = asyncio.get_running_loop()
     while True:
@@ -121,6 +122,8 @@ async def _attempts(
             pause = pause_after(
                 error, tries=call.tries(provider), has_begun=attempt.has_begun, breaker=breaker, limits=in_force
             )
+            if error.reason is Reason.TOO_LONG and not attempt.has_begun and call.shorten():
+                pause = 0.0
             if pause is None or loop.time() + pause >= ends_at:
                 raise
         await asyncio.sleep(pause)

@@ -64,7 +64,10 @@ class Placeholders:
 
     def _hidden(self) -> ModelRequest:
         messages = tuple(map(self._hide_in, self._request.messages))
-        return replace(self._request, messages=_with_note(messages)) if self._values else self._request
+        lean = self._hide(self._request.lean_instructions)
+        if not self._values:
+            return self._request
+        return replace(self._request, messages=_with_note(messages), lean_instructions=_noted(lean) if lean else "")
 
     def _hide_in(self, message: ChatMessage) -> ChatMessage:
         content = self._hide_in_json(message.content) if message.role == "tool" else self._hide(message.content)
@@ -128,7 +131,11 @@ def _with_note(messages: tuple[ChatMessage, ...]) -> tuple[ChatMessage, ...]:
     first, *rest = messages
     if first.role != "system":
         return (ChatMessage("system", _NOTE), *messages)
-    return (replace(first, content=f"{first.content}\n\n{_NOTE}"), *rest)
+    return (replace(first, content=_noted(first.content)), *rest)
+
+
+def _noted(instructions: str) -> str:
+    return f"{instructions}\n\n{_NOTE}"
 
 
 def _marks_in(text: str) -> set[str]:

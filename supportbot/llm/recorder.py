@@ -14,6 +14,7 @@ from supportbot.asyncdb import db
 from supportbot.llm import budget, record
 from supportbot.llm.attempt import Attempt
 from supportbot.llm.errors import LlmError, ProviderError, Reason
+from supportbot.llm.history import shortest, within_budget
 from supportbot.llm.placeholders import Placeholders
 from supportbot.llm.ports import Provider
 from supportbot.llm.reservations import Reservations
@@ -26,17 +27,20 @@ logger = logging.getLogger(__name__)
 class Call:
     """The attempts of one call. Made inside a workspace scope, which its record will belong to.
 
-    A remote provider reads placeholders in place of personal data, and so does what is recorded of it.
+    A remote provider reads placeholders in place of personal data, and a long conversation's beginning shortened; what
+    is recorded of it is what it read.
     """
 
-    def __init__(self, request: ModelRequest, *, ends_at: float) -> None:
+    def __init__(self, request: ModelRequest, *, ends_at: float, history_tokens: int) -> None:
         current_workspace_id()  # raises UnscopedQuery now, not when the record is written
         self.context = copy_context()
         self.request = request
         self.ends_at = ends_at
+        self._history_tokens = history_tokens
         self.attempts: list[Attempt] = []
         self.reservations = Reservations()
         self._is_announced = False
+        self._is_short = False
         self._placeholders: Placeholders | None = None
 
     def placeholders_for(self, provider: Provider) -> Placeholders | None:
@@ -50,7 +54,16 @@ class Call:
     def request_for(self, provider: Provider) -> ModelRequest:
         """Return what a provider is asked."""
         placeholders = self.placeholders_for(provider)
-        return self.request if placeholders is None else placeholders.request
+        request = self.request if placeholders is None else placeholders.request
+        if provider.is_local:
+            return request
+        # Cut last, so that one value keeps its placeholder however much of the conversation is left.
+        return shortest(request) if self._is_short else within_budget(request, self._history_tokens)
+
+    def shorten(self) -> bool:
+        """Ask for less from now on; return whether that was not so already."""
+        was_short, self._is_short = self._is_short, True
+        return not was_short
 
     def announce(self, provider: Provider, failure: LlmError | None) -> RouteStarted | Restarted:
         """Return the event that says who begins; only the first one is a start."""

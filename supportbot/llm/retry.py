@@ -9,7 +9,7 @@ from supportbot.llm.errors import WORTH_A_RETRY, ProviderError, Reason
 
 PAUSE_SECONDS = 0.25
 # A request that is refused for what it says tells nothing about the provider's health; being told to slow down does.
-_HEALTHY_REFUSALS = frozenset({Reason.REJECTED, Reason.TOO_LARGE})
+_HEALTHY_REFUSALS = frozenset({Reason.REJECTED, Reason.TOO_LARGE, Reason.TOO_LONG})
 
 
 def pause_before_retry(

@@ -12,6 +12,11 @@ CHARACTERS_PER_TOKEN_LEAST = 2
 TOKENS_PER_MESSAGE = 8
 
 
+def estimated_tokens(text: str) -> int:
+    """Return about how many tokens a message costs; scripts with denser tokens have longer bytes."""
+    return len(text.encode(errors="surrogatepass")) // CHARACTERS_PER_TOKEN + TOKENS_PER_MESSAGE
+
+
 def estimated_usage(request: ModelRequest, output_tokens: int) -> Usage:
     """Return what a call probably used."""
     return Usage(_input_characters(request) // CHARACTERS_PER_TOKEN, output_tokens, is_estimated=True)

@@ -67,6 +67,7 @@ class ModelRequest:
     nobody may call them, but a wish for one gets a better answer than a search. `nearness` is how near sentences of the
     sources are to it in meaning (`extractive.meaning`); without it, the built-in answerer goes by words. `parts` are
     the questions of one that asks several, each with those of the sources that were found for it.
+    `lean_instructions` stand in for the system message where the whole was too long for a model (`history`).
     `hides_personal_data` lets a remote model read placeholders in its messages (`placeholders`); whoever has the
     workspace at hand passes its setting on.
     """
@@ -82,6 +83,7 @@ class ModelRequest:
     is_answerable: bool = True
     nearness: Mapping[str, float] = field(default_factory=dict)
     parts: tuple["ModelRequest", ...] = ()
+    lean_instructions: str = ""
     hides_personal_data: bool = True
     prompt_version: str = ""
     conversation_id: UUID | None = None

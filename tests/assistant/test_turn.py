@@ -11,6 +11,7 @@ from supportbot.accounts.models import User
 from supportbot.accounts.scope import workspace_scope
 from supportbot.assistant.context import TurnContext, build_context
 from supportbot.assistant.drafting import Draft
+from supportbot.assistant.limits import LEAN_PASSAGES
 from supportbot.assistant.runner import carry_out
 from supportbot.assistant.turn import Turn as TurnInHand
 from supportbot.asyncdb import db
@@ -392,3 +393,17 @@ async def test_a_slow_model_is_covered_by_what_it_reads(conversation: Conversati
         async with asyncio.timeout(30):
             await carry_out(claim)
     assert told[-1] == "Reading “Returns”"
+
+
+async def test_what_is_too_long_for_a_model_is_asked_again_with_fewer_sources(
+    conversation: Conversation, log: Log
+) -> None:
+    claim = await db(say, conversation, "How long can I return something?")
+    refusal = Says(fails=ProviderRefused(Reason.TOO_LONG))
+    with answering(ScriptedModel(refusal, Says(f"{QUOTE} [1]"))) as model:
+        await carry_out(claim)
+    [final] = payloads(await db(log), "assistant.final")
+    assert (final["text"], final["by"]) == (f"{QUOTE} [1]", "model")
+    whole, short = (request.messages[0].content for request in model.requests)
+    assert short.count("<source number=") <= LEAN_PASSAGES
+    assert short.startswith(whole.partition("<sources>")[0])

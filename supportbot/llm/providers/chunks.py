@@ -234,4 +234,5 @@ def _reported(error: Any) -> UpstreamError:
     if not isinstance(error, dict):
         return UpstreamError(str(error)[:200], None)
     code = error.get("code")
-    return UpstreamError(str(error.get("message", ""))[:200], code if isinstance(code, int) else None)
+    told = [part for part in (error.get("message"), error.get("type"), code) if isinstance(part, str)]
+    return UpstreamError(", ".join(told)[:200], code if isinstance(code, int) else None)

@@ -20,6 +20,7 @@ from supportbot.llm.ports import Embedded, ProviderEvent
 from supportbot.llm.providers.chunks import Answer, Garbage, usage_of
 from supportbot.llm.providers.features import REFUSES_A_FIELD, Features, simpler
 from supportbot.llm.providers.openai_errors import TRANSPORT_ERRORS, provider_errors
+from supportbot.llm.providers.overflow import is_overflow
 from supportbot.llm.providers.sse import STREAM_BYTES_MOST, EventReader, NotAnEventStream, TooLarge
 from supportbot.llm.tokens import estimated_usage
 from supportbot.llm.types import Finished, ModelRequest
@@ -95,7 +96,7 @@ class OpenAIProvider:
             try:
                 response: AsyncAPIResponse[Any] = await stack.enter_async_context(opening)
             except openai.APIStatusError as error:
-                fewer = simpler(features, error.message) if error.status_code in REFUSES_A_FIELD else None
+                fewer = simpler(features, error.message) if _may_be_a_field(error) else None
                 if fewer is None:
                     raise
                 features, has_learnt = fewer, True
@@ -133,6 +134,11 @@ class OpenAIEmbeddings:
 
     async def close(self) -> None:
         await self._client.close()
+
+
+def _may_be_a_field(error: openai.APIStatusError) -> bool:
+    """Say whether a server may have refused a field of ours; a request that is too long names fields as well."""
+    return error.status_code in REFUSES_A_FIELD and not is_overflow(error.status_code, error.message)
 
 
 async def _events(response: AsyncAPIResponse[Any], answer: Answer) -> AsyncGenerator[ProviderEvent, None]:

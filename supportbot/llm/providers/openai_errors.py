@@ -16,6 +16,7 @@ import openai
 
 from supportbot.llm.errors import ProviderError, ProviderRefused, ProviderUnclear, Reason
 from supportbot.llm.providers.chunks import Garbage, UpstreamError
+from supportbot.llm.providers.overflow import is_overflow
 from supportbot.llm.providers.sse import NotAnEventStream, TooLarge
 
 TRANSPORT_ERRORS = (httpx2.HTTPError, httpx2.StreamError, aiohttp.ClientError, OSError)
@@ -51,6 +52,8 @@ def provider_errors() -> Iterator[None]:
 def _from_status(error: openai.APIStatusError) -> ProviderError:
     """A status below 500 and a 503 say that nothing was generated; any other 5xx may come after the work."""
     status = error.status_code
+    if is_overflow(status, error.message):
+        return ProviderRefused(Reason.TOO_LONG, error.message[:200], status=status)
     if status == 429 and error.code == "insufficient_quota":
         return ProviderRefused(Reason.QUOTA, error.message[:200], status=status)
     outcome = ProviderRefused if status < 500 or status == 503 else ProviderUnclear
@@ -59,6 +62,8 @@ def _from_status(error: openai.APIStatusError) -> ProviderError:
 
 
 def _raise_reported(error: UpstreamError) -> NoReturn:
+    if is_overflow(None, str(error)):
+        raise ProviderRefused(Reason.TOO_LONG, str(error), status=error.status) from error
     reason = Reason.RATE_LIMITED if error.status == 429 else Reason.SERVER_ERROR
     raise ProviderUnclear(reason, str(error), status=error.status) from error
 

@@ -1,0 +1,120 @@
+"""What a remote model is told of a long conversation: its newest part as it was said, the oldest in a few lines. Pure.
+
+The lines are sentences of the conversation itself: no second model is asked on the way to an answer, and the same
+conversation is always shortened in the same way. Instructions, and whatever stands from the newest question on, stay.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Final
+
+from supportbot.language.sentences import split_off
+from supportbot.llm.tokens import estimated_tokens
+from supportbot.llm.types import ChatMessage, ModelRequest
+
+SUMMARY_SHARE: Final = 4  # a quarter of the budget
+GIST_CHARACTERS: Final = 240  # of one message
+SENTENCES_READ: Final = 40
+# A request that was too long for its model, once more: this much of the history, of the newest messages, of an answer.
+SHORT_HISTORY_TOKENS: Final = 300
+SHORT_MESSAGE_CHARACTERS: Final = 2_000
+SHORT_ANSWER_TOKENS: Final = 400
+_TITLE: Final = "Earlier in this conversation, shortened:"
+_SPEAKERS: Final = {"user": "Customer", "assistant": "Assistant"}
+
+
+def within_budget(request: ModelRequest, tokens: int) -> ModelRequest:
+    """Return a request whose history costs about `tokens` at most; the same one if it does already."""
+    first, newest = _bounds(request.messages)
+    before = request.messages[first:newest]
+    if sum(map(_cost, before)) <= tokens:
+        return request
+    kept = _newest_within(before, tokens - tokens // SUMMARY_SHARE)
+    summary = _summary(before[: len(before) - len(kept)], tokens // SUMMARY_SHARE)
+    return replace(request, messages=(*request.messages[:first], *summary, *kept, *request.messages[newest:]))
+
+
+def shortest(request: ModelRequest) -> ModelRequest:
+    """Return the request with the least that it can be answered from, for a model that took it for too long."""
+    request = within_budget(request, SHORT_HISTORY_TOKENS)
+    first, newest = _bounds(request.messages)
+    lean = (
+        (ChatMessage("system", request.lean_instructions),) if request.lean_instructions else request.messages[:first]
+    )
+    asked = tuple(
+        replace(one, content=_cut(one.content, SHORT_MESSAGE_CHARACTERS)) for one in request.messages[newest:]
+    )
+    return replace(
+        request,
+        messages=(*lean, *request.messages[first:newest], *asked),
+        max_output_tokens=min(request.max_output_tokens, SHORT_ANSWER_TOKENS),
+    )
+
+
+def _bounds(messages: Sequence[ChatMessage]) -> tuple[int, int]:
+    """Return where the conversation begins behind the instructions, and where its newest question stands."""
+    first = next((place for place, one in enumerate(messages) if one.role != "system"), len(messages))
+    asked = [place for place, one in enumerate(messages) if one.role == "user"]
+    return first, max(first, asked[-1] if asked else 0)
+
+
+def _cost(message: ChatMessage) -> int:
+    return estimated_tokens(message.content) + sum(estimated_tokens(call.arguments) for call in message.tool_calls)
+
+
+def _newest_within(messages: Sequence[ChatMessage], tokens: int) -> Sequence[ChatMessage]:
+    begins = len(messages)
+    while begins and (tokens := tokens - _cost(messages[begins - 1])) >= 0:
+        begins -= 1
+    while begins < len(messages) and messages[begins].role == "tool":  # its call was cut away
+        begins += 1
+    return messages[begins:]
+
+
+def _summary(messages: Sequence[ChatMessage], tokens: int) -> tuple[ChatMessage, ...]:
+    """Return what was said as one message of about `tokens`; it is the customer's to the model, so it is data."""
+    told = {place: f"{_SPEAKERS[one.role]}: {_gist(one.content)}" for place, one in enumerate(messages) if _says(one)}
+    chosen: set[int] = set()
+    for place in _by_weight(messages, told):
+        tokens -= estimated_tokens(told[place])
+        if tokens < 0:
+            break
+        chosen.add(place)
+    lines = [told[place] for place in sorted(chosen)]
+    return (ChatMessage("user", "\n".join((_TITLE, *lines))),) if lines else ()
+
+
+def _says(message: ChatMessage) -> bool:
+    return message.role in _SPEAKERS and bool(message.content.strip())
+
+
+def _by_weight(messages: Sequence[ChatMessage], told: dict[int, str]) -> Iterator[int]:
+    """Yield what to keep first: what the customer came for, then their newest words, then the newest answers."""
+    said = [place for place in told if messages[place].role == "user"]
+    yield from said[:1]
+    yield from reversed(said[1:])
+    yield from reversed([place for place in told if messages[place].role == "assistant"])
+
+
+def _gist(text: str) -> str:
+    """Return a text, or of a long one its first sentence and those that name a number, as orders and amounts do."""
+    text = " ".join(text.split())
+    if len(text) <= GIST_CHARACTERS:
+        return text
+    first, *others = _sentences(text)
+    telling = [first, *(one for one in others if any(char.isdigit() for char in one))]
+    return _cut(" ".join(one.strip() for one in telling), GIST_CHARACTERS)
+
+
+def _sentences(text: str) -> Iterator[str]:
+    for _ in range(SENTENCES_READ):
+        parts = split_off(text)
+        if parts is None:
+            break
+        sentence, text = parts
+        yield sentence
+    yield text
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"

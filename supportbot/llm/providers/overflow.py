@@ -1,0 +1,42 @@
+"""How servers say that a request is longer than their model's context. Pure.
+
+There is no common code. The phrases are those of OpenAI, Azure, vLLM, SGLang, TGI, llama.cpp, Ollama, LM Studio,
+Anthropic, Bedrock, Gemini, Mistral, Groq, xAI and Cohere behind their OpenAI-compatible addresses.
+"""
+
+from typing import Final
+
+STATUSES: Final = frozenset({400, 413, 422, 500})
+_ALWAYS: Final = 413  # whatever it says: what was sent was too much
+_PHRASES: Final = (
+    "context_length_exceeded",  # OpenAI, Azure, Groq
+    "exceed_context_size",  # llama.cpp
+    "available context size",
+    "context size has been exceeded",
+    "maximum context length",  # OpenAI, vLLM, DeepSeek, Mistral, OpenRouter
+    "maximum model length",  # vLLM, of what it has encoded
+    "model's context length",  # SGLang
+    "exceeds the context length",  # Ollama
+    "exceeds maximum context length",
+    "exceeds the context window",
+    "exceed context limit",  # Anthropic: input and max_tokens
+    "context the overflows",  # LM Studio, word for word
+    "loaded with context length",
+    "prompt is too long",  # Anthropic
+    "input is too long",  # Bedrock
+    "request too large",
+    "maximum prompt length",  # xAI
+    "input token count",  # Gemini
+    "maximum number of tokens allowed",
+    "too many tokens",  # Cohere
+    "`inputs` tokens + `max_new_tokens`",  # TGI
+    "reduce the length of the messages",
+)
+
+
+def is_overflow(status: int | None, said: str) -> bool:
+    """Return whether an error says so; `status` is None for one that was reported inside of a stream."""
+    if status == _ALWAYS:
+        return True
+    told = said.lower()
+    return (status is None or status in STATUSES) and any(phrase in told for phrase in _PHRASES)
