@@ -328,6 +328,7 @@ ACTIONS_AUDIT_HEADS = DATA_DIR / "audit-heads.jsonl"
 # --- Models. No model name is built in: OPENAI_MODEL names one, or the server's only one is taken.
 OPENAI_API_KEY = env.str("OPENAI_API_KEY", default="")
 OPENAI_MODEL = env.str("OPENAI_MODEL", default="")
+OPENAI_VERIFY_MODEL = env.str("OPENAI_VERIFY_MODEL", default="")  # takes a second look at answers; none: off
 OPENAI_BASE_URL = env.str("OPENAI_BASE_URL", default="")
 OPENAI_EMBEDDING_MODEL = env.str("OPENAI_EMBEDDING_MODEL", default="")  # for KB_EMBEDDER=openai
 if KB_EMBEDDER == "openai" and not OPENAI_EMBEDDING_MODEL:
@@ -335,6 +336,8 @@ if KB_EMBEDDER == "openai" and not OPENAI_EMBEDDING_MODEL:
 OPENAI_EMBEDDING_DIMENSIONS = env.int("OPENAI_EMBEDDING_DIMENSIONS", default=0)  # 0: the server is asked once
 LLM_PRICES = env.json("LLM_PRICES", default={})
 LLM_DAILY_BUDGET = env.str("LLM_DAILY_BUDGET", default="")  # per workspace and UTC day, in the prices' currency
+LLM_VERIFY_DAILY_BUDGET = env.str("LLM_VERIFY_DAILY_BUDGET", default="")  # of these, for second looks
+LLM_VERIFY_DEADLINE_SECONDS = env.float("LLM_VERIFY_DEADLINE_SECONDS", default=3.0)
 LLM_HISTORY_TOKENS = env.int("LLM_HISTORY_TOKENS", default=3_000)  # of what was said before the newest question
 if LLM_HISTORY_TOKENS < 200:
     raise ImproperlyConfigured(

@@ -14,7 +14,7 @@ from supportbot.console.base import ScopedAdmin
 from supportbot.console.charts import legend_of, stacked
 from supportbot.console.filters import InWords
 from supportbot.console.words import tag, when
-from supportbot.llm.budget import daily_allowance
+from supportbot.llm.budget import ALL, daily_allowance
 from supportbot.llm.models import Budget, LLMBody, LLMCall
 from supportbot.llm.selectors import DailyCost, daily_costs, model_in_words
 
@@ -24,6 +24,7 @@ PURPOSES: Final = {
     "answer": "Answers",
     "summarise": "Summaries",
     "rewrite": "Rewriting",
+    "verify": "Second looks",
     "judge": "Judging",
     "embed": "Embedding",
 }
@@ -152,7 +153,7 @@ def _budget(today: date) -> dict[str, Any] | None:
     allowance = daily_allowance()
     if allowance is None:
         return None
-    row = Budget.objects.filter(day=today).first()
+    row = Budget.objects.filter(day=today, purpose=ALL).first()
     return {
         "spent": row.spent if row else Decimal(0),
         "held": row.reserved if row else Decimal(0),

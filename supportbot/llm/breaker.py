@@ -8,6 +8,7 @@ from typing import Literal
 
 from supportbot.llm.conf import Limits
 from supportbot.llm.ports import EmbeddingProvider, Provider
+from supportbot.llm.types import Purpose
 
 
 class Breaker:
@@ -43,14 +44,20 @@ class Breaker:
         self._next_probe = monotonic() + self._limits.probe_every_seconds
 
 
-Kind = Literal["answers", "embeddings"]
-# By kind, provider and model: a server may well embed while its chat model is being loaded.
+Kind = Literal["answers", "second looks", "embeddings"]
+# By kind, provider and model: a server may well embed while its chat model is being loaded, and a model too slow for a
+# second look of three seconds may be good for an answer.
 _breakers: dict[tuple[Kind, str, str], Breaker] = {}
 
 
 def breaker_of(kind: Kind, provider: Provider | EmbeddingProvider, limits: Limits) -> Breaker:
     """Return the breaker of what a provider does with its model; all event loops of the process share it."""
     return _breakers.setdefault((kind, provider.name, provider.model), Breaker(limits))
+
+
+def kind_of(purpose: Purpose) -> Kind:
+    """Return which calls a call for this purpose shares its failures with."""
+    return "second looks" if purpose == "verify" else "answers"
 
 
 def forget_failures() -> None:

@@ -1,34 +1,45 @@
-"""A workspace's daily amount for models: taken before a call, given back or turned into spending after it.
+"""A workspace's daily amounts for models: taken before a call, given back or turned into spending after it.
 
-Invariant: one conditional UPDATE decides, so parallel calls cannot overshoot. A reservation whose process dies stays
-taken until the day (UTC) ends: too little is spent then, never too much.
+There is one for all purposes, and a purpose may have one of its own within it. Invariant: one conditional UPDATE an
+amount decides, so parallel calls cannot overshoot. A reservation whose process dies stays taken until the day (UTC)
+ends: too little is spent then, never too much.
 """
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
+from typing import Final
 
 from django.conf import settings
-from django.db.models import F, Sum
+from django.db import transaction
+from django.db.models import F, QuerySet, Sum
 from django.db.models.functions import Greatest
 
 from supportbot.llm.errors import BudgetExceeded, ModelMisconfigured
 from supportbot.llm.models import Budget, LLMCall
 from supportbot.llm.pricing import Money
 
+ALL: Final = ""
+# The purposes with an amount of their own, and the setting that names it.
+_SETTINGS: Final = {ALL: "LLM_DAILY_BUDGET", "verify": "LLM_VERIFY_DAILY_BUDGET"}
+
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
+    """What was taken from one amount: that of a purpose, or ALL."""
+
     day: date
     amount: Decimal
+    purpose: str = ALL
 
 
-def daily_allowance() -> Decimal | None:
+def daily_allowance(purpose: str = ALL) -> Decimal | None:
     """Return what each workspace may spend in a day, in the currency of LLM_PRICES; None means no limit.
 
     Raises ModelMisconfigured if the setting is no amount.
     """
-    allowance = getattr(settings, "LLM_DAILY_BUDGET", None)
+    setting = _SETTINGS.get(purpose)
+    allowance = getattr(settings, setting, None) if setting else None
     if allowance in (None, ""):
         return None
     try:
@@ -36,38 +47,50 @@ def daily_allowance() -> Decimal | None:
     except InvalidOperation:
         amount = Decimal("NaN")
     if not amount.is_finite() or amount < 0:
-        raise ModelMisconfigured(f"LLM_DAILY_BUDGET must be an amount like 12.50, not {allowance!r}.")
+        raise ModelMisconfigured(f"{setting} must be an amount like 12.50, not {allowance!r}.")
     return amount
 
 
-def reserve(most: Money) -> Reservation:
-    """Take the most a call can cost from today's budget.
+def is_limited(purpose: str) -> bool:
+    """Return whether there is an amount that a call for this purpose is taken from."""
+    return any(daily_allowance(name) is not None for name in (purpose, ALL))
 
-    Raises BudgetExceeded if it does not fit; nothing is taken then.
+
+def reserve(most: Money, purpose: str = ALL) -> tuple[Reservation, ...]:
+    """Take the most a call can cost from what today has left, of its purpose and of all.
+
+    Raises BudgetExceeded if it does not fit into one of them; nothing is taken then.
     """
-    allowance = daily_allowance()
-    if allowance is None:
-        raise ValueError("reserve() without a daily budget")
     day = datetime.now(UTC).date()
-    if not Budget.objects.filter(day=day).exists():
-        _open(day, allowance, most.currency)
+    limited = {name: allowance for name in (purpose, ALL) if (allowance := daily_allowance(name)) is not None}
+    for name, allowance in limited.items():
+        if not Budget.objects.filter(day=day, purpose=name).exists():
+            _open(day, name, allowance, most.currency)
+    with transaction.atomic():  # both or none
+        for name, allowance in limited.items():
+            _take(most.amount, Budget.objects.filter(day=day, purpose=name), allowance)
+    return tuple(Reservation(day, most.amount, name) for name in limited)
+
+
+def _take(amount: Decimal, todays: QuerySet[Budget], allowance: Decimal) -> None:
     # Today's row may be older than the setting: what the operator allows now is what counts.
-    todays = Budget.objects.filter(Budget.room_for(most.amount, allowance), day=day)
-    if not todays.update(amount=allowance, reserved=F("reserved") + most.amount):
+    fitting = todays.filter(Budget.room_for(amount, allowance))
+    if not fitting.update(amount=allowance, reserved=F("reserved") + amount):
         raise BudgetExceeded
-    return Reservation(day, most.amount)
 
 
-def _open(day: date, allowance: Decimal, currency: str) -> None:
+def _open(day: date, purpose: str, allowance: Decimal, currency: str) -> None:
     """Begin a day's budget with what the day has cost without one: it may be set, for the first time, at noon."""
     costs = LLMCall.objects.filter(started_at__gte=datetime.combine(day, time.min, UTC), currency=currency)
+    if purpose != ALL:
+        costs = costs.filter(purpose=purpose)
     spent = costs.aggregate(spent=Sum("cost"))["spent"] or Decimal(0)
-    begun = Budget(day=day, amount=allowance, currency=currency, spent=spent)
+    begun = Budget(day=day, purpose=purpose, amount=allowance, currency=currency, spent=spent)
     Budget.objects.bulk_create([begun], ignore_conflicts=True)
 
 
 def settle(reservation: Reservation, *, spent: Decimal) -> None:
     """Give the reservation back and book what the call really cost."""
-    Budget.objects.filter(day=reservation.day).update(
+    Budget.objects.filter(day=reservation.day, purpose=reservation.purpose).update(
         reserved=Greatest(F("reserved") - reservation.amount, Decimal(0)), spent=F("spent") + spent
     )

@@ -9,6 +9,7 @@ from django.core.checks import CheckMessage, Error, Warning, register
 from supportbot.llm.budget import daily_allowance
 from supportbot.llm.errors import ModelMisconfigured
 from supportbot.llm.pricing import parse_prices
+from supportbot.llm.remote import is_remote_configured
 
 
 @register("llm")
@@ -17,14 +18,21 @@ def model_settings(**_: Any) -> list[CheckMessage]:
     try:
         prices = parse_prices(settings.LLM_PRICES)
         allowance = daily_allowance()
+        daily_allowance("verify")
     except ModelMisconfigured as error:
         return [Error(error.message, id="llm.E001")]
     found: list[CheckMessage] = []
     if settings.OPENAI_BASE_URL and not _is_address(settings.OPENAI_BASE_URL):
         # Not repeated: it may be the key, set under the wrong name.
         found.append(Error("OPENAI_BASE_URL must be an address like http://127.0.0.1:11434/v1.", id="llm.E003"))
-    if settings.MODEL_DEADLINE_SECONDS <= 0:
-        found.append(Error("SUPPORTBOT_MODEL_DEADLINE_SECONDS must be above 0.", id="llm.E002"))
+    for setting, seconds in (
+        ("SUPPORTBOT_MODEL_DEADLINE_SECONDS", settings.MODEL_DEADLINE_SECONDS),
+        ("LLM_VERIFY_DEADLINE_SECONDS", settings.LLM_VERIFY_DEADLINE_SECONDS),
+    ):
+        if seconds <= 0:
+            found.append(Error(f"{setting} must be above 0.", id="llm.E002"))
+    if settings.OPENAI_VERIFY_MODEL and not is_remote_configured():
+        found.append(Error("OPENAI_VERIFY_MODEL needs a server: set OPENAI_API_KEY or OPENAI_BASE_URL.", id="llm.E004"))
     if allowance is not None and settings.OPENAI_MODEL and settings.OPENAI_MODEL not in prices:
         hint = f"Give LLM_PRICES a price for {settings.OPENAI_MODEL}."
         found.append(Warning("LLM_DAILY_BUDGET holds nothing back: the model has no price.", hint=hint, id="llm.W001"))

@@ -4,9 +4,12 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
+from supportbot.llm.types import Purpose
+
 DEADLINE_SECONDS = 30.0
 FIRST_TOKEN_SECONDS = 10.0
 GAP_SECONDS = 10.0
+VERIFY_DEADLINE_SECONDS = 3.0
 HISTORY_TOKENS = 3_000
 # Kept back from a remote route that has a fallback, so that the whole call still ends usefully within its deadline.
 FALLBACK_SHARE = 0.1
@@ -35,9 +38,11 @@ class Limits:
         return min(FALLBACK_SECONDS_MOST, self.deadline_seconds * FALLBACK_SHARE)
 
 
-def limits() -> Limits:
-    """Return the limits in force; a setting that is missing keeps its default."""
+def limits(purpose: Purpose = "answer") -> Limits:
+    """Return the limits in force for a purpose; a setting that is missing keeps its default."""
     deadline = float(getattr(settings, "MODEL_DEADLINE_SECONDS", DEADLINE_SECONDS))
+    if purpose == "verify":
+        deadline = min(deadline, float(getattr(settings, "LLM_VERIFY_DEADLINE_SECONDS", VERIFY_DEADLINE_SECONDS)))
     return Limits(
         deadline_seconds=deadline,
         first_token_seconds=float(getattr(settings, "LLM_FIRST_TOKEN_SECONDS", min(FIRST_TOKEN_SECONDS, deadline))),

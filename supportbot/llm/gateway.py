@@ -10,8 +10,8 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from weakref import WeakKeyDictionary
 
-from supportbot.llm import vectors
-from supportbot.llm.breaker import Breaker, breaker_of
+from supportbot.llm import routing, vectors
+from supportbot.llm.breaker import Breaker, breaker_of, kind_of
 from supportbot.llm.conf import Limits, limits
 from supportbot.llm.errors import (
     BudgetExceeded,
@@ -32,6 +32,7 @@ from supportbot.llm.types import (
     Finished,
     ModelEvent,
     ModelRequest,
+    Purpose,
     Restarted,
     RouteStarted,
     TextDelta,
@@ -53,7 +54,7 @@ class Gateway:
     async def stream(
         self, request: ModelRequest, may_fall_back: Callable[[], bool]
     ) -> AsyncGenerator[ModelEvent, None]:
-        in_force = limits()
+        in_force = limits(request.purpose)
         # Made first: what a process still has to load for them is not the model's time.
         routes = await self._routes.for_purpose(request.purpose)
         ends_at = asyncio.get_running_loop().time() + in_force.deadline_seconds
@@ -79,7 +80,7 @@ class Gateway:
         self, call: Call, provider: Provider, in_force: Limits, failure: LlmError | None, has_next: bool
     ) -> AsyncGenerator[ModelEvent, None]:
         """Say who begins, then yield its events. Raises ProviderError or BudgetExceeded."""
-        breaker = breaker_of("answers", provider, in_force)
+        breaker = breaker_of(kind_of(call.request.purpose), provider, in_force)
         if not breaker.admit():
             raise ProviderRefused(Reason.CIRCUIT_OPEN)
         await call.reserve(provider)
@@ -178,6 +179,11 @@ async def complete(request: ModelRequest) -> Completion:
     if last is None:  # `stream` promises a Finished: without one the answer is not whole
         raise ModelUnavailable
     return Completion("".join(texts), tuple(calls), last.usage, last.provider, last.model, last.finish_reason)
+
+
+def has_route(purpose: Purpose) -> bool:
+    """Return whether anything is set up to serve a purpose, without asking it: `verify` is off until it has a model."""
+    return routing.has_route(purpose)
 
 
 async def embed(texts: Sequence[str], purpose: str = "embed") -> list[list[float]]:

@@ -73,9 +73,13 @@ class LLMBody(TenantModel):
 
 
 class Budget(TenantModel):
-    """What a workspace may spend on models in one UTC day, what is promised to calls under way, and what is spent."""
+    """What a workspace may spend on models in one UTC day, what is promised to calls under way, and what is spent.
+
+    Of all purposes together, or of the one it names.
+    """
 
     day = models.DateField()
+    purpose = models.CharField(max_length=20, blank=True, default="", db_default="")
     amount = models.DecimalField(max_digits=18, decimal_places=8)
     currency = models.CharField(max_length=3)
     reserved = models.DecimalField(max_digits=18, decimal_places=8, default=0)
@@ -83,12 +87,12 @@ class Budget(TenantModel):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["workspace", "day"], name="llm_budget_once_a_day"),
+            models.UniqueConstraint(fields=["workspace", "day", "purpose"], name="llm_budget_once_a_day"),
             models.CheckConstraint(condition=Q(reserved__gte=0, spent__gte=0), name="llm_budget_not_negative"),
         ]
 
     def __str__(self) -> str:
-        return f"{self.day}: {self.spent} of {self.amount} {self.currency}"
+        return f"{self.day} {self.purpose or 'all'}: {self.spent} of {self.amount} {self.currency}"
 
     @classmethod
     def room_for(cls, amount: Decimal, allowance: Decimal) -> Q:

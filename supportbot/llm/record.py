@@ -48,8 +48,9 @@ def save_calls(records: Sequence[CallRecord], reservations: Sequence[budget.Rese
     if settings.LLM_STORE_BODIES:
         LLMBody.objects.bulk_create([_body(call, record) for call, record in zip(calls, records, strict=True)])
     spent = sum((call.cost for call in calls if call.cost is not None), Decimal(0))
-    for position, reservation in enumerate(reservations):
-        budget.settle(reservation, spent=spent if position == 0 else Decimal(0))
+    unbooked = {reservation.purpose: spent for reservation in reservations}  # each amount bears it once
+    for reservation in reservations:
+        budget.settle(reservation, spent=unbooked.pop(reservation.purpose, Decimal(0)))
 
 
 def purge_expired_bodies() -> int:

@@ -83,7 +83,7 @@ class Call:
 
     async def reserve(self, provider: Provider) -> None:
         """Take the most one attempt can cost from the day's budget. Raises BudgetExceeded."""
-        await self.reservations.take(provider, highest_usage(self.request_for(provider)))
+        await self.reservations.take(provider, highest_usage(self.request_for(provider)), purpose=self.request.purpose)
 
 
 class Recorder:

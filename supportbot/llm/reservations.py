@@ -20,29 +20,29 @@ class Reservations:
     """The reservations of one call, made and under way."""
 
     def __init__(self) -> None:
-        self._taking: list[asyncio.Task[budget.Reservation]] = []
+        self._taking: list[asyncio.Task[tuple[budget.Reservation, ...]]] = []
 
     def __bool__(self) -> bool:
         return bool(self._taking)
 
-    async def take(self, provider: Provider | EmbeddingProvider, most: Usage) -> None:
-        """Take what `most` costs at this provider. Raises BudgetExceeded.
+    async def take(self, provider: Provider | EmbeddingProvider, most: Usage, *, purpose: str) -> None:
+        """Take what `most` costs at this provider from what the purpose may spend. Raises BudgetExceeded.
 
         Shielded: when the caller stops at this very moment, the reservation is still known, and given back.
         """
-        price = None if provider.is_local or budget.daily_allowance() is None else price_of(provider.model)
+        price = None if provider.is_local or not budget.is_limited(purpose) else price_of(provider.model)
         if price is None:
             return
-        taking = asyncio.create_task(db(budget.reserve, price.of(most)))
+        taking = asyncio.create_task(db(budget.reserve, price.of(most), purpose))
         self._taking.append(taking)
         await asyncio.shield(taking)
 
     async def taken(self) -> list[budget.Reservation]:
         """Return what is to be settled, once those under way have ended."""
-        taken = []
-        for reservation in self._taking:
+        taken: list[budget.Reservation] = []
+        for taking in self._taking:
             try:
-                taken.append(await reservation)
+                taken += await taking
             except (BudgetExceeded, AnyDatabaseError):
                 continue  # nothing was taken
         return taken

@@ -29,8 +29,23 @@ ASK_AGAIN_SECONDS = 10.0
 # What the built-in answerer can do without a model. Judging takes one.
 BUILTIN_PURPOSES = frozenset({"answer", "summarise", "rewrite"})
 
-# Tests put their own providers here (supportbot.llm.testing); it replaces every route.
+# Tests put their own providers here (supportbot.llm.testing): for every purpose that is on to begin with, and for the
+# second look, which they switch on by it.
 override: Sequence[Provider] | None = None
+override_verify: Sequence[Provider] | None = None
+
+
+def has_route(purpose: Purpose) -> bool:
+    """Return whether a purpose has a route, as the settings say; nothing is loaded or asked for that."""
+    if purpose == "embed":
+        return bool(settings.OPENAI_EMBEDDING_MODEL)
+    if purpose == "verify":
+        return (
+            bool(override_verify)
+            if override is not None
+            else bool(settings.OPENAI_VERIFY_MODEL) and is_remote_configured()
+        )
+    return override is not None or purpose in BUILTIN_PURPOSES or is_remote_configured()
 
 
 class Routes:
@@ -40,6 +55,7 @@ class Routes:
         self._builtin = BuiltinProvider()
         self._client: AsyncOpenAI | None = None
         self._remote: Provider | None = None
+        self._verifier: Provider | None = None
         self._embeddings: EmbeddingProvider | None = None
         self._asks_again_at = 0.0
         self._unnamed = ""  # why the server's model is not known
@@ -49,6 +65,8 @@ class Routes:
 
         Raises ModelUnavailable if nothing serves the purpose, ModelMisconfigured if that is a model nobody has named.
         """
+        if purpose == "verify":
+            return await self._verifying()
         if override is not None:
             return override
         routes: list[Provider] = [self._builtin] if purpose in BUILTIN_PURPOSES else []
@@ -78,17 +96,29 @@ class Routes:
         """Close the connections; the loop that made them has to do it."""
         if self._client is not None:
             await self._client.close()
-        self._client = self._remote = self._embeddings = None
+        self._client = self._remote = self._verifier = self._embeddings = None
+
+    async def _verifying(self) -> Sequence[Provider]:
+        """Return the second look's model; nothing stands in for it."""
+        if not has_route("verify"):
+            raise ModelUnavailable("No model takes a second look: set OPENAI_VERIFY_MODEL.")
+        if override_verify is not None:
+            return override_verify
+        if self._verifier is None:
+            self._verifier = await self._provider_of(settings.OPENAI_VERIFY_MODEL)
+        return (self._verifier,)
 
     async def _openai(self) -> Provider:
         if self._remote is None:
-            # Half a second of a core, many on a busy machine: in the loop every chat and every lease would wait for it.
-            await asyncio.to_thread(import_module, "supportbot.llm.providers.openai")
-            from supportbot.llm.providers.openai import OpenAIProvider
-
-            model = settings.OPENAI_MODEL or await self._only_model()
-            self._remote = OpenAIProvider(self._shared_client(), model=model)
+            self._remote = await self._provider_of(settings.OPENAI_MODEL)
         return self._remote
+
+    async def _provider_of(self, model: str) -> Provider:
+        # Half a second of a core, many on a busy machine: in the loop every chat and every lease would wait for it.
+        await asyncio.to_thread(import_module, "supportbot.llm.providers.openai")
+        from supportbot.llm.providers.openai import OpenAIProvider
+
+        return OpenAIProvider(self._shared_client(), model=model or await self._only_model())
 
     async def _only_model(self) -> str:
         """Return what the server calls its only model. Raises ModelMisconfigured while it does not say."""

@@ -77,16 +77,25 @@ class ScriptedModel:
 
 
 @contextmanager
-def answering(model: ScriptedModel, *fallbacks: Provider, with_builtin: bool = False) -> Iterator[ScriptedModel]:
-    """Let `model` serve every purpose inside, then the fallbacks, then the built-in answerer if asked for."""
-    before = routing.override
+def answering(
+    model: ScriptedModel,
+    *fallbacks: Provider,
+    with_builtin: bool = False,
+    verifying: ScriptedModel | None = None,
+) -> Iterator[ScriptedModel]:
+    """Let `model` serve every purpose inside, then the fallbacks, then the built-in answerer if asked for.
+
+    The second look is off, as in a new installation, unless a model is named for it.
+    """
+    before = routing.override, routing.override_verify
     routing.override = (model, *fallbacks, *((BuiltinProvider(),) if with_builtin else ()))
+    routing.override_verify = (verifying,) if verifying else None
     forget_failures()
     try:
         yield model
     finally:
-        routing.override = before
+        routing.override, routing.override_verify = before
         forget_failures()
-    scripted = [provider for provider in (model, *fallbacks) if isinstance(provider, ScriptedModel)]
+    scripted = [provider for provider in (model, *fallbacks, verifying) if isinstance(provider, ScriptedModel)]
     for provider in scripted:
         assert not provider.left_over, f"{provider.name} has {provider.left_over} steps of its script left over"

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 Role = Literal["system", "user", "assistant", "tool"]
-Purpose = Literal["answer", "summarise", "rewrite", "judge", "embed"]
+Purpose = Literal["answer", "verify", "summarise", "rewrite", "judge", "embed"]
 CUT_OFF = frozenset({"length", "content_filter"})  # the finish reasons of a text that ends anywhere
 
 
@@ -69,7 +69,8 @@ class ModelRequest:
     the questions of one that asks several, each with those of the sources that were found for it.
     `lean_instructions` stand in for the system message where the whole was too long for a model (`history`).
     `hides_personal_data` lets a remote model read placeholders in its messages (`placeholders`); whoever has the
-    workspace at hand passes its setting on.
+    workspace at hand passes its setting on. `answer_schema` asks for JSON of that JSON Schema in place of prose; a
+    server that knows no such thing is asked without, so say it in words too, and read the text by `jsontext.json_in`.
     """
 
     purpose: Purpose
@@ -83,6 +84,7 @@ class ModelRequest:
     is_answerable: bool = True
     nearness: Mapping[str, float] = field(default_factory=dict)
     parts: tuple["ModelRequest", ...] = ()
+    answer_schema: Mapping[str, Any] | None = None
     lean_instructions: str = ""
     hides_personal_data: bool = True
     prompt_version: str = ""

@@ -41,7 +41,7 @@ async def embed(provider: EmbeddingProvider, texts: Sequence[str], purpose: str,
     try:
         while True:
             if _is_in_workspace():
-                await reservations.take(provider, highest_embedding_usage(texts))
+                await reservations.take(provider, highest_embedding_usage(texts), purpose=purpose)
             try:
                 vectors = await _try(provider, texts, purpose, ends_at, records)
             except ProviderError as error:

@@ -7,12 +7,15 @@ out, so asking again in a simpler way is no retry; what was learnt holds for ten
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final, Literal
 
 from supportbot.llm.types import ChatMessage, ModelRequest, ToolSpec
 
 # The statuses with which servers answer a field they do not know.
 REFUSES_A_FIELD = frozenset({400, 405, 422, 501})
+JsonForm = Literal["json_schema", "json_object", "words"]
+_SIMPLER_JSON: Final[dict[JsonForm, JsonForm]] = {"json_schema": "json_object", "json_object": "words"}
+_JSON_FIELDS: Final = ("response_format", "json_schema", "json_object", "guided", "grammar")
 # A complaint about what we put into the tools (a bad schema) must not switch tools off: it has to sound like "unknown".
 _UNKNOWN = re.compile(
     r"support|unrecogni|unknown|unexpected|extra|permitted|not allowed|requires|(?:cannot|can't) (?:be )?use|forbidden"
@@ -24,13 +27,15 @@ _UNKNOWN = re.compile(
 class Features:
     """How a request is worded.
 
-    `token_field` has two names in the wild: older servers know one, newer models the other.
+    `token_field` has two names in the wild: older servers know one, newer models the other. JSON is asked for by its
+    schema, or as any object, or in words alone.
     """
 
     streams: bool = True
     reports_usage: bool = True
     takes_tools: bool = True
     token_field: str = "max_tokens"
+    json_form: JsonForm = "json_schema"
 
     def body(self, model: str, request: ModelRequest) -> dict[str, Any]:
         """Return the JSON body of the request, as this server understands it."""
@@ -44,12 +49,17 @@ class Features:
             body["stream_options"] = {"include_usage": True}
         if self.takes_tools and request.tools:
             body["tools"] = [_tool(tool) for tool in request.tools]
+        if request.answer_schema is not None and self.json_form != "words":
+            body["response_format"] = _json_form(self.json_form, request.answer_schema)
         return body
 
 
-def simpler(features: Features, complaint: str) -> Features | None:
-    """Return the next simpler way to ask after `complaint`, or None if it is about something else."""
+def simpler(features: Features, complaint: str, request: ModelRequest) -> Features | None:
+    """Return the next simpler way to put `request` after `complaint`, or None if it is about something else."""
     said = complaint.lower()
+    # Whatever it is about: a schema that it cannot take is as good as a field that it does not know.
+    if _asks_for_json(features, request) and any(name in said for name in _JSON_FIELDS):
+        return replace(features, json_form=_SIMPLER_JSON[features.json_form])
     if features.token_field == "max_tokens" and "max_completion_tokens" in said:
         return replace(features, token_field="max_completion_tokens")
     if features.reports_usage and features.streams and ("stream_options" in said or "include_usage" in said):
@@ -63,7 +73,19 @@ def simpler(features: Features, complaint: str) -> Features | None:
         if features.streams and "stream" in said:
             return replace(features, streams=False)
     # Some servers refuse an unknown field without naming it; usage is the one nobody misses.
-    return replace(features, reports_usage=False) if features.reports_usage and features.streams else None
+    if features.reports_usage and features.streams:
+        return replace(features, reports_usage=False)
+    return replace(features, json_form="words") if _asks_for_json(features, request) else None
+
+
+def _asks_for_json(features: Features, request: ModelRequest) -> bool:
+    return request.answer_schema is not None and features.json_form != "words"
+
+
+def _json_form(form: JsonForm, schema: Mapping[str, Any]) -> dict[str, Any]:
+    if form == "json_object":
+        return {"type": "json_object"}
+    return {"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": dict(schema)}}
 
 
 def _in_turns(messages: Sequence[ChatMessage]) -> list[ChatMessage]:

@@ -96,7 +96,7 @@ class OpenAIProvider:
             try:
                 response: AsyncAPIResponse[Any] = await stack.enter_async_context(opening)
             except openai.APIStatusError as error:
-                fewer = simpler(features, error.message) if _may_be_a_field(error) else None
+                fewer = simpler(features, error.message, request) if _may_be_a_field(error) else None
                 if fewer is None:
                     raise
                 features, has_learnt = fewer, True

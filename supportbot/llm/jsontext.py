@@ -1,0 +1,30 @@
+"""The JSON of an answer that was asked for as JSON, whatever a model has put around it. Pure."""
+
+import json
+from typing import Any, Final
+
+TRIES: Final = 20  # at brackets that begin nothing
+MOST_CHARACTERS: Final = 64 * 1024
+_END_OF_THOUGHT: Final = "</think>"
+
+
+def _refuse(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+_DECODER: Final = json.JSONDecoder(parse_constant=_refuse)
+
+
+def json_in(text: str) -> Any | None:
+    """Return the first object or list of a text, past fences, greetings and a model's reasoning; None without one."""
+    text = text[-MOST_CHARACTERS:].rpartition(_END_OF_THOUGHT)[2]
+    place = -1
+    for _ in range(TRIES):
+        place = min((at for at in (text.find("{", place + 1), text.find("[", place + 1)) if at >= 0), default=-1)
+        if place < 0:
+            return None
+        try:
+            return _DECODER.raw_decode(text, place)[0]
+        except (ValueError, RecursionError):
+            continue
+    return None
