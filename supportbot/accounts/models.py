@@ -24,6 +24,13 @@ def hash_secret(secret: str) -> str:
 class Workspace(models.Model):
     """A company or brand. Everything a customer, an agent or an editor sees belongs to exactly one."""
 
+    class AnswerStrictness(models.TextChoices):
+        """What becomes of an answer that the pages do not confirm: it gives way, is shown as that, or is shown."""
+
+        STRICT = "strict"
+        BALANCED = "balanced"
+        OPEN = "open"
+
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     slug = models.SlugField(unique=True)
     name = models.CharField(max_length=120)
@@ -32,6 +39,12 @@ class Workspace(models.Model):
     currency = models.CharField(max_length=3, default="EUR")
     # Toward a model on a server; what this house's own answerer reads leaves it nowhere.
     hides_personal_data = models.BooleanField(default=True, db_default=True)
+    answer_strictness = models.CharField(
+        max_length=10,
+        choices=AnswerStrictness.choices,
+        default=AnswerStrictness.BALANCED,
+        db_default=AnswerStrictness.BALANCED,
+    )
     created_at = models.DateTimeField(default=now, editable=False)
 
     def __str__(self) -> str:

@@ -17,12 +17,13 @@ from supportbot.accounts.services import CURRENCY, add_member, create_workspace
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.entry import person_of
 from supportbot.console.fields import LanguageCode
+from supportbot.console.strictness import IN_ALL, STRICTNESS
 
 # What a workspace decides about its answers. Who changed which of it is in its audit chain.
-SETTINGS: Final = ("hides_personal_data",)
+SETTINGS: Final = ("answer_strictness", "hides_personal_data")
 
 
-class WorkspaceForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
+class FactsForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
     locale = LanguageCode(
         label="Language",
         initial="en",
@@ -37,7 +38,19 @@ class WorkspaceForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic a
 
     class Meta:
         model = Workspace
-        fields = ["name", "locale", "timezone", "hides_personal_data"]
+        fields = ["name", "locale", "timezone"]
+
+
+class WorkspaceForm(FactsForm):
+    answer_strictness = forms.ChoiceField(
+        label="Answers that your pages do not confirm",
+        widget=forms.RadioSelect,
+        choices=lambda: [(value, choice.shown()) for value, choice in STRICTNESS.items()],
+        help_text=IN_ALL,
+    )
+
+    class Meta(FactsForm.Meta):
+        fields = [*FactsForm.Meta.fields, *SETTINGS]
         labels = {"hides_personal_data": "Hide personal data from the model"}
         help_texts = {
             "hides_personal_data": "On: e-mail addresses, telephone, card and account numbers reach a model's server "
@@ -45,7 +58,7 @@ class WorkspaceForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic a
         }
 
 
-class NewWorkspaceForm(WorkspaceForm):
+class NewWorkspaceForm(FactsForm):
     currency = forms.CharField(
         max_length=3, initial="EUR", help_text="A code such as EUR or USD, of all limits. It cannot be changed later."
     )
@@ -86,10 +99,13 @@ class WorkspaceAdmin(ScopedAdmin):
         """A new workspace is the operator's to make; a role in one says nothing about the house."""
         return bool(getattr(request.user, "is_superuser", False)) and self.has_change_permission(request)
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is None:
-            return ["name", "locale", "timezone", "currency"]
-        return ["name", "slug", "locale", "timezone", "currency", *SETTINGS]
+            return [(None, {"fields": ["name", "locale", "timezone", "currency"]})]
+        return [
+            (None, {"fields": ["name", "slug", "locale", "timezone", "currency"]}),
+            ("Answers", {"fields": list(SETTINGS)}),
+        ]
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         kwargs["form"] = WorkspaceForm if obj else NewWorkspaceForm
@@ -98,7 +114,7 @@ class WorkspaceAdmin(ScopedAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return ["slug", "currency"] if obj else []  # addresses and money records were made with these
 
-    def save_model(self, request: HttpRequest, obj: Workspace, form: WorkspaceForm, change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: Workspace, form: FactsForm, change: bool) -> None:
         if change:
             obj.save(update_fields=["name", "locale", "timezone", *SETTINGS])
             _put_on_record(request, obj, form)
@@ -110,7 +126,7 @@ class WorkspaceAdmin(ScopedAdmin):
         obj.pk, obj.slug, obj.currency = made.pk, made.slug, made.currency
 
 
-def _put_on_record(request: HttpRequest, workspace: Workspace, form: WorkspaceForm) -> None:
+def _put_on_record(request: HttpRequest, workspace: Workspace, form: FactsForm) -> None:
     for name in SETTINGS:
         if name in form.changed_data:
             audit.record(

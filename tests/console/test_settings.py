@@ -3,6 +3,7 @@
 import re
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from threading import Barrier, BrokenBarrierError
 from typing import Any
 
@@ -20,6 +21,7 @@ from supportbot.accounts.models import ApiKey, Channel, IdentityKey, Membership,
 from supportbot.accounts.selectors import staff_by_api_key
 from supportbot.accounts.services import add_member, create_channel
 from supportbot.console import team
+from supportbot.console.strictness import STRICTNESS
 from tests.console.conftest import Enter, logged_in, person
 
 pytestmark = pytest.mark.django_db
@@ -316,11 +318,12 @@ def test_who_loses_their_role_loses_their_approvals_for_good(admin: Client, work
 
 def test_the_workspaces_facts_are_changed_and_checked(admin: Client, workspace: Workspace) -> None:
     page = f"{WORKSPACES}{workspace.pk}/change/"
-    admin.post(page, {"name": "Wren", "locale": "de", "timezone": "Europe/Berlin", "slug": "x", "currency": "USD"})
+    facts = {"name": "Wren", "locale": "de", "timezone": "Europe/Berlin", "answer_strictness": "balanced"}
+    admin.post(page, {**facts, "slug": "x", "currency": "USD"})
     workspace.refresh_from_db()
     told = (workspace.name, workspace.locale, workspace.timezone, workspace.slug, workspace.currency)
     assert told == ("Wren", "de", "Europe/Berlin", "wrenfell", "EUR")
-    assert b"alert" in admin.post(page, {"name": "Wren", "locale": "de", "timezone": "Mars/Base"}).content
+    assert b"alert" in admin.post(page, {**facts, "timezone": "Mars/Base"}).content
 
 
 def test_hiding_personal_data_is_on_until_an_admin_switches_it_off_on_record(
@@ -328,7 +331,7 @@ def test_hiding_personal_data_is_on_until_an_admin_switches_it_off_on_record(
 ) -> None:
     assert workspace.hides_personal_data is True
     page = f"{WORKSPACES}{workspace.pk}/change/"
-    facts = {"name": "Wren", "locale": "de", "timezone": "UTC"}
+    facts = {"name": "Wren", "locale": "de", "timezone": "UTC", "answer_strictness": "balanced"}
     admin.post(page, {**facts, "hides_personal_data": "on"})
     assert not AuditEntry.objects.exists()
     admin.post(page, facts)
@@ -340,6 +343,48 @@ def test_hiding_personal_data_is_on_until_an_admin_switches_it_off_on_record(
         {"setting": "hides_personal_data", "before": "True", "after": "False"},
     )
     assert entry.actor == name_of(User.objects.get(username="admin.of.wrenfell"))
+
+
+def test_how_strictly_answers_are_checked_is_chosen_on_record(admin: Client, workspace: Workspace) -> None:
+    assert workspace.answer_strictness == "balanced"
+    page = f"{WORKSPACES}{workspace.pk}/change/"
+    facts = {"name": "Wren", "locale": "de", "timezone": "UTC", "hides_personal_data": "on"}
+    admin.post(page, {**facts, "answer_strictness": "strict"})
+    workspace.refresh_from_db()
+    entry = AuditEntry.objects.get()
+    assert workspace.answer_strictness == "strict"
+    assert entry.payload == {"setting": "answer_strictness", "before": "balanced", "after": "strict"}
+    for wrong in ({}, {"answer_strictness": "lax"}):
+        assert b"alert" in admin.post(page, {**facts, **wrong}).content
+    workspace.refresh_from_db()
+    assert (workspace.answer_strictness, AuditEntry.objects.count()) == ("strict", 1)
+
+
+def test_each_choice_says_what_customers_get_and_what_was_measured(
+    admin: Client, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strict = Workspace.AnswerStrictness.STRICT
+    monkeypatch.setitem(STRICTNESS, strict, replace(STRICTNESS[strict], measured="93 of 100 <whole>."))
+    form = LexborHTMLParser(admin.get(f"{WORKSPACES}{workspace.pk}/change/").content.decode())
+    told = {
+        label.css_first("input").attributes["value"]: label.text(strip=True, separator=" ")
+        for label in form.css("#id_answer_strictness label")
+    }
+    assert list(told) == ["strict", "balanced", "open"]
+    for value, choice in STRICTNESS.items():
+        assert choice.name in told[value] and choice.gets in told[value]
+    assert told["strict"].endswith("93 of 100 <whole>.")
+    (checked,) = form.css("#id_answer_strictness input[checked]")
+    assert checked.attributes["value"] == "balanced"
+
+
+def test_only_an_admin_sets_how_answers_are_checked(enter: Enter, workspace: Workspace) -> None:
+    page = f"{WORKSPACES}{workspace.pk}/change/"
+    facts = {"name": "Wren", "locale": "de", "timezone": "UTC", "answer_strictness": "open"}
+    for role in ("editor", "agent", "supervisor"):
+        assert enter(role).post(page, facts).status_code == 403
+    workspace.refresh_from_db()
+    assert (workspace.answer_strictness, workspace.hides_personal_data) == ("balanced", True)
 
 
 def test_a_workspace_is_made_by_an_operator_who_becomes_its_admin(admin: Client, workspace: Workspace) -> None:
