@@ -54,7 +54,7 @@ class WorkspaceForm(FactsForm):
         labels = {"hides_personal_data": "Hide personal data from the model"}
         help_texts = {
             "hides_personal_data": "On: e-mail addresses, telephone, card and account numbers reach a model's server "
-            "as placeholders such as [EMAIL_1]; customers and colleagues read the data itself. Off: it reads them too."
+            "as placeholders such as [EMAIL_1]; customers and colleagues read the data itself. Off: it reads all of it."
         }
 
 

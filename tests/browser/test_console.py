@@ -178,3 +178,17 @@ def test_an_admin_adds_a_channel_and_sees_its_key_once(enter: Callable[[str], Pa
     for address in ("actions/actionpolicy", "llm/llmcall", "accounts/membership", "accounts/apikey/add"):
         page.goto(f"/admin/{address}/")
         check(page)
+
+
+def test_an_admin_chooses_how_answers_are_checked(enter: Callable[[str], Page]) -> None:
+    page = enter("admin")
+    page.get_by_role("link", name="Workspace", exact=True).click()
+    page.locator("#result_list tbody a").first.click()
+    expect(page.get_by_role("radio", name="Balanced")).to_be_checked()
+    check(page)
+    page.get_by_role("radio", name="Strict").check()
+    page.get_by_label("Hide personal data from the model").uncheck()
+    page.get_by_role("button", name="Save and stay").click()
+    expect(page.get_by_text("Saved:")).to_be_visible()
+    expect(page.get_by_role("radio", name="Strict")).to_be_checked()
+    expect(page.get_by_label("Hide personal data from the model")).not_to_be_checked()
