@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from supportbot.llm import gateway
-from supportbot.llm.errors import ProviderUnclear, Reason
+from supportbot.llm.errors import ProviderRefused, ProviderUnclear, Reason
 from supportbot.llm.testing import Says, ScriptedModel, answering
 from supportbot.llm.types import ChatMessage, ModelRequest, Source, ToolCall
 from tests.llm.conftest import read, text_of
@@ -113,6 +113,16 @@ async def test_what_an_article_says_is_public(ask: Ask) -> None:
     assert said_to(model) == "help@shop.example or [EMAIL_1]?"
     assert said_to(model, 0).startswith(f"Answer. {source.text}\n\n")
     assert text_of(events) == f"Write to help@shop.example, not from {MAIL}."
+
+
+async def test_a_colleagues_note_is_hidden_too_and_in_a_shorter_try(ask: Ask) -> None:
+    note = f"Answer. The note: {MAIL} is called back on 0171 1234567."
+    messages = (ChatMessage("system", note), ChatMessage("user", "And now?"))
+    with a_model(Says(fails=ProviderRefused(Reason.TOO_LONG)), Says("We call [PHONE_1].")) as model:
+        events = await read(ask(messages=messages, lean_instructions=note))
+    for request in model.requests:
+        assert request.messages[0].content.startswith("Answer. The note: [EMAIL_1] is called back on [PHONE_1].\n\n")
+    assert text_of(events) == "We call 0171 1234567."
 
 
 async def test_a_customer_who_writes_a_placeholder_gets_nobodys_data(ask: Ask) -> None:
