@@ -6,8 +6,9 @@ no index can serve, and an approximate one lets the index go on until enough row
 planned afresh each time (Django prepares none on the server), so a plan never outlives the settings it was made under.
 """
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -151,6 +152,34 @@ def nearest_by_index(scope: Scope, vector: Sequence[float], *, limit: int) -> li
         found = [Candidate(*row) for row in cursor.fetchall()]
         cursor.execute("SELECT set_config('enable_sort', 'on', true)")  # the caller's transaction may go on
     return found
+
+
+def direction(scope: Scope, chunk_ids: Sequence[UUID]) -> list[float]:
+    """Return the mean direction of these chunks' vectors; empty if none of them has one."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT avg(l2_normalize(c.embedding))::text FROM kb_chunk c
+            WHERE c.workspace_id = %s AND c.recipe_id = %s AND c.id = ANY(%s)
+            """,
+            [scope.workspace_id, scope.recipe.pk, list(chunk_ids)],
+        )
+        (found,) = cursor.fetchone()
+    return [] if found is None else json.loads(found)
+
+
+def measured(scope: Scope, vector: Sequence[float], chosen: Sequence[Candidate]) -> list[Candidate]:
+    """Return the same candidates in the same order with their cosine to another vector."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT c.id, 1 - (c.embedding <=> %s::halfvec) FROM kb_chunk c
+            WHERE c.workspace_id = %s AND c.id = ANY(%s)
+            """,
+            [_text(vector), scope.workspace_id, [candidate.chunk_id for candidate in chosen]],
+        )
+        found = dict(cursor.fetchall())
+    return [replace(candidate, similarity=found.get(candidate.chunk_id)) for candidate in chosen]
 
 
 def words_found(scope: Scope, chunk_ids: Sequence[UUID], terms: Sequence[Term]) -> list[list[bool]]:
