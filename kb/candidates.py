@@ -182,18 +182,18 @@ def measured(scope: Scope, vector: Sequence[float], chosen: Sequence[Candidate])
     return [replace(candidate, similarity=found.get(candidate.chunk_id)) for candidate in chosen]
 
 
-def words_found(scope: Scope, chunk_ids: Sequence[UUID], terms: Sequence[Term]) -> list[list[bool]]:
-    """Return a row a chunk in the order given: which of `terms` it holds, title and headings included."""
+def words_found(scope: Scope, chunk_ids: Sequence[UUID], terms: Sequence[Term]) -> list[tuple[str, list[bool]]]:
+    """Return a row a chunk in the order given: its locale, and which of `terms` it holds; titles and headings count."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT c.id, ARRAY(SELECT coalesce(c.search_vector @@ t.query::tsquery, false)
+            SELECT c.id, a.locale, ARRAY(SELECT coalesce(c.search_vector @@ t.query::tsquery, false)
                                FROM unnest(%s::text[]) WITH ORDINALITY t(query, place) ORDER BY t.place)
-            FROM kb_chunk c WHERE c.workspace_id = %s AND c.id = ANY(%s)
+            FROM kb_chunk c JOIN kb_article a ON a.id = c.article_id WHERE c.workspace_id = %s AND c.id = ANY(%s)
             """,
             [[term.tsquery for term in terms], scope.workspace_id, list(chunk_ids)],
         )
-        found = dict(cursor.fetchall())
+        found = {key: (locale, hits) for key, locale, hits in cursor.fetchall()}
     return [found[key] for key in chunk_ids if key in found]
 
 

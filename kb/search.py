@@ -59,12 +59,17 @@ _STANDS_ALONE = 0.9
 
 @dataclass(frozen=True, slots=True)
 class Retrieval:
-    """What one search found and how sure we are that it holds an answer; `confidence` is a probability."""
+    """What one search found and how sure we are that it is about what was asked; `confidence` is a probability.
+
+    `share` and `is_across` are of use to whoever looks for the answer in the passages (`kb.confidence.Grounds`).
+    """
 
     passages: tuple[Passage, ...]
     confidence: float
     is_answerable: bool
     took_ms: float
+    share: float = 0.0
+    is_across: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +102,8 @@ def search(query: str, *, viewer: Viewer, limit: int = 8, mode: Mode = "hybrid",
     depth = max(DEPTH, limit)
     look = _look(questions.parts(query), viewer, mode, depth)
     calibration = _calibration(look)
-    confidence = max(map(calibration.confidence, look.evidence()))
+    surest = max(look.evidence(), key=calibration.confidence)
+    confidence = calibration.confidence(surest)
     if len(look.parts) > 1:
         drawn = [_drawn(look, number, depth) for number in range(len(look.parts))]
         scores = fused_by_article(drawn, _articles(drawn))
@@ -113,6 +119,8 @@ def search(query: str, *, viewer: Viewer, limit: int = 8, mode: Mode = "hybrid",
         confidence=confidence if passages else 0.0,
         is_answerable=bool(passages) and confidence >= calibration.threshold,
         took_ms=(perf_counter() - began) * 1000,
+        share=surest.best_share,
+        is_across=surest.across > 0,
     )
 
 

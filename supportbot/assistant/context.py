@@ -66,7 +66,7 @@ def build_context(claim: Claim) -> TurnContext:
     )
     said = tuple(message.text for message in (*messages, *waiting) if message.source == Source.CUSTOMER)
     done = () if conversation.customer.is_anonymous else done_in(conversation)
-    return TurnContext(compared(in_parts(request, sought)), found.passages, language, said, done)
+    return TurnContext(compared(in_parts(request, sought), sought), found.passages, language, said, done)
 
 
 def _said_in(messages: Sequence[Message]) -> list[Said]:

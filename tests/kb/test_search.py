@@ -246,6 +246,14 @@ def test_a_follow_up_is_found_with_what_was_said_before(shop: Workspace) -> None
     assert asked.confidence == alone.confidence  # a former topic says nothing of whether this has an answer
 
 
+def test_a_question_in_another_language_than_the_passages_is_told_apart(shop: Workspace) -> None:
+    asked = "combien de temps un voucher est-il valid"
+    assert search(asked, viewer=Viewer(locale="fr-CH")).is_across
+    assert not search(asked, viewer=Viewer(locale="en-GB")).is_across
+    assert not search(asked, viewer=PUBLIC).is_across  # nobody says what it is in
+    assert 0 < search("is a voucher valid in Reykjavik", viewer=PUBLIC).share < 1
+
+
 def test_a_long_message_finds_what_each_of_its_parts_is_about(shop: Workspace) -> None:
     stories = ("My tent has torn seams after five years.", "The voucher I was given was not valid in three years.")
     text = " ".join(story + " " + " ".join(f"word{n}" for n in range(50)) + "." for story in stories)

@@ -197,4 +197,4 @@ def _request(question: str, workspace: Workspace, language: str, sought: Found) 
         is_answerable=found.is_answerable,
         prompt_version=ANSWER_VERSION,
     )
-    return compared(in_parts(request, sought))
+    return compared(in_parts(request, sought), sought)
