@@ -2,13 +2,14 @@
 """How well the built-in answerer answers, on the demo's knowledge or on any corpus with known answers.
 
     python -m bench.quotes [--knowledge DOCUMENTS] [--questions FILE.jsonl] [--unanswerable FILE.jsonl] [--vectors FILE]
-                           [--floor COSINE] [--show N]
+                           [--threshold P] [--show N]
 
 Every question goes through a whole turn in a throw-away installation: search, choice of sentences, checks, citations.
 Of answerable questions it prints how often the first, and how often any, cited article is a right one (`gold`), and how
 often the first, and any, quote is a sentence that answers (`answers`, where the rows name them); how often the answer
-was "not found", and how many sentences one has. Of unanswerable ones: how often it was "not found". `--floor` tries
-another cosine below which the nearest sentence answers nothing. `--show` prints N answers of each language to be read.
+was "not found", and how many sentences one has. Of unanswerable ones: how often it was "not found". `--threshold` tries
+another probability from which on the passages are taken to hold the answer. `--show` prints N answers of each language
+to be read.
 """
 
 import argparse
@@ -23,7 +24,7 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -67,7 +68,7 @@ def main() -> None:
         del os.environ[name]  # a model of the caller's own would be asked in the built-in answerer's place
     with installation():
         fill(options.knowledge, options.vectors)
-        with floor_of(options.floor):
+        with threshold_of(options.threshold):
             answers = list(answered(rows))
     for facts in figures(answers):
         sys.stdout.write(json.dumps(facts, ensure_ascii=False) + "\n")
@@ -77,30 +78,43 @@ def main() -> None:
 
 
 def fill(knowledge: Path, vectors: Path | None) -> None:
-    from django.core.management import call_command
-
     from supportbot.accounts.services import create_workspace
 
     create_workspace(WORKSPACE, slug=WORKSPACE)
-    folders = [path for path in sorted(knowledge.iterdir()) if path.is_dir()] or [knowledge]
+    fill_from(knowledge, WORKSPACE, vectors)
+
+
+def fill_from(knowledge: Path, workspace: str, vectors: Path | None) -> None:
+    """Import a folder or file into a workspace."""
+    from django.core.management import call_command
+
+    is_folder = knowledge.is_dir()
+    folders = [path for path in sorted(knowledge.iterdir()) if path.is_dir()] if is_folder else []
     with tempfile.TemporaryDirectory() as folder:
         own = Path(folder) / "vectors"  # importing adds to the file, and a shipped one stays as it is
-        if vectors is not None:
+        if vectors is not None and vectors.exists():
             shutil.copy(vectors, own)
-        call_command("kb_import", *map(str, folders), workspace=WORKSPACE, vectors=own, stdout=sys.stderr)
+        call_command(
+            "kb_import", *map(str, folders or [knowledge]), workspace=workspace, vectors=own, stdout=sys.stderr
+        )
 
 
 @contextmanager
-def floor_of(cosine: float | None) -> Iterator[None]:
+def threshold_of(probability: float | None) -> Iterator[None]:
     from supportbot.assistant import nearness
 
-    shipped = nearness.sentence_floor
-    if cosine is not None:
-        nearness.sentence_floor = lambda recipe_name: cosine
+    shipped = nearness.answer_calibration
+
+    def changed(recipe_name: str) -> Any:
+        found = shipped(recipe_name)
+        return found and replace(found, threshold=probability)
+
+    if probability is not None:
+        nearness.answer_calibration = changed
     try:
         yield
     finally:
-        nearness.sentence_floor = shipped
+        nearness.answer_calibration = shipped
 
 
 def answered(rows: Iterable[dict[str, Any]]) -> Iterator[Answered]:
@@ -195,7 +209,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--questions", type=Path, default=EXAMPLES / "evaluation" / "answers.jsonl")
     parser.add_argument("--unanswerable", type=Path, default=EXAMPLES / "evaluation" / "unanswerable.jsonl")
     parser.add_argument("--vectors", type=Path, default=EXAMPLES / "knowledge" / "vectors.e5")
-    parser.add_argument("--floor", type=float)
+    parser.add_argument("--threshold", type=float)
     parser.add_argument("--show", type=int, default=0, metavar="N")
     return parser.parse_args()
 

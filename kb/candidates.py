@@ -6,8 +6,9 @@ no index can serve, and an approximate one lets the index go on until enough row
 planned afresh each time (Django prepares none on the server), so a plan never outlives the settings it was made under.
 """
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -153,18 +154,46 @@ def nearest_by_index(scope: Scope, vector: Sequence[float], *, limit: int) -> li
     return found
 
 
-def words_found(scope: Scope, chunk_ids: Sequence[UUID], terms: Sequence[Term]) -> list[list[bool]]:
-    """Return a row a chunk in the order given: which of `terms` it holds, title and headings included."""
+def direction(scope: Scope, chunk_ids: Sequence[UUID]) -> list[float]:
+    """Return the mean direction of these chunks' vectors; empty if none of them has one."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT c.id, ARRAY(SELECT coalesce(c.search_vector @@ t.query::tsquery, false)
+            SELECT avg(l2_normalize(c.embedding))::text FROM kb_chunk c
+            WHERE c.workspace_id = %s AND c.recipe_id = %s AND c.id = ANY(%s)
+            """,
+            [scope.workspace_id, scope.recipe.pk, list(chunk_ids)],
+        )
+        (found,) = cursor.fetchone()
+    return [] if found is None else json.loads(found)
+
+
+def measured(scope: Scope, vector: Sequence[float], chosen: Sequence[Candidate]) -> list[Candidate]:
+    """Return the same candidates in the same order with their cosine to another vector."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT c.id, 1 - (c.embedding <=> %s::halfvec) FROM kb_chunk c
+            WHERE c.workspace_id = %s AND c.id = ANY(%s)
+            """,
+            [_text(vector), scope.workspace_id, [candidate.chunk_id for candidate in chosen]],
+        )
+        found = dict(cursor.fetchall())
+    return [replace(candidate, similarity=found.get(candidate.chunk_id)) for candidate in chosen]
+
+
+def words_found(scope: Scope, chunk_ids: Sequence[UUID], terms: Sequence[Term]) -> list[tuple[str, list[bool]]]:
+    """Return a row a chunk in the order given: its locale, and which of `terms` it holds; titles and headings count."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT c.id, a.locale, ARRAY(SELECT coalesce(c.search_vector @@ t.query::tsquery, false)
                                FROM unnest(%s::text[]) WITH ORDINALITY t(query, place) ORDER BY t.place)
-            FROM kb_chunk c WHERE c.workspace_id = %s AND c.id = ANY(%s)
+            FROM kb_chunk c JOIN kb_article a ON a.id = c.article_id WHERE c.workspace_id = %s AND c.id = ANY(%s)
             """,
             [[term.tsquery for term in terms], scope.workspace_id, list(chunk_ids)],
         )
-        found = dict(cursor.fetchall())
+        found = {key: (locale, hits) for key, locale, hits in cursor.fetchall()}
     return [found[key] for key in chunk_ids if key in found]
 
 

@@ -28,6 +28,16 @@ class Evidence:
     known_share: float = 0.0  # found anywhere in what the viewer may read
     overlap: float = 0.0  # share of the ten nearest passages that are also among the first ten by words
     length: float = 0.0  # logarithm of the number of telling words: a share of one word says little
+    across: float = 0.0  # 1 where the passages are in another language than the question: no share can be found
+
+
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """What speaks for the answer to stand in the passages, beside their being about the same things."""
+
+    nearest: float = 0.0  # cosine of the nearest sentence to the question
+    share: float = 0.0  # of the question's words by rarity: found in one of the first passages
+    across: float = 0.0  # 1 where the passages are in another language than the question
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +48,15 @@ class Calibration:
     bias: float
     threshold: float
 
-    def confidence(self, evidence: Evidence) -> float:
+    def confidence(self, evidence: Evidence | Grounds) -> float:
         """Return the probability, between 0 and 1, that the passages found hold an answer."""
         values = asdict(evidence)
         total = self.bias + sum(weight * values[name] for name, weight in self.weights.items())
         return 1 / (1 + math.exp(-max(-50.0, min(50.0, total))))
+
+    def answers(self, evidence: Evidence | Grounds) -> bool:
+        """Say whether a question of that evidence is answered."""
+        return self.confidence(evidence) >= self.threshold
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +84,13 @@ def calibration_set(stored: Mapping[str, Any], recipe_name: str) -> CalibrationS
     return CalibrationSet(words_only, words_only)
 
 
-def sentence_floor(recipe_name: str) -> float:
-    """Return below which cosine to the question the nearest sentence answers nothing; 0 where nobody has measured it.
+def answer_calibration(recipe_name: str) -> Calibration | None:
+    """Return by which `Grounds` passages are taken to hold the answer; None for a recipe that nobody has fitted.
 
-    `bench.quotes` prints what each floor costs and saves; docs/decisions/abstention.md says how this one was chosen.
+    `python -m bench.grounds` fits it; docs/decisions/abstention.md says on what.
     """
-    return float(shipped_calibration("floors").get(recipe_name, 0.0))
+    found = shipped_calibration("answers").get(recipe_name)
+    return _parsed(found, Grounds) if found else None
 
 
 @cache
@@ -91,8 +106,8 @@ def shipped_calibration(recipe_name: str) -> dict[str, Any]:
     return loaded
 
 
-def _parsed(stored: Mapping[str, Any]) -> Calibration:
-    known = {field.name for field in fields(Evidence)}
+def _parsed(stored: Mapping[str, Any], kind: type[Evidence | Grounds] = Evidence) -> Calibration:
+    known = {field.name for field in fields(kind)}
     weights = {name: float(weight) for name, weight in stored["weights"].items()}
     if unknown := set(weights) - known:
         raise ValueError(f"the calibration weighs evidence unknown here: {', '.join(sorted(unknown))}")

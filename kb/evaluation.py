@@ -8,8 +8,9 @@ from typing import Any
 from kb.access import Viewer, readable
 from kb.errors import InvalidDocument
 from kb.measures import CUTOFF, NAMES, Scores, mean, percentile, scored
-from kb.questionfiles import locale_of, rows_of, text_of
-from kb.search import Mode, search
+from kb.ports import Said, asking
+from kb.questionfiles import conversation_of, locale_of, rows_of
+from kb.search import Mode, Retrieval, search
 
 # Passages fetched for ten articles: several of a long one may stand in front, and some are excluded.
 _PASSAGES_PER_ARTICLE = 12
@@ -17,13 +18,20 @@ _PASSAGES_PER_ARTICLE = 12
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """`wanted` and `excluded` are external ids; an excluded article is dropped before ranking."""
+    """`wanted` and `excluded` are external ids; an excluded article is dropped before ranking.
+
+    `said_before` is the conversation up to the question, oldest first.
+    """
 
     name: str
     text: str
     wanted: frozenset[str]
     excluded: frozenset[str] = frozenset()
     locale: str | None = None
+    said_before: tuple[Said, ...] = ()
+
+
+Finding = Callable[[Question, int], Retrieval]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +59,32 @@ def not_here(questions: Sequence[Question], audience: str) -> list[str]:
     return sorted(wanted.difference(shown))
 
 
+def by_mode(mode: Mode, audience: str) -> Finding:
+    """Return how one kind of search finds; it knows nothing of what was said before."""
+    return lambda question, limit: search(
+        question.text, viewer=Viewer(audience, question.locale), limit=limit, mode=mode
+    )
+
+
+def as_asked(audience: str) -> Finding:
+    """Return how the product finds what a customer wrote, in its conversation (`kb.ports.Asking`)."""
+    ask = asking()
+    return lambda question, limit: ask(
+        question.text, viewer=Viewer(audience, question.locale), said_before=question.said_before, limit=limit
+    )
+
+
 def evaluate(
     questions: Sequence[Question],
+    find: Finding,
     *,
-    mode: Mode,
-    audience: str,
     limit: int = CUTOFF,
     each: Callable[[int], None] = lambda done: None,
 ) -> Marks:
     """Search for every question and mark the first `limit` articles found; `each` hears how many are done."""
     marks = Marks([], [])
     for done, question in enumerate(questions, start=1):
-        viewer = Viewer(audience, question.locale)
-        found = search(question.text, viewer=viewer, limit=limit * _PASSAGES_PER_ARTICLE, mode=mode)
+        found = find(question, limit * _PASSAGES_PER_ARTICLE)
         ranked = list(dict.fromkeys(passage.external_id for passage in found.passages))
         kept = [article for article in ranked if article not in question.excluded]
         marks.scores.append(scored(kept[:limit], question.wanted))
@@ -73,12 +94,12 @@ def evaluate(
 
 
 def _parsed(row: dict[str, Any], where: str) -> Question:
-    text = text_of(row, where)
-    wanted = frozenset(_ids(row, where, "gold", "gold_docs"))
+    *said_before, last = conversation_of(row, where)
+    wanted = frozenset(_ids(row, where, "gold", "gold_docs", "gold_passages"))
     if not wanted:
         raise InvalidDocument(f"{where} names no article. Give it a list of external ids under `gold`.")
     excluded = frozenset(_ids(row, where, "exclude", "exclude_docs"))
-    return Question(str(row.get("id", where)), text, wanted, excluded, locale_of(row))
+    return Question(str(row.get("id", where)), last.text, wanted, excluded, locale_of(row), tuple(said_before))
 
 
 def _ids(row: dict[str, Any], where: str, *names: str) -> Iterator[str]:

@@ -9,6 +9,7 @@ from kb.confidence import Evidence
 from kb.fusion import Candidate, Found, lead
 from kb.lexical import Term
 from kb.wordquery import known_share, rarity
+from supportbot.language.detection import base_language
 
 # An answer is made of the first few passages; words found further down do not help it.
 FIRST_PASSAGES = 5
@@ -25,7 +26,8 @@ def gathered(
 ) -> Evidence:
     """Return the evidence for one part of a question; `first` are its best passages."""
     weights = [rarity(survey.counts[term.word], survey.chunks) for term in terms]
-    found = words_found(scope, first[:FIRST_PASSAGES], terms)
+    rows = words_found(scope, first[:FIRST_PASSAGES], terms)
+    found = [hits for _, hits in rows]
     return Evidence(
         similarity=part.near[0].similarity or 0.0 if part.near else 0.0,
         lead=lead(part.near),
@@ -34,7 +36,14 @@ def gathered(
         known_share=known_share(terms, survey),
         overlap=_overlap(part.near, part.worded),
         length=math.log1p(len(terms)),
+        across=float(_is_across(scope.viewer.locale, [locale for locale, _ in rows])),
     )
+
+
+def _is_across(asked: str | None, found: Sequence[str]) -> bool:
+    """Say whether all passages are in another language than the question; unknown ones count as its own."""
+    languages = {base_language(locale) for locale in found}
+    return bool(asked and languages) and base_language(asked or "") not in languages and "" not in languages
 
 
 def _share(weights: Sequence[float], hits: Sequence[bool]) -> float:

@@ -3,9 +3,9 @@
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
-from kb.confidence import Calibration, Evidence
+from kb.confidence import Calibration, Evidence, Grounds
 
 # Promised are 90 % of answerable questions answered and 80 % of the others refused. The fit aims higher on the first,
 # which is the one that unseen knowledge costs.
@@ -13,6 +13,12 @@ WANTED_ANSWERED, WANTED_REFUSED = 0.95, 0.80
 # Few, and each may only speak for an answer: what a handful of corpora teaches beyond that is about these corpora.
 WITH_VECTORS = ("similarity", "lead", "best_share", "overlap")
 WITHOUT_VECTORS = ("best_share", "joint_share", "length")
+# For "the answer stands in these passages": near misses cannot be told from answerable questions as foreign ones can.
+ON_GROUNDS = ("nearest", "share")
+WANTED_OF_NEAR_MISSES = (0.85, 0.65)
+# Questions in another language than the passages share no words with them and lie farther off. They are judged by the
+# same weights with as much added as lets this share of the answerable ones through; fewer rows than these say nothing.
+WANTED_ACROSS, LEAST_ACROSS = 0.85, 20
 # The decay is strong, so that no evidence is trusted as far as the corpora at hand would have it.
 _STEPS, _RATE, _DECAY = 400, 0.5, 1.0
 
@@ -25,7 +31,7 @@ class Example:
     name: str
     kind: str
     is_answerable: bool
-    parts: list[Evidence]
+    parts: Sequence[Evidence | Grounds]
     locale: str = ""
 
 
@@ -33,12 +39,16 @@ def confidence(calibration: Calibration, example: Example) -> float:
     return max(map(calibration.confidence, example.parts), default=0.0)
 
 
-def fit(examples: Sequence[Example], names: Sequence[str]) -> Calibration:
+def fit(
+    examples: Sequence[Example], names: Sequence[str], wanted: tuple[float, float] = (WANTED_ANSWERED, WANTED_REFUSED)
+) -> Calibration:
     """Return the logistic model over the evidence `names`; every corpus and either answer count the same in it.
 
     A question of several parts teaches by the part that is nearest to something, as the search judges by the best one.
+    Those in another language than the passages teach only what to add for them.
     """
-    best = [max(example.parts, key=lambda part: part.similarity + part.best_share) for example in examples]
+    everything, examples = examples, [example for example in examples if not is_across(example)]
+    best = [max(example.parts, key=_nearness) for example in examples]
     rows = [[asdict(evidence)[name] for name in names] for evidence in best]
     centres = [sum(column) / len(rows) for column in zip(*rows, strict=True)]
     scales = [_deviation(column, centre) for column, centre in zip(zip(*rows, strict=True), centres, strict=True)]
@@ -48,16 +58,45 @@ def fit(examples: Sequence[Example], names: Sequence[str]) -> Calibration:
     weights = {name: slope / scale for name, slope, scale in zip(names, slopes, scales, strict=True)}
     shift = sum(slope * centre / scale for slope, centre, scale in zip(slopes, centres, scales, strict=True))
     fitted = Calibration(weights, bias - shift, 0.5)
-    return Calibration(weights, bias - shift, threshold(fitted, examples))
+    return reaching_across(replace(fitted, threshold=threshold(fitted, examples, wanted)), everything)
 
 
-def threshold(calibration: Calibration, examples: Sequence[Example]) -> float:
+def is_across(example: Example) -> bool:
+    """Say whether all that was found for a question is in another language."""
+    return all(part.across for part in example.parts)
+
+
+def reaching_across(calibration: Calibration, examples: Sequence[Example]) -> Calibration:
+    """Return a calibration that lets enough of the answerable questions in another language through."""
+    bare = replace(calibration, weights={name: w for name, w in calibration.weights.items() if name != "across"})
+    asked = [confidence(bare, example) for example in examples if example.is_answerable and is_across(example)]
+    if len(asked) < LEAST_ACROSS:
+        return bare
+    lacking = sorted(_logit(calibration.threshold) - _logit(value) for value in asked)
+    return replace(
+        bare, weights={**bare.weights, "across": max(0.0, lacking[math.ceil(WANTED_ACROSS * len(asked)) - 1])}
+    )
+
+
+def _logit(probability: float) -> float:
+    return math.log(probability / (1 - probability))
+
+
+def _nearness(part: Evidence | Grounds) -> float:
+    return part.nearest + part.share if isinstance(part, Grounds) else part.similarity + part.best_share
+
+
+def threshold(
+    calibration: Calibration,
+    examples: Sequence[Example],
+    wanted: tuple[float, float] = (WANTED_ANSWERED, WANTED_REFUSED),
+) -> float:
     """Return the probability from which on to answer: where the worst corpus keeps both aims with the most room."""
     judged: dict[str, list[tuple[float, bool]]] = {}
     for example in examples:
         judged.setdefault(example.corpus, []).append((confidence(calibration, example), example.is_answerable))
     levels = [step / 200 for step in range(1, 200)]
-    return max(levels, key=lambda level: min(_room(corpus, level) for corpus in judged.values()))
+    return max(levels, key=lambda level: min(_room(corpus, level, wanted) for corpus in judged.values()))
 
 
 def answered(calibration: Calibration, examples: Sequence[Example]) -> float:
@@ -73,12 +112,12 @@ def area(calibration: Calibration, answerable: Sequence[Example], other: Sequenc
     return wins / (len(first) * len(second)) if first and second else 0.0
 
 
-def _room(judged: Sequence[tuple[float, bool]], level: float) -> float:
+def _room(judged: Sequence[tuple[float, bool]], level: float, wanted: tuple[float, float]) -> float:
     """Return how far both aims are kept at `level`, 0 being just so and 1 perfection."""
     right = [value >= level for value, is_answerable in judged if is_answerable]
     wrong = [value < level for value, is_answerable in judged if not is_answerable]
-    answered_room = (sum(right) / len(right) - WANTED_ANSWERED) / (1 - WANTED_ANSWERED)
-    refused_room = (sum(wrong) / len(wrong) - WANTED_REFUSED) / (1 - WANTED_REFUSED)
+    answered_room = (sum(right) / len(right) - wanted[0]) / (1 - wanted[0])
+    refused_room = (sum(wrong) / len(wrong) - wanted[1]) / (1 - wanted[1])
     return min(answered_room, refused_room)
 
 

@@ -28,8 +28,8 @@ CONFIGURATIONS = {
 }  # fmt: skip
 PLAIN_CONFIGURATION = "simple"
 _LANGUAGES = {name: language for language, name in reversed(CONFIGURATIONS.items())}
-# A question longer than this is cut: more distinct words add cost, not precision.
-MOST_WORDS = 120
+# A longer message is cut. Every part of it has its own words: fewer than this would leave the last ones without any.
+MOST_WORDS = 300
 _FILL_BATCH = 500
 
 # PostgreSQL's parser takes "SAMD/AVR" for a file and "arduino.cc" for a host, and would keep them whole.

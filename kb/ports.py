@@ -1,15 +1,19 @@
-"""What the knowledge room needs from outside: something that turns text into vectors.
+"""What the knowledge room needs from outside: something that turns text into vectors, and how messages are read.
 
-The setting `KB_EMBEDDER` names it, so that this room knows no model provider.
+The settings `KB_EMBEDDER` and `KB_ASKING` name them, so that this room knows neither a model provider nor a chat.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from django.conf import settings
 from django.utils.module_loading import import_string
+
+if TYPE_CHECKING:
+    from kb.access import Viewer
+    from kb.search import Retrieval
 
 SHORT_NAMES = {
     "packaged": "kb.embedders.packaged.PackagedEmbedder",
@@ -43,6 +47,27 @@ class Embedder(Protocol):
 
     def passages(self, texts: Sequence[str]) -> list[list[float]]:
         """Return one vector a text, in the order given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A message before a question: the customer's, or an answer to it."""
+
+    text: str
+    is_customer: bool
+
+
+class Asking(Protocol):
+    """Searches for a customer's message as the product does: in parts, put right, with what was said before it."""
+
+    def __call__(self, question: str, *, viewer: "Viewer", said_before: Sequence[Said], limit: int) -> "Retrieval":
+        """Return up to `limit` passages, best first."""
+
+
+def asking() -> Asking:
+    """Return how customers' messages are searched for, as `KB_ASKING` names it."""
+    found: Asking = import_string(settings.KB_ASKING)
+    return found
 
 
 def embedder() -> Embedder:

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from kb.errors import InvalidDocument
+from kb.ports import Said
 
 _TEXTS = ("question", "text", "scenario")
+_CUSTOMERS = frozenset({"user", "customer"})
 
 
 def rows_of(path: Path) -> list[tuple[str, dict[str, Any]]]:
@@ -37,6 +39,37 @@ def text_of(row: dict[str, Any], where: str) -> str:
         if isinstance(row.get(name), str) and row[name].strip():
             return str(row[name])
     raise InvalidDocument(f"{where} has no question. Give it a text under `question`.")
+
+
+def conversation_of(row: dict[str, Any], where: str) -> list[Said]:
+    """Return what was said, the question last. Raises InvalidDocument where there is none, or a message is not one.
+
+    A row holds the question and, under `history`, what was said before it; or `messages`, whose last one is the
+    question. A message is {"role" or "speaker": ..., "content" or "text": ...}; `user` and `customer` are customers.
+    """
+    if row.get("messages") is None:
+        return [*_said(row.get("history") or [], where), Said(text_of(row, where), is_customer=True)]
+    said = _said(row["messages"], where)
+    if not said or not said[-1].is_customer or not said[-1].text.strip():
+        raise InvalidDocument(f"{where} does not end with a customer's question. Cut `messages` after one.")
+    return said
+
+
+def _said(messages: object, where: str) -> list[Said]:
+    if not isinstance(messages, list):
+        raise InvalidDocument(f"{where}: the conversation is not a list of messages.")
+    return [_message(message, where) for message in messages]
+
+
+def _message(message: object, where: str) -> Said:
+    found = message if isinstance(message, dict) else {}
+    speaker, text = (
+        next((found[name] for name in names if isinstance(found.get(name), str)), None)
+        for names in (("role", "speaker"), ("content", "text"))
+    )
+    if speaker is None or text is None:
+        raise InvalidDocument(f"{where} has a message without a `role` and a `content`.")
+    return Said(text, is_customer=speaker in _CUSTOMERS)
 
 
 def locale_of(row: dict[str, Any]) -> str | None:

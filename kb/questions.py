@@ -12,13 +12,21 @@ MOST_CHARACTERS = 8_000
 # Up to this many words a message is one question, and its sentences explain each other.
 ONE_PART_WORDS = 60
 PART_WORDS = 50
-MOST_PARTS = 20
+# What is further down is not searched for: every part costs an embedding, and sixteen of them find as much as thirty.
+MOST_PARTS = 16
+# What an answer is about stands at its beginning; more of it would drown the question.
+CONTEXT_WORDS = 25
 
 
 def cleaned(question: str) -> str:
     """Return `question` as one line without signs that neither the database nor the embedder can take."""
     text = question[:MOST_CHARACTERS].replace("\x00", " ").encode("utf-8", "replace").decode("utf-8")
     return " ".join(text.split())
+
+
+def after(context: str, question: str) -> str:
+    """Return a question behind the first words of what was said before it, as one text to search with."""
+    return cleaned(" ".join([*context.split()[:CONTEXT_WORDS], question]))
 
 
 def parts(question: str) -> list[str]:

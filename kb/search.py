@@ -2,9 +2,14 @@
 
 Both indexes are asked for every part of a question: full text for its words, vectors for its meaning. What they found
 is put in order by `kb.fusion` and read once more through `kb.access`; only that makes a Candidate a Passage.
+
+Two kinds of questions are asked twice. A follow-up is also asked with what was said before it. A part of a long message
+is asked again from a place between itself and the first passages it found: what a customer tells of a case is in other
+words than what an article says of it, and its nearest passages know those words. It costs no embedding.
 """
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
@@ -15,11 +20,21 @@ from django.conf import settings
 
 from kb import questions
 from kb.access import Viewer, readable
-from kb.candidates import EXACT_UP_TO, Scope, Survey, by_words, nearest_by_index, nearest_exactly, survey
+from kb.candidates import (
+    EXACT_UP_TO,
+    Scope,
+    Survey,
+    by_words,
+    direction,
+    measured,
+    nearest_by_index,
+    nearest_exactly,
+    survey,
+)
 from kb.confidence import Calibration, Evidence, calibration_set
 from kb.errors import EmbeddingUnavailable, RecipeMismatch
 from kb.evidence import gathered
-from kb.fusion import Candidate, Found, fused, ordered, preferring
+from kb.fusion import DEFAULT, Candidate, Found, fused, fused_by_article, in_context, ordered, preferring
 from kb.lexical import Term, configuration, terms
 from kb.lexical import words as words_of
 from kb.models import Chunk, Recipe
@@ -36,16 +51,25 @@ Mode = Literal["hybrid", "lexical", "vector"]
 Vector = Sequence[float]
 # What each index hands over, for the two lists to overlap enough.
 DEPTH = 60
+# The passages that a part of a long message is drawn towards.
+_DRAWN_TO = 5
+# From this confidence on a question is taken to find its answer without what was said before.
+_STANDS_ALONE = 0.9
 
 
 @dataclass(frozen=True, slots=True)
 class Retrieval:
-    """What one search found and how sure we are that it holds an answer; `confidence` is a probability."""
+    """What one search found and how sure we are that it is about what was asked; `confidence` is a probability.
+
+    `share` and `is_across` are of use to whoever looks for the answer in the passages (`kb.confidence.Grounds`).
+    """
 
     passages: tuple[Passage, ...]
     confidence: float
     is_answerable: bool
     took_ms: float
+    share: float = 0.0
+    is_across: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +78,7 @@ class _Look:
 
     scope: Scope
     counted: Survey
+    vectors: Sequence[Vector | None]
     said: list[list[Term]]
     parts: list[Found]
 
@@ -65,36 +90,50 @@ class _Look:
         ]
 
 
-def search(query: str, *, viewer: Viewer, limit: int = 8, mode: Mode = "hybrid") -> Retrieval:
+def search(query: str, *, viewer: Viewer, limit: int = 8, mode: Mode = "hybrid", context: str = "") -> Retrieval:
     """Return up to `limit` passages the viewer may read, best first.
 
-    Articles that are not live never appear, re-indexed or not. Without the embedding model a hybrid search goes by
-    words alone; it raises EmbeddingUnavailable or RecipeMismatch if `KB_LEXICAL_FALLBACK` is off, or for mode "vector".
+    `context` is what was said before the question, in a few words: a follow-up is searched for with it too, while the
+    confidence stays that of the question alone, since a former topic would always be found. Articles that are not live
+    never appear, re-indexed or not. Without the embedding model a hybrid search goes by words alone; it raises
+    EmbeddingUnavailable or RecipeMismatch if `KB_LEXICAL_FALLBACK` is off, or for mode "vector".
     """
     began = perf_counter()
-    look = _look(query, viewer, mode, max(DEPTH, limit))
-    passages = passages_of(look.scope, _best(look.scope, fused(look.parts), limit), _similarities(look.parts))
+    depth = max(DEPTH, limit)
+    look = _look(questions.parts(query), viewer, mode, depth)
     calibration = _calibration(look)
-    confidence = max(map(calibration.confidence, look.evidence())) if passages else 0.0
+    surest = max(look.evidence(), key=calibration.confidence)
+    confidence = calibration.confidence(surest)
+    if len(look.parts) > 1:
+        drawn = [_drawn(look, number, depth) for number in range(len(look.parts))]
+        scores = fused_by_article(drawn, _articles(drawn))
+    elif context:
+        weight = DEFAULT.leaning if confidence < _STANDS_ALONE else DEFAULT.standing
+        with_context = _look([questions.after(context, query)], viewer, mode, depth)
+        scores = in_context(look.parts[0], with_context.parts[0], weight)
+    else:
+        scores = fused(look.parts)
+    passages = passages_of(look.scope, _best(look.scope, scores, limit), _similarities(look.parts))
     return Retrieval(
         passages=passages,
-        confidence=confidence,
+        confidence=confidence if passages else 0.0,
         is_answerable=bool(passages) and confidence >= calibration.threshold,
         took_ms=(perf_counter() - began) * 1000,
+        share=surest.best_share,
+        is_across=surest.across > 0,
     )
 
 
 def evidence_for(query: str, *, viewer: Viewer, mode: Mode = "hybrid") -> list[Evidence]:
     """Return the evidence that `search` would judge its confidence by, a row a part of the question; for fitting."""
-    return _look(query, viewer, mode, DEPTH).evidence()
+    return _look(questions.parts(query), viewer, mode, DEPTH).evidence()
 
 
-def _look(query: str, viewer: Viewer, mode: Mode, depth: int) -> _Look:
+def _look(asked: Sequence[str], viewer: Viewer, mode: Mode, depth: int) -> _Look:
     recipe = active_recipe()
-    asked = questions.parts(query)
     vectors = _vectors(asked, recipe, mode)
     scope = Scope(current_workspace_id(), recipe, viewer)
-    spoken, counted = _spoken(scope, query)
+    spoken, counted = _spoken(scope, " ".join(asked))
     said = [_said_in(text, spoken) for text in asked]
     parts = [
         _found(scope, counted, vector, words if mode != "vector" else [], depth)
@@ -102,7 +141,18 @@ def _look(query: str, viewer: Viewer, mode: Mode, depth: int) -> _Look:
     ]
     if len(parts) == 1:  # a long message tells of persons and places too, which no article has to know
         parts = [replace(parts[0], known=known_share(said[0], counted))]
-    return _Look(scope, counted, said, parts)
+    return _Look(scope, counted, vectors, said, parts)
+
+
+def _drawn(look: _Look, number: int, depth: int) -> Found:
+    """Return what a part of a long message finds from nearer to its own first passages."""
+    part, vector = look.parts[number], look.vectors[number]
+    towards = direction(look.scope, ordered(fused([part]))[:_DRAWN_TO]) if vector is not None else []
+    if vector is None or not towards:
+        return part
+    length = math.hypot(*vector) or 1.0
+    drawn = [value / length + DEFAULT.drawn * step for value, step in zip(vector, towards, strict=True)]
+    return Found(_nearest(look.scope, look.counted, drawn, depth), measured(look.scope, drawn, part.worded))
 
 
 def _vectors(asked: Sequence[str], recipe: Recipe, mode: Mode) -> Sequence[Vector | None]:
@@ -123,7 +173,7 @@ def _spoken(scope: Scope, query: str) -> tuple[list[Term], Survey]:
     locales = readable(scope.viewer).order_by().values_list("locale", flat=True).distinct()
     preferred = [scope.viewer.locale] if scope.viewer.locale else []
     known = list(dict.fromkeys(configuration(locale) for locale in (*preferred, *sorted(locales))))
-    spoken = terms(query[: questions.MOST_CHARACTERS], known)
+    spoken = terms(query, known)
     return spoken, survey(scope, spoken)
 
 
@@ -152,6 +202,12 @@ def _worded(
         if len(found) >= depth:
             break
     return found
+
+
+def _articles(parts: Sequence[Found]) -> dict[UUID, UUID]:
+    keys = {candidate.chunk_id for part in parts for candidate in (*part.worded, *part.near)}
+    found = dict(Chunk.objects.filter(pk__in=keys).values_list("pk", "article_id"))
+    return {key: found.get(key, key) for key in keys}  # a passage that has just been replaced is an article of its own
 
 
 def _best(scope: Scope, scores: Mapping[UUID, float], limit: int) -> dict[UUID, float]:

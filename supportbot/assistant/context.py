@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from kb.ports import Said
 from kb.search import Passage
 from supportbot.assistant.explanations import done_in
 from supportbot.assistant.limits import HISTORY_MESSAGES, LEAN_PASSAGES
@@ -46,7 +47,7 @@ def build_context(claim: Claim) -> TurnContext:
     question = normalised("\n".join(message.text for message in waiting))
     language = _language(question, messages, base_language(conversation.locale))
     said_before = tuple(map(_as_told, (*messages, *waiting)))
-    sought = retrieve(conversation, question, said_before, language)
+    sought = retrieve(conversation, question, _said_in(messages), language)
     found = sought.retrieval
     tools = tools_for(conversation, language)
     request = llm.ModelRequest(
@@ -67,7 +68,16 @@ def build_context(claim: Claim) -> TurnContext:
     )
     said = tuple(message.text for message in (*messages, *waiting) if message.source == Source.CUSTOMER)
     done = () if conversation.customer.is_anonymous else done_in(conversation)
-    return TurnContext(compared(in_parts(request, sought)), found.passages, language, said, done)
+    return TurnContext(compared(in_parts(request, sought), sought), found.passages, language, said, done)
+
+
+def _said_in(messages: Sequence[Message]) -> list[Said]:
+    """Return what a question may go on from; nobody goes on from "I could not find this"."""
+    return [
+        Said(normalised(message.text), is_customer=message.source == Source.CUSTOMER)
+        for message in messages
+        if not message.is_abstention
+    ]
 
 
 def _as_told(message: Message) -> llm.ChatMessage:

@@ -1,7 +1,8 @@
 """How near the best sentences of the passages are to the question in meaning, for the built-in answerer.
 
-It chooses by it. Where the nearest is far, there is no answer after all: search goes by whole passages, and a passage
-about the same things may well say nothing of what was asked.
+It chooses by it. Search says that passages are about the same things, and such a passage may well say nothing of what
+was asked: how near its nearest sentence is, and how much of the question's words one passage holds, tell whether the
+answer stands there (`kb.confidence.Grounds`).
 
 It is measured here because the model room knows no embedder. With a model of one's own nothing is measured: that model
 reads for itself, and as its stand-in the built-in answerer goes by words.
@@ -15,9 +16,10 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Final
 
-from kb.confidence import sentence_floor
+from kb.confidence import Grounds, answer_calibration
 from kb.errors import EmbeddingUnavailable
 from kb.ports import embedder
+from supportbot.assistant.retrieval import Found
 from supportbot.llm.extractive.meaning import worth_comparing
 from supportbot.llm.remote import is_remote_configured
 from supportbot.llm.types import ModelRequest
@@ -28,14 +30,27 @@ _AT_ONCE: Final = 2
 _room = threading.BoundedSemaphore(_AT_ONCE)
 
 
-def compared(request: ModelRequest) -> ModelRequest:
-    """Return the request with the nearness of its sentences; answerable only if one is near, or none was compared."""
+def compared(request: ModelRequest, found: Found) -> ModelRequest:
+    """Return the request with the nearness of its sentences; answerable only if they seem to hold the answer."""
     if request.parts:
-        parts = tuple(map(compared, request.parts))
+        pairs = zip(request.parts, found.parts, strict=True)
+        parts = tuple(compared(part, own) for part, own in pairs)
         return replace(request, parts=parts, is_answerable=any(part.is_answerable for part in parts))
     nearness = nearness_of(request)
-    is_near = not nearness or max(nearness.values()) >= sentence_floor(embedder().recipe.name)
-    return replace(request, nearness=nearness, is_answerable=request.is_answerable and is_near)
+    return replace(request, nearness=nearness, is_answerable=request.is_answerable and holds_answer(nearness, found))
+
+
+def holds_answer(nearness: Mapping[str, float], found: Found) -> bool:
+    """Say whether the passages found seem to hold the answer; true where nothing was compared."""
+    calibration = answer_calibration(embedder().recipe.name)
+    return not nearness or calibration is None or calibration.answers(grounds(nearness, found))
+
+
+def grounds(nearness: Mapping[str, float], found: Found) -> Grounds:
+    """Return what speaks for the passages found to hold the answer."""
+    retrieval = found.retrieval
+    nearest = max(nearness.values(), default=0.0)
+    return Grounds(nearest, 0.0 if retrieval.is_across else retrieval.share, float(retrieval.is_across))
 
 
 def nearness_of(request: ModelRequest) -> Mapping[str, float]:

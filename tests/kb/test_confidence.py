@@ -6,10 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from kb.confidence import Calibration, Evidence, calibration_set, shipped_calibration
+from kb.confidence import (
+    Calibration,
+    Evidence,
+    Grounds,
+    answer_calibration,
+    calibration_set,
+    shipped_calibration,
+)
 from kb.embedders.packaged import RECIPE
 from kb.errors import RecipeMismatch
-from kb.fitting import Example, answered, area, fit
+from kb.fitting import ON_GROUNDS, WANTED_OF_NEAR_MISSES, Example, answered, area, fit
 from kb.testing import HashEmbedder
 from kb.vectorcache import VectorCache, VectorFileBroken, VectorFileClosed
 
@@ -21,6 +28,45 @@ def test_the_packaged_model_ships_fitted() -> None:
     fitted = calibration_set({}, RECIPE.name)
     for calibration in (fitted.full, fitted.words_only):
         assert calibration.confidence(STRONG) >= calibration.threshold > calibration.confidence(WEAK)
+
+
+def test_a_question_in_another_language_is_not_judged_by_its_words() -> None:
+    full = calibration_set({}, RECIPE.name).full
+    asked = Evidence(similarity=0.84, lead=0.045)
+    assert full.confidence(asked) < full.threshold <= full.confidence(replace(asked, across=1.0))
+
+
+def test_an_answer_is_told_from_a_near_miss() -> None:
+    fitted = answer_calibration(RECIPE.name)
+    assert fitted is not None and answer_calibration("somebody-else") is None
+    assert fitted.answers(Grounds(nearest=0.90, share=0.8)) and not fitted.answers(Grounds(nearest=0.83, share=0.3))
+    assert fitted.answers(Grounds(nearest=0.87, across=1.0)) and not fitted.answers(Grounds(nearest=0.80, across=1.0))
+
+
+def test_grounds_are_fitted_to_aims_of_their_own() -> None:
+    dice = random.Random(4)
+    rows = [
+        Example("shop", str(number), "", yes, [Grounds(dice.gauss(0.88 if yes else 0.85, 0.015), dice.random())])
+        for number in range(200)
+        for yes in (number % 2 == 0,)
+    ]
+    fitted = fit(rows, ON_GROUNDS, WANTED_OF_NEAR_MISSES)
+    groups = ([row for row in rows if row.is_answerable is yes] for yes in (True, False))
+    right, wrong = (answered(fitted, group) for group in groups)
+    assert right > 0.8 and wrong < 0.35
+
+
+def test_questions_in_another_language_teach_only_what_to_add_for_them() -> None:
+    known = examples("shop")
+    foreign = [
+        Example("shop", f"x{number}", "", True, [Evidence(similarity=0.84 + number / 10_000, across=1.0)])
+        for number in range(40)
+    ]
+    alone, both = fit(known, ("similarity", "best_share")), fit([*known, *foreign], ("similarity", "best_share"))
+    added = both.weights["across"]
+    assert added > 0 and replace(both, weights={k: v for k, v in both.weights.items() if k != "across"}) == alone
+    assert 0.8 < answered(both, foreign) <= 0.85
+    assert "across" not in fit([*known, *foreign[:10]], ("similarity", "best_share")).weights  # too few to tell
 
 
 def test_a_recipe_nobody_fitted_is_judged_by_words_alone() -> None:

@@ -5,10 +5,10 @@ from uuid import UUID, uuid4
 import pytest
 
 from kb.candidates import MOST_RANKED, Survey
-from kb.fusion import Candidate, Found, fused, ordered, preferring
+from kb.fusion import Candidate, Found, fused, fused_by_article, in_context, ordered, preferring
 from kb.lexical import Term
 from kb.measures import difference, mean, percentile, scored
-from kb.questions import MOST_PARTS, ONE_PART_WORDS, cleaned, parts
+from kb.questions import CONTEXT_WORDS, MOST_PARTS, ONE_PART_WORDS, after, cleaned, parts
 from kb.wordquery import known_share, rarity, word_query
 
 A, B, C, D = (UUID(int=number) for number in range(1, 5))
@@ -76,6 +76,31 @@ def test_the_viewers_language_comes_first_and_others_stay() -> None:
     scores = {A: 1.0, B: 0.9}
     assert ordered(preferring(scores, {A: "en", B: "de-AT"}, "de")) == [B, A]
     assert ordered(preferring(scores, {A: "en", B: "de"}, "fr")) == [A, B]
+
+
+def test_in_its_context_a_passage_has_to_fit_both() -> None:
+    alone = Found(near((A, 0.90), (B, 0.89), (D, 0.80)), [])
+    context = Found(near((C, 0.90), (B, 0.89), (D, 0.80)), [])
+    assert ordered(in_context(alone, context, 1.0))[0] == B
+    assert ordered(in_context(alone, context, 0.0))[0] == A
+
+
+def test_without_vectors_a_context_still_orders() -> None:
+    alone, context = (Found([], [Candidate(A, None, 1.0), Candidate(key, None, 1.0)]) for key in (B, C))
+    assert ordered(in_context(alone, context, 1.0))[0] == A
+
+
+def test_a_context_lends_its_first_words() -> None:
+    assert after("one  two", "and\nthree?") == "one two and three?"
+    assert after("word " * 500, "why?").split() == ["word"] * CONTEXT_WORDS + ["why?"]
+
+
+def test_of_a_long_message_an_article_counts_once_a_part() -> None:
+    parts = [Found(near((A, 0.90), (B, 0.89), (C, 0.88)), []), Found(near((B, 0.90), (D, 0.86), (A, 0.80)), [])]
+    article, other = uuid4(), uuid4()
+    scores = fused_by_article(parts, {A: article, B: article, C: other, D: other})
+    assert ordered(scores) == [B, A, D, C]
+    assert scores[B] == 2 * scores[A] and scores[D] == 2 * scores[C]
 
 
 def test_a_short_question_is_one_part_in_one_line() -> None:

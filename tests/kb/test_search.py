@@ -237,6 +237,30 @@ def test_a_search_asks_the_database_a_fixed_number_of_times(
         search("how long is a voucher valid", viewer=Viewer(locale="en"))
 
 
+def test_a_follow_up_is_found_with_what_was_said_before(shop: Workspace) -> None:
+    follow_up = "and how long does that take"
+    alone, asked = (
+        search(follow_up, viewer=PUBLIC, context=context) for context in ("", "A parcel to Austria costs nine euros.")
+    )
+    assert names(asked)[0] == "delivery"
+    assert asked.confidence == alone.confidence  # a former topic says nothing of whether this has an answer
+
+
+def test_a_question_in_another_language_than_the_passages_is_told_apart(shop: Workspace) -> None:
+    asked = "combien de temps un voucher est-il valid"
+    assert search(asked, viewer=Viewer(locale="fr-CH")).is_across
+    assert not search(asked, viewer=Viewer(locale="en-GB")).is_across
+    assert not search(asked, viewer=PUBLIC).is_across  # nobody says what it is in
+    assert 0 < search("is a voucher valid in Reykjavik", viewer=PUBLIC).share < 1
+
+
+def test_a_long_message_finds_what_each_of_its_parts_is_about(shop: Workspace) -> None:
+    stories = ("My tent has torn seams after five years.", "The voucher I was given was not valid in three years.")
+    text = " ".join(story + " " + " ".join(f"word{n}" for n in range(50)) + "." for story in stories)
+    assert set(names(search(text, viewer=PUBLIC, limit=2))) == {"warranty", "vouchers"}
+    assert set(names(search(text, viewer=PUBLIC, limit=2, mode="lexical"))) == {"warranty", "vouchers"}
+
+
 def run(*arguments: str) -> Any:
     out = StringIO()
     call_command(*arguments, "--json", stdout=out, stderr=StringIO())
@@ -303,6 +327,26 @@ def test_kb_eval_takes_a_mode_or_the_comparison(shop: Workspace, tmp_path: Path)
         run("kb_eval", path, "--mode", "lexical", "--compare")
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        {
+            "question": "and how long does that take",
+            "history": [{"speaker": "agent", "text": "To Austria? By parcel."}],
+        },
+        {
+            "messages": [
+                {"role": "user", "content": "Do you send a parcel to Austria?"},
+                {"role": "customer", "text": "and how long does that take"},
+            ]
+        },
+    ],
+)
+def test_kb_eval_asks_as_the_assistant_does(shop: Workspace, tmp_path: Path, said: dict[str, Any]) -> None:
+    path = questions(tmp_path, {"id": 1, "gold": "delivery", **said})
+    assert run("kb_eval", path, "--as-asked")["hit1"] == 1.0
+
+
 def test_kb_eval_compares_the_modes(shop: Workspace, tmp_path: Path) -> None:
     row = {"id": 1, "question": "how long is a voucher valid", "gold": "vouchers"}
     facts = run("kb_eval", questions(tmp_path, row), "--compare")
@@ -318,6 +362,10 @@ def test_kb_eval_compares_the_modes(shop: Workspace, tmp_path: Path) -> None:
         ("[]", "not a JSON object"),
         ('{"gold": ["a"]}', "no question"),
         ('{"question": "x"}', "names no article"),
+        ('{"messages": [{"role": "assistant", "content": "x"}]}', "does not end with a customer's question"),
+        ('{"messages": []}', "does not end with a customer's question"),
+        ('{"question": "x", "history": "y"}', "not a list of messages"),
+        ('{"question": "x", "history": ["y"]}', "without a `role` and a `content`"),
         ('{"question": "x", "gold": [{}]}', "not an external id"),
         ("\xff", "not UTF-8"),
     ],

@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 from django.core.management.base import CommandError, CommandParser
 
-from kb.evaluation import Marks, Question, evaluate, not_here, read_questions
+from kb.evaluation import Finding, Marks, Question, as_asked, by_mode, evaluate, not_here, read_questions
 from kb.management.commands.kb_search import positive
 from kb.measures import CUTOFF, NAMES, difference
 from kb.models import Audience
@@ -21,7 +21,8 @@ SHOWN_MISSING = 5
 class Command(WorkspaceCommand):
     help = (
         'Search for every question of a file, one {"id", "question", "gold": [external ids], "exclude"?: [...]} a '
-        "line, and print how often the article was found and how high it stood."
+        "line, and print how often the article was found and how high it stood. What was said before a question "
+        'stands under "history", or the whole conversation under "messages", each message {"role", "content"}.'
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -34,13 +35,21 @@ class Command(WorkspaceCommand):
         mode.add_argument(
             "--compare", action="store_true", help="run all three modes and say which differences are real"
         )
+        mode.add_argument(
+            "--as-asked",
+            action="store_true",
+            help="search as the assistant does: in parts, with what was said before, in the question's language",
+        )
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
         questions = read_questions(options["file"])
         self._check_articles(questions, options["audience"])
+        audience = options["audience"]
+        if options["as_asked"]:
+            return self._run(questions, "as asked", as_asked(audience), options["k"]).facts()
         if not options["compare"]:
-            return self._run(questions, options["mode"], options).facts()
-        runs = {mode: self._run(questions, mode, options) for mode in MODES}
+            return self._run(questions, options["mode"], by_mode(options["mode"], audience), options["k"]).facts()
+        runs = {mode: self._run(questions, mode, by_mode(mode, audience), options["k"]) for mode in MODES}
         modes = {mode: marks.facts() for mode, marks in runs.items()}
         return {"n": len(questions), "modes": modes, "hybrid_over": _gains(runs)}
 
@@ -56,15 +65,9 @@ class Command(WorkspaceCommand):
             raise CommandError(f"{told} Nothing can be measured: look at --workspace, --audience and the file.")
         self.stderr.write(f"{told} Not finding them counts against the search.")
 
-    def _run(self, questions: list[Question], mode: Mode, options: dict[str, Any]) -> Marks:
-        with ProgressLine(self.stderr, f"asking ({mode})") as progress:
-            return evaluate(
-                questions,
-                mode=mode,
-                audience=options["audience"],
-                limit=options["k"],
-                each=lambda done: progress(done, len(questions)),
-            )
+    def _run(self, questions: list[Question], name: str, find: Finding, limit: int) -> Marks:
+        with ProgressLine(self.stderr, f"asking ({name})") as progress:
+            return evaluate(questions, find, limit=limit, each=lambda done: progress(done, len(questions)))
 
     def words(self, facts: dict[str, Any]) -> str:
         if "modes" not in facts:

@@ -198,4 +198,4 @@ def _request(question: str, workspace: Workspace, language: str, sought: Found) 
         hides_personal_data=workspace.hides_personal_data,
         prompt_version=ANSWER_VERSION,
     )
-    return compared(in_parts(request, sought))
+    return compared(in_parts(request, sought), sought)
