@@ -110,6 +110,11 @@ def figures_in(text: str) -> tuple[Figure, ...]:
     return _figures(text, False)
 
 
+def all_figures_in(text: str) -> tuple[Figure, ...]:
+    """Return the figures of a text, in order, those included that are only spelt: "five withdrawals"."""
+    return _figures(text, True)
+
+
 @lru_cache(maxsize=512)
 def _figures(text: str, with_spelt: bool) -> tuple[Figure, ...]:
     plain = undisguised(text)

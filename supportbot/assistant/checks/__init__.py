@@ -1,0 +1,1 @@
+"""Checks on a model's answer, outside the model, by kind of harm and on evidence, in any language."""

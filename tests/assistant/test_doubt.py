@@ -1,0 +1,102 @@
+"""Which sentences deserve a second look: one sentence, the sources, and how doubtful it is."""
+
+import json
+import time
+from itertools import pairwise
+
+import pytest
+
+from supportbot.assistant.checks.doubt import DATA, LOOK_FROM, Doubts, doubt
+
+RETURNS = """# Returns
+
+You can send items back within 30 days of delivery. Only unused items get a full refund.
+Returns from Germany and Austria are free of charge. Returning something from Switzerland costs €9.90, which is deducted
+from your refund. Gift cards can't be returned.
+
+| Country | Standard | Express |
+|---|---|---|
+| Germany | €4.90 | €9.90 |
+| Austria | €6.90 | €12.90 |
+"""
+
+
+@pytest.mark.parametrize(
+    ("language", "honest", "turned"),
+    [
+        ("en", "You have 30 days to return items.", "You have 60 days to return items."),
+        ("en", "Standard delivery to Austria costs €6.90.", "Standard delivery to Austria costs €12.90."),
+        ("en", "Gift cards can't be returned.", "Gift cards can be returned."),
+        ("en", "Only items that are unused are refunded in full.", "Used items also get a full refund."),
+        ("de", "Geschenkkarten können nicht zurückgegeben werden.", "Geschenkkarten können auch zurückgegeben werden."),
+        ("fr", "Le retour est possible pendant 30 jours.", "Le retour est aussi possible après 90 jours."),
+    ],
+)
+def test_a_turned_sentence_is_looked_at_and_its_true_twin_is_not(language: str, honest: str, turned: str) -> None:
+    doubts = Doubts([RETURNS], language=language)
+    assert doubts.of(honest) < LOOK_FROM <= doubts.of(turned)
+
+
+def test_of_pairs_by_kind_half_of_the_turned_and_a_fifth_of_the_honest_get_a_look() -> None:
+    """On the rows the weights were fitted to: what they do on others is printed by `train_doubt.py --measure`."""
+    looks: dict[str, list[bool]] = {"honest": [], "turned": []}
+    for file in sorted(DATA.glob("twins.*.jsonl")):
+        for pair in map(json.loads, file.open()):
+            doubts = Doubts([pair["passage"]], language=pair["locale"])
+            for name, found in looks.items():
+                found.append(doubts.of(pair[name]) >= LOOK_FROM)
+    assert sum(looks["turned"]) / len(looks["turned"]) >= 0.5
+    assert sum(looks["honest"]) / len(looks["honest"]) <= 0.22
+
+
+def test_markers_and_list_numbers_change_nothing() -> None:
+    doubts = Doubts([RETURNS], language="en")
+    assert doubts.of("3. Gift cards can be returned [1].") == doubts.of("Gift cards can be returned.")
+
+
+@pytest.mark.parametrize("sentence", ["", "   ", "…", "|||", "[1]"])
+def test_what_says_nothing_is_not_doubtful(sentence: str) -> None:
+    assert doubt(sentence, [RETURNS], language="en") == 0.0
+
+
+def test_without_a_source_nothing_is_compared() -> None:
+    assert doubt("Gift cards can be returned.", [], language="en") == 0.0
+    assert doubt("Gift cards can be returned.", ["", "\n\n"], language="en") == 0.0
+
+
+@pytest.mark.parametrize(
+    ("sentence", "language"),
+    [
+        ("商品は30日以内に返品できます。", "ja"),
+        ("يمكنك إرجاع المنتجات خلال 30 يومًا.", "ar"),
+        ("สามารถคืนสินค้าได้ภายใน 30 วัน", "th"),
+    ],
+)
+def test_an_unknown_language_has_no_operators_to_differ_in(sentence: str, language: str) -> None:
+    assert doubt(sentence, [RETURNS], language=language) < LOOK_FROM
+
+
+def test_a_sentence_costs_less_than_half_a_millisecond_against_six_passages() -> None:
+    passages = [(f"Part {number}. " + RETURNS * 4)[:1_500] for number in range(6)]
+    doubts = Doubts(passages, language="en")
+    sentences = [f"Returns from country {number} cost €{number}.90 and take {number} days." for number in range(200)]
+    began = time.process_time()
+    for sentence in sentences:
+        doubts.of(sentence)
+    assert (time.process_time() - began) / len(sentences) < 0.002, "four times what is promised: the machine is shared"
+
+
+def test_long_noise_ends_in_time() -> None:
+    noise = "1 2 3 not only if € " * 75
+    began = time.process_time()
+    assert 0.0 <= doubt(noise, [noise * 5, "|" * 3_000, "- " * 3_000], language="en") <= 1.0
+    assert time.process_time() - began < 2.0
+
+
+def test_rows_are_whole_and_no_row_stands_twice() -> None:
+    rows = sorted(line for file in DATA.glob("twins.*.jsonl") for line in file.open())
+    assert len(rows) == 400
+    assert all(one != other for one, other in pairwise(rows))
+    for row in map(json.loads, rows):
+        assert row["honest"] != row["turned"]
+        assert row["passage"]
