@@ -35,7 +35,7 @@ from supportbot.language.sentences import (
 from supportbot.assistant.texts import say
 from supportbot.chat.answers import Answer, CitedSpan
 from supportbot.language.normalise import mixes_scripts, shown_text
-from supportbot.llm.extractive.phrases import is_offer_of_a_person, names_the_way_to_a_person
+from supportbot.builtin.phrases import is_offer_of_a_person, names_the_way_to_a_person
 from supportbot.llm.wishes.phrases import asks_back
 
 MAX_ANSWER_CHARACTERS: Final = 8_000

@@ -18,7 +18,7 @@ from typing import Final
 from kb.confidence import sentence_floor
 from kb.errors import EmbeddingUnavailable
 from kb.ports import embedder
-from supportbot.llm.extractive.meaning import worth_comparing
+from supportbot.builtin.meaning import worth_comparing
 from supportbot.llm.remote import is_remote_configured
 from supportbot.llm.types import ModelRequest
 

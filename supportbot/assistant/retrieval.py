@@ -12,9 +12,9 @@ from kb.models import Audience
 from kb.search import Passage, Retrieval, search
 from supportbot.assistant.guardrails.everyday import EVERYDAY
 from supportbot.assistant.limits import PASSAGES
+from supportbot.builtin.conversation import is_incomplete, questions_in, standalone
 from supportbot.chat.models import Conversation
 from supportbot.llm import types as llm
-from supportbot.llm.extractive.conversation import is_incomplete, questions_in, standalone
 from supportbot.llm.extractive.spelling import counted, respelled
 from supportbot.llm.extractive.words import ENGLISH, GERMAN, stem
 

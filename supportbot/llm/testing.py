@@ -14,7 +14,6 @@ from supportbot.llm import routing
 from supportbot.llm.breaker import forget_failures
 from supportbot.llm.errors import ProviderError
 from supportbot.llm.ports import Provider, ProviderEvent
-from supportbot.llm.providers.builtin import BuiltinProvider
 from supportbot.llm.types import Finished, ModelRequest, TextDelta, ToolCall, Usage
 
 
@@ -80,7 +79,7 @@ class ScriptedModel:
 def answering(model: ScriptedModel, *fallbacks: Provider, with_builtin: bool = False) -> Iterator[ScriptedModel]:
     """Let `model` serve every purpose inside, then the fallbacks, then the built-in answerer if asked for."""
     before = routing.override
-    routing.override = (model, *fallbacks, *((BuiltinProvider(),) if with_builtin else ()))
+    routing.override = (model, *fallbacks, *((routing.builtin_provider(),) if with_builtin else ()))
     forget_failures()
     try:
         yield model

@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 from functools import reduce
 
+from supportbot.builtin.phrases import say
 from supportbot.language.detection import detect
-from supportbot.llm.extractive.phrases import say
 from supportbot.llm.extractive.smalltalk import courtesy_in
 from supportbot.llm.extractive.words import terms, words
 from supportbot.llm.types import ChatMessage

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from supportbot.llm.extractive.answerer import reply_to
-from supportbot.llm.extractive.meaning import CANDIDATES, worth_comparing
-from supportbot.llm.extractive.phrases import say
+from supportbot.builtin.answerer import reply_to
+from supportbot.builtin.meaning import CANDIDATES, worth_comparing
+from supportbot.builtin.phrases import say
 from supportbot.llm.extractive.words import stem
 from supportbot.llm.types import ModelRequest, Source
 

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 
 import orjson
 
+from supportbot.builtin import conversation
+from supportbot.builtin.choice import choose
+from supportbot.builtin.phrases import Phrase, is_offer_of_a_person, say
+from supportbot.builtin.scoring import rank
+from supportbot.builtin.units import Unit, units_of
 from supportbot.language.detection import base_language, detect
-from supportbot.llm.extractive import conversation
-from supportbot.llm.extractive.choice import choose
 from supportbot.llm.extractive.person import accepts, asks_how_to_reach, wants_person
-from supportbot.llm.extractive.phrases import Phrase, is_offer_of_a_person, say
-from supportbot.llm.extractive.scoring import rank
 from supportbot.llm.extractive.smalltalk import courtesy_in
-from supportbot.llm.extractive.units import Unit, units_of
 from supportbot.llm.types import ModelRequest, ToolCall
 from supportbot.llm.wishes.answering import next_step
 

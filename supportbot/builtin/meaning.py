@@ -4,9 +4,9 @@ Words alone choose wrongly between sentences that all speak of the subject. An e
 few best by words are compared, each under its title and heading: alone, "It costs nothing" means everything.
 """
 
+from supportbot.builtin.scoring import rank
+from supportbot.builtin.units import Unit, units_of
 from supportbot.language.detection import base_language, detect
-from supportbot.llm.extractive.scoring import rank
-from supportbot.llm.extractive.units import Unit, units_of
 from supportbot.llm.types import ModelRequest
 
 CANDIDATES = 6

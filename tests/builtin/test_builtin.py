@@ -7,13 +7,13 @@ from typing import Any
 import orjson
 import pytest
 
-from supportbot.llm.extractive.answerer import Reply, reply_to
-from supportbot.llm.extractive.conversation import is_incomplete, questions_in, standalone
-from supportbot.llm.extractive.phrases import Phrase, say
+from supportbot.builtin import provider as builtin
+from supportbot.builtin.answerer import Reply, reply_to
+from supportbot.builtin.conversation import is_incomplete, questions_in, standalone
+from supportbot.builtin.phrases import Phrase, say
+from supportbot.builtin.provider import BuiltinProvider
+from supportbot.builtin.units import units_of
 from supportbot.llm.extractive.smalltalk import courtesy_in
-from supportbot.llm.extractive.units import units_of
-from supportbot.llm.providers import builtin
-from supportbot.llm.providers.builtin import BuiltinProvider
 from supportbot.llm.types import ChatMessage, Finished, ModelRequest, Source, TextDelta, ToolCall, ToolSpec
 
 RETURNS = Source(

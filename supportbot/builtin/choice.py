@@ -3,8 +3,8 @@
 import re
 from collections.abc import Sequence
 
-from supportbot.llm.extractive.scoring import Scored, is_about_the_page
-from supportbot.llm.extractive.units import Unit
+from supportbot.builtin.scoring import Scored, is_about_the_page
+from supportbot.builtin.units import Unit
 from supportbot.llm.extractive.wordlists import word_set
 from supportbot.llm.extractive.words import words
 

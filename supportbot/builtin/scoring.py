@@ -10,8 +10,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from supportbot.builtin.units import Unit
 from supportbot.language.detection import base_language
-from supportbot.llm.extractive.units import Unit
 from supportbot.llm.extractive.wordlists import word_set
 from supportbot.llm.extractive.words import STOP_WORDS, common_terms, likeness, stem, words
 
