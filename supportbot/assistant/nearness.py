@@ -1,4 +1,4 @@
-"""How near the best sentences of the passages are to the question in meaning, for the built-in answerer.
+"""How near the best pieces of the passages are to the question in meaning, for the built-in answerer.
 
 It chooses by it. Where the nearest is far, there is no answer after all: search goes by whole passages, and a passage
 about the same things may well say nothing of what was asked.
@@ -18,7 +18,7 @@ from typing import Final
 from kb.confidence import sentence_floor
 from kb.errors import EmbeddingUnavailable
 from kb.ports import embedder
-from supportbot.builtin.meaning import worth_comparing
+from supportbot.builtin.meaning import worth_checking, worth_comparing
 from supportbot.llm.remote import is_remote_configured
 from supportbot.llm.types import ModelRequest
 
@@ -29,7 +29,7 @@ _room = threading.BoundedSemaphore(_AT_ONCE)
 
 
 def compared(request: ModelRequest) -> ModelRequest:
-    """Return the request with the nearness of its sentences; answerable only if one is near, or none was compared."""
+    """Return the request with the nearness of its pieces; answerable only if one is near, or none was compared."""
     if request.parts:
         parts = tuple(map(compared, request.parts))
         return replace(request, parts=parts, is_answerable=any(part.is_answerable for part in parts))
@@ -39,7 +39,7 @@ def compared(request: ModelRequest) -> ModelRequest:
 
 
 def nearness_of(request: ModelRequest) -> Mapping[str, float]:
-    """Return the cosine to the question of each sentence worth comparing; empty if there is no time or no embedder.
+    """Return the cosine to the question of each piece and line worth comparing; empty without time or an embedder.
 
     It costs a tenth of a second of a core: while enough others are measuring, words alone choose, so that many
     customers at once wait for their own question only.
@@ -58,9 +58,14 @@ def _measured(request: ModelRequest) -> Mapping[str, float]:
         return {}
     try:
         asked = embedder().query(request.sought)
-        return {sentence: _cosine(asked, _vector(embedder().recipe.name, text)) for sentence, text in texts.items()}
+        pieces = _cosines(asked, texts)
+        return pieces | _cosines(asked, worth_checking(replace(request, nearness=pieces)))
     except EmbeddingUnavailable:
         return {}
+
+
+def _cosines(asked: Sequence[float], texts: Mapping[str, str]) -> dict[str, float]:
+    return {said: _cosine(asked, _vector(embedder().recipe.name, text)) for said, text in texts.items()}
 
 
 @lru_cache(maxsize=_REMEMBERED)

@@ -30,19 +30,22 @@ class Found:
     parts: tuple["Found", ...] = ()
 
 
+NOTHING_SOUGHT: Final = Found("", Retrieval(passages=(), confidence=0.0, is_answerable=False, took_ms=0.0))
+
+
 def retrieve(conversation: Conversation, question: str, said_before: Sequence[llm.ChatMessage], language: str) -> Found:
     """Search for the question, for this customer; a follow-up is asked with what it leans on if need be."""
     audience = Audience.PUBLIC if conversation.customer.is_anonymous else Audience.SIGNED_IN
     viewer = Viewer(audience=audience, locale=language)
     if not settings.KB_RETRIEVAL:
-        return Found(question, Retrieval(passages=(), confidence=0.0, is_answerable=False, took_ms=0.0))
+        return replace(NOTHING_SOUGHT, text=question)
     return seek(question, viewer, whole=standalone(question, said_before))
 
 
 def seek(question: str, viewer: Viewer, *, whole: str = "") -> Found:
     """Search for a question; as a `whole` with what it leans on, where it has no topic or finds nothing.
 
-    Several questions are searched for one by one, if each has an answer: together they are near to none of them.
+    Several questions are searched for one by one, if one has an answer: together they are near to none of them.
     """
     return _found_in_parts(question, viewer) or _found_whole(question, whole or question, viewer)
 
@@ -55,20 +58,21 @@ def in_parts(request: llm.ModelRequest, sought: Found) -> llm.ModelRequest:
 def _part(request: llm.ModelRequest, found: Found, passages: Sequence[Passage]) -> llm.ModelRequest:
     own = {passage.chunk_id for passage in found.retrieval.passages}
     sources = (source for source, one in zip(request.sources, passages, strict=True) if one.chunk_id in own)
-    return replace(request, question=found.text, looked_up="", sources=tuple(sources))
+    is_answerable = found.retrieval.is_answerable
+    return replace(request, question=found.text, looked_up="", sources=tuple(sources), is_answerable=is_answerable)
 
 
 def _found_in_parts(question: str, viewer: Viewer) -> Found | None:
-    """Return what was found for each of several questions; None if there is one, or one without an answer."""
+    """Return what was found for each of several questions; None if there is one, or none with an answer."""
     questions = questions_in(question)
     found = [_found(text, viewer) for text in questions] if len(questions) > 1 else []
-    if not found or not all(one.retrieval.is_answerable for one in found):
+    if not any(one.retrieval.is_answerable for one in found):
         return None
     in_turn = chain.from_iterable(zip_longest(*(one.retrieval.passages for one in found)))
     passages = {passage.chunk_id: passage for passage in in_turn if passage is not None}
     together = Retrieval(
         passages=tuple(islice(passages.values(), PASSAGES)),
-        confidence=min(one.retrieval.confidence for one in found),
+        confidence=max(one.retrieval.confidence for one in found),
         is_answerable=True,
         took_ms=sum(one.retrieval.took_ms for one in found),
     )

@@ -1,30 +1,28 @@
 """The built-in answer to one request: a quotation, a courtesy, a wish passed on, or an honest "not found". Pure.
 
 Whether there is an answer at all was decided by search (`is_answerable`). What the customer wants done comes before the
-quotation (`wishes`): it is called for as a model would call for it.
+quotation: it is called for as a model would call for it.
 """
 
 import re
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 import orjson
 
 from supportbot.builtin import conversation
-from supportbot.builtin.choice import choose
+from supportbot.builtin.hearing import accepts, asks_how_to_reach, courtesy, next_step, wants_person
+from supportbot.builtin.meaning import ranked
 from supportbot.builtin.phrases import Phrase, is_offer_of_a_person, say
-from supportbot.builtin.scoring import rank
-from supportbot.builtin.units import Unit, units_of
+from supportbot.builtin.quoting import quotation
 from supportbot.language.detection import base_language, detect
-from supportbot.llm.extractive.person import accepts, asks_how_to_reach, wants_person
-from supportbot.llm.extractive.smalltalk import courtesy_in
 from supportbot.llm.types import ModelRequest, ToolCall
-from supportbot.llm.wishes.answering import next_step
 
-HUMAN_TOOL = "request_human"
-PIECE_CHARACTERS = 32
-REASON_MOST = 200
+HUMAN_TOOL: Final = "request_human"
+PIECE_CHARACTERS: Final = 32
+REASON_MOST: Final = 200
+NAMED_MOST: Final = 120  # characters of a question that is repeated
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +38,16 @@ def reply_to(request: ModelRequest) -> Reply:
     if request.purpose == "summarise":
         return Reply(conversation.summary(request.messages, base_language(request.locale)))
     language = detect(request.question, base_language(request.locale))
-    courtesy = courtesy_in(request.question)
-    if courtesy is not None:
-        return Reply(say(courtesy, language))
+    kind = courtesy(request.question)
+    if kind is not None:
+        return Reply(say(kind, language))
     if _asks_for_a_person(request):
         return _to_a_person(request, language)
     step = next_step(request, language)
     if step is not None:
         return Reply(step.text, step.calls)
     otherwise: Phrase = "no_person" if asks_how_to_reach(request.question) else "not_found"
-    return Reply(_quotation(request, language) or say(otherwise, language))
+    return Reply(_answer(request, language) or say(otherwise, language))
 
 
 def pieces(text: str) -> Iterator[str]:
@@ -78,38 +76,24 @@ def _to_a_person(request: ModelRequest, language: str) -> Reply:
     return Reply(say("to_person", language), (ToolCall("builtin-1", HUMAN_TOOL, reason),))
 
 
+def _answer(request: ModelRequest, language: str) -> str:
+    """Return what the sources say, each of several questions answered or named; "" if none of them is."""
+    if not request.parts:
+        return _quotation(request, language)
+    quoted = [(part, _quotation(part, language)) for part in request.parts]
+    if not any(text for _, text in quoted):
+        return ""
+    # What was found comes first, whichever was asked first.
+    found = [text for _, text in quoted if text]
+    missing = [part.question for part, text in quoted if not text and conversation.asks(part.question)]
+    return "\n\n".join([*found, *(_nothing_on(question, language) for question in missing)])
+
+
+def _nothing_on(question: str, language: str) -> str:
+    return say("nothing_on", language, question=" ".join(question.split()).rstrip("?!. ")[:NAMED_MOST])
+
+
 def _quotation(request: ModelRequest, language: str) -> str:
-    """Return the sentences that answer, each with the number of its source; empty if there is nothing to quote."""
     if not request.is_answerable:
         return ""
-    if request.parts:
-        return "\n\n".join(filter(None, (_quotation(part, language) for part in request.parts)))
-    units = [unit for source in request.sources for unit in units_of(source)]
-    ranked = rank(request.sought, units, language=language, nearness=request.nearness, newest=request.question)
-    chosen = choose(ranked, units)
-    return "".join(_laid_out(chosen)).strip()
-
-
-def _laid_out(chosen: list[Unit]) -> Iterator[str]:
-    """Sentences run on, lists and rows stand on lines of their own."""
-    previous: Unit | None = None
-    listed = Counter((unit.source.number, unit.block) for unit in chosen if unit.is_listed)
-    for unit in chosen:
-        text = _cells(unit.text) if unit.kind in ("header", "row") else unit.text
-        cited = f"{text} [{unit.source.number}]"
-        is_led = previous is not None and previous.text.endswith(":")
-        is_alone = unit.kind == "item" and not is_led and listed[unit.source.number, unit.block] == 1
-        if (unit.is_listed and not is_alone) or unit.kind == "row":
-            yield f"\n{unit.mark or '-'} {cited}"
-        elif unit.kind == "header" or (previous is not None and previous.kind != "sentence"):
-            yield f"\n{cited}"
-        else:
-            yield f" {cited}"
-        previous = unit
-
-
-def _cells(row: str) -> str:
-    """Return a row as it is read aloud: "Switzerland: 4 to 6 · €14.90"."""
-    first, *others = [cell.strip() for cell in row.split("|") if cell.strip()] or [""]
-    joint = " " if first.endswith((":", "?")) else ": "
-    return f"{first}{joint}{' · '.join(others)}" if others else first
+    return quotation(ranked(request), request.sought, language)

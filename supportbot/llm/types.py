@@ -48,6 +48,7 @@ class Source:
     """One retrieved passage, cited in text as `[number]`. `text` is Markdown, word for word from the article.
 
     `weight` is how strongly search stands by it: 1 for its best passage, less the further behind another one is.
+    `heading` is the innermost heading above its first words.
     """
 
     number: int
@@ -55,6 +56,7 @@ class Source:
     text: str
     locale: str
     weight: float = 1.0
+    heading: str = ""
 
 
 @dataclass(frozen=True, slots=True)
