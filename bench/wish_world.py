@@ -13,7 +13,7 @@ from supportbot.assistant.guarded import spec_of
 from supportbot.assistant.prompts import as_data
 from supportbot.assistant.texts import say
 from supportbot.assistant.tools import REQUEST_HUMAN
-from supportbot.llm.providers.builtin import BuiltinProvider
+from supportbot.builtin.provider import BuiltinProvider
 from supportbot.llm.types import ChatMessage, ModelRequest, TextDelta, ToolCall
 
 NOW: Final = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)

@@ -327,6 +327,7 @@ if _runtime and _runtime.shop_url:
 ACTIONS_AUDIT_HEADS = DATA_DIR / "audit-heads.jsonl"
 
 # --- Models. No model name is built in: OPENAI_MODEL names one, or the server's only one is taken.
+LLM_BUILTIN_PROVIDER = "supportbot.builtin.provider.BuiltinProvider"  # answers where no model does
 OPENAI_API_KEY = env.str("OPENAI_API_KEY", default="")
 OPENAI_MODEL = env.str("OPENAI_MODEL", default="")
 OPENAI_VERIFY_MODEL = env.str("OPENAI_VERIFY_MODEL", default="")  # takes a second look at answers; none: off

@@ -12,7 +12,7 @@ import sys, django
 django.setup()
 from django.contrib import admin
 from supportbot.embedded.management.commands import up
-heavy = {"supportbot.console.admin", "supportbot.urls", "supportbot.llm.extractive.answerer", "rest_framework.test"}
+heavy = {"supportbot.console.admin", "supportbot.urls", "supportbot.builtin.answerer", "rest_framework.test"}
 assert not heavy & sys.modules.keys(), heavy & sys.modules.keys()
 assert admin.site.check(None) == []
 assert len(admin.site._registry) > 5, "the checks looked at no list of the console"

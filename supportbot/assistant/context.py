@@ -9,8 +9,9 @@ from supportbot.assistant.explanations import done_in
 from supportbot.assistant.limits import HISTORY_MESSAGES, LEAN_PASSAGES
 from supportbot.assistant.nearness import compared
 from supportbot.assistant.prompts import ANSWER_VERSION, answer_instructions
-from supportbot.assistant.retrieval import in_parts, retrieve
+from supportbot.assistant.retrieval import NOTHING_SOUGHT, in_parts, retrieve
 from supportbot.assistant.tools import tools_after_signing_in, tools_for
+from supportbot.builtin.hearing import courtesy
 from supportbot.chat.models import Conversation, Message, Source
 from supportbot.chat.readings import Reading, ReadPassage
 from supportbot.chat.roles import ROLES
@@ -35,9 +36,9 @@ class TurnContext:
     @property
     def reading(self) -> Reading | None:
         """Return what was looked for and found, as the team will see it; None where nothing was looked for."""
-        if not self.request.question:
+        if not self.request.looked_up:
             return None
-        return Reading(self.request.looked_up or self.request.question, tuple(map(_read, self.passages)))
+        return Reading(self.request.looked_up, tuple(map(_read, self.passages)))
 
 
 def build_context(claim: Claim) -> TurnContext:
@@ -47,7 +48,7 @@ def build_context(claim: Claim) -> TurnContext:
     question = normalised("\n".join(message.text for message in waiting))
     language = _language(question, messages, base_language(conversation.locale))
     said_before = tuple(map(_as_told, (*messages, *waiting)))
-    sought = retrieve(conversation, question, _said_in(messages), language)
+    sought = NOTHING_SOUGHT if courtesy(question) else retrieve(conversation, question, _said_in(messages), language)
     found = sought.retrieval
     tools = tools_for(conversation, language)
     request = llm.ModelRequest(

@@ -20,6 +20,10 @@ from supportbot.assistant.guardrails.output import safe_prefix
 from supportbot.assistant.guardrails.quantities import Quantity, borne, currencies_in, names_it, quantities_in
 from supportbot.assistant.guardrails.secrets import Kept, holds_secret
 from supportbot.assistant.guardrails.states import states_in
+from supportbot.assistant.texts import say
+from supportbot.builtin.phrases import asks_back, is_offer_of_a_person, is_ours, names_the_way_to_a_person
+from supportbot.chat.answers import Answer, CitedSpan
+from supportbot.language.normalise import mixes_scripts, shown_text
 from supportbot.language.sentences import (
     MARKER,
     MAX_SENTENCE_CHARACTERS,
@@ -32,11 +36,6 @@ from supportbot.language.sentences import (
     without_list_mark,
     without_markers,
 )
-from supportbot.assistant.texts import say
-from supportbot.chat.answers import Answer, CitedSpan
-from supportbot.language.normalise import mixes_scripts, shown_text
-from supportbot.llm.extractive.phrases import is_offer_of_a_person, names_the_way_to_a_person
-from supportbot.llm.wishes.phrases import asks_back
 
 MAX_ANSWER_CHARACTERS: Final = 8_000
 MAX_SENTENCES: Final = 200  # each takes its time to check, and "a" on a line of its own is one
@@ -183,6 +182,8 @@ class Draft:
         words = without_markers(raw)
         if is_on_record(words, self.done):
             return Sentence(self._renumbered(raw, {}), is_fact=True, is_sourced=True)
+        if is_ours(words):
+            return Sentence(self._renumbered(raw, {}), is_fact=False, is_sourced=False)
         is_fact = states_a_fact(words)
         supports = self._supports(raw, words) if is_fact or marked_sources(raw) else {}
         is_looked_up = is_fact and self._is_looked_up(words)

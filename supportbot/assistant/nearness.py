@@ -1,4 +1,4 @@
-"""How near the best sentences of the passages are to the question in meaning, for the built-in answerer.
+"""How near the best pieces of the passages are to the question in meaning, for the built-in answerer.
 
 It chooses by it. Search says that passages are about the same things, and such a passage may well say nothing of what
 was asked: how near its nearest sentence is, and how much of the question's words one passage holds, tell whether the
@@ -20,7 +20,7 @@ from kb.confidence import Grounds, answer_calibration
 from kb.errors import EmbeddingUnavailable
 from kb.ports import embedder
 from supportbot.assistant.retrieval import Found
-from supportbot.llm.extractive.meaning import worth_comparing
+from supportbot.builtin.meaning import worth_checking, worth_comparing
 from supportbot.llm.remote import is_remote_configured
 from supportbot.llm.types import ModelRequest
 
@@ -54,7 +54,7 @@ def grounds(nearness: Mapping[str, float], found: Found) -> Grounds:
 
 
 def nearness_of(request: ModelRequest) -> Mapping[str, float]:
-    """Return the cosine to the question of each sentence worth comparing; empty if there is no time or no embedder.
+    """Return the cosine to the question of each piece and line worth comparing; empty without time or an embedder.
 
     It costs a tenth of a second of a core: while enough others are measuring, words alone choose, so that many
     customers at once wait for their own question only.
@@ -73,9 +73,14 @@ def _measured(request: ModelRequest) -> Mapping[str, float]:
         return {}
     try:
         asked = embedder().query(request.sought)
-        return {sentence: _cosine(asked, _vector(embedder().recipe.name, text)) for sentence, text in texts.items()}
+        pieces = _cosines(asked, texts)
+        return pieces | _cosines(asked, worth_checking(replace(request, nearness=pieces)))
     except EmbeddingUnavailable:
         return {}
+
+
+def _cosines(asked: Sequence[float], texts: Mapping[str, str]) -> dict[str, float]:
+    return {said: _cosine(asked, _vector(embedder().recipe.name, text)) for said, text in texts.items()}
 
 
 @lru_cache(maxsize=_REMEMBERED)

@@ -13,11 +13,11 @@ from kb.ports import Said
 from kb.search import Passage, Retrieval, search
 from supportbot.assistant.guardrails.everyday import EVERYDAY
 from supportbot.assistant.limits import PASSAGES
+from supportbot.builtin.conversation import is_incomplete, questions_in, standalone
 from supportbot.chat.models import Conversation
 from supportbot.language.detection import detect
 from supportbot.language.normalise import normalised
 from supportbot.llm import types as llm
-from supportbot.llm.extractive.conversation import is_incomplete, questions_in, standalone
 from supportbot.llm.extractive.spelling import counted, respelled
 from supportbot.llm.extractive.words import ENGLISH, GERMAN, stem
 
@@ -33,12 +33,15 @@ class Found:
     parts: tuple["Found", ...] = ()
 
 
+NOTHING_SOUGHT: Final = Found("", Retrieval(passages=(), confidence=0.0, is_answerable=False, took_ms=0.0))
+
+
 def retrieve(conversation: Conversation, question: str, said_before: Sequence[Said], language: str) -> Found:
     """Search for the question, for this customer, with what was said before it."""
     audience = Audience.PUBLIC if conversation.customer.is_anonymous else Audience.SIGNED_IN
     viewer = Viewer(audience=audience, locale=language)
     if not settings.KB_RETRIEVAL:
-        return Found(question, Retrieval(passages=(), confidence=0.0, is_answerable=False, took_ms=0.0))
+        return replace(NOTHING_SOUGHT, text=question)
     return seek(question, viewer, said_before=said_before)
 
 
@@ -51,7 +54,7 @@ def asked(question: str, *, viewer: Viewer, said_before: Sequence[Said], limit: 
 def seek(question: str, viewer: Viewer, *, said_before: Sequence[Said] = (), limit: int = PASSAGES) -> Found:
     """Search for a question beside itself in its context; with what it leans on, where it has no topic of its own.
 
-    Several questions are searched for one by one, if each has an answer: together they are near to none of them.
+    Several questions are searched for one by one, if one has an answer: together they are near to none of them.
     """
     in_parts = _found_in_parts(question, _Search(viewer, limit))
     return in_parts or _found_whole(question, said_before, _Search(viewer, limit, _context(question, said_before)))
@@ -65,7 +68,8 @@ def in_parts(request: llm.ModelRequest, sought: Found) -> llm.ModelRequest:
 def _part(request: llm.ModelRequest, found: Found, passages: Sequence[Passage]) -> llm.ModelRequest:
     own = {passage.chunk_id for passage in found.retrieval.passages}
     sources = (source for source, one in zip(request.sources, passages, strict=True) if one.chunk_id in own)
-    return replace(request, question=found.text, looked_up="", sources=tuple(sources))
+    is_answerable = found.retrieval.is_answerable
+    return replace(request, question=found.text, looked_up="", sources=tuple(sources), is_answerable=is_answerable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,16 +90,16 @@ def _context(question: str, said_before: Sequence[Said]) -> str:
 
 
 def _found_in_parts(question: str, look_up: _Search) -> Found | None:
-    """Return what was found for each of several questions; None if there is one, or one without an answer."""
+    """Return what was found for each of several questions; None if there is one, or none with an answer."""
     questions = questions_in(question)
     found = [_found(text, look_up) for text in questions] if len(questions) > 1 else []
-    if not found or not all(one.retrieval.is_answerable for one in found):
+    if not any(one.retrieval.is_answerable for one in found):
         return None
     in_turn = chain.from_iterable(zip_longest(*(one.retrieval.passages for one in found)))
     passages = {passage.chunk_id: passage for passage in in_turn if passage is not None}
     together = Retrieval(
         passages=tuple(islice(passages.values(), look_up.limit)),
-        confidence=min(one.retrieval.confidence for one in found),
+        confidence=max(one.retrieval.confidence for one in found),
         is_answerable=True,
         took_ms=sum(one.retrieval.took_ms for one in found),
     )

@@ -11,11 +11,10 @@ from django.db.models import QuerySet
 from actions.cards import face_of
 from actions.models import ActionRequest
 from actions.states import State as ActionState
+from supportbot.builtin.hearing import courtesy, wants_person
 from supportbot.chat.models import Audience, Citation, Conversation, Message, Source
 from supportbot.handoff.models import Ticket
 from supportbot.handoff.words import reason_in_words
-from supportbot.llm.extractive.person import wants_person
-from supportbot.llm.extractive.smalltalk import courtesy_in
 
 MOST_CHARACTERS: Final = 280  # of what was said first, and of what was said last
 MOST_READ: Final = 30
@@ -96,11 +95,11 @@ def _wants(ticket: Ticket) -> str:
     """
     said = _said(ticket)
     told = [text for text in (ticket.summary, *said) if text.strip()]
-    telling = [rest for text in told if (rest := _beside_the_wish(text)) and courtesy_in(rest) is None]
+    telling = [rest for text in told if (rest := _beside_the_wish(text)) and courtesy(rest) is None]
     if not telling:
         return told[0][:MOST_CHARACTERS] if told else ""
     first, last = telling[0][:MOST_CHARACTERS], _beside_the_wish(_last_said_before(ticket))[:MOST_CHARACTERS]
-    if last in first or courtesy_in(last):
+    if last in first or courtesy(last):
         return first
     return last if first in last else f"{first} Then: {last}"
 

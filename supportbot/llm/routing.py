@@ -11,10 +11,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from django.conf import settings
+from django.utils.module_loading import import_string
 
 from supportbot.llm.errors import ModelMisconfigured, ModelUnavailable
 from supportbot.llm.ports import EmbeddingProvider, Provider
-from supportbot.llm.providers.builtin import BuiltinProvider
 from supportbot.llm.remote import is_remote_configured
 from supportbot.llm.types import Purpose
 
@@ -48,11 +48,17 @@ def has_route(purpose: Purpose) -> bool:
     return override is not None or purpose in BUILTIN_PURPOSES or is_remote_configured()
 
 
+def builtin_provider() -> Provider:
+    """Return a new built-in answerer: it stands above this room, which knows it by its setting alone."""
+    provider: Provider = import_string(settings.LLM_BUILTIN_PROVIDER)()
+    return provider
+
+
 class Routes:
     """The providers of one event loop, each made when it is first needed."""
 
     def __init__(self) -> None:
-        self._builtin = BuiltinProvider()
+        self._builtin = builtin_provider()
         self._client: AsyncOpenAI | None = None
         self._remote: Provider | None = None
         self._verifier: Provider | None = None

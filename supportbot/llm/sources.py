@@ -10,6 +10,13 @@ def numbered(passages: Sequence[Passage]) -> tuple[Source, ...]:
     """Return the passages in their order, numbered from 1, each weighed by its share of the best score."""
     best = max((passage.score for passage in passages), default=0.0) or 1.0
     return tuple(
-        Source(number, passage.title, passage.text, passage.locale, weight=passage.score / best)
+        Source(
+            number,
+            passage.title,
+            passage.text,
+            passage.locale,
+            weight=passage.score / best,
+            heading=passage.heading.rpartition(" > ")[2],
+        )
         for number, passage in enumerate(passages, start=1)
     )

@@ -14,7 +14,6 @@ from supportbot.llm import routing
 from supportbot.llm.breaker import forget_failures
 from supportbot.llm.errors import ProviderError
 from supportbot.llm.ports import Provider, ProviderEvent
-from supportbot.llm.providers.builtin import BuiltinProvider
 from supportbot.llm.types import Finished, ModelRequest, TextDelta, ToolCall, Usage
 
 
@@ -88,7 +87,7 @@ def answering(
     The second look is off, as in a new installation, unless a model is named for it.
     """
     before = routing.override, routing.override_verify
-    routing.override = (model, *fallbacks, *((BuiltinProvider(),) if with_builtin else ()))
+    routing.override = (model, *fallbacks, *((routing.builtin_provider(),) if with_builtin else ()))
     routing.override_verify = (verifying,) if verifying else None
     forget_failures()
     try:

@@ -6,8 +6,8 @@ import pytest
 
 from kb.search import Passage
 from supportbot.assistant.drafting import Draft
+from supportbot.builtin.phrases import say
 from supportbot.chat.answers import Answer
-from supportbot.llm.extractive.phrases import say
 
 BODY = (
     "## Returns\n\nYou can return unused items within **60 days** of delivery. "

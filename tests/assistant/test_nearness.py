@@ -1,4 +1,4 @@
-"""How the sentences of the passages are compared with the question before the built-in answerer chooses."""
+"""How the pieces of the passages are compared with the question before the built-in answerer chooses."""
 
 import threading
 from collections.abc import Callable
@@ -27,7 +27,7 @@ from supportbot.llm.types import ModelRequest, Source
 ZIP = "A new zip costs 25 euro."
 POLE = "A new pole costs 18 euro."
 REQUEST = ModelRequest(
-    "answer", (), question="what does a new zip cost", sources=(Source(1, "Repairs", f"{ZIP} {POLE}", "en"),)
+    "answer", (), question="what does a new zip cost", sources=(Source(1, "Repairs", f"{ZIP}\n\n{POLE}", "en"),)
 )
 RETRIEVAL = Retrieval(passages=(), confidence=0.9, is_answerable=True, took_ms=1.0, share=0.5)
 FOUND = Found(REQUEST.question, RETRIEVAL)
@@ -48,15 +48,21 @@ def book() -> list[str]:
     return used.embedded
 
 
-def test_the_sentence_that_means_the_question_is_nearer() -> None:
+def test_the_piece_that_means_the_question_is_nearer() -> None:
     near = nearness_of(REQUEST)
     assert near.keys() == {ZIP, POLE}
     assert 1 >= near[ZIP] > near[POLE] > 0
 
 
-def test_a_sentence_asked_for_again_is_embedded_once() -> None:
+def test_a_piece_asked_for_again_is_embedded_once() -> None:
     assert nearness_of(REQUEST) == nearness_of(REQUEST)
     assert sorted(book()) == sorted([f"Repairs\n{ZIP}", f"Repairs\n{POLE}"])
+
+
+def test_the_best_line_of_a_longer_piece_is_compared_too() -> None:
+    page = Source(1, "Repairs", f"{ZIP} We are quick.\n\n{POLE}", "en")
+    near = nearness_of(ModelRequest("answer", (), question=REQUEST.question, sources=(page,)))
+    assert near.keys() == {f"{ZIP}\nWe are quick.", ZIP, POLE}
 
 
 def test_an_embedder_that_does_not_answer_leaves_it_to_words() -> None:
@@ -70,7 +76,7 @@ def test_a_model_of_one_s_own_reads_for_itself(settings: Settings) -> None:
     assert book() == []
 
 
-def test_one_sentence_needs_no_comparison() -> None:
+def test_one_piece_needs_no_comparison() -> None:
     assert nearness_of(ModelRequest("answer", (), question="zip", sources=(Source(1, "Zip", ZIP, "en"),))) == {}
     assert book() == []
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from actions.registry import all_actions
 from supportbot.assistant.guarded import spec_of
-from supportbot.llm.providers.builtin import BuiltinProvider
+from supportbot.builtin.provider import BuiltinProvider
 from supportbot.llm.types import ChatMessage, ModelRequest, TextDelta, ToolCall, ToolSpec
 
 HUMAN = ToolSpec("request_human", "Hand over.", {"type": "object"})

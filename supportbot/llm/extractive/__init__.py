@@ -1,1 +1,1 @@
-"""The built-in answerer's craft, pure and without a model: find the sentences that answer and quote them."""
+"""Words of English and German by rules: what the recognisers of wishes and courtesies and the checks still go by."""

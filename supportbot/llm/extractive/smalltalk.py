@@ -4,8 +4,9 @@ Only for texts that are nothing more: "Hello, where is my parcel?" is a question
 """
 
 import re
+from typing import Literal
 
-from supportbot.llm.extractive.phrases import Phrase
+Courtesy = Literal["greeting", "thanks", "goodbye", "who", "can_do", "how_are_you", "upset"]
 
 _FILLER = (
     r"(?:[ ,]+(?:there|all|everyone|you|team|bot|so much|a lot|very much|again|too|dear|"
@@ -42,7 +43,7 @@ _SCHLECHT = (
 )
 _SIE = r"(?:bot|chat ?bot|maschine|ki|assistent|chat|laden|service|verein|antwort)"
 _A = r"(?:an? |eine?[mr]? )?(?:real |actual |echte[nr]? |richtige[nr]? )?"
-_PATTERNS: tuple[tuple[Phrase, tuple[str, ...]], ...] = (
+_PATTERNS: tuple[tuple[Courtesy, tuple[str, ...]], ...] = (
     (
         "greeting",
         (
@@ -130,7 +131,7 @@ _GLAD = frozenset("👍👌🙏😊😀😃😄🙂😁🤗😍🥰🎉💪✅�
 _ANGRY = frozenset("👎😡😠🤬😤💩🖕😞😢😭😒🙄😩😫")
 
 
-def courtesy_in(text: str) -> Phrase | None:
+def courtesy_in(text: str) -> Courtesy | None:
     """Return which courtesy the whole text is, None if it says anything more. Of several the last counts."""
     if len(text) > _TEXT_MOST:
         return None
@@ -142,11 +143,11 @@ def courtesy_in(text: str) -> Phrase | None:
     return found[-1] if found and None not in found else None
 
 
-def _courtesy(part: str) -> Phrase | None:
+def _courtesy(part: str) -> Courtesy | None:
     return next((phrase for phrase, pattern in _SMALL_TALK if pattern.fullmatch(part)), None)
 
 
-def _of_signs(text: str) -> Phrase | None:
+def _of_signs(text: str) -> Courtesy | None:
     """Return what a text without a word says: a face does, and "???" asks whether somebody is there."""
     signs = set(text)
     if signs & _ANGRY:

@@ -1,12 +1,12 @@
 """The built-in answerer behind the same interface as any model: no network, no key, no model.
 
-It quotes and never makes up; what it says in its own words stands in `extractive.phrases`.
+It quotes and never makes up; what it says in its own words stands in `builtin.phrases`.
 """
 
 import asyncio
 from collections.abc import AsyncGenerator
 
-from supportbot.llm.extractive.answerer import pieces, reply_to
+from supportbot.builtin.answerer import pieces, reply_to
 from supportbot.llm.ports import ProviderEvent
 from supportbot.llm.types import Finished, ModelRequest, TextDelta, Usage
 

@@ -1,0 +1,99 @@
+"""The built-in answer to one request: a quotation, a courtesy, a wish passed on, or an honest "not found". Pure.
+
+Whether there is an answer at all was decided by search (`is_answerable`). What the customer wants done comes before the
+quotation: it is called for as a model would call for it.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import orjson
+
+from supportbot.builtin import conversation
+from supportbot.builtin.hearing import accepts, asks_how_to_reach, courtesy, next_step, wants_person
+from supportbot.builtin.meaning import ranked
+from supportbot.builtin.phrases import Phrase, is_offer_of_a_person, say
+from supportbot.builtin.quoting import quotation
+from supportbot.language.detection import base_language, detect
+from supportbot.llm.types import ModelRequest, ToolCall
+
+HUMAN_TOOL: Final = "request_human"
+PIECE_CHARACTERS: Final = 32
+REASON_MOST: Final = 200
+NAMED_MOST: Final = 120  # characters of a question that is repeated
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    text: str
+    tool_calls: tuple[ToolCall, ...] = ()
+
+
+def reply_to(request: ModelRequest) -> Reply:
+    """Return what to answer, whatever the purpose."""
+    if request.purpose == "rewrite":
+        return Reply(conversation.standalone(request.question, request.messages))
+    if request.purpose == "summarise":
+        return Reply(conversation.summary(request.messages, base_language(request.locale)))
+    language = detect(request.question, base_language(request.locale))
+    kind = courtesy(request.question)
+    if kind is not None:
+        return Reply(say(kind, language))
+    if _asks_for_a_person(request):
+        return _to_a_person(request, language)
+    step = next_step(request, language)
+    if step is not None:
+        return Reply(step.text, step.calls)
+    otherwise: Phrase = "no_person" if asks_how_to_reach(request.question) else "not_found"
+    return Reply(_answer(request, language) or say(otherwise, language))
+
+
+def pieces(text: str) -> Iterator[str]:
+    """Yield `text` in small pieces that end between words."""
+    piece = ""
+    for word in re.findall(r"\S+\s*", text):
+        piece += word
+        if len(piece) >= PIECE_CHARACTERS:
+            yield piece
+            piece = ""
+    if piece:
+        yield piece
+
+
+def _asks_for_a_person(request: ModelRequest) -> bool:
+    if wants_person(request.question):
+        return True
+    answers = [message.content for message in request.messages if message.role == "assistant"]
+    return bool(answers) and is_offer_of_a_person(answers[-1]) and accepts(request.question)
+
+
+def _to_a_person(request: ModelRequest, language: str) -> Reply:
+    if HUMAN_TOOL not in {tool.name for tool in request.tools}:
+        return Reply(say("no_person", language))
+    reason = orjson.dumps({"reason": request.question[:REASON_MOST]}).decode()
+    return Reply(say("to_person", language), (ToolCall("builtin-1", HUMAN_TOOL, reason),))
+
+
+def _answer(request: ModelRequest, language: str) -> str:
+    """Return what the sources say, each of several questions answered or named; "" if none of them is."""
+    if not request.parts:
+        return _quotation(request, language)
+    quoted = [(part, _quotation(part, language)) for part in request.parts]
+    if not any(text for _, text in quoted):
+        return ""
+    # What was found comes first, whichever was asked first.
+    found = [text for _, text in quoted if text]
+    missing = [part.question for part, text in quoted if not text and conversation.asks(part.question)]
+    return "\n\n".join([*found, *(_nothing_on(question, language) for question in missing)])
+
+
+def _nothing_on(question: str, language: str) -> str:
+    return say("nothing_on", language, question=" ".join(question.split()).rstrip("?!. ")[:NAMED_MOST])
+
+
+def _quotation(request: ModelRequest, language: str) -> str:
+    if not request.is_answerable:
+        return ""
+    return quotation(ranked(request), request.sought, language)

@@ -1,0 +1,187 @@
+"""What was said before: follow-ups made whole, several questions parted, and a summary for whoever takes over. Pure.
+
+Which words join, point back or ask is data (`data/cues.*.json`). The cues of all languages hold at once, since a
+follow-up is too short to tell its language.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from functools import cache, reduce
+from importlib.resources import files
+from typing import Final
+
+from supportbot.builtin.hearing import courtesy
+from supportbot.builtin.phrases import say
+from supportbot.language.detection import detect
+from supportbot.language.words import languages_with_stop_words, stop_words, words
+from supportbot.llm.types import ChatMessage
+
+# How many meaningful words a question may have and still lean on what was said before: bare, after "and", with "it".
+BARE_WORDS_MOST: Final = 1
+ELLIPTIC_WORDS_MOST: Final = 2
+CONNECTED_WORDS_MOST: Final = 3
+POINTING_WORDS_MOST: Final = 4
+POINTING_PLACES: Final = 4  # "it" further back stands for something in the question itself
+QUESTIONS_MOST: Final = 3
+QUOTE_MOST: Final = 300
+_DATA: Final = files("supportbot.builtin") / "data"
+
+
+def standalone(question: str, messages: Sequence[ChatMessage]) -> str:
+    """Return the question with the words it leans on: one that leans gets the customer's previous question in front."""
+    earlier = [text for text in _said_by_customer(messages) if text.strip() != question.strip()]
+    if not earlier or not _leans(question) or courtesy(question):
+        return question
+    return reduce(_carried_on, [*(text[:QUOTE_MOST] for text in _topic(earlier)), question])
+
+
+def questions_in(text: str) -> tuple[str, ...]:
+    """Return the questions of a message that asks several, if each can be meant alone; else the message as it is."""
+    parts = [part.strip() for part in _next_question().split(text)]
+    telling = tuple(part for part in parts if _own(part) and not courtesy(part))
+    is_parted = 1 < len(telling) <= QUESTIONS_MOST
+    if not is_parted or any(is_incomplete(part) or _points_back(part) for part in telling):
+        return (text,)
+    return telling
+
+
+def is_incomplete(question: str) -> bool:
+    """Return whether a question cannot be meant alone: what it is about was said before, and must be searched for."""
+    own = len(_own(question))
+    if own <= BARE_WORDS_MOST and _points_back(question):
+        return True
+    if own and not _listed("clause").isdisjoint(words(question)):
+        return False
+    if _joining().match(question):
+        return own <= CONNECTED_WORDS_MOST
+    return own == 0 or (own <= BARE_WORDS_MOST and _is_elliptic(question))
+
+
+def asks(text: str) -> bool:
+    """Return whether a text has the form of a question: a part of a message may also tell what happened."""
+    said = words(text)
+    return "?" in text or bool(said and said[0] in _listed("asking"))
+
+
+def summary(messages: Sequence[ChatMessage], locale: str) -> str:
+    """Return two or three lines for whoever takes over: what the customer came for, said last, and was answered."""
+    said = _said_by_customer(messages)
+    language = detect(" ".join(said), locale)
+    if not said:
+        return say("nothing_said", language)
+    lines = [f"{say('wants', language)}: {_quote(said[0])}"]
+    if len(said) > 1:
+        lines.append(f"{say('last_said', language)}: {_quote(said[-1])}")
+    answers = [message.content for message in messages if message.role == "assistant" and message.content.strip()]
+    if answers:
+        lines.append(f"{say('answered', language)}: {_quote(answers[-1])}")
+    return "\n".join(lines)
+
+
+def _leans(question: str) -> bool:
+    own = len(_own(question))
+    if _joining().match(question):
+        return own <= CONNECTED_WORDS_MOST
+    if own <= ELLIPTIC_WORDS_MOST and _is_elliptic(question):
+        return True
+    points = not (_listed("pointing") | _listed("pointing_at_end")).isdisjoint(words(question)[:POINTING_PLACES])
+    return own <= (POINTING_WORDS_MOST if points else BARE_WORDS_MOST)
+
+
+def _points_back(question: str) -> bool:
+    said = words(question)
+    return not _listed("pointing").isdisjoint(said) or bool(said and said[-1] in _listed("pointing_at_end"))
+
+
+def _is_elliptic(question: str) -> bool:
+    """Return whether a question begins as one does that has left out what it is about: "at what temperature?"."""
+    said = words(_joining().sub("", question, count=1))
+    return bool(said and said[0] in _listed("asking") | _listed("lone"))
+
+
+def _own(question: str) -> set[str]:
+    """Return the words that tell what a question is about."""
+    return {word for word in words(question) if len(word) > 1 and word not in _silent()}
+
+
+def _carried_on(text: str, follow_up: str) -> str:
+    """Return both in one; what the follow-up puts in another's place goes: "to Austria" before "And to Italy?"."""
+    for cues in _cues().values():
+        named = re.match(
+            rf"\W*(?:{_either(cues['joining'])})\s+({_either(cues['places'])})\b", follow_up, re.IGNORECASE
+        )
+        if named is not None:
+            asked = named[1].lower()
+            same = cues["destinations"] if asked in cues["destinations"] else (asked,)
+            articles = _either(cues["articles"])
+            gone = rf"(?i:\s+(?:{_either(same)})\s+(?:(?:{articles})\s*)?\w+)(?:\s+[A-ZÀ-ÖØ-Þ]\w*)*"
+            # The last one: "to send a parcel to Austria" is still about sending.
+            for last in list(re.finditer(gone, text))[-1:]:
+                text = text[: last.start()] + text[last.end() :]
+            break
+    return f"{text} {follow_up}"
+
+
+def _topic(earlier: Sequence[str]) -> Sequence[str]:
+    """Return the last question; where it leans itself, with the one that it leans on."""
+    last = earlier[-1]
+    if len(earlier) == 1 or not is_incomplete(last):
+        return [last]
+    whole = next((text for text in reversed(earlier[:-1]) if not is_incomplete(text)), None)
+    return [whole, last] if whole is not None else [last]
+
+
+def _said_by_customer(messages: Sequence[ChatMessage]) -> list[str]:
+    return [
+        message.content
+        for message in messages
+        if message.role == "user" and message.content.strip() and not courtesy(message.content)
+    ]
+
+
+def _quote(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= QUOTE_MOST else text[: QUOTE_MOST - 1].rsplit(" ", 1)[0] + "…"
+
+
+@cache
+def _cues() -> dict[str, dict[str, list[str]]]:
+    return {
+        entry.name.split(".")[1]: json.loads(entry.read_text(encoding="utf-8"))
+        for entry in _DATA.iterdir()
+        if entry.name.startswith("cues.")
+    }
+
+
+@cache
+def _listed(kind: str) -> frozenset[str]:
+    return frozenset(word for cues in _cues().values() for word in cues[kind])
+
+
+@cache
+def _silent() -> frozenset[str]:
+    """The words that never tell what a question is about."""
+    cues = (words(entry) for kinds in _cues().values() for listed in kinds.values() for entry in listed)
+    own_languages = _cues().keys() & languages_with_stop_words()
+    return frozenset(word for entry in cues for word in entry).union(*map(stop_words, own_languages))
+
+
+@cache
+def _joining() -> re.Pattern[str]:
+    """How a follow-up begins: "And ...", "What about ..."."""
+    return re.compile(rf"\W*(?:(?:{_either(sorted(_listed('joining')))})\b[\s,]*)+", re.IGNORECASE)
+
+
+@cache
+def _next_question() -> re.Pattern[str]:
+    return re.compile("|".join([r"(?<=\?)\s+", r"\n+", *_and_asks()]), re.IGNORECASE)
+
+
+def _and_asks() -> Iterator[str]:
+    for cues in _cues().values():
+        yield rf",?(?<!\s)\s+{re.escape(cues['joining'][0])}\s+(?=(?:{_either(cues['asking'])})\b)"
+
+
+def _either(listed: Sequence[str]) -> str:
+    return "|".join(map(re.escape, sorted(listed, key=len, reverse=True)))

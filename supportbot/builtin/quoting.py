@@ -1,0 +1,97 @@
+"""How much is quoted and how it is laid out: whole paragraphs, steps and tables, each line with its source. Pure."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from supportbot.builtin.phrases import language_name, say
+from supportbot.builtin.pieces import Line, Piece
+from supportbot.builtin.ranking import Ranked, is_in, language_of, named_lines
+from supportbot.language.blocks import Kind
+from supportbot.language.words import words
+
+PIECES_MOST: Final = 2
+# The second piece answers where the first does not in one question of six (bench/quotes.py); one far behind never does.
+FURTHER_SHARE: Final = 0.65
+CHARACTERS_MOST: Final = 700  # of a piece; of more, the part around the line that answers best
+LINES_MOST: Final = 8
+
+
+def quotation(ranked: Sequence[Ranked], question: str, language: str) -> str:
+    """Return the pieces that answer, as Markdown with the number of its source behind each line; "" for none."""
+    chosen = _chosen(ranked)
+    parts = [_quoted(entry, question, language) for entry in chosen]
+    if chosen and not is_in(language, chosen[0].piece):
+        page = language_name(language_of(chosen[0].piece), language)
+        parts.insert(0, say("foreign_page", language, language=page))
+    return "\n\n".join(parts)
+
+
+def _chosen(ranked: Sequence[Ranked]) -> list[Ranked]:
+    """Return the best piece and the next that adds something; of one passage in the order in which it is read."""
+    chosen: list[Ranked] = []
+    for entry in ranked:
+        if chosen and entry.score < FURTHER_SHARE * chosen[0].score:
+            break
+        if _adds_something(entry, chosen):
+            chosen.append(entry)
+        if len(chosen) == PIECES_MOST:
+            break
+    is_of_one = len({entry.piece.source.number for entry in chosen}) == 1
+    return sorted(chosen, key=lambda entry: entry.piece.position) if is_of_one else chosen
+
+
+def _adds_something(entry: Ranked, chosen: Sequence[Ranked]) -> bool:
+    piece = entry.piece
+    leads_on = piece.kind is Kind.PARAGRAPH and len(piece.lines) == 1 and entry.line.text.endswith(":")
+    if leads_on or not chosen:
+        return not leads_on
+    is_alike = language_of(piece) == language_of(chosen[0].piece) and piece.kind is not Kind.CODE
+    return is_alike and not any(words(piece.text) == words(other.piece.text) for other in chosen)
+
+
+def _quoted(entry: Ranked, question: str, language: str) -> str:
+    piece = entry.piece
+    lines = _lines_of(entry, question, language)
+    parts = list(_laid_out(piece, lines))
+    if len(lines) < len(piece.lines) and piece.kind is not Kind.TABLE:
+        parts.append(say("goes_on", language))
+    return (" " if piece.kind is Kind.PARAGRAPH else "\n").join(parts)
+
+
+def _lines_of(entry: Ranked, question: str, language: str) -> Sequence[Line]:
+    """Return the whole piece; the rows that are asked for; of a long one, what stands around its best line."""
+    piece = entry.piece
+    if piece.kind is Kind.TABLE and (rows := named_lines(question, piece, language)):
+        return rows[:LINES_MOST]
+    lines = [line for line in piece.lines if not line.is_pointer] or piece.lines
+    at = first = last = lines.index(entry.line) if entry.line in lines else 0
+    while last - first + 1 < LINES_MOST:
+        if last + 1 < len(lines) and _fits(lines[first : last + 2]):
+            last += 1
+        elif first > 0 and _fits(lines[first - 1 : last + 1]):
+            first -= 1
+        else:
+            break
+    return lines[min(first, at) : last + 1]
+
+
+def _fits(lines: Sequence[Line]) -> bool:
+    return sum(len(line.text) for line in lines) <= CHARACTERS_MOST
+
+
+def _laid_out(piece: Piece, lines: Sequence[Line]) -> Iterator[str]:
+    number = piece.source.number
+    if piece.kind is Kind.PARAGRAPH:
+        yield from (f"{line.text} [{number}]" for line in lines)
+        return
+    lead = piece.lead or (f"{piece.heading}:" if _is_headed(piece) else "")
+    yield from (f"{above} [{number}]" for above in (lead, piece.columns) if above)
+    for line in lines:
+        mark = f"{line.mark} " if line.mark else ""
+        # A fence is closed by a line that holds nothing else.
+        yield f"{mark}{line.text}{chr(10) if piece.kind is Kind.CODE else ' '}[{number}]"
+
+
+def _is_headed(piece: Piece) -> bool:
+    """Return whether a list or table stands under a heading of its own passage, which names what it lists."""
+    return bool(piece.heading) and piece.heading in piece.source.text and not piece.heading.endswith((":", "?"))
