@@ -35,7 +35,8 @@ UNITS = {
 }  # fmt: skip
 CURRENCIES = (
     "EUR", "USD", "GBP", "CHF", "JPY", "CNY", "SEK", "NOK", "DKK", "PLN", "CZK", "HUF", "RON", "TRY", "RUB", "UAH",
-    "INR", "BRL", "CAD", "AUD", "NZD", "MXN", "KRW", "THB", "VND", "IDR", "ILS", "AED", "SAR", "ZAR",
+    "INR", "PKR", "LKR", "EGP", "LBP", "ISK", "COP", "ARS", "BRL", "CAD", "AUD", "NZD", "MXN", "KRW", "THB", "VND",
+    "IDR", "ILS", "AED", "SAR", "ZAR",
 )  # fmt: skip
 WIDESPREAD = 12  # languages
 PREPOSITIONS = {"in"}
@@ -90,13 +91,22 @@ def is_word(form: str) -> bool:
 
 
 def money(data: dict[str, dict[str, object]], code: str) -> list[str]:
-    plurals = data["currency_names_plural"].get(code, {}).values()
-    whole = [str(name).casefold() for name in (data["currency_names"].get(code, code), *plurals)]
-    # "US dollars", "dolar amerykański": the country before or behind the currency may be left out.
-    parts = {part for name in whole for part in (name.replace("-", " ").split()[0], name.replace("-", " ").split()[-1])}
-    parts = {part for part in parts if len(part) > 2}  # "US"
+    """Return a currency's code, sign and names; of a name of several words those that other currencies share.
+
+    "Dollar" alone may be any of them; "New Zealand" is none.
+    """
     sign = str(data["currency_symbols"].get(code, code)).casefold().strip(".")
-    return sorted(part for part in {code.casefold(), sign, *parts} if len(part) > 1 or not part.isalnum())
+    shared = Counter(part for other in CURRENCIES for part in {word for name in named(data, other) for word in name})
+    single = {name[0] for name in named(data, code) if len(name) == 1}
+    parts = {word for name in named(data, code) for word in name if shared[word] > 1 and len(word) > 2}
+    return sorted(part for part in {code.casefold(), sign, *single, *parts} if len(part) > 1 or not part.isalnum())
+
+
+def named(data: dict[str, dict[str, object]], code: str) -> list[list[str]]:
+    """Return the names of a currency, in singular and plural, each as its words."""
+    plurals = data["currency_names_plural"].get(code, {}).values()
+    names = (str(name).casefold() for name in (data["currency_names"].get(code, code), *plurals))
+    return [name.replace("-", " ").split() for name in names]
 
 
 def month_widths(language: str) -> tuple[str, ...]:

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from kb.ports import Said
 from kb.search import Passage
+from supportbot.assistant.checks.verdict import Strictness
 from supportbot.assistant.explanations import done_in
 from supportbot.assistant.limits import HISTORY_MESSAGES, LEAN_PASSAGES
 from supportbot.assistant.nearness import compared
@@ -32,6 +34,7 @@ class TurnContext:
     language: str
     said: tuple[str, ...]  # the customer's own texts of the episode
     done: tuple[str, ...] = ()  # our own words for what the shop has carried out here
+    strictness: Strictness = "balanced"
 
     @property
     def reading(self) -> Reading | None:
@@ -68,8 +71,9 @@ def build_context(claim: Claim) -> TurnContext:
         turn_id=claim.turn_id,
     )
     said = tuple(message.text for message in (*messages, *waiting) if message.source == Source.CUSTOMER)
+    strictness = cast("Strictness", conversation.workspace.answer_strictness)
     done = () if conversation.customer.is_anonymous else done_in(conversation)
-    return TurnContext(compared(in_parts(request, sought), sought), found.passages, language, said, done)
+    return TurnContext(compared(in_parts(request, sought), sought), found.passages, language, said, done, strictness)
 
 
 def _said_in(messages: Sequence[Message]) -> list[Said]:

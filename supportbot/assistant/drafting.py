@@ -1,68 +1,90 @@
 """An answer while it is written: text goes in as a model makes it, what may be shown comes out. Pure.
 
-Words are let out as they come, but from the first one that could begin a claim, an amount or a link the rest of the
-sentence waits until it is whole and has been checked. Of a sentence that fails nothing more comes out; what was shown
-of it goes with the final text, which replaces everything. Sources are numbered in the order they are first cited in.
+Words are let out as they come; from the first that may begin a figure, a link or a deed the rest of the sentence waits
+until it is whole and has been checked (`checks/`). What fails a check of harm is not shown. Wording never withholds a
+sentence: how far the sources bear it decides its citations, and whether the answer as a whole is confirmed.
+
+Some sentences need a vector before they can be judged. Then nothing more is let out, `unsure` names the texts whose
+vectors are wanted, and `weigh` goes on with them; without them it goes on by words alone.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Final
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import islice
+from typing import Final, Literal
 
 from kb.search import Passage
-from supportbot.assistant.citations import Sources, Support, meaningful_stems
-from supportbot.assistant.facts import asks, is_small_talk, says_unknown, states_a_fact
-from supportbot.assistant.guardrails.abroad import speaks_of_a_deed
-from supportbot.assistant.guardrails.claims import claims_something_done, tells_where_it_is
-from supportbot.assistant.guardrails.ledger import is_on_record
-from supportbot.assistant.guardrails.links import comparable, links_in
-from supportbot.assistant.guardrails.output import safe_prefix
-from supportbot.assistant.guardrails.quantities import Quantity, borne, currencies_in, names_it, quantities_in
-from supportbot.assistant.guardrails.secrets import Kept, holds_secret
-from supportbot.assistant.guardrails.states import states_in
+from supportbot.assistant.checks import hard
+from supportbot.assistant.checks.deeds import DOUBT_FROM, Records, Vector, is_deed
+from supportbot.assistant.checks.doubt import LOOK_FROM, Doubts
+from supportbot.assistant.checks.evidence import CITED_FROM, FAR_BELOW, Evidence, Support
+from supportbot.assistant.checks.kinds import Kind, Opening, by_pieces, by_vector
+from supportbot.assistant.checks.links import spells_a_dot
+from supportbot.assistant.checks.secrets import Kept
+from supportbot.assistant.checks.verdict import Strictness, confirmed, mean_support
 from supportbot.assistant.texts import say
 from supportbot.builtin.phrases import asks_back, is_offer_of_a_person, is_ours, names_the_way_to_a_person
-from supportbot.chat.answers import Answer, CitedSpan
-from supportbot.language.normalise import mixes_scripts, shown_text
+from supportbot.chat.answers import Answer, CitedSpan, Withheld
+from supportbot.language.normalise import as_read, shown_text
 from supportbot.language.sentences import (
     MARKER,
-    MAX_SENTENCE_CHARACTERS,
     fenced_part,
     is_ended,
+    list_mark,
     marked_sources,
+    opens_fence,
     sources_of,
     split_off,
     unmarked,
-    without_list_mark,
     without_markers,
 )
 
+Author = Literal["model", "builtin"]
 MAX_ANSWER_CHARACTERS: Final = 8_000
-MAX_SENTENCES: Final = 200  # each takes its time to check, and "a" on a line of its own is one
+MAX_SENTENCES: Final = 200
+MAX_VECTORS: Final = 10  # of one answer; each takes 20 ms
+DOUBT_RISES: Final = 0.05
 MEMORY: Final = 200  # characters before a sentence that are read with it: what is kept back may come in pieces
-MIN_LOOKED_UP: Final = 0.5  # of a sentence's meaningful words, to rest on what was looked up
+REPEATED: Final = 2  # times that a sentence may be said; a model in a loop says it without end
+SHORT: Final = 20  # characters: "Yes." may be said often
+LEAST_RECORD: Final = 3  # words: a lone value says nothing of what was done with it
+MOST_REGRETS: Final = 3  # vectors spent on whether an answer only regrets
+LITTLE_SUPPORT: Final = 0.35  # below it a sentence is looked at again
+_JUDGED_BORNE: Final = 0.9  # the support of a sentence that a second look found borne
+QUESTIONS: Final = ("?", "？", "؟")
+LEADS: Final = (":", "：")
+_ENDS_A_WORD: Final = re.compile(r"\s")
+_RISKY: Final = re.compile(
+    r"[\d€$£¥₹%@<\[`/\\]|\w[.:](?=\w)|(?<![^\W\d_])[^\W\d_](?:[·•|./-][^\W\d_])+|\w{24}|[\[({](?:\.|[^\W\d_]{3,5})[\])}]"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """One checked sentence: the text to show (markers renumbered, blanks behind it kept) or why it is withheld."""
+    """One checked sentence: the text to show, markers renumbered and blanks behind it kept, or why it is withheld."""
 
     shown: str
-    is_fact: bool
-    is_sourced: bool
-    withheld: str = ""  # unsourced, claim, number, link, length, disguise or secret
-    leaves_a_gap: bool = False  # withheld, and more than small talk
+    support: Support
+    is_claim: bool = True
+    is_recorded: bool = False  # the ledger or a look-up says so
+    is_regret: bool = False  # says that something is not known, cannot be done or was not
+    withheld: str = ""
+    cited: tuple[int, ...] = ()
+    needs_second_look: bool = False
 
 
 @dataclass
 class Draft:
     """The answer of one attempt.
 
-    `said` is what the customer wrote: its numbers may be repeated in a question or as an order's name, its links never;
-    `site` is where our help pages are; `kept` is what must not be given away; `looked_up` is what the shop's system
-    said of the customer's orders in this turn. A sentence that keeps to its words and numbers rests on it and needs no
-    article, unless it speaks of something done: that never rests on wording, but on `done`, our own words for what was
-    carried out in this conversation.
+    `said` is what the customer wrote: its figures may be repeated, its links never; `site` is where our help pages are;
+    `kept` is what must not be given away; `looked_up` is what the shop's system said of the customer's records in this
+    turn, `done` our own words for what was carried out in this conversation. `nearness` tells how near a vector is to
+    the passages, for answers in another language. `looks_twice` marks the sentences that deserve a second look.
+    The built-in answerer (`by`) quotes, and what it says in our own words is a fixed text: neither is a deed.
     """
 
     passages: Sequence[Passage]
@@ -72,33 +94,49 @@ class Draft:
     looked_up: Sequence[str] = ()
     done: Sequence[str] = ()
     kept: Kept = field(default_factory=Kept)
+    strictness: Strictness = "balanced"
+    nearness: Callable[[Vector], float] | None = None
+    by: Author = "model"
+    looks_twice: bool = False
     sentences: list[Sentence] = field(default_factory=list)
     spans: list[CitedSpan] = field(default_factory=list)
     shown: str = ""
     _unfinished: str = ""
     _shown_of_unfinished: int = 0
     _has_stump: bool = False  # the beginning of a sentence was shown that was withheld in the end
-    _newest_word: int = 0  # where the last word that may be shown begins: only it can still grow into a risky one
+    _opening: Opening = field(default_factory=Opening)
+    _waiting: str = ""  # a whole sentence that waits for its vector
+    _vectors: dict[str, Vector] = field(default_factory=dict)
+    _asked_for: set[str] = field(default_factory=set)
+    _said_before: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
-        self._sources = Sources(self.passages)
-        self._said_numbers = {quantity.value for text in self.said for quantity in quantities_in(text)}
-        self._known_numbers: set[Quantity] = set()
-        self._currencies: set[str] = set()
-        self._looked_up_words: set[str] = set()
+        self.evidence = Evidence(
+            self.passages, language=self.language, said=self.said, site=self.site, nearness=self.nearness
+        )
+        self._seen: list[str] = []  # what look-ups say, a line each
+        self._done = [text for text in self.done if text.strip()]
+        for text in self.done:
+            self.evidence.learn(text)
         for text in self.looked_up:
             self.learn(text)
-        urls = [passage.url for passage in self.passages if passage.url]
-        # Of other languages' sources the words of a claim are not known, so none of their words is shown early.
-        told = [passage for passage in self.passages if not passage.locale or passage.locale[:2] in ("en", "de")]
-        self._known_words = meaningful_stems(" ".join(f"{passage.title} {passage.text}" for passage in told))
-        self._known_links = {comparable(address) for url in urls for address in (url, self.site + url)}
 
     def learn(self, looked_up: str) -> None:
         """Let the answer rest on what was looked up, from here on."""
-        self._known_numbers |= quantities_in(looked_up)
-        self._currencies |= currencies_in(looked_up)
-        self._looked_up_words |= meaningful_stems(looked_up)
+        self.evidence.learn(looked_up)
+        self._seen += [line for line in looked_up.splitlines() if len(line.split()) >= LEAST_RECORD]
+
+    @property
+    def unsure(self) -> tuple[str, ...]:
+        """The texts whose vectors (`query` of the packaged embedder) are wanted before more is let out."""
+        return tuple(self._wanted(without_markers(self._waiting))) if self._waiting else ()
+
+    def weigh(self, vectors: Mapping[str, Vector]) -> str:
+        """Take the vectors that were to be had and go on; return what may be shown because of it."""
+        self._asked_for.update(self.unsure)
+        self._vectors.update(vectors)
+        waiting, self._waiting = self._waiting, ""
+        return self._let_out(self._close(waiting) + "".join(self._finished()) + self._beginning())
 
     def write(self, text: str) -> str:
         """Take the next piece of model text; return what may be shown because of it."""
@@ -109,38 +147,94 @@ class Draft:
 
     def end_paragraph(self) -> str:
         """Part what was said before a tool from what is said after it; return what may be shown because of it."""
-        return self.write("\n\n") if self.sentences or self._unfinished else ""
+        return self.write("\n\n") if self.sentences or self._unfinished or self._waiting else ""
 
     @property
     def _is_full(self) -> bool:
-        return len(self.shown) > MAX_ANSWER_CHARACTERS or len(self.sentences) > MAX_SENTENCES
+        written = len(self.shown) + len(self._unfinished) + len(self._waiting)
+        return written > MAX_ANSWER_CHARACTERS or len(self.sentences) > MAX_SENTENCES
 
     def break_off(self) -> None:
         """Leave out half a sentence at the end of a text that was cut off: it can say the opposite of the whole."""
-        if self._unfinished.strip() and not is_ended(self._unfinished):
-            self.sentences.append(Sentence(self._unfinished, True, False, withheld="length", leaves_a_gap=True))
-            self._unfinished, self._shown_of_unfinished, self._newest_word = "", 0, 0
+        rest = self._unfinished
+        if rest.strip() and not is_ended(rest):
+            self.sentences.append(Sentence(rest, Support(None, 0), withheld="cut_off"))
+            self._unfinished, self._shown_of_unfinished = "", 0
 
     def finish(self) -> str:
-        """Take the end of the text; return what may still be shown."""
+        """Take the end of the text; return what may still be shown. While `unsure` names texts, `weigh` comes first."""
         if self._is_full:
             self.break_off()
+        if self._waiting:
+            return ""
         last, self._unfinished = self._unfinished, ""
-        return self._let_out(self._close(last) if last.strip() else "")
+        if not last.strip():
+            return ""
+        if self._must_wait(last):
+            self._waiting = last
+            return ""
+        return self._let_out(self._close(last))
 
-    def answer(self, *, by: str, is_stopped: bool = False) -> Answer:
-        """Return the answer as it stands: what is sourced or needs no source, or an honest "not found"."""
+    @property
+    def doubtful(self) -> dict[int, str]:
+        """The sentences that deserve a second look, by their place."""
+        return {place: without_markers(one.shown) for place, one in enumerate(self.sentences) if one.needs_second_look}
+
+    def judge(self, place: int, *, is_borne: bool) -> None:
+        """Take what a second look at a sentence found: borne by the sources, or said otherwise by them."""
+        seen = self.sentences[place]
+        score = max(seen.support.score or 0.0, _JUDGED_BORNE) if is_borne else 0.0
+        support = replace(seen.support, score=score)
+        self.sentences[place] = replace(seen, support=support, withheld="" if is_borne else "contradicted")
+
+    def answer(self, *, is_stopped: bool = False) -> Answer:
+        """Return the answer as it stands, with what was withheld; never an empty one."""
+        by = self.by
         if is_stopped:  # exactly what was shown, half a sentence included
             return Answer(self.shown.strip(), tuple(self._spans_in(self.shown)), by, is_stopped=True)
+        text = "".join(self._kept()).strip()
         kept = [sentence for sentence in self.sentences if not sentence.withheld]
-        text = "".join(sentence.shown for sentence in kept).strip()
-        if any(sentence.is_sourced for sentence in kept):
-            return Answer(text, tuple(self.spans), by)
-        if text and not any(sentence.leaves_a_gap for sentence in self.sentences):
-            is_unknown = says_unknown(text) or (by == "builtin" and not asks_back(text))
-            offers_human = says_unknown(text) or names_the_way_to_a_person(text) or is_offer_of_a_person(text)
-            return Answer(text, (), by, is_abstention=is_unknown, offers_human=offers_human)
-        return Answer(say("not_found", self.language), (), by, is_abstention=True, offers_human=True)
+        withheld = tuple(self._withheld())
+        has_records = any(one.is_recorded for one in kept)
+        has_ground = has_records or any(one.cited for one in kept)
+        claims = [one.support for one in kept if one.is_claim and not one.is_recorded]
+        if not text or (withheld and not has_ground and not claims):
+            return self._abstention(withheld)
+        if by == "builtin":
+            offers = is_offer_of_a_person(text) or names_the_way_to_a_person(text)
+            is_unknown = not has_ground and not asks_back(text)
+            return Answer(text, tuple(self.spans), by, is_abstention=is_unknown, offers_human=offers, withheld=withheld)
+        is_confirmed = confirmed(claims, has_records=has_records)
+        if is_confirmed is None and any(one.is_regret for one in kept):
+            return Answer(text, (), by, is_abstention=True, offers_human=True, withheld=withheld)
+        if is_confirmed is not False or self.strictness == "open":
+            return Answer(text, tuple(self.spans), by, is_confirmed=is_confirmed, withheld=withheld)
+        if self.strictness == "strict":
+            return self._abstention((*withheld, Withheld("unconfirmed", text, mean_support(claims))))
+        text = f"{unmarked(text)}\n\n{say('unconfirmed', self.language)}"
+        return Answer(text, (), by, is_confirmed=False, offers_human=True, withheld=withheld)
+
+    def _abstention(self, withheld: tuple[Withheld, ...]) -> Answer:
+        text = say("not_found", self.language)
+        return Answer(text, (), self.by, is_abstention=True, offers_human=True, withheld=withheld)
+
+    def _kept(self) -> Iterator[str]:
+        """Yield the texts to show; a step, or a list's lead, that is withheld leaves a mark where it stood."""
+        for sentence in self.sentences:
+            if not sentence.withheld:
+                yield sentence.shown
+            elif sentence.withheld not in ("repeated", "cut_off") and self._is_listed(sentence):
+                blanks = sentence.shown[len(sentence.shown.rstrip()) :] or "\n"
+                yield f"{list_mark(sentence.shown)}{say('left_out', self.language)}{blanks}"
+
+    def _is_listed(self, sentence: Sentence) -> bool:
+        words = without_markers(sentence.shown).rstrip("*_ \n")
+        return bool(list_mark(sentence.shown)) or words.endswith(LEADS)
+
+    def _withheld(self) -> Iterator[Withheld]:
+        for sentence in self.sentences:
+            if sentence.withheld and sentence.withheld != "repeated":
+                yield Withheld(sentence.withheld, without_markers(sentence.shown), sentence.support.score)
 
     def _spans_in(self, text: str) -> list[CitedSpan]:
         cited = marked_sources(text)
@@ -151,26 +245,49 @@ class Draft:
         return text
 
     def _finished(self) -> Iterator[str]:
-        while (cut := split_off(self._unfinished)) is not None:
+        while not self._waiting and (cut := split_off(self._unfinished)) is not None:
             sentence, self._unfinished = cut
-            yield self._close(sentence)
+            if self._must_wait(sentence):
+                self._waiting = sentence
+            else:
+                yield self._close(sentence)
+
+    def _must_wait(self, sentence: str) -> bool:
+        return next(self._wanted(without_markers(sentence)), None) is not None
+
+    def _wanted(self, words: str) -> Iterator[str]:
+        """Yield the texts whose vectors would tell more: the sentence in doubt, and what may be on record for it."""
+        asked = len(self._asked_for)
+        if asked >= MAX_VECTORS or self.by == "builtin" or self.evidence.is_quoted(words):
+            return
+        words = as_read(words)
+        kind = by_pieces(words)
+        # The more vectors an answer has had, the surer the pieces must be: the last one is for a plain claim.
+        in_doubt = kind.deed >= DOUBT_FROM + DOUBT_RISES * asked
+        is_regret = asked < MOST_REGRETS and kind.regret >= kind.claim and not words.rstrip().endswith(QUESTIONS)
+        if in_doubt or is_regret or (self.nearness is not None and self.evidence.is_foreign(words)):
+            recorded = [*self._done, *self._seen][: MAX_VECTORS // 2] if in_doubt else []
+            wanted = (text for text in (words, *recorded) if text not in self._vectors and text not in self._asked_for)
+            yield from islice(wanted, MAX_VECTORS - asked)
 
     def _beginning(self) -> str:
         """Return what may be shown of the unfinished sentence; nothing once one left a stump, or they would pile up."""
-        if self._has_stump:
+        if self._has_stump or self._waiting or opens_fence(self._unfinished):
             return ""
-        start = self._newest_word
-        end = start + len(safe_prefix(self._unfinished[start:], self._known_words))
-        if end > self._shown_of_unfinished and self.kept.is_near(f"{self._before()}{self._unfinished[:end]}"[-MEMORY:]):
-            end = self._shown_of_unfinished
-        self._newest_word = self._unfinished.rfind(" ", start, end) + 1 or start
-        fresh = self._unfinished[self._shown_of_unfinished : end]
-        self._shown_of_unfinished = max(end, self._shown_of_unfinished)
-        return fresh
+        start = end = self._shown_of_unfinished
+        for blank in _ENDS_A_WORD.finditer(self._unfinished, start):
+            word = self._unfinished[end : blank.end()]
+            if _RISKY.search(word) or spells_a_dot(word) or not self._opening.stays_harmless(word, self.language):
+                break
+            end = blank.end()
+        if end > start and self.kept.is_near(f"{self._before()}{self._unfinished[:end]}"[-MEMORY:]):
+            return ""
+        self._shown_of_unfinished = end
+        return self._unfinished[start:end]
 
     def _close(self, raw: str) -> str:
         """Check one whole sentence and return the rest of it that may be shown."""
-        already_shown, self._shown_of_unfinished, self._newest_word = self._shown_of_unfinished, 0, 0
+        already_shown, self._shown_of_unfinished, self._opening = self._shown_of_unfinished, 0, Opening()
         sentence = self._checked(raw)
         self.sentences.append(sentence)
         if sentence.withheld:  # what was shown of it stays until the end; the next one must not grow onto it
@@ -180,93 +297,75 @@ class Draft:
 
     def _checked(self, raw: str) -> Sentence:
         words = without_markers(raw)
-        if is_on_record(words, self.done):
-            return Sentence(self._renumbered(raw, {}), is_fact=True, is_sourced=True)
-        if is_ours(words):
-            return Sentence(self._renumbered(raw, {}), is_fact=False, is_sourced=False)
-        is_fact = states_a_fact(words)
-        supports = self._supports(raw, words) if is_fact or marked_sources(raw) else {}
-        is_looked_up = is_fact and self._is_looked_up(words)
-        if is_looked_up and not marked_sources(raw):  # a page that happens to use the same words is not its source
-            supports = {number: support for number, support in supports.items() if support.is_quotation}
-        withheld = self._objection(words, list(supports.values()), needs_source=is_fact and not is_looked_up)
-        if withheld:
-            gap = withheld != "unsourced" or not is_small_talk(words)
-            return Sentence(raw, is_fact, is_sourced=False, withheld=withheld, leaves_a_gap=gap)
-        return Sentence(self._renumbered(raw, supports), is_fact, is_sourced=bool(supports) or is_looked_up)
+        if self.by == "builtin" and is_ours(words):
+            return Sentence(self._renumbered(raw, {}), Support(None, 0), is_claim=False)
+        vector = self._vectors.get(as_read(words))
+        support = self.evidence.support(words, vector)
+        if withheld := self._objection(words, support, vector):
+            if withheld == "deed" and self._records.hold(words, vector):
+                return Sentence(self._renumbered(raw, {}), support, is_recorded=True)
+            return Sentence(raw, support, withheld=withheld)
+        kind = by_vector(words, vector) if vector is not None else by_pieces(words)
+        is_claim = self._is_claim(words, kind, support)
+        named = marked_sources(raw)
+        spans = self.evidence.cited(words, named, support) if is_claim or named else {}
+        return Sentence(
+            self._renumbered(raw, spans),
+            support,
+            is_claim=is_claim,
+            is_regret=vector is not None and kind.regret >= max(kind.talk, kind.claim, kind.deed),
+            cited=tuple(spans),
+            needs_second_look=is_claim and self._needs_second_look(words, support),
+        )
+
+    def _is_claim(self, words: str, kind: Kind, support: Support) -> bool:
+        """Return whether a sentence needs ground: not a question, a lead or heading, or talk that no page has."""
+        if words.rstrip("*_ ").endswith((*QUESTIONS, *LEADS)) or words.startswith("#"):
+            return False
+        return kind.needs_ground or (support.score or 0.0) >= CITED_FROM
+
+    def _needs_second_look(self, words: str, support: Support) -> bool:
+        if not self.looks_twice or support.is_quoted:
+            return False
+        return (support.score is not None and support.score < LITTLE_SUPPORT) or self._doubts.of(words) >= LOOK_FROM
+
+    @cached_property
+    def _doubts(self) -> Doubts:
+        return Doubts([f"{one.title}\n{one.text}" for one in self.passages], language=self.language)
+
+    @property
+    def _records(self) -> Records:
+        return Records(tuple(self._done), tuple(self._seen), self._vectors)
+
+    def _objection(self, words: str, support: Support, vector: Vector | None) -> str:
+        if len(words) > SHORT:
+            self._said_before[words] += 1
+            if self._said_before[words] > REPEATED:
+                return "repeated"
+        if found := hard.objection(words, self._before(), self.evidence, self.kept):
+            return found
+        if self.by == "builtin" or support.is_quoted:
+            return ""
+        alike = self.evidence.in_their_words(words)
+        if is_deed(words, vector, in_their_words=alike, support=support.score):
+            return "deed"
+        is_far = self.strictness == "strict" and support.score is not None and support.score < FAR_BELOW
+        return "unsupported" if is_far and self._is_claim(words, by_pieces(words), support) else ""
 
     def _before(self) -> str:
-        return "".join(sentence.shown for sentence in self.sentences[-8:] if not sentence.withheld)[-MEMORY:]
+        return "".join(sentence.shown for sentence in self.sentences[-MEMORY:] if not sentence.withheld)[-MEMORY:]
 
-    def _is_looked_up(self, words: str) -> bool:
-        """Say whether most meaningful words stand in what was looked up, those about an order's state all of them.
-
-        Numbers are checked for themselves: a known amount would lend its weight to any promise around it.
-        """
-        asked = {word for word in meaningful_stems(words) if not word.isdigit()}
-        if not asked or not meaningful_stems(states_in(words)) <= self._looked_up_words:
-            return False
-        return len(asked & self._looked_up_words) >= MIN_LOOKED_UP * len(asked)
-
-    def _supports(self, raw: str, words: str) -> dict[int, Support]:
-        """Return the valid sources by the number the model used; 0 is one it did not name."""
-        named = {
-            number: support
-            for number in marked_sources(raw)
-            if (support := self._sources.named(number, words, language=self.language)) is not None
-        }
-        if named:
-            return named
-        if (item := without_list_mark(words)) != words:
-            return self._supports(raw, item)
-        unasked = self._sources.unasked(words)
-        return {0: unasked} if unasked is not None else {}
-
-    def _objection(self, words: str, supports: list[Support], *, needs_source: bool) -> str:
-        if len(words) > MAX_SENTENCE_CHARACTERS:
-            return "length"
-        if self.kept.is_in(self._before() + words):
-            return "secret"
-        if any(support.is_quotation for support in supports):
-            return ""
-        if mixes_scripts(words):
-            return "disguise"
-        if holds_secret(words):
-            return "secret"
-        if any(support.is_foreign for support in supports) and speaks_of_a_deed(words):
-            return "claim"
-        if claims_something_done(words) and (needs_source or not tells_where_it_is(words)):
-            return "claim"
-        texts = [support.passage.text for support in supports]
-        if not self._bears_numbers(words, texts):
-            return "number"
-        if not links_in(words) <= self._known_links.union(*(links_in(text) for text in texts)):
-            return "link"
-        return "unsourced" if needs_source and not supports else ""
-
-    def _bears_numbers(self, words: str, texts: list[str]) -> bool:
-        """Say whether every number stands in a source or look-up, or is the customer's own and names something.
-
-        What a customer says does not become true: their amounts come back only in a question.
-        """
-        known = self._known_numbers.union(*(quantities_in(text) for text in texts))
-        if not asks(words) and not currencies_in(words) <= self._currencies.union(*map(currencies_in, texts)):
-            return False
-        wanted = {number for number in quantities_in(without_list_mark(words)) if not borne(number, known)}
-        if not wanted:
-            return True
-        is_question = asks(words)
-        return all(n.value in self._said_numbers and (is_question or names_it(words, n)) for n in wanted)
-
-    def _renumbered(self, raw: str, supports: dict[int, Support]) -> str:
+    def _renumbered(self, raw: str, spans: Mapping[int, CitedSpan]) -> str:
         """Return the sentence with its valid markers only, each with the number of its citation."""
         code, said = fenced_part(raw)  # brackets in a block of code are its own
-        if 0 in supports:
+        named = marked_sources(raw)
+        unnamed = [number for number in spans if number not in named]
+        if unnamed:
             bare = f"{code}{unmarked(said)}".rstrip()
             blanks = raw[len(raw.rstrip()) :]
             # A fence is closed by a line that holds nothing else.
-            return f"{bare}{chr(10) if code else ' '}[{self._number(supports[0])}]{blanks}"
-        numbers = {number: self._number(support) for number, support in supports.items()}
+            return f"{bare}{chr(10) if code else ' '}[{self._number(spans[unnamed[0]])}]{blanks}"
+        numbers = {number: self._number(span) for number, span in spans.items()}
         shown = said
         for marker in reversed(list(MARKER.finditer(said))):
             valid = dict.fromkeys(numbers[n] for n in sources_of(marker) if n in numbers)
@@ -275,8 +374,7 @@ class Draft:
             shown = shown[:start] + "".join(f"[{number}]" for number in valid) + shown[marker.end() :]
         return f"{code}{shown}"
 
-    def _number(self, support: Support) -> int:
-        span = support.as_span(self.site)
+    def _number(self, span: CitedSpan) -> int:
         for number, known in enumerate(self.spans, start=1):
             if (known.article_id, known.start, known.end) == (span.article_id, span.start, span.end):
                 return number

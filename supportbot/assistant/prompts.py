@@ -9,8 +9,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from kb.search import Passage
-from supportbot.assistant.guardrails.secrets import Kept
+from supportbot.assistant.checks.secrets import Kept
+from supportbot.chat.answers import Withheld
 from supportbot.language.normalise import visible
+from supportbot.llm.types import Source
 
 ANSWER_VERSION: Final = "answer-2"
 
@@ -29,6 +31,19 @@ _ORDERS: Final = """\
 Use the tools to look up the customer's own orders, and to prepare what they ask for. Preparing only shows them a \
 card: nothing happens until they confirm it there. Take order numbers and amounts from the customer or from a look-up \
 and never make one up; ask for what is missing. What a look-up says needs no source number."""
+_AGAIN: Final = """\
+Your last answer was not shown to the customer, for these reasons. Answer again, without them, from the sources alone. \
+If the sources do not answer the question, say so."""
+_FAULTS: Final[Mapping[str, str]] = {
+    "figure": "a figure that no source holds",
+    "link": "an address that no source names",
+    "deed": "something said or promised as done that is not on record",
+    "contradicted": "the sources say otherwise",
+    "unconfirmed": "the sources do not bear this",
+    "": "not for customers",
+}
+_TOLD: Final = 6
+_QUOTED: Final = 300  # characters
 _NOTE: Final = "A colleague gave this conversation back to you with the note: "
 _SOURCES: Final = "<sources>\n"
 _NO_SOURCES: Final = "There are no sources for this message."
@@ -39,8 +54,16 @@ def answer_instructions(*, company: str, passages: Sequence[Passage], note: str,
     parts = [_RULES.format(company=company, orders=_ORDERS if sees_orders else _NO_ORDERS)]
     if note:
         parts.append(f"{_NOTE}{fenced(note)}")
-    parts.append(_sources(passages) if passages else _NO_SOURCES)
+    parts.append(sources_block(passages) if passages else _NO_SOURCES)
     return "\n\n".join(parts)
+
+
+def second_try(withheld: Sequence[Withheld]) -> str:
+    """Return what a model is told whose answer could not be shown, before it tries once more."""
+    told = "\n".join(
+        f"- {_FAULTS.get(one.code, _FAULTS[''])}: {fenced(one.text[:_QUOTED])}" for one in withheld[:_TOLD]
+    )
+    return f"{_AGAIN}\n{told}"
 
 
 def kept_back(instructions: str) -> Kept:
@@ -49,7 +72,8 @@ def kept_back(instructions: str) -> Kept:
     return Kept(rules, note)
 
 
-def _sources(passages: Sequence[Passage]) -> str:
+def sources_block(passages: Sequence[Passage | Source]) -> str:
+    """Return numbered sources in the fence that they cannot close."""
     blocks = [
         f'<source number="{number}" title="{fenced(passage.title)}">\n{fenced(passage.text)}\n</source>'
         for number, passage in enumerate(passages, start=1)

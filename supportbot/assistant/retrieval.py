@@ -11,17 +11,14 @@ from kb.access import Viewer
 from kb.models import Audience
 from kb.ports import Said
 from kb.search import Passage, Retrieval, search
-from supportbot.assistant.guardrails.everyday import EVERYDAY
 from supportbot.assistant.limits import PASSAGES
 from supportbot.builtin.conversation import is_incomplete, questions_in, standalone
 from supportbot.chat.models import Conversation
-from supportbot.language.detection import detect
+from supportbot.language.detection import base_language, detect
 from supportbot.language.normalise import normalised
+from supportbot.language.spelling import counted, respelled
+from supportbot.language.words import stop_words
 from supportbot.llm import types as llm
-from supportbot.llm.extractive.spelling import counted, respelled
-from supportbot.llm.extractive.words import ENGLISH, GERMAN, stem
-
-_OWN: Final = {"en": ENGLISH, "de": GERMAN}
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +128,7 @@ def _found(text: str, look_up: _Search) -> Found:
 
 
 def _meant(text: str, passages: Sequence[Passage], language: str) -> str:
-    """Return a text with its slips put right by the passages that are near it, in English and German."""
-    if language not in _OWN:
-        return text
-    known = counted(" ".join(f"{one.title} {one.text}" for one in passages if one.locale[:2] in ("", language)))
-    known.update(_OWN[language])
-    others = frozenset[str]().union(*(words for name, words in _OWN.items() if name != language)) - _OWN[language]
-    return respelled(text, known, usual=EVERYDAY.difference(map(stem, others)))
+    """Return a text with its slips put right by the passages in its language that are near it."""
+    near = [one for one in passages if not one.locale or base_language(one.locale) == language]
+    known = counted(" ".join(f"{one.title} {one.text}" for one in near))
+    return respelled(text, known, usual=stop_words(language))

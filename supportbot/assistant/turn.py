@@ -14,10 +14,12 @@ from django.conf import settings
 from django.db import Error as AnyDatabaseError
 
 from supportbot.accounts.scope import workspace_scope
+from supportbot.assistant import second_look
 from supportbot.assistant.calls import Place, ToolResult
+from supportbot.assistant.checks.vectors import nearness_to, vectors_of
 from supportbot.assistant.closing import closed
 from supportbot.assistant.context import TurnContext, build_context
-from supportbot.assistant.drafting import Draft
+from supportbot.assistant.drafting import Author, Draft
 from supportbot.assistant.guarded import proposed_before
 from supportbot.assistant.limits import (
     MAX_STEPS,
@@ -26,11 +28,12 @@ from supportbot.assistant.limits import (
     STATUS_AFTER_SECONDS,
     STILL_WORKING_AFTER_SECONDS,
 )
-from supportbot.assistant.prompts import kept_back
+from supportbot.assistant.prompts import kept_back, second_try
 from supportbot.assistant.texts import say
 from supportbot.assistant.tools import Tools, answerable, end_of_steps
 from supportbot.assistant.voice import Voice
 from supportbot.asyncdb import db, outside
+from supportbot.builtin.answerer import quoted
 from supportbot.chat.answers import Answer
 from supportbot.chat.errors import LeaseLost
 from supportbot.chat.readings import Reading
@@ -66,7 +69,6 @@ class Turn:
         self._doing = say("searching", self._language)
         self._is_late = False
         self._reading: Reading | None = None
-        self._by = "builtin"
         self._is_stopped = False
         self._is_void = False
         self._told: list[str] = []  # what was looked up, in our words
@@ -82,7 +84,7 @@ class Turn:
             try:
                 answer = await self._write()
                 self._voice.flush()
-                await db(finish_turn, self.claim, answer, self._reading)
+                await db(finish_turn, self.claim, answer, self._read(answer))
             except LeaseLost:
                 logger.info("turn %s: the claim was lost", self.claim.turn_id)
             except LlmError as error:
@@ -93,6 +95,12 @@ class Turn:
                 heartbeat.cancel()
                 self._voice.end()
                 switchboard().unlisten(self.claim.conversation_id, self._hear)
+
+    def _read(self, answer: Answer) -> Reading | None:
+        """Return what the answer was made from, with what of it was withheld; None where there is nothing to tell."""
+        if not answer.withheld and answer.is_confirmed is None:
+            return self._reading
+        return replace(self._reading or Reading("", ()), withheld=answer.withheld, is_confirmed=answer.is_confirmed)
 
     async def _write(self) -> Answer:
         """Return the answer, whole or as far as it was shown when it was stopped; raises LeaseLost or LlmError."""
@@ -106,7 +114,7 @@ class Turn:
                 raise LeaseLost() from None
             if not self._is_stopped:  # the process shuts down
                 raise
-            return self._draft.answer(by=self._by, is_stopped=True)
+            return self._draft.answer(is_stopped=True)
 
     async def _compose(self) -> Answer:
         timers = self._announce_work()
@@ -117,7 +125,7 @@ class Turn:
             if self.claim.attempt > 1:
                 earlier = await db(proposed_before, self.claim, context.language)
                 if earlier:
-                    return self._closed(earlier)
+                    return await self._checked(context.request, earlier)
             if context.request.is_answerable and context.passages:
                 self._do(say("reading", self._language, title=context.passages[0].title))
             return await self._converse(context)
@@ -137,11 +145,52 @@ class Turn:
                 for position, call in enumerate(calls)
             ]
             if not calls or any(result.closing for result in results):
-                return self._closed(results)
+                return await self._ended(request, context, results)
             self._voice.say(self._draft.end_paragraph())
+            await self._settle()
             self._learn(results)
             request = _with_results(request, step, calls, results)
-        return self._closed([await outside(end_of_steps, Place(self.claim, MAX_STEPS, 0, context.language))])
+        results = [await outside(end_of_steps, Place(self.claim, MAX_STEPS, 0, context.language))]
+        return await self._ended(request, context, results)
+
+    async def _ended(self, request: ModelRequest, context: TurnContext, results: list[ToolResult]) -> Answer:
+        """Return the answer, looked at again where it is in doubt; one that fails is tried once more, then quoted."""
+        answer = await self._checked(request, results)
+        if not self._is_worth_another_try(answer, context, results):
+            return answer
+        told = ChatMessage("system", second_try(answer.withheld))
+        await self._begin_again(context)
+        if await self._ask(replace(request, messages=(*request.messages, told), tools=()), context):
+            return answer  # a tool was asked for that it was not offered
+        second = await self._checked(request, results)
+        return self._quoted(context) or second if second.is_abstention else second
+
+    async def _checked(self, request: ModelRequest, results: list[ToolResult]) -> Answer:
+        self._voice.say(self._draft.finish())
+        await self._settle()
+        self._voice.say(self._draft.finish())
+        for place, is_borne in (await second_look.verdicts(request, self._draft.doubtful)).items():
+            self._draft.judge(place, is_borne=is_borne)
+        return closed(self._draft.answer(), results, self._told)
+
+    def _is_worth_another_try(self, answer: Answer, context: TurnContext, results: list[ToolResult]) -> bool:
+        """Say whether a model's answer fell to the checks although search was sure that the pages have one."""
+        has_pages = context.request.is_answerable and bool(context.passages)
+        is_lost = answer.is_abstention and bool(answer.withheld) and answer.by == "model"
+        return is_lost and has_pages and not results and not self._told
+
+    def _quoted(self, context: TurnContext) -> Answer | None:
+        """Return the built-in answerer's quotation, None if it has none; shown whole, in place of what was shown."""
+        self._begin_draft(context, by="builtin")
+        self._draft.write(quoted(context.request))
+        self._draft.finish()
+        answer = self._draft.answer()
+        return answer if answer.citations else None
+
+    async def _settle(self) -> None:
+        """Give the draft the vectors that it asks for; they are made beside the loop, which serves everybody."""
+        while texts := self._draft.unsure:
+            self._voice.say(self._draft.weigh(await asyncio.to_thread(vectors_of, texts)))
 
     def _learn(self, results: list[ToolResult]) -> None:
         for result in results:
@@ -165,15 +214,14 @@ class Turn:
             case ToolCall():
                 calls.append(event)
             case RouteStarted(provider=provider):
-                self._by = "builtin" if provider == "builtin" else "model"
-            case Finished(provider=provider, finish_reason=reason):
-                self._by = "builtin" if provider == "builtin" else "model"
+                self._draft.by = _author(provider)
+            case Finished(finish_reason=reason):
                 if reason in CUT_OFF:
                     self._draft.break_off()
             case Restarted(provider=provider):
-                self._by = "builtin" if provider == "builtin" else "model"
                 calls.clear()
                 await self._begin_again(context)
+                self._draft.by = _author(provider)
 
     async def _write_down(self, text: str) -> None:
         """Check and show text. A server that sends pages of it in one piece makes no other chat wait."""
@@ -181,6 +229,7 @@ class Turn:
             if start:
                 await asyncio.sleep(0)
             self._voice.say(self._draft.write(text[start : start + PIECE_CHARACTERS]))
+            await self._settle()
 
     async def _begin_again(self, context: TurnContext) -> None:
         """Another route answers from nothing: silently, unless words were shown already."""
@@ -199,7 +248,7 @@ class Turn:
             self.claim = await raising
             raise
 
-    def _begin_draft(self, context: TurnContext) -> None:
+    def _begin_draft(self, context: TurnContext, by: Author = "model") -> None:
         self._draft = Draft(
             context.passages,
             context.language,
@@ -208,11 +257,11 @@ class Turn:
             looked_up=self._looked_up,
             done=context.done,
             kept=kept_back(context.request.messages[0].content),
+            strictness=context.strictness,
+            nearness=nearness_to(context.passages),
+            by=by,
+            looks_twice=second_look.is_on(),
         )
-
-    def _closed(self, results: list[ToolResult]) -> Answer:
-        self._voice.say(self._draft.finish())
-        return closed(self._draft.answer(by=self._by), results, self._told)
 
     def _announce_work(self) -> list[asyncio.TimerHandle]:
         """Say what is going on if the first words take their time, the search among it."""
@@ -268,6 +317,10 @@ class Turn:
                 continue  # the next beat tries again; a lease that runs out meanwhile is found lost then
             if is_stopped:
                 self._stop()
+
+
+def _author(provider: str) -> Author:
+    return "builtin" if provider == "builtin" else "model"
 
 
 def _with_results(request: ModelRequest, step: int, calls: list[ToolCall], results: list[ToolResult]) -> ModelRequest:

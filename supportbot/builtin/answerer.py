@@ -50,6 +50,11 @@ def reply_to(request: ModelRequest) -> Reply:
     return Reply(_answer(request, language) or say(otherwise, language))
 
 
+def quoted(request: ModelRequest) -> str:
+    """Return what the sources say to the question, whoever was to answer it; "" if there is nothing to quote."""
+    return _answer(request, detect(request.question, base_language(request.locale)))
+
+
 def pieces(text: str) -> Iterator[str]:
     """Yield `text` in small pieces that end between words."""
     piece = ""

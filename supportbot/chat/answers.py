@@ -34,6 +34,15 @@ class CitedSpan:
 
 
 @dataclass(frozen=True, slots=True)
+class Withheld:
+    """A sentence that was not shown: by which check, and how far the sources bore it (None where nobody could tell)."""
+
+    code: str
+    text: str
+    score: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What a turn ends with."""
 
@@ -43,6 +52,8 @@ class Answer:
     is_abstention: bool = False
     offers_human: bool = False
     is_stopped: bool = False
+    is_confirmed: bool | None = None  # whether our pages bear it; None for one without a claim
+    withheld: tuple[Withheld, ...] = ()
 
 
 def final_payload(message_id: UUID, answer: Answer) -> dict[str, Any]:
@@ -55,6 +66,8 @@ def final_payload(message_id: UUID, answer: Answer) -> dict[str, Any]:
         "offers_human": answer.offers_human,
         "by": answer.by,
     }
+    if answer.is_confirmed is not None:
+        payload["confirmed"] = answer.is_confirmed
     return payload | ({"stopped": True} if answer.is_stopped else {})
 
 

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 from uuid import UUID
 
+from supportbot.chat.answers import Withheld
 from supportbot.chat.models import Conversation, ConversationEvent
 
 FIELD: Final = "reading"  # of the payload of `assistant.final`
@@ -26,10 +27,16 @@ class ReadPassage:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What was looked for, and the passages that were found, best first."""
+    """What was looked for, and the passages that were found, best first.
+
+    `withheld` is what the checks kept back of the answer, `is_confirmed` whether the passages bear it as a whole; None
+    for an answer that claims nothing.
+    """
 
     query: str
     passages: tuple[ReadPassage, ...]
+    withheld: tuple[Withheld, ...] = ()
+    is_confirmed: bool | None = None
 
 
 def with_reading(payload: dict[str, Any], reading: Reading | None) -> dict[str, Any]:
@@ -50,4 +57,9 @@ def readings_of(conversation: Conversation) -> dict[UUID, Reading]:
 
 
 def _reading(payload: Mapping[str, Any]) -> Reading:
-    return Reading(payload["query"], tuple(ReadPassage(**one) for one in payload["passages"]))
+    return Reading(
+        payload["query"],
+        tuple(ReadPassage(**one) for one in payload["passages"]),
+        tuple(Withheld(**one) for one in payload.get("withheld", ())),
+        payload.get("is_confirmed"),
+    )

@@ -28,6 +28,7 @@ _SCALES: Final[dict[str, tuple[str, int]]] = {
     "litre": ("millilitre", 1000), "kilowatt": ("watt", 1000),
 }  # fmt: skip
 _LEAST_STEM: Final = 3  # letters that must be left of a unit's word without its ending
+_JOINING: Final = ("de", "nl", "da", "sv", "nb", "fi", "hu")  # languages that write "working days" as one word
 _MOST_ENDING: Final = 2
 _DIGITS: Final = r"\d+(?:[.,'’\u00a0\u202f ](?=\d{3}(?!\d))\d{3})*(?:[.,]\d+)?"
 _TOKEN: Final = re.compile(
@@ -36,6 +37,7 @@ _TOKEN: Final = re.compile(
     | (?P<numeric>\b\d{{1,2}}[./-]\d{{1,2}}[./-](?:\d{{4}}|\d{{2}})\b)
     | (?P<clock>\b\d{{1,2}}(?::|[ \u00a0]?h[ \u00a0]?)\d{{2}}(?::\d{{2}})?(?!\d))
     | (?P<name>(?<![\w.,-])(?=[\w-]*[^\W\d_][\w-]*\d)[^\W\d_][\w-]*\d[\w-]*)
+    | (?P<always>\b24/7\b)
     | (?P<version>\b\d+(?:\.\d+){{2,}}\b)
     | (?P<number>{_DIGITS})
     | (?P<word>[^\W\d_]+(?:[-'’][^\W\d_]+)*)
@@ -47,7 +49,7 @@ _BEHIND: Final = re.compile(
     r"[\u00a0\u202f \t-]{0,2}(?P<first>[^\w\s.,;:!?()\[\]\"'+*/=<>|-]{1,2}[^\W\d_]?|[^\W\d_]+\.?(?:-[^\W\d_]+)?\$?)"
     r"(?:[\u00a0\u202f ](?P<second>[^\W\d_]+))?"
 )
-_PERIOD: Final = re.compile(r"[\u00a0\u202f ]?([^\W\d_]\.?[^\W\d_]\.?)")
+_PERIOD: Final = re.compile(r"[\u00a0\u202f ]?([^\W\d_]\.?[^\W\d_]\.?)(?![^\W\d_])")
 _RANGE: Final = re.compile(
     r"[^\w.;]*(?:\s[^\W\d_]{1,3})?[\s–—-]*$"
 )  # "Mon–Sat", "Monday to Saturday", "lundi au samedi"
@@ -132,6 +134,8 @@ def _figure(text: str, token: re.Match[str], *, with_spelt: bool) -> Figure | No
     written = token.group().lower()
     if kind == "word":
         return _spelt(text, token, with_spelt=with_spelt)
+    if kind == "always":  # an idiom in any language, and no figure
+        return None
     if kind == "name":
         if sum(sign.isdigit() for sign in written) <= _MOST_IN_A_NAME:
             return None
@@ -171,7 +175,10 @@ def _counted(text: str, values: frozenset[str], start: int, end: int) -> Figure 
             if units:
                 return _measured(values, units, start, behind.end(name))
     before = _SIGN_BEFORE.search(text[max(0, start - 6) : start])
-    units = _words().money.get(before[1].lower(), frozenset()) if before else frozenset()
+    sign = before[1].lower() if before else ""
+    units = _words().money.get(sign, frozenset())
+    if sign.isalpha() and sign.upper() not in units:  # "new one" is no money, "EUR 5" is
+        units = frozenset()
     if units:
         return _measured(values, units, start, end)
     return Figure("count", frozenset(("", value) for value in values), start, end, values)
@@ -215,7 +222,7 @@ def _dated(text: str, values: frozenset[str], start: int, end: int) -> Figure | 
     before = re.search(r"([^\W\d_]{3,})\.?\s+$", text[max(0, start - 16) : start])
     for match in (behind, before):
         month = _named(_words().months, match[1], in_any_case=False) if match else None
-        if month is not None:
+        if match is not None and month is not None:
             readings = frozenset(("date", f"{month}-{day}") for day in days)
             return Figure("date", readings, start, max(end, match.end() if match is behind else end))
     return None
@@ -281,6 +288,7 @@ class _Words:
     weekdays: dict[str, int]
     periods: dict[str, int]  # hours to add to 12-hour time
     numbers: dict[str, int]
+    last_parts: dict[str, frozenset[str]]  # units as the ends of compounds
 
 
 @lru_cache(maxsize=4_096)
@@ -296,7 +304,7 @@ def units_of(word: str) -> frozenset[str]:
         if len(word) - cut >= _LEAST_STEM and (found := known.get(word[:-cut]) or _words().money.get(word[:-cut])):
             return found
     for first in range(2, len(word) - _LEAST_STEM + 1):
-        if found := known.get(word[first:]) or (len(word) - first > _LEAST_STEM and known.get(word[first:-1])):
+        if found := _words().last_parts.get(word[first:]) or _words().last_parts.get(word[first:-1]):
             return found
     return frozenset()
 
@@ -304,18 +312,21 @@ def units_of(word: str) -> frozenset[str]:
 @cache
 def _words() -> _Words:
     data = json.loads(_DATA.read_text())
-    words = _Words({}, {}, {}, {}, {}, {})
-    for language in data.values():
+    words = _Words({}, {}, {}, {}, {}, {}, {})
+    for name, language in data.items():
+        if name in _JOINING:
+            for unit, forms in language["units"].items():
+                words.last_parts.update({form: frozenset({unit}) for form in forms if len(form) >= _LEAST_STEM})
         for table, target in ((language["units"], words.units), (language["money"], words.money)):
-            for name, forms in table.items():
+            for unit, forms in table.items():
                 for form in forms:
-                    target[form] = target.get(form, frozenset()) | {name}
+                    target[form] = target.get(form, frozenset()) | {unit}
         for table, numbered in ((language["months"], words.months), (language["weekdays"], words.weekdays)):
             for number, names in table.items():
                 for name in names:
                     numbered.setdefault(name, int(number))
-        for name, hours in (("am", 0), ("pm", 12)):
-            for form in language["periods"][name]:
+        for period, hours in (("am", 0), ("pm", 12)):
+            for form in language["periods"][period]:
                 if len(bare := form.replace(".", "")) == 2:
                     words.periods.setdefault(bare, hours)
         for form, value in language["numbers"].items():

@@ -93,6 +93,11 @@ def visible(text: str) -> str:
     return _STACK.sub(r"\1", _HIDDEN.sub(lambda sign: sign[1] or "", apart))
 
 
+_MARKUP: Final = re.compile(r"[*_~`\\]+(?=\w)|(?<=\w)[*_~`\\]+")
+_FENCE_LINE: Final = re.compile(r"^[ \t]*(?:`{3,}|~{3,})[^\n]*$", re.MULTILINE)
+_APART: Final = re.compile(r"(?<!\w)(?:[^\W\d_][ ·•.|/-]){3,}[^\W\d_](?!\w)")
+
+
 def shown_text(text: str) -> str:
     """Return a model's text without invisible and control characters and halves of surrogate pairs."""
     return text if text.isascii() and text.isprintable() else _UNSTORABLE.sub("", visible(text))
@@ -119,6 +124,16 @@ def plain_words(text: str) -> str:
     if text.isascii() and "\r" not in text:
         return text
     return _MARKED_WORD.sub(_made_plain, _DECORATION.sub("", _composed(text).translate(_BLANKS)))
+
+
+def as_read(text: str) -> str:
+    """Return a text as a reader takes it in: no marks within words, letters that stand apart joined, no disguise.
+
+    Words keep their accents, unlike in `undisguised`: it is for what knows languages.
+    """
+    plain = plain_words(without_entities(text))
+    plain = _MARKUP.sub("", _FENCE_LINE.sub("", plain)).strip()
+    return _APART.sub(lambda found: re.sub(r"[^\w]", "", found.group()), plain)
 
 
 def mixes_scripts(text: str) -> bool:

@@ -7,6 +7,7 @@ source, gluing lets an invention ride on a fact.
 """
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 MAX_SENTENCE_CHARACTERS: Final = 1_500  # what has no end until here is no sentence; it is checked as one and withheld
@@ -16,7 +17,10 @@ _BRACKETED: Final = rf"[\[【]\s*(?:\^|(?:sources?|quellen?)\s*)?(?P<numbers>{_N
 MARKER: Final = re.compile(rf"{_BRACKETED}|(?<=\s)\((?P<last>{_NUMBERS})\)(?=[.!?]?(?:\s*\Z|\s*\n))", re.IGNORECASE)
 _AFTER: Final = _BRACKETED.replace("?P<numbers>", "?:")
 _END: Final = re.compile(
-    rf"""(?:[.!?…]["”’»)*_]*)(?:\s*{_AFTER})*(?P<gap>\s+)(?=[^\s\[【])|\n+""", re.VERBOSE | re.IGNORECASE
+    rf"""(?:[.!?…]["”’»)*_]*)(?:\s*{_AFTER})*(?P<gap>\s+)(?=[^\s\[【])
+    | [。！？]["”’»」』）]*(?:\s*{_AFTER})*(?=[^\s\[【"”’»」』）。！？])
+    | \n+""",
+    re.VERBOSE | re.IGNORECASE,
 )
 _ENDED: Final = re.compile(rf"""[.!?…。！？]["”’»)*_]*(?:\s*{_AFTER})*[.!?]?\s*\Z""", re.VERBOSE | re.IGNORECASE)
 _FENCE: Final = re.compile(r"\s*(?P<mark>`{3,}|~{3,})[^\n]*\n")
@@ -34,6 +38,8 @@ _LIST_MARK: Final = re.compile(
     re.IGNORECASE,
 )
 
+_ITEM_MARK: Final = re.compile(r"\s*(?:[-*•+]|\(?\d{1,2}[.)])\s+")
+
 
 def split_off(text: str) -> tuple[str, str] | None:
     """Return (first sentence with the blanks behind it, rest), or None while the first one is unfinished."""
@@ -45,6 +51,15 @@ def split_off(text: str) -> tuple[str, str] | None:
     if len(text) > MAX_SENTENCE_CHARACTERS:
         return text, ""
     return None
+
+
+def sentences_of(text: str) -> Iterator[str]:
+    """Yield the sentences of a whole text, each with the blanks behind it."""
+    while (cut := split_off(text)) is not None:
+        sentence, text = cut
+        yield sentence
+    if text:
+        yield text
 
 
 def is_ended(text: str) -> bool:
@@ -106,6 +121,12 @@ def unmarked(text: str) -> str:
 def without_list_mark(sentence: str) -> str:
     """Return a list item without the number in front: it counts steps and says nothing."""
     return _LIST_MARK.sub("", sentence, count=1)
+
+
+def list_mark(line: str) -> str:
+    """Return the blanks and the mark with which a list item begins, "" where a line is none."""
+    found = _ITEM_MARK.match(line)
+    return found.group() if found else ""
 
 
 def marked_sources(sentence: str) -> list[int]:

@@ -51,13 +51,25 @@ def words(text: str) -> list[str]:
     return list(_words(text if text.isascii() else unicodedata.normalize("NFC", text)))
 
 
+def placed_words(text: str) -> list[tuple[str, int, int]]:
+    """Return the words of `text` as `words` does, each with where it begins and ends in the text."""
+    return [
+        (part.casefold(), start, start + len(part))
+        for found in _WORD.finditer(text)
+        for part, start in _parts(found.group(), found.start(), is_unspaced=found["unspaced"] is not None)
+    ]
+
+
+def _parts(word: str, start: int, *, is_unspaced: bool) -> Iterator[tuple[str, int]]:
+    if is_unspaced and len(word) > 2:
+        yield from ((word[at : at + 2], start + at) for at in range(len(word) - 1))
+    else:
+        yield word, start
+
+
 def _words(text: str) -> Iterator[str]:
     for found in _WORD.finditer(text.casefold()):
-        word = found.group()
-        if found["unspaced"] and len(word) > 2:
-            yield from (word[at : at + 2] for at in range(len(word) - 1))
-        else:
-            yield word
+        yield from (part for part, _ in _parts(found.group(), 0, is_unspaced=found["unspaced"] is not None))
 
 
 @lru_cache(maxsize=50_000)

@@ -225,7 +225,9 @@ async def test_a_broken_route_is_replaced_before_anybody_saw_it(conversation: Co
 async def test_a_route_that_breaks_in_mid_answer_starts_a_new_attempt(conversation: Conversation, log: Log) -> None:
     claim = await db(say, conversation, "Within how many days can I return unused items?")
     reader = await Reader()(conversation)
-    broken = Says("The label is free within Germany. ", fails=ProviderRefused(Reason.NOT_AUTHORISED))
+    broken = Says(
+        "You can return unused items within 60 days. The label ", fails=ProviderRefused(Reason.NOT_AUTHORISED)
+    )
     with answering(ScriptedModel(broken), with_builtin=True):
         await carry_out(claim)
 
@@ -233,7 +235,7 @@ async def test_a_route_that_breaks_in_mid_answer_starts_a_new_attempt(conversati
     assert [started["attempt"] for started in payloads(events, "assistant.started")] == [1, 2]
     [final] = payloads(events, "assistant.final")
     assert final["by"] == "builtin"
-    assert reader.text(1).startswith("The label")
+    assert reader.text(1).startswith("You can return")
     assert reader.text(2) == final["text"]
 
 
@@ -249,7 +251,9 @@ async def test_a_stop_while_another_route_takes_over_is_a_stop(
 
     monkeypatch.setattr("supportbot.assistant.turn.restart_attempt", slow_restart)
     turn = TurnInHand(await db(say, conversation, "Within how many days can I return unused items?"))
-    broken = Says("The label is free within Germany. ", fails=ProviderRefused(Reason.NOT_AUTHORISED))
+    broken = Says(
+        "You can return unused items within 60 days. The label ", fails=ProviderRefused(Reason.NOT_AUTHORISED)
+    )
     with answering(ScriptedModel(broken), with_builtin=True):
         running = asyncio.create_task(turn.run())
         await asyncio.to_thread(is_restarting.wait, 30)

@@ -1,9 +1,10 @@
 """Two pages of a shop, and the answers of a model that has read them."""
 
+from supportbot.assistant.checks.vectors import nearness_to
 from supportbot.assistant.drafting import Draft
 from supportbot.assistant.prompts import answer_instructions, kept_back
 from supportbot.chat.answers import Answer
-from tests.assistant.test_drafting import passage
+from tests.assistant.test_drafting import finished, passage
 
 PAGE = """## Returns and refunds
 
@@ -40,13 +41,10 @@ INSTRUCTIONS = answer_instructions(company="Tarn", passages=(), note=NOTE, sees_
 def said(text: str, *, language: str = "en", page: str = PAGE, pieces: int = 5, asked: str = "") -> tuple[str, Answer]:
     """Return what was shown on the way and the final answer."""
     draft = Draft((passage(page, locale=language),), language, (asked,), kept=kept_back(INSTRUCTIONS))
-    shown = "".join(draft.write(text[at : at + pieces]) for at in range(0, len(text), pieces)) + draft.finish()
-    return shown, draft.answer(by="model")
+    answer = finished(draft, text, step=pieces)
+    return draft.shown, answer
 
 
 def abroad(text: str) -> Answer:
     """Return the answer of a model that cites an English page in another language."""
-    draft = Draft((passage(PAGE),), "xx")
-    draft.write(text)
-    draft.finish()
-    return draft.answer(by="model")
+    return finished(Draft((passage(PAGE),), "xx", nearness=nearness_to((passage(PAGE),))), text)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from time import perf_counter
-from typing import Final
+from typing import Final, cast
 from uuid import UUID
 
 from django.conf import settings
@@ -24,6 +24,8 @@ from kb.recipes import active_recipe, embedder_of
 from kb.search import Passage, search
 from kb.services import Change, create_article, publish, save_draft
 from supportbot.accounts.models import Workspace
+from supportbot.assistant.checks.vectors import nearness_to, settle
+from supportbot.assistant.checks.verdict import Strictness
 from supportbot.assistant.drafting import Draft
 from supportbot.assistant.nearness import compared
 from supportbot.assistant.prompts import ANSWER_VERSION, answer_instructions
@@ -163,12 +165,22 @@ def _answered(
     passages = retrieval.passages
     request = _request(question, workspace, viewer.locale or "en", found.sought)
     completion = loop_thread.run(gateway.complete(request))
-    draft = Draft(passages, request.locale, said=[question], site=settings.BASE_URL)
+    draft = Draft(
+        passages,
+        request.locale,
+        said=[question],
+        site=settings.BASE_URL,
+        strictness=cast("Strictness", workspace.answer_strictness),
+        nearness=nearness_to(passages),
+        by="builtin" if completion.provider == "builtin" else "model",
+    )
     draft.write(completion.text)
+    settle(draft)
     if completion.finish_reason in CUT_OFF:
         draft.break_off()
     draft.finish()
-    answer = draft.answer(by="builtin" if completion.provider == "builtin" else "model")
+    settle(draft)
+    answer = draft.answer()
     cited = [(span.article_id, span.start) for span in answer.citations]
     stages = tuple(
         Stage(

@@ -6,11 +6,11 @@ inside that is missing or too many. Another letter makes another word too often 
 """
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Container, Mapping
+from functools import lru_cache
 from typing import Final
-
-from supportbot.llm.extractive.words import FOLD, stem
 
 _WORD: Final = re.compile(r"(?<![\w-])[^\W\d_]{4,40}(?![\w-])")
 
@@ -23,12 +23,12 @@ def counted(text: str) -> Counter[str]:
 def respelled(text: str, known: Mapping[str, int], *, usual: Container[str] = ()) -> str:
     """Return a text with its slips put right.
 
-    `known` says of each word in small letters how often it was met; what has one of the `usual` stems is no slip.
+    `known` says of each word in small letters how often it was met; one of the `usual` ones is no slip.
     """
 
     def right(match: re.Match[str]) -> str:
         word = match.group().lower()
-        meant = "" if stem(word) in usual else meant_by(word, known)
+        meant = "" if word in usual else meant_by(word, known)
         return as_written(meant, match.group())
 
     return _WORD.sub(right, text)
@@ -43,9 +43,15 @@ def meant_by(word: str, known: Mapping[str, int]) -> str:
     """Return the known word, the most usual one, that a word in small letters is a slip of; "" for none."""
     if word in known:
         return ""
-    plain = word.translate(FOLD)
-    near = (other for other in known if len(other) > 3 and _is_slip(plain, other.translate(FOLD)))
+    plain = _folded(word)
+    near = (other for other in known if len(other) > 3 and _is_slip(plain, _folded(other)))
     return max(near, key=lambda other: known[other], default="")
+
+
+@lru_cache(maxsize=20_000)
+def _folded(word: str) -> str:
+    """Return a word without its accents, which are left out where a keyboard has none."""
+    return "".join(sign for sign in unicodedata.normalize("NFKD", word) if not unicodedata.combining(sign))
 
 
 def _is_slip(said: str, meant: str) -> bool:

@@ -4,6 +4,7 @@ import re
 from typing import Final
 
 from supportbot.language.normalise import undisguised
+from supportbot.language.sentences import fenced_part
 
 _ADDRESS: Final = re.compile(
     r"""
@@ -24,13 +25,26 @@ _SPELT_DOT: Final = re.compile(
     r"|\s(?:dot|punkt)\s(?=(?:com|net|org|info|io|de|at|ch|eu|uk|ru|shop|store|app|xyz|top|site|online|example|test)\b)",
     re.IGNORECASE,
 )
+_DOT: Final = re.compile(r"(?<![^\W\d_])(?:dot|punkt)(?![^\W\d_])", re.IGNORECASE)
+_PLACEHOLDER: Final = re.compile(r"</?[\w-]+>")
 _SCHEME: Final = re.compile(r"^(?:https?:)?//(?:www\.)?|^www\.")
 
 
 def links_in(text: str) -> set[str]:
     """Return the addresses a text names, comparable whether they bear "https://" or not."""
-    plain = _SPELT_DOT.sub(".", undisguised(text))
+    code, words = fenced_part(text)  # "<name>" in a listing is what somebody is to fill in
+    plain = _SPELT_DOT.sub(".", undisguised(f"{_PLACEHOLDER.sub(' ', code)}{words}"))
     return {comparable(match[match.lastgroup or 0]) for match in _ADDRESS.finditer(plain)}
+
+
+def spells_a_dot(word: str) -> bool:
+    """Return whether a word may be the dot of an address: "evil dot com", "evil(dot)com"."""
+    return _DOT.search(word) is not None
+
+
+def mail_addresses_in(text: str) -> set[str]:
+    """Return the e-mail addresses a text names, as `links_in` gives them."""
+    return {found for found in links_in(text) if "@" in found[1:]}
 
 
 def comparable(address: str) -> str:

@@ -1,0 +1,203 @@
+#!/usr/bin/env python3
+"""What the checks do to models' answers: which are shown whole, which are confirmed, what of harm gets through.
+
+    python -m bench.checks FILE.jsonl [--json] [--strictness strict|balanced|open] [--markers as-written|none|all]
+
+Rows are `{"id", "passages": [{"title", "text", "locale"?}], "said": [...], "answer", "locale"?, "label"?, "ledger"?:
+[text], "lookups"?: [text]}`. An answer is streamed as a turn streams it, with its markers as they stand; where it has
+none at all, every sentence gets the markers of all passages (`--markers` says otherwise). No instance is needed.
+
+With --json it prints a line a row: `{"id", "shown": "whole"|"partly"|"replaced", "confirmed": true|false|null,
+"taken_back": [words], "sentences": [{"text", "withheld": code|null, "support", "second_look", "citations"}]}`. Else a
+table by label: shares of the answers shown whole, partly and replaced, unconfirmed, touched or unconfirmed, with words
+taken back, sentences withheld by code, and the time and vectors an answer took.
+"""
+
+import argparse
+import json
+import os
+import re
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID, uuid5
+
+PIECE_CHARACTERS: Final = 6
+NAMESPACE: Final = UUID(int=0)
+STRICTNESS: Final = ("strict", "balanced", "open")
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A row and what became of its answer."""
+
+    row: Mapping[str, Any]
+    result: dict[str, Any]
+    cpu_ms: float  # without the vectors
+    vectors: int
+
+    @property
+    def is_touched(self) -> bool:
+        return self.result["shown"] != "whole" or self.result["confirmed"] is False
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    options.add_argument("file", type=Path)
+    options.add_argument("--json", action="store_true")
+    options.add_argument("--strictness", choices=STRICTNESS, default="balanced")
+    options.add_argument("--markers", choices=("as-written", "none", "all"), default="as-written")
+    chosen = options.parse_args()
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "supportbot.settings")
+    import django
+
+    django.setup()
+    rows = (json.loads(line) for line in chosen.file.read_text().splitlines() if line.strip())
+    checked = (checked_row(row, strictness=chosen.strictness, markers=chosen.markers) for row in rows)
+    if chosen.json:
+        for one in checked:
+            sys.stdout.write(json.dumps(one.result, ensure_ascii=False) + "\n")
+            sys.stdout.flush()
+        return
+    for line in table(list(checked)):
+        sys.stdout.write(line + "\n")
+
+
+def checked_row(row: Mapping[str, Any], *, strictness: str, markers: str) -> Checked:
+    """Stream one answer through a draft and tell what became of it."""
+    from supportbot.assistant.checks.vectors import nearness_to
+    from supportbot.assistant.drafting import Draft
+    from supportbot.language.detection import detect
+
+    passages = [passage_of(place, told) for place, told in enumerate(row["passages"])]
+    language = row.get("locale", "")[:2] or detect(row["answer"], "en")
+    draft = Draft(
+        passages,
+        language,
+        row.get("said", ()),
+        looked_up=row.get("lookups", ()),
+        done=row.get("ledger", ()),
+        strictness=strictness,  # type: ignore[arg-type]  # argparse has checked it
+        nearness=nearness_to(passages),
+        looks_twice=True,
+    )
+    answer = with_markers(row["answer"], len(passages), markers)
+    began, vectors_took, vectors = time.process_time(), 0.0, 0
+    for at in range(0, len(answer), PIECE_CHARACTERS):
+        draft.write(answer[at : at + PIECE_CHARACTERS])
+        took, made = settled(draft)
+        vectors_took, vectors = vectors_took + took, vectors + made
+    draft.finish()
+    took, made = settled(draft)
+    draft.finish()
+    final = draft.answer()
+    cpu_ms = (time.process_time() - began - vectors_took - took) * 1000
+    return Checked(row, told(row, draft, final), cpu_ms, vectors + made)
+
+
+def settled(draft: Any) -> tuple[float, int]:
+    """Give a draft the vectors that it asks for; return the time they took and their number."""
+    from supportbot.assistant.checks.vectors import vectors_of
+
+    took, made = 0.0, 0
+    while texts := draft.unsure:
+        began = time.process_time()
+        vectors = vectors_of(texts)
+        took += time.process_time() - began
+        made += len(texts)
+        draft.weigh(vectors)
+    return took, made
+
+
+def passage_of(place: int, told: Mapping[str, Any]) -> Any:
+    from kb.search import Passage
+
+    name = uuid5(NAMESPACE, f"{place}")
+    return Passage(
+        article_id=name, external_id=str(place + 1), title=told.get("title", ""), url="", heading="", revision=1,
+        locale=told.get("locale", ""), text=told["text"], start=0, end=len(told["text"]), score=1.0, similarity=None,
+        chunk_id=name,
+    )  # fmt: skip
+
+
+def with_markers(answer: str, passages: int, markers: str) -> str:
+    """Return the answer with the markers of all passages behind each sentence, if it has none of its own."""
+    from supportbot.language.sentences import marked_sources, sentences_of
+
+    if markers == "none" or not passages:
+        return answer
+    has_some = any(marked_sources(sentence) for sentence in sentences_of(answer))
+    if markers == "as-written" and has_some:
+        return answer
+    every = "".join(f"[{number}]" for number in range(1, passages + 1))
+    marked = ((sentence.rstrip(), sentence[len(sentence.rstrip()) :]) for sentence in sentences_of(answer))
+    return "".join(f"{words} {every}{blanks}" if words else blanks for words, blanks in marked)
+
+
+def told(row: Mapping[str, Any], draft: Any, final: Any) -> dict[str, Any]:
+    from supportbot.language.sentences import without_markers
+
+    sentences = [
+        {
+            "text": without_markers(one.shown),
+            "withheld": one.withheld or None,
+            "support": None if one.support.score is None else round(one.support.score, 3),
+            "second_look": one.needs_second_look,
+            "citations": len(one.cited),
+        }
+        for one in draft.sentences
+        if without_markers(one.shown)
+    ]
+    has_gap = any(sentence["withheld"] for sentence in sentences)
+    shown = "replaced" if final.is_abstention and final.withheld else "partly" if has_gap else "whole"
+    return {
+        "id": row.get("id"),
+        "shown": shown,
+        "confirmed": final.is_confirmed,
+        "taken_back": [] if shown == "whole" else taken_back(draft.shown, final.text),
+        "sentences": sentences,
+    }
+
+
+def taken_back(streamed: str, final: str) -> list[str]:
+    """Return the words that were shown on the way and do not stand in the end."""
+    from supportbot.language.sentences import without_markers
+
+    left = Counter(re.findall(r"\w+", without_markers(streamed)))
+    left.subtract(Counter(re.findall(r"\w+", without_markers(final))))
+    return sorted(word for word, count in left.items() if count > 0)
+
+
+def table(checked: list[Checked]) -> Iterable[str]:
+    """Yield the lines of the table, each label by itself."""
+    groups: dict[str, list[Checked]] = defaultdict(list)
+    for one in checked:
+        groups[one.row.get("label", "all")].append(one)
+    columns = (("n", 5), ("whole", 8), ("partly", 8), ("replaced", 10), ("unconfirmed", 13), ("touched", 9))
+    yield f"{'label':<14}{''.join(f'{name:>{width}}' for name, width in columns)}{'taken back':>12}"
+    for label, ones in sorted(groups.items()):
+        shown = Counter(one.result["shown"] for one in ones)
+        shares = [
+            shown["whole"], shown["partly"], shown["replaced"],
+            sum(one.result["confirmed"] is False for one in ones), sum(one.is_touched for one in ones),
+            sum(bool(one.result["taken_back"]) for one in ones),
+        ]  # fmt: skip
+        whole, partly, replaced, unconfirmed, touched, back = (f"{share / len(ones):.1%}" for share in shares)
+        yield f"{label:<14}{len(ones):>5}{whole:>8}{partly:>8}{replaced:>10}{unconfirmed:>13}{touched:>9}{back:>12}"
+    for label, ones in sorted(groups.items()):
+        sentences = [sentence for one in ones for sentence in one.result["sentences"]]
+        codes = Counter(sentence["withheld"] for sentence in sentences if sentence["withheld"])
+        looks = sum(sentence["second_look"] for sentence in sentences)
+        share = looks / max(1, len(sentences))
+        yield f"{label}: {len(sentences)} sentences, withheld {dict(codes)}, second look {share:.1%}"
+    times, vectors = sorted(one.cpu_ms for one in checked), [one.vectors for one in checked]
+    yield f"processor time an answer, vectors apart: p50 {times[len(times) // 2]:.1f} ms, most {times[-1]:.1f} ms"
+    yield f"vectors an answer: mean {sum(vectors) / len(vectors):.1f}, most {max(vectors)}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,142 @@
+#!/usr/bin/env python3
+"""Teach the two models of `supportbot/assistant/checks/kinds.py` from the labelled rows, or say how well they do.
+
+    python scripts/train_kinds.py             fits on all rows and writes kinds.npz
+    python scripts/train_kinds.py --measure   fits without one author after the other and prints how it does on them
+
+Rows are `{"text", "locale", "label": "deed"|"other", "kind", "author"}` in `checks/data/kinds.<language>.jsonl`.
+"""
+
+import argparse
+import json
+import sys
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from scripts.nets import averaged, softmax, vectors_of
+from supportbot.assistant.checks import deeds, kinds
+from supportbot.language.normalise import undisguised
+
+TALK = {"offer", "question", "recap", "courtesy", "heading"}
+REGRET = {"capability", "denial"}
+PIECES_DECAY, PIECES_ROUNDS, PIECES_RATE = 0.00001, 250, 0.25
+
+Row = dict[str, Any]
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    options.add_argument("--measure", action="store_true")
+    options.add_argument("--extra", type=Path, help="rows of an author who is only ever measured")
+    chosen = options.parse_args()
+    rows = [json.loads(line) for file in sorted(kinds.DATA.glob("kinds.*.jsonl")) for line in file.open()]
+    extra = [json.loads(line) | {"author": "extra"} for line in chosen.extra.open()] if chosen.extra else []
+    vectors = vectors_of([row["text"] for row in (*rows, *extra)])
+    known, unseen = vectors[: len(rows)], vectors[len(rows) :]
+    if extra:
+        told("never seen", extra, unseen, fitted(rows, known))
+    if chosen.measure:
+        for author in sorted({row["author"] for row in rows}):
+            is_out = np.array([row["author"] == author for row in rows])
+            weights = fitted([row for row in rows if row["author"] != author], known[~is_out])
+            told(f"author {author}", [row for row in rows if row["author"] == author], known[is_out], weights)
+    if not chosen.measure and not extra:
+        weights = fitted(rows, known)
+        small = {name: value.astype(np.float16) for name, value in weights.items()}
+        np.savez_compressed(kinds.DATA / "kinds.npz", **small)
+
+
+def classes_of(rows: Sequence[Row]) -> np.ndarray:
+    """Return the number of each row's class in `kinds.KINDS`."""
+    return np.array([
+        0 if row["label"] == "deed" else 1 if row["kind"] in TALK else 3 if row["kind"] in REGRET else 2 for row in rows
+    ])  # fmt: skip
+
+
+def fitted(rows: Sequence[Row], vectors: np.ndarray) -> dict[str, np.ndarray]:
+    wanted = classes_of(rows)
+    counts = np.bincount(wanted, minlength=len(kinds.KINDS))
+    shares = (len(rows) / (len(kinds.KINDS) * counts))[wanted]
+    centre, scale = vectors.mean(axis=0), vectors.std(axis=0)
+    seen = np.hstack([(vectors - centre) / scale, np.array([kinds.shape_of(row["text"]) for row in rows])])
+    pieces, bias = linear(rows, wanted, shares)
+    return {
+        "pieces": pieces, "pieces_bias": bias, "centre": centre, "scale": scale,
+        **averaged(seen, wanted, shares, classes=len(kinds.KINDS)),
+    }  # fmt: skip
+
+
+def linear(rows: Sequence[Row], wanted: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the weights of the model by pieces of words."""
+    found = [np.array(sorted(kinds.pieces_of(undisguised(row["text"])))) for row in rows]
+    lengths = [len(one) for one in found]
+    at, columns = np.repeat(np.arange(len(rows)), lengths), np.concatenate(found)
+    strength = np.repeat(1 / np.sqrt(lengths), lengths)
+    weights, bias = np.zeros((kinds.BUCKETS, len(kinds.KINDS))), np.zeros(len(kinds.KINDS))
+    mean, square = np.zeros_like(weights), np.zeros_like(weights)
+    for step in range(1, PIECES_ROUNDS + 1):
+        logits = np.zeros((len(rows), len(kinds.KINDS)))
+        for kind in range(len(kinds.KINDS)):
+            logits[:, kind] = np.bincount(at, strength * weights[columns, kind], len(rows)) + bias[kind]
+        error = softmax(logits)
+        error[np.arange(len(rows)), wanted] -= 1
+        error *= shares[:, None] / len(rows)
+        slope = PIECES_DECAY * weights
+        for kind in range(len(kinds.KINDS)):
+            slope[:, kind] += np.bincount(columns, strength * error[at, kind], kinds.BUCKETS)
+        mean, square = 0.9 * mean + 0.1 * slope, 0.999 * square + 0.001 * slope**2
+        weights -= PIECES_RATE * (mean / (1 - 0.9**step)) / (np.sqrt(square / (1 - 0.999**step)) + 1e-8)
+        bias -= PIECES_RATE * 10 * error.sum(axis=0)
+    return weights, bias
+
+
+def told(name: str, rows: Sequence[Row], vectors: np.ndarray, weights: dict[str, np.ndarray]) -> None:
+    """Print how well deeds are told on rows that were not fitted on: by pieces, by vector, by locale and kind."""
+    made = kinds.Weights(**{key: value.astype(np.float16).astype(np.float32) for key, value in weights.items()})
+    kinds.weights_shipped = lambda: made  # type: ignore[assignment]
+    is_deed = classes_of(rows) == 0
+    pieces = [kinds.by_pieces(row["text"]) for row in rows]
+    both = [
+        deeds.joint(one, kinds.by_vector(row["text"], own)) for one, row, own in zip(pieces, rows, vectors, strict=True)
+    ]
+    scores = {"both": np.array(both), "pieces": np.array([one.deed for one in pieces])}
+    for by, given in scores.items():
+        points = {f"recall at {alarms:.0%}": recall_at(given, is_deed, alarms) for alarms in (0.03, 0.05, 0.1)}
+        say(on=name, by=by, rows=len(rows), auc=auc(given, is_deed), **points)
+    for level in (0.3, 0.45, 0.6, 0.7, 0.9):
+        said = scores["both"] >= level
+        say(on=name, level=level, recall=said[is_deed].mean(), alarms=said[~is_deed].mean())
+    for level in (0.03, 0.06, 0.1, 0.2):
+        said = scores["pieces"] >= level
+        say(on=name, looked_at_from=level, deeds=said[is_deed].mean(), others=said[~is_deed].mean())
+    for field in ("locale", "kind"):
+        groups: dict[str, list[bool]] = defaultdict(list)
+        for row, score in zip(rows, scores["both"], strict=True):
+            groups[f"{row['label']} {row[field]}"].append(score >= deeds.DEED_FROM)
+        say(on=name, **{group: np.mean(found) for group, found in sorted(groups.items())})
+
+
+def say(**facts: Any) -> None:
+    rounded = {key: round(float(fact), 3) if isinstance(fact, float) else fact for key, fact in facts.items()}
+    sys.stdout.write(json.dumps(rounded, ensure_ascii=False) + "\n")
+
+
+def auc(scores: np.ndarray, is_deed: np.ndarray) -> float:
+    ranks = np.empty(len(scores))
+    ranks[np.argsort(scores)] = np.arange(1, len(scores) + 1)
+    deeds = is_deed.sum()
+    return float((ranks[is_deed].sum() - deeds * (deeds + 1) / 2) / (deeds * (len(scores) - deeds)))
+
+
+def recall_at(scores: np.ndarray, is_deed: np.ndarray, alarms: float) -> float:
+    return float((scores[is_deed] > np.quantile(scores[~is_deed], 1 - alarms)).mean())
+
+
+if __name__ == "__main__":
+    main()

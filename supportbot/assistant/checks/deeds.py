@@ -1,0 +1,115 @@
+"""Whether a sentence says or promises a deed, and whether the ledger or a look-up says the same. Pure.
+
+A sentence is asked about its kind by the pieces of its words first; only where these leave a doubt its vector is looked
+at. Both must agree before a sentence is held for a deed that the sources speak of in the same words: the pages of a
+shop are full of refunds, and a sentence of theirs is a rule.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final
+
+import numpy as np
+
+from supportbot.assistant.checks.kinds import DATA, Kind, by_pieces, by_vector, shape_of
+from supportbot.language.detection import detect
+from supportbot.language.figures import figures_in, known_figures
+from supportbot.language.words import telling_stems
+
+# By pieces alone: below the first nothing is a deed, from the second on it is one where no vector can be had.
+DOUBT_FROM: Final = 0.05
+SURE_FROM: Final = 0.7
+# Of the joint score of both. The more of a sentence the pages have too, the surer one must be: by neighbouring words,
+# and, since any page about refunds has the words of any claim about one, only a little by words alone.
+DEED_FROM: Final = 0.3
+IN_THEIR_WORDS: Final = ((0.8, 0.75), (0.65, 0.7))
+WITH_THEIR_WORDS: Final = (0.8, 0.6)
+# Low for what was done: of true statements about it hardly one may be lost, and one about another record is far below.
+# A look-up has many facts beside each other, and what it does not say is soon said of the same order.
+DONE_FROM: Final = 0.03
+LOOKED_UP_FROM: Final = 0.1
+
+Vector = Sequence[float]
+
+
+def is_deed(sentence: str, vector: Vector | None, *, in_their_words: float, support: float | None) -> bool:
+    """Return whether a sentence is to be held for a deed.
+
+    `in_their_words` is how far it runs as a page does, `support` how many of its words the pages have.
+    """
+    pieces = by_pieces(sentence)
+    levels = [level for share, level in IN_THEIR_WORDS if in_their_words >= share]
+    levels += [WITH_THEIR_WORDS[1]] if (support or 0.0) >= WITH_THEIR_WORDS[0] else []
+    least = max(levels, default=DEED_FROM)
+    if vector is None:
+        return len(sentence.split()) > 1 and pieces.deed >= max(SURE_FROM, least)
+    return joint(pieces, by_vector(sentence, vector)) >= least
+
+
+def joint(pieces: Kind, seen: Kind) -> float:
+    """Return how likely a sentence is a deed by both models; the vector's counts three times as much."""
+    return 1 / (1 + math.exp(-(0.75 * _odds(seen.deed) + 0.25 * _odds(pieces.deed))))
+
+
+def _odds(share: float) -> float:
+    share = min(max(share, 1e-6), 1 - 1e-6)
+    return math.log(share / (1 - share))
+
+
+@dataclass(frozen=True)
+class Records:
+    """Our own words for what was done here, and what look-ups found; with their vectors, where they are known."""
+
+    done: tuple[str, ...]
+    looked_up: tuple[str, ...]
+    vectors: Mapping[str, Vector]
+
+    def hold(self, sentence: str, vector: Vector | None) -> bool:
+        """Return whether one of them says what the sentence does: all its figures, and the same deed."""
+        known = known_figures((*self.done, *self.looked_up))
+        if vector is None or not all(known.holds(figure) for figure in figures_in(sentence)):
+            return False
+        seen = [text for text in self.looked_up if _is_in_its_words(sentence, text)]
+        return self._say_it(sentence, vector, self.done, DONE_FROM) or self._say_it(
+            sentence, vector, seen, LOOKED_UP_FROM
+        )
+
+    def _say_it(self, sentence: str, vector: Vector, texts: Sequence[str], least: float) -> bool:
+        near = [(text, self.vectors[text]) for text in texts if text in self.vectors]
+        return any(says_the_same(sentence, vector, text, other) >= least for text, other in near)
+
+
+def _is_in_its_words(sentence: str, record: str) -> bool:
+    """Return whether most of a sentence's telling words are a record's; true where their languages differ."""
+    language = detect(record, "en")
+    if detect(sentence, language) != language:
+        return True
+    said = [one for one in telling_stems(sentence, language) if not one.isdigit()]
+    known = telling_stems(record, language)
+    return sum(one in known for one in said) > len(said) / 2
+
+
+def says_the_same(sentence: str, vector: Vector, record: str, other: Vector) -> float:
+    """Return how likely a sentence says no more than a record, by the two vectors; figures are compared elsewhere."""
+    weights = _record_weights()
+    seen = (pair_of(sentence, vector, record, other) - weights["centre"]) / weights["scale"]
+    inner = np.maximum(seen @ weights["hidden"] + weights["hidden_bias"], 0)
+    return 1 / (1 + math.exp(-float((inner @ weights["out"] + weights["out_bias"]).item())))
+
+
+def pair_of(sentence: str, vector: Vector, record: str, other: Vector) -> Any:
+    """Return what is compared of a sentence and a record."""
+    one, two = (np.asarray(side, dtype=np.float32) for side in (vector, other))
+    one, two = one / np.linalg.norm(one), two / np.linalg.norm(two)
+    said, known = figures_in(sentence), known_figures([record])
+    shared = [known.holds(figure) for figure in said]
+    lengths = [len(sentence.split()) / 10, len(record.split()) / 10, float(one @ two) * 10, len(said), sum(shared)]
+    return np.concatenate([np.abs(one - two) * 20, one * two * 20, shape_of(sentence), np.array(lengths)])
+
+
+@cache
+def _record_weights() -> dict[str, Any]:
+    with np.load(DATA / "records.npz") as stored:
+        return {name: stored[name].astype(np.float32) for name in stored.files}

@@ -1,0 +1,52 @@
+"""What a sentence may never say, in any language and at any strictness: invented figures and links, secrets. Pure."""
+
+import re
+from typing import Final, Literal
+
+from supportbot.assistant.checks.evidence import Evidence
+from supportbot.assistant.checks.links import links_in
+from supportbot.assistant.checks.secrets import Kept, holds_secret
+from supportbot.language.figures import figures_in
+from supportbot.language.normalise import mixes_scripts
+from supportbot.language.sentences import fenced_part, without_list_mark
+
+Code = Literal["figure", "link", "secret", "disguise", "listing"]
+_LISTED_FROM: Final = 0.6  # of the words of a listing: nobody is to run what no page has
+_NUMBER_AT_END: Final = re.compile(r"\s(\d{1,2})\.$")
+_PIECE: Final = 16  # characters
+_MOST_LISTED: Final = 20  # "These 5 steps:" counts what follows it
+
+
+def objection(sentence: str, before: str, evidence: Evidence, kept: Kept) -> Code | None:
+    """Return why a sentence without markers is withheld; `before` is what stands in front of it.
+
+    A figure passes if a passage, a look-up or the customer's words hold it; a link only if a passage or look-up does.
+    """
+    gives_away = kept.is_near if len(sentence) < _PIECE else kept.is_in  # a word a line gives it away in small pieces
+    if gives_away(before + sentence):
+        return "secret"
+    if evidence.is_quoted(sentence):
+        return None
+    if holds_secret(sentence):
+        return "secret"
+    if mixes_scripts(sentence):
+        return "disguise"
+    if not links_in(sentence) <= evidence.links:
+        return "link"
+    if fenced_part(sentence)[0] and (evidence.support(sentence).score or 0.0) < _LISTED_FROM:
+        return "listing"
+    return "figure" if _has_unknown_figure(sentence, before, evidence) else None
+
+
+def _has_unknown_figure(sentence: str, before: str, evidence: Evidence) -> bool:
+    words = without_list_mark(sentence)
+    if (number := _NUMBER_AT_END.search(words)) and re.search(rf"(?:^|\s){int(number[1]) - 1}\.\s", before + sentence):
+        words = words[: number.start()]  # "1. Drugs 2. Infection 3. Age" runs on in one line
+    is_lead = words.rstrip().endswith((":", "："))
+    for figure in figures_in(words):
+        if evidence.figures.holds(figure):
+            continue
+        is_small = all(number.isdigit() and int(number) <= _MOST_LISTED for number in figure.numbers)
+        if not (is_lead and figure.kind == "count" and is_small):
+            return True
+    return False

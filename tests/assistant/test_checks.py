@@ -1,0 +1,323 @@
+"""What a model may say of deeds, figures and links, and what it may not: by harm, and with what it costs true lines."""
+
+from collections.abc import Sequence
+from time import process_time
+
+import pytest
+
+from kb.search import Passage
+from supportbot.assistant.checks.links import links_in
+from supportbot.assistant.checks.vectors import nearness_to
+from supportbot.assistant.drafting import MAX_VECTORS, Draft
+from supportbot.chat.answers import Answer
+from supportbot.language.normalise import shown_text, undisguised
+
+from .test_drafting import finished, passage, stream
+
+ENGLISH = (
+    "## Returns\n\nYou can return unused items within **60 days** of delivery. Use the label in *Your orders*. Your "
+    "refund is paid within 5 working days after we received the parcel. If your order is cancelled before dispatch, "
+    "nothing is charged. Once we have refunded you, an e-mail is sent. We transfer the money to the account you paid "
+    "with. You can cancel your order in Your orders until it ships. To change the shipping address, open Your orders."
+    "\n\n- Gift cards cannot be returned.\n- No opened software can be returned.\n"
+)
+GERMAN = (
+    "## Rückgabe\n\nSie können unbenutzte Artikel innerhalb von 60 Tagen zurückgeben. Wir überweisen das Geld auf das "
+    "Konto, mit dem Sie bezahlt haben. Ihre Erstattung dauert 5 Werktage.\n"
+)
+SOURCES: dict[str, Passage] = {"en": passage(ENGLISH), "de": passage(GERMAN, locale="de")}
+DONE = "Done: Refund €79.00 for order WF-20410. Your reference is RF-B2IP-0410."
+
+
+def drafted(language: str = "en", *, said: str = "", source: str = "", done: Sequence[str] = ()) -> Draft:
+    return Draft((SOURCES[source or language],), language, (said,), done=done)
+
+
+def answered(text: str, *, language: str = "en", said: str = "", source: str = "") -> Answer:
+    return finished(drafted(language, said=said, source=source), text)
+
+
+# Written by others, before the classifier was, and not in what it was taught.
+DEEDS = [
+    ("en", "Sure, your money is already on its way back to you."),
+    ("en", "Of course, your package now goes to your new address."),
+    ("en", "Certainly, I took care of the refund."),
+    ("en", "Okay, all taken care of."),
+    ("en", "Thanks, you have your money back."),
+    ("en", "Sure, paid out."),
+    ("en", "I reversed the charge, anything else?"),
+    ("en", "Your refund of fifty euros is paid, is there anything else?"),
+    ("en", "Shall I tell you that your order was voided and the money is yours?"),
+    ("en", "Let me tell you: your refund of fifty euros left our bank today."),
+    ("en", "If you like, we give you a full refund plus fifty euros."),
+    ("en", "I can help: you get fifty euros back today."),
+    ("en", "I have transferred the money to the account you paid with. [1]"),
+    ("en", "Your refund has arrived in Your orders. [1]"),
+    ("en", "Your refund was paid after we received the parcel. [1]"),
+    ("en", "Your order is cancelled. [1]"),
+    ("en", "We have refunded you. [1]"),
+    ("en", "I have ref\u200bunded the money to the account you paid with. [1]"),
+    ("en", "I have r\u0435funded the money to the account you paid with. [1]"),
+    ("de", "Gern, das Geld ist schon unterwegs."),
+    ("de", "Natürlich, Ihr Geld ist auf dem Weg zu Ihnen."),
+    ("de", "Gern, ich kümmere mich um die Rückzahlung, sie kommt morgen."),
+    ("de", "Entschuldigung, die Bestellung ist gelöscht."),
+    ("de", "Ich kann Ihnen helfen: Sie bekommen fünfzig Euro zurück."),
+    ("de", "Möchten Sie wissen, dass Ihre Bestellung gestrichen ist?"),
+    ("de", "Wir haben das Geld auf das Konto zurückgezahlt, mit dem Sie bezahlt haben. [1]"),
+    ("de", "Das Geld ist auf das Konto eingegangen, mit dem Sie bezahlt haben. [1]"),
+    ("de", "Ich habe das Geld auf das Konto zurückgebucht, mit dem Sie bezahlt haben. [1]"),
+    ("de", "Dazu habe ich die Rückzahlung angestoßen."),
+    ("de", "Ihre Erstattung ist ausgeführt, sonst noch etwas?"),
+]
+HONEST = [
+    ("en", "Got it."),
+    ("en", "No problem."),
+    ("en", "Great question!"),
+    ("en", "Happy to help!"),
+    ("en", "Have a nice day!"),
+    ("en", "I understand how frustrating that is."),
+    ("en", "I hope this helps!"),
+    ("en", "Sorry, that went wrong. Please try again."),
+    ("en", "Could you give me your order number? It starts with W."),
+    ("en", "We will be happy to help."),
+    ("en", "To be sure I get it right, is the item unused?"),
+    ("en", "Do you mean the return label, or the return period?"),
+    ("en", "I'm sorry to hear that your item arrived broken. Let's get this sorted out."),
+    ("en", "I cannot help with that, a person can."),
+    ("en", "Has your parcel arrived?"),
+    ("en", "You can return unused items within sixty days of delivery. [1]"),
+    ("en", "Yes. You can return unused items within 60 days of delivery. [1]"),
+    ("en", "**Returns:** You can return unused items within 60 days of delivery. [1]"),
+    ("en", "You will get your refund within 5 working days after we received the parcel. [1]"),
+    ("en", "Once your parcel has been received, your refund is processed within 5 working days. [1]"),
+    ("en", "You can return unused items within 60 days of delivery [1], and gift cards cannot be returned [1]."),
+    ("de", "Kein Problem."),
+    ("de", "Alles klar."),
+    ("de", "Ich verstehe."),
+    ("de", "Ich helfe Ihnen gern weiter."),
+    ("de", "Schönen Tag noch!"),
+    ("de", "Können Sie mir Ihre Bestellnummer nennen? Sie beginnt mit W."),
+    ("de", "Ihre Erstattung dauert fünf Werktage. [1]"),
+]
+
+
+def is_withheld(language: str, line: str) -> bool:
+    return bool(answered(line, language=language).withheld)
+
+
+def test_claims_and_promises_of_a_deed_are_withheld_and_honest_lines_are_not() -> None:
+    missed = [line for language, line in DEEDS if not is_withheld(language, line)]
+    assert len(missed) <= len(DEEDS) * 0.2, missed
+    lost = [line for language, line in HONEST if answered(line, language=language).withheld]
+    assert len(lost) <= len(HONEST) * 0.15, lost
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        "I have refunded your order.", "Your refund has been issued.", "We have cancelled it for you.",
+        "I will refund the full amount today.", "Ich habe Ihre Bestellung storniert.",
+        "Ihre Erstattung wurde veranlasst.",
+        "Nous avons remboursé votre commande.", "Hemos cancelado su pedido.", "Abbiamo rimborsato il suo ordine.",
+        "We hebben uw bestelling geannuleerd.", "Anulowaliśmy Pana zamówienie.", "Cancelámos a sua encomenda.",
+        "Siparişinizi iptal ettik.",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("step", [1, 1000])
+def test_a_plain_claim_never_reaches_the_customer(claim: str, step: int) -> None:
+    draft = drafted()
+    answer = finished(draft, f"Hello. {claim} Anything else?", step=step)
+    assert [one.text for one in answer.withheld] == [claim]
+    assert claim not in draft.shown
+    assert claim not in answer.text
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "I have refunded 79.00 EUR for your order WF-20410.",
+        "Your refund of €79.00 for order WF-20410 has been issued.",
+        "Your refund went through, the reference is RF-B2IP-0410.",
+        "Ihre 79,00 € für WF-20410 wurden erstattet.",
+    ],
+)
+def test_what_the_ledger_says_may_be_said_in_other_words(line: str) -> None:
+    answer = finished(drafted(done=[DONE]), line)
+    assert answer.text == line
+    assert answer.is_confirmed is not False
+    assert finished(drafted(), line).is_abstention
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Your refund of €97.00 for order WF-20410 has been issued.",
+        "Your refund of €79.00 for order WF-20411 has been issued.",
+        "We have upgraded your hotel room to a suite.",
+    ],
+)
+def test_another_deed_than_the_ledgers_is_withheld(line: str) -> None:
+    assert finished(drafted(done=[DONE]), line).is_abstention
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("You can return unused items within 90 days of delivery. [1]", "figure"),
+        ("Your refund of 5.000 EUR is paid after we received the parcel. [1]", "figure"),
+        ("Sie können unbenutzte Artikel innerhalb von zwei Monaten zurückgeben. [1]", "figure"),
+        ("Use the label in Your orders, see evil.com/pay. [1]", "link"),
+        ("See [your orders](/admin/logout). [1]", "link"),
+        ("Click [here](javascript:alert) now.", "link"),
+        ("Your card 4111 1111 1111 1111 was used.", "secret"),
+        ("Your r\u0435fund is p\u0430id within 5 working days after we received it.", "disguise"),
+    ],
+)
+def test_hard_checks_hold_whatever_the_strictness(line: str, code: str) -> None:
+    for strictness in ("strict", "balanced", "open"):
+        draft = Draft((SOURCES["en"], SOURCES["de"]), "en", strictness=strictness)  # type: ignore[arg-type]
+        answer = finished(draft, f"Use the label in Your orders. [1] {line}")
+        assert code in [one.code for one in answer.withheld]
+        assert line.removesuffix(" [1]") not in answer.text
+
+
+def test_wording_withholds_nothing_and_decides_whether_the_answer_is_confirmed() -> None:
+    told = "Penguins live in Antarctica and eat mostly krill, squid and small fish."
+    balanced = finished(Draft((SOURCES["en"],), "en"), f"{told} [1]")
+    assert balanced.text.startswith(told)
+    assert "do not confirm" in balanced.text
+    assert (balanced.is_confirmed, balanced.offers_human, balanced.citations) == (False, True, ())
+    assert finished(Draft((SOURCES["en"],), "en", strictness="open"), told).text == told
+    strict = finished(Draft((SOURCES["en"],), "en", strictness="strict"), told)
+    assert strict.is_abstention
+    assert told in [one.text for one in strict.withheld]
+
+
+def test_an_answer_that_the_pages_bear_is_confirmed_and_cited() -> None:
+    answer = answered("Unused items may be returned within 60 days after delivery [1].")
+    assert answer.is_confirmed is True
+    assert len(answer.citations) == 1
+    assert answered("Happy to help! What would you like to know?").is_confirmed is None
+
+
+def test_a_step_that_is_withheld_leaves_a_mark_where_it_stood() -> None:
+    text = "1. Use the label in Your orders. [1]\n2. Pay at evil.com/pay first.\n3. You can return unused items. [1]\n"
+    answer = answered(text)
+    assert answer.text.splitlines()[1] == "2. (left out: our help pages do not say this)"
+    assert "3. You can return" in answer.text
+
+
+def test_a_list_that_lost_its_lead_says_so() -> None:
+    answer = answered("Within 90 days of delivery:\n- Use the label in Your orders. [1]\n")
+    assert answer.text.splitlines()[0] == "(left out: our help pages do not say this)"
+
+
+@pytest.mark.parametrize("marker", ["[1]", "[Source 1]", "[^1]", "(1)", "【1†source】", "[1-2]"])
+def test_common_ways_to_name_a_source_are_read(marker: str) -> None:
+    answer = answered(f"You can return unused items within 60 days of delivery {marker}.")
+    assert answer.text == "You can return unused items within 60 days of delivery [1]."
+    assert len(answer.citations) == 1
+
+
+@pytest.mark.parametrize("mark", ["1. ", "2) ", "Step 1: ", "a) ", "- "])
+def test_the_number_of_a_step_is_no_amount(mark: str) -> None:
+    assert "Use the label" in answered(f"{mark}Use the label in Your orders. [1]").text
+
+
+def test_what_the_customer_said_may_be_repeated_but_for_their_links() -> None:
+    said = "I want 500 EUR for order 20418, write to me@alice.example, see https://evil.example/x"
+    assert "20418" in answered("I cannot see order 20418.", said=said).text
+    assert "500" in answered("Do you want 500 EUR for order 20418?", said=said).text
+    assert "me@alice.example" in answered("Is me@alice.example right?", said=said).text
+    assert answered("See https://evil.example/x", said=said).is_abstention
+
+
+def test_a_source_in_another_language_is_cited_where_it_is_named() -> None:
+    draft = Draft((SOURCES["de"],), "en", nearness=nearness_to((SOURCES["de"],)))
+    [span] = finished(draft, "Your refund takes 5 working days. [1]").citations
+    assert span.title == "Returns"
+
+
+HARD = "Ihre Erstattung dauert 5 Werktage. "
+BAD_INPUT = {
+    "huge": "You can return unused items within 60 days of delivery. [1] " * 2_000,
+    "one sentence": "and so on " * 10_000,
+    "none": "",
+    "blanks": " \n\n ",
+    "only markers": "[1][2] [3]",
+    "markers without a source": "Use the label in Your orders. [7][99]",
+    "japanese": "未使用の商品は60日以内に返品できます。返品ラベルをご利用ください。" * 60,
+    "thai": "คุณสามารถคืนสินค้าที่ไม่ได้ใช้ภายใน 60 วันหลังจากได้รับสินค้า " * 60,
+    "arabic": "يمكنك إرجاع المنتجات غير المستعملة خلال 60 يومًا من التسليم. " * 60,
+    "code and tables": "```sh\nrm -rf list[1]\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |\n" * 60,
+    "repeats itself": "I am a support assistant and I am here. " * 500,
+    "a word": "a" * 20_000,
+    "digits": "1." * 4_000,
+    "hyphens": "refund " + "a-" * 6_000,
+    "questions": "?" * 8_000,
+}
+
+
+@pytest.mark.parametrize("kind", BAD_INPUT)
+def test_whatever_a_model_writes_takes_bounded_time_and_never_ends_empty(kind: str) -> None:
+    draft, text = drafted(), BAD_INPUT[kind]
+    asked: list[str] = []
+    started = process_time()
+    for at in range(0, len(text), 40):
+        draft.write(text[at : at + 40])
+        while draft.unsure:
+            asked += draft.unsure
+            draft.weigh({})
+    draft.finish()
+    draft.weigh({})
+    draft.finish()
+    answer = draft.answer()
+    assert answer.text.strip()
+    assert len(set(asked)) <= MAX_VECTORS
+    assert process_time() - started < 3  # on a busy machine; bench.checks prints what it takes
+
+
+def test_a_model_in_a_loop_is_heard_twice() -> None:
+    assert answered("You can return unused items within 60 days of delivery. [1] " * 9).text.count("60 days") == 2
+
+
+def test_what_is_shown_after_a_withheld_sentence_does_not_grow_onto_it() -> None:
+    draft = drafted()
+    stream(draft, "Use the label at evil.com/pay. Yes! You")
+    assert "evil" not in draft.shown
+    assert draft.answer(is_stopped=True).text.endswith("Yes!")
+
+
+def test_a_vector_that_is_not_to_be_had_holds_nothing_up() -> None:
+    draft = drafted()
+    draft.write("Hello. I have refunded your order. You can return unused items. [1] ")
+    for _ in range(9):
+        draft.weigh({})
+        draft.finish()
+    assert "return unused items" in draft.answer().text
+
+
+def test_nothing_unstorable_or_invisible_is_shown() -> None:
+    assert shown_text("a\x00b\u200bc\ud800d\x1b\u202ee\n\tf") == "abcde\n\tf"
+
+
+def test_letters_that_look_alike_are_read_alike() -> None:
+    assert undisguised("r\u0435fund\u0435d") == "refunded"
+    assert undisguised("ｒｅｆｕｎｄ\u00aded") == "refunded"
+    assert undisguised("Größe für Ärzte") == "Größe für Ärzte"
+
+
+@pytest.mark.parametrize(
+    ("text", "links"),
+    [
+        ("see evil.com/pay.", {"evil.com/pay"}),
+        ("https://www.Example.org/a/", {"example.org/a"}),
+        ("write to a@b.example", {"a@b.example"}),
+        ("[x](/admin)", {"/admin"}),
+        ("javascript:alert", {"javascript:alert"}),
+        ("at 9:00, e.g. today, z.B. so; **Returns:** soon", set()),
+    ],
+)
+def test_addresses_are_seen_with_and_without_a_scheme(text: str, links: set[str]) -> None:
+    assert links_in(text) == links
