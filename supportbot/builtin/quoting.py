@@ -12,6 +12,7 @@ from supportbot.language.words import words
 PIECES_MOST: Final = 2
 # The second piece answers where the first does not in one question of six (bench/quotes.py); one far behind never does.
 FURTHER_SHARE: Final = 0.65
+ALIKE_SHARE: Final = 0.95
 CHARACTERS_MOST: Final = 700  # of a piece; of more, the part around the line that answers best
 LINES_MOST: Final = 8
 
@@ -36,8 +37,10 @@ def _chosen(ranked: Sequence[Ranked]) -> list[Ranked]:
             chosen.append(entry)
         if len(chosen) == PIECES_MOST:
             break
-    is_of_one = len({entry.piece.source.number for entry in chosen}) == 1
-    return sorted(chosen, key=lambda entry: entry.piece.position) if is_of_one else chosen
+    if len({entry.piece.source.number for entry in chosen}) == 1:
+        return sorted(chosen, key=lambda entry: entry.piece.position)
+    # Of two pages that answer alike, one tells the rule and the other a special case.
+    return sorted(chosen, key=lambda entry: not (entry.is_opening and entry.score >= ALIKE_SHARE * chosen[0].score))
 
 
 def _adds_something(entry: Ranked, chosen: Sequence[Ranked]) -> bool:

@@ -7,10 +7,11 @@ by their stems, and across languages the meaning decides.
 
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
+from supportbot.builtin.cues import vague_stems
 from supportbot.builtin.pieces import Line, Piece
 from supportbot.language.blocks import Kind
 from supportbot.language.detection import base_language
@@ -42,6 +43,11 @@ class Ranked:
     line: Line
     score: float
 
+    @property
+    def is_opening(self) -> bool:
+        """Return whether a page begins with this piece: there stands the general rule."""
+        return self.piece.position == 0 and not self.piece.heading
+
 
 def in_one_language(pieces: Sequence[Piece], language: str) -> Sequence[Piece]:
     """Return all pieces where some are in the customer's language; else those of one language alone, English first.
@@ -66,9 +72,9 @@ def rank(
     `nearness` holds the cosine of some pieces' texts to the question; `newest` is what of it was said last.
     """
     pieces = in_one_language(pieces, language)
-    asked = _stems(question, language)
+    asked = _asked(question, language)
     found = {line: _stems(line.compared, language) for piece in pieces for line in piece.lines}
-    fresh = _stems(newest, language) if newest != question else frozenset()
+    fresh = _asked(newest, language) if newest != question else frozenset()
     weights = _weights(asked, list(found.values()), fresh)
     near = _spread({piece.text: nearness[piece.text] for piece in pieces if piece.text in nearness})
     ranked = [_ranked(piece, found, weights, near.get(piece.text, 0.0), language) for piece in pieces]
@@ -77,11 +83,17 @@ def rank(
 
 def named_lines(question: str, piece: Piece, language: str) -> list[Line]:
     """Return the lines that hold most of the question's words that not all of them hold: the row that is asked for."""
-    asked = _stems(question, language)
+    asked = _asked(question, language)
     held = {line: {term for term in asked if _best(term, _stems(line.text, language))} for line in piece.lines}
     telling = {term for term in asked if any(term not in terms for terms in held.values())}
     most = max((len(terms & telling) for terms in held.values()), default=0)
     return [line for line, terms in held.items() if most and len(terms & telling) == most]
+
+
+def _asked(question: str, language: str) -> frozenset[str]:
+    """Return the stems of what a question is about; "things" and "items" only where it names nothing else."""
+    stems = _stems(question, language)
+    return stems - vague_stems(language) or stems
 
 
 @lru_cache(maxsize=8_192)
@@ -114,10 +126,10 @@ def _ranked(
     line = max(piece.lines, key=of)
     score = of(line) + HEADING_SHARE * _share(weights, _stems(f"{piece.source.title} {piece.heading}", language))
     score += SOURCE_WEIGHT * piece.source.weight + NEARNESS_WEIGHT * near
-    score += OPENING_BONUS if piece.position == 0 and not piece.heading else 0.0
     if piece.kind is Kind.CODE or all(line.answers_nothing for line in piece.lines):
         score *= NO_ANSWER_SHARE
-    return Ranked(piece, line, score * (1.0 if is_in(language, piece) else OTHER_LANGUAGE_SHARE))
+    ranked = Ranked(piece, line, score * (1.0 if is_in(language, piece) else OTHER_LANGUAGE_SHARE))
+    return replace(ranked, score=ranked.score + OPENING_BONUS) if ranked.is_opening else ranked
 
 
 def is_in(language: str, piece: Piece) -> bool:
