@@ -69,6 +69,10 @@ class Answered:
         return not self.gold.isdisjoint(self.cited)
 
     @property
+    def is_wrong(self) -> bool:
+        return bool(self.cited) and not self.is_of_right_article and not self.is_right
+
+    @property
     def is_first_right(self) -> bool:
         return bool(self.cited) and self.cited[0] in self.gold
 
@@ -134,6 +138,7 @@ def answered(rows: Iterable[dict[str, Any]]) -> Iterator[Answered]:
     from supportbot.accounts.models import Customer, Workspace
     from supportbot.accounts.scope import workspace_scope
     from supportbot.assistant.asking import ask
+    from supportbot.chat.readings import readings_of
     from supportbot.chat.services import start_conversation
 
     with workspace_scope(Workspace.objects.get(slug=WORKSPACE).pk):
@@ -152,7 +157,7 @@ def answered(rows: Iterable[dict[str, Any]]) -> Iterator[Answered]:
                 quotes=tuple(citation["quote"] for citation in asked.payload["citations"]),
                 answering=frozenset(map(bare, row.get("answers", ()))),
                 group=row.get("group", ""),
-                is_searched="reading" in asked.payload,
+                is_searched=bool(readings_of(conversation)),
             )
 
 

@@ -17,7 +17,7 @@ from supportbot.language.blocks import Kind
 from supportbot.language.detection import base_language
 from supportbot.language.words import telling_stems
 
-HEADING_SHARE: Final = 0.35
+HEADING_SHARE: Final = 0.25
 SOURCE_WEIGHT: Final = 0.3
 # What the nearest in meaning earns; the farthest that was measured earns nothing, since every embedding model has its
 # own band of cosines. From 0.5 to 1.2 it makes no difference on the demo (bench/quotes.py).
@@ -28,9 +28,8 @@ ENGLISH: Final = "en"
 ENGLISH_SHARE: Final = 0.6  # of the best passage's weight, to be quoted before it where both are foreign
 NO_ANSWER_SHARE: Final = 0.4  # of a question, a listing, a mere pointer
 SHORT_WORDS, SHORT_SHARE = 4, 0.8
-NEWEST_WEIGHT: Final = (
-    2.0  # of a follow-up's own words beside those it leans on: "And to Austria?" is no more about Italy
-)
+# Of a follow-up's own words beside those it leans on: "And to Austria?" is no more about Italy.
+NEWEST_WEIGHT: Final = 2.0
 _LEAST_LIKE: Final = 4  # letters that two words must share at an end to be forms of one
 _SURELY_LIKE: Final = 5
 
