@@ -26,11 +26,15 @@ _OWN: Final = {"en": ENGLISH, "de": GERMAN}
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was asked for in the end, and what was found; `parts` are the questions of a message that asks several."""
+    """What was asked for in the end, and what was found.
+
+    `parts` are the questions of a message that asks several, `said` is one of them as it stands there.
+    """
 
     text: str
     retrieval: Retrieval
     parts: tuple["Found", ...] = ()
+    said: str = ""
 
 
 NOTHING_SOUGHT: Final = Found("", Retrieval(passages=(), confidence=0.0, is_answerable=False, took_ms=0.0))
@@ -69,7 +73,9 @@ def _part(request: llm.ModelRequest, found: Found, passages: Sequence[Passage]) 
     own = {passage.chunk_id for passage in found.retrieval.passages}
     sources = (source for source, one in zip(request.sources, passages, strict=True) if one.chunk_id in own)
     is_answerable = found.retrieval.is_answerable
-    return replace(request, question=found.text, looked_up="", sources=tuple(sources), is_answerable=is_answerable)
+    return replace(
+        request, question=found.said, looked_up=found.text, sources=tuple(sources), is_answerable=is_answerable
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +98,9 @@ def _context(question: str, said_before: Sequence[Said]) -> str:
 def _found_in_parts(question: str, look_up: _Search) -> Found | None:
     """Return what was found for each of several questions; None if there is one, or none with an answer."""
     questions = questions_in(question)
-    found = [_found(text, look_up) for text in questions] if len(questions) > 1 else []
+    if len(questions) == 1:
+        return None
+    found = [replace(_found(part.sought, look_up), said=part.said) for part in questions]
     if not any(one.retrieval.is_answerable for one in found):
         return None
     in_turn = chain.from_iterable(zip_longest(*(one.retrieval.passages for one in found)))

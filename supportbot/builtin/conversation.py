@@ -5,6 +5,7 @@ Which words join, point back or ask is data (`cues`).
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache, reduce
 from typing import Final
 
@@ -33,14 +34,30 @@ def standalone(question: str, messages: Sequence[ChatMessage]) -> str:
     return reduce(_carried_on, [*(text[:QUOTE_MOST] for text in _topic(earlier)), question])
 
 
-def questions_in(text: str) -> tuple[str, ...]:
-    """Return the questions of a message that asks several, if each can be meant alone; else the message as it is."""
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One question of a message that asks several, as it was said and as it is searched for."""
+
+    said: str
+    sought: str
+
+
+def questions_in(text: str) -> tuple[Part, ...]:
+    """Return the questions of a message that asks several, if the first can be meant alone; else the message as it is.
+
+    What leans on the first ("and is it in stock?") is searched for with it.
+    """
     parts = [part.strip() for part in _next_question().split(text)]
-    telling = tuple(part for part in parts if _own(part) and not courtesy(part))
-    is_parted = 1 < len(telling) <= QUESTIONS_MOST
-    if not is_parted or any(is_incomplete(part) or _points_back(part) for part in telling):
-        return (text,)
-    return telling
+    telling = [part for part in parts if (_own(part) or _begins_asking(part)) and not courtesy(part)]
+    first, *others = telling or [text]
+    if not 1 <= len(others) < QUESTIONS_MOST or _leans_on_another(first):
+        return (Part(text, text),)
+    sought = (_carried_on(first, part) if _leans_on_another(part) else part for part in others)
+    return Part(first, first), *map(Part, others, sought)
+
+
+def _leans_on_another(question: str) -> bool:
+    return is_incomplete(question) or _points_back(question)
 
 
 def is_incomplete(question: str) -> bool:
@@ -57,8 +74,11 @@ def is_incomplete(question: str) -> bool:
 
 def asks(text: str) -> bool:
     """Return whether a text has the form of a question: a part of a message may also tell what happened."""
-    said = words(text)
-    return "?" in text or bool(said and said[0] in listed("asking"))
+    return "?" in text or _begins_asking(text)
+
+
+def _begins_asking(text: str) -> bool:
+    return not listed("asking").isdisjoint(words(text)[:1])
 
 
 def summary(messages: Sequence[ChatMessage], locale: str) -> str:

@@ -17,17 +17,7 @@ CHARACTERS_MOST: Final = 700  # of a piece; of more, the part around the line th
 LINES_MOST: Final = 8
 
 
-def quotation(ranked: Sequence[Ranked], question: str, language: str) -> str:
-    """Return the pieces that answer, as Markdown with the number of its source behind each line; "" for none."""
-    chosen = _chosen(ranked)
-    parts = [_quoted(entry, question, language) for entry in chosen]
-    if chosen and not is_in(language, chosen[0].piece):
-        page = language_name(language_of(chosen[0].piece), language)
-        parts.insert(0, say("foreign_page", language, language=page))
-    return "\n\n".join(parts)
-
-
-def _chosen(ranked: Sequence[Ranked]) -> list[Ranked]:
+def to_quote(ranked: Sequence[Ranked]) -> list[Ranked]:
     """Return the best piece and the next that adds something; of one passage in the order in which it is read."""
     chosen: list[Ranked] = []
     for entry in ranked:
@@ -43,6 +33,23 @@ def _chosen(ranked: Sequence[Ranked]) -> list[Ranked]:
     return sorted(chosen, key=lambda entry: not (entry.is_opening and entry.score >= ALIKE_SHARE * chosen[0].score))
 
 
+def lead_to(chosen: Sequence[Ranked], language: str) -> str:
+    """Return the line that names the language of the page quoted; "" where it is the customer's."""
+    if not chosen or is_in(language, chosen[0].piece):
+        return ""
+    return say("foreign_page", language, language=language_name(language_of(chosen[0].piece), language))
+
+
+def quoted(entry: Ranked, question: str, language: str) -> str:
+    """Return a piece as Markdown, each line with the number of its source."""
+    piece = entry.piece
+    lines = _lines_of(entry, question, language)
+    parts = list(_laid_out(piece, lines))
+    if len(lines) < len(piece.lines) and piece.kind is not Kind.TABLE:
+        parts.append(say("goes_on", language))
+    return (" " if piece.kind is Kind.PARAGRAPH else "\n").join(parts)
+
+
 def _adds_something(entry: Ranked, chosen: Sequence[Ranked]) -> bool:
     piece = entry.piece
     leads_on = piece.kind is Kind.PARAGRAPH and len(piece.lines) == 1 and entry.line.text.endswith(":")
@@ -50,15 +57,6 @@ def _adds_something(entry: Ranked, chosen: Sequence[Ranked]) -> bool:
         return not leads_on
     is_alike = language_of(piece) == language_of(chosen[0].piece) and piece.kind is not Kind.CODE
     return is_alike and not any(words(piece.text) == words(other.piece.text) for other in chosen)
-
-
-def _quoted(entry: Ranked, question: str, language: str) -> str:
-    piece = entry.piece
-    lines = _lines_of(entry, question, language)
-    parts = list(_laid_out(piece, lines))
-    if len(lines) < len(piece.lines) and piece.kind is not Kind.TABLE:
-        parts.append(say("goes_on", language))
-    return (" " if piece.kind is Kind.PARAGRAPH else "\n").join(parts)
 
 
 def _lines_of(entry: Ranked, question: str, language: str) -> Sequence[Line]:
