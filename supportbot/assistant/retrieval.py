@@ -11,17 +11,14 @@ from kb.access import Viewer
 from kb.models import Audience
 from kb.ports import Said
 from kb.search import Passage, Retrieval, search
-from supportbot.assistant.guardrails.everyday import EVERYDAY
 from supportbot.assistant.limits import PASSAGES
 from supportbot.builtin.conversation import is_incomplete, questions_in, standalone
 from supportbot.chat.models import Conversation
 from supportbot.language.detection import detect
 from supportbot.language.normalise import normalised
+from supportbot.language.spelling import counted, respelled
+from supportbot.language.words import stop_words
 from supportbot.llm import types as llm
-from supportbot.llm.extractive.spelling import counted, respelled
-from supportbot.llm.extractive.words import ENGLISH, GERMAN, stem
-
-_OWN: Final = {"en": ENGLISH, "de": GERMAN}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +136,13 @@ def _found(text: str, look_up: _Search) -> Found:
 
 
 def _meant(text: str, passages: Sequence[Passage], language: str) -> str:
-    """Return a text with its slips put right by the passages that are near it, in English and German."""
-    if language not in _OWN:
+    """Return a text with its slips put right by the passages near it; as it stands where no language's words are known.
+
+    A stop word is no slip of a word that was found.
+    """
+    usual = stop_words(language)
+    if not usual:
         return text
     known = counted(" ".join(f"{one.title} {one.text}" for one in passages if one.locale[:2] in ("", language)))
-    known.update(_OWN[language])
-    others = frozenset[str]().union(*(words for name, words in _OWN.items() if name != language)) - _OWN[language]
-    return respelled(text, known, usual=EVERYDAY.difference(map(stem, others)))
+    known.update(usual)
+    return respelled(text, known)

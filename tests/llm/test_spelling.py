@@ -2,7 +2,7 @@
 
 import pytest
 
-from supportbot.llm.extractive.spelling import counted, respelled
+from supportbot.language.spelling import counted, respelled
 from tests.llm.wish_tools import Chat
 
 KNOWN = counted(
@@ -25,11 +25,6 @@ KNOWN = counted(
 )
 def test_a_slip_is_put_right_and_another_word_is_none(said: str, meant: str) -> None:
     assert respelled(said, KNOWN) == meant
-
-
-def test_usual_words_are_no_slips() -> None:
-    assert respelled("tense bots", KNOWN) == "tense boots"
-    assert respelled("bots", KNOWN, usual={"bot"}) == "bots"
 
 
 @pytest.mark.parametrize(

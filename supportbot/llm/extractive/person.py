@@ -6,7 +6,7 @@ a verb of contact with a human as its object, or to be nothing but the name of o
 
 import re
 
-from supportbot.llm.extractive.spelling import counted, respelled
+from supportbot.language.spelling import counted, respelled
 
 
 def _either(*patterns: str) -> re.Pattern[str]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 
-from supportbot.llm.extractive.spelling import as_written, counted, meant_by
+from supportbot.language.spelling import as_written, counted, meant_by
 from supportbot.llm.extractive.words import STOP_WORDS
 from supportbot.llm.types import ToolSpec
 from supportbot.llm.wishes.concepts import KNOWN, mentions_in
