@@ -92,6 +92,7 @@ class Draft:
         # Of other languages' sources the words of a claim are not known, so none of their words is shown early.
         told = [passage for passage in self.passages if not passage.locale or passage.locale[:2] in ("en", "de")]
         self._known_words = meaningful_stems(" ".join(f"{passage.title} {passage.text}" for passage in told))
+        self._headings = {name for passage in self.passages for name in passage.heading.split(" > ") if name}
         self._known_links = {comparable(address) for url in urls for address in (url, self.site + url)}
 
     def learn(self, looked_up: str) -> None:
@@ -182,7 +183,7 @@ class Draft:
         words = without_markers(raw)
         if is_on_record(words, self.done):
             return Sentence(self._renumbered(raw, {}), is_fact=True, is_sourced=True)
-        if is_ours(words):
+        if is_ours(words) or words.rstrip(":").strip() in self._headings:  # names what follows and states nothing
             return Sentence(self._renumbered(raw, {}), is_fact=False, is_sourced=False)
         is_fact = states_a_fact(words)
         supports = self._supports(raw, words) if is_fact or marked_sources(raw) else {}

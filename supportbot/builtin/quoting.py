@@ -85,14 +85,17 @@ def _laid_out(piece: Piece, lines: Sequence[Line]) -> Iterator[str]:
     if piece.kind is Kind.PARAGRAPH:
         yield from (f"{line.text} [{number}]" for line in lines)
         return
-    lead = piece.lead or (f"{piece.heading}:" if _is_headed(piece) else "")
-    yield from (f"{above} [{number}]" for above in (lead, piece.columns) if above)
+    if piece.lead or piece.heading:
+        yield f"{piece.lead} [{number}]" if piece.lead else _heading_of(piece)
+    if piece.columns:
+        yield f"{piece.columns} [{number}]"
     for line in lines:
         mark = f"{line.mark} " if line.mark else ""
         # A fence is closed by a line that holds nothing else.
         yield f"{mark}{line.text}{chr(10) if piece.kind is Kind.CODE else ' '}[{number}]"
 
 
-def _is_headed(piece: Piece) -> bool:
-    """Return whether a list or table stands under a heading of its own passage, which names what it lists."""
-    return bool(piece.heading) and piece.heading in piece.source.text and not piece.heading.endswith((":", "?"))
+def _heading_of(piece: Piece) -> str:
+    """Return what names a list or table; where the heading stands before the passage, it is in no source of ours."""
+    mark = f" [{piece.source.number}]" if piece.heading in piece.source.text else ""
+    return f"{piece.heading}{'' if piece.heading.endswith((':', '?')) else ':'}{mark}"
