@@ -65,7 +65,7 @@ def grounds(near: Nearness, found: Found) -> Grounds:
 def nearness_of(request: ModelRequest) -> Nearness:
     """Return how near pieces and lines are to the question; nothing where there is no time or no embedder.
 
-    It costs a tenth of a second of a core: while enough others are measuring, words alone choose, so that many
+    It costs up to half a second of a core: while enough others are measuring, words alone choose, so that many
     customers at once wait for their own question only.
     """
     if is_remote_configured() or not _room.acquire(blocking=False):
