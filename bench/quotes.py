@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
 """How well the built-in answerer answers, on the demo's knowledge or on any corpus with known answers.
 
-    python -m bench.quotes [--knowledge DOCUMENTS] [--questions FILE.jsonl] [--unanswerable FILE.jsonl] [--vectors FILE]
+    python -m bench.quotes [FILE.jsonl] [--knowledge DOCUMENTS] [--unanswerable FILE.jsonl] [--vectors FILE]
                            [--threshold P] [--show N]
 
-Every question goes through a whole turn in a throw-away installation: search, choice of sentences, checks, citations.
-Of answerable questions it prints how often the first, and how often any, cited article is a right one (`gold`), and how
-often the first, and any, quote is a sentence that answers (`answers`, where the rows name them); how often the answer
-was "not found", and how many sentences one has. Of unanswerable ones: how often it was "not found". `--threshold` tries
-another probability from which on the passages are taken to hold the answer. `--show` prints N answers of each language
-to be read.
+Every question goes through a whole turn in a throw-away installation: search, choice of pieces, checks, citations.
+Of answerable questions it prints how often the first, and how often any, cited article is a right one (`gold`); where
+the rows name the sentences that answer (`answers`), how often the first, and any, quote is one of them: `right`. An
+answer is `wrong` that quotes neither such a sentence nor a right article, and `beside` where it quotes a right article
+without them. It also prints how often the answer was "not found", and how many lines one has. Of unanswerable ones: how
+often it was "not found", and how often anything was searched for. A row's `group` is counted by itself beside its
+language. `--threshold` tries another probability from which on the passages are taken to hold the answer. `--show`
+prints N answers of each language to be read.
 """
 
 import argparse
@@ -47,6 +49,8 @@ class Answered:
     took_ms: float
     quotes: tuple[str, ...] = ()
     answering: frozenset[str] = frozenset()  # the sentences that answer, any one of them
+    group: str = ""
+    is_searched: bool = True
 
     @property
     def answers_by(self) -> list[bool]:
@@ -55,6 +59,18 @@ class Answered:
         hits = [any(quote and (quote in right or right in quote) for right in self.answering) for quote in quotes]
         is_lead = len(hits) > 1 and self.quotes[0].rstrip().endswith(":")
         return [hits[0] or hits[1], *hits[1:]] if is_lead else hits
+
+    @property
+    def is_right(self) -> bool:
+        return any(self.answers_by)
+
+    @property
+    def is_of_right_article(self) -> bool:
+        return not self.gold.isdisjoint(self.cited)
+
+    @property
+    def is_wrong(self) -> bool:
+        return bool(self.cited) and not self.is_of_right_article and not self.is_right
 
     @property
     def is_first_right(self) -> bool:
@@ -122,6 +138,7 @@ def answered(rows: Iterable[dict[str, Any]]) -> Iterator[Answered]:
     from supportbot.accounts.models import Customer, Workspace
     from supportbot.accounts.scope import workspace_scope
     from supportbot.assistant.asking import ask
+    from supportbot.chat.readings import readings_of
     from supportbot.chat.services import start_conversation
 
     with workspace_scope(Workspace.objects.get(slug=WORKSPACE).pk):
@@ -139,6 +156,8 @@ def answered(rows: Iterable[dict[str, Any]]) -> Iterator[Answered]:
                 took_ms=asked.took_ms,
                 quotes=tuple(citation["quote"] for citation in asked.payload["citations"]),
                 answering=frozenset(map(bare, row.get("answers", ()))),
+                group=row.get("group", ""),
+                is_searched=bool(readings_of(conversation)),
             )
 
 
@@ -147,21 +166,24 @@ def figures(answers: Iterable[Answered]) -> Iterator[dict[str, Any]]:
     groups: dict[tuple[str, str], list[Answered]] = defaultdict(list)
     for answer in answers:
         groups["unanswerable" if answer.kind else "answerable", answer.kind or answer.locale].append(answer)
+        if answer.group:
+            groups["answerable", answer.group].append(answer)
     for (group, name), members in groups.items():
         refused = _share(not answer.cited for answer in members)
         if group == "unanswerable":
-            yield {group: name, "n": len(members), "refused": refused}
+            searched = _share(answer.is_searched for answer in members)
+            yield {group: name, "n": len(members), "refused": refused, "searched": searched}
             continue
-        quotes = [answer.text.count("[") for answer in members if answer.cited]
+        lines = [answer.text.count("[") for answer in members if answer.cited]
         times = sorted(answer.took_ms for answer in members)
         yield {
             group: name,
             "n": len(members),
             "first_right": _share(answer.is_first_right for answer in members),
-            "any_right": _share(not answer.gold.isdisjoint(answer.cited) for answer in members),
+            "any_right": _share(answer.is_of_right_article for answer in members),
             **_answering([answer for answer in members if answer.answering]),
             "abstained": refused,
-            "sentences": round(sum(quotes) / len(quotes), 2) if quotes else 0.0,
+            "lines": round(sum(lines) / len(lines), 2) if lines else 0.0,
             "p50_ms": times[len(times) // 2],
         }
 
@@ -171,7 +193,11 @@ def _answering(members: list[Answered]) -> dict[str, float]:
         return {}
     return {
         "first_answers": _share(answer.answers_by[:1] == [True] for answer in members),
-        "any_answers": _share(any(answer.answers_by) for answer in members),
+        "right": _share(answer.is_right for answer in members),
+        "beside": _share(answer.is_of_right_article and not answer.is_right for answer in members),
+        "wrong": _share(
+            bool(answer.cited) and not answer.is_of_right_article and not answer.is_right for answer in members
+        ),
     }
 
 
@@ -206,7 +232,7 @@ def _share(values: Iterable[bool]) -> float:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--knowledge", type=Path, default=EXAMPLES / "knowledge")
-    parser.add_argument("--questions", type=Path, default=EXAMPLES / "evaluation" / "answers.jsonl")
+    parser.add_argument("questions", nargs="?", type=Path, default=EXAMPLES / "evaluation" / "answers.jsonl")
     parser.add_argument("--unanswerable", type=Path, default=EXAMPLES / "evaluation" / "unanswerable.jsonl")
     parser.add_argument("--vectors", type=Path, default=EXAMPLES / "knowledge" / "vectors.e5")
     parser.add_argument("--threshold", type=float)

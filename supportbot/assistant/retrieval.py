@@ -14,7 +14,7 @@ from kb.search import Passage, Retrieval, search
 from supportbot.assistant.limits import PASSAGES
 from supportbot.builtin.conversation import is_incomplete, questions_in, standalone
 from supportbot.chat.models import Conversation
-from supportbot.language.detection import base_language, detect
+from supportbot.language.detection import detect
 from supportbot.language.normalise import normalised
 from supportbot.language.spelling import counted, respelled
 from supportbot.language.words import stop_words
@@ -23,11 +23,15 @@ from supportbot.llm import types as llm
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was asked for in the end, and what was found; `parts` are the questions of a message that asks several."""
+    """What was asked for in the end, and what was found.
+
+    `parts` are the questions of a message that asks several, `said` is one of them as it stands there.
+    """
 
     text: str
     retrieval: Retrieval
     parts: tuple["Found", ...] = ()
+    said: str = ""
 
 
 NOTHING_SOUGHT: Final = Found("", Retrieval(passages=(), confidence=0.0, is_answerable=False, took_ms=0.0))
@@ -66,7 +70,9 @@ def _part(request: llm.ModelRequest, found: Found, passages: Sequence[Passage]) 
     own = {passage.chunk_id for passage in found.retrieval.passages}
     sources = (source for source, one in zip(request.sources, passages, strict=True) if one.chunk_id in own)
     is_answerable = found.retrieval.is_answerable
-    return replace(request, question=found.text, looked_up="", sources=tuple(sources), is_answerable=is_answerable)
+    return replace(
+        request, question=found.said, looked_up=found.text, sources=tuple(sources), is_answerable=is_answerable
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +95,9 @@ def _context(question: str, said_before: Sequence[Said]) -> str:
 def _found_in_parts(question: str, look_up: _Search) -> Found | None:
     """Return what was found for each of several questions; None if there is one, or none with an answer."""
     questions = questions_in(question)
-    found = [_found(text, look_up) for text in questions] if len(questions) > 1 else []
+    if len(questions) == 1:
+        return None
+    found = [replace(_found(part.sought, look_up), said=part.said) for part in questions]
     if not any(one.retrieval.is_answerable for one in found):
         return None
     in_turn = chain.from_iterable(zip_longest(*(one.retrieval.passages for one in found)))
@@ -128,7 +136,13 @@ def _found(text: str, look_up: _Search) -> Found:
 
 
 def _meant(text: str, passages: Sequence[Passage], language: str) -> str:
-    """Return a text with its slips put right by the passages in its language that are near it."""
-    near = [one for one in passages if not one.locale or base_language(one.locale) == language]
-    known = counted(" ".join(f"{one.title} {one.text}" for one in near))
-    return respelled(text, known, usual=stop_words(language))
+    """Return a text with its slips put right by the passages near it; as it stands where no language's words are known.
+
+    A stop word is no slip of a word that was found.
+    """
+    usual = stop_words(language)
+    if not usual:
+        return text
+    known = counted(" ".join(f"{one.title} {one.text}" for one in passages if one.locale[:2] in ("", language)))
+    known.update(usual)
+    return respelled(text, known)

@@ -15,7 +15,8 @@ from supportbot.builtin import conversation
 from supportbot.builtin.hearing import accepts, asks_how_to_reach, courtesy, next_step, wants_person
 from supportbot.builtin.meaning import ranked
 from supportbot.builtin.phrases import Phrase, is_offer_of_a_person, say
-from supportbot.builtin.quoting import quotation
+from supportbot.builtin.pieces import Piece
+from supportbot.builtin.quoting import lead_to, quoted, to_quote
 from supportbot.language.detection import base_language, detect
 from supportbot.llm.types import ModelRequest, ToolCall
 
@@ -82,23 +83,24 @@ def _to_a_person(request: ModelRequest, language: str) -> Reply:
 
 
 def _answer(request: ModelRequest, language: str) -> str:
-    """Return what the sources say, each of several questions answered or named; "" if none of them is."""
-    if not request.parts:
-        return _quotation(request, language)
-    quoted = [(part, _quotation(part, language)) for part in request.parts]
-    if not any(text for _, text in quoted):
-        return ""
+    """Return what the sources say, each of several questions answered or named; "" if none of them is answered."""
+    told: list[Piece] = []
+    texts: list[str] = []
+    missing: list[str] = []
+    found = [(part, to_quote(ranked(part)) if part.is_answerable else []) for part in request.parts or (request,)]
+    for part, chosen in found:
+        fresh = [entry for entry in chosen if entry.piece not in told]
+        told += [entry.piece for entry in fresh]
+        texts += [quoted(entry, part.sought, language) for entry in fresh]
+        if (lead := lead_to(fresh, language)) and lead not in texts:
+            texts.insert(-len(fresh), lead)
+        # What another question leans on was found with that one.
+        is_answered = any(part.question in other.sought for other, pieces in found if pieces)
+        if not chosen and not is_answered and conversation.asks(part.question):
+            missing.append(_nothing_on(part.question, language))
     # What was found comes first, whichever was asked first.
-    found = [text for _, text in quoted if text]
-    missing = [part.question for part, text in quoted if not text and conversation.asks(part.question)]
-    return "\n\n".join([*found, *(_nothing_on(question, language) for question in missing)])
+    return "\n\n".join([*texts, *missing]) if texts else ""
 
 
 def _nothing_on(question: str, language: str) -> str:
     return say("nothing_on", language, question=" ".join(question.split()).rstrip("?!. ")[:NAMED_MOST])
-
-
-def _quotation(request: ModelRequest, language: str) -> str:
-    if not request.is_answerable:
-        return ""
-    return quotation(ranked(request), request.sought, language)

@@ -1,20 +1,19 @@
 """What was said before: follow-ups made whole, several questions parted, and a summary for whoever takes over. Pure.
 
-Which words join, point back or ask is data (`data/cues.*.json`). The cues of all languages hold at once, since a
-follow-up is too short to tell its language.
+Which words join, point back or ask is data (`cues`).
 """
 
-import json
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache, reduce
-from importlib.resources import files
 from typing import Final
 
+from supportbot.builtin.cues import cues, listed, silent_words
 from supportbot.builtin.hearing import courtesy
 from supportbot.builtin.phrases import say
 from supportbot.language.detection import detect
-from supportbot.language.words import languages_with_stop_words, stop_words, words
+from supportbot.language.words import words
 from supportbot.llm.types import ChatMessage
 
 # How many meaningful words a question may have and still lean on what was said before: bare, after "and", with "it".
@@ -25,7 +24,6 @@ POINTING_WORDS_MOST: Final = 4
 POINTING_PLACES: Final = 4  # "it" further back stands for something in the question itself
 QUESTIONS_MOST: Final = 3
 QUOTE_MOST: Final = 300
-_DATA: Final = files("supportbot.builtin") / "data"
 
 
 def standalone(question: str, messages: Sequence[ChatMessage]) -> str:
@@ -36,14 +34,30 @@ def standalone(question: str, messages: Sequence[ChatMessage]) -> str:
     return reduce(_carried_on, [*(text[:QUOTE_MOST] for text in _topic(earlier)), question])
 
 
-def questions_in(text: str) -> tuple[str, ...]:
-    """Return the questions of a message that asks several, if each can be meant alone; else the message as it is."""
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One question of a message that asks several, as it was said and as it is searched for."""
+
+    said: str
+    sought: str
+
+
+def questions_in(text: str) -> tuple[Part, ...]:
+    """Return the questions of a message that asks several, if the first can be meant alone; else the message as it is.
+
+    What leans on the first ("and is it in stock?") is searched for with it.
+    """
     parts = [part.strip() for part in _next_question().split(text)]
-    telling = tuple(part for part in parts if _own(part) and not courtesy(part))
-    is_parted = 1 < len(telling) <= QUESTIONS_MOST
-    if not is_parted or any(is_incomplete(part) or _points_back(part) for part in telling):
-        return (text,)
-    return telling
+    telling = [part for part in parts if (_own(part) or _begins_asking(part)) and not courtesy(part)]
+    first, *others = telling or [text]
+    if not 1 <= len(others) < QUESTIONS_MOST or _leans_on_another(first):
+        return (Part(text, text),)
+    sought = (_carried_on(first, part) if _leans_on_another(part) else part for part in others)
+    return Part(first, first), *map(Part, others, sought)
+
+
+def _leans_on_another(question: str) -> bool:
+    return is_incomplete(question) or _points_back(question)
 
 
 def is_incomplete(question: str) -> bool:
@@ -51,7 +65,7 @@ def is_incomplete(question: str) -> bool:
     own = len(_own(question))
     if own <= BARE_WORDS_MOST and _points_back(question):
         return True
-    if own and not _listed("clause").isdisjoint(words(question)):
+    if own and not listed("clause").isdisjoint(words(question)):
         return False
     if _joining().match(question):
         return own <= CONNECTED_WORDS_MOST
@@ -60,8 +74,11 @@ def is_incomplete(question: str) -> bool:
 
 def asks(text: str) -> bool:
     """Return whether a text has the form of a question: a part of a message may also tell what happened."""
-    said = words(text)
-    return "?" in text or bool(said and said[0] in _listed("asking"))
+    return "?" in text or _begins_asking(text)
+
+
+def _begins_asking(text: str) -> bool:
+    return not listed("asking").isdisjoint(words(text)[:1])
 
 
 def summary(messages: Sequence[ChatMessage], locale: str) -> str:
@@ -85,36 +102,36 @@ def _leans(question: str) -> bool:
         return own <= CONNECTED_WORDS_MOST
     if own <= ELLIPTIC_WORDS_MOST and _is_elliptic(question):
         return True
-    points = not (_listed("pointing") | _listed("pointing_at_end")).isdisjoint(words(question)[:POINTING_PLACES])
+    points = not (listed("pointing") | listed("pointing_at_end")).isdisjoint(words(question)[:POINTING_PLACES])
     return own <= (POINTING_WORDS_MOST if points else BARE_WORDS_MOST)
 
 
 def _points_back(question: str) -> bool:
     said = words(question)
-    return not _listed("pointing").isdisjoint(said) or bool(said and said[-1] in _listed("pointing_at_end"))
+    return not listed("pointing").isdisjoint(said) or bool(said and said[-1] in listed("pointing_at_end"))
 
 
 def _is_elliptic(question: str) -> bool:
     """Return whether a question begins as one does that has left out what it is about: "at what temperature?"."""
     said = words(_joining().sub("", question, count=1))
-    return bool(said and said[0] in _listed("asking") | _listed("lone"))
+    return bool(said and said[0] in listed("asking") | listed("lone"))
 
 
 def _own(question: str) -> set[str]:
     """Return the words that tell what a question is about."""
-    return {word for word in words(question) if len(word) > 1 and word not in _silent()}
+    return {word for word in words(question) if len(word) > 1 and word not in silent_words()}
 
 
 def _carried_on(text: str, follow_up: str) -> str:
     """Return both in one; what the follow-up puts in another's place goes: "to Austria" before "And to Italy?"."""
-    for cues in _cues().values():
+    for kinds in cues().values():
         named = re.match(
-            rf"\W*(?:{_either(cues['joining'])})\s+({_either(cues['places'])})\b", follow_up, re.IGNORECASE
+            rf"\W*(?:{_either(kinds['joining'])})\s+({_either(kinds['places'])})\b", follow_up, re.IGNORECASE
         )
         if named is not None:
             asked = named[1].lower()
-            same = cues["destinations"] if asked in cues["destinations"] else (asked,)
-            articles = _either(cues["articles"])
+            same = kinds["destinations"] if asked in kinds["destinations"] else (asked,)
+            articles = _either(kinds["articles"])
             gone = rf"(?i:\s+(?:{_either(same)})\s+(?:(?:{articles})\s*)?\w+)(?:\s+[A-ZÀ-ÖØ-Þ]\w*)*"
             # The last one: "to send a parcel to Austria" is still about sending.
             for last in list(re.finditer(gone, text))[-1:]:
@@ -146,31 +163,9 @@ def _quote(text: str) -> str:
 
 
 @cache
-def _cues() -> dict[str, dict[str, list[str]]]:
-    return {
-        entry.name.split(".")[1]: json.loads(entry.read_text(encoding="utf-8"))
-        for entry in _DATA.iterdir()
-        if entry.name.startswith("cues.")
-    }
-
-
-@cache
-def _listed(kind: str) -> frozenset[str]:
-    return frozenset(word for cues in _cues().values() for word in cues[kind])
-
-
-@cache
-def _silent() -> frozenset[str]:
-    """The words that never tell what a question is about."""
-    cues = (words(entry) for kinds in _cues().values() for listed in kinds.values() for entry in listed)
-    own_languages = _cues().keys() & languages_with_stop_words()
-    return frozenset(word for entry in cues for word in entry).union(*map(stop_words, own_languages))
-
-
-@cache
 def _joining() -> re.Pattern[str]:
     """How a follow-up begins: "And ...", "What about ..."."""
-    return re.compile(rf"\W*(?:(?:{_either(sorted(_listed('joining')))})\b[\s,]*)+", re.IGNORECASE)
+    return re.compile(rf"\W*(?:(?:{_either(sorted(listed('joining')))})\b[\s,]*)+", re.IGNORECASE)
 
 
 @cache
@@ -179,8 +174,8 @@ def _next_question() -> re.Pattern[str]:
 
 
 def _and_asks() -> Iterator[str]:
-    for cues in _cues().values():
-        yield rf",?(?<!\s)\s+{re.escape(cues['joining'][0])}\s+(?=(?:{_either(cues['asking'])})\b)"
+    for kinds in cues().values():
+        yield rf",?(?<!\s)\s+{re.escape(kinds['joining'][0])}\s+(?=(?:{_either(kinds['asking'])})\b)"
 
 
 def _either(listed: Sequence[str]) -> str:

@@ -14,7 +14,7 @@ from supportbot.language.detection import base_language, detect
 from supportbot.llm.types import ModelRequest
 
 CANDIDATES: Final = 6
-CHARACTERS_MOST: Final = 1_000
+CHARACTERS_MOST: Final = 400  # as good as the whole, and quicker
 
 
 def worth_comparing(request: ModelRequest) -> dict[str, str]:

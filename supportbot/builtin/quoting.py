@@ -10,23 +10,14 @@ from supportbot.language.blocks import Kind
 from supportbot.language.words import words
 
 PIECES_MOST: Final = 2
-# The second piece answers where the first does not in one question of six (bench/quotes.py); one far behind never does.
-FURTHER_SHARE: Final = 0.65
+# The second piece answers where the first does not in one question of six (bench/quotes.py); one far behind seldom.
+FURTHER_SHARE: Final = 0.45
+ALIKE_SHARE: Final = 0.95
 CHARACTERS_MOST: Final = 700  # of a piece; of more, the part around the line that answers best
 LINES_MOST: Final = 8
 
 
-def quotation(ranked: Sequence[Ranked], question: str, language: str) -> str:
-    """Return the pieces that answer, as Markdown with the number of its source behind each line; "" for none."""
-    chosen = _chosen(ranked)
-    parts = [_quoted(entry, question, language) for entry in chosen]
-    if chosen and not is_in(language, chosen[0].piece):
-        page = language_name(language_of(chosen[0].piece), language)
-        parts.insert(0, say("foreign_page", language, language=page))
-    return "\n\n".join(parts)
-
-
-def _chosen(ranked: Sequence[Ranked]) -> list[Ranked]:
+def to_quote(ranked: Sequence[Ranked]) -> list[Ranked]:
     """Return the best piece and the next that adds something; of one passage in the order in which it is read."""
     chosen: list[Ranked] = []
     for entry in ranked:
@@ -36,8 +27,27 @@ def _chosen(ranked: Sequence[Ranked]) -> list[Ranked]:
             chosen.append(entry)
         if len(chosen) == PIECES_MOST:
             break
-    is_of_one = len({entry.piece.source.number for entry in chosen}) == 1
-    return sorted(chosen, key=lambda entry: entry.piece.position) if is_of_one else chosen
+    if len({entry.piece.source.number for entry in chosen}) == 1:
+        return sorted(chosen, key=lambda entry: entry.piece.position)
+    # Of two pages that answer alike, one tells the rule and the other a special case.
+    return sorted(chosen, key=lambda entry: not (entry.is_opening and entry.score >= ALIKE_SHARE * chosen[0].score))
+
+
+def lead_to(chosen: Sequence[Ranked], language: str) -> str:
+    """Return the line that names the language of the page quoted; "" where it is the customer's."""
+    if not chosen or is_in(language, chosen[0].piece):
+        return ""
+    return say("foreign_page", language, language=language_name(language_of(chosen[0].piece), language))
+
+
+def quoted(entry: Ranked, question: str, language: str) -> str:
+    """Return a piece as Markdown, each line with the number of its source."""
+    piece = entry.piece
+    lines = _lines_of(entry, question, language)
+    parts = list(_laid_out(piece, lines))
+    if len(lines) < len(piece.lines) and piece.kind is not Kind.TABLE:
+        parts.append(say("goes_on", language))
+    return (" " if piece.kind is Kind.PARAGRAPH else "\n").join(parts)
 
 
 def _adds_something(entry: Ranked, chosen: Sequence[Ranked]) -> bool:
@@ -47,15 +57,6 @@ def _adds_something(entry: Ranked, chosen: Sequence[Ranked]) -> bool:
         return not leads_on
     is_alike = language_of(piece) == language_of(chosen[0].piece) and piece.kind is not Kind.CODE
     return is_alike and not any(words(piece.text) == words(other.piece.text) for other in chosen)
-
-
-def _quoted(entry: Ranked, question: str, language: str) -> str:
-    piece = entry.piece
-    lines = _lines_of(entry, question, language)
-    parts = list(_laid_out(piece, lines))
-    if len(lines) < len(piece.lines) and piece.kind is not Kind.TABLE:
-        parts.append(say("goes_on", language))
-    return (" " if piece.kind is Kind.PARAGRAPH else "\n").join(parts)
 
 
 def _lines_of(entry: Ranked, question: str, language: str) -> Sequence[Line]:
@@ -84,14 +85,17 @@ def _laid_out(piece: Piece, lines: Sequence[Line]) -> Iterator[str]:
     if piece.kind is Kind.PARAGRAPH:
         yield from (f"{line.text} [{number}]" for line in lines)
         return
-    lead = piece.lead or (f"{piece.heading}:" if _is_headed(piece) else "")
-    yield from (f"{above} [{number}]" for above in (lead, piece.columns) if above)
+    if piece.lead or piece.heading:
+        yield f"{piece.lead} [{number}]" if piece.lead else _heading_of(piece)
+    if piece.columns:
+        yield f"{piece.columns} [{number}]"
     for line in lines:
         mark = f"{line.mark} " if line.mark else ""
         # A fence is closed by a line that holds nothing else.
         yield f"{mark}{line.text}{chr(10) if piece.kind is Kind.CODE else ' '}[{number}]"
 
 
-def _is_headed(piece: Piece) -> bool:
-    """Return whether a list or table stands under a heading of its own passage, which names what it lists."""
-    return bool(piece.heading) and piece.heading in piece.source.text and not piece.heading.endswith((":", "?"))
+def _heading_of(piece: Piece) -> str:
+    """Return what names a list or table; where the heading stands before the passage, it is in no source of ours."""
+    mark = f" [{piece.source.number}]" if piece.heading in piece.source.text else ""
+    return f"{piece.heading}{'' if piece.heading.endswith((':', '?')) else ':'}{mark}"

@@ -7,16 +7,17 @@ by their stems, and across languages the meaning decides.
 
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
+from supportbot.builtin.cues import vague_stems
 from supportbot.builtin.pieces import Line, Piece
 from supportbot.language.blocks import Kind
 from supportbot.language.detection import base_language
 from supportbot.language.words import telling_stems
 
-HEADING_SHARE: Final = 0.35
+HEADING_SHARE: Final = 0.25
 SOURCE_WEIGHT: Final = 0.3
 # What the nearest in meaning earns; the farthest that was measured earns nothing, since every embedding model has its
 # own band of cosines. From 0.5 to 1.2 it makes no difference on the demo (bench/quotes.py).
@@ -27,9 +28,8 @@ ENGLISH: Final = "en"
 ENGLISH_SHARE: Final = 0.6  # of the best passage's weight, to be quoted before it where both are foreign
 NO_ANSWER_SHARE: Final = 0.4  # of a question, a listing, a mere pointer
 SHORT_WORDS, SHORT_SHARE = 4, 0.8
-NEWEST_WEIGHT: Final = (
-    2.0  # of a follow-up's own words beside those it leans on: "And to Austria?" is no more about Italy
-)
+# Of a follow-up's own words beside those it leans on: "And to Austria?" is no more about Italy.
+NEWEST_WEIGHT: Final = 2.0
 _LEAST_LIKE: Final = 4  # letters that two words must share at an end to be forms of one
 _SURELY_LIKE: Final = 5
 
@@ -41,6 +41,11 @@ class Ranked:
     piece: Piece
     line: Line
     score: float
+
+    @property
+    def is_opening(self) -> bool:
+        """Return whether a page begins with this piece: there stands the general rule."""
+        return self.piece.position == 0 and not self.piece.heading
 
 
 def in_one_language(pieces: Sequence[Piece], language: str) -> Sequence[Piece]:
@@ -66,9 +71,9 @@ def rank(
     `nearness` holds the cosine of some pieces' texts to the question; `newest` is what of it was said last.
     """
     pieces = in_one_language(pieces, language)
-    asked = _stems(question, language)
+    asked = _asked(question, language)
     found = {line: _stems(line.compared, language) for piece in pieces for line in piece.lines}
-    fresh = _stems(newest, language) if newest != question else frozenset()
+    fresh = _asked(newest, language) if newest != question else frozenset()
     weights = _weights(asked, list(found.values()), fresh)
     near = _spread({piece.text: nearness[piece.text] for piece in pieces if piece.text in nearness})
     ranked = [_ranked(piece, found, weights, near.get(piece.text, 0.0), language) for piece in pieces]
@@ -77,11 +82,17 @@ def rank(
 
 def named_lines(question: str, piece: Piece, language: str) -> list[Line]:
     """Return the lines that hold most of the question's words that not all of them hold: the row that is asked for."""
-    asked = _stems(question, language)
+    asked = _asked(question, language)
     held = {line: {term for term in asked if _best(term, _stems(line.text, language))} for line in piece.lines}
     telling = {term for term in asked if any(term not in terms for terms in held.values())}
     most = max((len(terms & telling) for terms in held.values()), default=0)
     return [line for line, terms in held.items() if most and len(terms & telling) == most]
+
+
+def _asked(question: str, language: str) -> frozenset[str]:
+    """Return the stems of what a question is about; "things" and "items" only where it names nothing else."""
+    stems = _stems(question, language)
+    return stems - vague_stems(language) or stems
 
 
 @lru_cache(maxsize=8_192)
@@ -114,10 +125,10 @@ def _ranked(
     line = max(piece.lines, key=of)
     score = of(line) + HEADING_SHARE * _share(weights, _stems(f"{piece.source.title} {piece.heading}", language))
     score += SOURCE_WEIGHT * piece.source.weight + NEARNESS_WEIGHT * near
-    score += OPENING_BONUS if piece.position == 0 and not piece.heading else 0.0
     if piece.kind is Kind.CODE or all(line.answers_nothing for line in piece.lines):
         score *= NO_ANSWER_SHARE
-    return Ranked(piece, line, score * (1.0 if is_in(language, piece) else OTHER_LANGUAGE_SHARE))
+    ranked = Ranked(piece, line, score * (1.0 if is_in(language, piece) else OTHER_LANGUAGE_SHARE))
+    return replace(ranked, score=ranked.score + OPENING_BONUS) if ranked.is_opening else ranked
 
 
 def is_in(language: str, piece: Piece) -> bool:

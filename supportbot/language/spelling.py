@@ -8,7 +8,7 @@ inside that is missing or too many. Another letter makes another word too often 
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -20,18 +20,9 @@ def counted(text: str) -> Counter[str]:
     return Counter(map(str.lower, _WORD.findall(text)))
 
 
-def respelled(text: str, known: Mapping[str, int], *, usual: Container[str] = ()) -> str:
-    """Return a text with its slips put right.
-
-    `known` says of each word in small letters how often it was met; one of the `usual` ones is no slip.
-    """
-
-    def right(match: re.Match[str]) -> str:
-        word = match.group().lower()
-        meant = "" if word in usual else meant_by(word, known)
-        return as_written(meant, match.group())
-
-    return _WORD.sub(right, text)
+def respelled(text: str, known: Mapping[str, int]) -> str:
+    """Return a text with its slips put right; `known` says of each word in small letters how often it was met."""
+    return _WORD.sub(lambda match: as_written(meant_by(match.group().lower(), known), match.group()), text)
 
 
 def as_written(meant: str, said: str) -> str:
@@ -43,14 +34,15 @@ def meant_by(word: str, known: Mapping[str, int]) -> str:
     """Return the known word, the most usual one, that a word in small letters is a slip of; "" for none."""
     if word in known:
         return ""
-    plain = _folded(word)
-    near = (other for other in known if len(other) > 3 and _is_slip(plain, _folded(other)))
+    plain = _without_accents(word)
+    near = (other for other in known if len(other) > 3 and _is_slip(plain, _without_accents(other)))
     return max(near, key=lambda other: known[other], default="")
 
 
 @lru_cache(maxsize=20_000)
-def _folded(word: str) -> str:
-    """Return a word without its accents, which are left out where a keyboard has none."""
+def _without_accents(word: str) -> str:
+    if word.isascii():
+        return word
     return "".join(sign for sign in unicodedata.normalize("NFKD", word) if not unicodedata.combining(sign))
 
 

@@ -161,3 +161,23 @@ def test_nothing_at_all_is_an_abstention() -> None:
 def test_a_marker_that_goes_leaves_no_blank_before_the_stop() -> None:
     _, answer = written("Gift cards cannot be returned [7].")
     assert answer.text == "Gift cards cannot be returned. [1]"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Notre page à ce sujet est en anglais :",
+        "Onze pagina hierover is in het Engels:",
+        "Nuestra página sobre esto está en inglés:",
+    ],
+)
+def test_the_line_above_a_foreign_page_needs_no_source(line: str) -> None:
+    text = f"{line}\n\nYou can return unused items within 60 days of delivery. [1]"
+    _, answer = written(text, by="builtin", language="fr")
+    assert answer.text == text
+    assert len(answer.citations) == 1
+
+
+def test_the_heading_of_a_passage_needs_no_source() -> None:
+    text = "Returns:\nYou can return unused items within 60 days of delivery. [1]"
+    assert written(text, by="builtin")[1].text == text

@@ -14,7 +14,7 @@ from kb.testing import HashEmbedder
 from supportbot.accounts.scope import workspace_scope
 from supportbot.assistant import nearness
 from supportbot.assistant.context import build_context
-from supportbot.assistant.nearness import compared, nearness_of
+from supportbot.assistant.nearness import Nearness, compared, nearness_of
 from supportbot.assistant.retrieval import Found
 from supportbot.assistant.runner import carry_out
 from supportbot.asyncdb import db
@@ -49,7 +49,7 @@ def book() -> list[str]:
 
 
 def test_the_piece_that_means_the_question_is_nearer() -> None:
-    near = nearness_of(REQUEST)
+    near = nearness_of(REQUEST).pieces
     assert near.keys() == {ZIP, POLE}
     assert 1 >= near[ZIP] > near[POLE] > 0
 
@@ -62,22 +62,23 @@ def test_a_piece_asked_for_again_is_embedded_once() -> None:
 def test_the_best_line_of_a_longer_piece_is_compared_too() -> None:
     page = Source(1, "Repairs", f"{ZIP} We are quick.\n\n{POLE}", "en")
     near = nearness_of(ModelRequest("answer", (), question=REQUEST.question, sources=(page,)))
-    assert near.keys() == {f"{ZIP}\nWe are quick.", ZIP, POLE}
+    assert near.pieces.keys() == {f"{ZIP}\nWe are quick.", POLE}
+    assert near.lines.keys() == {ZIP, POLE}
 
 
 def test_an_embedder_that_does_not_answer_leaves_it_to_words() -> None:
     embedder().fail_after(1)  # type: ignore[attr-defined]  # the HashEmbedder of these tests
-    assert nearness_of(REQUEST) == {}
+    assert nearness_of(REQUEST) == Nearness()
 
 
 def test_a_model_of_one_s_own_reads_for_itself(settings: Settings) -> None:
     settings.OPENAI_MODEL = "some-model"
-    assert nearness_of(REQUEST) == {}
+    assert nearness_of(REQUEST) == Nearness()
     assert book() == []
 
 
 def test_one_piece_needs_no_comparison() -> None:
-    assert nearness_of(ModelRequest("answer", (), question="zip", sources=(Source(1, "Zip", ZIP, "en"),))) == {}
+    assert nearness_of(ModelRequest("answer", (), question="zip", sources=(Source(1, "Zip", ZIP, "en"),))) == Nearness()
     assert book() == []
 
 
@@ -86,9 +87,17 @@ def test_a_turn_hands_over_nearness_and_the_strength_of_its_sources(conversation
     with workspace_scope(conversation.workspace_id):
         request = build_context(said(conversation, "How long can I return unused items?")).request
     assert request.is_answerable
-    assert "You can return unused items within 60 days of delivery." in request.nearness
+    assert any("You can return unused items within 60 days of delivery." in piece for piece in request.nearness)
     assert request.sources[0].weight == 1.0
     assert all(0 < source.weight <= 1 for source in request.sources)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("text", ["Hello", "thanks!", "you are useless", "👍"])
+def test_a_courtesy_is_not_searched_for(conversation: Conversation, text: str) -> None:
+    with workspace_scope(conversation.workspace_id):
+        context = build_context(said(conversation, text))
+    assert context.passages == () and context.reading is None
 
 
 @pytest.mark.django_db(transaction=True)
@@ -114,8 +123,8 @@ def said(conversation: Conversation, text: str) -> Claim:
 def test_while_enough_others_measure_words_alone_choose(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nearness, "_room", threading.BoundedSemaphore(1))
     with nearness._room:
-        assert nearness_of(REQUEST) == {}
-    assert nearness_of(REQUEST)
+        assert nearness_of(REQUEST) == Nearness()
+    assert nearness_of(REQUEST).pieces
 
 
 @pytest.mark.parametrize(("bias", "is_answerable"), [(1.0, True), (-1.0, False)])

@@ -342,8 +342,9 @@ def test_a_long_read_holds_up_nobody_else(monkeypatch: pytest.MonkeyPatch) -> No
         ("Was kostet der Versand und kann ich umtauschen?", ("Was kostet der Versand", "kann ich umtauschen?")),
         ("Do you take PayPal?\nWhere is your workshop?", ("Do you take PayPal?", "Where is your workshop?")),
         ("Hi! Do you take PayPal? Thanks!", None),
-        ("How long does delivery take and what does it cost?", None),
-        ("Where do I get laces and what do they cost?", None),
+        ("How long does delivery take and what does it cost?", ("How long does delivery take", "what does it cost?")),
+        ("Where do I get laces and what do they cost?", ("Where do I get laces", "what do they cost?")),
+        ("Livrez-vous en Suisse ? Puis-je payer en francs ?", ("Livrez-vous en Suisse ?", "Puis-je payer en francs ?")),
         ("And to Norway? What does express cost?", None),
         ("How do I wash it? Can I iron wool?", None),
         ("Can I wash the jacket and the boots?", None),
@@ -351,10 +352,17 @@ def test_a_long_read_holds_up_nobody_else(monkeypatch: pytest.MonkeyPatch) -> No
         ("", None),
     ],
 )
-def test_several_questions_are_parted_where_each_can_be_meant_alone(
+def test_several_questions_are_parted_where_the_first_can_be_meant_alone(
     said: str, questions: tuple[str, ...] | None
 ) -> None:
-    assert questions_in(said) == (questions or (said,))
+    assert tuple(part.said for part in questions_in(said)) == (questions or (said,))
+
+
+def test_a_question_that_leans_on_the_first_is_searched_for_with_it() -> None:
+    first, second, third = questions_in("What does the tent cost and is it in stock? Can I return boots?")
+    assert first.sought == first.said == "What does the tent cost"
+    assert second.sought == "What does the tent cost is it in stock?"
+    assert third.sought == "Can I return boots?"
 
 
 def test_each_of_several_questions_is_answered_from_its_own_sources() -> None:
@@ -385,6 +393,35 @@ def test_of_several_questions_the_one_without_an_answer_is_named_last(klarna: st
     text = ask(f"{asked} {klarna}", locale=language, parts=parts).text
     assert "never paid out. [1]" in text
     assert text.endswith(f"\n\n{ends}")
+
+
+def test_a_question_that_another_one_leans_on_is_not_named_where_that_is_answered() -> None:
+    leaning = "Where do I get laces what do they cost?"
+    parts = (
+        ModelRequest("answer", (), question="Where do I get laces", sources=(DELIVERY,), is_answerable=False),
+        ModelRequest("answer", (), question="what do they cost?", looked_up=leaning, sources=(DELIVERY,)),
+    )
+    text = ask("Where do I get laces and what do they cost?", parts=parts).text
+    assert "[2]" in text and "nothing" not in text
+
+
+def test_the_language_of_a_page_is_named_once() -> None:
+    parts = (
+        ModelRequest("answer", (), question="Livrez-vous en Suisse ?", sources=(DELIVERY,)),
+        ModelRequest("answer", (), question="Puis-je retourner un article ?", sources=(RETURNS,)),
+    )
+    asked = "Livrez-vous en Suisse ? Puis-je retourner un article ?"
+    assert ask(asked, locale="fr", parts=parts).text.count("Notre page à ce sujet") == 1
+
+
+def test_a_piece_that_answers_two_questions_is_quoted_once() -> None:
+    page = Source(1, "Returns", "Returns cost nothing and take 14 days.", "en")
+    parts = (
+        ModelRequest("answer", (), question="What do returns cost?", sources=(page,)),
+        ModelRequest("answer", (), question="how long do they take?", sources=(page,)),
+    )
+    text = ask("What do returns cost and how long do they take?", parts=parts).text
+    assert text == "Returns cost nothing and take 14 days. [1]"
 
 
 def test_what_a_part_only_tells_is_not_named_as_a_question() -> None:

@@ -83,6 +83,14 @@ def test_a_list_without_a_lead_stands_under_its_heading() -> None:
     assert text == "How to return: [1]\n1. Print the label. [1]\n2. Drop the parcel off. [1]"
 
 
+def test_a_heading_that_stands_before_the_passage_is_not_cited() -> None:
+    source = Source(
+        1, "Vouchers", "- Its date has passed.\n- It was used before.", "en", heading="Why a code is refused"
+    )
+    text = answer("my code is refused, was it used before", source)
+    assert text == "Why a code is refused:\n- Its date has passed. [1]\n- It was used before. [1]"
+
+
 def test_an_item_keeps_the_items_below_it() -> None:
     page = "- Boots\n  - Cairn, in leather\n- Tents"
     text = answer("boots in leather", Source(1, "Goods", page, "en"))

@@ -27,11 +27,6 @@ def test_a_slip_is_put_right_and_another_word_is_none(said: str, meant: str) -> 
     assert respelled(said, KNOWN) == meant
 
 
-def test_usual_words_are_no_slips() -> None:
-    assert respelled("tense bots", KNOWN) == "tense boots"
-    assert respelled("bots", KNOWN, usual={"bots"}) == "bots"
-
-
 @pytest.mark.parametrize(
     ("text", "action", "order"),
     [

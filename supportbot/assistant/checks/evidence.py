@@ -168,7 +168,7 @@ class Evidence:
         self._told: list[str] = []
         self._languages: dict[str, str] = {}
         addresses = [address for one in passages if one.url for address in (one.url, site + one.url)]
-        texts = [f"{passage.title}\n{passage.text}" for passage in passages]
+        texts = [f"{passage.title}\n{passage.heading}\n{passage.text}" for passage in passages]
         self.links = {comparable(address) for address in addresses}.union(
             *map(links_in, texts), *map(mail_addresses_in, self._said)
         )
