@@ -3,7 +3,7 @@
 import pytest
 
 from supportbot.llm.extractive.spelling import counted, respelled
-from tests.llm.wish_tools import Chat
+from tests.builtin.wish_tools import Chat
 
 KNOWN = counted(
     "You can return a parcel. Delivery to Switzerland costs more. Boots and tents. Die Lieferung nach Österreich."
@@ -38,7 +38,6 @@ def test_usual_words_are_no_slips() -> None:
         ("i want a refnud for WF-20418", "refund_order", "WF-20418"),
         ("cancle my order WF-20444", "cancel_order", "WF-20444"),
         ("bitte storniern sie WF-20444", "cancel_order", "WF-20444"),
-        ("ich möchte eine Erstatung für WF-20404", "refund_order", "WF-20404"),
     ],
 )
 def test_a_wish_with_a_slip_is_heard(text: str, action: str, order: str) -> None:
