@@ -251,7 +251,19 @@ def _store(draft: ActionRequest, decision: Decision) -> ActionRequest:
     )  # fmt: skip
     if decision.is_refusal:
         return move(draft, State.REFUSED, actor="policy", reason=decision.reason)
+    _replace_older(draft)
     return move(
         draft, State.AWAITING_CONFIRMATION, actor="policy",
         expires_at=now() + CARD_LIFE, needs_approval=decision.needs_approval,
     )  # fmt: skip
+
+
+def _replace_older(draft: ActionRequest) -> None:
+    """End the cards for the same that an earlier answer of this chat has shown; those of one answer stand together."""
+    answer = draft.proposal_key.rpartition(":")[0]
+    older = ActionRequest.objects.select_for_update(no_key=True).filter(
+        customer_id=draft.customer_id, conversation_id=draft.conversation_id, action=draft.action,
+        order_id=draft.order_id, state=State.AWAITING_CONFIRMATION,
+    )  # fmt: skip
+    for card in older.exclude(proposal_key__startswith=f"{answer}:").order_by("id") if draft.conversation_id else ():
+        move(card, State.CANCELLED, actor="system", reason=Reason("replaced"))

@@ -110,6 +110,10 @@ _SENTENCES: Final[dict[str, tuple[str, str]]] = {
         "A newer card in another chat replaced this one.",
         "Eine neuere Karte in einem anderen Chat hat diese ersetzt.",
     ),
+    "replaced": (
+        "A newer card for the same order replaced this one.",
+        "Eine neuere Karte für dieselbe Bestellung hat diese ersetzt.",
+    ),
     "not_confirmed": (
         "You did not confirm in time, so nothing was done.",
         "Sie haben nicht rechtzeitig bestätigt, deshalb wurde nichts getan.",

@@ -7,6 +7,7 @@ from pkgutil import iter_modules
 
 from actions import catalogue
 from actions.errors import UnknownAction
+from actions.facts import Order
 from actions.spec import Action, ReadAction, WriteAction
 
 
@@ -30,6 +31,11 @@ def write_action(name: str, version: int) -> WriteAction | None:
     """Return the action that a request was made for; None where the code has it no longer, or with another meaning."""
     action = all_actions().get(name)
     return action if isinstance(action, WriteAction) and action.version == version else None
+
+
+def actions_for(order: Order) -> list[str]:
+    """Return the names of the actions that the order's state allows."""
+    return [name for name, action in all_actions().items() if isinstance(action, WriteAction) and action.suits(order)]
 
 
 def read_action(name: str) -> ReadAction:

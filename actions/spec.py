@@ -117,6 +117,10 @@ class WriteAction(Action):
         """Make the wish complete, or say why it makes no sense for this order; raises InvalidArguments for what only
         the order shows to be wrongly written."""
 
+    def suits(self, order: Order) -> bool:
+        """Return whether the order's state allows it at all, whatever is asked: what a customer may choose from."""
+        return True
+
     @abstractmethod
     def obstacle(self, arguments: Arguments, facts: Facts) -> Reason | None:
         """Return what stands against it now: asked at proposal, at confirmation and right before the call."""

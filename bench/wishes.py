@@ -1,12 +1,16 @@
 #!/usr/bin/env python3
 """How well the built-in answerer hears what customers want done, and what it takes for a wish that is none.
 
-    python -m bench.wishes [--file FILE.jsonl] [--half seen|unseen] [--show]
+    python -m bench.wishes [FILE.jsonl] [--half seen|unseen] [--show]
 
-Each row of the file is a conversation and what should be asked for in it. Of each half of the file, and of each action,
-it prints precision, recall and how often all arguments were right; then how often something was proposed that nobody
+A row of the file is a conversation and what should be asked for in it. Of each half of the file, and of each action, it
+prints precision, recall and how often all arguments were right; then how often something was proposed that nobody
 wished. Only the rows whose id hashes to the seen half were looked at while the recogniser was written; `--show` prints
 what went wrong, and only there.
+
+Or a row is one message, `{"locale", "text", "want": action or null}`. By language it then prints how many wishes were
+heard, how many asked back about ("asked_back" names the wanted action among its choices), and of the rows that want
+nothing how many would have led to a card, a look-up or a question back.
 """
 
 import argparse
@@ -25,7 +29,7 @@ from bench.figures import percentile
 
 FILE: Final = Path(__file__).parent.parent / "examples" / "evaluation" / "wishes.jsonl"
 ASKED: Final = {
-    "order": ("which_order", "which_of_these", "order_number"),
+    "order": ("which_of_these", "order_number"),
     "address": ("address", "address_part"),
     "amount": ("amount",),
 }
@@ -52,6 +56,10 @@ def main() -> None:
 
     django.setup()
     rows = [json.loads(line) for line in options.file.read_text().splitlines() if line.strip()]
+    if rows and "text" in rows[0]:
+        for facts in heard_by_language(rows, show=options.show):
+            sys.stdout.write(json.dumps(facts) + "\n")
+        return
     for half in (options.half,) if options.half else ("seen", "unseen"):
         played = [_play(row) for row in rows if half_of(row["id"]) == half]
         for facts in figures(half, played):
@@ -60,6 +68,35 @@ def main() -> None:
             for entry in played:
                 if not is_right(entry):
                     sys.stdout.write(f"{entry.row['id']} {entry.row['say']}\n  {entry.calls} {entry.answer[:160]!r}\n")
+
+
+def heard_by_language(rows: list[dict[str, Any]], *, show: bool = False) -> Iterator[dict[str, Any]]:
+    """Yield what came of single messages, by language and of all of them."""
+    from actions.registry import all_actions
+    from supportbot.assistant.guarded import spec_of
+    from supportbot.builtin.intents import heard_in
+
+    came: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
+    for row in rows:
+        tools = [spec_of(action, row["locale"][:2]) for action in all_actions().values()]
+        heard, want = heard_in(row["text"], tools), row["want"]
+        is_read = any(tool.is_read for tool in tools if tool.name == heard.wish)
+        for group in (row["locale"], "all"):
+            if want is None:
+                came[group]["null_card"].append(bool(heard.wish) and not is_read)
+                came[group]["null_look_up"].append(is_read)
+                came[group]["null_asked_back"].append(bool(heard.doubted))
+            else:
+                came[group]["heard"].append(heard.wish == want)
+                came[group]["asked_back"].append(want in heard.doubted)
+                came[group]["wrong_action"].append(bool(heard.wish) and heard.wish != want)
+        if show and heard.wish != (want or ""):
+            sys.stdout.write(f"{want} {heard.wish or heard.doubted} {row['text']!r}\n")
+    for group, found in sorted(came.items()):
+        counts = {"wishes": len(found["heard"]), "others": len(found["null_card"])}
+        shares = {name: _share(sum(values), len(values)) for name, values in found.items()}
+        either = [one or other for one, other in zip(found["heard"], found["asked_back"], strict=True)]
+        yield {"locale": group, **counts, "heard_or_asked_back": _share(sum(either), len(either)), **shares}
 
 
 def half_of(row_id: str) -> str:
@@ -114,7 +151,7 @@ def figures(half: str, played: list[Played]) -> Iterator[dict[str, Any]]:
 def is_right(entry: Played) -> bool:
     """Return whether exactly what was wished was asked for, with all arguments, or the right question was put."""
     if asks := entry.row.get("asks"):
-        from supportbot.llm.wishes.phrases import phrase_in
+        from supportbot.builtin.actions.phrases import phrase_in
 
         return not _changes(entry.calls) and phrase_in(entry.answer) in ASKED[asks]
     return all(is_hit and is_exact for _, is_hit, is_exact in _compared(entry))
@@ -145,7 +182,8 @@ def _is_same(wanted: Any, given: Any) -> bool:
         return isinstance(given, list) and sorted(wanted) == sorted(item["sku"] for item in given)
     if isinstance(wanted, dict):
         return isinstance(given, dict) and all(given.get(name) == value for name, value in wanted.items())
-    if isinstance(given, str) and given.replace(".", "").isdigit():
+    figures = (wanted, given)
+    if all(isinstance(figure, str) and figure.replace(".", "").isdigit() for figure in figures):
         return float(wanted) == float(given)
     return bool(wanted == given)
 
@@ -165,7 +203,7 @@ def _share(part: int, whole: int) -> float | None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--file", type=Path, default=FILE)
+    parser.add_argument("file", type=Path, nargs="?", default=FILE)
     parser.add_argument("--half", choices=("seen", "unseen"))
     parser.add_argument("--show", action="store_true")
     return parser.parse_args()

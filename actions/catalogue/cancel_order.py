@@ -28,6 +28,10 @@ class CancelOrder(WriteAction):
             "Cancel that order for me",
             "Please cancel it",
             "Please stop this order",
+            "Do not send it, I ordered it by mistake",
+            "I ordered twice, take one of them off",
+            "I withdraw from the purchase",
+            "I found it cheaper, call the order off",
         ),
         "de": (
             "Bitte stornieren Sie meine Bestellung WF-20444",
@@ -36,6 +40,46 @@ class CancelOrder(WriteAction):
             "Ich brauche es nicht mehr, bitte die Bestellung abbrechen",
             "Machen Sie die Bestellung bitte rückgängig",
             "Bitte die Bestellung stoppen",
+            "Nicht mehr verschicken, ich habe aus Versehen bestellt",
+            "Ich habe doppelt bestellt, nehmen Sie eine davon raus",
+            "Ich trete vom Kauf zurück",
+            "Ich habe es woanders günstiger gefunden, Bestellung löschen",
+        ),
+        "fr": (
+            "Annulez ma commande WF-20444 s'il vous plaît",
+            "Je veux annuler, je me suis trompé de taille",
+            "Pouvez-vous arrêter ma commande avant l'envoi ?",
+            "Je n'en ai plus besoin, ne l'envoyez pas",
+            "J'ai commandé par erreur, supprimez la commande",
+            "Je me rétracte de mon achat",
+            "J'ai commandé deux fois, enlevez-en une",
+        ),
+        "es": (
+            "Cancelen mi pedido WF-20444 por favor",
+            "Quiero cancelar, pedí la talla equivocada",
+            "¿Pueden parar mi pedido antes de que salga?",
+            "Ya no lo necesito, no lo envíen",
+            "Lo pedí por error, anulen el pedido",
+            "Desisto de la compra",
+            "Lo pedí dos veces, quiten uno",
+        ),
+        "it": (
+            "Annullate il mio ordine WF-20444 per favore",
+            "Voglio annullare, ho sbagliato taglia",
+            "Potete fermare l'ordine prima che parta?",
+            "Non mi serve più, non speditelo",
+            "Ho ordinato per sbaglio, cancellate l'ordine",
+            "Recedo dall'acquisto",
+            "L'ho ordinato due volte, toglietene uno",
+        ),
+        "nl": (
+            "Annuleer mijn bestelling WF-20444 alsjeblieft",
+            "Ik wil annuleren, ik heb de verkeerde maat besteld",
+            "Kunnen jullie mijn bestelling tegenhouden voor hij weggaat?",
+            "Ik heb het niet meer nodig, niet versturen",
+            "Per ongeluk besteld, haal de bestelling eruit",
+            "Ik zie af van de koop",
+            "Ik heb dubbel besteld, haal er een weg",
         ),
     }
     limits = Limits(max_requests_per_customer_day=5)
@@ -49,6 +93,9 @@ class CancelOrder(WriteAction):
             "currency": money.currency,
         }
         return Terms(arguments, money, {"payment": order.payment})
+
+    def suits(self, order: Order) -> bool:
+        return order.is_before_shipping
 
     def obstacle(self, arguments: Arguments, facts: Facts) -> Reason | None:
         order, about = facts.order, {"order": facts.order.id}

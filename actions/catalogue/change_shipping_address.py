@@ -49,6 +49,10 @@ class ChangeShippingAddress(WriteAction):
             "There is a mistake in the delivery address",
             "I need a different delivery address",
             "The new address is Talstraße 8, 79102 Freiburg",
+            "I typed the wrong house number",
+            "Send the parcel to my office instead of home",
+            "Deliver it to my mother, I will not be in",
+            "Drop it at a pickup point instead",
         ),
         "de": (
             "Können Sie die Lieferadresse der Bestellung WF-20440 ändern?",
@@ -66,6 +70,50 @@ class ChangeShippingAddress(WriteAction):
             "Ich brauche eine andere Lieferadresse",
             "Die neue Adresse ist Talstraße 8, 79102 Freiburg",
             "Bitte meine Bestellung an die Talstraße 8, 79102 Freiburg umleiten",
+            "Ich habe die falsche Hausnummer eingegeben",
+            "Schicken Sie das Paket ins Büro statt nach Hause",
+            "Liefern Sie es zu meiner Mutter, ich bin nicht da",
+            "Bitte in eine Packstation liefern",
+        ),
+        "fr": (
+            "Pouvez-vous changer l'adresse de livraison de la commande WF-20440 ?",
+            "J'ai déménagé, envoyez ma commande à une autre adresse",
+            "Livrez-le plutôt au 8 rue du Port, 44000 Nantes",
+            "Mon adresse de livraison est fausse, corrigez-la",
+            "Je me suis trompé de numéro de rue",
+            "Envoyez le colis à mon bureau plutôt que chez moi",
+            "Livrez chez ma mère, je ne serai pas là",
+            "Mettez-le en point relais",
+        ),
+        "es": (
+            "¿Pueden cambiar la dirección de entrega del pedido WF-20440?",
+            "Me he mudado, envíen mi pedido a otra dirección",
+            "Mándenlo mejor a calle Puerto 8, 28010 Madrid",
+            "Mi dirección de envío está mal, corríjanla",
+            "Me equivoqué de número de calle",
+            "Envíen el paquete a mi oficina en vez de a casa",
+            "Entréguenlo en casa de mi madre, no voy a estar",
+            "Déjenlo en un punto de recogida",
+        ),
+        "it": (
+            "Potete cambiare l'indirizzo di consegna dell'ordine WF-20440?",
+            "Mi sono trasferito, spedite l'ordine a un altro indirizzo",
+            "Consegnatelo invece in via del Porto 8, 16124 Genova",
+            "L'indirizzo di spedizione è sbagliato, correggetelo",
+            "Ho sbagliato il numero civico",
+            "Spedite il pacco in ufficio invece che a casa",
+            "Consegnate da mia madre, io non ci sono",
+            "Mandatelo a un punto di ritiro",
+        ),
+        "nl": (
+            "Kunnen jullie het bezorgadres van bestelling WF-20440 wijzigen?",
+            "Ik ben verhuisd, stuur mijn bestelling naar een ander adres",
+            "Bezorg het liever op Havenstraat 8, 3011 AA Rotterdam",
+            "Mijn bezorgadres klopt niet, pas het aan",
+            "Ik heb het verkeerde huisnummer ingevuld",
+            "Stuur het pakket naar mijn werk in plaats van naar huis",
+            "Lever het bij mijn moeder af, ik ben er niet",
+            "Breng het naar een afhaalpunt",
         ),
     }
     title = {"en": "Change the delivery address", "de": "Lieferadresse ändern"}
@@ -75,6 +123,9 @@ class ChangeShippingAddress(WriteAction):
         kept = {"name": order.address.name, "line2": "", "country": order.address.country}
         address = {name: asked["address"].get(name, kept.get(name, "")) for name in _FIELDS}
         return Terms({"order_id": order.id, "address": address}, shown={"before": _one_line(order.address.as_json())})
+
+    def suits(self, order: Order) -> bool:
+        return order.is_before_shipping
 
     def obstacle(self, arguments: Arguments, facts: Facts) -> Reason | None:
         order, about = facts.order, {"order": facts.order.id}

@@ -9,6 +9,7 @@ from django.utils.translation import override
 
 from actions.facts import Order, Unsettled
 from actions.money import Money, spoken
+from actions.registry import actions_for
 from actions.schema import OrderId, Shape
 from actions.spec import ReadAction, label
 
@@ -65,6 +66,9 @@ class OrderStatus(ReadAction):
             "Where is my refund?",
             "What is the status of my refund?",
             "I am still waiting for my refund",
+            "The tracking has not moved for days, what is going on?",
+            "Is the driver coming today?",
+            "It says delivered but I have nothing",
         ),
         "de": (
             "Wo ist meine Bestellung?",
@@ -87,6 +91,57 @@ class OrderStatus(ReadAction):
             "Wo bleibt meine Erstattung?",
             "Wie ist der Stand meiner Erstattung?",
             "Ich warte noch auf meine Erstattung",
+            "Die Sendungsverfolgung bewegt sich nicht, was ist los?",
+            "Kommt der Fahrer heute noch?",
+            "Es steht zugestellt da, aber ich habe nichts bekommen",
+        ),
+        "fr": (
+            "Où est ma commande ?",
+            "Quel est l'état de la commande WF-20418 ?",
+            "Mon colis est-il déjà parti ?",
+            "Quand est-ce que ma commande arrive ?",
+            "Je n'ai toujours rien reçu",
+            "Des nouvelles de mon colis ?",
+            "Le suivi ne bouge plus, que se passe-t-il ?",
+            "Le livreur vient aujourd'hui ?",
+            "C'est marqué livré mais je n'ai rien",
+            "Où en est mon remboursement ?",
+        ),
+        "es": (
+            "¿Dónde está mi pedido?",
+            "¿Cuál es el estado del pedido WF-20418?",
+            "¿Ha salido ya mi paquete?",
+            "¿Cuándo llega mi pedido?",
+            "Todavía no he recibido nada",
+            "¿Hay noticias de mi paquete?",
+            "El seguimiento no se mueve, ¿qué pasa?",
+            "¿Viene hoy el repartidor?",
+            "Pone entregado pero no tengo nada",
+            "¿Cómo va mi reembolso?",
+        ),
+        "it": (
+            "Dov'è il mio ordine?",
+            "A che punto è l'ordine WF-20418?",
+            "Il mio pacco è già partito?",
+            "Quando arriva il mio ordine?",
+            "Non ho ancora ricevuto niente",
+            "Ci sono novità sul mio pacco?",
+            "Il tracking è fermo, cosa succede?",
+            "Il corriere passa oggi?",
+            "Risulta consegnato ma non ho niente",
+            "A che punto è il mio rimborso?",
+        ),
+        "nl": (
+            "Waar is mijn bestelling?",
+            "Wat is de status van bestelling WF-20418?",
+            "Is mijn pakket al verstuurd?",
+            "Wanneer komt mijn bestelling aan?",
+            "Ik heb nog steeds niets ontvangen",
+            "Is er nieuws over mijn pakket?",
+            "De track en trace staat stil, wat is er aan de hand?",
+            "Komt de bezorger vandaag?",
+            "Er staat bezorgd maar ik heb niets",
+            "Hoe staat het met mijn terugbetaling?",
         ),
     }
 
@@ -131,6 +186,7 @@ def _told(order: Order, asked_for: Sequence[Mapping[str, str]], locale: str) -> 
         "total": spoken(Money(order.total, order.currency), locale),
         "refunded": spoken(Money(order.refunded, order.currency), locale),
         **({"asked_for": list(asked_for)} if asked_for else {}),
+        "possible_actions": actions_for(order),
         "items": [{"sku": line.sku, "name": line.name, "quantity": line.quantity} for line in order.lines],
     }
 

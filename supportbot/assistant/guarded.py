@@ -5,15 +5,19 @@ click goes another way (`widget.decisions`, REST) that no model reaches.
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any, Final
+from uuid import UUID
+
+from django.db.models import QuerySet
 
 from actions.cards import reason_of
-from actions.errors import ActionError, MerchantUnavailable, NotConnected, ReadRefused
+from actions.errors import ActionError, MerchantUnavailable, NotConnected, NotWaiting, ReadRefused
 from actions.models import ActionRequest
 from actions.principals import Principal, principal_in_conversation
 from actions.registry import action_named, all_actions, read_action
 from actions.selectors import offered_actions
-from actions.services import propose, run_read
+from actions.services import decline, propose, run_read
 from actions.spec import Action
 from actions.states import State
 from supportbot.assistant.calls import Place, ToolResult, key_prefix
@@ -68,6 +72,25 @@ def use_action(call: ToolCall, place: Place) -> ToolResult:
         return ToolResult(error.message, closing=say("shop_silent", place.language), offers_human=True)
     except ActionError as error:
         return ToolResult(as_data({"refused": error.message, "fields": error.fields}))
+
+
+def open_cards(conversation_id: UUID) -> QuerySet[ActionRequest]:
+    """Return what waits for its customer's confirmation in a conversation."""
+    waiting = ActionRequest.objects.filter(conversation_id=conversation_id, state=State.AWAITING_CONFIRMATION)
+    return waiting.order_by("id")
+
+
+def withdraw_cards(place: Place) -> ToolResult:
+    """Decline, in the customer's name, every card that waits in their conversation. Raises LeaseLost."""
+    check_held(place.claim)
+    conversation = Conversation.objects.select_related("customer").get(pk=place.claim.conversation_id)
+    principal = principal_in_conversation(conversation.customer, locale=place.language)
+    for card in open_cards(conversation.pk):
+        with suppress(NotWaiting):  # confirmed, or over, at this very moment
+            decline(card.pk, principal=principal)
+            write_down(card.pk)
+    closing = say("withdrawn", place.language)
+    return ToolResult(closing, closing=closing)
 
 
 def _look_up(principal: Principal, call: ToolCall, place: Place) -> ToolResult:

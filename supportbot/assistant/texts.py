@@ -6,8 +6,8 @@ from supportbot.language.phrases import Phrases
 
 Phrase = Literal[
     "not_found", "reading", "searching", "to_person", "still_working",
-    "confirm", "confirm_above", "awaits_approval", "under_way", "shop_silent",
     "unconfirmed", "left_out",
+    "withdrawn", "confirm", "confirm_above", "awaits_approval", "under_way", "shop_silent",
 ]  # fmt: skip
 
 TEXTS: Final = Phrases("supportbot.assistant", "texts")

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from supportbot.assistant.calls import Place, ToolResult
 from supportbot.assistant.errors import BadArguments, NoSuchTool, RepeatedCall, ToolRefused, TooManyCalls, TooManySteps
-from supportbot.assistant.guarded import action_specs, use_action
+from supportbot.assistant.guarded import action_specs, open_cards, use_action, withdraw_cards
 from supportbot.assistant.limits import MAX_CALLS
 from supportbot.assistant.onrecord import put_on_record
 from supportbot.assistant.texts import say
@@ -32,9 +32,19 @@ REQUEST_HUMAN: Final = ToolSpec(
 )
 
 
+WITHDRAW_CARDS: Final = ToolSpec(
+    name="withdraw_cards",
+    description="Withdraw what waits for the customer's confirmation in this chat, when they no longer want it.",
+    parameters={"type": "object", "properties": {}, "additionalProperties": False},
+)
+
+
 def tools_for(conversation: Conversation, language: str) -> tuple[ToolSpec, ...]:
     """Return the tools of a turn in this conversation; a visitor has no orders, and so no actions."""
-    return (REQUEST_HUMAN,) if conversation.customer.is_anonymous else (REQUEST_HUMAN, *action_specs(language))
+    if conversation.customer.is_anonymous:
+        return (REQUEST_HUMAN,)
+    withdraw = (WITHDRAW_CARDS,) if open_cards(conversation.pk).exists() else ()
+    return (REQUEST_HUMAN, *withdraw, *action_specs(language))
 
 
 def tools_after_signing_in(conversation: Conversation, language: str) -> tuple[ToolSpec, ...]:
@@ -53,7 +63,9 @@ class Tools:
         """Carry out one call, or say to the model and to the record why not. Raises LeaseLost."""
         try:
             self._check(call, place)
-            return _request_human(call, place) if call.name == REQUEST_HUMAN.name else use_action(call, place)
+            if call.name == REQUEST_HUMAN.name:
+                return _request_human(call, place)
+            return withdraw_cards(place) if call.name == WITHDRAW_CARDS.name else use_action(call, place)
         except ToolRefused as refusal:
             if place.position <= MAX_CALLS:  # of a flood, its first call stands for the rest
                 put_on_record(refusal, place, tool=call.name)

@@ -33,7 +33,7 @@ from supportbot.assistant.texts import say
 from supportbot.assistant.tools import Tools, answerable, end_of_steps
 from supportbot.assistant.voice import Voice
 from supportbot.asyncdb import db, outside
-from supportbot.builtin.answerer import quoted
+from supportbot.builtin.answerer import quotation_for
 from supportbot.chat.answers import Answer
 from supportbot.chat.errors import LeaseLost
 from supportbot.chat.readings import Reading
@@ -182,7 +182,7 @@ class Turn:
     def _quoted(self, context: TurnContext) -> Answer | None:
         """Return the built-in answerer's quotation, None if it has none; shown whole, in place of what was shown."""
         self._begin_draft(context, by="builtin")
-        self._draft.write(quoted(context.request))
+        self._draft.write(quotation_for(context.request))
         self._draft.finish()
         answer = self._draft.answer()
         return answer if answer.citations else None

@@ -39,19 +39,19 @@ def reply_to(request: ModelRequest) -> Reply:
     if request.purpose == "summarise":
         return Reply(conversation.summary(request.messages, base_language(request.locale)))
     language = detect(request.question, base_language(request.locale))
-    kind = courtesy(request.question)
-    if kind is not None:
-        return Reply(say(kind, language))
     if _asks_for_a_person(request):
         return _to_a_person(request, language)
     step = next_step(request, language)
     if step is not None:
         return Reply(step.text, step.calls)
+    kind = courtesy(request.question)  # "the second one" is unclear only where nothing was asked
+    if kind is not None:
+        return Reply(say(kind, language))
     otherwise: Phrase = "no_person" if asks_how_to_reach(request.question) else "not_found"
     return Reply(_answer(request, language) or say(otherwise, language))
 
 
-def quoted(request: ModelRequest) -> str:
+def quotation_for(request: ModelRequest) -> str:
     """Return what the sources say to the question, whoever was to answer it; "" if there is nothing to quote."""
     return _answer(request, detect(request.question, base_language(request.locale)))
 

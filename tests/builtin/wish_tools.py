@@ -12,6 +12,7 @@ from supportbot.builtin.provider import BuiltinProvider
 from supportbot.llm.types import ChatMessage, ModelRequest, TextDelta, ToolCall, ToolSpec
 
 HUMAN = ToolSpec("request_human", "Hand over.", {"type": "object"})
+WITHDRAW = ToolSpec("withdraw_cards", "Withdraw.", {"type": "object"})
 SKIP = ToolSpec(
     "skip_next_box",
     "Skip the next box of a subscription.",

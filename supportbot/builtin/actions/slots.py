@@ -1,0 +1,199 @@
+"""The values that a message plainly holds, told by an action's JSON Schema and by shape, in any language. Pure.
+
+What is not plainly there is asked for: an amount that can be read in two ways, a number that may be a year.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from supportbot.builtin.actions.addresses import address_in, address_parts_in, without_address
+from supportbot.builtin.actions.phrases import words_known
+from supportbot.language.figures import figures_in, units_of
+from supportbot.language.words import words
+from supportbot.llm.types import ToolSpec
+
+Kind = Literal["order", "amount", "address", "items", "choice", "count", "reason", "pattern", "text"]
+TEXT_MOST: Final = 200
+# With letters in front (WF-20418, w1042, #A-17), or bare digits that count, measure and date nothing.
+_LETTERED: Final = re.compile(
+    r"(?<![\w.,€$£-])(?:#?[A-Za-z]{1,6}[-_]?\d{3,12}(?:-\d{1,6})?|[A-Z]{1,4}\s\d{4,12}|#\s?\d{3,12})(?![\w€$£%]|[.,]\d)"
+)
+_WHOLE: Final = re.compile(r"[A-Z]{1,6}-\d{3,12}(?:-\d{1,6})?")
+_BARE: Final = re.compile(r"(?<![\w.,€$£-])\d{3,12}(?:-\d{1,6})?(?![\w€$£%]|[.,]\d)")
+_AMOUNT: Final = re.compile(
+    r"[0-9]{1,9}(?:[.,][0-9]{1,2})?|[1-9][0-9]{0,2}(?:(?:\.[0-9]{3})+,[0-9]{2}|(?:,[0-9]{3})+\.[0-9]{2})"
+)
+# A sign before the figure, or what makes it the end of another one: ".5", "1/5", "1_0".
+_SIGNED: Final = re.compile(r"(?:[-−+]\s*|[^\s([\"'’„“”«»:;=~€$£¥])$")
+_MONEY_AROUND: Final = re.compile(r"[^\d.,\s]+|[.,]$")
+_COUNT: Final = re.compile(r"(?<![\w.,€$£-])[0-9]{1,6}(?![\w€$£%]|[.,]\d)")
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRef:
+    """How a customer names an order: by numbers, or by its place ("last", "oldest", "other", "0" for the first)."""
+
+    number: str = ""
+    place: str = ""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the number is written in a form that no shop's system could take for another."""
+        return _WHOLE.fullmatch(self.number) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a text gives: an order, values by field, and a field that was said in a way that could be misread."""
+
+    order: OrderRef | None = None
+    values: Mapping[str, Any] = field(default_factory=dict)
+    unclear: str = ""
+
+    @property
+    def is_empty(self) -> bool:
+        return self.order is None and not self.values and not self.unclear
+
+
+def fields_of(tool: ToolSpec) -> dict[str, Mapping[str, Any]]:
+    found: dict[str, Mapping[str, Any]] = tool.parameters.get("properties", {})
+    return found
+
+
+def required_by(tool: ToolSpec) -> list[str]:
+    """Return the fields that a call cannot do without, in the order of the schema."""
+    required = set(tool.parameters.get("required", ()))
+    return [name for name in fields_of(tool) if name in required]
+
+
+def kind_of(name: str, schema: Mapping[str, Any]) -> Kind:
+    """Return what kind of field this is."""
+    if {"postal_code", "line1"} & schema.get("properties", {}).keys():
+        return "address"
+    if "sku" in schema.get("items", {}).get("properties", {}):
+        return "items"
+    if "enum" in schema:
+        return "choice"
+    if schema.get("type") == "integer":
+        return "count"
+    kinds: tuple[Kind, ...] = ("order", "amount", "reason")
+    named = next((kind for kind in kinds if kind in name.split("_")), None)
+    return named or ("pattern" if "pattern" in schema else "text")
+
+
+def field_of_kind(tool: ToolSpec, kind: Kind) -> str:
+    """Return the name of the tool's field of that kind, "" if it has none."""
+    return next((name for name, schema in fields_of(tool).items() if kind_of(name, schema) == kind), "")
+
+
+def given_by(tool: ToolSpec, text: str, *, asked: str = "") -> Given:
+    """Return what a text gives for a tool; `asked` is the field that we had asked for."""
+    values: dict[str, Any] = {}
+    unclear, order = "", field_of_kind(tool, "order")
+    for name, schema in fields_of(tool).items():
+        kind = kind_of(name, schema)
+        if kind == "amount":
+            said, is_wrong = amount_in(text, is_asked=name == asked)
+            unclear = name if is_wrong else unclear
+            values |= {name: said} if said else {}
+        elif (value := _value(kind, schema, text, is_asked=name == asked)) is not None:
+            values[name] = value
+    return Given(reference_in(text, is_asked=asked == order) if order else None, values, unclear)
+
+
+def _value(kind: Kind, schema: Mapping[str, Any], text: str, *, is_asked: bool) -> Any:
+    """Return the value of one field, None where the text gives none."""
+    bare = without_numbers(text)
+    match kind:
+        case "address":
+            parts = address_parts_in(bare) if is_asked else address_in(bare)
+            return {part: value for part, value in parts.items() if part in schema.get("properties", {})} or None
+        case "choice":
+            said = set(words(text))
+            return next((one for one in schema["enum"] if set(words(str(one).replace("_", " "))) <= said), None)
+        case "count":
+            found = _COUNT.search(without_address(bare))
+            return int(found.group()) if found else None
+        case "pattern":
+            shape = re.compile(str(schema["pattern"]), re.ASCII)
+            spoken = (word.strip(".!?") for word in re.findall(r"[^\s,;]+", text))
+            return next((word for word in spoken if shape.fullmatch(word)), None)
+        case "text" | "reason" if is_asked:
+            return " ".join(text.split())[: int(schema.get("maxLength", TEXT_MOST))] or None
+    return None
+
+
+def amount_in(text: str, *, is_asked: bool = False) -> tuple[str, bool]:
+    """Return an amount of money as the schema wants it ("20.50"), and whether one was said that could be misread."""
+    figures = [figure for figure in figures_in(text) if figure.kind in ("money", "count" if is_asked else "money")]
+    shares = any(unit == "percent" for figure in figures_in(text) for unit, _ in figure.readings)
+    if not figures:
+        return "", shares or (is_asked and any(sign.isdigit() for sign in text)) or _names_money(text)
+    figure = figures[-1]
+    written = _MONEY_AROUND.sub("", text[figure.start : figure.end].strip()).strip()
+    is_plain = (
+        _AMOUNT.fullmatch(written) is not None
+        and written.isascii()
+        and len({value for _, value in figure.readings}) == 1
+    )
+    value = next(value for _, value in sorted(figure.readings))
+    if not is_plain or _SIGNED.search(text[: figure.start]) or not value.strip("0."):
+        return "", True
+    whole, _, cents = value.partition(".")
+    return f"{whole}.{cents.ljust(2, '0')}" if cents else whole, False
+
+
+def _names_money(text: str) -> bool:
+    """Return whether a currency is named without a figure that we can read."""
+    return any(len(unit) == 3 and unit.isupper() for word in words(text) for unit in units_of(word)) or any(
+        unit in text.split() for unit in ("EUR", "USD", "GBP", "CHF")
+    )
+
+
+def order_numbers_in(text: str, *, is_asked: bool = False) -> list[str]:
+    """Return the order numbers of a text; bare digits are one if they are long, or answer our question for one."""
+    figures = figures_in(text)
+    other = [(figure.start, figure.end) for figure in figures if figure.kind not in ("count", "name")]
+    found = [match for match in _LETTERED.finditer(text) if not _overlaps(match.span(), other)]
+    if not found:
+        bare = without_address(text)
+        found = [match for match in _BARE.finditer(bare) if not _overlaps(match.span(), other)]
+        found = [match for match in found if is_asked or len(match.group()) > 4 or not _is_year(match.group())]
+    return list(
+        dict.fromkeys(re.sub(r"\s", "-" if found[0].group()[0].isalpha() else "", match.group()) for match in found)
+    )
+
+
+def _is_year(digits: str) -> bool:
+    return digits.startswith(("19", "20")) and len(digits) == 4
+
+
+def _overlaps(span: tuple[int, int], others: list[tuple[int, int]]) -> bool:
+    return any(start < span[1] and span[0] < end for start, end in others)
+
+
+def without_numbers(text: str) -> str:
+    """Return the text, of the same length, without its lettered order numbers: WF-20440 is no house number."""
+    return _LETTERED.sub(lambda match: ";".ljust(len(match.group())), text)
+
+
+def reference_in(text: str, *, is_asked: bool = False) -> OrderRef | None:
+    """Return how the text names an order, None if it does not; most places only count where we have asked."""
+    numbers = order_numbers_in(text, is_asked=is_asked)
+    if numbers:
+        return OrderRef(numbers[0])
+    said, known = words(text), words_known()
+    if is_asked:
+        ranks = (rank for rank, names in enumerate(known["places"]) if not set(names).isdisjoint(said))
+        rank = next(ranks, None)
+        if rank is None and (digits := re.fullmatch(r"\W*([1-5])\W*", text)):
+            rank = int(digits[1]) - 1
+        if rank is not None:
+            return OrderRef(place=str(rank))
+    for place in ("last", "oldest", "other"):
+        at = next((said.index(word) for word in said if word in known[place]), None)
+        if at is not None and not any(units_of(word) for word in said[at + 1 : at + 2]):  # "last week" is no order
+            return OrderRef(place=place)
+    return None

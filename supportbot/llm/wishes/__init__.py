@@ -1,1 +1,0 @@
-"""Recognising what a customer wants done, from the actions' own examples: the built-in answerer's tool calls."""
