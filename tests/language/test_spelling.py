@@ -2,7 +2,7 @@
 
 import pytest
 
-from supportbot.llm.extractive.spelling import counted, respelled
+from supportbot.language.spelling import counted, respelled
 from tests.builtin.wish_tools import Chat
 
 KNOWN = counted(
