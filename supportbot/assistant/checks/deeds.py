@@ -19,7 +19,7 @@ from supportbot.language.figures import figures_in, known_figures
 from supportbot.language.words import telling_stems
 
 # By pieces alone: below the first nothing is a deed, from the second on it is one where no vector can be had.
-DOUBT_FROM: Final = 0.05
+DOUBT_FROM: Final = 0.1
 SURE_FROM: Final = 0.7
 # Of the joint score of both. The more of a sentence the pages have too, the surer one must be: by neighbouring words,
 # and, since any page about refunds has the words of any claim about one, only a little by words alone.
