@@ -48,9 +48,11 @@ MAX_SENTENCES: Final = 200
 MAX_VECTORS: Final = 10  # of one answer; each takes 20 ms
 DOUBT_RISES: Final = 0.05
 MEMORY: Final = 200  # characters before a sentence that are read with it: what is kept back may come in pieces
+MOST_THIN: Final = 4  # claims of an answer that vectors are asked about where words do not confirm it
 REPEATED: Final = 2  # times that a sentence may be said; a model in a loop says it without end
 SHORT: Final = 20  # characters: "Yes." may be said often
 LEAST_RECORD: Final = 3  # words: a lone value says nothing of what was done with it
+REGRET_FROM: Final = 0.15  # by pieces: from here on a vector tells whether a sentence is a regret
 MOST_REGRETS: Final = 3  # vectors spent on whether an answer only regrets
 LITTLE_SUPPORT: Final = 0.35  # below it a sentence is looked at again
 _JUDGED_BORNE: Final = 0.9  # the support of a sentence that a second look found borne
@@ -68,6 +70,7 @@ class Sentence:
 
     shown: str
     support: Support
+    raw: str = ""  # as the model wrote it
     is_claim: bool = True
     is_recorded: bool = False  # the ledger or a look-up says so
     is_regret: bool = False  # says that something is not known, cannot be done or was not
@@ -105,6 +108,7 @@ class Draft:
     _shown_of_unfinished: int = 0
     _has_stump: bool = False  # the beginning of a sentence was shown that was withheld in the end
     _opening: Opening = field(default_factory=Opening)
+    _is_ended: bool = False
     _waiting: str = ""  # a whole sentence that waits for its vector
     _vectors: dict[str, Vector] = field(default_factory=dict)
     _asked_for: set[str] = field(default_factory=set)
@@ -128,13 +132,18 @@ class Draft:
 
     @property
     def unsure(self) -> tuple[str, ...]:
-        """The texts whose vectors (`query` of the packaged embedder) are wanted before more is let out."""
-        return tuple(self._wanted(without_markers(self._waiting))) if self._waiting else ()
+        """The texts whose vectors (`query` of the packaged embedder) are wanted to let more out, or at the end."""
+        if self._waiting:
+            return tuple(self._wanted(without_markers(self._waiting)))
+        return tuple(islice(map(as_read, self._thin()), MAX_VECTORS - len(self._asked_for))) if self._is_ended else ()
 
     def weigh(self, vectors: Mapping[str, Vector]) -> str:
         """Take the vectors that were to be had and go on; return what may be shown because of it."""
         self._asked_for.update(self.unsure)
         self._vectors.update(vectors)
+        if not self._waiting:
+            self._look_closer()
+            return ""
         waiting, self._waiting = self._waiting, ""
         return self._let_out(self._close(waiting) + "".join(self._finished()) + self._beginning())
 
@@ -168,12 +177,35 @@ class Draft:
         if self._waiting:
             return ""
         last, self._unfinished = self._unfinished, ""
+        self._is_ended = True
         if not last.strip():
             return ""
         if self._must_wait(last):
             self._waiting = last
             return ""
         return self._let_out(self._close(last))
+
+    def _thin(self) -> list[str]:
+        """Return the claims of a short answer that their words alone do not confirm: a vector may know better."""
+        claims = [one for one in self.sentences if one.is_claim and not one.withheld and not one.is_recorded]
+        if self.nearness is None or self.by == "builtin" or len(claims) > MOST_THIN:
+            return []
+        if confirmed([one.support for one in claims], has_records=False) is not False:
+            return []
+        said = (without_markers(one.shown) for one in claims)
+        return [
+            words for words in said if as_read(words) not in self._vectors and as_read(words) not in self._asked_for
+        ]
+
+    def _look_closer(self) -> None:
+        for place, one in enumerate(self.sentences):
+            vector = self._vectors.get(as_read(words := without_markers(one.shown)))
+            if vector is None or not one.is_claim or one.withheld or one.is_recorded:
+                continue
+            support = self.evidence.support(words, vector, is_thin=True)
+            spans = self.evidence.cited(words, marked_sources(one.raw), support)
+            shown = self._renumbered(one.raw, spans)
+            self.sentences[place] = replace(one, support=support, shown=shown, cited=tuple(spans))
 
     @property
     def doubtful(self) -> dict[int, str]:
@@ -264,7 +296,7 @@ class Draft:
         kind = by_pieces(words)
         # The more vectors an answer has had, the surer the pieces must be: the last one is for a plain claim.
         in_doubt = kind.deed >= DOUBT_FROM + DOUBT_RISES * asked
-        is_regret = asked < MOST_REGRETS and kind.regret >= kind.claim and not words.rstrip().endswith(QUESTIONS)
+        is_regret = asked < MOST_REGRETS and kind.regret >= REGRET_FROM and not words.rstrip().endswith(QUESTIONS)
         if in_doubt or is_regret or (self.nearness is not None and self.evidence.is_foreign(words)):
             recorded = [*self._done, *self._seen][: MAX_VECTORS // 2] if in_doubt else []
             wanted = (text for text in (words, *recorded) if text not in self._vectors and text not in self._asked_for)
@@ -312,6 +344,7 @@ class Draft:
         return Sentence(
             self._renumbered(raw, spans),
             support,
+            raw,
             is_claim=is_claim,
             is_regret=vector is not None and kind.regret >= max(kind.talk, kind.claim, kind.deed),
             cited=tuple(spans),

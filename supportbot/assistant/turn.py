@@ -169,6 +169,7 @@ class Turn:
         self._voice.say(self._draft.finish())
         await self._settle()
         self._voice.say(self._draft.finish())
+        await self._settle()
         for place, is_borne in (await second_look.verdicts(request, self._draft.doubtful)).items():
             self._draft.judge(place, is_borne=is_borne)
         return closed(self._draft.answer(), results, self._told)

@@ -6,7 +6,7 @@ import pytest
 
 from kb.search import Passage
 from supportbot.assistant.checks.vectors import nearness_to, settle
-from supportbot.assistant.drafting import Draft
+from supportbot.assistant.drafting import Author, Draft
 from supportbot.builtin.phrases import say
 from supportbot.chat.answers import Answer
 
@@ -46,15 +46,17 @@ def stream(draft: Draft, text: str, *, step: int = 7) -> str:
 def finished(draft: Draft, text: str, *, step: int = 7) -> Answer:
     """Write a whole text and return the answer."""
     stream(draft, text, step=step)
-    draft.finish()
-    settle(draft)
-    draft.finish()
+    for _ in range(2):
+        draft.finish()
+        settle(draft)
     return draft.answer()
 
 
-def written(text: str, *, step: int = 7, language: str = "en", said: str = "") -> tuple[str, Answer]:
+def written(
+    text: str, *, step: int = 7, language: str = "en", said: str = "", by: Author = "model"
+) -> tuple[str, Answer]:
     """What was shown on the way, and the answer, of a text that arrives in pieces of `step` characters."""
-    draft = Draft((passage(),), language, (said,), nearness=nearness_to((passage(),)))
+    draft = Draft((passage(),), language, (said,), nearness=nearness_to((passage(),)), by=by)
     answer = finished(draft, text, step=step)
     return draft.shown, answer
 

@@ -23,7 +23,7 @@ DOUBT_FROM: Final = 0.1
 SURE_FROM: Final = 0.7
 # Of the joint score of both. The more of a sentence the pages have too, the surer one must be: by neighbouring words,
 # and, since any page about refunds has the words of any claim about one, only a little by words alone.
-DEED_FROM: Final = 0.3
+DEED_FROM: Final = 0.25
 IN_THEIR_WORDS: Final = ((0.8, 0.75), (0.65, 0.7))
 WITH_THEIR_WORDS: Final = (0.8, 0.6)
 # Low for what was done: of true statements about it hardly one may be lost, and one about another record is far below.

@@ -28,9 +28,10 @@ FAR_BELOW: Final = 0.2  # support that faithful answers' sentences practically n
 MOST_CITED: Final = 3  # sources of one sentence
 MOST_RUN: Final = 3  # sentences of a source that one span may join
 _EXTRA_SENTENCE: Final = 0.08  # what another sentence must add to be worth showing
-# Across languages: the cosine of a sentence with the nearest window of the sources, at which support is a half, and
-# how steep it rises. Fitted on help pages in English and statements about them in eight other languages.
-_HALF_NEAR: Final = 0.835
+# The cosine of a sentence with the nearest window of the sources at which support is a half, in the sources' language
+# and in another, and how steep it rises. From help pages and statements about them in nine languages.
+_HALF_NEAR: Final = 0.88
+_HALF_NEAR_ABROAD: Final = 0.835
 _STEEP: Final = 60.0
 _LINK_TARGET: Final = re.compile(r"(?<=\])\([^)\s]*\)")
 _OPENING: Final = re.compile(r"[*_~`]{1,3}\Z")
@@ -205,8 +206,11 @@ class Evidence:
         """Return whether a sentence is in another language than all passages, so that its words cannot be compared."""
         return self._spoken(sentence) not in self._stems if self._sources else False
 
-    def support(self, sentence: str, vector: Sequence[float] | None = None) -> Support:
-        """Return how far all sources together bear a sentence; `vector` counts where its language is another."""
+    def support(self, sentence: str, vector: Sequence[float] | None = None, *, is_thin: bool = False) -> Support:
+        """Return how far all sources together bear a sentence.
+
+        `vector` counts where its language is another, or where the words of the whole answer are few (`is_thin`).
+        """
         if self.is_quoted(sentence):
             return Support(1.0, len(words(sentence)), is_quoted=True)
         asked = self._telling(sentence)
@@ -216,8 +220,14 @@ class Evidence:
         if self.is_foreign(sentence):
             if vector is None or self._nearness is None:
                 return Support(found if found > CITED_FROM else None, len(asked))
-            found = max(found, 1 / (1 + math.exp(-_STEEP * (self._nearness(vector) - _HALF_NEAR))))
+            found = max(found, self._near(vector, _HALF_NEAR_ABROAD))
+        elif is_thin and vector is not None and self._nearness is not None:
+            found = max(found, self._near(vector, _HALF_NEAR))
         return Support(found, len(asked))
+
+    def _near(self, vector: Sequence[float], half: float) -> float:
+        nearness = self._nearness(vector) if self._nearness is not None else 0.0
+        return 1 / (1 + math.exp(-_STEEP * (nearness - half)))
 
     def is_quoted(self, sentence: str) -> bool:
         """Return whether a sentence stands in a source word for word."""
@@ -243,7 +253,7 @@ class Evidence:
     def cited(self, sentence: str, named: Sequence[int], support: Support) -> dict[int, CitedSpan]:
         """Return the sources of a sentence by their numbers: those it names that speak of it, else the one that does.
 
-        Across languages a source that is named is believed, where the answer as a whole is near to the passages.
+        Where vectors speak for a sentence whose words do not, a source that is named is believed.
         """
         said, asked = tuple(words(sentence)), self._telling(sentence)
         numbers = [number for number in named if 1 <= number <= len(self._sources)]
@@ -252,7 +262,7 @@ class Evidence:
         chosen = [number for number in best[:MOST_CITED] if by_share[number] >= CITED_FROM]
         if not numbers or (chosen and by_share[chosen[0]] == 1):
             chosen = chosen[:1]
-        if not chosen and numbers and self.is_foreign(sentence) and (support.score or 0) >= CITED_FROM:
+        if not chosen and numbers and (support.score or 0) >= CITED_FROM:
             chosen = (best or numbers)[:1]
         return {number: self._span(number, said, asked) for number in chosen if self._sources[number - 1].units}
 

@@ -180,6 +180,8 @@ def _answered(
         draft.break_off()
     draft.finish()
     settle(draft)
+    draft.finish()
+    settle(draft)
     answer = draft.answer()
     cited = [(span.article_id, span.start) for span in answer.citations]
     stages = tuple(
