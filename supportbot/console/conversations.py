@@ -7,8 +7,8 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.contrib import admin
-from django.contrib.admin import AllValuesFieldListFilter
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.contrib.admin import AllValuesFieldListFilter, SimpleListFilter
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Left
 from django.http import HttpRequest
 
@@ -53,6 +53,21 @@ class Line:
     request: str = ""  # the action request that a step is about
 
 
+class HeldBackAnswer(SimpleListFilter):
+    """Conversations with an answer that the checks held back, of which the customer read nothing."""
+
+    title = "checks"
+    parameter_name = "checks"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("held-back", "Held back an answer")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() != "held-back":
+            return queryset
+        return queryset.filter(Exists(Message.objects.filter(conversation=OuterRef("pk"), is_held_back=True)))
+
+
 class PageLanguage(AllValuesFieldListFilter):
     """The language of the page that the chat stood on: what the database knows, where a text's own is read from it."""
 
@@ -67,7 +82,7 @@ class ConversationAdmin(ScopedAdmin):
     view_right = "conversations:read"
     change_form_template = "console/conversation.html"
     list_display = ["opening", "customer", "shown_mode", "language", "last_event"]
-    list_filter = ["mode", ("locale", PageLanguage)]
+    list_filter = ["mode", HeldBackAnswer, ("locale", PageLanguage)]
     list_select_related = ["customer"]
     search_fields = ["customer__name", "customer__email", "customer__external_id", "messages__text"]
     ordering = ["-last_event_at", "pk"]

@@ -1,5 +1,6 @@
 """Rules with their versions, requests with their trail, conversations, calls, and what was asked in vain."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -348,6 +349,21 @@ def test_a_conversation_shows_what_was_held_back_by_which_check(enter: Enter, wo
         "I have refunded you.: a deed or a promise that is not on record",
     ]
     assert "Our articles do not confirm it." in tree.css_first(".l-assistant").text()
+
+
+def test_an_answer_lost_to_the_checks_is_no_gap_but_can_be_found(enter: Enter, workspace: Workspace) -> None:
+    none = Answer("I could not find this.", (), by="model", is_abstention=True)
+    asked_and_answered("Do you ski?", none)
+    lost = asked_and_answered("How much is it?", replace(none, withheld=WITHHELD))
+    shown = asked_and_answered("Is it light?", Answer("It is light.", (), by="model", withheld=WITHHELD))
+    agent = enter("agent")
+    page = read(agent.get("/admin/unanswered/"))
+    assert [row.css("td")[1].text() for row in page.css("tbody tr")] == ["Do you ski?"]
+    assert "How much" not in read(agent.get("/admin/")).css_first("main").text()
+    link = page.css_first("main a[href*=checks]").attributes["href"]
+    found = read(agent.get(link)).css_first("#result_list").html
+    assert str(lost.pk) in found and str(shown.pk) not in found
+    assert not read(enter("editor").get("/admin/unanswered/")).css("main a[href*=checks]")  # reads no chats
 
 
 def test_what_was_asked_in_vain_is_counted_once(enter: Enter, workspace: Workspace) -> None:
