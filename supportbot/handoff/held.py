@@ -18,6 +18,8 @@ WHY: Final = {
     "contradicted": "the articles say otherwise",
     "unconfirmed": "the articles do not bear the answer as a whole",
     "unsupported": "far from anything the articles say",
+    "repeated": "said again and again",
+    "little_support": "little of it stands in the articles",
 }
 OTHERWISE: Final = "it failed a check"
 
@@ -33,7 +35,12 @@ class HeldBack:
 
 def held_back(withheld: Sequence[Withheld]) -> tuple[HeldBack, ...]:
     """Return what was withheld of an answer, with the check in words."""
-    return tuple(HeldBack(one.text.strip(), WHY.get(one.code, OTHERWISE), one.score) for one in withheld)
+    return tuple(HeldBack(one.text.strip(), why(one.code), one.score) for one in withheld)
+
+
+def why(code: str) -> str:
+    """Return a check in words."""
+    return WHY.get(code, OTHERWISE)
 
 
 def verdict(reading: Reading | None) -> str:

@@ -202,9 +202,41 @@ def test_a_draft_comes_with_its_sources_and_goes_to_nobody(knowledge: None, tick
     with answering(ScriptedModel(Says("You can return unused items within 60 days. [1]"))) as model:
         draft = ask_for_draft(bob, ticket).json()
     assert draft["text"] == "You can return unused items within 60 days."
+    assert draft["doubts"] == []
     assert [source["title"] for source in draft["sources"]] == ["Returns"]
     assert "Goodwill" not in str(model.requests[0].messages)  # the customer may not read it
     assert ConversationEvent.objects.count() == events
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_draft_marks_what_to_check_before_it_is_sent(knowledge: None, ticket: Ticket, bob: User) -> None:
+    services.claim(ticket.pk, agent=bob)
+    add_customer_message(ticket.conversation_id, text="How long can I return unused items?", client_id="1")
+    said = (
+        "Hello \U0001f642 Alice! You can return unused items within 60 days of delivery. [1] It costs €99. "
+        "I have already refunded your order. Write to us at https://evil.example/x. "
+        "Penguins breed along the rocky southern coasts and feed their chicks with krill."
+    )
+    with answering(ScriptedModel(Says(said))):
+        draft = ask_for_draft(bob, ticket).json()
+    assert draft["text"] == said.replace(" [1]", "")  # nothing is taken out
+    marked = [(draft["text"][one["start"] : one["end"]], one["code"], one["why"]) for one in draft["doubts"]]
+    assert marked == [
+        ("It costs €99.", "figure", "a figure that no article holds"),
+        ("I have already refunded your order.", "deed", "a deed or a promise that is not on record"),
+        ("Write to us at https://evil.example/x.", "link", "a link that no article holds"),
+        (said[said.index("Penguins") :], "little_support", "little of it stands in the articles"),
+    ]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_draft_that_was_cut_off_says_so_of_its_end(knowledge: None, ticket: Ticket, bob: User) -> None:
+    add_customer_message(ticket.conversation_id, text="How long can I return unused items?", client_id="1")
+    said = "You can return unused items within 60 days of delivery. [1] The label is"
+    with answering(ScriptedModel(Says(said, finish_reason="length"))):
+        draft = ask_for_draft(bob, ticket).json()
+    assert [draft["text"][one["start"] : one["end"]] for one in draft["doubts"]] == ["The label is"]
+    assert draft["doubts"][0]["code"] == "cut_off"
 
 
 @pytest.mark.django_db(transaction=True)
