@@ -316,6 +316,7 @@ if KB_EMBEDDER not in ("packaged", "openai") and "." not in KB_EMBEDDER:
     raise ImproperlyConfigured(f"KB_EMBEDDER={KB_EMBEDDER} is not packaged, openai or the dotted path of a class.")
 KB_LEXICAL_FALLBACK = env.bool("KB_LEXICAL_FALLBACK", default=True)
 KB_ASKING = "supportbot.assistant.retrieval.asked"  # how a customer's message is searched for (kb.ports)
+HANDOFF_DRAFT_CHECKS = "supportbot.assistant.doubts.doubts_of"  # what looks at an agent's draft (handoff.ports)
 # Off: answers come from the model alone, without sources (for measuring; every fact is then withheld).
 KB_RETRIEVAL = env.bool("KB_RETRIEVAL", default=True)
 

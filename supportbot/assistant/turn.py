@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import Error as AnyDatabaseError
 
 from supportbot.accounts.scope import workspace_scope
-from supportbot.assistant import second_look
+from supportbot.assistant import counters, second_look
 from supportbot.assistant.calls import Place, ToolResult
 from supportbot.assistant.checks.vectors import nearness_to, vectors_of
 from supportbot.assistant.closing import closed
@@ -85,6 +85,7 @@ class Turn:
                 answer = await self._write()
                 self._voice.flush()
                 await db(finish_turn, self.claim, answer, self._read(answer))
+                counters.count(answer)
             except LeaseLost:
                 logger.info("turn %s: the claim was lost", self.claim.turn_id)
             except LlmError as error:
@@ -154,16 +155,22 @@ class Turn:
         return await self._ended(request, context, results)
 
     async def _ended(self, request: ModelRequest, context: TurnContext, results: list[ToolResult]) -> Answer:
-        """Return the answer, looked at again where it is in doubt; one that fails is tried once more, then quoted."""
+        """Return the answer, looked at again where it is in doubt; one that fails is tried once more, then quoted.
+
+        What was withheld of both tries stays with the answer: the team reads it.
+        """
         answer = await self._checked(request, results)
         if not self._is_worth_another_try(answer, context, results):
             return answer
+        counters.SECOND_TRIES.inc()
         told = ChatMessage("system", second_try(answer.withheld))
         await self._begin_again(context)
         if await self._ask(replace(request, messages=(*request.messages, told), tools=()), context):
             return answer  # a tool was asked for that it was not offered
         second = await self._checked(request, results)
-        return self._quoted(context) or second if second.is_abstention else second
+        withheld = (*answer.withheld, *second.withheld)
+        last = self._quoted(context) or second if second.is_abstention else second
+        return replace(last, withheld=withheld)
 
     async def _checked(self, request: ModelRequest, results: list[ToolResult]) -> Answer:
         self._voice.say(self._draft.finish())

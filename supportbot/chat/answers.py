@@ -55,6 +55,11 @@ class Answer:
     is_confirmed: bool | None = None  # whether our pages bear it; None for one without a claim
     withheld: tuple[Withheld, ...] = ()
 
+    @property
+    def is_held_back(self) -> bool:
+        """Whether there was an answer of which the checks left nothing: no gap in the articles."""
+        return self.is_abstention and bool(self.withheld)
+
 
 def final_payload(message_id: UUID, answer: Answer) -> dict[str, Any]:
     """Return the payload of `assistant.final`."""
@@ -81,6 +86,7 @@ def store_message(conversation: Conversation, message_id: UUID, seq: int, answer
         text=answer.text,
         by=answer.by,
         is_abstention=answer.is_abstention,
+        is_held_back=answer.is_held_back,
     )
     if answer.citations:
         Citation.objects.bulk_create(_citation_rows(message, answer))

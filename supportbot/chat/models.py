@@ -113,6 +113,8 @@ class Message(TenantModel):
     audience = models.CharField(max_length=10, choices=Audience.choices, default=Audience.EVERYONE)
     by = models.CharField(max_length=10, blank=True)  # of the assistant's: model or builtin
     is_abstention = models.BooleanField(default=False)
+    # An abstention, since the checks left nothing of the answer.
+    is_held_back = models.BooleanField(default=False, db_default=False)
     created_at = models.DateTimeField(default=now, editable=False)
 
     class Meta:

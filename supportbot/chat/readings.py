@@ -53,13 +53,17 @@ def readings_of(conversation: Conversation) -> dict[UUID, Reading]:
     """Return what each answer was made from, by the answer's message id."""
     events = ConversationEvent.objects.filter(conversation=conversation, event="assistant.final")
     payloads = events.filter(payload__has_key=FIELD).values_list("payload", flat=True)
-    return {UUID(payload["message"]): _reading(payload[FIELD]) for payload in payloads}
+    return {UUID(payload["message"]): found for payload in payloads if (found := reading_in(payload))}
 
 
-def _reading(payload: Mapping[str, Any]) -> Reading:
+def reading_in(payload: Mapping[str, Any]) -> Reading | None:
+    """Return what the answer of this payload was made from; None in a customer's view, and of earlier versions."""
+    if FIELD not in payload:
+        return None
+    told = payload[FIELD]
     return Reading(
-        payload["query"],
-        tuple(ReadPassage(**one) for one in payload["passages"]),
-        tuple(Withheld(**one) for one in payload.get("withheld", ())),
-        payload.get("is_confirmed"),
+        told["query"],
+        tuple(ReadPassage(**one) for one in told["passages"]),
+        tuple(Withheld(**one) for one in told.get("withheld", ())),
+        told.get("is_confirmed"),
     )

@@ -7,19 +7,21 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.contrib import admin
-from django.contrib.admin import AllValuesFieldListFilter
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.contrib.admin import AllValuesFieldListFilter, SimpleListFilter
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Left
 from django.http import HttpRequest
 
 from supportbot.accounts.models import Customer, User
 from supportbot.chat.models import Conversation, Message, Source, Turn
+from supportbot.chat.readings import reading_in
 from supportbot.chat.selectors import events_after
 from supportbot.chat.signals import EventView
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.entry import person_of, staff
 from supportbot.console.rights import may
 from supportbot.console.words import tag, when
+from supportbot.handoff.held import HeldBack, held_back, verdict
 from supportbot.handoff.models import Ticket
 from supportbot.handoff.spoken import spoken_in
 from supportbot.handoff.thread import Reader, line_of, reader_of
@@ -46,7 +48,24 @@ class Line:
     sources: list[dict[str, Any]] = field(default_factory=list)
     marks: list[str] = field(default_factory=list)
     calls: list[LLMCall] = field(default_factory=list)
+    held_back: tuple[HeldBack, ...] = ()
+    verdict: str = ""  # whether the articles confirm an answer
     request: str = ""  # the action request that a step is about
+
+
+class HeldBackAnswer(SimpleListFilter):
+    """Conversations with an answer that the checks held back, of which the customer read nothing."""
+
+    title = "checks"
+    parameter_name = "checks"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("held-back", "Held back an answer")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() != "held-back":
+            return queryset
+        return queryset.filter(Exists(Message.objects.filter(conversation=OuterRef("pk"), is_held_back=True)))
 
 
 class PageLanguage(AllValuesFieldListFilter):
@@ -63,7 +82,7 @@ class ConversationAdmin(ScopedAdmin):
     view_right = "conversations:read"
     change_form_template = "console/conversation.html"
     list_display = ["opening", "customer", "shown_mode", "language", "last_event"]
-    list_filter = ["mode", ("locale", PageLanguage)]
+    list_filter = ["mode", HeldBackAnswer, ("locale", PageLanguage)]
     list_select_related = ["customer"]
     search_fields = ["customer__name", "customer__email", "customer__external_id", "messages__text"]
     ordering = ["-last_event_at", "pk"]
@@ -130,10 +149,22 @@ def _line(event: EventView, reader: Reader, turns: dict[str, UUID], calls: list[
         return Line(seq, at, kind, SPEAKERS.get(source) or told.get("author") or reader.customer, told["text"])
     if event.event == "assistant.final":
         turn = turns.get(told["message"])
+        reading = reading_in(told)
         marks = [words for key, words in _MARKS.items() if told.get(key)]
         mine = [call for call in calls if turn is not None and call.turn_id == turn]
         by = "built-in answerer" if told.get("by") == "builtin" else "model"
-        return Line(seq, at, "assistant", f"AI, {by}", told["text"], told.get("citations", []), marks, mine)
+        return Line(
+            seq,
+            at,
+            "assistant",
+            f"AI, {by}",
+            told["text"],
+            told.get("citations", []),
+            marks,
+            mine,
+            held_back=held_back(reading.withheld) if reading else (),
+            verdict=verdict(reading),
+        )
     step = line_of(event, reader)  # in the desk's words
     return None if step is None else Line(seq, at, "step", step.text, "", request=step.request)
 

@@ -1,4 +1,7 @@
-"""Questions that got no answer: what the assistant did not know, with the way to write it down."""
+"""Questions that got no answer: what the assistant did not know, with the way to write it down.
+
+An answer that the checks held back is no gap in the articles: such conversations are found by a filter of their list.
+"""
 
 import re
 from collections import defaultdict
@@ -69,6 +72,7 @@ def _abstentions() -> QuerySet[Any]:
     rows = Message.objects.filter(
         source=Source.ASSISTANT,
         is_abstention=True,
+        is_held_back=False,
         audience=Audience.EVERYONE,
         created_at__gte=now() - timedelta(days=DAYS),
     )

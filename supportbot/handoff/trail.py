@@ -19,6 +19,7 @@ from actions.states import State as ActionState
 from supportbot.accounts.models import User
 from supportbot.chat.models import Conversation, Message, Source, Turn
 from supportbot.chat.readings import Reading, readings_of
+from supportbot.handoff.held import HeldBack, held_back, verdict
 from supportbot.llm.models import LLMCall
 from supportbot.llm.selectors import model_in_words
 
@@ -72,10 +73,19 @@ class Answered:
     calls: tuple[Call, ...]
 
     @property
+    def held_back(self) -> tuple[HeldBack, ...]:
+        return held_back(self.reading.withheld) if self.reading else ()
+
+    @property
+    def verdict(self) -> str:
+        return verdict(self.reading)
+
+    @property
     def in_short(self) -> str:
         """Return where it came from and what it cost, for one line."""
         told = [f"From {', '.join(self.sources)}"] if self.sources else []
-        told += [_counted(len(self.reading.passages))] if self.reading else []
+        told += [_counted(len(self.reading.passages))] if self.reading and self.reading.query else []
+        told += [f"{len(self.held_back)} held back"] if self.held_back else []
         told += [f"{call.prompt}, {call.model}" for call in self.calls[-1:]]
         return "; ".join([*told, *(call.cost for call in self.calls[-1:] if call.cost)])
 
@@ -133,7 +143,7 @@ def _answered(
     sources = [citation.title for citation in message.citations.all()] if message else []
     return Answered(
         at=turn.started_at or turn.created_at,
-        outcome=_ENDED.get(Turn.State(turn.state)) or ("Did not know" if _abstained(message) else "Answered"),
+        outcome=_ENDED.get(Turn.State(turn.state)) or _outcome(message, reading),
         question=question,
         sources=tuple(dict.fromkeys(sources)),
         reading=reading,
@@ -145,8 +155,10 @@ def _counted(passages: int) -> str:
     return "1 passage found" if passages == 1 else f"{passages or 'no'} passages found"
 
 
-def _abstained(message: Message | None) -> bool:
-    return message is not None and message.is_abstention
+def _outcome(message: Message | None, reading: Reading | None) -> str:
+    if message is None or not message.is_abstention:
+        return "Answered"
+    return "Lost to the checks" if reading and reading.withheld else "Did not know"
 
 
 def _questions_of(turns: Sequence[Turn]) -> dict[UUID, str]:

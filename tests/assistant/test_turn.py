@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import pytest
 from django.conf import settings
+from django.test import Client
+from pytest_django.fixtures import Settings
 
 from supportbot.accounts.models import User
 from supportbot.accounts.scope import workspace_scope
@@ -136,6 +138,56 @@ async def test_a_captured_model_promises_nothing(conversation: Conversation, log
     [final] = payloads(await db(log), "assistant.final")
     assert final["abstained"]
     assert "refunded" not in final["text"] + reader.text(1)
+
+
+@pytest.fixture
+def counted(settings: Settings) -> Callable[[str], float]:
+    """Return what `/metrics` tells of one series; nothing yet is none."""
+    settings.METRICS_TOKEN = "secret"
+
+    def value(series: str) -> float:
+        page = Client().get("/metrics", headers={"Authorization": "Bearer secret"}).content.decode()
+        return sum(float(line.split()[-1]) for line in page.splitlines() if line.startswith(f"{series} "))
+
+    return value
+
+
+async def test_an_answer_that_falls_to_the_checks_twice_is_quoted_and_counted(
+    conversation: Conversation, log: Log, counted: Callable[[str], float]
+) -> None:
+    series = ['supportbot_withheld_total{code="figure"}', "supportbot_second_tries_total"]
+    before = [await db(counted, one) for one in series]
+    claim = await db(say, conversation, "Can I return unused items within 60 days of delivery?")
+    model = ScriptedModel(Says("You can return it within 17 days. [1]"), Says("You have 18 days. [1]"))
+    with answering(model):
+        await carry_out(claim)
+
+    [final] = payloads(await db(log), "assistant.final")
+    assert (final["by"], final["abstained"]) == ("builtin", False)
+    assert "60 days" in final["text"]
+    assert [await db(counted, one) for one in series] == [before[0] + 2, before[1] + 1]
+
+    def kept() -> Reading:
+        with workspace_scope(conversation.workspace_id):
+            return readings_of(conversation)[claim.message_id]
+
+    withheld = (await db(kept)).withheld
+    assert [one.code for one in withheld] == ["figure", "figure"]
+    assert ["17" in one.text or "18" in one.text for one in withheld] == [True, True]
+
+
+async def test_an_answer_that_the_articles_do_not_confirm_is_counted(
+    conversation: Conversation, log: Log, counted: Callable[[str], float]
+) -> None:
+    before = await db(counted, "supportbot_unconfirmed_answers_total")
+    claim = await db(say, conversation, "How long can I return something?")
+    said = "Penguins breed in crowded colonies along the rocky southern coasts and feed their chicks with krill."
+    with answering(ScriptedModel(Says(said))):
+        await carry_out(claim)
+
+    [final] = payloads(await db(log), "assistant.final")
+    assert final["confirmed"] is False
+    assert await db(counted, "supportbot_unconfirmed_answers_total") == before + 1
 
 
 async def test_stop_ends_with_what_was_shown(conversation: Conversation, log: Log) -> None:

@@ -294,3 +294,32 @@ def test_without_scripts_an_agent_takes_over_answers_and_resolves(
     page.get_by_role("button", name="Resolve").click()
     expect(page.locator(".c-h .sub")).to_contain_text("ended: resolved")
     assert visitor.hears() == ["I can help."]
+
+
+def test_what_is_doubtful_in_a_draft_stays_in_sight_until_it_is_sent(
+    demo: dict[str, Any], new_page: Callable[..., Page], log_in: Callable[[Page, str], None]
+) -> None:
+    page = new_page(viewport={"width": 1280, "height": 844})
+    text = "🙂 We are glad to help. It costs €99 <b>now</b>."
+    why = "a figure that no article holds"
+    doubt = {"start": text.index("It costs"), "end": len(text), "code": "figure", "why": why}
+    draft = {"text": text, "sources": [], "by": "model", "doubts": [doubt]}
+    page.route("**/draft.json", lambda route: route.fulfill(json=draft))
+    log_in(page, "daniel")
+    someone = Customer(demo)
+    someone.say("How much is it?")
+    someone.ask_for_a_person("The price of it")
+    page.get_by_role("link", name="The price of it").click()
+    page.get_by_role("button", name="Take over").click()
+    expect(page.get_by_role("button", name="Send reply")).to_be_visible()
+    is_live(page)
+    page.get_by_role("button", name="Draft", exact=True).click()
+    doubts = page.locator("#draft li")
+    expect(doubts).to_have_text([f"It costs €99 <b>now</b>.: {why}"])
+    check(page)
+    page.get_by_role("button", name="Insert").click()
+    expect(page.locator("#text")).to_have_value(text)
+    expect(doubts).to_be_visible()
+    check(page)
+    page.locator("#text").press("Control+Enter")
+    expect(page.locator("#draft")).to_be_hidden()

@@ -1,5 +1,6 @@
 """Rules with their versions, requests with their trail, conversations, calls, and what was asked in vain."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -18,9 +19,12 @@ from actions.models import ActionPolicy, ActionPolicyVersion, ActionRequest, Aud
 from actions.policies import allow_approval, approvers_of, ensure_policies
 from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.accounts.services import add_member
+from supportbot.chat.answers import Answer, Withheld
 from supportbot.chat.log import append_event, lock_conversation
-from supportbot.chat.models import Message
+from supportbot.chat.models import Conversation, Message
+from supportbot.chat.readings import Reading
 from supportbot.chat.services import add_customer_message, start_conversation
+from supportbot.chat.turns import claim_turn, finish_turn
 from supportbot.console.charts import stacked
 from supportbot.handoff import services as handoff
 from supportbot.handoff.models import Ticket
@@ -321,6 +325,45 @@ def test_an_axis_names_no_half_of_what_is_counted(most: str, labels: str) -> Non
     assert [tick.label for tick in chart.ticks] == labels.split()
     assert chart.bars[0].y >= chart.ticks[-1].y
     assert stacked([], {}).bars == ()
+
+
+WITHHELD = (Withheld("figure", "It costs <b>€99</b>.", 0.4), Withheld("deed", "I have refunded you.", None))
+
+
+def asked_and_answered(question: str, answer: Answer) -> Conversation:
+    """Return a conversation with this answer, as a runner ends a turn."""
+    talk = start_conversation(Customer.objects.create().pk)
+    add_customer_message(talk.pk, text=question, client_id="1")
+    claim = claim_turn("test", only=talk.pk)
+    assert claim is not None
+    finish_turn(claim, answer, Reading("", (), withheld=answer.withheld, is_confirmed=answer.is_confirmed))
+    return talk
+
+
+def test_a_conversation_shows_what_was_held_back_by_which_check(enter: Enter, workspace: Workspace) -> None:
+    answer = Answer("It is light.", (), by="model", is_confirmed=False, withheld=WITHHELD)
+    talk = asked_and_answered("Is it light?", answer)
+    tree = read(enter("agent").get(reverse("admin:chat_conversation_change", args=[talk.pk])))
+    assert [line.text() for line in tree.css(".l-assistant .trail li")] == [
+        "It costs <b>€99</b>.: a figure that no article holds, support 0.40",
+        "I have refunded you.: a deed or a promise that is not on record",
+    ]
+    assert "Our articles do not confirm it." in tree.css_first(".l-assistant").text()
+
+
+def test_an_answer_lost_to_the_checks_is_no_gap_but_can_be_found(enter: Enter, workspace: Workspace) -> None:
+    none = Answer("I could not find this.", (), by="model", is_abstention=True)
+    asked_and_answered("Do you ski?", none)
+    lost = asked_and_answered("How much is it?", replace(none, withheld=WITHHELD))
+    shown = asked_and_answered("Is it light?", Answer("It is light.", (), by="model", withheld=WITHHELD))
+    agent = enter("agent")
+    page = read(agent.get("/admin/unanswered/"))
+    assert [row.css("td")[1].text() for row in page.css("tbody tr")] == ["Do you ski?"]
+    assert "How much" not in read(agent.get("/admin/")).css_first("main").text()
+    link = page.css_first("main a[href*=checks]").attributes["href"]
+    found = read(agent.get(link)).css_first("#result_list").html
+    assert str(lost.pk) in found and str(shown.pk) not in found
+    assert not read(enter("editor").get("/admin/unanswered/")).css("main a[href*=checks]")  # reads no chats
 
 
 def test_what_was_asked_in_vain_is_counted_once(enter: Enter, workspace: Workspace) -> None:

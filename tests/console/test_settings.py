@@ -373,6 +373,7 @@ def test_each_choice_says_what_customers_get_and_what_was_measured(
     assert list(told) == ["strict", "balanced", "open"]
     for value, choice in STRICTNESS.items():
         assert choice.name in told[value] and choice.gets in told[value]
+        assert choice.measured and choice.measured in told[value]
     assert told["strict"].endswith("93 of 100 <whole>.")
     (checked,) = form.css("#id_answer_strictness input[checked]")
     assert checked.attributes["value"] == "balanced"

@@ -1,6 +1,7 @@
 """What stands beside a conversation: orders, canned replies, a draft, the summary and the assistant's trail."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -18,7 +19,7 @@ from kb import ports
 from kb.index import sync_articles
 from kb.services import Change, create_article, publish
 from supportbot.accounts.models import Customer, User, Workspace
-from supportbot.chat.answers import Answer, CitedSpan
+from supportbot.chat.answers import Answer, CitedSpan, Withheld
 from supportbot.chat.models import Conversation, ConversationEvent
 from supportbot.chat.readings import Reading, ReadPassage
 from supportbot.chat.selectors import events_after
@@ -201,12 +202,43 @@ def test_a_draft_comes_with_its_sources_and_goes_to_nobody(knowledge: None, tick
     with answering(ScriptedModel(Says("You can return unused items within 60 days. [1]"))) as model:
         draft = ask_for_draft(bob, ticket).json()
     assert draft["text"] == "You can return unused items within 60 days."
+    assert draft["doubts"] == []
     assert [source["title"] for source in draft["sources"]] == ["Returns"]
     assert "Goodwill" not in str(model.requests[0].messages)  # the customer may not read it
     assert ConversationEvent.objects.count() == events
 
 
 @pytest.mark.django_db(transaction=True)
+def test_a_draft_marks_what_to_check_before_it_is_sent(knowledge: None, ticket: Ticket, bob: User) -> None:
+    services.claim(ticket.pk, agent=bob)
+    add_customer_message(ticket.conversation_id, text="How long can I return unused items?", client_id="1")
+    said = (
+        "Hello \U0001f642 Alice! You can return unused items within 60 days of delivery. [1] It costs €99. "
+        "I have already refunded your order. Write to us at https://evil.example/x. "
+        "Penguins breed along the rocky southern coasts and feed their chicks with krill."
+    )
+    with answering(ScriptedModel(Says(said))):
+        draft = ask_for_draft(bob, ticket).json()
+    assert draft["text"] == said.replace(" [1]", "")  # nothing is taken out
+    marked = [(draft["text"][one["start"] : one["end"]], one["code"], one["why"]) for one in draft["doubts"]]
+    assert marked == [
+        ("It costs €99.", "figure", "a figure that no article holds"),
+        ("I have already refunded your order.", "deed", "a deed or a promise that is not on record"),
+        ("Write to us at https://evil.example/x.", "link", "a link that no article holds"),
+        (said[said.index("Penguins") :], "little_support", "little of it stands in the articles"),
+    ]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_draft_that_was_cut_off_says_so_of_its_end(knowledge: None, ticket: Ticket, bob: User) -> None:
+    add_customer_message(ticket.conversation_id, text="How long can I return unused items?", client_id="1")
+    said = "You can return unused items within 60 days of delivery. [1] The label is"
+    with answering(ScriptedModel(Says(said, finish_reason="length"))):
+        draft = ask_for_draft(bob, ticket).json()
+    assert [draft["text"][one["start"] : one["end"]] for one in draft["doubts"]] == ["The label is"]
+    assert draft["doubts"][0]["code"] == "cut_off"
+
+
 @pytest.mark.django_db(transaction=True)
 def test_the_model_of_a_draft_reads_placeholders_and_the_agent_the_data(
     knowledge: None, ticket: Ticket, bob: User
@@ -222,6 +254,7 @@ def test_the_model_of_a_draft_reads_placeholders_and_the_agent_the_data(
     assert draft["text"] == "You can return unused items within 60 days. We will write to alice@example.com."
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_draft_is_in_the_language_that_the_customer_writes(knowledge: None, ticket: Ticket, bob: User) -> None:
     words = "Unbenutzte Artikel können Sie 60 Tage lang zurückgeben."
     german = create_article(Change(title="Rückgabe", body=words, locale="de"), external_id="d")
@@ -343,6 +376,36 @@ def test_the_trail_shows_questions_calls_costs_and_passages(conversation: Conver
     assert "Looked for: return <i>boots</i>" in told
     found = [cell.text() for cell in tree.css("[aria-label='Passages found'] td")]
     assert found == ["ReturnsWorn <b>boots</b>, revision 3", "3.250", "0.91"]
+
+
+def test_the_trail_shows_what_was_held_back_and_the_customer_never_reads_it(
+    conversation: Conversation, alice: Customer, bob: User
+) -> None:
+    add_customer_message(conversation.pk, text="How much?", client_id="1")
+    held = (Withheld("figure", "It costs <b>€99</b>.", 0.4), Withheld("deed", "I have refunded you.", None))
+    answered(conversation, "It is light.", replace(FOUND, withheld=held, is_confirmed=True))
+    ticket = services.request(conversation.pk, reason="customer_asked", by="customer")
+    page = browser(bob).get(f"/desk/tickets/{ticket.pk}/trail/").content.decode()
+    tree = LexborHTMLParser(page)
+    assert [cell.text() for cell in tree.css("[aria-label='Held back by the checks'] td")] == [
+        "It costs <b>€99</b>.", "a figure that no article holds", "0.40",
+        "I have refunded you.", "a deed or a promise that is not on record", "not comparable",
+    ]  # fmt: skip
+    assert "Our articles confirm it." in page
+    (answer,) = answers_of(conversation)
+    assert "2 held back" in answer.in_short
+    assert "€99" not in str(events_after(conversation.pk, 0))
+
+
+def test_an_answer_lost_to_the_checks_is_none_that_was_not_known(conversation: Conversation) -> None:
+    add_customer_message(conversation.pk, text="How much?", client_id="1")
+    claim = claim_turn("test", only=conversation.pk)
+    assert claim is not None
+    held = (Withheld("figure", "It costs €99.", 0.4),)
+    lost = Answer("I could not find this.", (), by="model", is_abstention=True, withheld=held)
+    finish_turn(claim, lost, Reading("", (), withheld=held))
+    (answer,) = answers_of(conversation)
+    assert (answer.outcome, answer.in_short) == ("Lost to the checks", "1 held back")
 
 
 def test_a_long_trail_costs_as_many_statements_as_a_short_one(conversation: Conversation, bob: User) -> None:

@@ -60,6 +60,7 @@ export class Composer {
     this.field.value = "";
     this.#remember();
     this.thread.addWaiting(message);
+    this.onSent?.();
     if (!this.outbox.send(message, this)) this.thread.markWaiting(message.client_id);
     return new Promise((resolve) => this.asked.set(message.client_id, resolve));
   }

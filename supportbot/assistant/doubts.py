@@ -1,0 +1,63 @@
+"""What is doubtful in an agent's draft: the checks of the assistant's own answers, with nothing withheld.
+
+An agent knows more than the articles: what a customer would not be shown is marked for them, and theirs to decide.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from django.conf import settings
+
+from supportbot.assistant.checks.vectors import nearness_to, settle
+from supportbot.assistant.drafting import LITTLE_SUPPORT, Draft, Sentence
+from supportbot.assistant.explanations import done_in
+from supportbot.assistant.prompts import kept_back
+from supportbot.chat.models import Conversation
+from supportbot.handoff.ports import Doubt, Written
+from supportbot.language.sentences import sentences_of
+
+LITTLE: Final = "little_support"
+
+
+def doubts_of(conversation: Conversation, written: Written) -> list[Doubt]:
+    """Return the sentences of a draft that would be withheld, or that hardly anything bears (`handoff.ports`)."""
+    draft = _checked(conversation, written)
+    doubts, start = [], 0
+    for raw, sentence in zip(sentences_of(written.text), draft.sentences, strict=False):  # blanks at the end are none
+        if code := _doubt(sentence):
+            first = start + len(raw) - len(raw.lstrip())
+            doubts.append(Doubt(first, start + len(raw.rstrip()), code))
+        start += len(raw)
+    return doubts
+
+
+def _checked(conversation: Conversation, written: Written) -> Draft:
+    request = written.request
+    draft = Draft(
+        written.passages,
+        request.locale,
+        tuple(_said_by_customer(written)),
+        site=settings.BASE_URL,
+        done=() if conversation.customer.is_anonymous else done_in(conversation),
+        kept=kept_back(request.messages[0].content),
+        nearness=nearness_to(written.passages),
+        by="builtin" if written.by == "builtin" else "model",
+    )
+    draft.write(written.text)
+    settle(draft)
+    if written.is_cut_off:
+        draft.break_off()
+    draft.finish()
+    settle(draft)
+    draft.finish()
+    return draft
+
+
+def _said_by_customer(written: Written) -> Iterator[str]:
+    return (message.content for message in written.request.messages if message.role == "user")
+
+
+def _doubt(sentence: Sentence) -> str:
+    score = sentence.support.score
+    has_little = sentence.is_claim and not sentence.is_recorded and score is not None and score < LITTLE_SUPPORT
+    return sentence.withheld or (LITTLE if has_little else "")
