@@ -127,6 +127,15 @@ async def test_a_button_for_one_of_the_orders_leads_to_its_card(conversation: Co
     assert final(events)["text"] == CARD and "blocks" not in final(events)
 
 
+async def test_who_only_wanted_to_know_is_told_what_our_pages_say(conversation: Conversation, shop: FakeShop) -> None:
+    asked = final(await turns(conversation, "about that refund"))
+    assert [option["id"] for option in asked["blocks"][0]["options"]] == ["refund_order", "only-asks"]
+    await carry_out(await db(press, conversation, asked, "only-asks"))
+    events = await turns(conversation)
+    assert "Your refund is paid within 5 working days" in final(events)["text"]
+    assert not cards(events)
+
+
 async def test_a_form_leads_to_the_card_of_its_address(conversation: Conversation, shop: FakeShop) -> None:
     asked = final(await turns(conversation, "I moved, please change the delivery address of A-1007"))
     [block] = asked["blocks"]

@@ -56,6 +56,11 @@ def phrase_in(text: str) -> Phrase | None:
     return next((phrase for phrase, pattern in _ours() if pattern.search(text)), None)
 
 
+def only_asks(text: str) -> bool:
+    """Return whether a text is what our button says for a question that was no wish."""
+    return text.strip() in PHRASES.in_all("only_asks")
+
+
 def title_in(text: str) -> str:
     """Return the title that our question names, whether it was meant; "" if we did not ask that."""
     found = (pattern.search(text) for phrase, pattern in _ours() if phrase == "meant")
