@@ -13,6 +13,7 @@ from supportbot.assistant.nearness import compared
 from supportbot.assistant.prompts import ANSWER_VERSION, answer_instructions
 from supportbot.assistant.retrieval import NOTHING_SOUGHT, in_parts, retrieve
 from supportbot.assistant.tools import tools_after_signing_in, tools_for
+from supportbot.builtin.actions.phrases import only_asks
 from supportbot.builtin.hearing import courtesy
 from supportbot.chat.models import Conversation, Message, Source
 from supportbot.chat.readings import Reading, ReadPassage
@@ -48,7 +49,7 @@ def build_context(claim: Claim) -> TurnContext:
     """Read the conversation, search the knowledge base and put the request together."""
     conversation = Conversation.objects.select_related("customer", "workspace").get(pk=claim.conversation_id)
     messages, waiting = _heard(conversation, claim)
-    question = normalised("\n".join(message.text for message in waiting))
+    question = _question(messages, waiting)
     language = _language(question, messages, base_language(conversation.locale))
     said_before = tuple(map(_as_told, (*messages, *waiting)))
     sought = NOTHING_SOUGHT if courtesy(question) else retrieve(conversation, question, _said_in(messages), language)
@@ -74,6 +75,13 @@ def build_context(claim: Claim) -> TurnContext:
     strictness = cast("Strictness", conversation.workspace.answer_strictness)
     done = () if conversation.customer.is_anonymous else done_in(conversation)
     return TurnContext(compared(in_parts(request, sought), sought), found.passages, language, said, done, strictness)
+
+
+def _question(messages: Sequence[Message], waiting: Sequence[Message]) -> str:
+    """Return what is asked; by the button for a question that was no wish, what was asked before it."""
+    question = normalised("\n".join(message.text for message in waiting))
+    before = next((one.text for one in reversed(messages) if one.source == Source.CUSTOMER), "")
+    return normalised(before) if before and only_asks(question) else question
 
 
 def _said_in(messages: Sequence[Message]) -> list[Said]:

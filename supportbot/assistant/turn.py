@@ -7,8 +7,10 @@ answer that asks for them is whole, and a proposal ends the turn: no model and n
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from contextlib import aclosing, suppress
 from dataclasses import replace
+from typing import Any
 
 from django.conf import settings
 from django.db import Error as AnyDatabaseError
@@ -45,6 +47,7 @@ from supportbot.llm import gateway
 from supportbot.llm.errors import LlmError
 from supportbot.llm.types import (
     CUT_OFF,
+    Blocks,
     ChatMessage,
     Finished,
     ModelEvent,
@@ -73,6 +76,7 @@ class Turn:
         self._is_void = False
         self._told: list[str] = []  # what was looked up, in our words
         self._looked_up: list[str] = []  # and all of it
+        self._blocks: tuple[Mapping[str, Any], ...] = ()  # what the answer asks for by buttons and forms
         self._writing: asyncio.Task[Answer] | None = None
         self._claim_in_use = asyncio.Lock()
 
@@ -179,7 +183,7 @@ class Turn:
         await self._settle()
         for place, is_borne in (await second_look.verdicts(request, self._draft.doubtful)).items():
             self._draft.judge(place, is_borne=is_borne)
-        return closed(self._draft.answer(), results, self._told)
+        return closed(self._draft.answer(), results, self._told, self._blocks)
 
     def _is_worth_another_try(self, answer: Answer, context: TurnContext, results: list[ToolResult]) -> bool:
         """Say whether a model's answer fell to the checks although search was sure that the pages have one."""
@@ -219,6 +223,8 @@ class Turn:
         match event:
             case TextDelta(text):
                 await self._write_down(text)
+            case Blocks(blocks):
+                self._blocks = blocks
             case ToolCall():
                 calls.append(event)
             case RouteStarted(provider=provider):
@@ -257,6 +263,7 @@ class Turn:
             raise
 
     def _begin_draft(self, context: TurnContext, by: Author = "model") -> None:
+        self._blocks = ()
         self._draft = Draft(
             context.passages,
             context.language,

@@ -7,7 +7,7 @@ quotation: it is called for as a model would call for it.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import orjson
 
@@ -30,6 +30,7 @@ NAMED_MOST: Final = 120  # characters of a question that is repeated
 class Reply:
     text: str
     tool_calls: tuple[ToolCall, ...] = ()
+    blocks: tuple[dict[str, Any], ...] = ()
 
 
 def reply_to(request: ModelRequest) -> Reply:
@@ -43,7 +44,7 @@ def reply_to(request: ModelRequest) -> Reply:
         return _to_a_person(request, language)
     step = next_step(request, language)
     if step is not None:
-        return Reply(step.text, step.calls)
+        return Reply(step.text, step.calls, step.blocks)
     kind = courtesy(request.question)  # "the second one" is unclear only where nothing was asked
     if kind is not None:
         return Reply(say(kind, language))

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 
 from supportbot.builtin.answerer import pieces, reply_to
 from supportbot.llm.ports import ProviderEvent
-from supportbot.llm.types import Finished, ModelRequest, TextDelta, Usage
+from supportbot.llm.types import Blocks, Finished, ModelRequest, TextDelta, Usage
 
 
 class BuiltinProvider:
@@ -25,6 +25,8 @@ class BuiltinProvider:
         for piece in pieces(reply.text):
             yield TextDelta(piece)
             await asyncio.sleep(0)  # lets "stop" in between two pieces; there is no pretended typing
+        if reply.blocks:
+            yield Blocks(reply.blocks)
         for call in reply.tool_calls:
             yield call
         yield Finished("tool_calls" if reply.tool_calls else "stop", Usage(), self.name, self.model)

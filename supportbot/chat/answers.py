@@ -1,5 +1,6 @@
 """What a turn ends with: how an answer is told in the log, and kept as a message with its citations."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -54,6 +55,7 @@ class Answer:
     is_stopped: bool = False
     is_confirmed: bool | None = None  # whether our pages bear it; None for one without a claim
     withheld: tuple[Withheld, ...] = ()
+    blocks: tuple[Mapping[str, Any], ...] = ()  # what it asks for by buttons and forms (`chat.blocks`)
 
     @property
     def is_held_back(self) -> bool:
@@ -73,6 +75,8 @@ def final_payload(message_id: UUID, answer: Answer) -> dict[str, Any]:
     }
     if answer.is_confirmed is not None:
         payload["confirmed"] = answer.is_confirmed
+    if answer.blocks:
+        payload["blocks"] = list(answer.blocks)
     return payload | ({"stopped": True} if answer.is_stopped else {})
 
 

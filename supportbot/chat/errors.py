@@ -49,6 +49,43 @@ class ClientIdReused(ChatError):
         super().__init__(fields={"client_id": [self.default_message]})
 
 
+class UnknownBlock(ChatError):
+    code = "unknown_block"
+    status = 404
+    default_message = "No answer of this conversation asks for this by that kind of block."
+
+    def __init__(self) -> None:
+        super().__init__(fields={"block": [self.default_message]})
+
+
+class BlockClosed(ChatError):
+    """It was answered, or something else was said since: what was asked then may not be asked now."""
+
+    code = "block_closed"
+    status = 409
+    default_message = "This was answered already, or the conversation has gone on: write a message instead."
+
+    def __init__(self) -> None:
+        super().__init__(fields={"block": [self.default_message]})
+
+
+class UnknownOption(ChatError):
+    code = "unknown_option"
+    default_message = "This is none of the options."
+
+    def __init__(self) -> None:
+        super().__init__(fields={"option": [self.default_message]})
+
+
+class InvalidValue(ChatError):
+    """A field of a form that is missing, unknown or not as its schema says; `field` is `values.<name>`."""
+
+    code = "invalid_value"
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(message, fields={f"values.{name}": [message]})
+
+
 class ConversationEnded(ChatError):
     code = "conversation_ended"
     status = 409

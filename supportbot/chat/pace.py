@@ -3,6 +3,8 @@
 from typing import Final
 from uuid import UUID
 
+from supportbot.chat import blocks
+from supportbot.chat.blocks import BlockRef, Values
 from supportbot.chat.errors import ChatError
 from supportbot.chat.services import Receipt, add_customer_message
 from supportbot.chat.turns import retry_turn
@@ -21,6 +23,18 @@ def say(conversation_id: UUID, *, text: str, client_id: str) -> Receipt:
     """Store what the customer wrote; raises TooFast, and what `add_customer_message` refuses."""
     _keep_pace(conversation_id)
     return add_customer_message(conversation_id, text=text, client_id=client_id)
+
+
+def choose(conversation_id: UUID, *, block: BlockRef, option: str, client_id: str) -> Receipt:
+    """Store what the customer chose; raises TooFast, and what `blocks.choose` refuses."""
+    _keep_pace(conversation_id)
+    return blocks.choose(conversation_id, block=block, option=option, client_id=client_id)
+
+
+def submit(conversation_id: UUID, *, block: BlockRef, values: Values, client_id: str) -> Receipt:
+    """Store what the customer filled in; raises TooFast, and what `blocks.submit` refuses."""
+    _keep_pace(conversation_id)
+    return blocks.submit(conversation_id, block=block, values=values, client_id=client_id)
 
 
 def ask_again(conversation_id: UUID, message_id: UUID) -> None:

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from supportbot.llm.types import Finished, ModelRequest, TextDelta, ToolCall, Usage
+from supportbot.llm.types import Blocks, Finished, ModelRequest, TextDelta, ToolCall, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +13,7 @@ class Working:
 
 
 WORKING = Working()
-ProviderEvent = TextDelta | ToolCall | Finished | Working
+ProviderEvent = TextDelta | Blocks | ToolCall | Finished | Working
 
 
 class Provider(Protocol):

@@ -124,8 +124,16 @@ class TextDelta:
 
 
 @dataclass(frozen=True, slots=True)
+class Blocks:
+    """What an answer asks for by buttons and forms, beside its text: typed blocks of the wire. No model sends any; they
+    come from the built-in answerer alone, made of rows and catalogues."""
+
+    blocks: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Restarted:
-    """Another route begins from nothing: forget the text and the tool calls collected so far."""
+    """Another route begins from nothing: forget the text, the blocks and the tool calls collected so far."""
 
     provider: str
     model: str
@@ -145,7 +153,7 @@ class Finished:
     model: str
 
 
-ModelEvent = RouteStarted | TextDelta | ToolCall | Restarted | Finished
+ModelEvent = RouteStarted | TextDelta | Blocks | ToolCall | Restarted | Finished
 
 
 @dataclass(frozen=True, slots=True)

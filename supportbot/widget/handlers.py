@@ -7,7 +7,7 @@ from uuid import UUID
 from supportbot.accounts.scope import workspace_scope
 from supportbot.asyncdb import db, outside
 from supportbot.chat.access import conversation_for
-from supportbot.chat.pace import ask_again, say
+from supportbot.chat.pace import ask_again, choose, say, submit
 from supportbot.chat.signals import Typing
 from supportbot.chat.stream import switchboard
 from supportbot.chat.turns import request_stop
@@ -18,6 +18,7 @@ from supportbot.widget.errors import AttachmentsNotSupported
 from supportbot.widget.protocol import (
     Ack,
     CancelHuman,
+    Choose,
     Confirm,
     CustomerMessage,
     CustomerTyping,
@@ -26,13 +27,26 @@ from supportbot.widget.protocol import (
     RequestHuman,
     Retry,
     Stop,
+    Submit,
 )
 from supportbot.widget.ratings import rate
 from supportbot.widget.tickets import Session
 
 P = ParamSpec("P")
 T = TypeVar("T")
-Deed = CustomerMessage | Stop | Confirm | Decline | RequestHuman | CancelHuman | Retry | Rate | CustomerTyping
+Deed = (
+    CustomerMessage
+    | Choose
+    | Submit
+    | Stop
+    | Confirm
+    | Decline
+    | RequestHuman
+    | CancelHuman
+    | Retry
+    | Rate
+    | CustomerTyping
+)
 
 
 async def on_behalf(
@@ -63,6 +77,12 @@ async def carry_out(deed: Deed, session: Session) -> Ack | None:
             raise AttachmentsNotSupported()
         case CustomerMessage(client_id=client_id, text=text):
             receipt = await on_behalf(session, say, text=text, client_id=client_id)
+            return Ack(client_id, receipt.seq)
+        case Choose(client_id=client_id, block=block, option=option):
+            receipt = await on_behalf(session, choose, block=block, option=option, client_id=client_id)
+            return Ack(client_id, receipt.seq)
+        case Submit(client_id=client_id, block=block, values=values):
+            receipt = await on_behalf(session, submit, block=block, values=values, client_id=client_id)
             return Ack(client_id, receipt.seq)
         case Stop():
             await on_behalf(session, request_stop)

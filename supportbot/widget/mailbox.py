@@ -74,5 +74,6 @@ def _weight(item: Item) -> int:
         return len(item.text) + _ENVELOPE_BYTES
     if isinstance(item, NewEvent) and item.event is not None:
         text = item.event.payload.get("text", "")
-        return len(text) + len(item.event.payload.get("citations", ())) * 400 + _ENVELOPE_BYTES
+        parts = len(item.event.payload.get("citations", ())) * 400 + len(str(item.event.payload.get("blocks", "")))
+        return len(text) + parts + _ENVELOPE_BYTES
     return _ENVELOPE_BYTES

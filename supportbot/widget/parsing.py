@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 from uuid import UUID
 
+from supportbot.chat.blocks import BlockRef, Values
 from supportbot.chat.errors import InvalidClientId
 from supportbot.chat.texts import UNREADABLE, clean_client_id
 from supportbot.widget import strictjson
@@ -15,6 +16,7 @@ from supportbot.widget.errors import FrameError, FrameTooBig, UnknownFrame
 from supportbot.widget.protocol import (
     MAX_FRAME_BYTES,
     CancelHuman,
+    Choose,
     ClientFrame,
     Confirm,
     CustomerMessage,
@@ -28,10 +30,15 @@ from supportbot.widget.protocol import (
     RequestHuman,
     Retry,
     Stop,
+    Submit,
 )
 
 MAX_SEQ: Final = 2**53 - 1  # what every client can count to
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+MAX_VALUES: Final = 20
+MAX_NAME_CHARACTERS: Final = 100
+MAX_VALUE_CHARACTERS: Final = 1_000
+_BLOCK: Final = re.compile(rf"(?P<message>{_UUID.pattern}):(?P<place>[0-9]{{1,2}})")
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 
 
@@ -91,6 +98,27 @@ class Fields:
             raise _wrong(name, "must be a list")
         return bool(value)
 
+    def block(self, name: str) -> BlockRef:
+        found = _BLOCK.fullmatch(self.matching(name, _BLOCK, "a block as `<message>:<place>`"))
+        assert found is not None
+        return BlockRef(UUID(found["message"]), int(found["place"]))
+
+    def values(self, name: str) -> Values:
+        """Return what a form was filled in with: texts and whole numbers by the names of its fields."""
+        if name not in self._left:
+            raise FrameError(f"The field `{name}` is missing.", fields={name: ["Missing."]})
+        values = self._left.pop(name)
+        if not isinstance(values, dict) or len(values) > MAX_VALUES:
+            raise _wrong(name, f"must be an object of at most {MAX_VALUES} values")
+        for field, value in values.items():
+            if len(field) > MAX_NAME_CHARACTERS or UNREADABLE.search(field):
+                raise _wrong(name, "names a field that no form has")
+            if not isinstance(value, str) and type(value) is not int:
+                raise _wrong(f"{name}.{field}", "must be a text or a whole number")
+            if isinstance(value, str) and (len(value) > MAX_VALUE_CHARACTERS or UNREADABLE.search(value)):
+                raise _wrong(f"{name}.{field}", "is too long or cannot be stored")
+        return values
+
     def close(self) -> None:
         if self._left:
             names = sorted(self._left)
@@ -115,6 +143,12 @@ FRAMES: Final[dict[str, Callable[[Fields], ClientFrame]]] = {
         fields.text("client_id", MAX_FRAME_BYTES, is_checked=False),
         fields.text("text", MAX_FRAME_BYTES, is_checked=False),
         has_attachments=fields.has_items("attachments"),
+    ),
+    "choose": lambda fields: Choose(
+        fields.text("client_id", MAX_FRAME_BYTES, is_checked=False), fields.block("block"), fields.text("option", 200)
+    ),
+    "submit": lambda fields: Submit(
+        fields.text("client_id", MAX_FRAME_BYTES, is_checked=False), fields.block("block"), fields.values("values")
     ),
     "stop": lambda _: Stop(),
     "confirm": lambda fields: Confirm(

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import orjson
 
+from supportbot.chat.blocks import BlockRef, Values
 from supportbot.chat.pace import MESSAGES_PER_MINUTE
 from supportbot.chat.texts import MAX_MESSAGE_CHARACTERS
 
@@ -36,6 +37,24 @@ class CustomerMessage:
     client_id: str
     text: str
     has_attachments: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Choose:
+    """A button that was pressed."""
+
+    client_id: str
+    block: BlockRef
+    option: str
+
+
+@dataclass(frozen=True, slots=True)
+class Submit:
+    """A form that was filled in."""
+
+    client_id: str
+    block: BlockRef
+    values: Values
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +118,8 @@ class Ping:
 ClientFrame = (
     Hello
     | CustomerMessage
+    | Choose
+    | Submit
     | Stop
     | Confirm
     | Decline

@@ -1,8 +1,9 @@
-"""The widget's files: `/widget/v1.js`, which pages load, and `panel.js` behind it, at an address made of its content.
+"""The widget's files: `/widget/v1.js`, which pages load, `panel.js` behind it, at an address made of its content, and
+`asking.js` beside that, which a chat fetches when it first asks for more than words.
 
 The loader is sent with the panel's address written in. That address is a hash, so the panel may be kept for ever; a
-page that still runs yesterday's loader gets today's panel, but keeps nothing of it. The panel is sent as one module
-made of those beside it (`joined`), its variables under short names (`shorter`). Files are read once per process.
+page that still runs yesterday's loader gets today's panel, but keeps nothing of it. Either is sent as one module made
+of those beside it (`joined`), its variables under short names (`shorter`). Files are read once per process.
 """
 
 import gzip
@@ -40,11 +41,12 @@ class Script:
 
 @dataclass(frozen=True, slots=True)
 class Edition:
-    """The widget as it is today; `name` changes with any byte of the panel."""
+    """The widget as it is today; `name` changes with any byte of what the loader leads to."""
 
     name: str
     loader: Script
     panel: Script
+    asking: Script
 
 
 @cache
@@ -53,9 +55,12 @@ def edition() -> Edition:
     source = _STYLES_IN_SOURCE.sub(lambda found: tight(found[0]), (FOLDER / "v1.js").read_text(encoding="utf-8"))
     shared = flags_of(source)
     panel = shorter(joined(FOLDER / "panel.js"), shared=shared).encode()
-    name = hashlib.sha256(panel).hexdigest()[:16]
+    asking = shorter(joined(FOLDER / "asking.js")).encode()
+    name = hashlib.sha256(panel + asking).hexdigest()[:16]
     loader = shorter(without_comments(source), shared=shared)
-    return Edition(name, _script(loader.replace(_EDITION_IN_SOURCE, f'"{name}/"').encode()), _script(panel))
+    return Edition(
+        name, _script(loader.replace(_EDITION_IN_SOURCE, f'"{name}/"').encode()), _script(panel), _script(asking)
+    )
 
 
 def _script(body: bytes) -> Script:
@@ -72,9 +77,18 @@ def loader(request: HttpRequest) -> HttpResponse:
 @require_safe
 def panel(request: HttpRequest, name: str) -> HttpResponse:
     """What the loader fetches when somebody wants to chat."""
-    today = edition()
+    return _of_the_edition(request, name, edition().panel)
+
+
+@require_safe
+def asking(request: HttpRequest, name: str) -> HttpResponse:
+    """What the panel fetches when it first asks for more than words."""
+    return _of_the_edition(request, name, edition().asking)
+
+
+def _of_the_edition(request: HttpRequest, name: str, script: Script) -> HttpResponse:
     # Kept under a name that is not today's, it would outlive the next edition in that page's cache.
-    return _answer(request, today.panel, _PANEL_CACHE if name == today.name else "no-store")
+    return _answer(request, script, _PANEL_CACHE if name == edition().name else "no-store")
 
 
 def _answer(request: HttpRequest, script: Script, cache_control: str) -> HttpResponse:
@@ -99,4 +113,5 @@ def _content(request: HttpRequest, script: Script) -> HttpResponse:
 urls = [
     path("widget/v1.js", loader, name="widget-loader"),
     path("widget/<slug:name>/panel.js", panel, name="widget-panel"),
+    path("widget/<slug:name>/asking.js", asking, name="widget-asking"),
 ]

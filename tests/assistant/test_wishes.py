@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -12,10 +13,12 @@ from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.services import create_channel, new_visitor
 from supportbot.assistant.runner import carry_out
 from supportbot.asyncdb import db
+from supportbot.chat.blocks import BlockRef, choose, submit
 from supportbot.chat.models import Conversation
 from supportbot.chat.selectors import events_after
 from supportbot.chat.services import start_conversation
 from supportbot.chat.signals import EventView
+from supportbot.chat.turns import Claim, claim_turn
 from tests.assistant.conftest import payloads
 from tests.assistant.test_turn import say
 
@@ -88,6 +91,62 @@ async def test_a_wish_in_words_becomes_a_card(
     assert arguments.items() <= card["arguments"].items()
     assert (final(events)["text"], final(events)["by"], final(events)["abstained"]) == (words, "builtin", False)
     assert shop.refunds == [] and shop.changes == []
+
+
+def press(conversation: Conversation, final: dict[str, Any], option: str) -> Claim:
+    """The customer presses a button of an answer; the turn that follows is claimed."""
+    with workspace_scope(conversation.workspace_id):
+        block = BlockRef(UUID(final["message"]), 0)
+        choose(conversation.pk, block=block, option=option, client_id=f"choice-{option}")
+        claim = claim_turn("test-runner")
+    assert claim is not None
+    return claim
+
+
+def fill_in(conversation: Conversation, final: dict[str, Any], values: dict[str, str | int]) -> Claim:
+    """The customer fills in the form of an answer; the turn that follows is claimed."""
+    with workspace_scope(conversation.workspace_id):
+        submit(conversation.pk, block=BlockRef(UUID(final["message"]), 0), values=values, client_id="form-1")
+        claim = claim_turn("test-runner")
+    assert claim is not None
+    return claim
+
+
+async def test_a_button_for_one_of_the_orders_leads_to_its_card(conversation: Conversation, shop: FakeShop) -> None:
+    asked = final(await turns(conversation, "Please refund 12.50 euros"))
+    [block] = asked["blocks"]
+    assert (block["type"], block["prompt"]) == ("choices", "Which of these orders is it about?")
+    assert "A-1001" in [option["id"] for option in block["options"]]
+    await carry_out(await db(press, conversation, asked, "A-1001"))
+    events = await turns(conversation)
+    [card] = cards(events)
+    assert (card["arguments"]["order_id"], card["arguments"]["amount"]) == ("A-1001", "12.50")
+    assert payloads(events, "message")[-1]["text"] == next(
+        option["label"] for option in block["options"] if option["id"] == "A-1001"
+    )
+    assert final(events)["text"] == CARD and "blocks" not in final(events)
+
+
+async def test_who_only_wanted_to_know_is_told_what_our_pages_say(conversation: Conversation, shop: FakeShop) -> None:
+    asked = final(await turns(conversation, "about that refund"))
+    assert [option["id"] for option in asked["blocks"][0]["options"]] == ["refund_order", "only-asks"]
+    await carry_out(await db(press, conversation, asked, "only-asks"))
+    events = await turns(conversation)
+    assert "Your refund is paid within 5 working days" in final(events)["text"]
+    assert not cards(events)
+
+
+async def test_a_form_leads_to_the_card_of_its_address(conversation: Conversation, shop: FakeShop) -> None:
+    asked = final(await turns(conversation, "I moved, please change the delivery address of A-1007"))
+    [block] = asked["blocks"]
+    assert (block["type"], block["prompt"]) == ("form", asked["text"])
+    await carry_out(
+        await db(fill_in, conversation, asked, {"line1": "Talstraße 8", "postal_code": "79102", "city": "Freiburg"})
+    )
+    events = await turns(conversation)
+    [card] = cards(events)
+    expected = {"line1": "Talstraße 8", "postal_code": "79102", "city": "Freiburg"}
+    assert expected.items() <= card["arguments"]["address"].items()
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,8 @@ class Platform:
             self._rest(route, address.path.removeprefix("/api/v1/"), parse_qs(address.query))
 
     def _script(self, route: Route, name: str) -> None:
-        script = edition().loader if name == "v1.js" else edition().panel
+        today = edition()
+        script = {"v1.js": today.loader, "asking.js": today.asking}.get(name.rpartition("/")[2], today.panel)
         self.fetched.append(name)
         headers = {"Content-Type": "text/javascript", "Access-Control-Allow-Origin": "*"}
         route.fulfill(body=script.body, headers=headers)
@@ -183,6 +184,8 @@ class Platform:
                     self._welcome(frame.get("last_seq", 0))
             case "message" if self.acknowledges:
                 self._store(frame)
+            case "choose" | "submit" if self.acknowledges:
+                self._store({**frame, "text": self._words_of(frame)})
             case "ping":
                 self.say({"type": "head", "seq": self.log[-1]["seq"] if self.log else 0})
             case "logout":
@@ -205,6 +208,20 @@ class Platform:
             facts = {"message": message_id(900 + len(self.log)), "source": "customer", "text": frame["text"]}
             entry = self.event("message", {**facts, "client_id": frame["client_id"]})
         self.say({"type": "ack", "client_id": frame["client_id"], "seq": entry["seq"]})
+
+    def _words_of(self, frame: dict[str, Any]) -> str:
+        """Return what an answer to a block says."""
+        message, _, place = frame["block"].rpartition(":")
+        [final] = [
+            one["payload"]
+            for one in self.log
+            if one["payload"].get("message") == message and "blocks" in one["payload"]
+        ]
+        block = final["blocks"][int(place)]
+        if frame["type"] == "choose":
+            return str(next(option["label"] for option in block["options"] if option["id"] == frame["option"]))
+        filled = [(field["title"], frame["values"].get(field["name"])) for field in block["fields"]]
+        return "\n".join(f"{title}: {value}" for title, value in filled if value)
 
     # --- Stories that several tests tell.
 

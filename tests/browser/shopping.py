@@ -48,7 +48,7 @@ class Shopper:
 
     @property
     def composer(self) -> Locator:
-        return self.chat.get_by_role("textbox")
+        return self.chat.get_by_role("textbox", name=re.compile("^(Message|Nachricht)$"))
 
     @property
     def answers(self) -> Locator:

@@ -197,3 +197,28 @@ def test_the_storefront_is_walked_by_keyboard(shopper: Shopper) -> None:
     page.get_by_role("button", name="Be Mara Lindner").focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("Your orders")
+
+
+def test_what_is_missing_is_chosen_and_filled_in(shopper: Shopper) -> None:
+    shopper.be("Mara Lindner")
+    shopper.open_chat()
+    answer = shopper.ask("I want a refund please, something is broken")
+    order = answer.get_by_role("group").get_by_role("button", name="WF-20418")
+    expect(order).to_be_visible()
+    shopper.check()
+    order.click()
+    expect(order).to_be_disabled()
+    expect(shopper.chat.get_by_role("group", name=re.compile("^Refund")).last).to_contain_text("WF-20418")
+
+    shopper.be("Jonas Weber")
+    shopper.open_chat()
+    answer = shopper.ask("I need another delivery address for WF-20444")
+    form = answer.get_by_role("form")
+    form.get_by_label("Street and house number").fill("Am Alten Hafen 3")
+    form.get_by_label("Postal code").fill("20457")
+    form.get_by_label("City").fill("Hamburg")
+    shopper.check()
+    form.get_by_role("button", name="Send").click()
+    card = shopper.chat.get_by_role("group").filter(has_text="Nothing happens until you confirm").last
+    expect(card).to_contain_text("Am Alten Hafen 3", timeout=PATIENCE_MILLISECONDS)
+    expect(card).to_contain_text("20457 Hamburg")

@@ -2,17 +2,19 @@
 
 import json
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from supportbot.builtin.actions.addresses import address_in, without_address
-from supportbot.builtin.actions.next_step import next_step
+from supportbot.builtin.actions.next_step import ONLY_ASKS, next_step
 from supportbot.builtin.actions.phrases import say
 from supportbot.builtin.actions.slots import amount_in
 from supportbot.builtin.intents import heard_in
 from supportbot.language.detection import detect
 from supportbot.llm.types import ChatMessage, ModelRequest
 from tests.builtin.wish_tools import HUMAN, ORDERS, SKIP, WITHDRAW, Chat, catalogue, order
+from tests.events import check_event
 
 LANGUAGES = ("en", "de", "fr", "es", "it", "nl")
 # Near to a wish and not near enough, whatever the weights: the first of these that is asked back about.
@@ -187,7 +189,11 @@ def test_what_may_have_been_meant_is_asked_with_a_choice_and_a_yes_begins_it() -
     assert step is not None and step.calls == ()
     assert step.text == say("meant", "en", title="Refund an order")
     [block] = step.blocks
-    assert (block["type"], block["options"][0]["id"], block["options"][-1]["id"]) == ("choices", "refund_order", "")
+    assert (block["type"], block["options"][0]["id"], block["options"][-1]["id"]) == (
+        "choices",
+        "refund_order",
+        ONLY_ASKS,
+    )
     chat.hear(DOUBTFUL)
     chat.hear("yes please")
     assert [call.name for call in chat.asked] == ["order_status"]
@@ -206,7 +212,7 @@ def test_orders_to_choose_from_come_as_buttons_and_only_where_it_is_possible() -
     step = next_step(ModelRequest("answer", messages, catalogue(), question="I need to cancel an order"), "en")
     assert step is not None
     assert [option["id"] for option in step.blocks[0]["options"]] == ["WF-20444", "WF-20418"]
-    assert step.blocks[0]["options"][0]["record"]["status_text"] == "paid, not packed yet"
+    assert step.blocks[0]["options"][0]["label"] == "WF-20444: Skarn rain jacket, L · paid, not packed yet · €50.00"
 
 
 def test_an_address_is_asked_for_with_a_form_of_its_fields() -> None:
@@ -216,6 +222,69 @@ def test_an_address_is_asked_for_with_a_form_of_its_fields() -> None:
     [form] = step.blocks
     assert {"line1", "postal_code", "city"} <= {field["name"] for field in form["fields"]}
     assert all(field["type"] == "string" for field in form["fields"])
+
+
+def block_of(chat: Chat, text: str) -> dict[str, Any]:
+    """Return the one block that the answer to a text brings."""
+    chat.hear(text)
+    [block] = chat.blocks
+    assert_is_on_the_wire(block)
+    return block
+
+
+def assert_is_on_the_wire(block: dict[str, Any]) -> None:
+    final = {"message": str(uuid4()), "text": "?", "citations": [], "abstained": False, "offers_human": False}
+    check_event("assistant.final", {**final, "by": "builtin", "blocks": [block]})
+
+
+def test_a_button_for_an_order_gives_the_order_and_nothing_else_of_its_line() -> None:
+    chat = Chat()
+    block = block_of(chat, "Please refund 10 euros, one part is broken")
+    boots = next(option["label"] for option in block["options"] if option["id"] == "WF-20418")
+    assert boots == "WF-20418: Cairn boots, 41 + Alder base layer, M · delivered · €50.00"
+    _, [(name, arguments)] = chat.hear(boots)
+    assert (name, arguments["order_id"], arguments["amount"]) == ("refund_order", "WF-20418", "10")
+    assert "items" not in arguments
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_form_that_was_filled_in_is_taken_as_it_stands(language: str) -> None:
+    wishes = {
+        "en": "I need another delivery address for WF-20444",
+        "de": "Ich brauche eine andere Lieferadresse für WF-20444",
+        "fr": "Je voudrais changer l'adresse de livraison de WF-20444",
+        "es": "Quiero cambiar la dirección de entrega de WF-20444",
+        "it": "Vorrei cambiare l'indirizzo di consegna di WF-20444",
+        "nl": "Ik wil het bezorgadres van WF-20444 wijzigen",
+    }  # fmt: skip
+    chat = Chat(locale=language)
+    block = block_of(chat, wishes[language])
+    values = {"line1": "8 bis quai des Brumes, 3", "postal_code": "44000", "city": "le Croisic"}
+    assert [field["name"] for field in block["fields"] if field["required"]] == list(values)
+    lines = (f"{one['title']}: {values[one['name']]}" for one in block["fields"] if one["name"] in values)
+    _, [(name, arguments)] = chat.hear("\n".join(lines))
+    assert (name, arguments) == ("change_shipping_address", {"order_id": "WF-20444", "address": values})
+
+
+def test_forms_and_choices_of_a_strangers_action() -> None:
+    chat = Chat(tools=(HUMAN, SKIP), locale="en")
+    block = block_of(chat, "Please skip my next box")
+    assert block["fields"] == [{"name": "weeks", "title": "Weeks", "type": "integer", "required": True, "minimum": 1}]
+    block = block_of(chat, "Weeks: 2")
+    assert [option["label"] for option in block["options"]] == ["small box", "large box"]
+    block = block_of(chat, "large box")
+    assert block["fields"][0]["pattern"] == "^C[0-9]{4}$"
+    assert block_of(chat, "Contract: C1234")["fields"][0]["maxLength"] == 20
+    _, [(_, arguments)] = chat.hear("Note: Not the blue 3 kg one")
+    assert arguments == {"weeks": 2, "size": "large_box", "contract": "C1234", "note": "Not the blue 3 kg one"}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_who_only_asks_gets_no_card(language: str) -> None:
+    chat = Chat(locale=language)
+    chat.hear(DOUBTFUL)
+    assert chat.hear(say("only_asks", language))[1] == []
+    assert chat.asked == []
 
 
 def test_it_is_the_order_last_spoken_of() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from actions.registry import all_actions
 from supportbot.assistant.guarded import spec_of
 from supportbot.builtin.provider import BuiltinProvider
-from supportbot.llm.types import ChatMessage, ModelRequest, TextDelta, ToolCall, ToolSpec
+from supportbot.llm.types import Blocks, ChatMessage, ModelRequest, TextDelta, ToolCall, ToolSpec
 
 HUMAN = ToolSpec("request_human", "Hand over.", {"type": "object"})
 WITHDRAW = ToolSpec("withdraw_cards", "Withdraw.", {"type": "object"})
@@ -57,6 +57,7 @@ class Chat:
     locale: str = "en"
     messages: list[ChatMessage] = field(default_factory=list)
     asked: list[ToolCall] = field(default_factory=list)
+    blocks: list[Mapping[str, Any]] = field(default_factory=list)
 
     def hear(self, text: str) -> tuple[str, list[tuple[str, dict[str, Any]]]]:
         """Return what is said, and the calls that change something as (name, arguments)."""
@@ -80,6 +81,7 @@ class Chat:
             "answer", tuple(messages), tuple(self.tools), question=text, locale=self.locale, is_answerable=False
         )
         events = [event async for event in BuiltinProvider().stream(request)]
+        self.blocks = [block for event in events if isinstance(event, Blocks) for block in event.blocks]
         words = "".join(event.text for event in events if isinstance(event, TextDelta))
         return words, [event for event in events if isinstance(event, ToolCall)]
 

@@ -12,6 +12,7 @@ from supportbot.widget.shorter import flags_of, shorter
 
 ON_LOAD_BYTES = 6_000
 IN_ALL_BYTES = 25_000
+ASKING_BYTES = 3_000  # more, for a chat that asks for more than words
 SOURCES = sorted([*FOLDER.rglob("*.js"), *FOLDER.rglob("*.css")])
 
 
@@ -24,6 +25,7 @@ def test_the_budgets() -> None:
     on_load, in_all = packed(today.loader.body), packed(today.loader.body) + packed(today.panel.body)
     assert on_load <= ON_LOAD_BYTES, f"{on_load} bytes on load"
     assert in_all <= IN_ALL_BYTES, f"{in_all} bytes in all, both languages included"
+    assert packed(today.asking.body) <= ASKING_BYTES
 
 
 def test_pages_get_the_loader_and_the_panel_it_names(client: Client) -> None:
@@ -65,6 +67,15 @@ def test_the_sources_make_no_markup_and_no_code_of_text(source: object) -> None:
         r"\b(innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|eval|new Function)\b", text
     )
     assert found == []
+
+
+def test_what_asks_is_fetched_beside_the_panel_and_knows_none_of_its_renamed_flags(client: Client) -> None:
+    answer = client.get(f"/widget/{edition().name}/asking.js")
+    assert answer.content == edition().asking.body
+    assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert client.get("/widget/0123456789abcdef/asking.js").headers["Cache-Control"] == "no-store"
+    flags = set(re.findall(r"\.((?:is|has)[A-Z]\w*)", (FOLDER / "asking.js").read_text()))
+    assert flags == set()
 
 
 def test_every_word_is_said_in_both_languages() -> None:

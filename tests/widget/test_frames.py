@@ -27,6 +27,8 @@ def stored() -> tuple[int, int, int]:
     return ConversationEvent.objects.count(), Message.objects.count(), Rating.objects.count()
 
 
+CHOICE = {"type": "choose", "client_id": "m1", "block": f"{SOME_ID}:0", "option": "a"}
+FORM = {"type": "submit", "client_id": "m1", "block": f"{SOME_ID}:0", "values": {}}
 MESSAGE = {"type": "message", "client_id": "m1", "text": "Hello"}
 BAD_FRAMES = [
     ("{", "invalid_frame", None),
@@ -61,6 +63,20 @@ BAD_FRAMES = [
     ({**MESSAGE, "text": None}, "invalid_frame", "text"),
     ({**MESSAGE, "text": ["Hello"]}, "invalid_frame", "text"),
     ({**MESSAGE, "client_id": 1}, "invalid_frame", "client_id"),
+    ({**CHOICE, "block": SOME_ID}, "invalid_frame", "block"),
+    ({**CHOICE, "block": f"{SOME_ID}:-1"}, "invalid_frame", "block"),
+    ({**CHOICE, "block": f"{SOME_ID}:100"}, "invalid_frame", "block"),
+    ({**CHOICE, "block": f"{SOME_ID}:٠"}, "invalid_frame", "block"),
+    ({**CHOICE, "option": 1}, "invalid_frame", "option"),
+    ({**CHOICE, "text": "Refund all"}, "invalid_frame", "text"),
+    ({**FORM, "values": []}, "invalid_frame", "values"),
+    ({**FORM, "values": {str(number): "x" for number in range(21)}}, "invalid_frame", "values"),
+    ({**FORM, "values": {"half \ud83d": "x"}}, "invalid_frame", "values"),
+    ({**FORM, "values": {"city": None}}, "invalid_frame", "values.city"),
+    ({**FORM, "values": {"city": True}}, "invalid_frame", "values.city"),
+    ({**FORM, "values": {"city": {"html": "<b>"}}}, "invalid_frame", "values.city"),
+    ({**FORM, "values": {"city": "a\x00b"}}, "invalid_frame", "values.city"),
+    ({**FORM, "values": {"city": "x" * 1_001}}, "invalid_frame", "values.city"),
     ({"type": "rate", "score": 0}, "invalid_frame", "score"),
     ({"type": "rate", "score": 6}, "invalid_frame", "score"),
     ({"type": "rate", "score": 4.0}, "invalid_frame", "score"),

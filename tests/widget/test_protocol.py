@@ -23,6 +23,8 @@ GOOD: list[dict[str, Any]] = [
     {"type": "hello", "ticket": "st_x", "last_seq": 3},
     {"type": "message", "client_id": "m-1", "text": "Hello"},
     {"type": "message", "client_id": "m-1", "text": "Hello", "attachments": []},
+    {"type": "choose", "client_id": "m-1", "block": f"{ID}:0", "option": "A-1"},
+    {"type": "submit", "client_id": "m-1", "block": f"{ID}:12", "values": {"city": "Ulm", "floor": 3}},
     {"type": "stop"},
     {"type": "confirm", "request": ID, "digest": "0" * 64},
     {"type": "decline", "request": ID},

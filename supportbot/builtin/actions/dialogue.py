@@ -19,6 +19,7 @@ from supportbot.builtin.actions.slots import (
     OrderRef,
     field_of_kind,
     fields_of,
+    filled_in,
     given_by,
     kind_of,
     order_numbers_in,
@@ -79,6 +80,7 @@ class Talk:
     withdraws: bool = False
     is_moved: bool = False  # the newest message changed what is wanted
     _doubted_text: str = ""
+    _offered: frozenset[str] = frozenset()  # the orders that we offered, as their lines say
     _idle: int = 0
 
     def tool(self, action: str) -> ToolSpec:
@@ -86,7 +88,7 @@ class Talk:
 
     def hear(self, text: str) -> None:
         """Take in a message of the customer."""
-        text = text[: intents.READ_MOST]
+        text = self._chosen(text)[: intents.READ_MOST]
         self.answers, self.withdraws, self.is_moved = None, False, False
         said, chance = max(intents.read(text).kinds.items(), key=lambda entry: entry[1])
         is_short = chance >= _SURE and len(text.split()) <= _SHORT_WORDS and not any(sign.isdigit() for sign in text)
@@ -106,6 +108,7 @@ class Talk:
         """Take in what the assistant said: it asked for more, or the wish has gone its way."""
         phrase = phrase_in(text)
         self.asked = phrase if phrase in _ASKS or phrase == "meant" else None
+        self._offered = frozenset(_plain(line[2:]) for line in text.splitlines() if self.asked and line[:2] == "- ")
         if phrase == "meant":
             title = title_in(text)
             self.doubted = [tool.name for tool in self.tools if tool.title == title] or self.doubted
@@ -114,6 +117,11 @@ class Talk:
         asks_itself = phrase is None and text.rstrip().endswith("?")
         if self.is_moved and not asks_itself and phrase is None:
             self.open, self.gone = [], self.open or self.gone
+
+    def _chosen(self, text: str) -> str:
+        """Return the number of the order whose line the text repeats, as a button says it: its goods and its total are
+        the order's, not what is wanted of it."""
+        return text.partition(":")[0] if _plain(text) in self._offered else text
 
     def _answer_what_was_meant(self, said: str, text: str) -> bool:
         """Return whether the message answers our question, whether an action was meant."""
@@ -130,6 +138,8 @@ class Talk:
         self.doubted = []
         heard = intents.heard_in(text, self.tools)
         is_answer = self.asked is not None and len(text.split()) <= _SHORT_WORDS and "?" not in text
+        if self.open and self.asked is not None and self._fill_in(text):
+            return
         if self.open and (is_answer or not heard.wish) and self._go_on(text):
             return
         if heard.wish:
@@ -177,6 +187,17 @@ class Talk:
         self.is_moved, self._idle = True, 0
         return True
 
+    def _fill_in(self, text: str) -> bool:
+        """Return whether the message is a form of ours, filled in; its values stand as they were written."""
+        place = next((at for at, wish in enumerate(self.open) if self._asked_field(wish)), 0)
+        wish = self.open[place]
+        values = filled_in(self.tool(wish.action), text)
+        if values:
+            wish = wish.with_given(Given(values=values), "")
+            self.open = [*self.open[:place], wish, *self.open[place + 1 :]]
+            self.is_moved, self._idle = True, 0
+        return bool(values)
+
     def _asked_field(self, wish: Wish) -> str:
         """Return the field of the wish that our question was about, "" if it lacks nothing of the kind."""
         tool = self.tool(wish.action)
@@ -198,6 +219,10 @@ class Talk:
             return False
         self.open, self.gone, self.is_moved = [wish.with_given(given, text)], [], True
         return True
+
+
+def _plain(line: str) -> str:
+    return " ".join(line.split())
 
 
 def _parted(text: str, numbers: Sequence[str]) -> list[str]:

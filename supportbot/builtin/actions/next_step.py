@@ -23,7 +23,7 @@ from supportbot.builtin.actions.orders import (
     orders_in,
     total_of,
 )
-from supportbot.builtin.actions.phrases import field_name, say
+from supportbot.builtin.actions.phrases import field_name, field_title, say
 from supportbot.builtin.actions.slots import (
     TEXT_MOST,
     field_of_kind,
@@ -36,6 +36,8 @@ from supportbot.language.words import words
 from supportbot.llm.types import ModelRequest, ToolCall, ToolSpec
 
 WITHDRAW_TOOL: Final = "withdraw_cards"
+ONLY_ASKS: Final = "only-asks"  # the option that is no action's name
+_OF_A_FIELD: Final = frozenset({"type", "enum", "pattern", "minLength", "maxLength", "minimum", "maximum"})
 _ADDRESS_PARTS: Final = ("line1", "postal_code", "city")
 _CLAUSES_MOST: Final = 6
 _AS_MUCH: Final = 0.8  # of what the clause that wishes says: "give me my money back" is no reason
@@ -87,7 +89,7 @@ def _what_was_meant(tools: Sequence[ToolSpec], language: str) -> Step:
     """Ask whether an action is wanted or only asked about, with a button for each."""
     prompt = say("meant", language, title=tools[0].title or tools[0].name)
     options = [{"id": tool.name, "label": tool.title or tool.name} for tool in tools]
-    return Step(prompt, blocks=(_choices(prompt, [*options, {"id": "", "label": say("only_asks", language)}]),))
+    return Step(prompt, blocks=(_choices(prompt, [*options, {"id": ONLY_ASKS, "label": say("only_asks", language)}]),))
 
 
 class _Planner:
@@ -159,7 +161,7 @@ class _Planner:
         if not self._orders:
             return Step()  # the look-up says so itself
         offered, prompt = (found or self._orders)[:OFFERED], say("which_of_these", language)
-        options = [{"id": order.id, "label": line_of(order), "record": dict(order.told)} for order in offered]
+        options = [{"id": order.id, "label": line_of(order)} for order in offered]
         return Step(f"{prompt}\n{lines_of(offered)}", blocks=(_choices(prompt, options),))
 
     def _missing(self, tool: ToolSpec, wish: Wish, arguments: dict[str, Any]) -> Step | None:
@@ -185,7 +187,8 @@ class _Planner:
     def _ask_for(self, name: str, schema: Mapping[str, Any]) -> Step:
         part = field_name(name, self._language)
         if "enum" not in schema:
-            return Step(say("other", self._language, part=part), blocks=(_form({name: schema}),))
+            prompt = say("other", self._language, part=part)
+            return Step(prompt, blocks=_form(prompt, {name: schema}, [name], self._language))
         named = {str(choice): str(choice).replace("_", " ") for choice in schema["enum"]}
         prompt = say("choice", self._language, part=part, choices=" / ".join(named.values()))
         return Step(prompt, blocks=(_choices(prompt, [{"id": one, "label": label} for one, label in named.items()]),))
@@ -194,10 +197,14 @@ class _Planner:
         missing = [part for part in _ADDRESS_PARTS if part not in known]
         if not missing:
             return None
-        form = (_form({part: shape for part, shape in schema.get("properties", {}).items() if part not in known}),)
+        # Nobody can be expected to know how a part that may be left out has to be written, such as a country's code.
+        unknown = ((part, shape) for part, shape in schema.get("properties", {}).items() if part not in known)
+        fields = {part: shape for part, shape in unknown if part in missing or "pattern" not in shape}
         if len(missing) == len(_ADDRESS_PARTS):
-            return Step(say("address", self._language), blocks=form)
-        return Step(say("address_part", self._language, part=field_name(missing[0], self._language)), blocks=form)
+            prompt = say("address", self._language)
+        else:
+            prompt = say("address_part", self._language, part=field_name(missing[0], self._language))
+        return Step(prompt, blocks=_form(prompt, fields, missing, self._language))
 
 
 def reason_in(said: str, action: str, tools: Sequence[ToolSpec], most: int) -> str:
@@ -243,8 +250,22 @@ def _choices(prompt: str, options: Sequence[Mapping[str, Any]]) -> dict[str, Any
     return {"type": "choices", "prompt": prompt, "options": list(options)}
 
 
-def _form(fields: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    return {"type": "form", "fields": [{"name": name, **shape} for name, shape in fields.items()]}
+def _form(
+    prompt: str, shapes: Mapping[str, Mapping[str, Any]], required: Sequence[str], language: str
+) -> tuple[dict[str, Any], ...]:
+    """Return the form that asks for the fields, none where one that is needed is no plain text or number."""
+    plain = {name: shape for name, shape in shapes.items() if shape.get("type") in ("string", "integer")}
+    if not plain or not set(required) <= plain.keys():
+        return ()
+    fields = [_field(name, shape, name in required, language) for name, shape in plain.items()]
+    return ({"type": "form", "prompt": prompt, "fields": fields},)
+
+
+def _field(name: str, shape: Mapping[str, Any], is_required: bool, language: str) -> dict[str, Any]:
+    kept = {key: value for key, value in shape.items() if key in _OF_A_FIELD}
+    if shape["type"] == "string":
+        kept.setdefault("maxLength", TEXT_MOST)
+    return {"name": name, "title": field_title(name, language), "required": is_required, **kept}
 
 
 def _call(place: int, name: str, arguments: dict[str, Any]) -> ToolCall:

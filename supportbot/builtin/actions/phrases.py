@@ -39,9 +39,26 @@ def field_name(name: str, language: str) -> str:
     return texts.get(f"field_{name}", name.replace("_", " "))
 
 
+def field_title(name: str, language: str) -> str:
+    """Return what stands beside a field of a form."""
+    texts = PHRASES.by_language.get(language, PHRASES.by_language["en"])
+    plain = name.replace("_", " ")
+    return texts.get(f"title_{name}", f"{plain[:1].upper()}{plain[1:]}")
+
+
+def titles_of(name: str) -> frozenset[str]:
+    """Return what stands beside a field of a form, in any of our languages."""
+    return frozenset(field_title(name, language) for language in PHRASES.by_language)
+
+
 def phrase_in(text: str) -> Phrase | None:
     """Return which of our phrases a text of the assistant holds; None if it says nothing of ours."""
     return next((phrase for phrase, pattern in _ours() if pattern.search(text)), None)
+
+
+def only_asks(text: str) -> bool:
+    """Return whether a text is what our button says for a question that was no wish."""
+    return text.strip() in PHRASES.in_all("only_asks")
 
 
 def title_in(text: str) -> str:

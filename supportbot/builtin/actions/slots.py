@@ -4,12 +4,12 @@ What is not plainly there is asked for: an amount that can be read in two ways, 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from supportbot.builtin.actions.addresses import address_in, address_parts_in, without_address
-from supportbot.builtin.actions.phrases import words_known
+from supportbot.builtin.actions.phrases import titles_of, words_known
 from supportbot.language.figures import figures_in, units_of
 from supportbot.language.words import words
 from supportbot.llm.types import ToolSpec
@@ -86,6 +86,34 @@ def kind_of(name: str, schema: Mapping[str, Any]) -> Kind:
 def field_of_kind(tool: ToolSpec, kind: Kind) -> str:
     """Return the name of the tool's field of that kind, "" if it has none."""
     return next((name for name, schema in fields_of(tool).items() if kind_of(name, schema) == kind), "")
+
+
+def filled_in(tool: ToolSpec, text: str) -> dict[str, Any]:
+    """Return what an answer to a form of ours gives: "title: value" lines and nothing else; {} for any other text."""
+    values: dict[str, Any] = {}
+    for line in text.splitlines():
+        title, _, value = line.partition(": ")
+        found = next((place for place in _places_of(tool) if value and title in titles_of(place[-1])), None)
+        if found is None:
+            return {}
+        *outer, name = found
+        within = values.setdefault(outer[0], {}) if outer else values
+        within[name] = int(value) if _type_of(tool, found) == "integer" and value.isdecimal() else value
+    return values
+
+
+def _places_of(tool: ToolSpec) -> Iterator[tuple[str, ...]]:
+    """Yield the names of the tool's fields, those of an address behind the address."""
+    for name, schema in fields_of(tool).items():
+        if kind_of(name, schema) == "address":
+            yield from ((name, part) for part in schema["properties"])
+        else:
+            yield (name,)
+
+
+def _type_of(tool: ToolSpec, place: tuple[str, ...]) -> str:
+    schema = fields_of(tool)[place[0]]
+    return str((schema["properties"][place[1]] if len(place) > 1 else schema).get("type", ""))
 
 
 def given_by(tool: ToolSpec, text: str, *, asked: str = "") -> Given:

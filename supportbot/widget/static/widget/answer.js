@@ -16,6 +16,7 @@ export function answer(node, item, chat) {
   draw(node.text, text || "", node.cite);
   const doing = !text && h("p.doing", h("span.pulse"), item.status || say("looking"));
   node.rest.replaceChildren(...h("div", isOver ? [isQuote && h("p.hint", say("quoted")), ending(node, item, chat)] : doing).children);
+  if (item.blocks) import("./asking.js").then(({ asks }) => asks(node, item, chat));
 }
 
 /** How an answer ended, where that needs a word, and the ways on. */

@@ -42,7 +42,7 @@ export class Chat {
     this.ticking = setInterval(() => this.#tick(), TICK_MS);
     const { draft, unsent = [] } = this.session.tab;
     if (draft) this.view.composer.text = draft;
-    for (const { key, text } of unsent) this.log.say(key, text);
+    for (const { key, text, frame } of unsent) this.log.say(key, text, frame);
     show(this);
   }
 
@@ -76,14 +76,7 @@ export class Chat {
     if (!said || this.isTooLong(said)) throw new RangeError(`send takes 1 to ${this.longest} characters.`);
     if (!silent) this.open({ isQuiet: true });
     if (this.log.isEnded) this.newConversation();
-    this.page();
-    this.view.speech.clear();
-    const item = this.log.say(`${Date.now()}-${Math.random()}`, said);
-    show(this);
-    this.view.follow(item);
-    this.connection.start();
-    this.post(item);
-    return item.key;
+    return this.utter(said);
   }
 
   prefill(text) {
@@ -182,16 +175,28 @@ export class Chat {
     (matchMedia("(pointer: coarse)").matches ? node : composer.input).focus({ preventScroll: true });
   }
 
+  /** Say what was written, pressed or filled in; returns its client id. */
+  utter(text, frame) {
+    this.page();
+    this.view.speech.clear();
+    const item = this.log.say(`${Date.now()}-${Math.random()}`, text, frame);
+    show(this);
+    this.view.follow(item);
+    this.connection.start();
+    this.post(item);
+    return item.key;
+  }
+
   /** Send a message that is in the log already; it keeps its id, so that it is stored once. */
-  post({ key, text }) {
-    const isSent = this.connection.send({ type: "message", client_id: key, text });
+  post({ key, text, frame }) {
+    const isSent = this.connection.send({ ...frame, client_id: key });
     this.log.put(key, { state: isSent ? "sending" : "waiting" });
     this.keepUnsent();
     if (isSent) this.element.emit("message:sent", { client_id: key, ...this.exposed(text) });
   }
 
   keepUnsent() {
-    this.session.keepHere({ unsent: this.log.unsent.map(({ key, text }) => ({ key, text })) });
+    this.session.keepHere({ unsent: this.log.unsent.map(({ key, text, frame }) => ({ key, text, frame })) });
   }
 
   exposed(text) {

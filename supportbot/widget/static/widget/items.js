@@ -4,8 +4,10 @@ import { answer } from "./answer.js";
 import { card } from "./cards.js";
 import { h, icon } from "./dom.js";
 import { draw } from "./markdown.js";
-import { mark, rate, wait } from "./people.js";
+import { mark, wait } from "./people.js";
 
+// The rating, and what an answer asks for, come with a script of their own.
+const rate = (...facts) => import("./asking.js").then((asking) => asking.rate(...facts));
 const DRAWERS = { me, bot: answer, human, note, card, mark, wait, rate };
 
 export function drawItem(node, item, chat) {

@@ -44,11 +44,14 @@ export class Log {
     if (item.seq === Infinity && seq) item.seq = seq;
     this.items.set(key, Object.assign(item, facts));
     this.changed(item);
+    // What is said, or asked anew, closes what was asked before.
+    if (item.kind === "me" || item.blocks || item.ends) for (const other of this.items.values()) if (other.blocks && other !== item) this.changed(other);
     return item;
   }
 
-  say(key, text) {
-    return this.put(key, { kind: "me", seq: Infinity, text, state: "waiting" });
+  /** What the customer says here; `frame` is how it is sent. */
+  say(key, text, frame = { type: "message", text }) {
+    return this.put(key, { kind: "me", seq: Infinity, text, frame, state: "waiting" });
   }
 
   /** The answer being written, as the welcome found it, or with another piece. */

@@ -93,6 +93,7 @@ export const WORDS = {
   partly: ["Partly", "Teils"],
   yes: ["Yes", "Ja"],
   comment: ["Anything to add? Optional", "Noch etwas? Freiwillig"],
+  optional: ["(optional)", "(freiwillig)"],
   skip: ["Skip", "Überspringen"],
   reconnecting: ["Reconnecting. Your messages are kept.", "Verbindung wird hergestellt. Ihre Nachrichten bleiben erhalten."],
   offline: ["No connection. You can read and write; we send it later.", "Keine Verbindung. Sie können lesen und schreiben; wir senden es später."],
@@ -115,5 +116,6 @@ export const WORDS = {
   digest_mismatch: ["It has changed since it was shown. Nothing was done.", "Es hat sich seit der Anzeige geändert. Es wurde nichts getan."],
   merchant_unavailable: ["The shop’s system does not answer. Nothing was done.", "Das System des Shops antwortet nicht. Es wurde nichts getan."],
   identity_required: ["Sign in on this page again, then confirm.", "Melden Sie sich auf dieser Seite wieder an und bestätigen Sie dann."],
+  invalid_value: ["Please check this field.", "Bitte prüfen Sie dieses Feld."],
   other: ["That did not work. Try again, or ask a person.", "Das hat nicht geklappt. Versuchen Sie es noch einmal."],
 };

@@ -1,0 +1,130 @@
+"""What an answer asks for by buttons or a form, and how what a customer chose or filled in becomes their message.
+
+A block is named by its answer's message and its place there, from 0. Only those of the newest answer that has any can
+be answered, until the customer has said something since. What is said then are the words that stood on the button or
+beside the field: nothing a client sends is repeated but values that the form's own schema admits.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import transaction
+
+from supportbot.chat.errors import BlockClosed, InvalidValue, UnknownBlock, UnknownOption
+from supportbot.chat.log import lock_conversation
+from supportbot.chat.models import Audience, Conversation, ConversationEvent, Message, Source
+from supportbot.chat.services import Receipt, add_customer_message
+from supportbot.language.normalise import visible
+
+_FINAL: Final = "assistant.final"
+_WORDS_OF_MANY_LINES: Final = re.compile(r"\s+")
+Values = Mapping[str, str | int]
+
+
+@dataclass(frozen=True, slots=True)
+class BlockRef:
+    """Which block: that of a message at a place."""
+
+    message: UUID
+    place: int
+
+
+@transaction.atomic
+def choose(conversation_id: UUID, *, block: BlockRef, option: str, client_id: str) -> Receipt:
+    """Say as the customer what stands on a button of theirs.
+
+    Raises UnknownBlock, UnknownOption, BlockClosed, and what `add_customer_message` refuses.
+    """
+    return _answer(conversation_id, block, "choices", client_id, lambda found: _label(found, option))
+
+
+@transaction.atomic
+def submit(conversation_id: UUID, *, block: BlockRef, values: Values, client_id: str) -> Receipt:
+    """Say as the customer what they filled in, a line for each field, in the order of the form.
+
+    Raises UnknownBlock, InvalidValue, BlockClosed, and what `add_customer_message` refuses.
+    """
+    return _answer(conversation_id, block, "form", client_id, lambda found: _lines(found, values))
+
+
+def _answer(
+    conversation_id: UUID, ref: BlockRef, kind: str, client_id: str, words: Callable[[Mapping[str, Any]], str]
+) -> Receipt:
+    conversation = lock_conversation(conversation_id)
+    event = _event(conversation, ref)
+    text = words(_block(event, ref, kind))
+    said = Message.objects.filter(conversation=conversation, source=Source.CUSTOMER)
+    # The very answer, once more over a new line, is no second one.
+    is_known = said.filter(client_id=client_id).exists()
+    if not is_known and (said.filter(seq__gt=event.seq).exists() or _asks_since(event)):
+        raise BlockClosed()
+    return add_customer_message(conversation_id, text=text, client_id=client_id)
+
+
+def _event(conversation: Conversation, ref: BlockRef) -> ConversationEvent:
+    message = Message.objects.filter(conversation=conversation, pk=ref.message, source=Source.ASSISTANT).first()
+    if message is None:
+        raise UnknownBlock()
+    event: ConversationEvent = ConversationEvent.objects.get(conversation=conversation, seq=message.seq)
+    return event
+
+
+def _block(event: ConversationEvent, ref: BlockRef, kind: str) -> Mapping[str, Any]:
+    blocks: list[Mapping[str, Any]] = event.payload.get("blocks", [])
+    if ref.place >= len(blocks) or blocks[ref.place]["type"] != kind:
+        raise UnknownBlock()
+    return blocks[ref.place]
+
+
+def _asks_since(event: ConversationEvent) -> bool:
+    later = ConversationEvent.objects.filter(
+        conversation=event.conversation, seq__gt=event.seq, event=_FINAL, audience=Audience.EVERYONE
+    )
+    asks: bool = later.filter(payload__has_key="blocks").exists()
+    return asks
+
+
+def _label(block: Mapping[str, Any], option: str) -> str:
+    label: str | None = next((one["label"] for one in block["options"] if one["id"] == option), None)
+    if label is None:
+        raise UnknownOption()
+    return label
+
+
+def _lines(block: Mapping[str, Any], values: Values) -> str:
+    fields: dict[str, Mapping[str, Any]] = {field["name"]: field for field in block["fields"]}
+    for name in values:
+        if name not in fields:
+            raise InvalidValue(name, "The form has no such field.")
+    said = [(field["title"], _said(name, field, values.get(name, ""))) for name, field in fields.items()]
+    lines = [f"{title}: {value}" for title, value in said if value]
+    if not lines:
+        first = next(iter(fields))
+        raise InvalidValue(first, "Fill in at least one field.")
+    return "\n".join(lines)
+
+
+def _said(name: str, field: Mapping[str, Any], value: str | int) -> str:
+    """Return the value as one line, "" for one left out; raises InvalidValue."""
+    if value == "":
+        if field["required"]:
+            raise InvalidValue(name, "This field must be filled in.")
+        return ""
+    if (field["type"] == "integer") != isinstance(value, int):
+        raise InvalidValue(name, "This must be a whole number." if field["type"] == "integer" else "This must be text.")
+    line = str(value) if isinstance(value, int) else _WORDS_OF_MANY_LINES.sub(" ", visible(value)).strip()
+    if not line:
+        return _said(name, field, "")
+    if "enum" in field and line not in field["enum"]:
+        raise InvalidValue(name, "This is none of what can be chosen.")
+    if isinstance(value, int):
+        if not field.get("minimum", value) <= value <= field.get("maximum", value):
+            raise InvalidValue(name, "This number is too small or too large.")
+    elif not field.get("minLength", 0) <= len(line) <= field["maxLength"]:
+        raise InvalidValue(name, f"This has at most {field['maxLength']} characters.")
+    elif "pattern" in field and not re.search(field["pattern"], line, re.ASCII):
+        raise InvalidValue(name, "This is not written as it must be.")
+    return line

@@ -1,0 +1,134 @@
+"""What an answer asks for by buttons and forms: answered once, and shown as it was answered, after a reload too."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import check_for_everybody
+from tests.browser.shoppage import Platform, Shop, message_id, write
+
+pytestmark = pytest.mark.browser
+ORDERS = ["WF-20444: Skarn rain jacket, L · paid · €189.00", "WF-20418: Cairn boots, 41 · delivered · €139.00"]
+PROMPT = "Which of these orders is it about?"
+CHOICES = {
+    "type": "choices",
+    "prompt": PROMPT,
+    "options": [{"id": label[:8], "label": label} for label in ORDERS],
+}
+ADDRESS = "What is the new address?"
+FORM = {
+    "type": "form",
+    "prompt": ADDRESS,
+    "fields": [
+        {"name": "line1", "title": "Street and house number", "type": "string", "required": True, "maxLength": 100},
+        {
+            "name": "postal_code", "title": "Postal code", "type": "string", "required": True, "maxLength": 12,
+            "pattern": "^[A-Za-z0-9][A-Za-z0-9 -]{1,11}$",
+        },
+        {"name": "line2", "title": "Second line", "type": "string", "required": False, "maxLength": 100},
+    ],
+}  # fmt: skip
+
+
+def asks_which_order(platform: Platform, number: int = 1) -> str:
+    text = "\n".join([PROMPT, *(f"- {label}" for label in ORDERS)])
+    message = platform.starts(number)
+    platform.ends(message, text, by="builtin", blocks=[CHOICES])
+    return message
+
+
+def test_a_button_says_its_words_and_stays_as_it_was_pressed(chat: Shop) -> None:
+    page, platform = chat
+    write(page, "I want my money back.")
+    message = asks_which_order(platform)
+    group = page.get_by_role("group", name=PROMPT)
+    expect(group.get_by_role("button")).to_have_text(ORDERS)
+    expect(page.locator(".bot")).to_contain_text(PROMPT)
+    expect(page.locator(".bot li:visible")).to_have_count(0)  # the buttons say it
+    check_for_everybody(page)
+    page.set_viewport_size({"width": 1280, "height": 900})
+    group.get_by_role("button", name=ORDERS[1]).press("Enter")
+    expect(page.locator(".me").last).to_contain_text(ORDERS[1])
+    expect(group.get_by_role("button", name=ORDERS[1], pressed=True)).to_be_disabled()
+    expect(group.get_by_role("button", name=ORDERS[0], pressed=False)).to_be_disabled()
+    [frame] = platform.heard("choose")
+    assert (frame["block"], frame["option"]) == (f"{message}:0", "WF-20418")
+    assert platform.heard("message")[1:] == []
+    page.reload()
+    expect(group.get_by_role("button", name=ORDERS[1], pressed=True)).to_be_disabled()
+    check_for_everybody(page)
+
+
+def test_whoever_writes_instead_closes_the_question(chat: Shop) -> None:
+    page, platform = chat
+    asks_which_order(platform, 2)
+    buttons = page.get_by_role("group", name=PROMPT).get_by_role("button")
+    expect(buttons.first).to_be_enabled()
+    write(page, "Never mind.")
+    expect(buttons.first).to_be_disabled()
+    expect(page.get_by_role("button", pressed=True)).to_have_count(0)
+    asks_which_order(platform, 3)
+    expect(page.get_by_role("group", name=PROMPT).last.get_by_role("button").first).to_be_enabled()
+
+
+def test_what_the_server_refuses_may_be_answered_again(chat: Shop) -> None:
+    page, platform = chat
+    platform.acknowledges = False
+    asks_which_order(platform, 4)
+    button = page.get_by_role("group", name=PROMPT).get_by_role("button").first
+    button.click()
+    expect(button).to_be_disabled()
+    [frame] = platform.heard("choose")
+    platform.say({"type": "error", "code": "too_fast", "message": "x", "client_id": frame["client_id"]})
+    expect(button).to_be_enabled()
+    expect(page.locator(".me").last).to_contain_text("You are writing very fast.")
+
+
+def test_a_form_is_checked_sent_once_and_kept_as_it_was_filled_in(chat: Shop) -> None:
+    page, platform = chat
+    write(page, "Send it elsewhere.")
+    message = platform.starts(5)
+    platform.ends(message, ADDRESS, by="builtin", blocks=[FORM])
+    form = page.get_by_role("form", name=ADDRESS)
+    street, code = form.get_by_label("Street and house number"), form.get_by_label("Postal code")
+    expect(form.get_by_label("Second line (optional)")).to_be_editable()
+    check_for_everybody(page)
+    page.set_viewport_size({"width": 1280, "height": 900})
+    send = form.get_by_role("button", name="Send")
+    send.click()
+    expect(street).to_be_focused()
+    street.fill("  Talstraße   8 ")
+    code.fill("?")
+    send.click()
+    expect(code).to_be_focused()
+    assert platform.heard("submit") == []
+    code.fill("79102")
+    code.press("Enter")
+    expect(page.locator(".me").last).to_contain_text("Street and house number: Talstraße 8")
+    expect(send).to_have_count(0)
+    [frame] = platform.heard("submit")
+    assert (frame["block"], frame["values"]) == (f"{message}:0", {"line1": "Talstraße 8", "postal_code": "79102"})
+    check_answered(page)
+    page.reload()
+    check_answered(page)
+    check_for_everybody(page)
+
+
+def check_answered(page: Page) -> None:
+    form = page.get_by_role("form", name=ADDRESS)
+    expect(form.get_by_label("Street and house number")).to_have_value("Talstraße 8")
+    expect(form.get_by_label("Street and house number")).to_be_disabled()
+    expect(form.get_by_role("button")).to_have_count(0)
+
+
+def test_a_reader_that_does_not_know_a_block_shows_the_words(chat: Shop) -> None:
+    page, platform = chat
+    platform.ends(platform.starts(6), "What colour?", by="builtin", blocks=[{"type": "palette", "colours": ["red"]}])
+    expect(page.locator(".bot")).to_contain_text("What colour?")
+
+
+def test_the_words_of_a_block_are_never_markup(chat: Shop) -> None:
+    page, platform = chat
+    label = "<img src=x onerror=alert(1)> **bold**"
+    block = {"type": "choices", "prompt": "<b>Which?</b>", "options": [{"id": "a", "label": label}]}
+    platform.ends(message_id(7), "Which?", by="builtin", blocks=[block])
+    expect(page.get_by_role("group", name="<b>Which?</b>").get_by_role("button")).to_have_text(label)
