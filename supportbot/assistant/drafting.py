@@ -411,5 +411,8 @@ class Draft:
         for number, known in enumerate(self.spans, start=1):
             if (known.article_id, known.start, known.end) == (span.article_id, span.start, span.end):
                 return number
+        if self.by == "builtin" and self.spans and (longer := self.evidence.joined(self.spans[-1], span)) is not None:
+            self.spans[-1] = longer  # a paragraph is quoted as one
+            return len(self.spans)
         self.spans.append(span)
         return len(self.spans)

@@ -38,6 +38,7 @@ _OPENING: Final = re.compile(r"[*_~`]{1,3}\Z")
 _CLOSING: Final = re.compile(r"""[*_~`]{0,3}(?:\]\([^)\s]*\))?[*_~`]{0,3}[.!?…。！？]?["”’»)]?[*_~`]{0,3}""")
 _FENCE_END: Final = re.compile(r"[^\w\n]*\n[ ]{0,3}[`~]{3,}")  # a quoted block of code is quoted with its fence
 _BREAK: Final = re.compile(r"""\n|\||[.!?…]["”’»)*_]*\s|[。！？]""")
+_RUNS_ON: Final = re.compile(r"[ \t]*\n?[ \t>|*_•+-]*(?:\d{1,2}[.)])?[ \t|*_]*")  # no paragraph ends here
 _LIST_NUMBER: Final = re.compile(r"\d{1,2}|[a-z]", re.IGNORECASE)
 
 
@@ -119,11 +120,16 @@ class _Source:
 
     def span(self, first: int, stop: int, site: str) -> CitedSpan:
         """Return the span with the address at which it is read; `site` completes addresses of our own help pages."""
-        passage, text = self.passage, self.passage.text
+        text = self.passage.text
         start, end = self.words[first].start, self.words[stop - 1].end
         opening, closing = _OPENING.search(text, max(0, start - 3), start), _CLOSING.match(text, end)
         fence = _FENCE_END.match(text, end) if opening and opening.group() in ("```", "~~~") else None
         start, end = opening.start() if opening else start, max(m.end() if m else end for m in (closing, fence))
+        return self.between(start, end, site)
+
+    def between(self, start: int, end: int, site: str) -> CitedSpan:
+        """Return the span of these characters of the passage."""
+        passage, text = self.passage, self.passage.text
         address = passage_address(passage.url, passage.revision, passage.start + start, passage.start + end)
         return CitedSpan(
             article_id=passage.article_id,
@@ -265,6 +271,17 @@ class Evidence:
         if not chosen and numbers and (support.score or 0) >= CITED_FROM:
             chosen = (best or numbers)[:1]
         return {number: self._span(number, said, asked) for number in chosen if self._sources[number - 1].units}
+
+    def joined(self, one: CitedSpan, other: CitedSpan) -> CitedSpan | None:
+        """Return one span for two that follow each other in a paragraph, list or row; None where they do not."""
+        for source in self._sources:
+            offset, text = source.passage.start, source.passage.text
+            is_here = source.passage.article_id == one.article_id == other.article_id and offset <= one.start
+            if is_here and one.end <= other.start and other.end <= offset + len(text):
+                gap = text[one.end - offset : other.start - offset]
+                if _RUNS_ON.fullmatch(gap):
+                    return source.between(one.start - offset, other.end - offset, self._site)
+        return None
 
     def _share(self, number: int, said: tuple[str, ...], asked: Sequence[str]) -> float:
         source = self._sources[number - 1]
