@@ -18,7 +18,7 @@ from typing import Final, Literal
 
 from kb.search import Passage
 from supportbot.assistant.checks import hard
-from supportbot.assistant.checks.deeds import DOUBT_FROM, Records, Vector, is_deed
+from supportbot.assistant.checks.deeds import DOUBT_FROM, Records, Vector, is_deed, joint
 from supportbot.assistant.checks.doubt import LOOK_FROM, Doubts
 from supportbot.assistant.checks.evidence import CITED_FROM, FAR_BELOW, Evidence, Support
 from supportbot.assistant.checks.kinds import Kind, Opening, by_pieces, by_vector
@@ -41,6 +41,7 @@ from supportbot.language.sentences import (
     unmarked,
     without_markers,
 )
+from supportbot.language.words import telling_stems
 
 Author = Literal["model", "builtin"]
 MAX_ANSWER_CHARACTERS: Final = 8_000
@@ -49,6 +50,7 @@ MAX_VECTORS: Final = 10  # of one answer; each takes 20 ms
 DOUBT_RISES: Final = 0.05
 MEMORY: Final = 200  # characters before a sentence that are read with it: what is kept back may come in pieces
 MOST_THIN: Final = 4  # claims of an answer that vectors are asked about where words do not confirm it
+MOST_STEPS: Final = 6
 REPEATED: Final = 2  # times that a sentence may be said; a model in a loop says it without end
 SHORT: Final = 20  # characters: "Yes." may be said often
 LEAST_RECORD: Final = 3  # words: a lone value says nothing of what was done with it
@@ -58,6 +60,9 @@ LITTLE_SUPPORT: Final = 0.2  # below it a sentence is looked at again
 _JUDGED_BORNE: Final = 0.9  # the support of a sentence that a second look found borne
 QUESTIONS: Final = ("?", "？", "؟")
 LEADS: Final = (":", "：")
+COVERED_FROM: Final = 0.5  # of a sentence's neighbouring words in a page
+PLAINLY: Final = 0.9  # a clause by itself says less than a sentence, so it must be a deed beyond doubt
+_CLAUSE: Final = re.compile(r"[,;:()–—]\s+")
 _ENDS_A_WORD: Final = re.compile(r"\s")
 _RISKY: Final = re.compile(
     r"[\d€$£¥₹%@<\[`/\\]|\w[.:](?=\w)|(?<![^\W\d_])[^\W\d_](?:[·•|./-][^\W\d_])+|\w{24}|[\[({](?:\.|[^\W\d_]{3,5})[\])}]"
@@ -136,6 +141,11 @@ class Draft:
         if self._waiting:
             return tuple(self._wanted(without_markers(self._waiting)))
         return tuple(islice(map(as_read, self._thin()), MAX_VECTORS - len(self._asked_for))) if self._is_ended else ()
+
+    @property
+    def needs_nearness(self) -> bool:
+        """Whether the vectors that are wanted will be compared with the windows of the sources."""
+        return self._is_ended or (bool(self._waiting) and self.evidence.is_foreign(without_markers(self._waiting)))
 
     def weigh(self, vectors: Mapping[str, Vector]) -> str:
         """Take the vectors that were to be had and go on; return what may be shown because of it."""
@@ -298,9 +308,19 @@ class Draft:
         in_doubt = kind.deed >= DOUBT_FROM + DOUBT_RISES * asked
         is_regret = asked < MOST_REGRETS and kind.regret >= REGRET_FROM and not words.rstrip().endswith(QUESTIONS)
         if in_doubt or is_regret or (self.nearness is not None and self.evidence.is_foreign(words)):
-            recorded = [*self._done, *self._seen][: MAX_VECTORS // 2] if in_doubt else []
-            wanted = (text for text in (words, *recorded) if text not in self._vectors and text not in self._asked_for)
+            recorded = self._nearest_records(words)[: MAX_VECTORS // 2] if in_doubt else []
+            clauses = map(as_read, self._clauses(words)) if in_doubt else ()
+            wanted = (
+                text
+                for text in (words, *clauses, *recorded)
+                if text not in self._vectors and text not in self._asked_for
+            )
             yield from islice(wanted, MAX_VECTORS - asked)
+
+    def _nearest_records(self, words: str) -> list[str]:
+        """Return what was done or looked up, first what shares most with a sentence: each costs a vector."""
+        said = telling_stems(words, self.language)
+        return sorted([*self._done, *self._seen], key=lambda text: -len(said & telling_stems(text, self.language)))
 
     def _beginning(self) -> str:
         """Return what may be shown of the unfinished sentence; nothing once one left a stump, or they would pile up."""
@@ -371,19 +391,38 @@ class Draft:
         return Records(tuple(self._done), tuple(self._seen), self._vectors)
 
     def _objection(self, words: str, support: Support, vector: Vector | None) -> str:
-        if len(words) > SHORT:
+        if self.by == "model" and len(words) > SHORT and any(map(str.isalnum, words)):
             self._said_before[words] += 1
-            if self._said_before[words] > REPEATED:
+            most = MOST_STEPS if list_mark(words) else REPEATED  # steps of several lists may be alike
+            if self._said_before[words] > most:
                 return "repeated"
         if found := hard.objection(words, self._before(), self.evidence, self.kept):
             return found
         if self.by == "builtin" or support.is_quoted:
             return ""
         alike = self.evidence.in_their_words(words)
-        if is_deed(words, vector, in_their_words=alike, support=support.score):
+        is_spent = len(self._asked_for) >= MAX_VECTORS
+        if any(self._hides_a_deed(part) for part in self._clauses(words)):
+            return "deed"
+        if is_deed(words, vector, in_their_words=alike, support=support.score, is_spent=is_spent):
             return "deed"
         is_far = self.strictness == "strict" and support.score is not None and support.score < FAR_BELOW
         return "unsupported" if is_far and self._is_claim(words, by_pieces(words), support) else ""
+
+    def _clauses(self, words: str) -> list[str]:
+        """Return the clauses of a sentence that runs as a page does, or asks: either would cover a deed beside it."""
+        is_covered = words.rstrip().endswith(QUESTIONS) or self.evidence.in_their_words(words) >= COVERED_FROM
+        parts = [part.strip() for part in _CLAUSE.split(words)] if is_covered else []
+        return [part for part in parts if len(parts) > 1 and len(part.split()) >= LEAST_RECORD]
+
+    def _hides_a_deed(self, clause: str) -> bool:
+        """Return whether a clause by itself is plainly a deed that its own words do not excuse and nothing records."""
+        if self.evidence.in_their_words(clause) >= COVERED_FROM:
+            return False
+        vector = self._vectors.get(as_read(clause))
+        kind = by_pieces(clause)
+        surely = joint(kind, by_vector(clause, vector)) if vector is not None else kind.deed
+        return surely >= PLAINLY and not self._records.hold(clause, vector)
 
     def _before(self) -> str:
         return "".join(sentence.shown for sentence in self.sentences[-MEMORY:] if not sentence.withheld)[-MEMORY:]

@@ -42,8 +42,6 @@ _FAULTS: Final[Mapping[str, str]] = {
     "unconfirmed": "the sources do not bear this",
     "": "not for customers",
 }
-_TOLD: Final = 6
-_QUOTED: Final = 300  # characters
 _NOTE: Final = "A colleague gave this conversation back to you with the note: "
 _SOURCES: Final = "<sources>\n"
 _NO_SOURCES: Final = "There are no sources for this message."
@@ -59,11 +57,12 @@ def answer_instructions(*, company: str, passages: Sequence[Passage], note: str,
 
 
 def second_try(withheld: Sequence[Withheld]) -> str:
-    """Return what a model is told whose answer could not be shown, before it tries once more."""
-    told = "\n".join(
-        f"- {_FAULTS.get(one.code, _FAULTS[''])}: {fenced(one.text[:_QUOTED])}" for one in withheld[:_TOLD]
-    )
-    return f"{_AGAIN}\n{told}"
+    """Return what a model is told whose answer could not be shown, before it tries once more.
+
+    By kind alone: its own words may be a stranger's, and would come back with the weight of an instruction.
+    """
+    told = dict.fromkeys(_FAULTS.get(one.code, _FAULTS[""]) for one in withheld)
+    return _AGAIN + "".join(f"\n- {fault}" for fault in told)
 
 
 def kept_back(instructions: str) -> Kept:

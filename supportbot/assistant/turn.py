@@ -202,7 +202,11 @@ class Turn:
     async def _settle(self) -> None:
         """Give the draft the vectors that it asks for; they are made beside the loop, which serves everybody."""
         while texts := self._draft.unsure:
-            self._voice.say(self._draft.weigh(await asyncio.to_thread(vectors_of, texts)))
+            vectors = await asyncio.to_thread(vectors_of, texts)
+            if vectors and self._draft.nearness is not None and self._draft.needs_nearness:
+                # The windows of the sources are made at the first use: not on the loop.
+                await asyncio.to_thread(self._draft.nearness, next(iter(vectors.values())))
+            self._voice.say(self._draft.weigh(vectors))
 
     def _learn(self, results: list[ToolResult]) -> None:
         for result in results:

@@ -118,7 +118,7 @@ def _said(name: str, field: Mapping[str, Any], value: str | int) -> str:
     line = str(value) if isinstance(value, int) else _WORDS_OF_MANY_LINES.sub(" ", visible(value)).strip()
     if not line:
         return _said(name, field, "")
-    if "enum" in field and line not in field["enum"]:
+    if "enum" in field and (value if isinstance(value, int) else line) not in field["enum"]:
         raise InvalidValue(name, "This is none of what can be chosen.")
     if isinstance(value, int):
         if not field.get("minimum", value) <= value <= field.get("maximum", value):

@@ -27,6 +27,7 @@ _SCALES: Final[dict[str, tuple[str, int]]] = {
     "kilogram": ("milligram", 1_000_000), "gram": ("milligram", 1000), "tonne": ("milligram", 1_000_000_000),
     "litre": ("millilitre", 1000), "kilowatt": ("watt", 1000),
 }  # fmt: skip
+_MOST_DIGITS: Final = 24
 _LEAST_STEM: Final = 3  # letters that must be left of a unit's word without its ending
 _JOINING: Final = ("de", "nl", "da", "sv", "nb", "fi", "hu")  # languages that write "working days" as one word
 _MOST_ENDING: Final = 2
@@ -36,7 +37,7 @@ _TOKEN: Final = re.compile(
       (?P<iso>\b\d{{4}}-\d{{1,2}}-\d{{1,2}}\b)
     | (?P<numeric>\b\d{{1,2}}[./-]\d{{1,2}}[./-](?:\d{{4}}|\d{{2}})\b)
     | (?P<clock>\b\d{{1,2}}(?::|[ \u00a0]?h[ \u00a0]?)\d{{2}}(?::\d{{2}})?(?!\d))
-    | (?P<name>(?<![\w.,-])(?=[\w-]*[^\W\d_][\w-]*\d)[^\W\d_][\w-]*\d[\w-]*)
+    | (?P<name>(?<![\w.,-])[^\W\d_][\w-]*\d[\w-]*)
     | (?P<always>\b24/7\b)
     | (?P<version>\b\d+(?:\.\d+){{2,}}\b)
     | (?P<number>{_DIGITS})
@@ -261,6 +262,8 @@ def _days_between(found: list[Figure], figure: Figure, text: str) -> Iterator[Fi
 def _values(written: str) -> Iterator[str]:
     """Yield what digits may mean: "1.234" is a thousand and more, or one and a bit."""
     bare = re.sub(r"['’\u00a0\u202f ]", "", written)
+    if len(bare) > _MOST_DIGITS:  # no figure; int() refuses more than 4,300 digits
+        return
     grouped = re.fullmatch(r"[1-9]\d{0,2}(?:[.,]\d{3})+(?:[.,]\d+)?", bare)
     readings = {bare.replace(",", ".")} if bare.count(".") + bare.count(",") <= 1 else set()
     if grouped:

@@ -15,6 +15,7 @@ MAX_SENTENCE_CHARACTERS: Final = 1_500  # what has no end until here is no sente
 _NUMBERS: Final = r"\d{1,2}(?:\s*[,–-]\s*\d{1,2})*"
 _BRACKETED: Final = rf"[\[【]\s*(?:\^|(?:sources?|quellen?)\s*)?(?P<numbers>{_NUMBERS})(?:†[^\]】]*)?\s*[\]】]"
 MARKER: Final = re.compile(rf"{_BRACKETED}|(?<=\s)\((?P<last>{_NUMBERS})\)(?=[.!?]?(?:\s*\Z|\s*\n))", re.IGNORECASE)
+_MARKER_WITH_BLANK: Final = re.compile(rf"[ \t]*(?:{MARKER.pattern})", re.IGNORECASE)
 _AFTER: Final = _BRACKETED.replace("?P<numbers>", "?:")
 _END: Final = re.compile(
     rf"""(?:[.!?…]["”’»)*_]*)(?:\s*{_AFTER})*(?P<gap>\s+)(?=[^\s\[【])
@@ -115,7 +116,7 @@ def without_markers(sentence: str) -> str:
 
 def unmarked(text: str) -> str:
     """Return a text without its source markers, and without the blanks they leave before a stop."""
-    return re.sub(r"\s+([.!?…,;:])", r"\1", MARKER.sub("", text))
+    return _MARKER_WITH_BLANK.sub("", text)
 
 
 def without_list_mark(sentence: str) -> str:

@@ -21,6 +21,7 @@ from supportbot.language.words import telling_stems
 # By pieces alone: below the first nothing is a deed, from the second on it is one where no vector can be had.
 DOUBT_FROM: Final = 0.1
 SURE_FROM: Final = 0.7
+SPENT_FROM: Final = 0.6
 # Of the joint score of both. The more of a sentence the pages have too, the surer one must be: by neighbouring words,
 # and, since any page about refunds has the words of any claim about one, only a little by words alone.
 DEED_FROM: Final = 0.25
@@ -34,17 +35,21 @@ LOOKED_UP_FROM: Final = 0.1
 Vector = Sequence[float]
 
 
-def is_deed(sentence: str, vector: Vector | None, *, in_their_words: float, support: float | None) -> bool:
+def is_deed(
+    sentence: str, vector: Vector | None, *, in_their_words: float, support: float | None, is_spent: bool = False
+) -> bool:
     """Return whether a sentence is to be held for a deed.
 
-    `in_their_words` is how far it runs as a page does, `support` how many of its words the pages have.
+    `in_their_words` is how far it runs as a page does, `support` how many of its words the pages have. `is_spent` says
+    that there is no vector because the answer has had as many as it may: by then it has raised that many doubts.
     """
     pieces = by_pieces(sentence)
     levels = [level for share, level in IN_THEIR_WORDS if in_their_words >= share]
     levels += [WITH_THEIR_WORDS[1]] if (support or 0.0) >= WITH_THEIR_WORDS[0] else []
     least = max(levels, default=DEED_FROM)
     if vector is None:
-        return len(sentence.split()) > 1 and pieces.deed >= max(SURE_FROM, least)
+        sure = SPENT_FROM if is_spent else SURE_FROM
+        return len(sentence.split()) > 1 and pieces.deed >= max(sure, least)
     return joint(pieces, by_vector(sentence, vector)) >= least
 
 

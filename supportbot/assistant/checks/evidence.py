@@ -26,6 +26,7 @@ from supportbot.language.words import placed_words, stem, stop_words, words
 CITED_FROM: Final = 0.45  # of a sentence's telling words in one passage, for that passage to be its source
 FAR_BELOW: Final = 0.2  # support that faithful answers' sentences practically never have
 MOST_CITED: Final = 3  # sources of one sentence
+LEAST_QUOTED: Final = 3  # words: "Yes" in a table is no source of a "Yes."
 MOST_RUN: Final = 3  # sentences of a source that one span may join
 _EXTRA_SENTENCE: Final = 0.08  # what another sentence must add to be worth showing
 # The cosine of a sentence with the nearest window of the sources at which support is a half, in the sources' language
@@ -204,10 +205,6 @@ class Evidence:
             found[source.language] = found.get(source.language, frozenset()) | source.stems
         return found
 
-    @property
-    def languages(self) -> frozenset[str]:
-        return frozenset(self._stems)
-
     def is_foreign(self, sentence: str) -> bool:
         """Return whether a sentence is in another language than all passages, so that its words cannot be compared."""
         return self._spoken(sentence) not in self._stems if self._sources else False
@@ -238,7 +235,7 @@ class Evidence:
     def is_quoted(self, sentence: str) -> bool:
         """Return whether a sentence stands in a source word for word."""
         said = tuple(words(sentence))
-        return bool(said) and any(said in source.quotable for source in self._sources)
+        return len(said) >= LEAST_QUOTED and any(said in source.quotable for source in self._sources)
 
     def in_their_words(self, sentence: str) -> float:
         """Return which share of a sentence's neighbouring telling words are neighbours in a source as well.

@@ -25,8 +25,8 @@ def objection(sentence: str, before: str, evidence: Evidence, kept: Kept) -> Cod
     gives_away = kept.is_near if len(sentence) < _PIECE else kept.is_in  # a word a line gives it away in small pieces
     if gives_away(before + sentence):
         return "secret"
-    if evidence.is_quoted(sentence):
-        return None
+    if evidence.is_quoted(sentence):  # words alone: a "$" in place of a "€" is no quotation
+        return "figure" if _has_unknown_figure(sentence, before, evidence) else None
     if holds_secret(sentence):
         return "secret"
     if mixes_scripts(sentence):
