@@ -136,6 +136,7 @@ def numbers(language: str) -> dict[str, int]:
     for number in NUMBERS:
         try:
             spelt = num2words(number, lang=language[:2]).casefold()
+        # What num2words raises for a language it lacks, or knows in part: such a language has no number words here.
         except (NotImplementedError, KeyError, IndexError):
             return {}
         if len(spelt) > 2 and " " not in spelt:  # two letters are too many words of other languages

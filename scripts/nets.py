@@ -11,7 +11,7 @@ import numpy as np
 
 from kb.embedders.packaged import RECIPE, PackagedEmbedder
 
-VECTORS = Path(tempfile.gettempdir()) / f"supportbot-kinds-{RECIPE.name}.npz"
+VECTORS = Path(tempfile.gettempdir()) / f"supportbot-vectors-{RECIPE.name}.npz"
 NETS, HIDDEN, ROUNDS, BATCH = 4, 40, 32, 64
 DROPPED, DECAY, RATE = 0.35, 0.02, 0.002
 

@@ -6,14 +6,12 @@
 
 Rows are `{"text", "locale", "intent", "stance"?, "action"?, "author"}` in `data/intents.<language>.jsonl`. Both
 thresholds are set on rows that the head did not see: from the upper one an action is heard in `CARDS` of the rows
-without a wish, from the lower one it asks back about `ASKED` of them. Vectors are kept in a file of the system's
-temporary directory.
+without a wish, from the lower one it asks back about `ASKED` of them.
 """
 
 import argparse
 import json
 import sys
-import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -25,10 +23,9 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from actions.registry import all_actions
-from kb.embedders.packaged import RECIPE, PackagedEmbedder
+from scripts.nets import vectors_of
 from supportbot.builtin import intents
 
-VECTORS = Path(tempfile.gettempdir()) / f"supportbot-intents-{RECIPE.name}.npz"
 NETS, HIDDEN, ROUNDS, BATCH = 3, 64, 40, 64
 DROPPED, DECAY, RATE = 0.5, 0.02, 0.002
 PIECES_DECAY, PIECES_ROUNDS, PIECES_RATE = 0.00001, 200, 0.25
@@ -44,7 +41,7 @@ def main() -> None:
     options.add_argument("--measure", action="store_true")
     rows = [json.loads(line) for file in sorted(intents.DATA.glob("intents.*.jsonl")) for line in file.open()]
     rows = [row | {"text": intents.plainly(row["text"])} for row in rows]
-    vectors = vectors_of([row["text"] for row in rows])
+    vectors = unit_vectors_of([row["text"] for row in rows])
     if options.parse_args().measure:
         for author in ("1", "2"):
             is_out = np.array([row["author"] == author for row in rows])
@@ -59,22 +56,13 @@ def main() -> None:
     }
     np.savez_compressed(intents.DATA / "intents.npz", **small | {"pair": stored["pair"].astype(np.float32)})
     texts = sorted({text for many in examples().values() for text in many})
-    known = vectors_of(texts).astype(np.float16)
+    known = unit_vectors_of(texts).astype(np.float16)
     np.savez_compressed(intents.DATA / "examples.npz", texts=np.array(texts), vectors=known)
 
 
-def vectors_of(texts: Sequence[str]) -> np.ndarray:
-    stored: dict[str, np.ndarray] = {}
-    if VECTORS.exists():
-        with np.load(VECTORS, allow_pickle=False) as file:
-            stored = dict(zip(file["texts"].tolist(), file["vectors"], strict=True))
-    embedder = PackagedEmbedder()
-    missing = [text for text in dict.fromkeys(texts) if text not in stored]
-    for text in missing:
-        stored[text] = np.array(embedder.query(text), dtype=np.float32)
-    if missing:
-        np.savez(VECTORS, texts=np.array(list(stored)), vectors=np.array(list(stored.values())))
-    found = np.array([stored[text] for text in texts])
+def unit_vectors_of(texts: Sequence[str]) -> np.ndarray:
+    """Return the vectors of texts, each of length 1."""
+    found = vectors_of(texts)
     return found / np.linalg.norm(found, axis=1, keepdims=True)
 
 
