@@ -155,7 +155,7 @@ def catalogue(head: intents.Weights) -> dict[str, intents.Learnt]:
     if known is None:
         known = {}
         for name, texts in examples().items():
-            found = vectors_of(texts)
+            found = unit_vectors_of(texts)
             known[name] = intents.learnt_from(
                 [reading(text, one, head) for text, one in zip(texts, found, strict=True)], head
             )
@@ -173,7 +173,7 @@ def head_of(rows: Sequence[Row], vectors: np.ndarray) -> intents.Weights:
     own = [(text, f"{name}/wish") for name, texts in examples().items() for text in texts]
     texts = [*(row["text"] for row in rows), *(text for text, _ in own)]
     named = [*map(class_of, rows), *(name for _, name in own)]
-    seen = np.vstack([vectors, vectors_of([text for text, _ in own])])
+    seen = np.vstack([vectors, unit_vectors_of([text for text, _ in own])])
     classes = sorted(set(named))
     wanted = np.array([classes.index(name) for name in named])
     counts = np.bincount(wanted, minlength=len(classes))

@@ -228,6 +228,16 @@ class Draft:
         score = max(seen.support.score or 0.0, _JUDGED_BORNE) if is_borne else 0.0
         support = replace(seen.support, score=score)
         self.sentences[place] = replace(seen, support=support, withheld="" if is_borne else "contradicted")
+        if not is_borne and seen.cited:
+            self._cite_again()
+
+    def _cite_again(self) -> None:
+        """Number the citations of what is left: a source that only a withheld sentence rested on is none."""
+        self.spans = []
+        for place, one in enumerate(self.sentences):
+            if one.cited and not one.withheld:
+                spans = self.evidence.cited(without_markers(one.raw), marked_sources(one.raw), one.support)
+                self.sentences[place] = replace(one, shown=self._renumbered(one.raw, spans), cited=tuple(spans))
 
     def answer(self, *, is_stopped: bool = False) -> Answer:
         """Return the answer as it stands, with what was withheld; never an empty one."""

@@ -298,6 +298,15 @@ def test_a_vector_that_is_not_to_be_had_holds_nothing_up() -> None:
     assert "return unused items" in draft.answer().text
 
 
+def test_a_sentence_that_a_second_look_refutes_takes_its_citation_along() -> None:
+    draft = drafted()
+    finished(draft, "Gift cards cannot be returned. [1] You can return unused items within 60 days of delivery. [1]")
+    draft.judge(0, is_borne=False)
+    answer = draft.answer()
+    assert answer.text == "You can return unused items within 60 days of delivery. [1]"
+    assert [span.quote for span in answer.citations] == ["You can return unused items within **60 days** of delivery."]
+
+
 def test_nothing_unstorable_or_invisible_is_shown() -> None:
     assert shown_text("a\x00b\u200bc\ud800d\x1b\u202ee\n\tf") == "abcde\n\tf"
 
