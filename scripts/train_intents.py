@@ -25,6 +25,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from actions.registry import all_actions
 from scripts.nets import vectors_of
 from supportbot.builtin import intents
+from supportbot.language.normalise import undisguised
+from supportbot.language.pieces import BUCKETS, pieces_of
 
 NETS, HIDDEN, ROUNDS, BATCH = 3, 64, 40, 64
 DROPPED, DECAY, RATE = 0.5, 0.02, 0.002
@@ -226,11 +228,11 @@ def net(inputs: np.ndarray, wanted: np.ndarray, shares: np.ndarray, classes: int
 
 def linear(texts: Sequence[str], wanted: np.ndarray, shares: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the weights of the model by pieces of words."""
-    found = [np.array(sorted(intents.pieces_of(text))) for text in texts]
+    found = [np.array(sorted(pieces_of(undisguised(text), most=intents.PIECES_MOST))) for text in texts]
     lengths = [len(one) for one in found]
     at, columns = np.repeat(np.arange(len(texts)), lengths), np.concatenate(found)
     strength = np.repeat(1 / np.sqrt(lengths), lengths)
-    weights, bias = np.zeros((intents.BUCKETS, classes)), np.zeros(classes)
+    weights, bias = np.zeros((BUCKETS, classes)), np.zeros(classes)
     mean, square = np.zeros_like(weights), np.zeros_like(weights)
     for step in range(1, PIECES_ROUNDS + 1):
         logits = np.stack([np.bincount(at, strength * weights[columns, one], len(texts)) for one in range(classes)], 1)
@@ -239,7 +241,7 @@ def linear(texts: Sequence[str], wanted: np.ndarray, shares: np.ndarray, classes
         error *= shares[:, None] / len(texts)
         slope = PIECES_DECAY * weights
         for one in range(classes):
-            slope[:, one] += np.bincount(columns, strength * error[at, one], intents.BUCKETS)
+            slope[:, one] += np.bincount(columns, strength * error[at, one], BUCKETS)
         mean, square = 0.9 * mean + 0.1 * slope, 0.999 * square + 0.001 * slope**2
         weights -= PIECES_RATE * (mean / (1 - 0.9**step)) / (np.sqrt(square / (1 - 0.999**step)) + 1e-8)
         bias -= PIECES_RATE * 10 * error.sum(axis=0)

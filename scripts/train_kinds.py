@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from scripts.nets import averaged, softmax, vectors_of
 from supportbot.assistant.checks import deeds, kinds
 from supportbot.language.normalise import undisguised
+from supportbot.language.pieces import BUCKETS, pieces_of
 
 TALK = {"offer", "question", "recap", "courtesy", "heading"}
 REGRET = {"capability", "denial"}
@@ -74,11 +75,11 @@ def fitted(rows: Sequence[Row], vectors: np.ndarray) -> dict[str, np.ndarray]:
 
 def linear(rows: Sequence[Row], wanted: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the weights of the model by pieces of words."""
-    found = [np.array(sorted(kinds.pieces_of(undisguised(row["text"])))) for row in rows]
+    found = [np.array(sorted(pieces_of(undisguised(row["text"]), most=kinds.PIECES_MOST))) for row in rows]
     lengths = [len(one) for one in found]
     at, columns = np.repeat(np.arange(len(rows)), lengths), np.concatenate(found)
     strength = np.repeat(1 / np.sqrt(lengths), lengths)
-    weights, bias = np.zeros((kinds.BUCKETS, len(kinds.KINDS))), np.zeros(len(kinds.KINDS))
+    weights, bias = np.zeros((BUCKETS, len(kinds.KINDS))), np.zeros(len(kinds.KINDS))
     mean, square = np.zeros_like(weights), np.zeros_like(weights)
     for step in range(1, PIECES_ROUNDS + 1):
         logits = np.zeros((len(rows), len(kinds.KINDS)))
@@ -89,7 +90,7 @@ def linear(rows: Sequence[Row], wanted: np.ndarray, shares: np.ndarray) -> tuple
         error *= shares[:, None] / len(rows)
         slope = PIECES_DECAY * weights
         for kind in range(len(kinds.KINDS)):
-            slope[:, kind] += np.bincount(columns, strength * error[at, kind], kinds.BUCKETS)
+            slope[:, kind] += np.bincount(columns, strength * error[at, kind], BUCKETS)
         mean, square = 0.9 * mean + 0.1 * slope, 0.999 * square + 0.001 * slope**2
         weights -= PIECES_RATE * (mean / (1 - 0.9**step)) / (np.sqrt(square / (1 - 0.999**step)) + 1e-8)
         bias -= PIECES_RATE * 10 * error.sum(axis=0)

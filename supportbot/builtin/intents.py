@@ -10,20 +10,18 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
-from zlib import crc32
 
 import numpy as np
 
 from kb.embedders.packaged import PackagedEmbedder
 from kb.errors import EmbeddingUnavailable
 from supportbot.language.normalise import undisguised
+from supportbot.language.pieces import pieces_of
 from supportbot.llm.types import ToolSpec
 
 DATA: Final = Path(__file__).parent / "data"
-BUCKETS: Final = 1 << 14
 READ_MOST: Final = 1_000  # characters; nobody wishes at the end of a long text only, and what is read costs time
 PIECES_MOST: Final = 120
 STANCES: Final = ("wish", "asks", "denies", "hypothetical", "reports")
@@ -36,9 +34,7 @@ PLAINLY: Final = 0.6
 OTHER: Final = "other_action"  # a wish for something that no row knows
 VECTOR_SHARE: Final = 0.6  # of the net in the geometric mean of the two models
 NEAREST: Final = 3
-_TOKEN: Final = re.compile(r"[^\W_]+|[^\w\s]")
 _NUMBER: Final = re.compile(r"(?<![\w.,])#?[A-Za-z]{0,6}[-_]?\d{3,12}(?:-\d{1,6})?(?![\w%€$£]|[.,]\d)")
-_DIGITS: Final = re.compile(r"\d+")
 _QUESTION: Final = re.compile(r"[?？؟;]\W*$")
 
 Array = np.ndarray[Any, np.dtype[np.float32]]
@@ -133,7 +129,7 @@ def plainly(text: str) -> str:
 def reading_of(text: str, vector: Sequence[float] | None) -> Reading:
     """Return what a text is, whose vector (`query` of the packaged embedder) is known, or cannot be."""
     weights = weights_shipped()
-    found = list(pieces_of(text))
+    found = list(pieces_of(undisguised(text), most=PIECES_MOST))
     summed = weights.pieces[found].sum(axis=0) / np.sqrt(max(len(found), 1)) + weights.pieces_bias
     if vector is None:
         return Reading(weights.centre, softmax(summed))
@@ -220,21 +216,6 @@ def softmax(logits: Array) -> Array:
     odds = np.exp(logits - logits.max())
     shares: Array = odds / odds.sum()
     return shares
-
-
-@lru_cache(maxsize=4_096)
-def pieces_of(text: str) -> frozenset[int]:
-    """Return the buckets of a text's words, their neighbours and their parts; figures are all alike."""
-    tokens = _TOKEN.findall(_DIGITS.sub("0", undisguised(text).lower()))[:PIECES_MOST]
-    found = set(tokens)
-    for token in tokens:
-        if token.isalpha():
-            marked = f"^{token}$"[:24]
-            found.update(marked[at : at + length] for length in (3, 4, 5) for at in range(len(marked) - length + 1))
-    ends = ["<", *tokens, ">"]
-    found.update(" ".join(pair) for pair in pairwise(ends))
-    found.update(" ".join(three) for three in zip(tokens, tokens[1:], tokens[2:], strict=False))
-    return frozenset(crc32(piece.encode()) % BUCKETS for piece in found)
 
 
 def shape_of(text: str) -> Array:

