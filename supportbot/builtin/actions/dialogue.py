@@ -22,9 +22,9 @@ from supportbot.builtin.actions.slots import (
     filled_in,
     given_by,
     kind_of,
-    order_numbers_in,
     required_by,
 )
+from supportbot.language.ordernumbers import order_numbers_in
 from supportbot.language.words import words
 from supportbot.llm.types import ModelRequest, ToolSpec
 

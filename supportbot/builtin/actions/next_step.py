@@ -30,8 +30,8 @@ from supportbot.builtin.actions.slots import (
     fields_of,
     kind_of,
     required_by,
-    without_numbers,
 )
+from supportbot.language.ordernumbers import without_numbers
 from supportbot.language.words import words
 from supportbot.llm.types import ModelRequest, ToolCall, ToolSpec
 

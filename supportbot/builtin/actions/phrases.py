@@ -23,7 +23,7 @@ PHRASES: Final = Phrases("supportbot.builtin", "actions")
 
 @cache
 def words_known() -> Mapping[str, Any]:
-    """Return the words of places in a list, of streets and of countries, in all our languages."""
+    """Return the words of places in a list, in all our languages."""
     words: Mapping[str, Any] = json.loads((DATA / "words.json").read_text(encoding="utf-8"))
     return words
 

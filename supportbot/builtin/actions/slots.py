@@ -8,26 +8,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from supportbot.builtin.actions.addresses import address_in, address_parts_in, without_address
 from supportbot.builtin.actions.phrases import titles_of, words_known
-from supportbot.language.figures import figures_in, units_of
+from supportbot.language.addresses import address_in, address_parts_in, without_address
+from supportbot.language.amounts import amount_in
+from supportbot.language.figures import units_of
+from supportbot.language.ordernumbers import WHOLE, order_numbers_in, without_numbers
 from supportbot.language.words import words
 from supportbot.llm.types import ToolSpec
 
 Kind = Literal["order", "amount", "address", "items", "choice", "count", "reason", "pattern", "text"]
 TEXT_MOST: Final = 200
-# With letters in front (WF-20418, w1042, #A-17), or bare digits that count, measure and date nothing.
-_LETTERED: Final = re.compile(
-    r"(?<![\w.,€$£-])(?:#?[A-Za-z]{1,6}[-_]?\d{3,12}(?:-\d{1,6})?|[A-Z]{1,4}\s\d{4,12}|#\s?\d{3,12})(?![\w€$£%]|[.,]\d)"
-)
-_WHOLE: Final = re.compile(r"[A-Z]{1,6}-\d{3,12}(?:-\d{1,6})?")
-_BARE: Final = re.compile(r"(?<![\w.,€$£-])\d{3,12}(?:-\d{1,6})?(?![\w€$£%]|[.,]\d)")
-_AMOUNT: Final = re.compile(
-    r"[0-9]{1,9}(?:[.,][0-9]{1,2})?|[1-9][0-9]{0,2}(?:(?:\.[0-9]{3})+,[0-9]{2}|(?:,[0-9]{3})+\.[0-9]{2})"
-)
-# A sign before the figure, or what makes it the end of another one: ".5", "1/5", "1_0".
-_SIGNED: Final = re.compile(r"(?:[-−+]\s*|[^\s([\"'’„“”«»:;=~€$£¥])$")
-_MONEY_AROUND: Final = re.compile(r"[^\d.,\s]+|[.,]$")
 _COUNT: Final = re.compile(r"(?<![\w.,€$£-])[0-9]{1,6}(?![\w€$£%]|[.,]\d)")
 
 
@@ -41,7 +31,7 @@ class OrderRef:
     @property
     def is_whole(self) -> bool:
         """Whether the number is written in a form that no shop's system could take for another."""
-        return _WHOLE.fullmatch(self.number) is not None
+        return WHOLE.fullmatch(self.number) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,60 +141,6 @@ def _value(kind: Kind, schema: Mapping[str, Any], text: str, *, is_asked: bool) 
         case "text" | "reason" if is_asked:
             return " ".join(text.split())[: int(schema.get("maxLength", TEXT_MOST))] or None
     return None
-
-
-def amount_in(text: str, *, is_asked: bool = False) -> tuple[str, bool]:
-    """Return an amount of money as the schema wants it ("20.50"), and whether one was said that could be misread."""
-    figures = [figure for figure in figures_in(text) if figure.kind in ("money", "count" if is_asked else "money")]
-    shares = any(unit == "percent" for figure in figures_in(text) for unit, _ in figure.readings)
-    if not figures:
-        return "", shares or (is_asked and any(sign.isdigit() for sign in text)) or _names_money(text)
-    figure = figures[-1]
-    written = _MONEY_AROUND.sub("", text[figure.start : figure.end].strip()).strip()
-    is_plain = (
-        _AMOUNT.fullmatch(written) is not None
-        and written.isascii()
-        and len({value for _, value in figure.readings}) == 1
-    )
-    value = next(value for _, value in sorted(figure.readings))
-    if not is_plain or _SIGNED.search(text[: figure.start]) or not value.strip("0."):
-        return "", True
-    whole, _, cents = value.partition(".")
-    return f"{whole}.{cents.ljust(2, '0')}" if cents else whole, False
-
-
-def _names_money(text: str) -> bool:
-    """Return whether a currency is named without a figure that we can read."""
-    return any(len(unit) == 3 and unit.isupper() for word in words(text) for unit in units_of(word)) or any(
-        unit in text.split() for unit in ("EUR", "USD", "GBP", "CHF")
-    )
-
-
-def order_numbers_in(text: str, *, is_asked: bool = False) -> list[str]:
-    """Return the order numbers of a text; bare digits are one if they are long, or answer our question for one."""
-    figures = figures_in(text)
-    other = [(figure.start, figure.end) for figure in figures if figure.kind not in ("count", "name")]
-    found = [match for match in _LETTERED.finditer(text) if not _overlaps(match.span(), other)]
-    if not found:
-        bare = without_address(text)
-        found = [match for match in _BARE.finditer(bare) if not _overlaps(match.span(), other)]
-        found = [match for match in found if is_asked or len(match.group()) > 4 or not _is_year(match.group())]
-    return list(
-        dict.fromkeys(re.sub(r"\s", "-" if found[0].group()[0].isalpha() else "", match.group()) for match in found)
-    )
-
-
-def _is_year(digits: str) -> bool:
-    return digits.startswith(("19", "20")) and len(digits) == 4
-
-
-def _overlaps(span: tuple[int, int], others: list[tuple[int, int]]) -> bool:
-    return any(start < span[1] and span[0] < end for start, end in others)
-
-
-def without_numbers(text: str) -> str:
-    """Return the text, of the same length, without its lettered order numbers: WF-20440 is no house number."""
-    return _LETTERED.sub(lambda match: ";".ljust(len(match.group())), text)
 
 
 def reference_in(text: str, *, is_asked: bool = False) -> OrderRef | None:

@@ -4,11 +4,14 @@
 begins is told by its capitals, and by the words for a street that stand in front of it in some languages.
 """
 
+import json
 import re
-from typing import Final
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
 
-from supportbot.builtin.actions.phrases import words_known
-
+_DATA: Final = Path(__file__).parent / "data" / "addresses.json"
 _NAME: Final = r"[^\W\d_][\w.'’-]{0,40}"  # bounded, like all that repeats here: a wall of letters costs nothing
 _NUMBER: Final = r"\d{1,4}(?:\s?[a-zA-Z](?![\w.]))?(?:\s?[-/]\s?\d{1,4}[a-zA-Z]?)?"
 _CODE: Final = r"(?:[A-Z]{1,2}[-\s])?(?P<code>\d{4}\s?[A-Z]{2}\b|\d{2}-\d{3}|\d{4,5})(?![\w-])"
@@ -97,7 +100,7 @@ def _found(text: str, is_asked: bool) -> tuple[dict[str, str], int, int]:
 
 def _street(said: str, text: str, start: int, is_asked: bool) -> str:
     """Return the street without the words that lead in to it: from the right, as far as capitals hold it together."""
-    parts, streets = said.split(), words_known()["streets"]
+    parts, streets = said.split(), _words()["streets"]
     first = len(parts) - 1
     while first > 0:
         before = next(
@@ -139,5 +142,12 @@ def _city(said: str) -> str:
 
 def _country(text: str) -> str:
     said = " ".join(["", *_WORD.findall(text.lower()), ""])
-    countries = words_known()["countries"].items()
+    countries = _words()["countries"].items()
     return next((code for code, names in countries if any(f" {name} " in said for name in names)), "")
+
+
+@cache
+def _words() -> Mapping[str, Any]:
+    """Return the words of streets and the names of countries, in all our languages."""
+    words: Mapping[str, Any] = json.loads(_DATA.read_text(encoding="utf-8"))
+    return words

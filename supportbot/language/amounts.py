@@ -1,0 +1,44 @@
+"""An amount of money that a message plainly names. Pure.
+
+One that could be misread is none: figures with signs, shares, words for figures, "1.234 €".
+"""
+
+import re
+from typing import Final
+
+from supportbot.language.figures import figures_in, units_of
+from supportbot.language.words import words
+
+_AMOUNT: Final = re.compile(
+    r"[0-9]{1,9}(?:[.,][0-9]{1,2})?|[1-9][0-9]{0,2}(?:(?:\.[0-9]{3})+,[0-9]{2}|(?:,[0-9]{3})+\.[0-9]{2})"
+)
+# A sign before the figure, or what makes it the end of another one: ".5", "1/5", "1_0".
+_SIGNED: Final = re.compile(r"(?:[-−+]\s*|[^\s([\"'’„“”«»:;=~€$£¥])$")
+_MONEY_AROUND: Final = re.compile(r"[^\d.,\s]+|[.,]$")
+
+
+def amount_in(text: str, *, is_asked: bool = False) -> tuple[str, bool]:
+    """Return an amount of money as the schema wants it ("20.50"), and whether one was said that could be misread."""
+    figures = [figure for figure in figures_in(text) if figure.kind in ("money", "count" if is_asked else "money")]
+    shares = any(unit == "percent" for figure in figures_in(text) for unit, _ in figure.readings)
+    if not figures:
+        return "", shares or (is_asked and any(sign.isdigit() for sign in text)) or _names_money(text)
+    figure = figures[-1]
+    written = _MONEY_AROUND.sub("", text[figure.start : figure.end].strip()).strip()
+    is_plain = (
+        _AMOUNT.fullmatch(written) is not None
+        and written.isascii()
+        and len({value for _, value in figure.readings}) == 1
+    )
+    value = next(value for _, value in sorted(figure.readings))
+    if not is_plain or _SIGNED.search(text[: figure.start]) or not value.strip("0."):
+        return "", True
+    whole, _, cents = value.partition(".")
+    return f"{whole}.{cents.ljust(2, '0')}" if cents else whole, False
+
+
+def _names_money(text: str) -> bool:
+    """Return whether a currency is named without a figure that we can read."""
+    return any(len(unit) == 3 and unit.isupper() for word in words(text) for unit in units_of(word)) or any(
+        unit in text.split() for unit in ("EUR", "USD", "GBP", "CHF")
+    )

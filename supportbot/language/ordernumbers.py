@@ -1,0 +1,40 @@
+"""Order numbers by their shape, whatever the language: WF-20418, w1042, #A-17, or bare digits. Pure."""
+
+import re
+from typing import Final
+
+from supportbot.language.addresses import without_address
+from supportbot.language.figures import figures_in
+
+_LETTERED: Final = re.compile(
+    r"(?<![\w.,€$£-])(?:#?[A-Za-z]{1,6}[-_]?\d{3,12}(?:-\d{1,6})?|[A-Z]{1,4}\s\d{4,12}|#\s?\d{3,12})(?![\w€$£%]|[.,]\d)"
+)
+WHOLE: Final = re.compile(r"[A-Z]{1,6}-\d{3,12}(?:-\d{1,6})?")
+_BARE: Final = re.compile(r"(?<![\w.,€$£-])\d{3,12}(?:-\d{1,6})?(?![\w€$£%]|[.,]\d)")
+
+
+def order_numbers_in(text: str, *, is_asked: bool = False) -> list[str]:
+    """Return the order numbers of a text; bare digits are one if they are long, or answer our question for one."""
+    figures = figures_in(text)
+    other = [(figure.start, figure.end) for figure in figures if figure.kind not in ("count", "name")]
+    found = [match for match in _LETTERED.finditer(text) if not _overlaps(match.span(), other)]
+    if not found:
+        bare = without_address(text)
+        found = [match for match in _BARE.finditer(bare) if not _overlaps(match.span(), other)]
+        found = [match for match in found if is_asked or len(match.group()) > 4 or not _is_year(match.group())]
+    return list(
+        dict.fromkeys(re.sub(r"\s", "-" if found[0].group()[0].isalpha() else "", match.group()) for match in found)
+    )
+
+
+def _is_year(digits: str) -> bool:
+    return digits.startswith(("19", "20")) and len(digits) == 4
+
+
+def _overlaps(span: tuple[int, int], others: list[tuple[int, int]]) -> bool:
+    return any(start < span[1] and span[0] < end for start, end in others)
+
+
+def without_numbers(text: str) -> str:
+    """Return the text, of the same length, without its lettered order numbers: WF-20440 is no house number."""
+    return _LETTERED.sub(lambda match: ";".ljust(len(match.group())), text)
