@@ -151,7 +151,7 @@ def figures(half: str, played: list[Played]) -> Iterator[dict[str, Any]]:
 def is_right(entry: Played) -> bool:
     """Return whether exactly what was wished was asked for, with all arguments, or the right question was put."""
     if asks := entry.row.get("asks"):
-        from supportbot.builtin.actions.phrases import phrase_in
+        from supportbot.builtin.phrases import phrase_in
 
         return not _changes(entry.calls) and phrase_in(entry.answer) in ASKED[asks]
     return all(is_hit and is_exact for _, is_hit, is_exact in _compared(entry))

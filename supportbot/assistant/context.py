@@ -13,8 +13,8 @@ from supportbot.assistant.nearness import compared
 from supportbot.assistant.prompts import ANSWER_VERSION, answer_instructions
 from supportbot.assistant.retrieval import NOTHING_SOUGHT, in_parts, retrieve
 from supportbot.assistant.tools import tools_after_signing_in, tools_for
-from supportbot.builtin.actions.phrases import only_asks
-from supportbot.builtin.hearing import courtesy
+from supportbot.builtin.intents import courtesy
+from supportbot.builtin.phrases import only_asks
 from supportbot.chat.models import Conversation, Message, Source
 from supportbot.chat.readings import Reading, ReadPassage
 from supportbot.chat.roles import ROLES

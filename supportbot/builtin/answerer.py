@@ -12,7 +12,8 @@ from typing import Any, Final
 import orjson
 
 from supportbot.builtin import conversation
-from supportbot.builtin.hearing import accepts, asks_how_to_reach, courtesy, next_step, wants_person
+from supportbot.builtin.actions.next_step import next_step
+from supportbot.builtin.intents import courtesy, is_surely, wants_person
 from supportbot.builtin.meaning import ranked
 from supportbot.builtin.phrases import Phrase, is_offer_of_a_person, say
 from supportbot.builtin.pieces import Piece
@@ -48,7 +49,7 @@ def reply_to(request: ModelRequest) -> Reply:
     kind = courtesy(request.question)  # "the second one" is unclear only where nothing was asked
     if kind is not None:
         return Reply(say(kind, language))
-    otherwise: Phrase = "no_person" if asks_how_to_reach(request.question) else "not_found"
+    otherwise: Phrase = "no_person" if is_surely("contact", request.question) else "not_found"
     return Reply(_answer(request, language) or say(otherwise, language))
 
 
@@ -73,7 +74,7 @@ def _asks_for_a_person(request: ModelRequest) -> bool:
     if wants_person(request.question):
         return True
     answers = [message.content for message in request.messages if message.role == "assistant"]
-    return bool(answers) and is_offer_of_a_person(answers[-1]) and accepts(request.question)
+    return bool(answers) and is_offer_of_a_person(answers[-1]) and is_surely("affirm", request.question)
 
 
 def _to_a_person(request: ModelRequest, language: str) -> Reply:

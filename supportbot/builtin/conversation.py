@@ -10,7 +10,7 @@ from functools import cache, reduce
 from typing import Final
 
 from supportbot.builtin.cues import cues, listed, silent_words
-from supportbot.builtin.hearing import courtesy
+from supportbot.builtin.intents import courtesy
 from supportbot.builtin.phrases import say
 from supportbot.language.detection import detect
 from supportbot.language.words import words

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args
 
 import numpy as np
 
@@ -25,11 +25,11 @@ DATA: Final = Path(__file__).parent / "data"
 READ_MOST: Final = 1_000  # characters; nobody wishes at the end of a long text only, and what is read costs time
 PIECES_MOST: Final = 120
 STANCES: Final = ("wish", "asks", "denies", "hypothetical", "reports")
-COURTESIES: Final = frozenset(
-    {"greeting", "thanks", "farewell", "acknowledgement", "unclear", "who", "can_do", "how_are_you"}
-)
+Courtesy = Literal[
+    "greeting", "thanks", "farewell", "acknowledgement", "complaint", "unclear", "who", "can_do", "how_are_you"
+]
 QUESTIONS: Final = frozenset({"asks", "question", "hypothetical"})
-NO_WISHES: Final = QUESTIONS | {"denies", "reports", "complaint", "person", "contact"} | COURTESIES
+NO_WISHES: Final = QUESTIONS | {"denies", "reports", "person", "contact"} | set(get_args(Courtesy))
 PLAINLY: Final = 0.6
 OTHER: Final = "other_action"  # a wish for something that no row knows
 VECTOR_SHARE: Final = 0.6  # of the net in the geometric mean of the two models
@@ -119,6 +119,23 @@ def read(text: str) -> Reading:
         return reading_of(plain, PackagedEmbedder().query(plain) if known is None else known)
     except EmbeddingUnavailable:  # a processor that cannot run it: the pieces of words are left
         return reading_of(plain, None)
+
+
+def courtesy(text: str) -> Courtesy | None:
+    """Return which courtesy the whole message is, None if it says anything more: what is one is never searched for."""
+    if text.strip() and text.isascii() and not any(sign.isalnum() for sign in text):
+        return "how_are_you"  # "??"
+    return next((name for name in get_args(Courtesy) if is_surely(name, text)), None)
+
+
+def wants_person(text: str) -> bool:
+    """Return whether the customer asks to be put in touch with a human being."""
+    return is_surely("person", text)
+
+
+def is_surely(kind: str, text: str) -> bool:
+    """Return whether a message is surely of a kind, such as "contact" (how to reach the team) or "affirm" (a yes)."""
+    return bool(text.strip()) and read(text).kinds.get(kind, 0.0) >= PLAINLY
 
 
 def plainly(text: str) -> str:

@@ -1,26 +1,28 @@
 """What the built-in answerer says in its own words (`data/phrases.*.json`), and what of it is known again.
 
-Short, plain, honest; no promise that it cannot keep.
+Short, plain, honest; no promise that it cannot keep. Around a wish it asks and points at the card, and never says that
+something was done: each such sentence is a question or a courtesy, so it needs no source. A conversation is the only
+memory of what was asked.
 """
 
 import re
 from functools import cache
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
-from supportbot.builtin.hearing import asks_about_a_wish
-from supportbot.builtin.pieces import sentences
-from supportbot.language.phrases import Phrases
-from supportbot.language.sentences import unmarked
+from supportbot.language.phrases import Phrases, pattern_of
+from supportbot.language.sentences import sentences_of, unmarked
 
+AroundAWish = Literal[
+    "which_of_these", "order_number", "amount", "address", "address_part", "other", "choice", "sign_in", "use_card",
+    "left_alone", "meant",
+]  # fmt: skip
 Phrase = Literal[
-    "offer", "not_found", "nothing_on", "foreign_page", "goes_on", "to_person", "no_person", "greeting", "thanks",
-    "farewell", "acknowledgement", "complaint", "unclear", "who", "can_do", "how_are_you",
-    "wants", "last_said", "answered", "nothing_said",
+    AroundAWish, "only_asks", "no_reason", "offer", "not_found", "nothing_on", "foreign_page", "goes_on", "to_person",
+    "no_person", "greeting", "thanks", "farewell", "acknowledgement", "complaint", "unclear", "who", "can_do",
+    "how_are_you", "wants", "last_said", "answered", "nothing_said",
 ]  # fmt: skip
 
 PHRASES: Final = Phrases("supportbot.builtin", "phrases")
-_ASKING: Final[tuple[Phrase, ...]] = ("unclear", "acknowledgement")
-_VALUE_MOST: Final = 300
 
 
 def say(phrase: Phrase, language: str, /, **values: str) -> str:
@@ -30,8 +32,34 @@ def say(phrase: Phrase, language: str, /, **values: str) -> str:
 
 def language_name(of: str, language: str) -> str:
     """Return what `language` calls the language `of`."""
-    texts = PHRASES.by_language.get(language, PHRASES.by_language["en"])
-    return texts.get(f"language_{of}", texts["language_other"])
+    return PHRASES.named(f"language_{of}", language) or PHRASES.say("language_other", language)
+
+
+def field_name(name: str, language: str) -> str:
+    """Return how a question calls a field of an action, or what stands before a date of an order."""
+    return PHRASES.named(f"field_{name}", language) or name.replace("_", " ")
+
+
+def field_title(name: str, language: str) -> str:
+    """Return what stands beside a field of a form."""
+    plain = name.replace("_", " ")
+    return PHRASES.named(f"title_{name}", language) or f"{plain[:1].upper()}{plain[1:]}"
+
+
+def titles_of(name: str) -> frozenset[str]:
+    """Return what stands beside a field of a form, in any of our languages."""
+    return frozenset(field_title(name, language) for language in PHRASES.by_language)
+
+
+def phrase_in(text: str) -> AroundAWish | None:
+    """Return what a text of the assistant says around a wish; None if it says nothing of the kind."""
+    phrases: tuple[AroundAWish, ...] = get_args(AroundAWish)
+    return next((phrase for phrase in phrases if any(said.search(text) for said in PHRASES.patterns(phrase))), None)
+
+
+def only_asks(text: str) -> bool:
+    """Return whether a text is what our button says for a question that was no wish."""
+    return text.strip() in PHRASES.in_all("only_asks")
 
 
 def names_the_way_to_a_person(text: str) -> bool:
@@ -46,7 +74,7 @@ def is_offer_of_a_person(text: str) -> bool:
 
 def asks_back(text: str) -> bool:
     """Return whether `text` asks the customer for more: what a wish lacks, or what their trouble is."""
-    return any(text in PHRASES.in_all(phrase) for phrase in _ASKING) or asks_about_a_wish(text)
+    return text in PHRASES.in_all("unclear") | PHRASES.in_all("acknowledgement") or phrase_in(text) is not None
 
 
 def is_ours(sentence: str) -> bool:
@@ -57,9 +85,5 @@ def is_ours(sentence: str) -> bool:
 
 @cache
 def _sentences() -> tuple[re.Pattern[str], ...]:
-    texts = (text for phrases in PHRASES.by_language.values() for text in phrases.values())
-    return tuple(map(_pattern, {unmarked(sentence) for text in texts for sentence in sentences(text)}))
-
-
-def _pattern(text: str) -> re.Pattern[str]:
-    return re.compile(re.sub(r"\\\{\w+\\\}", rf"[^\\n]{{1,{_VALUE_MOST}}}?", re.escape(text)))
+    texts = {text for phrase in get_args(Phrase) for text in PHRASES.in_all(phrase)}
+    return tuple(map(pattern_of, {unmarked(said).strip() for text in texts for said in sentences_of(text)}))

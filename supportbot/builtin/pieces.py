@@ -10,7 +10,7 @@ from typing import Final
 
 from supportbot.language.blocks import Block, Item, Kind, Row, blocks
 from supportbot.language.plaintext import plain
-from supportbot.language.sentences import split_off
+from supportbot.language.sentences import sentences_of
 from supportbot.llm.types import Source
 
 _LINK_ALONE: Final = re.compile(r"\[[^\[\]]{1,300}\]\([^()]{0,500}\)")
@@ -81,23 +81,14 @@ def _blocks(found: Sequence[Block], above: str) -> Iterator[tuple[Block, str, li
 def _lines(block: Block) -> Iterator[Line]:
     match block.kind:
         case Kind.PARAGRAPH:
-            yield from (Line(sentence) for sentence in sentences(plain(block.text)))
+            text = " ".join(plain(block.text).split())
+            yield from (Line(sentence.strip()) for sentence in sentences_of(text))
         case Kind.LIST:
             yield from _items(block.items, "")
         case Kind.TABLE:
             yield from _rows(block)
         case Kind.CODE if block.text.strip():
             yield Line(f"```\n{block.text.rstrip()}\n```")
-
-
-def sentences(text: str) -> Iterator[str]:
-    """Yield the sentences of a paragraph as the check of an answer will part them."""
-    rest = " ".join(text.split())
-    while (cut := split_off(rest)) is not None:
-        sentence, rest = cut
-        yield sentence.strip()
-    if rest:
-        yield rest
 
 
 def _items(items: Sequence[Item], indent: str) -> Iterator[Line]:

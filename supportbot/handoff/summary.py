@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from actions.cards import face_of
 from actions.models import ActionRequest
 from actions.states import State as ActionState
-from supportbot.builtin.hearing import courtesy, wants_person
+from supportbot.builtin.intents import courtesy, wants_person
 from supportbot.chat.models import Audience, Citation, Conversation, Message, Source
 from supportbot.handoff.models import Ticket
 from supportbot.handoff.words import reason_in_words

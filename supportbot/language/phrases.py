@@ -4,12 +4,14 @@
 """
 
 import json
+import re
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.resources import files
 from typing import Final
 
 FALLBACK: Final = "en"
+_VALUE_MOST: Final = 300
 
 
 class Phrases:
@@ -31,9 +33,26 @@ class Phrases:
 
     def say(self, key: str, language: str, /, **values: str) -> str:
         """Return a phrase in the language, in English where there is no other."""
-        texts = self.by_language.get(language, self.by_language[FALLBACK])
-        return texts[key].format(**values) if values else texts[key]
+        text = self._texts(language)[key]
+        return text.format(**values) if values else text
+
+    def named(self, key: str, language: str) -> str:
+        """Return a phrase that may be missing, "" if it is."""
+        return self._texts(language).get(key, "")
 
     def in_all(self, key: str) -> frozenset[str]:
         """Return a phrase in every language."""
         return frozenset(texts[key] for texts in self.by_language.values())
+
+    def patterns(self, key: str) -> tuple[re.Pattern[str], ...]:
+        """Return what a phrase looks like in any language, whatever its values are."""
+        return tuple(map(pattern_of, self.in_all(key)))
+
+    def _texts(self, language: str) -> Mapping[str, str]:
+        return self.by_language.get(language, self.by_language[FALLBACK])
+
+
+@cache
+def pattern_of(text: str) -> re.Pattern[str]:
+    """Return what a phrase's text looks like once its values stand in it."""
+    return re.compile(re.sub(r"\\\{\w+\\\}", rf"[^\\n]{{1,{_VALUE_MOST}}}?", re.escape(text)))

@@ -10,7 +10,7 @@ from django.conf import settings
 
 from actions import catalogue
 from actions.registry import all_actions
-from supportbot.builtin.actions.phrases import phrase_in
+from supportbot.builtin.phrases import phrase_in
 from tests.builtin.wish_tools import Chat
 
 _GUIDE = (settings.BASE_DIR / "docs/actions.md").read_text()

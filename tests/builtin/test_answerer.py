@@ -11,7 +11,7 @@ import pytest
 from supportbot.builtin import provider as builtin
 from supportbot.builtin.answerer import Reply, reply_to
 from supportbot.builtin.conversation import is_incomplete, questions_in, standalone
-from supportbot.builtin.hearing import courtesy
+from supportbot.builtin.intents import courtesy
 from supportbot.builtin.phrases import Phrase, say
 from supportbot.builtin.pieces import pieces_of
 from supportbot.builtin.provider import BuiltinProvider

@@ -7,8 +7,8 @@ from uuid import uuid4
 import pytest
 
 from supportbot.builtin.actions.next_step import ONLY_ASKS, next_step
-from supportbot.builtin.actions.phrases import say
 from supportbot.builtin.intents import heard_in
+from supportbot.builtin.phrases import say
 from supportbot.llm.types import ChatMessage, ModelRequest
 from tests.builtin.wish_tools import HUMAN, ORDERS, SKIP, WITHDRAW, Chat, catalogue, order
 from tests.events import check_event

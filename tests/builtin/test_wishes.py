@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from supportbot.builtin.actions.phrases import say
+from supportbot.builtin.phrases import say
 from supportbot.llm.types import ChatMessage
 from tests.builtin.wish_tools import HUMAN, ORDERS, SKIP, Chat, catalogue
 

@@ -12,7 +12,6 @@ from itertools import pairwise
 from typing import Any, Final
 
 from supportbot.builtin import intents
-from supportbot.builtin.actions.phrases import Phrase, phrase_in, title_in
 from supportbot.builtin.actions.slots import (
     Given,
     Kind,
@@ -24,6 +23,8 @@ from supportbot.builtin.actions.slots import (
     kind_of,
     required_by,
 )
+from supportbot.builtin.phrases import AroundAWish as Phrase
+from supportbot.builtin.phrases import phrase_in
 from supportbot.language.ordernumbers import order_numbers_in
 from supportbot.language.words import words
 from supportbot.llm.types import ModelRequest, ToolSpec
@@ -109,11 +110,7 @@ class Talk:
         phrase = phrase_in(text)
         self.asked = phrase if phrase in _ASKS or phrase == "meant" else None
         self._offered = frozenset(_plain(line[2:]) for line in text.splitlines() if self.asked and line[:2] == "- ")
-        if phrase == "meant":
-            title = title_in(text)
-            self.doubted = [tool.name for tool in self.tools if tool.title == title] or self.doubted
-        else:
-            self.doubted = []
+        self.doubted = self.doubted if phrase == "meant" else []
         asks_itself = phrase is None and text.rstrip().endswith("?")
         if self.is_moved and not asks_itself and phrase is None:
             self.open, self.gone = [], self.open or self.gone

@@ -23,7 +23,6 @@ from supportbot.builtin.actions.orders import (
     orders_in,
     total_of,
 )
-from supportbot.builtin.actions.phrases import field_name, field_title, say
 from supportbot.builtin.actions.slots import (
     TEXT_MOST,
     field_of_kind,
@@ -31,6 +30,7 @@ from supportbot.builtin.actions.slots import (
     kind_of,
     required_by,
 )
+from supportbot.builtin.phrases import field_name, field_title, say
 from supportbot.language.ordernumbers import without_numbers
 from supportbot.language.words import words
 from supportbot.llm.types import ModelRequest, ToolCall, ToolSpec

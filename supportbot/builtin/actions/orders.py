@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from supportbot.builtin import intents
-from supportbot.builtin.actions.phrases import field_name
 from supportbot.builtin.actions.slots import OrderRef
+from supportbot.builtin.phrases import field_name
 from supportbot.language.words import words
 from supportbot.llm.types import ChatMessage
 

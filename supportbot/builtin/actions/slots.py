@@ -3,12 +3,15 @@
 What is not plainly there is asked for: an amount that can be read in two ways, a number that may be a year.
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Final, Literal
 
-from supportbot.builtin.actions.phrases import titles_of, words_known
+from supportbot.builtin.intents import DATA
+from supportbot.builtin.phrases import titles_of
 from supportbot.language.addresses import address_in, address_parts_in, without_address
 from supportbot.language.amounts import amount_in
 from supportbot.language.figures import units_of
@@ -148,7 +151,7 @@ def reference_in(text: str, *, is_asked: bool = False) -> OrderRef | None:
     numbers = order_numbers_in(text, is_asked=is_asked)
     if numbers:
         return OrderRef(numbers[0])
-    said, known = words(text), words_known()
+    said, known = words(text), _words()
     if is_asked:
         ranks = (rank for rank, names in enumerate(known["places"]) if not set(names).isdisjoint(said))
         rank = next(ranks, None)
@@ -161,3 +164,10 @@ def reference_in(text: str, *, is_asked: bool = False) -> OrderRef | None:
         if at is not None and not any(units_of(word) for word in said[at + 1 : at + 2]):  # "last week" is no order
             return OrderRef(place=place)
     return None
+
+
+@cache
+def _words() -> Mapping[str, Any]:
+    """Return the words of places in a list, in all our languages."""
+    words: Mapping[str, Any] = json.loads((DATA / "words.json").read_text(encoding="utf-8"))
+    return words
