@@ -30,7 +30,7 @@ from bench.figures import percentile
 FILE: Final = Path(__file__).parent.parent / "examples" / "evaluation" / "wishes.jsonl"
 ASKED: Final = {
     "order": ("which_of_these", "order_number"),
-    "address": ("address", "address_part"),
+    "address": ("address",),
     "amount": ("amount",),
 }
 

@@ -223,6 +223,11 @@ def together(by_vector: Array, by_pieces: Array) -> Array:
     return shares
 
 
+def apart(text: str) -> Array:
+    """Return the unit vector of what sets a text apart from all others."""
+    return centred(read(text).vector, weights_shipped().centre)
+
+
 def centred(vector: Array, centre: Array) -> Array:
     """Return the unit vector of what sets a text apart from all others."""
     apart = vector - centre

@@ -13,7 +13,7 @@ from supportbot.language.phrases import Phrases, pattern_of
 from supportbot.language.sentences import sentences_of, unmarked
 
 AroundAWish = Literal[
-    "which_of_these", "order_number", "amount", "address", "address_part", "other", "choice", "sign_in", "use_card",
+    "which_of_these", "order_number", "amount", "address", "other", "choice", "sign_in", "use_card",
     "left_alone", "meant",
 ]  # fmt: skip
 Phrase = Literal[

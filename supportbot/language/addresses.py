@@ -28,12 +28,6 @@ _FORMS: Final = (
         rf"{_CITY},?\s+(?P<code>[A-Za-z]{{1,2}}\d[A-Za-z\d]?\s?\d[A-Za-z]{{2}}|(?:[A-Z]{{2}}\s)?\d{{5}}(?:-\d{{4}})?)\b"
     ),
 )
-_STREET_ONLY: Final = re.compile(
-    rf"{_STREET}(?![\w-])|(?<![\w-])(?P<left>{_NUMBER})\s(?P<right>{_NAME}(?:\s{_NAME}){{1,3}})"
-)
-_PLACE_ONLY: Final = re.compile(
-    rf"(?<!\w){_CODE}(?:\s+{_CITY})?|(?P<british>\b[A-Z]{{1,2}}\d[A-Z\d]?\s?\d[A-Z]{{2}}\b)"
-)
 _PERSON: Final = re.compile(r"(?P<name>[^\W\d_a-z][\w'’-]+(?:\s[^\W\d_a-z][\w'’-]+){1,3})\s*[,;\n]\s*$")
 _AFTER_A_STOP: Final = re.compile(r"(?:^|[.!?\n])\s*$")
 _WORD: Final = re.compile(r"[\w-]+")
@@ -50,30 +44,6 @@ def without_address(text: str) -> str:
     """Return the text, of the same length, with its last address blanked: a postal code is no order number."""
     _, start, end = _found(text, False)
     return f"{text[:start]}{' ' * (end - start)}{text[end:]}"
-
-
-def address_parts_in(text: str) -> dict[str, str]:
-    """Return what a text that answers our question for an address gives of it, whole or not."""
-    if whole := address_in(text, is_asked=True):
-        return whole
-    parts: dict[str, str] = {}
-    rest, street = text, _STREET_ONLY.search(text)
-    if street:
-        said = (
-            f"{_street(street['street'], text, street.start(), True)} {street['number']}"
-            if street["street"]
-            else street[0]
-        )
-        parts["line1"], rest = " ".join(said.split()), text[street.end() :]
-    place = _PLACE_ONLY.search(rest)
-    if place:
-        parts["postal_code"] = place["code"] or place["british"]
-    city = (
-        _city(place["city"])
-        if place and place["city"]
-        else next((word for word in reversed(rest.split()) if word.istitle()), "")
-    )
-    return {**parts, **({"city": city.strip(".,;!")} if city else {})}
 
 
 def _found(text: str, is_asked: bool) -> tuple[dict[str, str], int, int]:

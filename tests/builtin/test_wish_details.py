@@ -299,12 +299,21 @@ def test_an_address_with_all_its_parts() -> None:
     }  # fmt: skip
 
 
-def test_an_address_may_come_in_pieces() -> None:
+def test_half_an_address_is_asked_for_again_whole() -> None:
     chat = Chat()
     assert chat.hear("I need another delivery address for WF-20444")[0] == say("address", "en")
-    assert chat.hear("Rosenweg 5 in Leipzig")[0] == "What is the postal code of the new address?"
-    _, [(_, arguments)] = chat.hear("04109")
+    for half in ("Rosenweg 5 in Leipzig", "04109", "04109 Leipzig please"):
+        assert chat.hear(half) == (say("address", "en"), [])
+        assert chat.blocks[0]["type"] == "form"
+    _, [(_, arguments)] = chat.hear("Rosenweg 5, 04109 Leipzig")
     assert arguments["address"] == {"line1": "Rosenweg 5", "city": "Leipzig", "postal_code": "04109"}
+    assert arguments["order_id"] == "WF-20444"
+
+
+def test_a_form_sent_back_with_a_part_left_out_is_asked_for_again() -> None:
+    chat = Chat()
+    chat.hear("I need another delivery address for WF-20444")
+    assert chat.hear("Street and house number: Rosenweg 5\nCity: Leipzig") == (say("address", "en"), [])
 
 
 def test_fields_of_every_kind_are_asked_for_and_read() -> None:

@@ -5,31 +5,17 @@ The calls are those that a model would make, so all that guards a model's calls 
 anything of it is unclear. What is asked for comes as words, and as typed blocks for readers that know them.
 """
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import orjson
 
 from supportbot.builtin import intents
-from supportbot.builtin.actions.dialogue import CLAUSE, Talk, Wish, talk_of
-from supportbot.builtin.actions.orders import (
-    OFFERED,
-    KnownOrder,
-    goods_named,
-    line_of,
-    lines_of,
-    meant,
-    orders_in,
-    total_of,
-)
-from supportbot.builtin.actions.slots import (
-    TEXT_MOST,
-    field_of_kind,
-    fields_of,
-    kind_of,
-    required_by,
-)
+from supportbot.builtin.actions.dialogue import missing_in, talk_of
+from supportbot.builtin.actions.orders import KnownOrder, goods_named, meant, orders_in
+from supportbot.builtin.actions.slots import TEXT_MOST, Shape, Wish, field_of_kind, fields_of, kind_of, required_by
 from supportbot.builtin.phrases import field_name, field_title, say
 from supportbot.language.ordernumbers import without_numbers
 from supportbot.language.words import words
@@ -37,8 +23,9 @@ from supportbot.llm.types import ModelRequest, ToolCall, ToolSpec
 
 WITHDRAW_TOOL: Final = "withdraw_cards"
 ONLY_ASKS: Final = "only-asks"  # the option that is no action's name
+OFFERED: Final = 5  # orders
 _OF_A_FIELD: Final = frozenset({"type", "enum", "pattern", "minLength", "maxLength", "minimum", "maximum"})
-_ADDRESS_PARTS: Final = ("line1", "postal_code", "city")
+_CLAUSE: Final = re.compile(r"[.!?;:,()\n–—]+(?=\s|$)|\s[–—(-]\s?|[()]")
 _CLAUSES_MOST: Final = 6
 _AS_MUCH: Final = 0.8  # of what the clause that wishes says: "give me my money back" is no reason
 _LEAST_REASON: Final = 4  # letters
@@ -55,18 +42,6 @@ class Step:
     blocks: tuple[dict[str, Any], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Ready:
-    """A wish with all its arguments."""
-
-    action: str
-    arguments: dict[str, Any]
-
-
-class _LookUp:
-    """The customer's orders are needed first."""
-
-
 def next_step(request: ModelRequest, language: str) -> Step | None:
     """Return the next step of what the customer wants done; None if their message is about something else."""
     tools = [tool for tool in request.tools if tool.examples]
@@ -74,151 +49,130 @@ def next_step(request: ModelRequest, language: str) -> Step | None:
         wished = intents.wished_in(request.question, request.tools_signed_in)
         return Step(say("sign_in", language)) if wished and wished[0].is_heard else None
     talk = talk_of(request, tools)
-    if talk.answers is not None:
-        can_withdraw = talk.withdraws and WITHDRAW_TOOL in {tool.name for tool in request.tools}
-        calls = (_call(1, WITHDRAW_TOOL, {}),) if can_withdraw else ()
-        return Step("" if calls else say(talk.answers, language), calls)
-    if talk.doubted:
-        return _what_was_meant([talk.tool(action) for action in talk.doubted], language)
-    if not talk.is_moved or not talk.open:
-        return None
-    return _Planner(talk, orders_in(request.messages), language).step()
+    match talk.came:
+        case "withdrawn" if WITHDRAW_TOOL in {tool.name for tool in request.tools}:
+            return _call(WITHDRAW_TOOL, {})
+        case "withdrawn" | "left_alone":
+            return Step(say("left_alone", language))
+        case "use_card":
+            return Step(say("use_card", language))
+        case "doubted":
+            return _what_was_meant([talk.tool(action) for action in talk.doubted], language)
+        case "moved":
+            planner = _Planner(tools, orders_in(request.messages), language)
+            return planner.together([planner.step(talk.tool(wish.action), wish) for wish in talk.open])
+    return None
 
 
 def _what_was_meant(tools: Sequence[ToolSpec], language: str) -> Step:
     """Ask whether an action is wanted or only asked about, with a button for each."""
     prompt = say("meant", language, title=tools[0].title or tools[0].name)
-    options = [{"id": tool.name, "label": tool.title or tool.name} for tool in tools]
-    return Step(prompt, blocks=(_choices(prompt, [*options, {"id": ONLY_ASKS, "label": say("only_asks", language)}]),))
+    options = {tool.name: tool.title or tool.name for tool in tools}
+    return Step(prompt, blocks=(_choices(prompt, options | {ONLY_ASKS: say("only_asks", language)}),))
 
 
 class _Planner:
-    def __init__(self, talk: Talk, orders: list[KnownOrder] | None, language: str) -> None:
-        self._talk = talk
+    """Of each wish the next step: a look-up that it needs, else a question, else its call."""
+
+    def __init__(self, tools: Sequence[ToolSpec], orders: Sequence[KnownOrder] | None, language: str) -> None:
+        self._tools = tools
         self._orders = orders
         self._language = language
-        self._look_up = next((tool for tool in talk.tools if tool.is_read and not required_by(tool)), None)
+        look_up = next((tool for tool in tools if tool.is_read and not required_by(tool)), None)
+        self._look_up = _call(look_up.name, {}) if look_up else None
 
-    def step(self) -> Step:
-        """Return the first question that is open, a look-up that is needed, or all calls."""
-        planned = [self._plan(wish) for wish in self._talk.open]
-        if any(isinstance(entry, _LookUp) for entry in planned) and self._look_up is not None:
-            return Step(calls=(_call(1, self._look_up.name, {}),))
-        question = next((entry for entry in planned if isinstance(entry, Step)), None)
-        if question is not None:
-            return question
-        ready = [entry for entry in planned if isinstance(entry, _Ready)]
-        return Step(calls=tuple(_call(place, entry.action, entry.arguments) for place, entry in enumerate(ready, 1)))
+    def together(self, steps: Sequence[Step]) -> Step:
+        """Return the look-up if one of the wishes needs it, the first question that is open, or all calls."""
+        if self._look_up is not None and self._look_up in steps:
+            return self._look_up
+        calls = [call for step in steps for call in step.calls]
+        together = Step(calls=tuple(replace(call, id=f"builtin-{at}") for at, call in enumerate(calls, 1)))
+        return next((step for step in steps if not step.calls), together)
 
-    def _plan(self, wish: Wish) -> _Ready | Step | _LookUp:
-        tool = self._talk.tool(wish.action)
-        return self._plan_read(tool, wish) if tool.is_read else self._plan_write(tool, wish)
+    def step(self, tool: ToolSpec, wish: Wish) -> Step:
+        return self._told(tool, wish) if tool.is_read else self._done(tool, wish)
 
-    def _plan_read(self, tool: ToolSpec, wish: Wish) -> _Ready | Step | _LookUp:
-        order = field_of_kind(tool, "order")
-        if wish.order is not None and wish.order.is_whole and order:
-            return Step() if self._orders is not None else _Ready(tool.name, {order: wish.order.number})
-        if self._orders is None:
-            return _Ready(tool.name, {})
+    def _told(self, tool: ToolSpec, wish: Wish) -> Step:
+        """Look up what is asked for; of more orders than that, tell a line of those that are meant."""
         ref = wish.order if wish.order and wish.order.number else None  # "my last refund" is not that of the last order
-        found = meant(ref, wish.said, self._orders)
-        if wish.order is not None and wish.order.number and not found and order:
-            return _Ready(tool.name, {order: wish.order.number})
-        is_all = len(found) == len(self._orders) or not all(order.is_told_by_a_line for order in found)
-        return Step("" if is_all else lines_of(found, self._language, with_dates=True))
-
-    def _plan_write(self, tool: ToolSpec, wish: Wish) -> _Ready | Step | _LookUp:
-        arguments = dict(wish.values)
-        order_field, order = field_of_kind(tool, "order"), None
-        items, amount = field_of_kind(tool, "items"), field_of_kind(tool, "amount")
-        if order_field:
-            needs_items = bool(items) and len(words(without_numbers(wish.said))) > 2 and amount not in wish.values
-            if self._orders is None and self._look_up is not None and (needs_items or amount in wish.values):
-                return _LookUp()  # which items are named, and whether an amount is all of it
-            named = self._order(wish)
-            if isinstance(named, Step | _LookUp):
-                return named
-            arguments[order_field], order = named
-        if order is not None and amount in arguments and _is_all(arguments[amount], order):
-            del arguments[amount]
-        if items and order is not None and not wish.unclear and amount not in arguments:
-            arguments |= {items: chosen} if (chosen := _items(wish, order)) else {}
-        missing = self._missing(tool, wish, arguments)
-        return missing if missing is not None else _Ready(tool.name, arguments)
-
-    def _order(self, wish: Wish) -> tuple[str, KnownOrder | None] | Step | _LookUp:
-        """Return the number of the order that is meant, and the order itself if it was looked up."""
-        number, language = wish.order.number if wish.order else "", self._language
+        name = field_of_kind(tool, "order")
+        own = _call(tool.name, {name: ref.number}) if ref and name else None
         if self._orders is None:
-            if number and (self._look_up is None or (wish.order and wish.order.is_whole)):
-                return number, None
-            return _LookUp() if self._look_up is not None else Step(say("order_number", language))
-        found = meant(wish.order, wish.said, self._orders, action=wish.action, before=wish.previous)
-        if len(found) == 1:
-            return found[0].id, found[0]
-        if number:
-            return number, None
+            return own if own and ref and ref.is_whole else _call(tool.name, {})
+        found = meant(replace(wish, order=ref), self._orders)
+        if own and ref and not found and not ref.is_whole:
+            return own
+        is_all = len(found) in (0, len(self._orders)) or not all(order.is_told_by_a_line for order in found)
+        return Step("" if is_all else "\n".join(f"- {order.dated_line(self._language)}" for order in found[:OFFERED]))
+
+    def _done(self, tool: ToolSpec, wish: Wish) -> Step:
+        """Call for what is wished, with all its arguments; ask for the first that is missing or was unclear."""
+        arguments, shapes, language = dict(wish.values), fields_of(tool), self._language
+        if order_field := field_of_kind(tool, "order"):
+            if self._orders is None and self._look_up is not None and _needs_look_up(tool, wish):
+                return self._look_up
+            found = meant(wish, self._orders or ())
+            if len(found) == 1:
+                arguments = _for_order(tool, wish, found[0])
+            elif wish.order and wish.order.number:
+                arguments[order_field] = wish.order.number
+            else:
+                return self._which(found)
+        if wish.unclear and wish.unclear not in arguments:
+            return Step(say("amount", language))
+        if missing := missing_in(tool, arguments):
+            return _asked_for(missing[0], shapes[missing[0]], language)
+        reason = field_of_kind(tool, "reason")
+        if reason in required_by(tool) and reason not in arguments:
+            most = int(shapes[reason].get("maxLength", TEXT_MOST))
+            arguments[reason] = reason_in(wish.said, wish.action, self._tools, most) or say("no_reason", language)
+        return _call(tool.name, arguments)
+
+    def _which(self, found: Sequence[KnownOrder]) -> Step:
+        """Ask which order is meant; the look-up says itself that there is none."""
+        if self._look_up is None:
+            return Step(say("order_number", self._language))
         if not self._orders:
-            return Step()  # the look-up says so itself
-        offered, prompt = (found or self._orders)[:OFFERED], say("which_of_these", language)
-        options = [{"id": order.id, "label": line_of(order)} for order in offered]
-        return Step(f"{prompt}\n{lines_of(offered)}", blocks=(_choices(prompt, options),))
+            return Step()
+        offered, prompt = (found or self._orders)[:OFFERED], say("which_of_these", self._language)
+        lines = "\n".join(f"- {order.line}" for order in offered)
+        return Step(f"{prompt}\n{lines}", blocks=(_choices(prompt, {order.id: order.line for order in offered}),))
 
-    def _missing(self, tool: ToolSpec, wish: Wish, arguments: dict[str, Any]) -> Step | None:
-        """Ask for the first thing that is missing or was unclear; fill in a reason that was not given."""
-        for name, schema in fields_of(tool).items():
-            kind = kind_of(name, schema)
-            if kind == "amount" and wish.unclear == name and name not in arguments:
-                return Step(say("amount", self._language))
-            if kind == "address" and name in required_by(tool):
-                question = self._address(schema, arguments.get(name, {}))
-                if question is not None:
-                    return question
-            if name not in required_by(tool) or name in arguments:
-                continue
-            if kind != "reason":
-                return self._ask_for(name, schema)
-            most = int(schema.get("maxLength", TEXT_MOST))
-            arguments[name] = reason_in(wish.said, wish.action, self._talk.tools, most) or say(
-                "no_reason", self._language
-            )
-        return None
 
-    def _ask_for(self, name: str, schema: Mapping[str, Any]) -> Step:
-        part = field_name(name, self._language)
-        if "enum" not in schema:
-            prompt = say("other", self._language, part=part)
-            return Step(prompt, blocks=_form(prompt, {name: schema}, [name], self._language))
-        named = {str(choice): str(choice).replace("_", " ") for choice in schema["enum"]}
-        prompt = say("choice", self._language, part=part, choices=" / ".join(named.values()))
-        return Step(prompt, blocks=(_choices(prompt, [{"id": one, "label": label} for one, label in named.items()]),))
+def _needs_look_up(tool: ToolSpec, wish: Wish) -> bool:
+    """Return whether the orders must be known: which one is meant, which items are named, whether an amount is all."""
+    may_name_items = bool(field_of_kind(tool, "items")) and len(words(without_numbers(wish.said))) > 2
+    is_clear = wish.order is not None and wish.order.is_whole
+    return not is_clear or may_name_items or field_of_kind(tool, "amount") in wish.values
 
-    def _address(self, schema: Mapping[str, Any], known: dict[str, str]) -> Step | None:
-        missing = [part for part in _ADDRESS_PARTS if part not in known]
-        if not missing:
-            return None
-        # Nobody can be expected to know how a part that may be left out has to be written, such as a country's code.
-        unknown = ((part, shape) for part, shape in schema.get("properties", {}).items() if part not in known)
-        fields = {part: shape for part, shape in unknown if part in missing or "pattern" not in shape}
-        if len(missing) == len(_ADDRESS_PARTS):
-            prompt = say("address", self._language)
-        else:
-            prompt = say("address_part", self._language, part=field_name(missing[0], self._language))
-        return Step(prompt, blocks=_form(prompt, fields, missing, self._language))
+
+def _for_order(tool: ToolSpec, wish: Wish, order: KnownOrder) -> dict[str, Any]:
+    """Return the arguments without an amount that is the whole order, with the items that were named of it."""
+    amount, items = field_of_kind(tool, "amount"), field_of_kind(tool, "items")
+    kept = {name: value for name, value in wish.values.items() if name != amount or not order.costs(value)}
+    named = _items(wish, order) if items and not wish.unclear and amount not in kept else []
+    return kept | {field_of_kind(tool, "order"): order.id} | ({items: named} if named else {})
+
+
+def _items(wish: Wish, order: KnownOrder) -> list[dict[str, Any]]:
+    """Return the items that the customer named, none if that is all of the order."""
+    goods = goods_named(wish.said, [order])
+    named = [item for item in order.items if item.get("sku") and str(item.get("name", "")) in goods]
+    if len(named) == len(order.items):
+        return []
+    return [{"sku": item["sku"], "quantity": max(1, int(item.get("quantity", 1)))} for item in named]
 
 
 def reason_in(said: str, action: str, tools: Sequence[ToolSpec], most: int) -> str:
     """Return the customer's own words beside the wish itself, as one line: the clauses that ask for nothing."""
-    clauses = [clause.strip() for clause in CLAUSE.split(said) if clause and clause.strip()][:_CLAUSES_MOST]
-    if len(clauses) < 2:
-        return ""
-    wished = [_chance(clause, action, tools) for clause in clauses]
+    clauses = [clause.strip() for clause in _CLAUSE.split(said) if clause.strip()][:_CLAUSES_MOST]
+    chances = [_chance(clause, action, tools) for clause in clauses]
     kept = [
         " ".join(without_numbers(clause).replace(";", " ").split())
-        for clause, chance in zip(clauses, wished, strict=True)
-        if chance < _AS_MUCH * max(wished) and _is_telling(clause)
+        for clause, chance in zip(clauses, chances, strict=True)
+        if chance < _AS_MUCH * max(chances) and _is_telling(clause)
     ]
-    line = "".join(char if char.isprintable() else " " for char in ", ".join(filter(None, kept)))
+    line = "".join(char if char.isprintable() else " " for char in ", ".join(kept))
     return f"{line[:1].upper()}{line[1:]}"[:most].strip()
 
 
@@ -231,42 +185,43 @@ def _is_telling(clause: str) -> bool:
     return letters >= _LEAST_REASON and intents.read(clause).kind not in _COURTEOUS
 
 
-def _items(wish: Wish, order: KnownOrder) -> list[dict[str, Any]]:
-    """Return the items that the customer named, none if that is all of the order."""
-    goods = goods_named(wish.said, [order])
-    named = [item for item in order.items if item.get("sku") and str(item.get("name", "")) in goods]
-    if len(named) == len(order.items):
-        return []
-    return [{"sku": item["sku"], "quantity": max(1, int(item.get("quantity", 1)))} for item in named]
+def _asked_for(name: str, shape: Shape, language: str) -> Step:
+    """Ask for a field: by buttons for a choice, else by a form, for an address of its parts."""
+    part = field_name(name, language)
+    if "enum" in shape:
+        options = {str(choice): str(choice).replace("_", " ") for choice in shape["enum"]}
+        prompt = say("choice", language, part=part, choices=" / ".join(options.values()))
+        return Step(prompt, blocks=(_choices(prompt, options),))
+    if kind_of(name, shape) != "address":
+        prompt = say("other", language, part=part)
+        return Step(prompt, blocks=_form(prompt, {name: shape}, [name], language))
+    prompt, required = say("address", language), shape["required"]
+    # Nobody can be expected to know how a part that may be left out has to be written, such as a country's code.
+    parts = {part: own for part, own in shape["properties"].items() if part in required or "pattern" not in own}
+    return Step(prompt, blocks=_form(prompt, parts, required, language))
 
 
-def _is_all(amount: str, order: KnownOrder) -> bool:
-    """Return whether an amount is what the order cost: "I paid 50 euros and want my money back"."""
-    whole, _, cents = amount.partition(".")
-    return f"{whole}{cents.ljust(2, '0')}" == total_of(order)
-
-
-def _choices(prompt: str, options: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    return {"type": "choices", "prompt": prompt, "options": list(options)}
+def _choices(prompt: str, options: Mapping[str, str]) -> dict[str, Any]:
+    return {"type": "choices", "prompt": prompt, "options": [{"id": one, "label": options[one]} for one in options]}
 
 
 def _form(
-    prompt: str, shapes: Mapping[str, Mapping[str, Any]], required: Sequence[str], language: str
+    prompt: str, shapes: Mapping[str, Shape], required: Sequence[str], language: str
 ) -> tuple[dict[str, Any], ...]:
     """Return the form that asks for the fields, none where one that is needed is no plain text or number."""
     plain = {name: shape for name, shape in shapes.items() if shape.get("type") in ("string", "integer")}
-    if not plain or not set(required) <= plain.keys():
+    if not set(required) <= plain.keys():
         return ()
     fields = [_field(name, shape, name in required, language) for name, shape in plain.items()]
     return ({"type": "form", "prompt": prompt, "fields": fields},)
 
 
-def _field(name: str, shape: Mapping[str, Any], is_required: bool, language: str) -> dict[str, Any]:
+def _field(name: str, shape: Shape, is_required: bool, language: str) -> dict[str, Any]:
     kept = {key: value for key, value in shape.items() if key in _OF_A_FIELD}
     if shape["type"] == "string":
         kept.setdefault("maxLength", TEXT_MOST)
     return {"name": name, "title": field_title(name, language), "required": is_required, **kept}
 
 
-def _call(place: int, name: str, arguments: dict[str, Any]) -> ToolCall:
-    return ToolCall(f"builtin-{place}", name, orjson.dumps(arguments).decode())
+def _call(name: str, arguments: Mapping[str, Any]) -> Step:
+    return Step(calls=(ToolCall("builtin-1", name, orjson.dumps(arguments).decode()),))
