@@ -12,9 +12,10 @@ from kb.models import Audience
 from kb.ports import Said
 from kb.search import Passage, Retrieval, search
 from supportbot.assistant.limits import PASSAGES
-from supportbot.builtin.conversation import is_incomplete, questions_in, standalone
+from supportbot.builtin.conversation import questions_in, standalone
 from supportbot.chat.models import Conversation
 from supportbot.language.detection import detect
+from supportbot.language.followups import is_incomplete
 from supportbot.language.normalise import normalised
 from supportbot.language.spelling import counted, respelled
 from supportbot.language.words import stop_words

@@ -19,6 +19,7 @@ from supportbot.builtin.phrases import Phrase, is_offer_of_a_person, say
 from supportbot.builtin.pieces import Piece
 from supportbot.builtin.quoting import lead_to, quoted, to_quote
 from supportbot.language.detection import base_language, detect
+from supportbot.language.followups import asks
 from supportbot.llm.types import ModelRequest, ToolCall
 
 HUMAN_TOOL: Final = "request_human"
@@ -98,7 +99,7 @@ def _answer(request: ModelRequest, language: str) -> str:
             texts.insert(-len(fresh), lead)
         # What another question leans on was found with that one.
         is_answered = any(part.question in other.sought for other, pieces in found if pieces)
-        if not chosen and not is_answered and conversation.asks(part.question):
+        if not chosen and not is_answered and asks(part.question):
             missing.append(_nothing_on(part.question, language))
     # What was found comes first, whichever was asked first.
     return "\n\n".join([*texts, *missing]) if texts else ""

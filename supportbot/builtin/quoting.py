@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from supportbot.builtin.phrases import language_name, say
-from supportbot.builtin.pieces import Line, Piece
+from supportbot.builtin.pieces import Piece
 from supportbot.builtin.ranking import Ranked, is_in, language_of, named_lines
 from supportbot.language.blocks import Kind
+from supportbot.language.lines import Line
 from supportbot.language.words import words
 
 PIECES_MOST: Final = 2

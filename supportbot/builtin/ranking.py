@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
-from supportbot.builtin.cues import vague_stems
-from supportbot.builtin.pieces import Line, Piece
+from supportbot.builtin.pieces import Piece
 from supportbot.language.blocks import Kind
+from supportbot.language.cues import vague_stems
 from supportbot.language.detection import base_language
-from supportbot.language.words import telling_stems
+from supportbot.language.lines import Line
+from supportbot.language.words import likeness, telling_stems
 
 HEADING_SHARE: Final = 0.25
 SOURCE_WEIGHT: Final = 0.3
@@ -30,8 +31,6 @@ NO_ANSWER_SHARE: Final = 0.4  # of a question, a listing, a mere pointer
 SHORT_WORDS, SHORT_SHARE = 4, 0.8
 # Of a follow-up's own words beside those it leans on: "And to Austria?" is no more about Italy.
 NEWEST_WEIGHT: Final = 2.0
-_LEAST_LIKE: Final = 4  # letters that two words must share at an end to be forms of one
-_SURELY_LIKE: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +82,7 @@ def rank(
 def named_lines(question: str, piece: Piece, language: str) -> list[Line]:
     """Return the lines that hold most of the question's words that not all of them hold: the row that is asked for."""
     asked = _asked(question, language)
-    held = {line: {term for term in asked if _best(term, _stems(line.text, language))} for line in piece.lines}
+    held = {line: {term for term in asked if likeness(term, _stems(line.text, language))} for line in piece.lines}
     telling = {term for term in asked if any(term not in terms for terms in held.values())}
     most = max((len(terms & telling) for terms in held.values()), default=0)
     return [line for line, terms in held.items() if most and len(terms & telling) == most]
@@ -104,7 +103,7 @@ def _weights(asked: Iterable[str], found: Sequence[Collection[str]], fresh: Coll
     """Return each asked stem's share of the whole: a rare one weighs more, one in no line was still asked."""
     inverse = {}
     for term in asked:
-        hits = sum(bool(_best(term, terms)) for terms in found)
+        hits = sum(bool(likeness(term, terms)) for terms in found)
         inverse[term] = math.log(1 + (len(found) + 1) / (hits + 0.5)) * (NEWEST_WEIGHT if term in fresh else 1.0)
     total = sum(inverse.values()) or 1.0
     return {term: weight / total for term, weight in inverse.items()}
@@ -148,20 +147,4 @@ def _form_share(line: Line) -> float:
 
 def _share(weights: Mapping[str, float], terms: Collection[str]) -> float:
     """Return which share of the question's weight these stems cover."""
-    return sum(weight * _best(term, terms) for term, weight in weights.items())
-
-
-def _best(asked: str, terms: Collection[str]) -> float:
-    return 1.0 if asked in terms else max((_likeness(asked, term) for term in terms), default=0.0)
-
-
-@lru_cache(maxsize=65_536)
-def _likeness(asked: str, found: str) -> float:
-    """Return how far one stem stands for another: less than 1 for a longer form or a compound, else 0."""
-    short, long = sorted((asked, found), key=len)
-    if len(short) < _LEAST_LIKE:
-        return 0.0
-    if long.startswith(short):
-        return 0.7 if len(short) >= _SURELY_LIKE or len(long) - len(short) <= 2 else 0.4
-    # The last part of a compound names the thing: Versandkosten are Kosten.
-    return 0.6 if len(short) >= _SURELY_LIKE and long.endswith(short) else 0.0
+    return sum(weight * likeness(term, terms) for term, weight in weights.items())

@@ -3,7 +3,7 @@
 import re
 import threading
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Final, Protocol
@@ -33,6 +33,8 @@ _STOP_WORDS: Final = files("supportbot.language") / "data" / "stopwords"
 _SAME_LIST: Final = {"nn": "nb", "no": "nb"}
 # Longer "words" are addresses, keys and noise: a stemmer's time grows with them and their stem says nothing.
 _LONGEST_STEMMED: Final = 40
+_LEAST_LIKE: Final = 4  # letters that two words must share at an end to be forms of one
+_SURELY_LIKE: Final = 5
 
 
 class _Stemmer(Protocol):
@@ -118,3 +120,20 @@ def stop_words(language: str) -> frozenset[str]:
 def languages_with_stop_words() -> frozenset[str]:
     """Return the languages whose stop words are known."""
     return frozenset(entry.name.removesuffix(".txt") for entry in _STOP_WORDS.iterdir() if entry.name.endswith(".txt"))
+
+
+def likeness(asked: str, terms: Collection[str]) -> float:
+    """Return how far one of these stems stands for another one: 1 if it is among them, 0 if none is like it."""
+    return 1.0 if asked in terms else max((_likeness_of(asked, term) for term in terms), default=0.0)
+
+
+@lru_cache(maxsize=65_536)
+def _likeness_of(asked: str, found: str) -> float:
+    """Return how far one stem stands for another: less than 1 for a longer form or a compound, else 0."""
+    short, long = sorted((asked, found), key=len)
+    if len(short) < _LEAST_LIKE:
+        return 0.0
+    if long.startswith(short):
+        return 0.7 if len(short) >= _SURELY_LIKE or len(long) - len(short) <= 2 else 0.4
+    # The last part of a compound names the thing: Versandkosten are Kosten.
+    return 0.6 if len(short) >= _SURELY_LIKE and long.endswith(short) else 0.0

@@ -10,7 +10,7 @@ import pytest
 
 from supportbot.builtin import provider as builtin
 from supportbot.builtin.answerer import Reply, reply_to
-from supportbot.builtin.conversation import is_incomplete, questions_in, standalone
+from supportbot.builtin.conversation import questions_in, standalone
 from supportbot.builtin.intents import courtesy
 from supportbot.builtin.phrases import Phrase, say
 from supportbot.builtin.pieces import pieces_of
@@ -210,29 +210,6 @@ def test_what_says_more_than_that_is_no_courtesy(text: str) -> None:
 def test_a_yes_to_who_was_offered_a_person_for_his_anger_is_a_wish() -> None:
     said = (ChatMessage("user", "you are useless"), ChatMessage("assistant", say("complaint", "en")))
     assert ask("yes", messages=said, tools=(HUMAN,)).tool_calls
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "And at what temperature?", "at what temperature?", "What about Austria?", "How long?", "Is it free?",
-        "and how long does it take?", "Und in die Schweiz?", "Was kostet das?", "Und bei welcher Temperatur?",
-        "Bis wann?",
-    ],
-)  # fmt: skip
-def test_a_question_without_its_subject_is_incomplete(text: str) -> None:
-    assert is_incomplete(text)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "returns?", "Versand", "Wie lange dauert der Versand?", "Gibt es Rabatt?", "How long is the warranty?",
-        "And do you have a store in Freiburg?", "Kann ich das Zelt waschen?", "Und wie kann ich mein Passwort ändern?",
-    ],
-)  # fmt: skip
-def test_a_question_with_a_subject_is_whole(text: str) -> None:
-    assert not is_incomplete(text)
 
 
 def test_a_chain_of_follow_ups_keeps_its_subject() -> None:

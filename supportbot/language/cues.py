@@ -12,7 +12,7 @@ from typing import Final
 
 from supportbot.language.words import languages_with_stop_words, stem, stop_words, words
 
-_DATA: Final = files("supportbot.builtin") / "data"
+_DATA: Final = files("supportbot.language") / "data"
 
 
 @cache

@@ -1,0 +1,81 @@
+"""A Markdown block as the lines that can be quoted by themselves: sentences, items, rows, a listing. Pure.
+
+Markdown's signs go, the words and their order stay, so that each line of a quotation is found again in its text.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from supportbot.language.blocks import Block, Item, Kind, Row
+from supportbot.language.plaintext import plain
+from supportbot.language.sentences import sentences_of
+
+_LINK_ALONE: Final = re.compile(r"\[[^\[\]]{1,300}\]\([^()]{0,500}\)")
+_INDENT: Final = "  "
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The least that is quoted: a sentence, an item of a list, a row, a listing. `mark` is written before an item.
+
+    `says` is what is compared with a question: a row is compared with the names of its columns.
+    """
+
+    text: str
+    mark: str = ""
+    says: str = ""
+    is_pointer: bool = False  # nothing but a link: it names another page and says nothing itself
+
+    @property
+    def compared(self) -> str:
+        return self.says or self.text
+
+    @property
+    def answers_nothing(self) -> bool:
+        return self.is_pointer or self.text.endswith("?")
+
+
+def lines_of(block: Block) -> Iterator[Line]:
+    """Yield the lines of a block; a heading and a quotation have none of their own."""
+    match block.kind:
+        case Kind.PARAGRAPH:
+            text = " ".join(plain(block.text).split())
+            yield from (Line(sentence.strip()) for sentence in sentences_of(text))
+        case Kind.LIST:
+            yield from _items(block.items, "")
+        case Kind.TABLE:
+            yield from _rows(block)
+        case Kind.CODE if block.text.strip():
+            yield Line(f"```\n{block.text.rstrip()}\n```")
+
+
+def _items(items: Sequence[Item], indent: str) -> Iterator[Line]:
+    for item in items:
+        own = [block for block in item.blocks if block.kind is Kind.PARAGRAPH]
+        text = " ".join(" ".join(plain(block.text).split()) for block in own)
+        mark = indent + ("-" if item.number is None else f"{item.number}.")
+        if text:
+            is_pointer = len(own) == 1 and _LINK_ALONE.fullmatch(own[0].text.strip()) is not None
+            yield Line(text, mark, is_pointer=is_pointer)
+        for block in item.blocks:
+            yield from _items(block.items, indent + _INDENT)
+
+
+def _rows(table: Block) -> Iterator[Line]:
+    names = " ".join(_cells(table.header)) if table.header else ""
+    for row in table.rows:
+        if any(_cells(row)):
+            yield Line(read_aloud(row), "-", says=f"{names} {' '.join(_cells(row))}")
+
+
+def read_aloud(row: Row) -> str:
+    """Return a row as it is read aloud: "Switzerland: 4 to 6 · €14.90"."""
+    first, *others = [cell for cell in _cells(row) if cell] or [""]
+    joint = " " if first.endswith((":", "?")) else ": "
+    return f"{first}{joint}{' · '.join(others)}" if others else first
+
+
+def _cells(row: Row) -> list[str]:
+    return [" ".join(plain(cell).split()) for cell in row.cells]
