@@ -14,10 +14,10 @@ from supportbot.language.followups import (
     begins_asking,
     carried_on,
     is_incomplete,
-    leans_on_another,
     may_lean,
     own_words,
     parted,
+    points_back,
 )
 from supportbot.llm.types import ChatMessage
 
@@ -49,10 +49,14 @@ def questions_in(text: str) -> tuple[Part, ...]:
     parts = [part.strip() for part in parted(text)]
     telling = [part for part in parts if (own_words(part) or begins_asking(part)) and not courtesy(part)]
     first, *others = telling or [text]
-    if not 1 <= len(others) < QUESTIONS_MOST or leans_on_another(first):
+    if not 1 <= len(others) < QUESTIONS_MOST or _leans(first):
         return (Part(text, text),)
-    sought = (carried_on(first, part) if leans_on_another(part) else part for part in others)
+    sought = (carried_on(first, part) if _leans(part) else part for part in others)
     return Part(first, first), *map(Part, others, sought)
+
+
+def _leans(question: str) -> bool:
+    return is_incomplete(question) or points_back(question)
 
 
 def summary(messages: Sequence[ChatMessage], locale: str) -> str:

@@ -2,7 +2,8 @@
 
 `joining` begins a follow-up, `pointing` stands for what was named before (`pointing_at_end` only as the last word),
 `asking` and `lone` begin a question that may have left out what it is about, `places` put one thing in another's place
-(`destinations` in each other's), `clause` shows a whole sentence, `vague` names any thing of a shop at all.
+(`destinations` in each other's), `clause` shows a whole sentence (where its subject is
+left out, by the verb), `vague` names any thing of a shop at all.
 """
 
 import json

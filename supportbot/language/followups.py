@@ -4,35 +4,43 @@ Which words join, point back or ask is data (`cues`).
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Final
 
 from supportbot.language.cues import cues, listed, silent_words
 from supportbot.language.words import words
 
-# How many meaningful words a question may have and still lean on what was said before: bare, after "and", with "it".
+# How many meaningful words a question may have and still lean on what was said before: without a sign of it, with one.
 BARE_WORDS_MOST: Final = 1
-ELLIPTIC_WORDS_MOST: Final = 2
-CONNECTED_WORDS_MOST: Final = 3
-POINTING_WORDS_MOST: Final = 4
-POINTING_PLACES: Final = 4  # "it" further back stands for something in the question itself
-
-
-def leans_on_another(question: str) -> bool:
-    return is_incomplete(question) or _points_back(question)
+LEANING_WORDS_MOST: Final = 3
 
 
 def is_incomplete(question: str) -> bool:
     """Return whether a question cannot be meant alone: what it is about was said before, and must be searched for."""
     own = len(own_words(question))
-    if own <= BARE_WORDS_MOST and _points_back(question):
-        return True
-    if own and not listed("clause").isdisjoint(words(question)):
-        return False
-    if _joining().match(question):
-        return own <= CONNECTED_WORDS_MOST
-    return own == 0 or (own <= BARE_WORDS_MOST and _is_elliptic(question))
+    if own and not listed("clause").isdisjoint(words(question)):  # a whole sentence leans by what points back alone
+        return own <= BARE_WORDS_MOST and points_back(question)
+    most = LEANING_WORDS_MOST if _joining().match(question) else BARE_WORDS_MOST
+    return not own or (own <= most and _shows_that_it_leans(question))
+
+
+def may_lean(question: str) -> bool:
+    """Return whether a question may be about what was said before: it is worth a second search together with that."""
+    most = LEANING_WORDS_MOST if _shows_that_it_leans(question) else BARE_WORDS_MOST
+    return len(own_words(question)) <= most
+
+
+def points_back(question: str) -> bool:
+    """Return whether a word stands for something that was named before."""
+    said = words(question)
+    return not listed("pointing").isdisjoint(said) or bool(said and said[-1] in listed("pointing_at_end"))
+
+
+def _shows_that_it_leans(question: str) -> bool:
+    """Return whether a question joins on, points back or begins as if it had left out what it is about."""
+    begins_bare = not (listed("asking") | listed("lone")).isdisjoint(words(question)[:1])
+    return begins_bare or points_back(question) or _joining().match(question) is not None
 
 
 def asks(text: str) -> bool:
@@ -42,27 +50,6 @@ def asks(text: str) -> bool:
 
 def begins_asking(text: str) -> bool:
     return not listed("asking").isdisjoint(words(text)[:1])
-
-
-def may_lean(question: str) -> bool:
-    own = len(own_words(question))
-    if _joining().match(question):
-        return own <= CONNECTED_WORDS_MOST
-    if own <= ELLIPTIC_WORDS_MOST and _is_elliptic(question):
-        return True
-    points = not (listed("pointing") | listed("pointing_at_end")).isdisjoint(words(question)[:POINTING_PLACES])
-    return own <= (POINTING_WORDS_MOST if points else BARE_WORDS_MOST)
-
-
-def _points_back(question: str) -> bool:
-    said = words(question)
-    return not listed("pointing").isdisjoint(said) or bool(said and said[-1] in listed("pointing_at_end"))
-
-
-def _is_elliptic(question: str) -> bool:
-    """Return whether a question begins as one does that has left out what it is about: "at what temperature?"."""
-    said = words(_joining().sub("", question, count=1))
-    return bool(said and said[0] in listed("asking") | listed("lone"))
 
 
 def own_words(question: str) -> set[str]:
@@ -91,7 +78,7 @@ def carried_on(text: str, follow_up: str) -> str:
 @cache
 def _joining() -> re.Pattern[str]:
     """How a follow-up begins: "And ...", "What about ..."."""
-    return re.compile(rf"\W*(?:(?:{_either(sorted(listed('joining')))})\b[\s,]*)+", re.IGNORECASE)
+    return re.compile(rf"\W*(?:{_either(listed('joining'))})\b", re.IGNORECASE)
 
 
 def parted(text: str) -> list[str]:
@@ -109,5 +96,5 @@ def _and_asks() -> Iterator[str]:
         yield rf",?(?<!\s)\s+{re.escape(kinds['joining'][0])}\s+(?=(?:{_either(kinds['asking'])})\b)"
 
 
-def _either(listed: Sequence[str]) -> str:
+def _either(listed: Iterable[str]) -> str:
     return "|".join(map(re.escape, sorted(listed, key=len, reverse=True)))
