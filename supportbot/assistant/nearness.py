@@ -20,7 +20,7 @@ from kb.confidence import Grounds, answer_calibration
 from kb.errors import EmbeddingUnavailable
 from kb.ports import embedder
 from supportbot.assistant.retrieval import Found
-from supportbot.builtin.meaning import worth_checking, worth_comparing
+from supportbot.builtin.ranking import worth_checking, worth_comparing
 from supportbot.llm.remote import is_remote_configured
 from supportbot.llm.types import ModelRequest
 

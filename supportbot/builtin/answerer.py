@@ -14,10 +14,10 @@ import orjson
 from supportbot.builtin import conversation
 from supportbot.builtin.actions.next_step import next_step
 from supportbot.builtin.intents import courtesy, is_surely, wants_person
-from supportbot.builtin.meaning import ranked
 from supportbot.builtin.phrases import Phrase, is_offer_of_a_person, say
 from supportbot.builtin.pieces import Piece
 from supportbot.builtin.quoting import lead_to, quoted, to_quote
+from supportbot.builtin.ranking import ranked
 from supportbot.language.detection import base_language, detect
 from supportbot.language.followups import asks
 from supportbot.llm.types import ModelRequest, ToolCall

@@ -5,15 +5,13 @@ from typing import Final
 
 from supportbot.builtin.phrases import language_name, say
 from supportbot.builtin.pieces import Piece
-from supportbot.builtin.ranking import Ranked, is_in, language_of, named_lines
+from supportbot.builtin.ranking import QUOTED_MOST, Ranked, is_in, language_of, named_lines
 from supportbot.language.blocks import Kind
 from supportbot.language.lines import Line
 from supportbot.language.words import words
 
-PIECES_MOST: Final = 2
 # The second piece answers where the first does not in one question of six (bench/quotes.py); one far behind seldom.
 FURTHER_SHARE: Final = 0.45
-ALIKE_SHARE: Final = 0.95
 CHARACTERS_MOST: Final = 700  # of a piece; of more, the part around the line that answers best
 LINES_MOST: Final = 8
 
@@ -26,12 +24,11 @@ def to_quote(ranked: Sequence[Ranked]) -> list[Ranked]:
             break
         if _adds_something(entry, chosen):
             chosen.append(entry)
-        if len(chosen) == PIECES_MOST:
+        if len(chosen) == QUOTED_MOST:
             break
     if len({entry.piece.source.number for entry in chosen}) == 1:
         return sorted(chosen, key=lambda entry: entry.piece.position)
-    # Of two pages that answer alike, one tells the rule and the other a special case.
-    return sorted(chosen, key=lambda entry: not (entry.is_opening and entry.score >= ALIKE_SHARE * chosen[0].score))
+    return chosen
 
 
 def lead_to(chosen: Sequence[Ranked], language: str) -> str:

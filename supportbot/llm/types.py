@@ -67,7 +67,7 @@ class ModelRequest:
     and `messages` for what was said before. `looked_up` is what was searched for if that is not the question itself: a
     follow-up with what it leans on. `tools_signed_in` are those that this customer would have if they were signed in:
     nobody may call them, but a wish for one gets a better answer than a search. `nearness` is how near sentences of the
-    sources are to it in meaning (`builtin.meaning`); without it, the built-in answerer goes by words. `parts` are
+    sources are to it in meaning (`builtin.ranking`); without it, the built-in answerer goes by words. `parts` are
     the questions of one that asks several, each with those of the sources that were found for it.
     `lean_instructions` stand in for the system message where the whole was too long for a model (`history`).
     `hides_personal_data` lets a remote model read placeholders in its messages (`placeholders`); whoever has the

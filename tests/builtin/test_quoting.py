@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from supportbot.builtin.answerer import reply_to
-from supportbot.builtin.meaning import CANDIDATES, worth_checking, worth_comparing
 from supportbot.builtin.phrases import say
 from supportbot.builtin.quoting import CHARACTERS_MOST, LINES_MOST
+from supportbot.builtin.ranking import COMPARED_MOST, worth_checking, worth_comparing
 from supportbot.llm.types import ModelRequest, Source
 
 DRYER = "Without a dryer, hang the jacket up to dry."
@@ -162,7 +162,7 @@ def test_pointers_code_and_cut_off_leads_do_not_come_first(noise: str) -> None:
 def test_few_pieces_are_worth_comparing_each_in_its_place() -> None:
     body = "## Cost\n\n" + "\n\n".join(f"Repair number {number} of the zip costs money." for number in range(20))
     texts = worth_comparing(request("what does a zip repair cost", Source(1, "Zips", body, "en")))
-    assert len(texts) == CANDIDATES
+    assert len(texts) == COMPARED_MOST
     assert texts["Repair number 0 of the zip costs money."] == "Zips\nCost\nRepair number 0 of the zip costs money."
 
 
