@@ -4,15 +4,12 @@ Whether there is an answer at all was decided by search (`is_answerable`). What 
 quotation: it is called for as a model would call for it.
 """
 
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
 from supportbot.builtin import conversation
-from supportbot.builtin.actions.next_step import next_step
+from supportbot.builtin.actions.next_step import Reply, next_step
 from supportbot.builtin.intents import courtesy, is_surely, wants_person
 from supportbot.builtin.phrases import Phrase, is_offer_of_a_person, say
 from supportbot.builtin.pieces import Piece
@@ -23,16 +20,8 @@ from supportbot.language.followups import asks
 from supportbot.llm.types import ModelRequest, ToolCall
 
 HUMAN_TOOL: Final = "request_human"
-PIECE_CHARACTERS: Final = 32
 REASON_MOST: Final = 200
 NAMED_MOST: Final = 120  # characters of a question that is repeated
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    text: str
-    tool_calls: tuple[ToolCall, ...] = ()
-    blocks: tuple[dict[str, Any], ...] = ()
 
 
 def reply_to(request: ModelRequest) -> Reply:
@@ -44,11 +33,9 @@ def reply_to(request: ModelRequest) -> Reply:
     language = detect(request.question, base_language(request.locale))
     if _asks_for_a_person(request):
         return _to_a_person(request, language)
-    step = next_step(request, language)
-    if step is not None:
-        return Reply(step.text, step.calls, step.blocks)
-    kind = courtesy(request.question)  # "the second one" is unclear only where nothing was asked
-    if kind is not None:
+    if (step := next_step(request, language)) is not None:
+        return step
+    if kind := courtesy(request.question):  # "the second one" is unclear only where nothing was asked
         return Reply(say(kind, language))
     otherwise: Phrase = "no_person" if is_surely("contact", request.question) else "not_found"
     return Reply(_answer(request, language) or say(otherwise, language))
@@ -57,18 +44,6 @@ def reply_to(request: ModelRequest) -> Reply:
 def quotation_for(request: ModelRequest) -> str:
     """Return what the sources say to the question, whoever was to answer it; "" if there is nothing to quote."""
     return _answer(request, detect(request.question, base_language(request.locale)))
-
-
-def pieces(text: str) -> Iterator[str]:
-    """Yield `text` in small pieces that end between words."""
-    piece = ""
-    for word in re.findall(r"\S+\s*", text):
-        piece += word
-        if len(piece) >= PIECE_CHARACTERS:
-            yield piece
-            piece = ""
-    if piece:
-        yield piece
 
 
 def _asks_for_a_person(request: ModelRequest) -> bool:

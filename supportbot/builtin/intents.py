@@ -24,7 +24,6 @@ from supportbot.llm.types import ToolSpec
 DATA: Final = Path(__file__).parent / "data"
 READ_MOST: Final = 1_000  # characters; nobody wishes at the end of a long text only, and what is read costs time
 PIECES_MOST: Final = 120
-STANCES: Final = ("wish", "asks", "denies", "hypothetical", "reports")
 Courtesy = Literal[
     "greeting", "thanks", "farewell", "acknowledgement", "complaint", "unclear", "who", "can_do", "how_are_you"
 ]
@@ -154,7 +153,8 @@ def reading_of(text: str, vector: Sequence[float] | None) -> Reading:
     unit = unit / max(float(np.linalg.norm(unit)), 1e-9)
     seen = np.concatenate([(unit - weights.centre) / weights.scale, shape_of(text)])
     by_vector = softmax(np.maximum(seen @ weights.hidden + weights.hidden_bias, 0) @ weights.out + weights.out_bias)
-    return Reading(unit, together(by_vector, softmax(summed)))
+    both = by_vector**VECTOR_SHARE * softmax(summed) ** (1 - VECTOR_SHARE)
+    return Reading(unit, both / both.sum())
 
 
 def wished_in(text: str, tools: Sequence[ToolSpec]) -> list[Wished]:
@@ -214,13 +214,6 @@ def learnt_from(readings: Sequence[Reading], weights: Weights) -> Learnt:
     shares = np.mean([reading.chances * is_wish for reading in readings], axis=0)
     vectors = np.array([centred(reading.vector, weights.centre) for reading in readings])
     return Learnt(vectors, (shares / max(float(shares.sum()), 1e-9)).astype(np.float32))
-
-
-def together(by_vector: Array, by_pieces: Array) -> Array:
-    """Return the geometric mean of what the two models say."""
-    both = by_vector**VECTOR_SHARE * by_pieces ** (1 - VECTOR_SHARE)
-    shares: Array = both / both.sum()
-    return shares
 
 
 def apart(text: str) -> Array:

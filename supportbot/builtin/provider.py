@@ -4,11 +4,15 @@ It quotes and never makes up; what it says in its own words stands in `builtin.p
 """
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator
+from typing import Final
 
-from supportbot.builtin.answerer import pieces, reply_to
+from supportbot.builtin.answerer import reply_to
 from supportbot.llm.ports import ProviderEvent
 from supportbot.llm.types import Blocks, Finished, ModelRequest, TextDelta, Usage
+
+_PIECE: Final = re.compile(r".{1,32}\S*\s*", re.DOTALL)  # ends between words
 
 
 class BuiltinProvider:
@@ -22,14 +26,14 @@ class BuiltinProvider:
         """Yield the answer in small pieces, then a tool call if a person is wanted."""
         # A long conversation takes its time to read, and this loop serves everybody's sockets and leases.
         reply = await asyncio.to_thread(reply_to, request)
-        for piece in pieces(reply.text):
+        for piece in _PIECE.findall(reply.text):
             yield TextDelta(piece)
             await asyncio.sleep(0)  # lets "stop" in between two pieces; there is no pretended typing
         if reply.blocks:
             yield Blocks(reply.blocks)
-        for call in reply.tool_calls:
+        for call in reply.calls:
             yield call
-        yield Finished("tool_calls" if reply.tool_calls else "stop", Usage(), self.name, self.model)
+        yield Finished("tool_calls" if reply.calls else "stop", Usage(), self.name, self.model)
 
     async def close(self) -> None:
         """Nothing is open."""

@@ -9,7 +9,8 @@ import orjson
 import pytest
 
 from supportbot.builtin import provider as builtin
-from supportbot.builtin.answerer import Reply, reply_to
+from supportbot.builtin.actions.next_step import Reply
+from supportbot.builtin.answerer import reply_to
 from supportbot.builtin.conversation import questions_in, standalone
 from supportbot.builtin.intents import courtesy
 from supportbot.builtin.phrases import Phrase, say
@@ -163,7 +164,7 @@ def test_nothing_to_quote_is_not_knowing(sources: tuple[Source, ...]) -> None:
 
 def test_a_wish_for_a_person_becomes_a_tool_call() -> None:
     reply = ask("I want to talk to a person", tools=(HUMAN,))
-    (call,) = reply.tool_calls
+    (call,) = reply.calls
     assert call.name == "request_human"
     assert orjson.loads(call.arguments) == {"reason": "I want to talk to a person"}
 
@@ -174,8 +175,8 @@ def test_a_wish_without_the_tool_names_the_button() -> None:
 
 def test_a_yes_to_our_offer_is_a_wish() -> None:
     offered = (ChatMessage("assistant", say("not_found", "en")),)
-    assert ask("yes please", messages=offered, tools=(HUMAN,)).tool_calls
-    assert not ask("yes please", messages=(), tools=(HUMAN,)).tool_calls
+    assert ask("yes please", messages=offered, tools=(HUMAN,)).calls
+    assert not ask("yes please", messages=(), tools=(HUMAN,)).calls
 
 
 def test_courtesies_say_that_this_is_an_ai() -> None:
@@ -209,7 +210,7 @@ def test_what_says_more_than_that_is_no_courtesy(text: str) -> None:
 
 def test_a_yes_to_who_was_offered_a_person_for_his_anger_is_a_wish() -> None:
     said = (ChatMessage("user", "you are useless"), ChatMessage("assistant", say("complaint", "en")))
-    assert ask("yes", messages=said, tools=(HUMAN,)).tool_calls
+    assert ask("yes", messages=said, tools=(HUMAN,)).calls
 
 
 def test_a_chain_of_follow_ups_keeps_its_subject() -> None:

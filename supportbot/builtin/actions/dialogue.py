@@ -6,23 +6,13 @@ a wish is still open (we had asked for something) or has gone its way (a card, a
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from supportbot.builtin import intents
-from supportbot.builtin.actions.slots import (
-    OrderRef,
-    Wish,
-    field_of_kind,
-    fields_of,
-    filled_in,
-    given_by,
-    is_whole,
-    kind_of,
-    required_by,
-)
+from supportbot.builtin.actions.slots import OrderRef, Wish, field_of_kind, filled_in, given_by, missing_in
 from supportbot.builtin.phrases import AroundAWish, phrase_in
 from supportbot.language.ordernumbers import order_numbers_in
 from supportbot.llm.types import ModelRequest, ToolSpec
@@ -150,8 +140,7 @@ class Talk:
             case "which_of_these" | "order_number":
                 return field_of_kind(tool, "order") if wish.order is None else ""
             case "amount":
-                name = field_of_kind(tool, "amount")
-                return "" if name in wish.values else name
+                return wish.unclear
         missing = (name for name in missing_in(tool, wish.values) if name != field_of_kind(tool, "order"))
         return next(missing, "")
 
@@ -163,15 +152,6 @@ class Talk:
             return False
         self.open, self.gone = [wish.with_more(given)], []
         return True
-
-
-def missing_in(tool: ToolSpec, values: Mapping[str, Any]) -> list[str]:
-    """Return the fields that have to be asked for, in the order of the schema; nobody is asked for a reason."""
-    fields = fields_of(tool)
-    return [
-        name for name in required_by(tool)
-        if kind_of(name, fields[name]) != "reason" and not is_whole(fields[name], values.get(name))
-    ]  # fmt: skip
 
 
 def _is_short(text: str) -> bool:

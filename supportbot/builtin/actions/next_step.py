@@ -13,9 +13,18 @@ from typing import Any, Final
 import orjson
 
 from supportbot.builtin import intents
-from supportbot.builtin.actions.dialogue import missing_in, talk_of
+from supportbot.builtin.actions.dialogue import talk_of
 from supportbot.builtin.actions.orders import KnownOrder, goods_named, meant, orders_in
-from supportbot.builtin.actions.slots import TEXT_MOST, Shape, Wish, field_of_kind, fields_of, kind_of, required_by
+from supportbot.builtin.actions.slots import (
+    TEXT_MOST,
+    Shape,
+    Wish,
+    field_of_kind,
+    fields_of,
+    kind_of,
+    missing_in,
+    required_by,
+)
 from supportbot.builtin.phrases import field_name, field_title, say
 from supportbot.language.ordernumbers import without_numbers
 from supportbot.language.words import words
@@ -33,29 +42,29 @@ _COURTEOUS: Final = frozenset({"greeting", "thanks", "farewell", "acknowledgemen
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """What comes next: words, calls, or neither where the look-up itself is the answer. `blocks` are the typed blocks
-    of the wire: what is asked for, to choose or to fill in."""
+class Reply:
+    """Words, calls, or neither where the look-up itself is the answer. `blocks` are the typed blocks of the wire: what
+    is asked for, to choose or to fill in."""
 
     text: str = ""
     calls: tuple[ToolCall, ...] = ()
     blocks: tuple[dict[str, Any], ...] = ()
 
 
-def next_step(request: ModelRequest, language: str) -> Step | None:
+def next_step(request: ModelRequest, language: str) -> Reply | None:
     """Return the next step of what the customer wants done; None if their message is about something else."""
     tools = [tool for tool in request.tools if tool.examples]
     if not tools:
         wished = intents.wished_in(request.question, request.tools_signed_in)
-        return Step(say("sign_in", language)) if wished and wished[0].is_heard else None
+        return Reply(say("sign_in", language)) if wished and wished[0].is_heard else None
     talk = talk_of(request, tools)
     match talk.came:
         case "withdrawn" if WITHDRAW_TOOL in {tool.name for tool in request.tools}:
             return _call(WITHDRAW_TOOL, {})
         case "withdrawn" | "left_alone":
-            return Step(say("left_alone", language))
+            return Reply(say("left_alone", language))
         case "use_card":
-            return Step(say("use_card", language))
+            return Reply(say("use_card", language))
         case "doubted":
             return _what_was_meant([talk.tool(action) for action in talk.doubted], language)
         case "moved":
@@ -64,11 +73,11 @@ def next_step(request: ModelRequest, language: str) -> Step | None:
     return None
 
 
-def _what_was_meant(tools: Sequence[ToolSpec], language: str) -> Step:
+def _what_was_meant(tools: Sequence[ToolSpec], language: str) -> Reply:
     """Ask whether an action is wanted or only asked about, with a button for each."""
     prompt = say("meant", language, title=tools[0].title or tools[0].name)
     options = {tool.name: tool.title or tool.name for tool in tools}
-    return Step(prompt, blocks=(_choices(prompt, options | {ONLY_ASKS: say("only_asks", language)}),))
+    return Reply(prompt, blocks=(_choices(prompt, options | {ONLY_ASKS: say("only_asks", language)}),))
 
 
 class _Planner:
@@ -81,18 +90,18 @@ class _Planner:
         look_up = next((tool for tool in tools if tool.is_read and not required_by(tool)), None)
         self._look_up = _call(look_up.name, {}) if look_up else None
 
-    def together(self, steps: Sequence[Step]) -> Step:
+    def together(self, steps: Sequence[Reply]) -> Reply:
         """Return the look-up if one of the wishes needs it, the first question that is open, or all calls."""
         if self._look_up is not None and self._look_up in steps:
             return self._look_up
         calls = [call for step in steps for call in step.calls]
-        together = Step(calls=tuple(replace(call, id=f"builtin-{at}") for at, call in enumerate(calls, 1)))
+        together = Reply(calls=tuple(replace(call, id=f"builtin-{at}") for at, call in enumerate(calls, 1)))
         return next((step for step in steps if not step.calls), together)
 
-    def step(self, tool: ToolSpec, wish: Wish) -> Step:
+    def step(self, tool: ToolSpec, wish: Wish) -> Reply:
         return self._told(tool, wish) if tool.is_read else self._done(tool, wish)
 
-    def _told(self, tool: ToolSpec, wish: Wish) -> Step:
+    def _told(self, tool: ToolSpec, wish: Wish) -> Reply:
         """Look up what is asked for; of more orders than that, tell a line of those that are meant."""
         ref = wish.order if wish.order and wish.order.number else None  # "my last refund" is not that of the last order
         name = field_of_kind(tool, "order")
@@ -103,9 +112,9 @@ class _Planner:
         if own and ref and not found and not ref.is_whole:
             return own
         is_all = len(found) in (0, len(self._orders)) or not all(order.is_told_by_a_line for order in found)
-        return Step("" if is_all else "\n".join(f"- {order.dated_line(self._language)}" for order in found[:OFFERED]))
+        return Reply("" if is_all else "\n".join(f"- {order.dated_line(self._language)}" for order in found[:OFFERED]))
 
-    def _done(self, tool: ToolSpec, wish: Wish) -> Step:
+    def _done(self, tool: ToolSpec, wish: Wish) -> Reply:
         """Call for what is wished, with all its arguments; ask for the first that is missing or was unclear."""
         arguments, shapes, language = dict(wish.values), fields_of(tool), self._language
         if order_field := field_of_kind(tool, "order"):
@@ -119,7 +128,7 @@ class _Planner:
             else:
                 return self._which(found)
         if wish.unclear and wish.unclear not in arguments:
-            return Step(say("amount", language))
+            return Reply(say("amount", language))
         if missing := missing_in(tool, arguments):
             return _asked_for(missing[0], shapes[missing[0]], language)
         reason = field_of_kind(tool, "reason")
@@ -128,15 +137,15 @@ class _Planner:
             arguments[reason] = reason_in(wish.said, wish.action, self._tools, most) or say("no_reason", language)
         return _call(tool.name, arguments)
 
-    def _which(self, found: Sequence[KnownOrder]) -> Step:
+    def _which(self, found: Sequence[KnownOrder]) -> Reply:
         """Ask which order is meant; the look-up says itself that there is none."""
         if self._look_up is None:
-            return Step(say("order_number", self._language))
+            return Reply(say("order_number", self._language))
         if not self._orders:
-            return Step()
+            return Reply()
         offered, prompt = (found or self._orders)[:OFFERED], say("which_of_these", self._language)
         lines = "\n".join(f"- {order.line}" for order in offered)
-        return Step(f"{prompt}\n{lines}", blocks=(_choices(prompt, {order.id: order.line for order in offered}),))
+        return Reply(f"{prompt}\n{lines}", blocks=(_choices(prompt, {order.id: order.line for order in offered}),))
 
 
 def _needs_look_up(tool: ToolSpec, wish: Wish) -> bool:
@@ -185,20 +194,20 @@ def _is_telling(clause: str) -> bool:
     return letters >= _LEAST_REASON and intents.read(clause).kind not in _COURTEOUS
 
 
-def _asked_for(name: str, shape: Shape, language: str) -> Step:
+def _asked_for(name: str, shape: Shape, language: str) -> Reply:
     """Ask for a field: by buttons for a choice, else by a form, for an address of its parts."""
     part = field_name(name, language)
     if "enum" in shape:
         options = {str(choice): str(choice).replace("_", " ") for choice in shape["enum"]}
         prompt = say("choice", language, part=part, choices=" / ".join(options.values()))
-        return Step(prompt, blocks=(_choices(prompt, options),))
+        return Reply(prompt, blocks=(_choices(prompt, options),))
     if kind_of(name, shape) != "address":
         prompt = say("other", language, part=part)
-        return Step(prompt, blocks=_form(prompt, {name: shape}, [name], language))
-    prompt, required = say("address", language), shape["required"]
+        return Reply(prompt, blocks=_form(prompt, {name: shape}, [name], language))
+    prompt, required = say("address", language), shape.get("required", ())
     # Nobody can be expected to know how a part that may be left out has to be written, such as a country's code.
     parts = {part: own for part, own in shape["properties"].items() if part in required or "pattern" not in own}
-    return Step(prompt, blocks=_form(prompt, parts, required, language))
+    return Reply(prompt, blocks=_form(prompt, parts, required, language))
 
 
 def _choices(prompt: str, options: Mapping[str, str]) -> dict[str, Any]:
@@ -223,5 +232,5 @@ def _field(name: str, shape: Shape, is_required: bool, language: str) -> dict[st
     return {"name": name, "title": field_title(name, language), "required": is_required, **kept}
 
 
-def _call(name: str, arguments: Mapping[str, Any]) -> Step:
-    return Step(calls=(ToolCall("builtin-1", name, orjson.dumps(arguments).decode()),))
+def _call(name: str, arguments: Mapping[str, Any]) -> Reply:
+    return Reply(calls=(ToolCall("builtin-1", name, orjson.dumps(arguments).decode()),))

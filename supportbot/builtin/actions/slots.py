@@ -98,8 +98,14 @@ def field_of_kind(tool: ToolSpec, kind: Kind) -> str:
     return next((name for name, shape in fields_of(tool).items() if kind_of(name, shape) == kind), "")
 
 
-def is_whole(shape: Shape, value: Any) -> bool:
-    """Return whether a value has all parts that its field wants."""
+def missing_in(tool: ToolSpec, values: Mapping[str, Any]) -> list[str]:
+    """Return the fields that have to be asked for, in the order of the schema; nobody is asked for a reason."""
+    fields = fields_of(tool)
+    needed = [name for name in required_by(tool) if kind_of(name, fields[name]) != "reason"]
+    return [name for name in needed if not _is_whole(fields[name], values.get(name))]
+
+
+def _is_whole(shape: Shape, value: Any) -> bool:
     return value is not None and ("properties" not in shape or set(shape.get("required", ())) <= value.keys())
 
 
