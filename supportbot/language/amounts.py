@@ -39,6 +39,4 @@ def amount_in(text: str, *, is_asked: bool = False) -> tuple[str, bool]:
 
 def _names_money(text: str) -> bool:
     """Return whether a currency is named without a figure that we can read."""
-    return any(len(unit) == 3 and unit.isupper() for word in words(text) for unit in units_of(word)) or any(
-        unit in text.split() for unit in ("EUR", "USD", "GBP", "CHF")
-    )
+    return any(len(unit) == 3 and unit.isupper() for word in words(text) for unit in units_of(word))
