@@ -1,5 +1,6 @@
 """What the built-in answerer takes for a wish, through the provider's door: which action, and which is none."""
 
+import json
 from time import process_time
 from typing import Any
 
@@ -138,6 +139,12 @@ def test_a_look_up_is_made_at_once(text: str) -> None:
 def test_of_a_look_up_only_what_was_asked_for_is_told() -> None:
     words, _ = Chat().hear("Where is my jacket?")
     assert words == "- WF-20444: Skarn rain jacket, L · paid, not packed yet · €50.00"
+
+
+def test_a_number_that_is_nobodys_is_looked_up_by_itself_and_once() -> None:
+    chat = Chat()
+    assert chat.hear("What is the status of order 99999?") == ("", [])
+    assert [json.loads(call.arguments) for call in chat.asked] == [{}, {"order_id": "99999"}]
 
 
 @pytest.mark.parametrize("more", [{"refunded": "€50.00"}, {"asked_for": [{"what": "Refund €50.00"}]}])

@@ -105,12 +105,12 @@ class _Planner:
         """Look up what is asked for; of more orders than that, tell a line of those that are meant."""
         ref = wish.order if wish.order and wish.order.number else None  # "my last refund" is not that of the last order
         name = field_of_kind(tool, "order")
-        own = _call(tool.name, {name: ref.number}) if ref and name else None
+        of_one, of_all = _call(tool.name, {name: ref.number} if ref and name else {}), _call(tool.name, {})
         if self._orders is None:
-            return own if own and ref and ref.is_whole else _call(tool.name, {})
+            return of_one if ref and ref.is_whole else of_all
         found = meant(replace(wish, order=ref), self._orders)
-        if own and ref and not found and not ref.is_whole:
-            return own
+        if ref and name and self._orders and not found:  # which only the shop can say for sure
+            return of_one
         is_all = len(found) in (0, len(self._orders)) or not all(order.is_told_by_a_line for order in found)
         return Reply("" if is_all else "\n".join(f"- {order.dated_line(self._language)}" for order in found[:OFFERED]))
 

@@ -69,10 +69,10 @@ class KnownOrder:
 
 
 def orders_in(messages: Sequence[ChatMessage]) -> list[KnownOrder] | None:
-    """Return the orders that this turn has looked up, newest first; None if nothing was looked up."""
+    """Return the orders that this turn has looked up last, newest first; None if nothing was looked up."""
     newest = max((at for at, message in enumerate(messages) if message.role == "user"), default=-1)
-    told = (_orders_of(message.content) for message in messages[newest + 1 :] if message.role == "tool")
-    return max((orders for orders in told if orders is not None), key=len, default=None)
+    told = (_orders_of(message.content) for message in messages[:newest:-1] if message.role == "tool")
+    return next((orders for orders in told if orders is not None), None)
 
 
 def _orders_of(content: str) -> list[KnownOrder] | None:
