@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from supportbot.language.words import stem, stems, telling_stems, words
+from supportbot.language.words import likeness, stem, stems, telling_stems, words
 
 
 @pytest.mark.parametrize(
@@ -71,3 +71,13 @@ def test_stems_are_the_same_in_all_threads() -> None:
     stem.cache_clear()
     with ThreadPoolExecutor(8) as threads:
         assert list(threads.map(lambda text: stems(text, "en"), said)) == alone
+
+
+@pytest.mark.parametrize(
+    ("asked", "found", "how_far"),
+    [("kost", "kost", 1.0), ("versand", "versandkost", 0.7), ("kosten", "versandkosten", 0.6), ("tent", "boot", 0.0)],
+)
+def test_a_longer_form_and_the_end_of_a_compound_stand_for_a_stem_in_part(
+    asked: str, found: str, how_far: float
+) -> None:
+    assert likeness(asked, {found, "other"}) == how_far
