@@ -11,9 +11,8 @@ from supportbot.assistant.explanations import done_in
 from supportbot.assistant.limits import HISTORY_MESSAGES, LEAN_PASSAGES
 from supportbot.assistant.nearness import compared
 from supportbot.assistant.prompts import ANSWER_VERSION, answer_instructions
-from supportbot.assistant.retrieval import NOTHING_SOUGHT, in_parts, retrieve
+from supportbot.assistant.retrieval import in_parts, retrieve
 from supportbot.assistant.tools import tools_after_signing_in, tools_for
-from supportbot.builtin.intents import courtesy
 from supportbot.builtin.phrases import only_asks
 from supportbot.chat.models import Conversation, Message, Source
 from supportbot.chat.readings import Reading, ReadPassage
@@ -52,7 +51,7 @@ def build_context(claim: Claim) -> TurnContext:
     question = _question(messages, waiting)
     language = _language(question, messages, base_language(conversation.locale))
     said_before = tuple(map(_as_told, (*messages, *waiting)))
-    sought = NOTHING_SOUGHT if courtesy(question) else retrieve(conversation, question, _said_in(messages), language)
+    sought = retrieve(conversation, question, _said_in(messages), language)
     found = sought.retrieval
     tools = tools_for(conversation, language)
     request = llm.ModelRequest(

@@ -13,6 +13,7 @@ from kb.ports import Said
 from kb.search import Passage, Retrieval, search
 from supportbot.assistant.limits import PASSAGES
 from supportbot.builtin.conversation import questions_in, standalone
+from supportbot.builtin.intents import courtesy
 from supportbot.chat.models import Conversation
 from supportbot.language.detection import detect
 from supportbot.language.followups import is_incomplete
@@ -39,11 +40,13 @@ NOTHING_SOUGHT: Final = Found("", Retrieval(passages=(), confidence=0.0, is_answ
 
 
 def retrieve(conversation: Conversation, question: str, said_before: Sequence[Said], language: str) -> Found:
-    """Search for the question, for this customer, with what was said before it."""
+    """Search for the question, for this customer, with what was said before it; a courtesy is never searched for."""
     audience = Audience.PUBLIC if conversation.customer.is_anonymous else Audience.SIGNED_IN
     viewer = Viewer(audience=audience, locale=language)
     if not settings.KB_RETRIEVAL:
         return replace(NOTHING_SOUGHT, text=question)
+    if courtesy(question):
+        return NOTHING_SOUGHT
     return seek(question, viewer, said_before=said_before)
 
 
