@@ -107,7 +107,8 @@ def pairs_from(done: Sequence[Row]) -> Iterator[Row]:
             groups = (
                 (True, 2 if is_own else 1, [note for note in same if note["status"] == row["status"]]),
                 (False, 2 if is_own else 1, [note for note in notes[locale] if differ(note, row)]),
-                (False, int(is_own), [note for note in same if note["status"] != row["status"]]),
+                (False, 2 if is_own else 0, [note for note in same if note["status"] != row["status"]]),
+                (False, 2 if row["status"] == "done" else 0, [note for note in notes[locale] if is_look_up(note)]),
             )
             for is_said, most, found in groups:
                 for at in random.permutation(len(found))[:most]:
@@ -122,32 +123,45 @@ def differ(note: Row, row: Row) -> bool:
     return note["status"] == "done" and one != two and not any({one, two} <= group for group in ALIKE)
 
 
+def is_look_up(note: Row) -> bool:
+    """Return whether a note says that something was read only: no deed is on record, whatever it was about."""
+    return bool(note["status"] == "looked_up")
+
+
 def filled(text: str, figures: Mapping[str, str]) -> str:
     return text.format(**figures)
 
 
 def axes_from(done: Sequence[Row], vectors: Vectors) -> dict[str, np.ndarray]:
-    """Return the mean of the unit vectors and the directions that set deeds apart from each other, best last."""
+    """Return the mean of the unit vectors, and the directions that set deeds, and what became of them, apart."""
     known = [
-        (vectors[text], row["deed"])
+        (vectors[text], row)
         for row in done
         for text in (filled(row["text"], figures) for figures in FIGURES)
         if text in vectors
     ]
     units = np.array([vector / np.linalg.norm(vector) for vector, _ in known])
-    names = np.array([deed for _, deed in known])
     mean = units.mean(axis=0)
+    by_deed = directions(units - mean, [row["deed"] for _, row in known])[:, -AXES:]
+    statuses = [row["status"] for _, row in known]
+    by_status = directions(units - mean, statuses)[:, -(len(set(statuses)) - 1) :]
+    return {"mean": mean, "axes": by_deed, "status_axes": by_status}
+
+
+def directions(units: np.ndarray, names: Sequence[str]) -> np.ndarray:
+    """Return the linear discriminants of named groups, as columns, the most telling last."""
+    groups = np.array(names)
     within, between = np.zeros((2, units.shape[1], units.shape[1]))
-    for deed in set(names.tolist()):
-        own = units[names == deed] - mean
+    for name in set(names):
+        own = units[groups == name]
         middle = own.mean(axis=0)
         within += (own - middle).T @ (own - middle)
         between += len(own) * np.outer(middle, middle)
     within += np.eye(len(within)) * np.trace(within) / len(within) * RIDGE
     spread, turn = np.linalg.eigh(within / len(units))
     whitened = turn / np.sqrt(spread)
-    _, directions = np.linalg.eigh(whitened.T @ (between / len(units)) @ whitened)
-    return {"mean": mean, "axes": whitened @ directions[:, -AXES:]}
+    _, found = np.linalg.eigh(whitened.T @ (between / len(units)) @ whitened)
+    return whitened @ found
 
 
 def pairs_of(rows: Sequence[Row], vectors: Vectors, axes: Mapping[str, np.ndarray]) -> np.ndarray:

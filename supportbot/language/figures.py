@@ -32,10 +32,17 @@ _LEAST_STEM: Final = 3  # letters that must be left of a unit's word without its
 _JOINING: Final = ("de", "nl", "da", "sv", "nb", "fi", "hu")  # languages that write "working days" as one word
 _MOST_ENDING: Final = 2
 _DIGITS: Final = r"\d+(?:[.,'’\u00a0\u202f ](?=\d{3}(?!\d))\d{3})*(?:[.,]\d+)?"
+# A day and month without a year, where nothing else is written so: 31-03, 30/06, 10/31, "31.10.".
+_DAY: Final = r"(?:0?[1-9]|[12]\d|3[01])"
+_SHORT_DATE: Final = (
+    rf"{_DAY}[/-]0[1-9]|0[1-9][/-]{_DAY}|1[0-2]/(?:1[3-9]|2\d|3[01])|(?:1[3-9]|2\d|3[01])/1[0-2]"
+    rf"|{_DAY}\.(?:0?[1-9]|1[0-2])\.(?!\d)"
+)
 _TOKEN: Final = re.compile(
     rf"""
       (?P<iso>\b\d{{4}}-\d{{1,2}}-\d{{1,2}}\b)
     | (?P<numeric>\b\d{{1,2}}[./-]\d{{1,2}}[./-](?:\d{{4}}|\d{{2}})\b)
+    | (?P<short>(?<![\w./-])(?:{_SHORT_DATE})(?![\d/-]))
     | (?P<clock>\b\d{{1,2}}(?::|[ \u00a0]?h[ \u00a0]?)\d{{2}}(?::\d{{2}})?(?!\d))
     | (?P<name>(?<![\w.,-])[^\W\d_][\w-]*\d[\w-]*)
     | (?P<always>\b24/7\b)
@@ -143,6 +150,8 @@ def _figure(text: str, token: re.Match[str], *, with_spelt: bool) -> Figure | No
         return Figure("name", frozenset({("", written)}), start, end)
     if kind in ("iso", "numeric"):
         return Figure("date", frozenset(("date", day) for day in _days(written)), start, end)
+    if kind == "short":
+        return _dated_or_counted(text, written, start, end)
     if kind == "clock":
         return _clock(text, written, start, end)
     if kind == "version":
@@ -238,6 +247,17 @@ def _named(names: dict[str, int], word: str, *, in_any_case: bool) -> int | None
     if number is None:
         number = names.get(word.lower())
     return names.get(word.capitalize()) if number is None and in_any_case else number
+
+
+def _dated_or_counted(text: str, written: str, start: int, end: int) -> Figure | None:
+    """Return a day and month in digits; "31.10." may be an amount at the end of a sentence as well."""
+    days = frozenset(("date", day) for day in _days(written.rstrip(".")))
+    if not written.endswith("."):
+        return Figure("date", days, start, end)
+    counted = _counted(text, frozenset(_values(written.rstrip("."))), start, end - 1)
+    if counted is None or counted.kind != "count":
+        return counted
+    return Figure("count", days | counted.readings, start, end, counted.numbers)
 
 
 def _days(written: str) -> Iterator[str]:

@@ -67,3 +67,24 @@ def test_another_figure_or_another_unit_is_not_held(sentence: str, source: str) 
 @pytest.mark.parametrize("text", ["One of them, a second time.", "MP3 and A4", "It may be so.", "On my way to you"])
 def test_a_word_that_only_looks_like_a_figure_is_none(text: str) -> None:
     assert figures_in(text) == ()
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("zum 31.10. gekündigt", "Ihr Vertrag läuft am 31. Oktober aus."),
+        ("baja con fecha 30/06", "Termina el 30 de junio."),
+        ("opgezegd per 31-03", "Je abonnement eindigt op 31 maart."),
+        ("frozen from 01/09 to 30/09", "It is frozen from 1 to 30 September."),
+        ("on 5 March", "Am 5.3. kommt das Paket."),
+    ],
+)
+def test_a_day_and_month_without_a_year_may_be_written_in_digits(source: str, said: str) -> None:
+    known = known_figures([source])
+    assert all(known.holds(figure) for figure in figures_in(said))
+
+
+def test_a_decimal_at_the_end_of_a_sentence_is_no_other_day() -> None:
+    assert known_figures(["costs €31.10."]).holds(figures_in("It costs €31.10.")[0])
+    assert not known_figures(["on 31 October"]).holds(figures_in("It costs €31.10.")[0])
+    assert not known_figures(["per 31-03"]).holds(figures_in("on 30 March")[0])

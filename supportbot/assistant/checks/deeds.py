@@ -29,8 +29,8 @@ IN_THEIR_WORDS: Final = ((0.8, 0.75), (0.65, 0.7))
 WITH_THEIR_WORDS: Final = (0.8, 0.6)
 # Low for what was done: of true statements about it hardly one may be lost, and one about another record is far below.
 # A look-up has many facts beside each other, and what it does not say is soon said of the same order.
-DONE_FROM: Final = 0.1
-LOOKED_UP_FROM: Final = 0.2
+DONE_FROM: Final = 0.15
+LOOKED_UP_FROM: Final = 0.25
 
 Vector = Sequence[float]
 
@@ -107,18 +107,18 @@ def says_the_same(sentence: str, vector: Vector, record: str, other: Vector) -> 
 def pair_of(sentence: str, vector: Vector, record: str, other: Vector, weights: Mapping[str, Any]) -> Any:
     """Return what is compared of a sentence and a record.
 
-    `mean` and `axes` of the weights lead from a vector to the few directions in which deeds differ, whatever the
-    language and whoever speaks.
+    `mean`, `axes` and `status_axes` of the weights lead from a vector to the few directions in which deeds differ, and
+    what became of them (done, waiting, refused ...), whatever the language and whoever speaks.
     """
     one, two = _unit(vector), _unit(other)
     said, noted = (_unit((side - weights["mean"]) @ weights["axes"]) for side in (one, two))
+    became = [(side - weights["mean"]) @ weights["status_axes"] for side in (one, two)]
     figures, known = figures_in(sentence), known_figures([record])
     shared = sum(known.holds(figure) for figure in figures)
     likeness = [float(one @ two) * 10, float(said @ noted) * 3]
     lengths = [len(sentence.split()) / 10, len(record.split()) / 10, len(figures), shared]
-    return np.concatenate(
-        [np.abs(said - noted) * 3, said * noted * 6, said * 3, noted * 3, shape_of(sentence), likeness, lengths]
-    )
+    differences = [np.abs(said - noted) * 3, said * noted * 6, became[0] - became[1]]
+    return np.concatenate([*differences, said * 3, noted * 3, *became, shape_of(sentence), likeness, lengths])
 
 
 def _unit(vector: Any) -> Any:
