@@ -22,12 +22,12 @@ from supportbot.assistant.checks.deeds import DOUBT_FROM, Records, Vector, is_de
 from supportbot.assistant.checks.doubt import LOOK_FROM, Doubts
 from supportbot.assistant.checks.evidence import CITED_FROM, FAR_BELOW, Evidence, Support
 from supportbot.assistant.checks.kinds import Kind, Opening, by_pieces, by_vector
-from supportbot.assistant.checks.links import spells_a_dot
 from supportbot.assistant.checks.secrets import Kept
 from supportbot.assistant.checks.verdict import Strictness, confirmed, mean_support
 from supportbot.assistant.texts import say
 from supportbot.builtin.phrases import asks_back, is_offer_of_a_person, is_ours, names_the_way_to_a_person
 from supportbot.chat.answers import Answer, CitedSpan, Withheld
+from supportbot.language.links import spells_a_dot
 from supportbot.language.normalise import as_read, shown_text
 from supportbot.language.sentences import (
     MARKER,

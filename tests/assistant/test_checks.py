@@ -6,10 +6,10 @@ from time import process_time
 import pytest
 
 from kb.search import Passage
-from supportbot.assistant.checks.links import links_in
 from supportbot.assistant.checks.vectors import nearness_to
 from supportbot.assistant.drafting import MAX_VECTORS, Draft
 from supportbot.chat.answers import Answer
+from supportbot.language.links import links_in
 from supportbot.language.normalise import shown_text, undisguised
 
 from .test_drafting import finished, passage, stream

@@ -16,10 +16,10 @@ from typing import Final
 
 from kb.addresses import passage_address
 from kb.search import Passage
-from supportbot.assistant.checks.links import comparable, links_in, mail_addresses_in
 from supportbot.chat.answers import CitedSpan
 from supportbot.language.detection import base_language, detect
 from supportbot.language.figures import Known, known_figures
+from supportbot.language.links import comparable, links_in, mail_addresses_in
 from supportbot.language.sentences import goes_on
 from supportbot.language.words import placed_words, stem, stop_words, words
 

@@ -4,9 +4,9 @@ import re
 from typing import Final, Literal
 
 from supportbot.assistant.checks.evidence import Evidence
-from supportbot.assistant.checks.links import links_in
 from supportbot.assistant.checks.secrets import Kept, holds_secret
 from supportbot.language.figures import figures_in
+from supportbot.language.links import links_in
 from supportbot.language.normalise import mixes_scripts
 from supportbot.language.sentences import fenced_part, without_list_mark
 
