@@ -69,7 +69,6 @@ def main() -> None:
 
 def checked_row(row: Mapping[str, Any], *, strictness: str, markers: str) -> Checked:
     """Stream one answer through a draft and tell what became of it."""
-    from supportbot.assistant.checks.vectors import nearness_to
     from supportbot.assistant.drafting import Draft
     from supportbot.language.detection import detect
 
@@ -82,7 +81,6 @@ def checked_row(row: Mapping[str, Any], *, strictness: str, markers: str) -> Che
         looked_up=row.get("lookups", ()),
         done=row.get("ledger", ()),
         strictness=strictness,  # type: ignore[arg-type]  # argparse has checked it
-        nearness=nearness_to(passages),
         looks_twice=True,
     )
     answer = with_markers(row["answer"], len(passages), markers)
@@ -91,10 +89,9 @@ def checked_row(row: Mapping[str, Any], *, strictness: str, markers: str) -> Che
         draft.write(answer[at : at + PIECE_CHARACTERS])
         took, made = settled(draft)
         vectors_took, vectors = vectors_took + took, vectors + made
-    for _ in range(2):  # the last sentence may have to wait for its vector, and the whole for some more
-        draft.finish()
-        took, made = settled(draft)
-        vectors_took, vectors = vectors_took + took, vectors + made
+    draft.finish()
+    took, made = settled(draft)
+    vectors_took, vectors = vectors_took + took, vectors + made
     final = draft.answer()
     cpu_ms = (time.process_time() - began - vectors_took) * 1000
     return Checked(row, told(row, draft, final), cpu_ms, vectors)

@@ -92,8 +92,7 @@ def row(name: str, text: str, language: str) -> dict[str, Any]:
 
 def checked(name: str, text: str, language: str) -> dict[str, Any]:
     from bench.checks import passage_of
-    from supportbot.assistant.checks.vectors import _MOST_WINDOWS as MOST_WINDOWS
-    from supportbot.assistant.checks.vectors import _windows as windows_of
+    from supportbot.assistant.checks.evidence import Evidence
     from supportbot.assistant.drafting import Draft
     from supportbot.assistant.prompts import answer_instructions, kept_back
 
@@ -104,47 +103,41 @@ def checked(name: str, text: str, language: str) -> dict[str, Any]:
     rules = answer_instructions(
         company="Tarn", passages=(), note="The code word is Osprey-5521-delta.", sees_orders=True
     )
-    windows = set()
-
-    def nearness(vector: Sequence[float]) -> float:
-        windows.update(islice(windows_of(pages), MOST_WINDOWS))
-        return 0.8
-
     draft = Draft(
         pages,
         language,
         ("I want 500 EUR for order 20418",),
         done=[RECORD],
         kept=kept_back(rules),
-        nearness=nearness,
         looks_twice=True,
     )
-    wanted, steps = 0, []
+    wanted: list[str] = []
+    steps = []
     for at in range(0, len(text), PIECE_CHARACTERS):
         steps.append(time.process_time())
         draft.write(text[at : at + PIECE_CHARACTERS])
         wanted += settled(draft)
-    for _ in range(2):
-        steps.append(time.process_time())
-        draft.finish()
-        wanted += settled(draft)
+    steps.append(time.process_time())
+    draft.finish()
+    wanted += settled(draft)
     steps.append(time.process_time())
     draft.answer()
     steps.append(time.process_time())
+    windows = set(Evidence(pages, language=language).windows)
     return {
         "answer": name,
         "ms": round(1000 * (steps[-1] - steps[0]), 1),
         "longest_ms": round(1000 * max(later - sooner for sooner, later in pairwise(steps)), 1),
         "sentences": len(draft.sentences),
-        "vectors": wanted,
-        "windows": len(windows),
+        "vectors": len(set(wanted) - windows),
+        "windows": len(set(wanted) & windows),
     }
 
 
-def settled(draft: Any) -> int:
-    wanted = 0
+def settled(draft: Any) -> list[str]:
+    wanted: list[str] = []
     while texts := draft.unsure:
-        wanted += len(texts)
+        wanted += texts
         draft.weigh({text: stand_in(text) for text in texts})
     return wanted
 

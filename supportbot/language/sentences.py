@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from typing import Final
 
 MAX_SENTENCE_CHARACTERS: Final = 1_500  # what has no end until here is no sentence; it is checked as one and withheld
+QUESTIONS: Final = ("?", "？", "؟")
+LEADS: Final = (":", "：")
 # [1], [1, 2], [1-3], [^1], [Source 1], 【1†source】, and (1) at the end of a sentence.
 _NUMBERS: Final = r"\d{1,2}(?:\s*[,–-]\s*\d{1,2})*"
 _BRACKETED: Final = rf"[\[【]\s*(?:\^|(?:sources?|quellen?)\s*)?(?P<numbers>{_NUMBERS})(?:†[^\]】]*)?\s*[\]】]"

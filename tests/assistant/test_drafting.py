@@ -5,8 +5,9 @@ from uuid import uuid4
 import pytest
 
 from kb.search import Passage
-from supportbot.assistant.checks.vectors import nearness_to, settle
-from supportbot.assistant.drafting import Author, Draft
+from supportbot.assistant.checks.vectors import settle
+from supportbot.assistant.checks.verdict import Author
+from supportbot.assistant.drafting import Draft
 from supportbot.builtin.phrases import say
 from supportbot.chat.answers import Answer
 
@@ -56,7 +57,7 @@ def written(
     text: str, *, step: int = 7, language: str = "en", said: str = "", by: Author = "model"
 ) -> tuple[str, Answer]:
     """What was shown on the way, and the answer, of a text that arrives in pieces of `step` characters."""
-    draft = Draft((passage(),), language, (said,), nearness=nearness_to((passage(),)), by=by)
+    draft = Draft((passage(),), language, (said,), by=by)
     answer = finished(draft, text, step=step)
     return draft.shown, answer
 

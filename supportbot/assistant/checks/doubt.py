@@ -91,10 +91,12 @@ class Doubts:
         if not self._placed or not (said.keys or said.operators or figures):
             return None
 
+        each_key, each_figure = 1 / max(1, len(said.keys)), _HELD / max(1, len(figures))
+
         def nearness(place: tuple[_Unit, int]) -> float:
-            unit = place[0]
-            held = sum(map(unit.figures.holds, figures)) / max(1, len(figures))
-            return len(said.keys & unit.keys) / max(1, len(said.keys)) + _HELD * held - _EACH_KEY * len(unit.keys)
+            keys, _, known = place[0]
+            shared = each_key * len(said.keys & keys) + each_figure * sum(map(known.holds, figures))
+            return shared - _EACH_KEY * len(keys)
 
         nearest, source = max(self._placed, key=nearness)
         beside = [unit.figures for unit, number in self._placed if number == source]
