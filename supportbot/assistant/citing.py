@@ -10,10 +10,10 @@ from dataclasses import replace
 from typing import Final
 
 from supportbot.assistant.checks.evidence import CITED_FROM, Evidence
+from supportbot.assistant.checks.sources import key_of
 from supportbot.assistant.checks.verdict import Sentence
 from supportbot.chat.answers import CitedSpan
 from supportbot.language.sentences import MARKER, fenced_part, marked_sources, sources_of, unmarked
-from supportbot.language.words import words
 
 MOST_CITED: Final = 3  # sources of one sentence
 _RUNS_ON: Final = re.compile(r"[ \t]*\n?[ \t>|*_•+-]*(?:\d{1,2}[.)])?[ \t|*_]*")  # no paragraph ends here
@@ -58,7 +58,7 @@ class Citations:
         Where vectors speak for a sentence whose words do not, a source that is named is believed.
         """
         sources = self._evidence.sources
-        said, asked = tuple(words(sentence.words)), self._evidence.telling(sentence.words)
+        said, asked = key_of(sentence.words), self._evidence.telling(sentence.words)
         numbers = [number for number in named if 1 <= number <= len(sources)]
         shares = {
             number: 1.0 if said in (source := sources[number - 1]).quotable else min(0.99, source.share(asked))

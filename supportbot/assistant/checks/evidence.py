@@ -13,7 +13,7 @@ from itertools import count, pairwise
 from typing import Final
 
 from kb.search import Passage
-from supportbot.assistant.checks.sources import Source
+from supportbot.assistant.checks.sources import Source, key_of
 from supportbot.language.detection import detect
 from supportbot.language.figures import Known, known_figures
 from supportbot.language.links import comparable, links_in, mail_addresses_in
@@ -117,7 +117,7 @@ class Evidence:
 
     def is_quoted(self, sentence: str) -> bool:
         """Return whether a sentence stands in a source word for word."""
-        said = tuple(words(sentence))
+        said = key_of(sentence)
         return len(said) >= LEAST_QUOTED and any(said in source.quotable for source in self.sources)
 
     def in_their_words(self, sentence: str) -> float:
@@ -132,7 +132,7 @@ class Evidence:
         for source in self.sources:
             stems = [stem(word, source.language) for word in asked]
             wanted = set(stems)
-            neighbours = set(pairwise(word.stem for word in source.words if word.stem in wanted))
+            neighbours = set(pairwise(one for unit in source.units for one in unit.stems if one in wanted))
             found.update(place for place, pair in enumerate(pairwise(stems)) if pair in neighbours)
         return len(found) / (len(asked) - 1)
 
