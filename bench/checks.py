@@ -99,7 +99,7 @@ def checked_row(row: Mapping[str, Any], *, strictness: str, markers: str) -> Che
 
 def settled(draft: Any) -> tuple[float, int]:
     """Give a draft the vectors that it asks for; return the time they took and their number."""
-    from supportbot.assistant.checks.vectors import vectors_of
+    from supportbot.assistant.vectors import vectors_of
 
     took, made = 0.0, 0
     while texts := draft.unsure:

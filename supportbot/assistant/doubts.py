@@ -8,12 +8,12 @@ from typing import Final
 
 from django.conf import settings
 
-from supportbot.assistant.checks.vectors import settle
 from supportbot.assistant.checks.verdict import Sentence
 from supportbot.assistant.drafting import Draft
 from supportbot.assistant.explanations import done_in
 from supportbot.assistant.judging import LITTLE_SUPPORT
 from supportbot.assistant.prompts import kept_back
+from supportbot.assistant.vectors import settle
 from supportbot.chat.models import Conversation
 from supportbot.handoff.ports import Doubt, Written
 from supportbot.language.sentences import sentences_of

@@ -18,7 +18,6 @@ from django.db import Error as AnyDatabaseError
 from supportbot.accounts.scope import workspace_scope
 from supportbot.assistant import counters, second_look
 from supportbot.assistant.calls import Place, ToolResult
-from supportbot.assistant.checks.vectors import vectors_of
 from supportbot.assistant.checks.verdict import Author
 from supportbot.assistant.closing import closed
 from supportbot.assistant.context import TurnContext, build_context
@@ -34,6 +33,7 @@ from supportbot.assistant.limits import (
 from supportbot.assistant.prompts import kept_back, second_try
 from supportbot.assistant.texts import say
 from supportbot.assistant.tools import Tools, answerable, end_of_steps
+from supportbot.assistant.vectors import vectors_of
 from supportbot.assistant.voice import Voice
 from supportbot.asyncdb import db, outside
 from supportbot.builtin.answerer import quotation_for

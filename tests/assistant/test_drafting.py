@@ -5,9 +5,9 @@ from uuid import uuid4
 import pytest
 
 from kb.search import Passage
-from supportbot.assistant.checks.vectors import settle
 from supportbot.assistant.checks.verdict import Author
 from supportbot.assistant.drafting import Draft
+from supportbot.assistant.vectors import settle
 from supportbot.builtin.phrases import say
 from supportbot.chat.answers import Answer
 

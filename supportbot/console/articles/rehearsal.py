@@ -24,12 +24,12 @@ from kb.recipes import active_recipe, embedder_of
 from kb.search import Passage, search
 from kb.services import Change, create_article, publish, save_draft
 from supportbot.accounts.models import Workspace
-from supportbot.assistant.checks.vectors import settle
 from supportbot.assistant.checks.verdict import Strictness
 from supportbot.assistant.drafting import Draft
 from supportbot.assistant.nearness import compared
 from supportbot.assistant.prompts import ANSWER_VERSION, answer_instructions
 from supportbot.assistant.retrieval import Found, in_parts, seek
+from supportbot.assistant.vectors import settle
 from supportbot.chat.answers import Answer
 from supportbot.language.detection import base_language, detect
 from supportbot.llm import gateway, loop_thread
