@@ -34,7 +34,6 @@ REPEATED: Final = 2  # times that a sentence may be said; a model in a loop says
 SHORT: Final = 20  # characters: "Yes." may be said often
 LEAST_RECORD: Final = 3  # words: a lone value says nothing of what was done with it
 REGRET_FROM: Final = 0.15  # by pieces: from here on a vector tells whether a sentence is a regret
-MOST_REGRETS: Final = 3  # vectors spent on whether an answer only regrets
 LITTLE_SUPPORT: Final = 0.2  # below it a sentence is looked at again
 _BORNE: Final = 0.9  # the support of a sentence that a second look found borne
 COVERED_FROM: Final = 0.5  # of a sentence's neighbouring words in a page
@@ -79,8 +78,7 @@ class Judge:
         words = as_read(words)
         kind, is_foreign = by_pieces(words), self.evidence.is_foreign(words)
         is_doubtful = kind.deed >= DOUBT_FROM + DOUBT_RISES * asked
-        is_regret = kind.regret >= REGRET_FROM and asked < MOST_REGRETS and not words.endswith(QUESTIONS)
-        if not (is_doubtful or is_regret or is_foreign):
+        if not (is_doubtful or is_foreign or kind.regret >= REGRET_FROM):
             return ()
         beside: list[str] = []
         if is_doubtful:
@@ -180,8 +178,7 @@ class Judge:
         alike = self.evidence.in_their_words(words)
         if any(map(self._is_hidden_deed, self._clauses(words, alike))):
             return True
-        vector, is_spent = self._vectors.get(as_read(words)), self._asked >= MAX_VECTORS
-        return is_deed(words, vector, in_their_words=alike, support=support.score, is_spent=is_spent)
+        return is_deed(words, self._vectors.get(as_read(words)), in_their_words=alike, support=support.score)
 
     def _clauses(self, words: str, alike: float) -> list[str]:
         """Return the clauses of a sentence that runs as a page does, or asks: either would cover a deed beside it."""

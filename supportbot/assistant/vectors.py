@@ -6,16 +6,15 @@ is not installed there are none, and the checks go by words alone.
 
 from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
-from typing import Final, Protocol
+from typing import Final
 
 from kb.embedders.packaged import RECIPE, PackagedEmbedder
 from kb.errors import EmbeddingUnavailable
 from kb.ports import embedder
 from supportbot.assistant.checks.deeds import Vector
+from supportbot.assistant.drafting import Draft
 
-_REMEMBERED: Final = 2_048  # sentences of sources, 3 kB each; the articles that are asked for are few
-_MOST_WINDOWS: Final = 24  # of all sources of one answer
-_WINDOW: Final = 2  # sentences, so that "it" has its noun beside it
+_REMEMBERED: Final = 2_048  # windows of sources, 3 kB each; the articles that are asked for are few
 
 
 def vectors_of(texts: Sequence[str]) -> Mapping[str, Vector]:
@@ -37,16 +36,7 @@ def _packaged() -> PackagedEmbedder:
     return used if used.recipe == RECIPE and isinstance(used, PackagedEmbedder) else PackagedEmbedder()
 
 
-class Asking(Protocol):
-    """A draft, as far as it asks for vectors."""
-
-    @property
-    def unsure(self) -> tuple[str, ...]: ...
-
-    def weigh(self, vectors: Mapping[str, Vector]) -> str: ...
-
-
-def settle(draft: Asking) -> str:
+def settle(draft: Draft) -> str:
     """Give a draft the vectors that it asks for, until it asks for none; return what may be shown because of them."""
     shown = ""
     while texts := draft.unsure:

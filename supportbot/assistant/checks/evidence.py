@@ -18,7 +18,7 @@ from supportbot.language.detection import detect
 from supportbot.language.figures import Known, known_figures
 from supportbot.language.links import comparable, links_in, mail_addresses_in
 from supportbot.language.sentences import sentences_of
-from supportbot.language.words import stem, stop_words, words
+from supportbot.language.words import stem, stems, stop_words, words
 
 CITED_FROM: Final = 0.45  # of a sentence's telling words in one passage, for that passage to be its source
 FAR_BELOW: Final = 0.2  # support that faithful answers' sentences practically never have
@@ -53,6 +53,7 @@ class Evidence:
         self.texts = [f"{passage.title}\n{passage.heading}\n{passage.text}" for passage in passages]
         self._said = tuple(said)
         self._told: list[str] = []
+        self._told_stems: set[str] = set()
         self._languages: dict[str, str] = {}
         addresses = [address for one in passages if one.url for address in (one.url, site + one.url)]
         self.links = {comparable(address) for address in addresses}.union(
@@ -61,18 +62,14 @@ class Evidence:
 
     def learn(self, text: str) -> None:
         """Let the answer rest on what was looked up or done as well, from here on."""
-        self._told.append(text)
         self.links |= links_in(text)
+        self._told.append(text)
+        self._told_stems.update(stems(text, self.language))
         self.__dict__.pop("figures", None)
-        self.__dict__.pop("_told_words", None)
 
     @cached_property
     def figures(self) -> Known:
         return known_figures([*self.texts, *self._told, *self._said])
-
-    @cached_property
-    def _told_words(self) -> frozenset[str]:
-        return frozenset(stem(word, self.language) for text in self._told for word in words(text))
 
     @cached_property
     def _stems(self) -> dict[str, frozenset[str]]:
@@ -130,16 +127,16 @@ class Evidence:
             return 0.0
         found: set[int] = set()
         for source in self.sources:
-            stems = [stem(word, source.language) for word in asked]
-            wanted = set(stems)
+            said = [stem(word, source.language) for word in asked]
+            wanted = set(said)
             neighbours = set(pairwise(one for unit in source.units for one in unit.stems if one in wanted))
-            found.update(place for place, pair in enumerate(pairwise(stems)) if pair in neighbours)
+            found.update(place for place, pair in enumerate(pairwise(said)) if pair in neighbours)
         return len(found) / (len(asked) - 1)
 
     def _is_known(self, word: str) -> bool:
-        if any(stem(word, language) in stems for language, stems in self._stems.items()):
+        if any(stem(word, language) in known for language, known in self._stems.items()):
             return True
-        return stem(word, self.language) in self._told_words
+        return stem(word, self.language) in self._told_stems
 
     def telling(self, sentence: str) -> list[str]:
         """Return the words of a sentence that say something, casefolded."""
