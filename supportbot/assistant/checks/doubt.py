@@ -3,7 +3,8 @@
 A sentence is doubtful if it speaks of what the sources speak of and may say something else: a figure of the next line,
 a "not" too much or too few, "also" for "only", "we" for "you". The evidence is how it differs from the nearest unit of
 the sources, a sentence, a row of a table or one cell of it, in figures and in the categories of its operators, which
-are the same in all languages. It is weighed by a logistic model (`data/doubt.json`) that `scripts/train_doubt.py` fits
+are the same in all languages; those in `data/categories.json` may say the same in other words ("once" and "after"), or
+are each other's opposite. It is weighed by a logistic model (`data/doubt.json`) that `scripts/train_doubt.py` fits
 to pairs of true and turned sentences (`data/twins.<language>.jsonl`): docs/decisions/second-look.md.
 """
 
@@ -11,10 +12,10 @@ import json
 import math
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from supportbot.language.detection import detect
 from supportbot.language.figures import Known, all_figures_in, known_figures
@@ -33,24 +34,6 @@ _HELD: Final = 0.15  # how much the figures that a unit shares speak for it, bes
 _EACH_KEY: Final = 0.001  # of two that share the same the shorter one is nearer
 _ROW: Final = re.compile(r"\s*\|.*\|\s*$")
 _NO_TEXT: Final = re.compile(r"[\s|:=-]*$")  # an empty line, or the line under a table's head
-# Categories of `language/data/operators.*.json` that may say the same in other words, as "once" and "after" do.
-_AKIN: Final = {
-    "all": {"always", "also"}, "also": {"all", "even"}, "always": {"all", "even"}, "before": {"most", "once"},
-    "end": {"not", "none"}, "even": {"also", "all", "always"}, "except": {"not", "only", "without", "if"},
-    "free": {"none", "without", "not"}, "if": {"only", "once", "after", "except"}, "instead": {"not", "except"},
-    "keep": {"not"}, "least": {"once", "after", "only", "must"}, "less": {"before", "most"}, "more": {"after"},
-    "may": {"also", "all", "free"}, "most": {"before", "only", "not"}, "must": {"only", "if", "not"},
-    "none": {"not", "without", "free"}, "not": {"none", "without", "only", "except", "free"},
-    "once": {"after", "least", "before"}, "after": {"once", "least"}, "only": {"not", "if", "except", "most", "none"},
-    "some": {"except", "sometimes"}, "sometimes": {"some"}, "twice": {"more", "all"}, "we": {"free"},
-    "without": {"not", "none", "except", "free"}, "you": {"paid", "must"},
-}  # fmt: skip
-_OPPOSITES: Final = (
-    ("also", "only"), ("also", "except"), ("also", "without"), ("all", "only"), ("all", "some"), ("all", "except"),
-    ("always", "sometimes"), ("always", "only"), ("even", "if"), ("even", "only"), ("more", "less"), ("must", "may"),
-    ("free", "paid"), ("before", "after"), ("once", "after"), ("least", "most"), ("we", "you"), ("keep", "end"),
-    ("end", "open"), ("twice", "half"),
-)  # fmt: skip
 
 Features = dict[str, float]
 
@@ -81,7 +64,7 @@ class Doubts:
         seen = self.features(sentence)
         if seen is None:
             return 0.0
-        weights = _weights()
+        weights = _data("doubt")
         return 1 / (1 + math.exp(-weights["bias"] - sum(value * weights.get(name, 0) for name, value in seen.items())))
 
     def features(self, sentence: str) -> Features | None:
@@ -110,10 +93,12 @@ class Doubts:
 def _of_operators(said: _Unit, nearest: _Unit) -> Features:
     if said.operators is None or nearest.operators is None:
         return {}
+    categories = _data("categories")
+    akin, opposites = categories["akin"], categories["opposite"]
     more, less = said.operators - nearest.operators, nearest.operators - said.operators
-    found = {f"+{one}": 1.0 for one in more if _AKIN.get(one, set()).isdisjoint(nearest.operators)}
-    found |= {f"-{one}": 1.0 for one in less if _AKIN.get(one, set()).isdisjoint(said.operators)}
-    turned = sum((one in more and other in less) or (other in more and one in less) for one, other in _OPPOSITES)
+    found = {f"+{one}": 1.0 for one in more if nearest.operators.isdisjoint(akin.get(one, ()))}
+    found |= {f"-{one}": 1.0 for one in less if said.operators.isdisjoint(akin.get(one, ()))}
+    turned = sum((one in more and other in less) or (other in more and one in less) for one, other in opposites)
     return found | {"opposite": float(turned)}
 
 
@@ -152,7 +137,6 @@ def _plain(word: str) -> str:
 
 
 @cache
-def _weights() -> Mapping[str, float]:
-    """Return the weight of each difference; read once a process."""
-    read: dict[str, float] = json.loads((DATA / "doubt.json").read_text(encoding="utf-8"))
-    return read
+def _data(name: str) -> Any:
+    """Return one of the files beside this one: a weight by difference, or lists of categories."""
+    return json.loads((DATA / f"{name}.json").read_text(encoding="utf-8"))
