@@ -168,11 +168,10 @@ class Draft:
         sentence = self._citations.cite(self._judge.judged(raw, before, by=self.by), joins=self.by == "builtin")
         self.sentences.append(sentence)
         if not sentence.withheld:
-            self.shown += sentence.shown[begun:]
+            self._show(sentence.shown[begun:])
         elif begun:  # what was shown of it stays until the end; the next one must not grow onto it
             self._has_stump = True
-            self.shown += raw[len(raw.rstrip()) :]
-        self._letters = bare(self.shown[-MEMORY:])
+            self._show(raw[len(raw.rstrip()) :])
 
     def _begin(self) -> None:
         """Show what may be shown of the unfinished sentence; nothing once one left a stump, or they would pile up."""
@@ -181,12 +180,15 @@ class Draft:
         while (word := _WORD.match(self._unfinished, self._shown_of_unfinished)) and not self._is_held:
             self._is_held = self._may_harm(word.group())
             if not self._is_held:
-                self.shown += word.group()
+                self._show(word.group())
                 self._shown_of_unfinished = word.end()
 
     def _may_harm(self, word: str) -> bool:
         """Return whether with this word a figure, a link, a deed or what is kept back may begin."""
         if _RISKY.search(word) or spells_a_dot(word) or not self._opening.stays_harmless(word, self.language):
             return True
-        self._letters = f"{self._letters}{bare(word)}"[-RUN_OF_RULES:]
-        return self.kept.is_near(self._letters)
+        return self.kept.is_near(f"{self._letters}{bare(word)}")
+
+    def _show(self, text: str) -> None:
+        self.shown += text
+        self._letters = f"{self._letters}{bare(text)}"[-RUN_OF_RULES:]

@@ -25,6 +25,7 @@ _END: Final = re.compile(
     | \n+""",
     re.VERBOSE | re.IGNORECASE,
 )
+_END_SIGN: Final = re.compile(r"[.!?…。！？\n]")
 _ENDED: Final = re.compile(rf"""[.!?…。！？]["”’»)*_]*(?:\s*{_AFTER})*[.!?]?\s*\Z""", re.VERBOSE | re.IGNORECASE)
 _FENCE: Final = re.compile(r"\s*(?P<mark>`{3,}|~{3,})[^\n]*\n")
 _BEHIND_FENCE: Final = rf"[ \t]*(?:\n\s*(?:{_AFTER}\s*)*|\Z)"
@@ -48,7 +49,8 @@ def split_off(text: str) -> tuple[str, str] | None:
     """Return (first sentence with the blanks behind it, rest), or None while the first one is unfinished."""
     if opens_fence(text):
         return _split_off_fence(text)
-    for match in _END.finditer(text):
+    sign = _END_SIGN.search(text)  # asked of a stream at each token: most have none
+    for match in _END.finditer(text, sign.start()) if sign else ():
         if match["gap"] is None or not goes_on(text, match.start() + 1):
             return text[: match.end()], text[match.end() :]
     if len(text) > MAX_SENTENCE_CHARACTERS:
