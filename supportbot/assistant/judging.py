@@ -80,10 +80,9 @@ class Judge:
         is_doubtful = kind.deed >= DOUBT_FROM + DOUBT_RISES * asked
         if not (is_doubtful or is_foreign or kind.regret >= REGRET_FROM):
             return ()
-        beside: list[str] = []
-        if is_doubtful:
-            beside = [*self._clauses(words, self.evidence.in_their_words(words)), *self._nearest_records(words)]
-        return self._unasked([words, *beside], with_windows=is_foreign)
+        clauses = self._clauses(words, self.evidence.in_their_words(words)) if is_doubtful else []
+        records = self._nearest_records(words) if is_doubtful else []
+        return self._unasked([words, *clauses, *records], with_windows=is_foreign)
 
     def wanted_at_the_end(self, sentences: Sequence[Sentence]) -> tuple[str, ...]:
         """Return the claims of a short answer that their words alone do not confirm: a vector may know better."""
@@ -97,7 +96,7 @@ class Judge:
         words = without_markers(raw)
         if by == "builtin" and is_ours(words):
             return Sentence(unmarked(raw), raw, Support(None, 0), is_claim=False)
-        vector, support = self._vectors.get(as_read(words)), self._support(words)
+        vector, support = self._vector(words), self._support(words)
         kind = by_vector(words, vector) if vector is not None else by_pieces(words)
         is_claim = _is_claim(words, kind, support)
         withheld = self._objection(words, before, support, by=by)
@@ -117,7 +116,7 @@ class Judge:
 
     def with_vectors(self, sentence: Sentence) -> Sentence:
         """Return a sentence of a short answer with the support that its vector finds, if there is one."""
-        if not sentence.needs_ground or as_read(sentence.words) not in self._vectors:
+        if not sentence.needs_ground or self._vector(sentence.words) is None:
             return sentence
         return replace(sentence, support=self._support(sentence.words, is_thin=True))
 
@@ -152,8 +151,11 @@ class Judge:
         records = [*self._done, *self._looked_up]
         return sorted(records, key=lambda text: -len(said & telling_stems(text, language)))[: MAX_VECTORS // 2]
 
+    def _vector(self, words: str) -> Vector | None:
+        return self._vectors.get(as_read(words))
+
     def _support(self, words: str, *, is_thin: bool = False) -> Support:
-        vector = self._vectors.get(as_read(words))
+        vector = self._vector(words)
         if vector is None or not (is_thin or self.evidence.is_foreign(words)):
             return self.evidence.support(words)
         windows = [self._vectors[text] for text in self.evidence.windows if text in self._vectors]
@@ -178,7 +180,7 @@ class Judge:
         alike = self.evidence.in_their_words(words)
         if any(map(self._is_hidden_deed, self._clauses(words, alike))):
             return True
-        return is_deed(words, self._vectors.get(as_read(words)), in_their_words=alike, support=support.score)
+        return is_deed(words, self._vector(words), in_their_words=alike, support=support.score)
 
     def _clauses(self, words: str, alike: float) -> list[str]:
         """Return the clauses of a sentence that runs as a page does, or asks: either would cover a deed beside it."""
@@ -191,7 +193,7 @@ class Judge:
         """Return whether a clause by itself is plainly a deed that its own words do not excuse and nothing records."""
         if self.evidence.in_their_words(clause) >= COVERED_FROM:
             return False
-        vector, kind = self._vectors.get(clause), by_pieces(clause)
+        vector, kind = self._vector(clause), by_pieces(clause)
         surely = joint(kind, by_vector(clause, vector)) if vector is not None else kind.deed
         return surely >= PLAINLY and not self._records.hold(clause, vector)
 

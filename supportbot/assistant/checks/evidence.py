@@ -154,8 +154,9 @@ class Evidence:
 
 def _windows(pages: Sequence[tuple[str, Sequence[str]]], size: int) -> tuple[str, ...]:
     """Return pages in windows of so many sentences; each begins with the last one of another: "it" needs its noun."""
-    return tuple(
+    windows = (
         f"{title}: {' '.join(said[at : at + size])}"
         for title, said in pages
         for at in range(0, max(1, len(said) - 1), size - 1)
     )
+    return tuple(dict.fromkeys(windows))
