@@ -5,7 +5,7 @@
 
 Answers of 8,000 characters of several forms arrive in pieces of four characters, over six pages of the demo, with the
 instructions and a team's note kept back and one record. The vectors are stand-ins: how many there are is told, how long
-they take is not (about 20 ms each). The best of three runs is shown; no instance is needed. The goal is 100 ms, with at
+they take is not (20 to 40 ms each). The best of three runs is shown; no instance is needed. The goal is 100 ms, with at
 most 10 vectors of sentences and records, and 12 of windows of the pages.
 """
 

@@ -47,11 +47,6 @@ class Citations:
         shown = _renumbered(sentence.raw, numbers) if is_named else _numbered(sentence.raw, min(numbers.values()))
         return replace(sentence, shown=shown, cited=tuple(spans))
 
-    def again(self, sentences: Sequence[Sentence]) -> list[Sentence]:
-        """Number the citations of all sentences anew: a source that only a withheld one rested on is none."""
-        self.spans = []
-        return [self.cite(one) for one in sentences]
-
     def _sources_of(self, sentence: Sentence, named: Sequence[int]) -> dict[int, CitedSpan]:
         """Return the sources of a sentence by their numbers: those it names that speak of it, else the one that does.
 

@@ -113,7 +113,7 @@ class Draft:
         self._judge.take(self.unsure, vectors)
         self.unsure = ()
         if self._is_whole:
-            self.sentences = [self._citations.cite(self._judge.with_vectors(one)) for one in self.sentences]
+            self.sentences = [self._cited(self._judge.with_vectors(one)) for one in self.sentences]
         return self._go_on()
 
     @property
@@ -124,7 +124,8 @@ class Draft:
     def judge(self, place: int, *, is_borne: bool) -> None:
         """Take what a second look at a sentence found: borne by the sources, or said otherwise by them."""
         self.sentences[place] = self._judge.seen_again(self.sentences[place], is_borne=is_borne)
-        self.sentences = self._citations.again(self.sentences)
+        self._citations.spans.clear()  # numbered anew: a source that only a withheld sentence rested on is none
+        self.sentences = [self._cited(one) for one in self.sentences]
 
     def answer(self, *, is_stopped: bool = False) -> Answer:
         """Return the answer as it stands; stopped, exactly what was shown, half a sentence included."""
@@ -165,13 +166,16 @@ class Draft:
         """Judge one whole sentence and show the rest of it, if it may be shown."""
         begun, self._shown_of_unfinished, self._opening, self._is_held = self._shown_of_unfinished, 0, Opening(), False
         before = self.shown[: len(self.shown) - begun][-MEMORY:]
-        sentence = self._citations.cite(self._judge.judged(raw, before, by=self.by), joins=self.by == "builtin")
+        sentence = self._cited(self._judge.judged(raw, before, by=self.by))
         self.sentences.append(sentence)
         if not sentence.withheld:
             self._show(sentence.shown[begun:])
         elif begun:  # what was shown of it stays until the end; the next one must not grow onto it
             self._has_stump = True
             self._show(raw[len(raw.rstrip()) :])
+
+    def _cited(self, sentence: Sentence) -> Sentence:
+        return self._citations.cite(sentence, joins=self.by == "builtin")
 
     def _begin(self) -> None:
         """Show what may be shown of the unfinished sentence; nothing once one left a stump, or they would pile up."""

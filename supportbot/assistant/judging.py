@@ -26,7 +26,7 @@ from supportbot.language.normalise import as_read
 from supportbot.language.sentences import LEADS, QUESTIONS, list_mark, unmarked, without_markers
 from supportbot.language.words import telling_stems
 
-MAX_VECTORS: Final = 10  # of one answer; each takes 20 ms
+MAX_VECTORS: Final = 10  # of one answer; each takes 20 to 40 ms
 DOUBT_RISES: Final = 0.05  # with each vector: the last one is for a plain claim
 MOST_THIN: Final = 4  # claims of an answer that vectors are asked about where words do not confirm it
 MOST_STEPS: Final = 6  # times that a step may be said: those of several lists may be alike

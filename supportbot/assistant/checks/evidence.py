@@ -6,10 +6,10 @@ sources are in different languages words say nothing, and the nearness of vector
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import count, pairwise
+from itertools import chain, islice, pairwise
 from typing import Final
 
 from kb.search import Passage
@@ -22,7 +22,8 @@ from supportbot.language.words import stem, stems, stop_words, words
 
 CITED_FROM: Final = 0.45  # of a sentence's telling words in one passage, for that passage to be its source
 FAR_BELOW: Final = 0.2  # support that faithful answers' sentences practically never have
-MAX_WINDOWS: Final = 12  # of all pages of an answer; each takes a vector, 20 ms
+MAX_WINDOWS: Final = 12  # of all pages of an answer
+WINDOW_CHARACTERS: Final = 320  # a vector takes a third of a millisecond for each
 LEAST_QUOTED: Final = 3  # words: "Yes" in a table is no source of a "Yes."
 # The cosine of a sentence with the nearest window of the sources at which support is a half, in the sources' language
 # and in another, and how steep it rises. From help pages and statements about them in nine languages.
@@ -81,12 +82,8 @@ class Evidence:
 
     @cached_property
     def windows(self) -> tuple[str, ...]:
-        """The texts that a sentence is compared with by meaning: neighbouring sentences of a page, as few as may be."""
-        pages = [
-            (source.passage.title, [said for one in sentences_of(source.passage.text) if (said := one.strip())])
-            for source in self.sources[:MAX_WINDOWS]
-        ]
-        return next(windows for size in count(2) if len(windows := _windows(pages, size)) <= MAX_WINDOWS)
+        """The texts that a sentence is compared with by meaning: two sentences each, of the pages that come first."""
+        return tuple(dict.fromkeys(islice(chain.from_iterable(map(_windows, self.sources)), MAX_WINDOWS)))
 
     def is_foreign(self, sentence: str) -> bool:
         """Return whether a sentence is in another language than all passages, so that its words cannot be compared."""
@@ -152,11 +149,8 @@ class Evidence:
         return self._languages[sentence]
 
 
-def _windows(pages: Sequence[tuple[str, Sequence[str]]], size: int) -> tuple[str, ...]:
-    """Return pages in windows of so many sentences; each begins with the last one of another: "it" needs its noun."""
-    windows = (
-        f"{title}: {' '.join(said[at : at + size])}"
-        for title, said in pages
-        for at in range(0, max(1, len(said) - 1), size - 1)
-    )
-    return tuple(dict.fromkeys(windows))
+def _windows(source: Source) -> Iterator[str]:
+    """Yield a page in windows of two sentences with its title, so that "it" has its noun beside it."""
+    said = [sentence.strip() for sentence in sentences_of(source.passage.text) if sentence.strip()]
+    for at in range(0, len(said), 2):
+        yield f"{source.passage.title}: {' '.join(said[at : at + 2])}"[:WINDOW_CHARACTERS]
