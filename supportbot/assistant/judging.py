@@ -75,14 +75,13 @@ class Judge:
         words, asked = without_markers(raw), self._asked
         if asked >= MAX_VECTORS or self.evidence.is_quoted(words):
             return ()
-        words = as_read(words)
         kind, is_foreign = by_pieces(words), self.evidence.is_foreign(words)
         is_doubtful = kind.deed >= DOUBT_FROM + DOUBT_RISES * asked
         if not (is_doubtful or is_foreign or kind.regret >= REGRET_FROM):
             return ()
         clauses = self._clauses(words, self.evidence.in_their_words(words)) if is_doubtful else []
         records = self._nearest_records(words) if is_doubtful else []
-        return self._unasked([words, *clauses, *records], with_windows=is_foreign)
+        return self._unasked([as_read(words), *clauses, *records], with_windows=is_foreign)
 
     def wanted_at_the_end(self, sentences: Sequence[Sentence]) -> tuple[str, ...]:
         """Return the claims of a short answer that their words alone do not confirm: a vector may know better."""
