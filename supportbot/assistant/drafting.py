@@ -99,7 +99,9 @@ class Draft:
         *whole, rest = list(sentences_of(self._unfinished)) or [""]
         if rest.strip() and not is_ended(rest):
             self.sentences.append(Sentence(rest, rest, Support(None, 0), withheld="cut_off"))
-            self._unfinished, self._shown_of_unfinished = "".join(whole), 0
+            self._unfinished = "".join(whole)
+            if not whole:
+                self._begin_sentence()
 
     def finish(self) -> str:
         """Take the end of the text; return what may still be shown. The answer is whole once `unsure` is empty."""
@@ -164,8 +166,9 @@ class Draft:
 
     def _close(self, raw: str) -> None:
         """Judge one whole sentence and show the rest of it, if it may be shown."""
-        begun, self._shown_of_unfinished, self._opening, self._is_held = self._shown_of_unfinished, 0, Opening(), False
+        begun = self._shown_of_unfinished
         before = self.shown[: len(self.shown) - begun][-MEMORY:]
+        self._begin_sentence()
         sentence = self._cited(self._judge.judged(raw, before, by=self.by))
         self.sentences.append(sentence)
         if not sentence.withheld:
@@ -173,6 +176,9 @@ class Draft:
         elif begun:  # what was shown of it stays until the end; the next one must not grow onto it
             self._has_stump = True
             self._show(raw[len(raw.rstrip()) :])
+
+    def _begin_sentence(self) -> None:
+        self._shown_of_unfinished, self._is_held, self._opening = 0, False, Opening()
 
     def _cited(self, sentence: Sentence) -> Sentence:
         return self._citations.cite(sentence, joins=self.by == "builtin")
