@@ -69,7 +69,6 @@ def main() -> None:
 
 def checked_row(row: Mapping[str, Any], *, strictness: str, markers: str) -> Checked:
     """Stream one answer through a draft and tell what became of it."""
-    from supportbot.assistant.checks.vectors import nearness_to
     from supportbot.assistant.drafting import Draft
     from supportbot.language.detection import detect
 
@@ -82,7 +81,6 @@ def checked_row(row: Mapping[str, Any], *, strictness: str, markers: str) -> Che
         looked_up=row.get("lookups", ()),
         done=row.get("ledger", ()),
         strictness=strictness,  # type: ignore[arg-type]  # argparse has checked it
-        nearness=nearness_to(passages),
         looks_twice=True,
     )
     answer = with_markers(row["answer"], len(passages), markers)
@@ -91,10 +89,9 @@ def checked_row(row: Mapping[str, Any], *, strictness: str, markers: str) -> Che
         draft.write(answer[at : at + PIECE_CHARACTERS])
         took, made = settled(draft)
         vectors_took, vectors = vectors_took + took, vectors + made
-    for _ in range(2):  # the last sentence may have to wait for its vector, and the whole for some more
-        draft.finish()
-        took, made = settled(draft)
-        vectors_took, vectors = vectors_took + took, vectors + made
+    draft.finish()
+    took, made = settled(draft)
+    vectors_took, vectors = vectors_took + took, vectors + made
     final = draft.answer()
     cpu_ms = (time.process_time() - began - vectors_took) * 1000
     return Checked(row, told(row, draft, final), cpu_ms, vectors)
@@ -102,7 +99,7 @@ def checked_row(row: Mapping[str, Any], *, strictness: str, markers: str) -> Che
 
 def settled(draft: Any) -> tuple[float, int]:
     """Give a draft the vectors that it asks for; return the time they took and their number."""
-    from supportbot.assistant.checks.vectors import vectors_of
+    from supportbot.assistant.vectors import vectors_of
 
     took, made = 0.0, 0
     while texts := draft.unsure:
@@ -197,7 +194,8 @@ def table(checked: list[Checked]) -> Iterable[str]:
         yield f"{label}: {len(sentences)} sentences, withheld {dict(codes)}, second look {share:.1%}"
     times, vectors = sorted(one.cpu_ms for one in checked), [one.vectors for one in checked]
     yield f"processor time an answer, vectors apart: p50 {times[len(times) // 2]:.1f} ms, most {times[-1]:.1f} ms"
-    yield f"vectors an answer: mean {sum(vectors) / len(vectors):.1f}, most {max(vectors)}"
+    mean = sum(vectors) / len(vectors)
+    yield f"vectors an answer, windows of the passages among them: mean {mean:.1f}, most {max(vectors)}"
 
 
 if __name__ == "__main__":

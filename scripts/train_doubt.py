@@ -16,7 +16,7 @@ import random
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,16 +27,13 @@ HOME = Path(__file__).parent.parent
 sys.path.insert(0, str(HOME))
 
 from supportbot.assistant.checks import doubt  # noqa: E402
-from supportbot.language.sentences import split_off  # noqa: E402
+from supportbot.language.sentences import sentences_of  # noqa: E402
 
 EXAMPLES = HOME / "examples"
 BESIDE = (0, 2, 5)  # other passages that a pair is shown among; a turn has up to six
 PENALTY, ROUNDS = 3.0, 12
 LEAST_ROWS = 6  # evidence that fewer rows show is left out
 HONEST_LOOKS = 0.19  # of the true sentences of rows not fitted on
-# More of these never makes a sentence less doubtful; a weight that says so has learnt an author's habit.
-RAISING = {"new", "elsewhere", "figure_unknown", "figure_elsewhere", "figure_of_another", "figure_behind",
-           "denied_more", "denied_less", "free_for_money", "money_for_free", "opposite"}  # fmt: skip
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -84,7 +81,7 @@ def main() -> None:
     chosen = options.parse_args()
     pairs, demo = rows_of_pairs(), rows_of_demo()
     rows = [*pairs, *demo]
-    seen = [doubt.Doubts(row.sources, language=row.locale).features(row.sentence) for row in rows]
+    seen = [doubt.Doubts(row.sources, language=row.locale).features(row.sentence) or {} for row in rows]
     scores, is_turned = unfitted(rows, seen, len(pairs)), np.array([row.is_turned for row in rows])
     threshold = float(np.quantile(scores[~is_turned], 1 - HONEST_LOOKS))
     if chosen.measure:
@@ -118,18 +115,17 @@ def odds_of(found: doubt.Features, weights: dict[str, float]) -> float:
 
 
 def fitted(rows: Sequence[Row], seen: Sequence[doubt.Features]) -> dict[str, float]:
-    """Return the weights of a logistic model; evidence whose weight would be below 0 and may not is left out."""
+    """Return the weights of a logistic model over what has none below 0.
+
+    No difference makes a sentence less doubtful: a weight that says so has learnt an author's habit.
+    """
     counts = Counter(name for found in seen for name in found)
     names = sorted(name for name, count in counts.items() if count >= LEAST_ROWS)
     wanted = np.array([row.is_turned for row in rows], dtype=float)
     while True:
         table = np.array([[found.get(name, 0.0) for name in names] for found in seen])
         values = logistic(table, wanted)
-        kept = [
-            name
-            for name, value in zip(names, values, strict=False)
-            if value >= 0 or not (name[0] in "+-" or name in RAISING)
-        ]
+        kept = [name for name, value in zip(names, values, strict=False) if value >= 0]
         if kept == names:
             return dict(zip([*names, "bias"], values.tolist(), strict=True))
         names = kept
@@ -169,16 +165,10 @@ def measure_answers(file: Path, weights: dict[str, float], threshold: float) -> 
         began = time.process_time()
         seen = [doubts.features(sentence) for sentence in sentences]
         spent, count = spent + time.process_time() - began, count + len(sentences)
-        looks[answer["label"]].extend(odds_of(found, weights) >= threshold for found in seen if found)
+        looks[answer["label"]].extend(odds_of(found, weights) >= threshold for found in seen if found is not None)
     for label, found in looks.items():
         print(json.dumps({"answers": label, "sentences": len(found), "looks": round(float(np.mean(found)), 3)}))  # noqa: T201
     print(json.dumps({"ms a sentence": round(1000 * spent / count, 3)}))  # noqa: T201
-
-
-def sentences_of(text: str) -> Iterator[str]:
-    while text.strip():
-        sentence, text = split_off(text) or (text, "")
-        yield sentence
 
 
 def auc(scores: Array, is_turned: Array) -> float:

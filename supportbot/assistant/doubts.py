@@ -8,10 +8,12 @@ from typing import Final
 
 from django.conf import settings
 
-from supportbot.assistant.checks.vectors import nearness_to, settle
-from supportbot.assistant.drafting import LITTLE_SUPPORT, Draft, Sentence
+from supportbot.assistant.checks.verdict import Sentence
+from supportbot.assistant.drafting import Draft
 from supportbot.assistant.explanations import done_in
+from supportbot.assistant.judging import LITTLE_SUPPORT
 from supportbot.assistant.prompts import kept_back
+from supportbot.assistant.vectors import settle
 from supportbot.chat.models import Conversation
 from supportbot.handoff.ports import Doubt, Written
 from supportbot.language.sentences import sentences_of
@@ -40,7 +42,6 @@ def _checked(conversation: Conversation, written: Written) -> Draft:
         site=settings.BASE_URL,
         done=() if conversation.customer.is_anonymous else done_in(conversation),
         kept=kept_back(request.messages[0].content),
-        nearness=nearness_to(written.passages),
         by="builtin" if written.by == "builtin" else "model",
     )
     draft.write(written.text)
@@ -49,7 +50,6 @@ def _checked(conversation: Conversation, written: Written) -> Draft:
         draft.break_off()
     draft.finish()
     settle(draft)
-    draft.finish()
     return draft
 
 
@@ -59,5 +59,5 @@ def _said_by_customer(written: Written) -> Iterator[str]:
 
 def _doubt(sentence: Sentence) -> str:
     score = sentence.support.score
-    has_little = sentence.is_claim and not sentence.is_recorded and score is not None and score < LITTLE_SUPPORT
+    has_little = sentence.needs_ground and score is not None and score < LITTLE_SUPPORT
     return sentence.withheld or (LITTLE if has_little else "")

@@ -5,7 +5,7 @@ about sentences only, never about anything that is done.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from supportbot.assistant.prompts import fenced, sources_block
@@ -81,14 +81,12 @@ async def verdicts(request: ModelRequest, sentences: Mapping[int, str]) -> dict[
     return {asked[number - 1][0]: is_borne for number, is_borne in _read(completion.text, len(asked))}
 
 
-def _read(text: str, count: int) -> list[tuple[int, bool]]:
-    found = json_in(text)
-    listed = found.get("verdicts") if isinstance(found, dict) else None
-    rows = [row for row in listed if isinstance(row, dict)] if isinstance(listed, list) else []
-    return [
-        (row["sentence"], row["verdict"] == "borne")
-        for row in rows
-        if isinstance(row.get("sentence"), int)
-        and 1 <= row["sentence"] <= count
-        and row.get("verdict") in ("borne", "contradicted")
-    ]
+def _read(text: str, count: int) -> Iterator[tuple[int, bool]]:
+    """Yield the numbers of the sentences that a model has said something usable of, each with whether it is borne."""
+    match json_in(text):
+        case {"verdicts": [*rows]}:
+            for row in rows:
+                match row:
+                    case {"sentence": int(number), "verdict": "borne" | "contradicted" as found}:
+                        if 1 <= number <= count:
+                            yield number, found == "borne"

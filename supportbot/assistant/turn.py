@@ -18,10 +18,10 @@ from django.db import Error as AnyDatabaseError
 from supportbot.accounts.scope import workspace_scope
 from supportbot.assistant import counters, second_look
 from supportbot.assistant.calls import Place, ToolResult
-from supportbot.assistant.checks.vectors import nearness_to, vectors_of
+from supportbot.assistant.checks.verdict import Author
 from supportbot.assistant.closing import closed
 from supportbot.assistant.context import TurnContext, build_context
-from supportbot.assistant.drafting import Author, Draft
+from supportbot.assistant.drafting import Draft
 from supportbot.assistant.guarded import proposed_before
 from supportbot.assistant.limits import (
     MAX_STEPS,
@@ -33,6 +33,7 @@ from supportbot.assistant.limits import (
 from supportbot.assistant.prompts import kept_back, second_try
 from supportbot.assistant.texts import say
 from supportbot.assistant.tools import Tools, answerable, end_of_steps
+from supportbot.assistant.vectors import vectors_of
 from supportbot.assistant.voice import Voice
 from supportbot.asyncdb import db, outside
 from supportbot.builtin.answerer import quotation_for
@@ -179,8 +180,6 @@ class Turn:
     async def _checked(self, request: ModelRequest, results: list[ToolResult]) -> Answer:
         self._voice.say(self._draft.finish())
         await self._settle()
-        self._voice.say(self._draft.finish())
-        await self._settle()
         for place, is_borne in (await second_look.verdicts(request, self._draft.doubtful)).items():
             self._draft.judge(place, is_borne=is_borne)
         return closed(self._draft.answer(), results, self._told, self._blocks)
@@ -202,11 +201,7 @@ class Turn:
     async def _settle(self) -> None:
         """Give the draft the vectors that it asks for; they are made beside the loop, which serves everybody."""
         while texts := self._draft.unsure:
-            vectors = await asyncio.to_thread(vectors_of, texts)
-            if vectors and self._draft.nearness is not None and self._draft.needs_nearness:
-                # The windows of the sources are made at the first use: not on the loop.
-                await asyncio.to_thread(self._draft.nearness, next(iter(vectors.values())))
-            self._voice.say(self._draft.weigh(vectors))
+            self._voice.say(self._draft.weigh(await asyncio.to_thread(vectors_of, texts)))
 
     def _learn(self, results: list[ToolResult]) -> None:
         for result in results:
@@ -277,7 +272,6 @@ class Turn:
             done=context.done,
             kept=kept_back(context.request.messages[0].content),
             strictness=context.strictness,
-            nearness=nearness_to(context.passages),
             by=by,
             looks_twice=second_look.is_on(),
         )

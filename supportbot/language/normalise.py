@@ -9,7 +9,7 @@ into the word; search, model and checks must see it too.
 import html
 import re
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Final
 
@@ -126,6 +126,7 @@ def plain_words(text: str) -> str:
     return _MARKED_WORD.sub(_made_plain, _DECORATION.sub("", _composed(text).translate(_BLANKS)))
 
 
+@lru_cache(maxsize=512)  # a sentence is read for several ends
 def as_read(text: str) -> str:
     """Return a text as a reader takes it in: no marks within words, letters that stand apart joined, no disguise.
 

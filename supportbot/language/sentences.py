@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from typing import Final
 
 MAX_SENTENCE_CHARACTERS: Final = 1_500  # what has no end until here is no sentence; it is checked as one and withheld
+QUESTIONS: Final = ("?", "？", "؟")
+LEADS: Final = (":", "：")
 # [1], [1, 2], [1-3], [^1], [Source 1], 【1†source】, and (1) at the end of a sentence.
 _NUMBERS: Final = r"\d{1,2}(?:\s*[,–-]\s*\d{1,2})*"
 _BRACKETED: Final = rf"[\[【]\s*(?:\^|(?:sources?|quellen?)\s*)?(?P<numbers>{_NUMBERS})(?:†[^\]】]*)?\s*[\]】]"
@@ -23,6 +25,7 @@ _END: Final = re.compile(
     | \n+""",
     re.VERBOSE | re.IGNORECASE,
 )
+_END_SIGN: Final = re.compile(r"[.!?…。！？\n]")
 _ENDED: Final = re.compile(rf"""[.!?…。！？]["”’»)*_]*(?:\s*{_AFTER})*[.!?]?\s*\Z""", re.VERBOSE | re.IGNORECASE)
 _FENCE: Final = re.compile(r"\s*(?P<mark>`{3,}|~{3,})[^\n]*\n")
 _BEHIND_FENCE: Final = rf"[ \t]*(?:\n\s*(?:{_AFTER}\s*)*|\Z)"
@@ -46,7 +49,8 @@ def split_off(text: str) -> tuple[str, str] | None:
     """Return (first sentence with the blanks behind it, rest), or None while the first one is unfinished."""
     if opens_fence(text):
         return _split_off_fence(text)
-    for match in _END.finditer(text):
+    sign = _END_SIGN.search(text)  # asked of a stream at each token: most have none
+    for match in _END.finditer(text, sign.start()) if sign else ():
         if match["gap"] is None or not goes_on(text, match.start() + 1):
             return text[: match.end()], text[match.end() :]
     if len(text) > MAX_SENTENCE_CHARACTERS:

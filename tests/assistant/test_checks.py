@@ -6,10 +6,11 @@ from time import process_time
 import pytest
 
 from kb.search import Passage
-from supportbot.assistant.checks.links import links_in
-from supportbot.assistant.checks.vectors import nearness_to
-from supportbot.assistant.drafting import MAX_VECTORS, Draft
+from supportbot.assistant.checks.evidence import MAX_WINDOWS
+from supportbot.assistant.drafting import Draft
+from supportbot.assistant.judging import MAX_VECTORS
 from supportbot.chat.answers import Answer
+from supportbot.language.links import links_in
 from supportbot.language.normalise import shown_text, undisguised
 
 from .test_drafting import finished, passage, stream
@@ -234,7 +235,7 @@ def test_what_the_customer_said_may_be_repeated_but_for_their_links() -> None:
 
 
 def test_a_source_in_another_language_is_cited_where_it_is_named() -> None:
-    draft = Draft((SOURCES["de"],), "en", nearness=nearness_to((SOURCES["de"],)))
+    draft = Draft((SOURCES["de"],), "en")
     [span] = finished(draft, "Your refund takes 5 working days. [1]").citations
     assert span.title == "Returns"
 
@@ -274,7 +275,10 @@ def test_whatever_a_model_writes_takes_bounded_time_and_never_ends_empty(kind: s
     draft.finish()
     answer = draft.answer()
     assert answer.text.strip()
-    assert len(set(asked)) <= MAX_VECTORS
+    windows = {text for text in asked if text.startswith(f"{SOURCES['en'].title}: ")}  # of the page, once
+    assert len(windows) <= MAX_WINDOWS
+    assert len(set(asked) - windows) <= MAX_VECTORS
+    assert len(asked) == len(set(asked))
     assert process_time() - started < 3  # on a busy machine; bench.checks prints what it takes
 
 

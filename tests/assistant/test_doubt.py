@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from supportbot.assistant.checks.doubt import DATA, LOOK_FROM, Doubts, doubt
+from supportbot.assistant.checks.doubt import DATA, LOOK_FROM, Doubts
 
 RETURNS = """# Returns
 
@@ -56,12 +56,12 @@ def test_markers_and_list_numbers_change_nothing() -> None:
 
 @pytest.mark.parametrize("sentence", ["", "   ", "…", "|||", "[1]"])
 def test_what_says_nothing_is_not_doubtful(sentence: str) -> None:
-    assert doubt(sentence, [RETURNS], language="en") == 0.0
+    assert Doubts([RETURNS], language="en").of(sentence) == 0.0
 
 
 def test_without_a_source_nothing_is_compared() -> None:
-    assert doubt("Gift cards can be returned.", [], language="en") == 0.0
-    assert doubt("Gift cards can be returned.", ["", "\n\n"], language="en") == 0.0
+    assert Doubts([], language="en").of("Gift cards can be returned.") == 0.0
+    assert Doubts(["", "\n\n"], language="en").of("Gift cards can be returned.") == 0.0
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_without_a_source_nothing_is_compared() -> None:
     ],
 )
 def test_an_unknown_language_has_no_operators_to_differ_in(sentence: str, language: str) -> None:
-    assert doubt(sentence, [RETURNS], language=language) < LOOK_FROM
+    assert Doubts([RETURNS], language=language).of(sentence) < LOOK_FROM
 
 
 def test_a_sentence_costs_less_than_half_a_millisecond_against_six_passages() -> None:
@@ -89,7 +89,7 @@ def test_a_sentence_costs_less_than_half_a_millisecond_against_six_passages() ->
 def test_long_noise_ends_in_time() -> None:
     noise = "1 2 3 not only if € " * 75
     began = time.process_time()
-    assert 0.0 <= doubt(noise, [noise * 5, "|" * 3_000, "- " * 3_000], language="en") <= 1.0
+    assert 0.0 <= Doubts([noise * 5, "|" * 3_000, "- " * 3_000], language="en").of(noise) <= 1.0
     assert time.process_time() - began < 2.0
 
 

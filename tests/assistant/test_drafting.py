@@ -5,8 +5,10 @@ from uuid import uuid4
 import pytest
 
 from kb.search import Passage
-from supportbot.assistant.checks.vectors import nearness_to, settle
-from supportbot.assistant.drafting import Author, Draft
+from supportbot.assistant.checks.evidence import MAX_WINDOWS, WINDOW_CHARACTERS
+from supportbot.assistant.checks.verdict import Author
+from supportbot.assistant.drafting import Draft
+from supportbot.assistant.vectors import settle
 from supportbot.builtin.phrases import say
 from supportbot.chat.answers import Answer
 
@@ -56,7 +58,7 @@ def written(
     text: str, *, step: int = 7, language: str = "en", said: str = "", by: Author = "model"
 ) -> tuple[str, Answer]:
     """What was shown on the way, and the answer, of a text that arrives in pieces of `step` characters."""
-    draft = Draft((passage(),), language, (said,), nearness=nearness_to((passage(),)), by=by)
+    draft = Draft((passage(),), language, (said,), by=by)
     answer = finished(draft, text, step=step)
     return draft.shown, answer
 
@@ -183,3 +185,26 @@ def test_the_line_above_a_foreign_page_needs_no_source(line: str) -> None:
 def test_the_heading_of_a_passage_needs_no_source() -> None:
     text = "Returns:\nYou can return unused items within 60 days of delivery. [1]"
     assert written(text, by="builtin")[1].text == text
+
+
+def test_a_sentence_that_waits_for_its_vector_outlasts_the_half_one_behind_it() -> None:
+    draft = Draft((passage(),), "en")
+    draft.write("I have refunded your order. Gift cards cannot be")
+    assert draft.unsure
+    draft.break_off()
+    draft.finish()
+    settle(draft)
+    assert {one.code: one.text for one in draft.answer().withheld} == {
+        "deed": "I have refunded your order.",
+        "cut_off": "Gift cards cannot be",
+    }
+
+
+def test_pages_are_compared_by_meaning_with_a_bounded_number_of_short_texts() -> None:
+    whole = "as long as its seal is whole " * 9
+    long = passage("".join(f"Item {number} may be returned {whole}. " for number in range(99)))
+    draft = Draft((long, long), "ja")
+    draft.write("商品は三十日以内に返品できます。封が切られていないこと。")
+    windows = [text for text in draft.unsure if text.startswith("Returns: ")]
+    assert len(windows) == MAX_WINDOWS
+    assert max(map(len, windows)) <= WINDOW_CHARACTERS

@@ -21,11 +21,10 @@ from supportbot.language.words import telling_stems
 # By pieces alone: below the first nothing is a deed, from the second on it is one where no vector can be had.
 DOUBT_FROM: Final = 0.1
 SURE_FROM: Final = 0.7
-SPENT_FROM: Final = 0.6
 # Of the joint score of both. The more of a sentence the pages have too, the surer one must be: by neighbouring words,
 # and, since any page about refunds has the words of any claim about one, only a little by words alone.
 DEED_FROM: Final = 0.25
-IN_THEIR_WORDS: Final = ((0.8, 0.75), (0.65, 0.7))
+IN_THEIR_WORDS: Final = (0.65, 0.7)
 WITH_THEIR_WORDS: Final = (0.8, 0.6)
 # Low for what was done: of true statements about it hardly one may be lost, and one about another record is far below.
 # A look-up has many facts beside each other, and what it does not say is soon said of the same order.
@@ -35,21 +34,16 @@ LOOKED_UP_FROM: Final = 0.25
 Vector = Sequence[float]
 
 
-def is_deed(
-    sentence: str, vector: Vector | None, *, in_their_words: float, support: float | None, is_spent: bool = False
-) -> bool:
+def is_deed(sentence: str, vector: Vector | None, *, in_their_words: float, support: float | None) -> bool:
     """Return whether a sentence is to be held for a deed.
 
-    `in_their_words` is how far it runs as a page does, `support` how many of its words the pages have. `is_spent` says
-    that there is no vector because the answer has had as many as it may: by then it has raised that many doubts.
+    `in_their_words` is how far it runs as a page does, `support` how many of its words the pages have.
     """
-    pieces = by_pieces(sentence)
-    levels = [level for share, level in IN_THEIR_WORDS if in_their_words >= share]
-    levels += [WITH_THEIR_WORDS[1]] if (support or 0.0) >= WITH_THEIR_WORDS[0] else []
-    least = max(levels, default=DEED_FROM)
+    pieces, least = by_pieces(sentence), DEED_FROM
+    for share, (enough, level) in ((support or 0.0, WITH_THEIR_WORDS), (in_their_words, IN_THEIR_WORDS)):
+        least = level if share >= enough else least
     if vector is None:
-        sure = SPENT_FROM if is_spent else SURE_FROM
-        return len(sentence.split()) > 1 and pieces.deed >= max(sure, least)
+        return len(sentence.split()) > 1 and pieces.deed >= max(SURE_FROM, least)
     return joint(pieces, by_vector(sentence, vector)) >= least
 
 

@@ -2,45 +2,34 @@
 
 Support is the share of a sentence's telling words that the sources have, all of them together: on real models' answers
 it tells faithful from unfaithful as well as a model that judges (docs/decisions/checks-by-harm.md). Where sentence and
-sources are in different languages words say nothing, and the nearness of vectors stands in. Spans are in characters of
-the revision's body, and each is whole sentences, list items or cells, whatever Markdown stands between their words.
+sources are in different languages words say nothing, and the nearness of vectors stands in.
 """
 
 import math
-import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
+from itertools import chain, islice, pairwise
 from typing import Final
 
-from kb.addresses import passage_address
 from kb.search import Passage
-from supportbot.assistant.checks.links import comparable, links_in, mail_addresses_in
-from supportbot.chat.answers import CitedSpan
-from supportbot.language.detection import base_language, detect
+from supportbot.assistant.checks.sources import Source, key_of
+from supportbot.language.detection import detect
 from supportbot.language.figures import Known, known_figures
-from supportbot.language.sentences import goes_on
-from supportbot.language.words import placed_words, stem, stop_words, words
+from supportbot.language.links import comparable, links_in, mail_addresses_in
+from supportbot.language.sentences import sentences_of
+from supportbot.language.words import stem, stems, stop_words, words
 
 CITED_FROM: Final = 0.45  # of a sentence's telling words in one passage, for that passage to be its source
 FAR_BELOW: Final = 0.2  # support that faithful answers' sentences practically never have
-MOST_CITED: Final = 3  # sources of one sentence
+MAX_WINDOWS: Final = 12  # of all pages of an answer
+WINDOW_CHARACTERS: Final = 320  # a vector takes a third of a millisecond for each
 LEAST_QUOTED: Final = 3  # words: "Yes" in a table is no source of a "Yes."
-MOST_RUN: Final = 3  # sentences of a source that one span may join
-_EXTRA_SENTENCE: Final = 0.08  # what another sentence must add to be worth showing
 # The cosine of a sentence with the nearest window of the sources at which support is a half, in the sources' language
 # and in another, and how steep it rises. From help pages and statements about them in nine languages.
 _HALF_NEAR: Final = 0.88
 _HALF_NEAR_ABROAD: Final = 0.835
 _STEEP: Final = 60.0
-_LINK_TARGET: Final = re.compile(r"(?<=\])\([^)\s]*\)")
-_OPENING: Final = re.compile(r"[*_~`]{1,3}\Z")
-_CLOSING: Final = re.compile(r"""[*_~`]{0,3}(?:\]\([^)\s]*\))?[*_~`]{0,3}[.!?…。！？]?["”’»)]?[*_~`]{0,3}""")
-_FENCE_END: Final = re.compile(r"[^\w\n]*\n[ ]{0,3}[`~]{3,}")  # a quoted block of code is quoted with its fence
-_BREAK: Final = re.compile(r"""\n|\||[.!?…]["”’»)*_]*\s|[。！？]""")
-_RUNS_ON: Final = re.compile(r"[ \t]*\n?[ \t>|*_•+-]*(?:\d{1,2}[.)])?[ \t|*_]*")  # no paragraph ends here
-_LIST_NUMBER: Final = re.compile(r"\d{1,2}|[a-z]", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,245 +45,98 @@ class Support:
     is_quoted: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Word:
-    text: str
-    stem: str
-    start: int
-    end: int
-
-
-class _Source:
-    """A numbered passage whose words can be looked up with their places."""
-
-    def __init__(self, passage: Passage, language: str) -> None:
-        self.passage = passage
-        self.language = language
-
-    @cached_property
-    def words(self) -> list[_Word]:
-        # Targets of links are not words of the text; blanks of the same length keep every place.
-        text = _LINK_TARGET.sub(lambda target: " " * len(target.group()), self.passage.text)
-        return [_Word(word, stem(word, self.language), start, end) for word, start, end in placed_words(text)]
-
-    @cached_property
-    def stems(self) -> frozenset[str]:
-        return frozenset(word.stem for word in self.words) | {
-            stem(word, self.language) for word in words(self.passage.title)
-        }
-
-    @cached_property
-    def units(self) -> list[range]:
-        """The places of the words of each sentence, line or cell."""
-        ends = [at + 1 for at in range(len(self.words) - 1) if self._is_break(at)]
-        edges = [0, *ends, len(self.words)]
-        return [range(first, last) for first, last in pairwise(edges) if first < last]
-
-    @cached_property
-    def quotable(self) -> dict[tuple[str, ...], tuple[int, int]]:
-        """The words of each sentence, line or cell, of up to three in a row, with and without a list item's number."""
-        found: dict[tuple[str, ...], tuple[int, int]] = {}
-        for at in range(len(self.units)):
-            for last in range(at, min(at + MOST_RUN, len(self.units))):
-                start, stop = self.units[at].start, self.units[last].stop
-                for first in (start, start + 1) if self._begins_with_number(start, stop) else (start,):
-                    found.setdefault(tuple(word.text for word in self.words[first:stop]), (first, stop))
-        return found
-
-    def share(self, asked: Sequence[str]) -> float:
-        return sum(stem(word, self.language) in self.stems for word in asked) / len(asked) if asked else 0.0
-
-    def best_run(self, asked: Sequence[str]) -> tuple[int, int]:
-        """Return the words (first, behind the last) of the sentences that say most of what is asked."""
-        wanted = {stem(word, self.language) for word in asked}
-        found = [frozenset(self.words[at].stem for at in unit) & wanted for unit in self.units]
-        best = max(range(len(found)), key=lambda at: len(found[at]))
-        first = last = best
-        have = found[best]
-        while last - first + 1 < MOST_RUN:
-            beside = [at for at in (first - 1, last + 1) if 0 <= at < len(found)]
-            more = max(beside, key=lambda at: len(found[at] - have), default=None)
-            if more is None or len(found[more] - have) <= _EXTRA_SENTENCE * max(1, len(wanted)):
-                break
-            first, last, have = min(first, more), max(last, more), have | found[more]
-        return self.units[first].start, self.units[last].stop
-
-    def span(self, first: int, stop: int, site: str) -> CitedSpan:
-        """Return the span with the address at which it is read; `site` completes addresses of our own help pages."""
-        text = self.passage.text
-        start, end = self.words[first].start, self.words[stop - 1].end
-        opening, closing = _OPENING.search(text, max(0, start - 3), start), _CLOSING.match(text, end)
-        fence = _FENCE_END.match(text, end) if opening and opening.group() in ("```", "~~~") else None
-        start, end = opening.start() if opening else start, max(m.end() if m else end for m in (closing, fence))
-        return self.between(start, end, site)
-
-    def between(self, start: int, end: int, site: str) -> CitedSpan:
-        """Return the span of these characters of the passage."""
-        passage, text = self.passage, self.passage.text
-        address = passage_address(passage.url, passage.revision, passage.start + start, passage.start + end)
-        return CitedSpan(
-            article_id=passage.article_id,
-            external_id=passage.external_id,
-            title=passage.title,
-            url=f"{site}{address}" if address.startswith("/") else address,
-            revision=passage.revision,
-            start=passage.start + start,
-            end=passage.start + end,
-            quote=text[start:end],
-        )
-
-    def _is_break(self, at: int) -> bool:
-        found = _BREAK.search(self.passage.text, self.words[at].end, self.words[at + 1].start)
-        return found is not None and not (found.group()[0] == "." and goes_on(self.passage.text, found.start() + 1))
-
-    def _begins_with_number(self, start: int, stop: int) -> bool:
-        if stop - start < 2 or not _LIST_NUMBER.fullmatch(self.words[start].text):
-            return False
-        return self.passage.text[self.words[start].end : self.words[start].end + 1] in (".", ")")
-
-
 class Evidence:
-    """All that an answer may rest on: numbered passages, what the shop's system said, what the customer wrote.
+    """All that an answer may rest on: numbered pages, what the shop's system said, what the customer wrote."""
 
-    `nearness` says how near a sentence's vector is to the nearest window of the passages, where languages differ.
-    """
-
-    def __init__(
-        self,
-        passages: Sequence[Passage],
-        *,
-        language: str,
-        said: Iterable[str] = (),
-        site: str = "",
-        nearness: Callable[[Sequence[float]], float] | None = None,
-    ) -> None:
+    def __init__(self, passages: Sequence[Passage], *, language: str, said: Iterable[str] = (), site: str = "") -> None:
         self.language = language
-        self._site = site
-        self._nearness = nearness
-        self._sources = [_Source(passage, _language_of(passage)) for passage in passages]
+        self.sources = [Source(passage) for passage in passages]
+        self.texts = [f"{passage.title}\n{passage.heading}\n{passage.text}" for passage in passages]
         self._said = tuple(said)
         self._told: list[str] = []
+        self._told_stems: set[str] = set()
         self._languages: dict[str, str] = {}
         addresses = [address for one in passages if one.url for address in (one.url, site + one.url)]
-        texts = [f"{passage.title}\n{passage.heading}\n{passage.text}" for passage in passages]
         self.links = {comparable(address) for address in addresses}.union(
-            *map(links_in, texts), *map(mail_addresses_in, self._said)
+            *map(links_in, self.texts), *map(mail_addresses_in, self._said)
         )
-        self._texts = texts
 
     def learn(self, text: str) -> None:
         """Let the answer rest on what was looked up or done as well, from here on."""
-        self._told.append(text)
         self.links |= links_in(text)
+        self._told.append(text)
+        self._told_stems.update(stems(text, self.language))
         self.__dict__.pop("figures", None)
-        self.__dict__.pop("_told_words", None)
 
     @cached_property
     def figures(self) -> Known:
-        return known_figures([*self._texts, *self._told, *self._said])
-
-    @cached_property
-    def _told_words(self) -> frozenset[str]:
-        return frozenset(stem(word, self.language) for text in self._told for word in words(text))
+        return known_figures([*self.texts, *self._told, *self._said])
 
     @cached_property
     def _stems(self) -> dict[str, frozenset[str]]:
         """The stems of all passages of a language together."""
         found: dict[str, frozenset[str]] = {}
-        for source in self._sources:
+        for source in self.sources:
             found[source.language] = found.get(source.language, frozenset()) | source.stems
         return found
 
+    @cached_property
+    def windows(self) -> tuple[str, ...]:
+        """The texts that a sentence is compared with by meaning: two sentences each, of the pages that come first."""
+        return tuple(dict.fromkeys(islice(chain.from_iterable(map(_windows, self.sources)), MAX_WINDOWS)))
+
     def is_foreign(self, sentence: str) -> bool:
         """Return whether a sentence is in another language than all passages, so that its words cannot be compared."""
-        return self._spoken(sentence) not in self._stems if self._sources else False
+        return self._spoken(sentence) not in self._stems if self.sources else False
 
-    def support(self, sentence: str, vector: Sequence[float] | None = None, *, is_thin: bool = False) -> Support:
+    def support(self, sentence: str, nearness: float | None = None) -> Support:
         """Return how far all sources together bear a sentence.
 
-        `vector` counts where its language is another, or where the words of the whole answer are few (`is_thin`).
+        `nearness` is the cosine of its vector with the nearest of the windows: where its language is another, or where
+        the words of the whole answer are few.
         """
         if self.is_quoted(sentence):
             return Support(1.0, len(words(sentence)), is_quoted=True)
-        asked = self._telling(sentence)
+        asked = self.telling(sentence)
         if not asked:
             return Support(None, 0)
-        found = sum(self._is_known(word) for word in asked) / len(asked)
-        if self.is_foreign(sentence):
-            if vector is None or self._nearness is None:
-                return Support(found if found > CITED_FROM else None, len(asked))
-            found = max(found, self._near(vector, _HALF_NEAR_ABROAD))
-        elif is_thin and vector is not None and self._nearness is not None:
-            found = max(found, self._near(vector, _HALF_NEAR))
+        found = sum(map(self._is_known, asked)) / len(asked)
+        is_foreign = self.is_foreign(sentence)
+        if nearness is not None:
+            half = _HALF_NEAR_ABROAD if is_foreign else _HALF_NEAR
+            found = max(found, 1 / (1 + math.exp(-_STEEP * (nearness - half))))
+        elif is_foreign and found <= CITED_FROM:
+            return Support(None, len(asked))
         return Support(found, len(asked))
-
-    def _near(self, vector: Sequence[float], half: float) -> float:
-        nearness = self._nearness(vector) if self._nearness is not None else 0.0
-        return 1 / (1 + math.exp(-_STEEP * (nearness - half)))
 
     def is_quoted(self, sentence: str) -> bool:
         """Return whether a sentence stands in a source word for word."""
-        said = tuple(words(sentence))
-        return len(said) >= LEAST_QUOTED and any(said in source.quotable for source in self._sources)
+        said = key_of(sentence)
+        return len(said) >= LEAST_QUOTED and any(said in source.quotable for source in self.sources)
 
     def in_their_words(self, sentence: str) -> float:
         """Return which share of a sentence's neighbouring telling words are neighbours in a source as well.
 
         That a page has all words of a sentence says little: a page about refunds has those of any claim about one.
         """
-        asked = self._telling(sentence)
+        asked = self.telling(sentence)
         if len(asked) < 2:
             return 0.0
         found: set[int] = set()
-        for source in self._sources:
-            stems = [stem(word, source.language) for word in asked]
-            wanted = set(stems)
-            neighbours = set(pairwise(word.stem for word in source.words if word.stem in wanted))
-            found.update(place for place, pair in enumerate(pairwise(stems)) if pair in neighbours)
+        for source in self.sources:
+            said = [stem(word, source.language) for word in asked]
+            wanted = set(said)
+            neighbours = set(pairwise(one for unit in source.units for one in unit.stems if one in wanted))
+            found.update(place for place, pair in enumerate(pairwise(said)) if pair in neighbours)
         return len(found) / (len(asked) - 1)
 
-    def cited(self, sentence: str, named: Sequence[int], support: Support) -> dict[int, CitedSpan]:
-        """Return the sources of a sentence by their numbers: those it names that speak of it, else the one that does.
-
-        Where vectors speak for a sentence whose words do not, a source that is named is believed.
-        """
-        said, asked = tuple(words(sentence)), self._telling(sentence)
-        numbers = [number for number in named if 1 <= number <= len(self._sources)]
-        by_share = {number: self._share(number, said, asked) for number in numbers or range(1, len(self._sources) + 1)}
-        best = sorted((number for number in by_share if by_share[number]), key=lambda one: -by_share[one])
-        chosen = [number for number in best[:MOST_CITED] if by_share[number] >= CITED_FROM]
-        if not numbers or (chosen and by_share[chosen[0]] == 1):
-            chosen = chosen[:1]
-        if not chosen and numbers and (support.score or 0) >= CITED_FROM:
-            chosen = (best or numbers)[:1]
-        return {number: self._span(number, said, asked) for number in chosen if self._sources[number - 1].units}
-
-    def joined(self, one: CitedSpan, other: CitedSpan) -> CitedSpan | None:
-        """Return one span for two that follow each other in a paragraph, list or row; None where they do not."""
-        for source in self._sources:
-            offset, text = source.passage.start, source.passage.text
-            is_here = source.passage.article_id == one.article_id == other.article_id and offset <= one.start
-            if is_here and one.end <= other.start and other.end <= offset + len(text):
-                gap = text[one.end - offset : other.start - offset]
-                if _RUNS_ON.fullmatch(gap):
-                    return source.between(one.start - offset, other.end - offset, self._site)
-        return None
-
-    def _share(self, number: int, said: tuple[str, ...], asked: Sequence[str]) -> float:
-        source = self._sources[number - 1]
-        return 1.0 if said in source.quotable else min(0.99, source.share(asked))
-
-    def _span(self, number: int, said: tuple[str, ...], asked: Sequence[str]) -> CitedSpan:
-        source = self._sources[number - 1]
-        first, stop = source.quotable.get(said) or source.best_run(asked)
-        return source.span(first, stop, self._site)
-
     def _is_known(self, word: str) -> bool:
-        if any(stem(word, language) in stems for language, stems in self._stems.items()):
+        if any(stem(word, language) in known for language, known in self._stems.items()):
             return True
-        return stem(word, self.language) in self._told_words
+        return stem(word, self.language) in self._told_stems
 
-    def _telling(self, sentence: str) -> list[str]:
+    def telling(self, sentence: str) -> list[str]:
+        """Return the words of a sentence that say something, casefolded."""
         silent = stop_words(self._spoken(sentence))
         return [word for word in words(sentence) if word not in silent and (len(word) > 1 or not word.isascii())]
 
@@ -307,5 +149,8 @@ class Evidence:
         return self._languages[sentence]
 
 
-def _language_of(passage: Passage) -> str:
-    return base_language(passage.locale) if passage.locale else detect(passage.text, "en")
+def _windows(source: Source) -> Iterator[str]:
+    """Yield a page in windows of two sentences with its title, so that "it" has its noun beside it."""
+    said = [sentence.strip() for sentence in sentences_of(source.passage.text) if sentence.strip()]
+    for at in range(0, len(said), 2):
+        yield f"{source.passage.title}: {' '.join(said[at : at + 2])}"[:WINDOW_CHARACTERS]

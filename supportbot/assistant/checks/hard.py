@@ -4,11 +4,11 @@ import re
 from typing import Final, Literal
 
 from supportbot.assistant.checks.evidence import Evidence
-from supportbot.assistant.checks.links import links_in
 from supportbot.assistant.checks.secrets import Kept, holds_secret
 from supportbot.language.figures import figures_in
+from supportbot.language.links import links_in
 from supportbot.language.normalise import mixes_scripts
-from supportbot.language.sentences import fenced_part, without_list_mark
+from supportbot.language.sentences import LEADS, fenced_part, without_list_mark
 
 Code = Literal["figure", "link", "secret", "disguise", "listing"]
 _LISTED_FROM: Final = 0.6  # of the words of a listing: nobody is to run what no page has
@@ -42,7 +42,7 @@ def _has_unknown_figure(sentence: str, before: str, evidence: Evidence) -> bool:
     words = without_list_mark(sentence)
     if (number := _NUMBER_AT_END.search(words)) and re.search(rf"(?:^|\s){int(number[1]) - 1}\.\s", before + sentence):
         words = words[: number.start()]  # "1. Drugs 2. Infection 3. Age" runs on in one line
-    is_lead = words.rstrip().endswith((":", "："))
+    is_lead = words.rstrip().endswith(LEADS)
     for figure in figures_in(words):
         if evidence.figures.holds(figure):
             continue

@@ -11,7 +11,7 @@ Both are taught by `scripts/train_kinds.py` from the rows in `data/kinds.<langua
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -63,6 +63,7 @@ class Weights:
     out_bias: Array
 
 
+@lru_cache(maxsize=256)
 def by_pieces(sentence: str) -> Kind:
     """Return the kind by the pieces of the sentence's words."""
     weights = weights_shipped()

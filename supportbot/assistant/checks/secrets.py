@@ -7,16 +7,17 @@ a text is compared by its bare letters and digits, forwards and backwards, and w
 import base64
 import codecs
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Final
 
 from supportbot.language.normalise import undisguised
+from supportbot.language.personal import passes_luhn
 
 # In bare letters. Long enough that a courtesy which stands in the rules as well is none of them.
 RUN_OF_RULES: Final = 40
 RUN_OF_NOTE: Final = 16
-_NAME_LENGTH: Final = 8  # a word with digits in it, as keys and codes are
+LEAST_RUN: Final = 8  # nothing shorter is told from chance: also the length of a word with digits in it, as keys are
 _BARE: Final = re.compile(r"[\W_]+")
 _NAME: Final = re.compile(r"(?=[\w-]*\d)(?=[\w-]*[^\W\d_])[\w-]+")
 _KEY: Final = re.compile(
@@ -28,42 +29,45 @@ _CARD: Final = re.compile(r"(?<![\w.])\d(?:[ -]?\d){12,18}(?![\w.]*\d)")
 
 
 class Kept:
-    """What is kept back: the instructions' rules, and a note of the team."""
+    """What is kept back: the instructions' rules, and a note of the team. What is shorter than LEAST_RUN is not."""
 
     def __init__(self, rules: str = "", note: str = "") -> None:
-        rules, note, names = bare(rules), bare(note), _names(note)
-        self._runs = _Runs({*_runs(rules, RUN_OF_RULES), *_runs(note, RUN_OF_NOTE), *names})
-        self._beginnings = _Runs({*_runs(rules, RUN_OF_RULES // 2), *_runs(note, RUN_OF_NOTE // 2), *names})
+        runs = {bare(rules): RUN_OF_RULES, bare(note): RUN_OF_NOTE}
+        runs |= {(name := bare(written)): len(name) for written in _NAME.findall(note)}
+        self._runs = {text: run for text, run in runs.items() if len(text) >= LEAST_RUN}
+        self._pieces = frozenset(text[at : at + LEAST_RUN] for text in self._runs for at in _starts(text))
 
     def is_in(self, text: str) -> bool:
         """Return whether a text gives some of it away, however it is written down."""
-        return self._runs.are_in(text)
+        return self._gives_away(text, parts=1)
 
     def is_near(self, text: str) -> bool:
         """Return whether a text that goes on may be about to."""
-        return self._beginnings.are_in(text)
+        return self._gives_away(text, parts=2)
 
-
-class _Runs:
-    """Pieces of text to look for. A sentence is looked through several times, so their lengths are counted once."""
-
-    def __init__(self, runs: set[str]) -> None:
-        self._runs = runs
-        self._lengths = {len(run) for run in runs}
-
-    def are_in(self, text: str) -> bool:
-        """Return whether one of them stands in a text, however it is written down."""
-        return any(self._stand_in(view) for view in _views(text)) if self._runs else False
-
-    def _stand_in(self, text: str) -> bool:
+    def _gives_away(self, text: str, *, parts: int) -> bool:
+        if not self._pieces:
+            return False
+        pieces = self._pieces  # a run begins with one of them, and most texts have none
         return any(
-            text[at : at + length] in self._runs for length in self._lengths for at in range(len(text) - length + 1)
+            self._begins_here(view[at:], parts)
+            for view in _views(text)
+            for at in _starts(view)
+            if view[at : at + LEAST_RUN] in pieces
         )
+
+    def _begins_here(self, view: str, parts: int) -> bool:
+        for text, run in self._runs.items():
+            least = min(max(LEAST_RUN, run // parts), len(text))
+            if len(view) >= least and view[:least] in text:
+                return True
+        return False
 
 
 def holds_secret(text: str) -> bool:
     """Return whether a text holds a key or the number of a payment card."""
-    return _KEY.search(text) is not None or any(_is_card(match.group()) for match in _CARD.finditer(undisguised(text)))
+    cards = ("".join(filter(str.isdigit, match.group())) for match in _CARD.finditer(undisguised(text)))
+    return _KEY.search(text) is not None or any(map(passes_luhn, cards))
 
 
 def bare(text: str) -> str:
@@ -71,15 +75,8 @@ def bare(text: str) -> str:
     return _BARE.sub("", undisguised(text).lower())
 
 
-def _names(text: str) -> set[str]:
-    return {bare(name) for name in _NAME.findall(text) if len(bare(name)) >= _NAME_LENGTH}
-
-
-def _runs(text: str, length: int) -> Iterator[str]:
-    if 0 < len(text) < length:
-        yield text
-    for start in range(len(text) - length + 1):
-        yield text[start : start + length]
+def _starts(text: str) -> range:
+    return range(len(text) - LEAST_RUN + 1)
 
 
 def _views(text: str) -> Iterator[str]:
@@ -87,20 +84,9 @@ def _views(text: str) -> Iterator[str]:
     yield plain
     yield plain[::-1]
     yield codecs.encode(plain, "rot13")
-    for decoded in _decoded(text):
-        yield bare(decoded)
-
-
-def _decoded(text: str) -> Iterable[str]:
     for match in _CODED.finditer(text):
         code = match.group().rstrip("=")
         with suppress(ValueError):  # binascii's error and UnicodeDecodeError are of its kind
-            yield base64.b64decode(code.translate(_URL_SAFE) + "=" * (-len(code) % 4)).decode()
+            yield bare(base64.b64decode(code.translate(_URL_SAFE) + "=" * (-len(code) % 4)).decode())
         with suppress(ValueError):
-            yield bytes.fromhex(code).decode()
-
-
-def _is_card(number: str) -> bool:
-    digits = [int(char) for char in number if char.isdigit()]
-    doubled = [digit * 2 - 9 if digit > 4 else digit * 2 for digit in digits[-2::-2]]
-    return len(set(digits)) > 1 and (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
+            yield bare(bytes.fromhex(code).decode())

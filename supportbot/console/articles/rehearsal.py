@@ -24,12 +24,12 @@ from kb.recipes import active_recipe, embedder_of
 from kb.search import Passage, search
 from kb.services import Change, create_article, publish, save_draft
 from supportbot.accounts.models import Workspace
-from supportbot.assistant.checks.vectors import nearness_to, settle
 from supportbot.assistant.checks.verdict import Strictness
 from supportbot.assistant.drafting import Draft
 from supportbot.assistant.nearness import compared
 from supportbot.assistant.prompts import ANSWER_VERSION, answer_instructions
 from supportbot.assistant.retrieval import Found, in_parts, seek
+from supportbot.assistant.vectors import settle
 from supportbot.chat.answers import Answer
 from supportbot.language.detection import base_language, detect
 from supportbot.llm import gateway, loop_thread
@@ -171,15 +171,12 @@ def _answered(
         said=[question],
         site=settings.BASE_URL,
         strictness=cast("Strictness", workspace.answer_strictness),
-        nearness=nearness_to(passages),
         by="builtin" if completion.provider == "builtin" else "model",
     )
     draft.write(completion.text)
     settle(draft)
     if completion.finish_reason in CUT_OFF:
         draft.break_off()
-    draft.finish()
-    settle(draft)
     draft.finish()
     settle(draft)
     answer = draft.answer()

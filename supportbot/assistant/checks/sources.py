@@ -1,0 +1,113 @@
+"""A page that an answer may rest on: its sentences with their places, and the spans of them that are cited. Pure.
+
+Spans are in characters of the revision's body, and each is whole sentences, list items or cells, cut as an answer is.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import Final, NamedTuple
+
+from kb.addresses import passage_address
+from kb.search import Passage
+from supportbot.chat.answers import CitedSpan
+from supportbot.language.detection import base_language, detect
+from supportbot.language.sentences import opens_fence, sentences_of, without_list_mark
+from supportbot.language.words import stem, words
+
+MOST_RUN: Final = 3  # sentences of a source that one span may join
+_EXTRA_SENTENCE: Final = 0.08  # what another sentence must add to be worth showing
+_LINK_TARGET: Final = re.compile(r"(?<=\])\([^)\s]*\)")
+_CELL: Final = re.compile(r"[^|]+")
+_MARKS: Final = re.compile(r"(?:\s|>|#{1,6}\s|[-*+•]\s|\d{1,2}[.)]\s)*")  # of a heading, a quotation, a list's item
+
+
+def key_of(sentence: str) -> tuple[str, ...]:
+    """Return what two sentences have in common that say the same word for word."""
+    return tuple(words(without_list_mark(sentence)))
+
+
+class _Unit(NamedTuple):
+    """A sentence, line or cell: characters of the passage, and its words."""
+
+    start: int
+    end: int
+    words: tuple[str, ...]
+    stems: tuple[str, ...]
+
+
+class Source:
+    """A numbered passage whose words can be looked up with their places."""
+
+    def __init__(self, passage: Passage) -> None:
+        self.passage = passage
+        self.language = base_language(passage.locale) if passage.locale else detect(passage.text, "en")
+
+    @cached_property
+    def units(self) -> list[_Unit]:
+        return list(self._units())
+
+    @cached_property
+    def stems(self) -> frozenset[str]:
+        title = (stem(word, self.language) for word in words(self.passage.title))
+        return frozenset(title).union(*(unit.stems for unit in self.units))
+
+    @cached_property
+    def quotable(self) -> dict[tuple[str, ...], tuple[int, int]]:
+        """The words of each unit, and of up to three in a row, with the places of the first and the last of them."""
+        found: dict[tuple[str, ...], tuple[int, int]] = {}
+        for first in range(len(self.units)):
+            said: tuple[str, ...] = ()
+            for last in range(first, min(first + MOST_RUN, len(self.units))):
+                said += self.units[last].words
+                found.setdefault(said, (first, last))
+        return found
+
+    def share(self, asked: Sequence[str]) -> float:
+        return sum(stem(word, self.language) in self.stems for word in asked) / len(asked) if asked else 0.0
+
+    def best_run(self, asked: Sequence[str]) -> tuple[int, int]:
+        """Return the first and the last place of the units that say most of what is asked."""
+        wanted = {stem(word, self.language) for word in asked}
+        found = [wanted.intersection(unit.stems) for unit in self.units]
+        first = last = max(range(len(found)), key=lambda at: len(found[at]))
+        have = found[first]
+        while last - first + 1 < MOST_RUN:
+            beside = [at for at in (first - 1, last + 1) if 0 <= at < len(found)]
+            more = max(beside, key=lambda at: len(found[at] - have), default=None)
+            if more is None or len(found[more] - have) <= _EXTRA_SENTENCE * max(1, len(wanted)):
+                break
+            first, last, have = min(first, more), max(last, more), have | found[more]
+        return first, last
+
+    def span(self, first: int, last: int, site: str) -> CitedSpan:
+        """Return the span of these units with its address; `site` completes those of our own help pages."""
+        return self.between(self.units[first].start, self.units[last].end, site)
+
+    def between(self, start: int, end: int, site: str) -> CitedSpan:
+        """Return the span of these characters of the passage."""
+        passage, text = self.passage, self.passage.text
+        address = passage_address(passage.url, passage.revision, passage.start + start, passage.start + end)
+        return CitedSpan(
+            article_id=passage.article_id,
+            external_id=passage.external_id,
+            title=passage.title,
+            url=f"{site}{address}" if address.startswith("/") else address,
+            revision=passage.revision,
+            start=passage.start + start,
+            end=passage.start + end,
+            quote=text[start:end],
+        )
+
+    def _units(self) -> Iterator[_Unit]:
+        at = 0
+        for sentence in sentences_of(self.passage.text):
+            cells = [(0, sentence)] if opens_fence(sentence) else [(m.start(), m[0]) for m in _CELL.finditer(sentence)]
+            for offset, cell in cells:
+                marks = _MARKS.match(cell)
+                start = at + offset + (marks.end() if marks else 0)
+                said = words(_LINK_TARGET.sub("", self.passage.text[start : at + offset + len(cell)]))
+                if said:
+                    end = at + offset + len(cell.rstrip())
+                    yield _Unit(start, end, tuple(said), tuple(stem(word, self.language) for word in said))
+            at += len(sentence)

@@ -1,0 +1,111 @@
+"""Which pages the sentences of an answer cite, and the numbers that their markers get. Pure.
+
+Citations are found by us in the pages' text and numbered in the order in which they come; a model's marker only says
+which page it means.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from supportbot.assistant.checks.evidence import CITED_FROM, Evidence
+from supportbot.assistant.checks.sources import key_of
+from supportbot.assistant.checks.verdict import Sentence
+from supportbot.chat.answers import CitedSpan
+from supportbot.language.sentences import MARKER, fenced_part, marked_sources, sources_of, unmarked
+
+MOST_CITED: Final = 3  # sources of one sentence
+_RUNS_ON: Final = re.compile(r"[ \t]*\n?[ \t>|*_•+-]*(?:\d{1,2}[.)])?[ \t|*_]*")  # no paragraph ends here
+
+
+class Citations:
+    """The spans cited so far; `site` completes addresses of our own help pages."""
+
+    def __init__(self, evidence: Evidence, site: str) -> None:
+        self.spans: list[CitedSpan] = []
+        self._evidence = evidence
+        self._site = site
+
+    def in_text(self, text: str) -> tuple[CitedSpan, ...]:
+        """Return the spans whose numbers stand in a text."""
+        numbers = marked_sources(text)
+        return tuple(span for number, span in enumerate(self.spans, start=1) if number in numbers)
+
+    def cite(self, sentence: Sentence, *, joins: bool = False) -> Sentence:
+        """Return a sentence with its valid markers only, each with the number of its citation.
+
+        With `joins` a span that follows the last one in its paragraph lengthens it: a paragraph is quoted as one.
+        """
+        if sentence.withheld:
+            return sentence
+        named = marked_sources(sentence.raw)
+        has_sources = not sentence.is_recorded and (sentence.is_claim or named)
+        spans = self._sources_of(sentence, named) if has_sources else {}
+        numbers = {number: self._number(span, joins=joins) for number, span in spans.items()}
+        is_named = numbers.keys() <= set(named)
+        shown = _renumbered(sentence.raw, numbers) if is_named else _numbered(sentence.raw, min(numbers.values()))
+        return replace(sentence, shown=shown, cited=tuple(spans))
+
+    def _sources_of(self, sentence: Sentence, named: Sequence[int]) -> dict[int, CitedSpan]:
+        """Return the sources of a sentence by their numbers: those it names that speak of it, else the one that does.
+
+        Where vectors speak for a sentence whose words do not, a source that is named is believed.
+        """
+        sources = self._evidence.sources
+        said, asked = key_of(sentence.words), self._evidence.telling(sentence.words)
+        numbers = [number for number in named if 1 <= number <= len(sources)]
+        shares = {
+            number: 1.0 if said in (source := sources[number - 1]).quotable else min(0.99, source.share(asked))
+            for number in numbers or range(1, len(sources) + 1)
+        }
+        best = sorted(filter(shares.__getitem__, shares), key=lambda number: -shares[number])
+        chosen = [number for number in best[:MOST_CITED] if shares[number] >= CITED_FROM]
+        if not numbers or (chosen and shares[chosen[0]] == 1):
+            chosen = chosen[:1]
+        if not chosen and numbers and (sentence.support.score or 0) >= CITED_FROM:
+            chosen = (best or numbers)[:1]
+        return {
+            number: source.span(*(source.quotable.get(said) or source.best_run(asked)), self._site)
+            for number in chosen
+            if (source := sources[number - 1]).units
+        }
+
+    def _number(self, span: CitedSpan, *, joins: bool) -> int:
+        for number, known in enumerate(self.spans, start=1):
+            if (known.article_id, known.start, known.end) == (span.article_id, span.start, span.end):
+                return number
+        if joins and self.spans and (longer := self._joined(self.spans[-1], span)) is not None:
+            self.spans[-1] = longer
+        else:
+            self.spans.append(span)
+        return len(self.spans)
+
+    def _joined(self, one: CitedSpan, other: CitedSpan) -> CitedSpan | None:
+        """Return one span for two that follow each other in a paragraph, list or row; None where they do not."""
+        for source in self._evidence.sources:
+            offset, text = source.passage.start, source.passage.text
+            is_here = source.passage.article_id == one.article_id == other.article_id
+            is_behind = offset <= one.start and one.end <= other.start and other.end <= offset + len(text)
+            if is_here and is_behind and _RUNS_ON.fullmatch(text, one.end - offset, other.start - offset):
+                return source.between(one.start - offset, other.end - offset, self._site)
+        return None
+
+
+def _numbered(raw: str, number: int) -> str:
+    """Return a sentence that names no source it has with the number of its own behind it."""
+    code, said = fenced_part(raw)
+    bare = f"{code}{unmarked(said)}".rstrip()
+    blanks = raw[len(raw.rstrip()) :]
+    return f"{bare}{chr(10) if code else ' '}[{number}]{blanks}"  # a fence is closed by a line that holds nothing else
+
+
+def _renumbered(raw: str, numbers: Mapping[int, int]) -> str:
+    """Return a sentence with the markers that name a source it has; brackets in a block of code are its own."""
+    code, said = fenced_part(raw)
+    shown = said
+    for marker in reversed(list(MARKER.finditer(said))):
+        valid = dict.fromkeys(numbers[number] for number in sources_of(marker) if number in numbers)
+        start = marker.start() if valid else len(said[: marker.start()].rstrip())
+        shown = shown[:start] + "".join(f"[{number}]" for number in valid) + shown[marker.end() :]
+    return f"{code}{shown}"

@@ -1,0 +1,56 @@
+"""What an answer is made of once its sentences are judged: what is kept, what left a mark, what is said of it. Pure."""
+
+from collections.abc import Iterator, Sequence
+
+from supportbot.assistant.checks.verdict import Sentence, Strictness, is_confirmed, mean_support
+from supportbot.assistant.texts import say
+from supportbot.builtin.phrases import asks_back, is_offer_of_a_person, names_the_way_to_a_person
+from supportbot.chat.answers import Answer, CitedSpan, Withheld
+from supportbot.language.sentences import LEADS, list_mark, unmarked
+
+
+def composed(
+    sentences: Sequence[Sentence], spans: Sequence[CitedSpan], *, by: str, language: str, strictness: Strictness
+) -> Answer:
+    """Return the answer that these sentences make, with what was withheld of it; never an empty one."""
+    text = "".join(_shown(sentences, language)).strip()
+    kept = [sentence for sentence in sentences if not sentence.withheld]
+    withheld = tuple(
+        Withheld(one.withheld, one.words, one.support.score)
+        for one in sentences
+        if one.withheld and one.withheld != "repeated"
+    )
+    has_ground = any(one.is_recorded or one.cited for one in kept)
+    has_claims = any(one.needs_ground for one in kept)
+    if not text or (withheld and not has_ground and not has_claims):
+        return _abstention(withheld, by=by, language=language)
+    if by == "builtin":
+        offers = is_offer_of_a_person(text) or names_the_way_to_a_person(text)
+        is_unknown = not has_ground and not asks_back(text)
+        return Answer(text, tuple(spans), by, is_abstention=is_unknown, offers_human=offers, withheld=withheld)
+    confirmed = is_confirmed(kept)
+    if confirmed is None and any(one.is_regret for one in kept):
+        return Answer(text, (), by, is_abstention=True, offers_human=True, withheld=withheld)
+    if confirmed is not False or strictness == "open":
+        return Answer(text, tuple(spans), by, is_confirmed=confirmed, withheld=withheld)
+    if strictness == "strict":
+        whole = Withheld("unconfirmed", text, mean_support(kept))
+        return _abstention((*withheld, whole), by=by, language=language)
+    text = f"{unmarked(text)}\n\n{say('unconfirmed', language)}"
+    return Answer(text, (), by, is_confirmed=False, offers_human=True, withheld=withheld)
+
+
+def _abstention(withheld: tuple[Withheld, ...], *, by: str, language: str) -> Answer:
+    text = say("not_found", language)
+    return Answer(text, (), by, is_abstention=True, offers_human=True, withheld=withheld)
+
+
+def _shown(sentences: Sequence[Sentence], language: str) -> Iterator[str]:
+    """Yield the texts to show; a step, or a list's lead, that is withheld leaves a mark where it stood."""
+    for one in sentences:
+        mark, is_lead = list_mark(one.raw), one.words.rstrip("*_ \n").endswith(LEADS)
+        if not one.withheld:
+            yield one.shown
+        elif one.withheld not in ("repeated", "cut_off") and (mark or is_lead):
+            blanks = one.raw[len(one.raw.rstrip()) :] or "\n"
+            yield f"{mark}{say('left_out', language)}{blanks}"

@@ -1,0 +1,213 @@
+"""What the checks say of each sentence of an answer, and which vectors they want first. Pure: vectors are given to it.
+
+A sentence is judged once, when it is whole. Where words leave a doubt, `wanted` names the texts whose vectors would
+tell more; without them it is judged by words alone. An answer has at most MAX_VECTORS for its sentences and what is on
+record, and the windows of its pages (`Evidence.windows`) once, where it has to be compared with them by meaning.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+
+from supportbot.assistant.checks import hard
+from supportbot.assistant.checks.deeds import DOUBT_FROM, Records, Vector, is_deed, joint
+from supportbot.assistant.checks.doubt import LOOK_FROM, Doubts
+from supportbot.assistant.checks.evidence import CITED_FROM, FAR_BELOW, Evidence, Support
+from supportbot.assistant.checks.kinds import Kind, by_pieces, by_vector
+from supportbot.assistant.checks.secrets import Kept
+from supportbot.assistant.checks.verdict import Author, Sentence, is_confirmed
+from supportbot.builtin.phrases import is_ours
+from supportbot.language.normalise import as_read
+from supportbot.language.sentences import LEADS, QUESTIONS, list_mark, unmarked, without_markers
+from supportbot.language.words import telling_stems
+
+MAX_VECTORS: Final = 10  # of one answer; each takes 20 to 40 ms
+DOUBT_RISES: Final = 0.05  # with each vector: the last one is for a plain claim
+MOST_THIN: Final = 4  # claims of an answer that vectors are asked about where words do not confirm it
+MOST_STEPS: Final = 6  # times that a step may be said: those of several lists may be alike
+REPEATED: Final = 2  # times that a sentence may be said; a model in a loop says it without end
+SHORT: Final = 20  # characters: "Yes." may be said often
+LEAST_RECORD: Final = 3  # words: a lone value says nothing of what was done with it
+REGRET_FROM: Final = 0.15  # by pieces: from here on a vector tells whether a sentence is a regret
+LITTLE_SUPPORT: Final = 0.2  # below it a sentence is looked at again
+_BORNE: Final = 0.9  # the support of a sentence that a second look found borne
+COVERED_FROM: Final = 0.5  # of a sentence's neighbouring words in a page
+PLAINLY: Final = 0.9  # a clause by itself says less than a sentence, so it must be a deed beyond doubt
+_CLAUSE: Final = re.compile(r"[,;:()–—]\s+")
+
+
+class Judge:
+    """Judges the sentences of one answer, in their order; `done` is our own words for what was carried out."""
+
+    def __init__(
+        self, evidence: Evidence, kept: Kept, done: Sequence[str], *, is_strict: bool, looks_twice: bool
+    ) -> None:
+        self.evidence = evidence
+        self._kept = kept
+        self._is_strict = is_strict
+        self._looks_twice = looks_twice
+        self._done = tuple(text for text in done if text.strip())
+        self._looked_up: tuple[str, ...] = ()  # a line each
+        self._vectors: dict[str, Vector] = {}
+        self._asked_for: set[str] = set()
+        self._compares = False  # the windows have been asked for
+        self._said_before: Counter[str] = Counter()
+        for text in self._done:
+            evidence.learn(text)
+
+    def learn(self, looked_up: str) -> None:
+        """Let what follows rest on what was looked up."""
+        self.evidence.learn(looked_up)
+        self._looked_up += tuple(line for line in looked_up.splitlines() if len(line.split()) >= LEAST_RECORD)
+
+    def take(self, wanted: Sequence[str], vectors: Mapping[str, Vector]) -> None:
+        """Take the vectors that were to be had of those that were wanted; none of these is asked for again."""
+        self._asked_for.update(wanted)
+        self._vectors.update(vectors)
+
+    def wanted(self, raw: str) -> tuple[str, ...]:
+        """Return the texts whose vectors would tell more of a sentence: itself, its clauses, and what is on record."""
+        words, asked = without_markers(raw), self._asked
+        if asked >= MAX_VECTORS or self.evidence.is_quoted(words):
+            return ()
+        kind, is_foreign = by_pieces(words), self.evidence.is_foreign(words)
+        is_doubtful = kind.deed >= DOUBT_FROM + DOUBT_RISES * asked
+        if not (is_doubtful or is_foreign or kind.regret >= REGRET_FROM):
+            return ()
+        clauses = self._clauses(words, self.evidence.in_their_words(words)) if is_doubtful else []
+        records = self._nearest_records(words) if is_doubtful else []
+        return self._unasked([as_read(words), *clauses, *records], with_windows=is_foreign)
+
+    def wanted_at_the_end(self, sentences: Sequence[Sentence]) -> tuple[str, ...]:
+        """Return the claims of a short answer that their words alone do not confirm: a vector may know better."""
+        claims = [one for one in sentences if one.needs_ground]
+        if len(claims) > MOST_THIN or is_confirmed(claims) is not False:
+            return ()
+        return self._unasked([as_read(one.words) for one in claims], with_windows=True)
+
+    def judged(self, raw: str, before: str, *, by: Author) -> Sentence:
+        """Return what a whole sentence is and why it is withheld, if it is; `before` is the text in front of it."""
+        words = without_markers(raw)
+        if by == "builtin" and is_ours(words):
+            return Sentence(unmarked(raw), raw, Support(None, 0), is_claim=False)
+        vector, support = self._vector(words), self._support(words)
+        kind = by_vector(words, vector) if vector is not None else by_pieces(words)
+        is_claim = _is_claim(words, kind, support)
+        withheld = self._objection(words, before, support, by=by)
+        if not withheld and is_claim and self._is_strict and _is_below(support, FAR_BELOW) and by == "model":
+            withheld = "unsupported"
+        is_recorded = withheld == "deed" and self._records.hold(words, vector)
+        if is_recorded or withheld:
+            return Sentence(raw, raw, support, is_recorded=is_recorded, withheld="" if is_recorded else withheld)
+        return Sentence(
+            raw,
+            raw,
+            support,
+            is_claim=is_claim,
+            is_regret=vector is not None and kind.regret >= max(kind.talk, kind.claim, kind.deed),
+            needs_second_look=is_claim and self._needs_second_look(words, support),
+        )
+
+    def with_vectors(self, sentence: Sentence) -> Sentence:
+        """Return a sentence of a short answer with the support that its vector finds, if there is one."""
+        if not sentence.needs_ground or self._vector(sentence.words) is None:
+            return sentence
+        return replace(sentence, support=self._support(sentence.words, is_thin=True))
+
+    def seen_again(self, sentence: Sentence, *, is_borne: bool) -> Sentence:
+        """Return a sentence with what a second look found: borne by the sources, or said otherwise by them."""
+        score = max(sentence.support.score or 0.0, _BORNE) if is_borne else 0.0
+        support = replace(sentence.support, score=score)
+        return replace(sentence, support=support, withheld="" if is_borne else "contradicted")
+
+    @property
+    def _asked(self) -> int:
+        return len(self._asked_for) - (len(self.evidence.windows) if self._compares else 0)
+
+    @property
+    def _records(self) -> Records:
+        return Records(self._done, self._looked_up, self._vectors)
+
+    @cached_property
+    def _doubts(self) -> Doubts:
+        return Doubts(self.evidence.texts, language=self.evidence.language)
+
+    def _unasked(self, texts: Sequence[str], *, with_windows: bool) -> tuple[str, ...]:
+        new = [text for text in dict.fromkeys(texts) if text not in self._asked_for][: MAX_VECTORS - self._asked]
+        windows = self.evidence.windows if new and with_windows and not self._compares else ()
+        self._compares = self._compares or bool(windows)
+        return (*new, *windows)
+
+    def _nearest_records(self, words: str) -> list[str]:
+        """Return what was done or looked up, first what shares most with a sentence: each costs a vector."""
+        language = self.evidence.language
+        said = telling_stems(words, language)
+        records = [*self._done, *self._looked_up]
+        return sorted(records, key=lambda text: -len(said & telling_stems(text, language)))[: MAX_VECTORS // 2]
+
+    def _vector(self, words: str) -> Vector | None:
+        return self._vectors.get(as_read(words))
+
+    def _support(self, words: str, *, is_thin: bool = False) -> Support:
+        vector = self._vector(words)
+        if vector is None or not (is_thin or self.evidence.is_foreign(words)):
+            return self.evidence.support(words)
+        windows = [self._vectors[text] for text in self.evidence.windows if text in self._vectors]
+        nearest = float((np.array(windows) @ np.array(vector)).max()) if windows else 0.0  # vectors have the length 1
+        return self.evidence.support(words, nearest)
+
+    def _objection(self, words: str, before: str, support: Support, *, by: Author) -> str:
+        """Return why a sentence is withheld, "" if it is not. What the built-in answerer quotes is no deed."""
+        if by == "model" and self._is_repeated(words):
+            return "repeated"
+        if found := hard.objection(words, before, self.evidence, self._kept):
+            return found
+        return "deed" if by == "model" and not support.is_quoted and self._is_deed(words, support) else ""
+
+    def _is_repeated(self, words: str) -> bool:
+        if len(words) <= SHORT or not any(map(str.isalnum, words)):
+            return False
+        self._said_before[words] += 1
+        return self._said_before[words] > (MOST_STEPS if list_mark(words) else REPEATED)
+
+    def _is_deed(self, words: str, support: Support) -> bool:
+        alike = self.evidence.in_their_words(words)
+        if any(map(self._is_hidden_deed, self._clauses(words, alike))):
+            return True
+        return is_deed(words, self._vector(words), in_their_words=alike, support=support.score)
+
+    def _clauses(self, words: str, alike: float) -> list[str]:
+        """Return the clauses of a sentence that runs as a page does, or asks: either would cover a deed beside it."""
+        if alike < COVERED_FROM and not words.endswith(QUESTIONS):
+            return []
+        parts = [as_read(part) for part in _CLAUSE.split(words)]
+        return [part for part in parts if len(parts) > 1 and len(part.split()) >= LEAST_RECORD]
+
+    def _is_hidden_deed(self, clause: str) -> bool:
+        """Return whether a clause by itself is plainly a deed that its own words do not excuse and nothing records."""
+        if self.evidence.in_their_words(clause) >= COVERED_FROM:
+            return False
+        vector, kind = self._vector(clause), by_pieces(clause)
+        surely = joint(kind, by_vector(clause, vector)) if vector is not None else kind.deed
+        return surely >= PLAINLY and not self._records.hold(clause, vector)
+
+    def _needs_second_look(self, words: str, support: Support) -> bool:
+        if not self._looks_twice or support.is_quoted:
+            return False
+        return _is_below(support, LITTLE_SUPPORT) or self._doubts.of(words) >= LOOK_FROM
+
+
+def _is_below(support: Support, least: float) -> bool:
+    return support.score is not None and support.score < least
+
+
+def _is_claim(words: str, kind: Kind, support: Support) -> bool:
+    """Return whether a sentence needs ground: not a question, a lead or heading, or talk that no page has."""
+    if words.rstrip("*_ ").endswith((*QUESTIONS, *LEADS)) or words.startswith("#"):
+        return False
+    return kind.needs_ground or (support.score or 0.0) >= CITED_FROM

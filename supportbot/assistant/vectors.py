@@ -1,0 +1,44 @@
+"""The vectors the checks ask for, made by the packaged embedder: of sentences, and of windows of the sources.
+
+They are of the packaged model whatever `KB_EMBEDDER` says, since the weights of the checks were fitted to it. Where it
+is not installed there are none, and the checks go by words alone.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import cache, lru_cache
+from typing import Final
+
+from kb.embedders.packaged import RECIPE, PackagedEmbedder
+from kb.errors import EmbeddingUnavailable
+from kb.ports import embedder
+from supportbot.assistant.checks.deeds import Vector
+from supportbot.assistant.drafting import Draft
+
+_REMEMBERED: Final = 2_048  # windows of sources, 3 kB each; the articles that are asked for are few
+
+
+def vectors_of(texts: Sequence[str]) -> Mapping[str, Vector]:
+    """Return the vectors of texts as questions; none of them where the packaged embedder cannot be had."""
+    try:
+        return {text: _vector(text) for text in texts}
+    except EmbeddingUnavailable:
+        return {}
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _vector(text: str) -> Vector:
+    return tuple(_packaged().query(text))
+
+
+@cache
+def _packaged() -> PackagedEmbedder:
+    used = embedder()
+    return used if used.recipe == RECIPE and isinstance(used, PackagedEmbedder) else PackagedEmbedder()
+
+
+def settle(draft: Draft) -> str:
+    """Give a draft the vectors that it asks for, until it asks for none; return what may be shown because of them."""
+    shown = ""
+    while texts := draft.unsure:
+        shown += draft.weigh(vectors_of(texts))
+    return shown
