@@ -253,7 +253,8 @@ def _dated_or_counted(text: str, written: str, start: int, end: int) -> Figure |
     """Return a day and month in digits; "31.10." may be an amount at the end of a sentence as well."""
     days = frozenset(("date", day) for day in _days(written.rstrip(".")))
     if not written.endswith("."):
-        return Figure("date", days, start, end)
+        numbers = frozenset(str(int(part)) for part in re.split("[/-]", written))
+        return Figure("date", days, start, end, numbers)
     counted = _counted(text, frozenset(_values(written.rstrip("."))), start, end - 1)
     if counted is None or counted.kind != "count":
         return counted

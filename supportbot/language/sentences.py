@@ -19,8 +19,10 @@ _BRACKETED: Final = rf"[\[【]\s*(?:\^|(?:sources?|quellen?)\s*)?(?P<numbers>{_N
 MARKER: Final = re.compile(rf"{_BRACKETED}|(?<=\s)\((?P<last>{_NUMBERS})\)(?=[.!?]?(?:\s*\Z|\s*\n))", re.IGNORECASE)
 _MARKER_WITH_BLANK: Final = re.compile(rf"[ \t]*(?:{MARKER.pattern})", re.IGNORECASE)
 _AFTER: Final = _BRACKETED.replace("?P<numbers>", "?:")
+# What follows begins another sentence: in brackets too, once it can be no marker any more ("[Source", "[Quelle").
+_NO_MARKER: Final = r"[^\s\[【]|[\[【]\s*(?!\Z|[\s^\d]|so|s\Z|qu|q\Z)"
 _END: Final = re.compile(
-    rf"""(?:[.!?…]["”’»)*_]*)(?:\s*{_AFTER})*(?P<gap>\s+)(?=[^\s\[【])
+    rf"""(?:[.!?…]["”’»)*_]*)(?:\s*{_AFTER})*(?P<gap>\s+)(?={_NO_MARKER})
     | [。！？]["”’»」』）]*(?:\s*{_AFTER})*(?=[^\s\[【"”’»」』）。！？])
     | \n+""",
     re.VERBOSE | re.IGNORECASE,
