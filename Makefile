@@ -33,6 +33,7 @@ lint:
 	@sh scripts/environment.sh requirements-dev.lock
 	.venv/bin/python -m ruff check .
 	.venv/bin/python -m ruff format --check .
+	.venv/bin/djangofmt --check templates examples
 	.venv/bin/python -m mypy
 	.venv/bin/python -c "from importlinter.cli import lint_imports_command; lint_imports_command()"
 

@@ -21,6 +21,7 @@ from supportbot.chat.models import Citation, Message
 from supportbot.chat.services import start_conversation
 from supportbot.console.articles.diff import compare
 from tests.console.conftest import Enter
+from tests.pages import visible_text
 
 pytestmark = pytest.mark.django_db
 LISTED = "/admin/kb/article/"
@@ -78,7 +79,7 @@ def test_a_saved_change_leaves_the_live_words_alone(editor: Client, wool: Articl
     assert wool.live_revision is not None and wool.latest_revision is not None
     assert (wool.live_revision.body, wool.latest_revision.body) == ("Wash wool by hand.\n", "Wash wool cold.\n")
     tree = read(editor.get(page(wool)))
-    assert [tag.text() for tag in tree.css(".ed-h .tag")] == ["Published, revision 1", "Draft, revision 2"]
+    assert [visible_text(tag) for tag in tree.css(".ed-h .tag")] == ["Published, revision 1", "Draft, revision 2"]
 
 
 def based_on(tree: LexborHTMLParser) -> str:

@@ -24,6 +24,7 @@ from supportbot.llm.models import LLMCall
 from supportbot.widget.ending import end_conversation, stop_waiting
 from supportbot.widget.models import Rating
 from tests.console.conftest import Enter, House, logged_in
+from tests.pages import visible_text
 
 pytestmark = pytest.mark.django_db
 ANSWERED = (("customer", 0), ("assistant", 2))
@@ -162,7 +163,7 @@ def test_days_are_the_workspaces_and_older_ones_are_left_out(shown: Any) -> None
     assert figures(shown("?days=90"))["Conversations"][0] == "2"
     assert figures(shown("?days=7"))["Conversations"][0] == "0"
     rows = shown().css(".ends tbody tr")
-    assert (len(rows), rows[-1].text(separator=" ", strip=True)[-7:]) == (14, "0 1 0 0")
+    assert (len(rows), visible_text(rows[-1], " ")[-7:]) == (14, "0 1 0 0")
 
 
 def test_a_span_that_is_not_offered_is_refused_in_words(enter: Enter, workspace: Workspace) -> None:
@@ -247,7 +248,7 @@ def test_how_long_a_person_was_waited_for_is_counted_from_the_call(shown: Any, b
         Ticket.objects.filter(pk=ticket.pk).update(created_at=noon())
     handoff.request(talk(*ANSWERED).pk, reason="customer_asked", by="customer")
     told = shown().css_first(".thirds figure")
-    assert "3 calls were answered: half within 4 min, 9 of 10 within 24 min 48 s." in told.text()
+    assert "3 calls were answered: half within 4 min, 9 of 10 within 24 min 48 s." in visible_text(told)
     assert [cell.text() for cell in told.css("tbody tr")[0].css("td")][1:] == ["3", "4 min", "24 min 48 s"]
     assert told.css_first("svg") is None  # three say nothing of a day
 
@@ -261,14 +262,14 @@ def test_a_call_that_was_taken_back_is_not_answered_by_whoever_comes_to_the_next
     handoff.claim(second.pk, agent=bob)
     handoff.resolve(second.pk, agent=bob)
     handoff.take_up(second.pk, agent=bob)  # nobody called
-    assert "1 call was answered" in shown().css_first(".thirds figure").text()
+    assert "1 call was answered" in visible_text(shown().css_first(".thirds figure"))
 
 
 def test_the_limits_of_the_day_show_what_is_taken_and_what_is_under_way(shown: Any, house: House) -> None:
     entry = {"request": house.request, "action": "refund_order", "customer_id": house.customer.pk, "currency": "EUR"}
     Entry.objects.create(**entry, amount=Decimal("1900.5"), day=localtime().date())
     limit = shown().css_first("section[aria-labelledby=h-money] .use")
-    assert limit.text(separator=" ", strip=True).startswith("Refund an order €1,900.50 of €2,000.00")
+    assert visible_text(limit, " ").startswith("Refund an order €1,900.50 of €2,000.00")
     assert "near" in limit.css_first("progress").attributes["class"]
     Entry.objects.update(status="released")
     assert shown().css_first(".use .num").text() == "€0.00"

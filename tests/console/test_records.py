@@ -30,6 +30,7 @@ from supportbot.handoff import services as handoff
 from supportbot.handoff.models import Ticket
 from supportbot.llm.models import Budget, LLMBody, LLMCall
 from tests.console.conftest import Enter, House, person
+from tests.pages import visible_text
 
 pytestmark = pytest.mark.django_db
 RULES = {"is_enabled": "on", "max_per_order": "150.00", "approval_above": "80", "window_days": "60"}
@@ -237,8 +238,8 @@ def test_a_call_is_read_in_words_with_what_was_kept(enter: Enter, house: House) 
     )
     address = f"/admin/llm/llmcall/{call.pk}/change/"
     supervisor = enter("supervisor")
-    told = read(supervisor.get(address)).css_first("main").text()
-    assert "Tokens in2,114, 2,000 cached" in told.replace("\n", "")
+    told = visible_text(read(supervisor.get(address)).css_first("main"), " ")
+    assert "Tokens in 2,114, 2,000 cached" in told
     assert "0.0021 EUR" in told
     assert "Not kept." in told
     LLMBody.objects.create(call=call, request="<b>Wash?</b>", response="By hand.", expires_at=now())
@@ -293,7 +294,7 @@ def test_what_is_held_of_a_budget_is_told_beside_what_is_spent(
     settings.LLM_DAILY_BUDGET = "1.00"
     today = Budget.objects.create(day=datetime.now(UTC).date(), amount=1, currency="EUR", spent="0.7", reserved="0.25")
     admin, page_of_calls = enter("admin"), "/admin/llm/llmcall/"
-    told = read(admin.get(page_of_calls)).css_first(".notice").text().strip()
+    told = visible_text(read(admin.get(page_of_calls)).css_first(".notice"))
     assert told == "0.7 of 1.00 EUR of today's budget is spent, 0.25 more is held for calls under way."
     Budget.objects.filter(pk=today.pk).update(reserved=0)
     assert "held" not in read(admin.get(page_of_calls)).css_first(".notice").text()
@@ -302,7 +303,7 @@ def test_what_is_held_of_a_budget_is_told_beside_what_is_spent(
 def test_without_prices_the_calls_are_counted(enter: Enter, house: House) -> None:
     tree = read(enter("admin").get("/admin/llm/llmcall/?days=nonsense"))
     assert tree.css_first("figcaption h2").text() == "Calls by purpose"
-    assert tree.css_first(".seg [aria-current]").text() == "14 days"
+    assert visible_text(tree.css_first(".seg [aria-current]")) == "14 days"
 
 
 def test_bars_stand_on_each_other_and_reach_the_top_line_at_most() -> None:
@@ -344,7 +345,7 @@ def test_a_conversation_shows_what_was_held_back_by_which_check(enter: Enter, wo
     answer = Answer("It is light.", (), by="model", is_confirmed=False, withheld=WITHHELD)
     talk = asked_and_answered("Is it light?", answer)
     tree = read(enter("agent").get(reverse("admin:chat_conversation_change", args=[talk.pk])))
-    assert [line.text() for line in tree.css(".l-assistant .trail li")] == [
+    assert [visible_text(line) for line in tree.css(".l-assistant .trail li")] == [
         "It costs <b>€99</b>.: a figure that no article holds, support 0.40",
         "I have refunded you.: a deed or a promise that is not on record",
     ]

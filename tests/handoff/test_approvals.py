@@ -21,6 +21,7 @@ from supportbot.accounts.models import Customer, Membership, User, Workspace
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import add_customer_message
 from supportbot.handoff.approvals import rules_checked
+from tests.pages import visible_text
 
 pytestmark = pytest.mark.django_db
 
@@ -179,7 +180,7 @@ def test_what_a_colleague_decided_meanwhile_is_said_with_how_it_stands(
     allow_approval(policy(), bob, actor="test")
     approve(waiting.pk, approver=bob, digest=waiting.digest)
     tree = read(decide(browser(approver), waiting, "approve", waiting.digest), 409)
-    assert "This is how it stands now" in tree.css_first("[role=alert]").text()
+    assert "This is how it stands now" in visible_text(tree.css_first("[role=alert]"))
     assert (tree.css(".decide"), state_of(waiting)) == ([], "queued")
 
 

@@ -33,6 +33,7 @@ from supportbot.handoff.summary import summary_of
 from supportbot.handoff.trail import answers_of
 from supportbot.llm.models import LLMCall
 from supportbot.llm.testing import Says, ScriptedModel, answering
+from tests.pages import visible_text
 
 pytestmark = pytest.mark.django_db
 RETURNS = "You can return unused items within 60 days of delivery. The label is free within Germany.\n"
@@ -374,7 +375,7 @@ def test_the_trail_shows_questions_calls_costs_and_passages(conversation: Conver
     for part in ("How long can I return <i>boots</i>?", "answer-2", "openai: scripted", "430", "0.0012 EUR", "812 ms"):
         assert part in told
     assert "Looked for: return <i>boots</i>" in told
-    found = [cell.text() for cell in tree.css("[aria-label='Passages found'] td")]
+    found = [visible_text(cell) for cell in tree.css("[aria-label='Passages found'] td")]
     assert found == ["ReturnsWorn <b>boots</b>, revision 3", "3.250", "0.91"]
 
 
@@ -387,7 +388,7 @@ def test_the_trail_shows_what_was_held_back_and_the_customer_never_reads_it(
     ticket = services.request(conversation.pk, reason="customer_asked", by="customer")
     page = browser(bob).get(f"/desk/tickets/{ticket.pk}/trail/").content.decode()
     tree = LexborHTMLParser(page)
-    assert [cell.text() for cell in tree.css("[aria-label='Held back by the checks'] td")] == [
+    assert [visible_text(cell) for cell in tree.css("[aria-label='Held back by the checks'] td")] == [
         "It costs <b>€99</b>.", "a figure that no article holds", "0.40",
         "I have refunded you.", "a deed or a promise that is not on record", "not comparable",
     ]  # fmt: skip

@@ -22,6 +22,7 @@ from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.handoff import services
 from supportbot.handoff.models import Ticket
+from tests.pages import visible_text
 
 pytestmark = pytest.mark.django_db
 REFUND = {"order_id": "A-1", "reason": "It arrived damaged"}
@@ -243,4 +244,4 @@ def test_who_asked_for_it_does_not_approve_it(shop: FakeShop, ticket: Ticket, le
     assert request.state == "awaiting_approval"
     page = read(browser(lead).get(f"/desk/approvals/{request.pk}/"))
     assert "This one is your own." in page.css_first("main").text()
-    assert "proposed by Daniel Brandt at" in page.css_first("main").text()
+    assert "proposed by Daniel Brandt at" in visible_text(page.css_first("main"))

@@ -143,7 +143,7 @@ def test_every_word_of_the_pages_has_its_german() -> None:
     assert len(said) > 15
     assert [text for text in said if german.gettext(text) == text] == []
     for block in re.findall(r"{% blocktranslate[^%]*%}(.*?){% endblocktranslate %}", source, re.DOTALL):
-        forms = [re.sub(r"{{ (\w+) }}", r"%(\1)s", form) for form in block.split("{% plural %}")]
+        forms = [re.sub(r"{{ (\w+) }}", r"%(\1)s", " ".join(form.split())) for form in block.split("{% plural %}")]
         assert german.ngettext(forms[0], forms[-1], 2) != forms[-1] or german.gettext(forms[0]) != forms[0]
     listed = re.findall(r'^msgid "(.+)"$', (folder / "kb/locale/de/LC_MESSAGES/django.po").read_text(), re.MULTILINE)
     catalogue = {key[0] if isinstance(key, tuple) else key for key in german._catalog}  # type: ignore[attr-defined]

@@ -43,6 +43,11 @@ class Visitor:
         return found[1]
 
     @property
+    def markup(self) -> str:
+        """The page with each tag on one line, however the template broke it."""
+        return re.sub(r"<[^>]+>", lambda tag: re.sub(r"\s+(?=>)", "", re.sub(r"\s+", " ", tag[0])), self.page)
+
+    @property
     def words(self) -> str:
         """The page's text as one line."""
         text = re.sub(r"<(script|head)\b.*?</\1>|<[^>]+>", " ", self.page, flags=re.S)

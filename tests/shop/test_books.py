@@ -62,7 +62,7 @@ def test_a_wrong_fault_is_named_and_changes_nothing(shop: ShopProcess, reader: V
     shop.post("/api/faults", {"fail_next": 7})
     fields: dict[str, Json] = {"delay_seconds": "3", "fail_next": "1", "drop_reply": "1", name: value}
     assert reader.send("/ledger/faults", **fields).status == 400
-    assert f'value="{value}" aria-invalid="true" aria-describedby="id_{name}-wrong"' in reader.page
+    assert f'value="{value}" aria-invalid="true" aria-describedby="id_{name}-wrong"' in reader.markup
     assert shop.get("/api/faults").json["fail_next"] == 7
 
 

@@ -69,7 +69,7 @@ def test_a_refund_of_the_whole_order_shows_at_each_item(shop: ShopProcess) -> No
     shop.signed_post("/merchant/v1/refunds", {"order": "WF-20418", "customer": MARA, **whole})
     visitor = Visitor(shop)
     visitor.sign_in(MARA)
-    assert "<s>€189.00</s>" in visitor.page and "<s>€69.00</s>" in visitor.page
+    assert "<s>€189.00</s>" in visitor.markup and "<s>€69.00</s>" in visitor.markup
     assert "Hiking boots, leather Refunded €189.00" in visitor.words
     assert "Everything has been refunded" in visitor.words
 
@@ -79,7 +79,7 @@ def test_a_cancelled_order_says_so(shop: ShopProcess) -> None:
     visitor = Visitor(shop)
     visitor.sign_in(JONAS)
     assert "Die Bestellung wurde storniert" in visitor.words
-    assert visitor.page.count("<s>") == 2
+    assert visitor.markup.count("<s>") == 2
 
 
 def test_all_customers_have_an_orders_page(any_shop: ShopProcess) -> None:
@@ -150,7 +150,7 @@ def test_a_link_changes_nothing(visitor: Visitor, path: str) -> None:
 
 def test_pages_name_the_widget_and_fence_it(visitor: Visitor) -> None:
     answer = visitor.open("/")
-    assert f'<script async src="{PLATFORM_URL}/widget/v1.js" data-channel="{CHANNEL_KEY}"' in visitor.page
+    assert f'<script async src="{PLATFORM_URL}/widget/v1.js" data-channel="{CHANNEL_KEY}"' in visitor.markup
     rules = dict(rule.split(" ", 1) for rule in answer.headers["content-security-policy"].split("; "))
     assert rules["default-src"] == "'none'"
     assert rules["script-src"] == f"'self' {PLATFORM_URL}"

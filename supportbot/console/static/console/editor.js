@@ -228,7 +228,7 @@ async function look() {
   }
 }
 
-if (page.dataset.searchable && saved.textContent.includes("Getting ready")) follow();
+if (page.dataset.searchable && "gettingReady" in saved.dataset) follow();
 
 // ---- small things ----
 

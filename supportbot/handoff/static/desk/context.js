@@ -7,7 +7,7 @@ const MOST_SHOWN = 5;
 
 export async function showOrders() {
   const place = byId("orders");
-  if (!place || place.textContent.startsWith("Only")) return;
+  if (!place?.dataset.url) return;
   place.replaceChildren(el("p", { class: "muted" }, "Asking the shop"));
   try {
     const answer = await fetch(place.dataset.url);
