@@ -119,6 +119,11 @@ class Draft:
         return self._go_on()
 
     @property
+    def facts(self) -> tuple[str, ...]:
+        """What was done in this conversation, and what was looked up."""
+        return self._judge.facts
+
+    @property
     def doubtful(self) -> dict[int, str]:
         """The sentences that deserve a second look, by their place."""
         return {place: one.words for place, one in enumerate(self.sentences) if one.needs_second_look}

@@ -65,6 +65,11 @@ class Judge:
         self.evidence.learn(looked_up)
         self._looked_up += tuple(line for line in looked_up.splitlines() if len(line.split()) >= LEAST_RECORD)
 
+    @property
+    def facts(self) -> tuple[str, ...]:
+        """What was done and looked up, a text each."""
+        return self._done + self._looked_up
+
     def take(self, wanted: Sequence[str], vectors: Mapping[str, Vector]) -> None:
         """Take the vectors that were to be had of those that were wanted; none of these is asked for again."""
         self._asked_for.update(wanted)

@@ -180,7 +180,7 @@ class Turn:
     async def _checked(self, request: ModelRequest, results: list[ToolResult]) -> Answer:
         self._voice.say(self._draft.finish())
         await self._settle()
-        for place, is_borne in (await second_look.verdicts(request, self._draft.doubtful)).items():
+        for place, is_borne in (await second_look.verdicts(request, self._draft.doubtful, self._draft.facts)).items():
             self._draft.judge(place, is_borne=is_borne)
         return closed(self._draft.answer(), results, self._told, self._blocks)
 

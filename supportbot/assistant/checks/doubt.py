@@ -32,6 +32,10 @@ _MOST_FIGURES: Final = 12
 _KEY: Final = 4
 _HELD: Final = 0.15  # how much the figures that a unit shares speak for it, beside the share of words
 _EACH_KEY: Final = 0.001  # of two that share the same the shorter one is nearer
+DENYING: Final = frozenset({"not", "none", "without", "except"})
+_SAME_WORDS: Final = (
+    0.75  # of a sentence's telling words in the nearest unit: it is a copy, and a "not" in it no paraphrase
+)
 _ROW: Final = re.compile(r"\s*\|.*\|\s*$")
 _NO_TEXT: Final = re.compile(r"[\s|:=-]*$")  # an empty line, or the line under a table's head
 
@@ -84,6 +88,8 @@ class Doubts:
         nearest, source = max(self._placed, key=nearness)
         beside = [unit.figures for unit, number in self._placed if number == source]
         found = _of_operators(said, nearest)
+        if any(name[1:] in DENYING for name in found) and each_key * len(said.keys & nearest.keys) >= _SAME_WORDS:
+            found["denied"] = 1.0
         for figure in (one for one in figures if not nearest.figures.holds(one)):
             is_beside = any(known.holds(figure) for known in beside)
             found["figure_elsewhere" if is_beside else "figure_unknown"] = 1.0
