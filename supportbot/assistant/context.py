@@ -21,6 +21,7 @@ from supportbot.chat.selectors import history
 from supportbot.chat.turns import Claim
 from supportbot.language.detection import base_language, detect
 from supportbot.language.normalise import normalised
+from supportbot.language.sentences import marked_sources
 from supportbot.llm import types as llm
 from supportbot.llm.sources import numbered
 
@@ -84,11 +85,11 @@ def _question(messages: Sequence[Message], waiting: Sequence[Message]) -> str:
 
 
 def _said_in(messages: Sequence[Message]) -> list[Said]:
-    """Return what a question may go on from; nobody goes on from "I could not find this"."""
+    """Return what a question may go on from; nobody goes on from "I could not find this", or from our "Hello"."""
     return [
         Said(normalised(message.text), is_customer=message.source == Source.CUSTOMER)
         for message in messages
-        if not message.is_abstention
+        if not message.is_abstention and (message.by != "builtin" or marked_sources(message.text))
     ]
 
 
