@@ -42,6 +42,7 @@ from kb.passages import Passage, passages_of
 from kb.recipes import active_recipe, embedder_of
 from kb.wordquery import known_share, word_query
 from supportbot.accounts.scope import current_workspace_id
+from supportbot.language.followups import is_short
 
 __all__ = ["Mode", "Passage", "Retrieval", "evidence_for", "search"]
 
@@ -93,10 +94,11 @@ class _Look:
 def search(query: str, *, viewer: Viewer, limit: int = 8, mode: Mode = "hybrid", context: str = "") -> Retrieval:
     """Return up to `limit` passages the viewer may read, best first.
 
-    `context` is what was said before the question, in a few words: a follow-up is searched for with it too, while the
-    confidence stays that of the question alone, since a former topic would always be found. Articles that are not live
-    never appear, re-indexed or not. Without the embedding model a hybrid search goes by words alone; it raises
-    EmbeddingUnavailable or RecipeMismatch if `KB_LEXICAL_FALLBACK` is off, or for mode "vector".
+    `context` is what was said before the question. What may be a follow-up, since it is short, points back or finds no
+    sure answer by itself, is searched for with it too, which costs an embedding; the confidence stays that of the
+    question alone, since a former topic would always be found. Articles that are not live never appear, re-indexed or
+    not. Without the embedding model a hybrid search goes by words alone; it raises EmbeddingUnavailable or
+    RecipeMismatch if `KB_LEXICAL_FALLBACK` is off, or for mode "vector".
     """
     began = perf_counter()
     depth = max(DEPTH, limit)
@@ -107,7 +109,7 @@ def search(query: str, *, viewer: Viewer, limit: int = 8, mode: Mode = "hybrid",
     if len(look.parts) > 1:
         drawn = [_drawn(look, number, depth) for number in range(len(look.parts))]
         scores = fused_by_article(drawn, _articles(drawn))
-    elif context:
+    elif context and (confidence < _STANDS_ALONE or is_short(query)):
         weight = DEFAULT.leaning if confidence < _STANDS_ALONE else DEFAULT.standing
         with_context = _look([questions.after(context, query)], viewer, mode, depth)
         scores = in_context(look.parts[0], with_context.parts[0], weight)

@@ -36,6 +36,11 @@ def may_lean(question: str) -> bool:
     return len(own_words(question)) <= most
 
 
+def is_short(question: str) -> bool:
+    """Return whether a question names so little, or points back, that what was said before may be meant with it."""
+    return points_back(question) or len(own_words(question)) <= LEANING_WORDS_MOST
+
+
 def points_back(question: str) -> bool:
     """Return whether a word stands for something that was named before."""
     said = words(question)

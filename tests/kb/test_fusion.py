@@ -90,8 +90,9 @@ def test_without_vectors_a_context_still_orders() -> None:
     assert ordered(in_context(alone, context, 1.0))[0] == A
 
 
-def test_a_context_lends_its_first_words() -> None:
-    assert after("one  two", "and\nthree?") == "one two and three?"
+def test_a_context_lends_its_first_telling_words() -> None:
+    assert after("grey  parcel", "and\nthree?") == "grey parcel and three?"
+    assert after("**A parcel** to the Alps is sent on Monday.", "why?") == "parcel** Alps sent Monday. why?"
     assert after("word " * 500, "why?").split() == ["word"] * CONTEXT_WORDS + ["why?"]
 
 
