@@ -24,6 +24,9 @@ _MEMBERS: Final = {"no": "nb", "nn": "nb", "yue": "zh", "wuu": "zh"}
 _LEAST_LIKELIHOOD: Final = 0.4
 _LEAST_MARGIN: Final = 3.0  # times as likely as the expected language
 _STOP_WORD_WEIGHT: Final = 2.0
+# Of a text's words that are the expected language's stop words, and by how many it must lead every other language.
+_PLAIN_SHARE: Final = 0.3
+_PLAIN_LEAD: Final = 1
 _MOST_CHARACTERS: Final = 400
 # Addresses, order numbers, amounts, links.
 _NO_WORD: Final = re.compile(r"\S*(?:@|://|www\.|\d)\S*")
@@ -45,11 +48,14 @@ def base_language(locale: str) -> str:
 def detect(text: str, default: str) -> str:
     """Return the ISO 639-1 code of the language of `text`; `default` where its words do not say enough.
 
-    Names, addresses, order numbers, links and e-mail addresses are in no language. Takes about 0.3 ms; the first call
+    Names, addresses, order numbers, links and e-mail addresses are in no language. Takes about 0.3 ms, a tenth of
+    it where stop words tell; the first call
     loads the model, which takes a third of a second and 75 MB.
     """
     evidence = _evidence(text[:_MOST_CHARACTERS])
     if sum(character.isalpha() for character in evidence) < 2:
+        return default
+    if _is_plainly(evidence, default):
         return default
     likelihoods = _likelihoods(evidence, default)
     best = max(likelihoods, key=likelihoods.__getitem__)
@@ -84,6 +90,16 @@ def _may_be_names(evidence: str, language: str) -> bool:
     tokens = evidence.split()
     is_capitals = len(tokens) > 1 and all(token[0].isupper() for token in tokens)
     return is_capitals and stop_words(language).isdisjoint(words(evidence))
+
+
+def _is_plainly(evidence: str, language: str) -> bool:
+    """Return whether its stop words alone say that a text is in the language that was expected: a tenth of the time."""
+    said = words(evidence)
+    own = sum(word in stop_words(language) for word in said)
+    if own < _PLAIN_SHARE * len(said) or own <= _PLAIN_LEAD:
+        return False
+    others = languages_with_stop_words() - {language}
+    return all(own - sum(word in stop_words(other) for word in said) > _PLAIN_LEAD for other in others)
 
 
 def _likelihoods(text: str, default: str) -> dict[str, float]:
