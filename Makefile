@@ -8,7 +8,11 @@ unexport PYTHONDONTWRITEBYTECODE
 # One worker more than there are cores, at most six; a file stays with one worker.
 PARALLEL ?= -n auto --maxprocesses 6 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help run stop doctor test lint database-tests browser-tests lint-and-browser-tests lock
+# The branch that `make check` compares with; main, unless named.
+BASE ?=
+
+.PHONY: help run stop doctor test check lint touched-tests lint-in-one-piece database-tests browser-tests \
+  lint-and-browser-tests lock
 
 help: ## list the targets, one a line
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -29,9 +33,22 @@ test: ## check everything: lint, types, import contracts, the database suite, th
 	@sh scripts/environment.sh requirements-dev.lock
 	@$(MAKE) --no-print-directory -j2 lint-and-browser-tests database-tests
 
-lint-and-browser-tests:
-	@sh scripts/in_one_piece.sh $(MAKE) --no-print-directory lint
+lint-and-browser-tests: lint-in-one-piece
 	@sh scripts/in_one_piece.sh $(MAKE) --no-print-directory browser-tests
+
+lint-in-one-piece:
+	@sh scripts/in_one_piece.sh $(MAKE) --no-print-directory lint
+
+# For in between: a minute, while `make test` takes ten.
+check: ## check what differs from main: lint, types, import contracts, the tests it touches
+	@sh scripts/environment.sh requirements-dev.lock
+	@$(MAKE) --no-print-directory -j2 touched-tests lint-in-one-piece
+
+touched-tests:
+	@tests=$$(.venv/bin/python scripts/touched_tests.py $(BASE)) || exit 1; \
+	if [ -z "$$tests" ]; then echo "No test is touched."; exit 0; fi; \
+	echo "Touched:" $$tests; \
+	.venv/bin/python -m pytest $$tests -m "not long and not chaos" -q $(PARALLEL)
 
 lint: ## check style, types and import contracts
 	@sh scripts/environment.sh requirements-dev.lock
