@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from django.conf import settings
 from django.core.management import get_commands
 
@@ -53,3 +54,17 @@ def test_the_readme_names_every_setting_and_no_other() -> None:
     )
     of_make = {"PYTHON", "CHROMIUM"}
     assert set(re.findall(r"`([A-Z][A-Z_]+)`", readmes_table("Settings"))) == read | of_make
+
+
+@pytest.mark.parametrize(
+    "form", sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml")), ids=lambda page: page.stem
+)
+def test_every_issue_form_can_be_read(form: Path) -> None:
+    """A code host shows a broken form as no form at all."""
+    content = yaml.safe_load(form.read_text())
+    if form.stem == "config":
+        return
+    names = [field["id"] for field in content["body"] if field["type"] != "markdown"]
+    assert content["name"] and content["description"] and names
+    assert len(set(names)) == len(names)
+    assert all(field["attributes"].get("label") for field in content["body"] if field["type"] != "markdown")

@@ -18,7 +18,7 @@ OLDEST_REDIS = 7
 _UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, NameError, ImportError)
 # Query keys of libpq, Redis and AMQP addresses that hold a secret or say where one lies.
 _SECRET_KEYS = {"password", "sslpassword", "passfile", "sslkey", "ssl_password", "ssl_keyfile"}
-EXTENSIONS = ("vector", "pg_trgm", "unaccent", "btree_gin")
+EXTENSIONS = ("vector",)
 
 
 def probe_database(url: str) -> str:
@@ -126,7 +126,7 @@ def _require_extensions(connection: "psycopg.Connection[tuple[object, ...]]") ->
     if lacking:
         raise StartRefused(
             f"The server of DATABASE_URL does not have the extension {lacking[0]}: install it there (on Debian "
-            "postgresql-NN-pgvector and postgresql-contrib), or unset DATABASE_URL to use the embedded PostgreSQL."
+            "postgresql-NN-pgvector), or unset DATABASE_URL to use the embedded PostgreSQL."
         )
     version = offered["vector"]
     if _first_two(version) < OLDEST_PGVECTOR:

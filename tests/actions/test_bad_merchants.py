@@ -4,7 +4,9 @@ Each kind of answer comes twice: from a merchant that had done the work before i
 outside the two look the same, so the end must not depend on it: what was paid is told as paid, and nothing else is.
 """
 
+import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -55,11 +57,26 @@ def mood(kind: str, name: str, *, does_the_work: bool = False) -> Mood:
 
 @pytest.fixture
 def merchant(workspace: Workspace, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[MoodyMerchant]:
-    """The workspace's merchant, sane until told otherwise; who waits for it gives up soon."""
-    monkeypatch.setattr("actions.connectors.merchant.RUN_SECONDS", 0.5)
-    monkeypatch.setattr("actions.connectors.merchant.READ_SECONDS", 0.5)
+    """The workspace's merchant, sane until told otherwise.
+
+    The deadline of a call is reached when the merchant has heard it and says nothing, and at no other moment: a busy
+    machine must not cut off a call that the merchant has yet to hear, or would have answered.
+    """
+    under_way: list[socket.socket] = []
+
+    @contextmanager
+    def cut_by_the_merchant(ends_at: float, sock: socket.socket) -> Iterator[None]:
+        under_way.append(sock)
+        try:
+            yield
+        finally:
+            under_way.remove(sock)
+
+    monkeypatch.setattr("actions.connectors.client._cut_at", cut_by_the_merchant)
+    monkeypatch.setattr("actions.sweeping.LOOKING_SECONDS", 60.0)
     monkeypatch.setattr("actions.sweeping.publish", lambda workspace_id, request_id: None)
     with moody() as made:
+        made.cut_off = lambda: under_way[-1].shutdown(socket.SHUT_RDWR)
         settings.ACTIONS_LOOPBACK = [made.address]
         ensure_policies()
         connect_merchant(f"http://{made.address}", SECRET, actor="test")
@@ -133,8 +150,7 @@ def test_a_merchant_that_never_comes_to_its_senses(
     assert LedgerEntry.objects.get().status == LedgerEntry.Status.RESERVED
 
     merchant.come_to_its_senses()
-    for _ in range(3):  # a look that a busy machine cuts off is made again
-        settle()
+    settle()
     queued.refresh_from_db()
     assert queued.state == (State.SUCCEEDED if does_the_work else State.FAILED)
     assert len(merchant.refunds) == int(does_the_work)
@@ -207,7 +223,7 @@ def test_a_dribbling_merchant_is_cut_and_asked_by_key(
     def slowly(self: MoodyMerchant, kind: str, name: str, body: bytes) -> bytes:
         answer: bytes = real(self, kind, name, body)
         if kind == "refunds":
-            self.stopping.wait(1.5)  # longer than a caller waits, and done all the same
+            self.cut_off()  # later than a caller waits, and done all the same
         return answer
 
     monkeypatch.setattr(MoodyMerchant, "_sane", slowly)

@@ -1,0 +1,180 @@
+#!/usr/bin/env python3
+"""Print the figures of the tree: how many modules there are, how they hang together, and what is long.
+
+    .venv/bin/python scripts/tree_figures.py [--list]
+
+`--list` also names what was counted. Needs the development packages. What each figure means stands beside its function.
+Product modules are the .py files of `supportbot`, `kb` and `actions` without migrations, the doubles in testing.py, and
+files without a line of code.
+"""
+
+import argparse
+import ast
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import grimp
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+PACKAGES: Final = ("supportbot", "kb", "actions")
+TEMPLATES: Final = ("templates", "examples")
+ANSWERING: Final = "supportbot.assistant.turn"
+SMALL_MODULE: Final = 70
+LONG_FUNCTION: Final = 40
+LONG_TEMPLATE_LINE: Final = 160
+
+
+@dataclass(frozen=True)
+class Module:
+    name: str
+    path: Path
+    lines: int
+    tree: ast.Module
+
+
+@dataclass(frozen=True)
+class Figure:
+    label: str
+    value: str
+    found: tuple[str, ...] = ()
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description="Print the figures of the tree.")
+    arguments.add_argument("--list", action="store_true", help="also name what was counted")
+    is_listing = arguments.parse_args().list
+    for figure in figures(ROOT):
+        sys.stdout.write(f"{figure.value:>7}  {figure.label}\n")
+        if is_listing:
+            sys.stdout.writelines(f"         {name}\n" for name in figure.found)
+
+
+def figures(root: Path) -> list[Figure]:
+    sys.path.insert(0, str(root))  # grimp finds packages as Python does
+    modules = product_modules(root, PACKAGES)
+    graph = grimp.build_graph(*PACKAGES, exclude_type_checking_imports=True, cache_dir=None)
+    small = small_modules_with_one_importer(modules, graph)
+    reached = reached_from(ANSWERING, modules, graph)
+    long = long_functions(modules)
+    private, once = private_functions(modules)
+    circles = import_circles(modules, graph)
+    wide = long_template_lines(page for folder in TEMPLATES for page in (root / folder).glob("**/*.html"))
+    return [
+        Figure("product modules", str(len(modules))),
+        Figure("lines in them", str(sum(module.lines for module in modules.values()))),
+        Figure(f"modules under {SMALL_MODULE} lines with exactly one importer", str(len(small)), small),
+        Figure(f"modules that {ANSWERING} reaches by imports", str(len(reached)), _by_room(reached)),
+        Figure(f"functions above {LONG_FUNCTION} lines", str(len(long)), long),
+        Figure("private functions", str(private)),
+        Figure("of them called from one place", f"{100 * len(once) / max(private, 1):.0f} %", once),
+        Figure("import circles", str(len(circles)), tuple(" <-> ".join(circle) for circle in circles)),
+        Figure(f"lines of templates above {LONG_TEMPLATE_LINE} characters", str(len(wide)), wide),
+    ]
+
+
+def product_modules(root: Path, packages: Iterable[str]) -> dict[str, Module]:
+    found = (module for package in packages for module in _modules_below(root, package))
+    return {module.name: module for module in found if module.tree.body}
+
+
+def _modules_below(root: Path, package: str) -> Iterator[Module]:
+    for path in sorted((root / package).glob("**/*.py")):
+        parts = path.relative_to(root).with_suffix("").parts
+        if "migrations" not in parts and parts[-1] != "testing":
+            text = path.read_text(encoding="utf-8")
+            name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+            yield Module(name, path, len(text.splitlines()), ast.parse(text))
+
+
+def small_modules_with_one_importer(modules: Mapping[str, Module], graph: grimp.ImportGraph) -> tuple[str, ...]:
+    """Return short modules that a single other product module imports: candidates for a place in it.
+
+    Names in settings and what Django or Celery find by a file's name are no imports and do not count.
+    """
+    return tuple(
+        f"{name} ({module.lines} lines) <- {importers[0]}"
+        for name, module in modules.items()
+        if module.lines < SMALL_MODULE and module.path.name != "__init__.py"
+        if len(importers := sorted(graph.find_modules_that_directly_import(name) & modules.keys())) == 1
+    )
+
+
+def reached_from(start: str, modules: Mapping[str, Module], graph: grimp.ImportGraph) -> tuple[str, ...]:
+    """Return the product modules that a module imports, directly or through others, itself included.
+
+    From the module that answers a turn this is the path from a message to its answer, seen from its longest side: all
+    that may run between the claim of the turn and its final event. The socket that takes the message in, what a setting
+    names (the model's provider) and what is sent by a task's name lie beyond it.
+    """
+    return tuple(sorted(({start} | graph.find_upstream_modules(start)) & modules.keys()))
+
+
+def long_functions(modules: Mapping[str, Module]) -> tuple[str, ...]:
+    """Return functions above the limit, counted from `def` to their last line, docstring included."""
+    return tuple(
+        f"{module.name}.{function.name} ({length} lines)"
+        for module in modules.values()
+        for function in _functions(module)
+        if (length := (function.end_lineno or function.lineno) - function.lineno + 1) > LONG_FUNCTION
+    )
+
+
+def private_functions(modules: Mapping[str, Module]) -> tuple[int, tuple[str, ...]]:
+    """Return how many functions and methods begin with one underscore, and those that their module names only once."""
+    total, once = 0, []
+    for module in modules.values():
+        named = Counter(_names(module.tree))
+        private = [f.name for f in _functions(module) if f.name.startswith("_") and not f.name.endswith("__")]
+        total += len(private)
+        once += [f"{module.name}.{name}" for name in private if named[name] == 1]
+    return total, tuple(once)
+
+
+def import_circles(modules: Mapping[str, Module], graph: grimp.ImportGraph) -> list[tuple[str, ...]]:
+    """Return the groups of modules that import each other, directly or through others.
+
+    A package whose __init__ imports its own modules counts as well.
+    """
+    circles: list[tuple[str, ...]] = []
+    seen: set[str] = set()
+    for name in modules:
+        if name not in seen:
+            circle = {name} | (graph.find_upstream_modules(name) & graph.find_downstream_modules(name))
+            seen |= circle
+            if len(circle) > 1:
+                circles.append(tuple(sorted(circle)))
+    return circles
+
+
+def long_template_lines(pages: Iterable[Path]) -> tuple[str, ...]:
+    return tuple(
+        f"{page.name}:{number}"
+        for page in sorted(pages)
+        for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), start=1)
+        if len(line) > LONG_TEMPLATE_LINE
+    )
+
+
+def _functions(module: Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    return (node for node in ast.walk(module.tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+
+
+def _names(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            yield node.id
+        elif isinstance(node, ast.Attribute):
+            yield node.attr
+
+
+def _by_room(names: Iterable[str]) -> tuple[str, ...]:
+    rooms = Counter(".".join(name.split(".")[: 2 if name.startswith("supportbot.") else 1]) for name in names)
+    return tuple(f"{count:>3} {room}" for room, count in rooms.most_common())
+
+
+if __name__ == "__main__":
+    main()

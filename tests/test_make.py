@@ -1,0 +1,30 @@
+"""The targets of the Makefile: each is listed, and what `make lint` checks is checked before a commit too."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import yaml
+from django.conf import settings
+
+ROOT = Path(settings.BASE_DIR)
+MAKEFILE = (ROOT / "Makefile").read_text()
+# Parts of other targets, not for people.
+INNER = {"lint-and-browser-tests", "lint-in-one-piece", "touched-tests"}
+
+
+def test_help_lists_every_target_on_a_line() -> None:
+    listed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    targets = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
+    assert set(re.findall(r"^  make ([a-z-]+) +\S", listed, re.MULTILINE)) == targets - INNER
+    assert listed.startswith("  make help ")
+
+
+def test_a_commit_is_checked_by_the_linters_of_make_lint() -> None:
+    recipe = re.search(r"^lint:.*\n((?:\t.*\n)+)", MAKEFILE, re.MULTILINE)
+    assert recipe is not None
+    commands = {line.strip() for line in recipe[1].splitlines() if line.startswith("\t.venv/bin/")}
+    [own] = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    hooks = {re.sub(r" --\S+", "", hook["entry"]) for hook in own["hooks"]}
+    # A hook gets the files of the commit, and formats where `make lint` only looks.
+    assert {re.sub(r" --check| \.$| templates examples", "", command) for command in commands} == hooks

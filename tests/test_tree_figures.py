@@ -1,0 +1,76 @@
+"""The figures that `scripts/tree_figures.py` prints, counted on a small tree whose figures are known."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import grimp
+import pytest
+
+from scripts import tree_figures
+
+FILES = {
+    "shed/__init__.py": "",
+    "shed/door.py": "from shed import lock\n\n\ndef enter():\n    return lock.open_it()\n",
+    "shed/lock.py": "from shed import key, rust\n\n\n"
+    "def open_it():\n    return _turn() + _turn() + _once() + rust.eat()\n\n\n"
+    "def _turn():\n    return 1\n\n\n"
+    "def _once():\n    return key.fits()\n",
+    "shed/key.py": "def fits():\n    from shed import lock\n\n    return lock\n",
+    "shed/rust.py": "def eat():\n" + "    eaten = 1\n" * 80 + "    return eaten\n",
+    "shed/testing.py": "from shed import door, key\n",
+    "shed/migrations/__init__.py": "",
+    "shed/migrations/0001_first.py": "from shed import door\n",
+}
+
+
+@pytest.fixture
+def shed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
+    for name, text in FILES.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    graph = grimp.build_graph("shed", cache_dir=None)
+    yield SimpleNamespace(modules=tree_figures.product_modules(tmp_path, ["shed"]), graph=graph)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "shed"]:
+        del sys.modules[name]
+
+
+def test_migrations_doubles_and_empty_files_are_no_product_modules(shed: SimpleNamespace) -> None:
+    assert sorted(shed.modules) == ["shed.door", "shed.key", "shed.lock", "shed.rust"]
+
+
+def test_a_short_module_with_a_single_importer_is_named_with_it(shed: SimpleNamespace) -> None:
+    found = tree_figures.small_modules_with_one_importer(shed.modules, shed.graph)
+    assert found == ("shed.key (4 lines) <- shed.lock",)  # two import lock, rust is long, nobody imports door
+
+
+def test_what_a_module_reaches_includes_what_its_imports_import(shed: SimpleNamespace) -> None:
+    reached = tree_figures.reached_from("shed.door", shed.modules, shed.graph)
+    assert reached == ("shed.door", "shed.key", "shed.lock", "shed.rust")
+
+
+def test_long_functions_are_named_with_their_length(shed: SimpleNamespace) -> None:
+    assert tree_figures.long_functions(shed.modules) == ("shed.rust.eat (82 lines)",)
+
+
+def test_a_private_function_that_is_named_once_has_one_caller(shed: SimpleNamespace) -> None:
+    assert tree_figures.private_functions(shed.modules) == (2, ("shed.lock._once",))
+
+
+def test_an_import_inside_a_function_closes_a_circle(shed: SimpleNamespace) -> None:
+    assert tree_figures.import_circles(shed.modules, shed.graph) == [("shed.key", "shed.lock")]
+
+
+def test_long_lines_of_templates_are_named(tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    page.write_text("<p>\n" + "x" * 161 + "\n" + "x" * 160 + "\n")
+    assert tree_figures.long_template_lines([page]) == ("page.html:2",)
+
+
+def test_the_product_has_its_figures(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["tree_figures.py"])
+    tree_figures.main()
+    printed = capsys.readouterr().out
+    assert "product modules" in printed and "import circles" in printed
