@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from supportbot.accounts.callers import Staff
 from supportbot.console.rights import may
-from supportbot.handoff.rows import waiting_for_a_person, waiting_for_approval
+from supportbot.handoff.desk.rows import waiting_for_a_person, waiting_for_approval
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from supportbot.accounts.callers import Staff
 from supportbot.console.quality import Figure, quality
 from supportbot.console.rights import may
 from supportbot.console.unanswered import questions
-from supportbot.handoff.rows import waiting_for_a_person, waiting_for_approval
+from supportbot.handoff.desk.rows import waiting_for_a_person, waiting_for_approval
 from supportbot.llm.selectors import daily_costs
 
 MOST_QUESTIONS: Final = 5

@@ -22,8 +22,8 @@ from supportbot.chat.models import Conversation
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.filters import InWords
 from supportbot.console.words import tag, when
-from supportbot.handoff.approvals import amount_of
-from supportbot.handoff.trail import STATES, names_of_actors
+from supportbot.handoff.approvals.selectors import amount_of
+from supportbot.handoff.desk.activity import STATES, names_of_actors
 
 KINDS: Final = {
     "succeeded": "ok",

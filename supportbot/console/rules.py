@@ -18,7 +18,7 @@ from supportbot.accounts.selectors import people_who_may
 from supportbot.console.base import ScopedAdmin, of_this_workspace
 from supportbot.console.entry import person_of
 from supportbot.console.words import tag
-from supportbot.handoff.trail import names_of_actors
+from supportbot.handoff.desk.activity import names_of_actors
 
 AMOUNTS = {
     "max_per_order": "At most for one order",

@@ -18,11 +18,7 @@ from supportbot.accounts.views import ScopedAPIView
 from supportbot.chat.access import conversation_for
 from supportbot.chat.models import Conversation
 from supportbot.errors import NotFound
-from supportbot.handoff import services
-from supportbot.handoff.access import person_of, ticket_for
 from supportbot.handoff.models import Reason, Requester, State, Ticket
-from supportbot.handoff.presence import member_named, note_presence
-from supportbot.handoff.selectors import tickets_in
 from supportbot.handoff.serializers import (
     ContactInput,
     CustomerTicketSerializer,
@@ -32,6 +28,10 @@ from supportbot.handoff.serializers import (
     SnoozeInput,
     TransferInput,
 )
+from supportbot.handoff.tickets import services
+from supportbot.handoff.tickets.access import person_of, ticket_for
+from supportbot.handoff.tickets.presence import member_named, note_presence
+from supportbot.handoff.tickets.selectors import tickets_in
 from supportbot.web import NewestFirst, NothingInput, one_of
 
 EitherTicket = PolymorphicProxySerializer(

@@ -2,8 +2,8 @@
 
 from celery import shared_task
 
-from supportbot.handoff.mail import send_due
-from supportbot.handoff.sweep import escalate_late, escalate_silent, expire_forgotten, wake_snoozed
+from supportbot.handoff.mail.delivery import send_due
+from supportbot.handoff.tickets.sweep import escalate_late, escalate_silent, expire_forgotten, wake_snoozed
 
 
 @shared_task

@@ -16,9 +16,9 @@ from supportbot.chat.ended import words_of_the_end
 from supportbot.chat.log import is_open, lock_conversation, touch
 from supportbot.chat.services import add_system_message
 from supportbot.chat.turns import mark_answered, stop_now
-from supportbot.handoff import services as handoff
 from supportbot.handoff.models import State
-from supportbot.handoff.selectors import open_ticket_of
+from supportbot.handoff.tickets import services as handoff
+from supportbot.handoff.tickets.selectors import open_ticket_of
 
 
 @transaction.atomic

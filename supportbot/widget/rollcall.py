@@ -19,7 +19,7 @@ from supportbot.accounts.scope import across_workspaces
 from supportbot.asyncdb import db
 from supportbot.chat.models import Conversation
 from supportbot.chat.stream import switchboard
-from supportbot.handoff.attendance import note_customers_gone, note_customers_here
+from supportbot.handoff.mail.customer_presence import note_customers_gone, note_customers_here
 from supportbot.widget.protocol import Head
 from supportbot.widget.tickets import Session
 from supportbot.widget.waiting import queue_frames

@@ -15,8 +15,8 @@ from django.utils.timezone import now
 
 from supportbot.accounts.scope import across_workspaces, workspace_scope
 from supportbot.handoff.models import State, Ticket
-from supportbot.handoff.presence import is_somebody_here
-from supportbot.handoff.queue import Waiting, in_order
+from supportbot.handoff.tickets.presence import is_somebody_here
+from supportbot.handoff.tickets.queue import Waiting, in_order
 from supportbot.widget.protocol import Queue
 
 MIN_WAITS: Final = 3  # fewer say nothing about the next

@@ -40,8 +40,8 @@ from supportbot.chat.turns import (
     restart_attempt,
 )
 from supportbot.errors import NotFound
-from supportbot.handoff import services as handoff
 from supportbot.handoff.models import OutgoingMail, Ticket
+from supportbot.handoff.tickets import services as handoff
 from supportbot.ids import uuid7
 from supportbot.llm.models import LLMBody, LLMCall
 from supportbot.outbox.models import Announcement

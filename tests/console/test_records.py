@@ -26,8 +26,8 @@ from supportbot.chat.readings import Reading
 from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.chat.turns import claim_turn, finish_turn
 from supportbot.console.charts import stacked
-from supportbot.handoff import services as handoff
 from supportbot.handoff.models import Ticket
+from supportbot.handoff.tickets import services as handoff
 from supportbot.llm.models import Budget, LLMBody, LLMCall
 from tests.console.conftest import Enter, House, person
 from tests.pages import visible_text

@@ -12,8 +12,8 @@ from supportbot.accounts.models import Customer, Membership, User, Workspace
 from supportbot.accounts.services import NewChannel, add_member, issue_api_key, new_visitor
 from supportbot.chat.models import Conversation, ConversationEvent, Turn
 from supportbot.chat.services import start_conversation
-from supportbot.handoff import services
 from supportbot.handoff.models import Presence, Ticket
+from supportbot.handoff.tickets import services
 from tests.rest import caller, person, service
 
 pytestmark = pytest.mark.django_db

@@ -10,9 +10,9 @@ from supportbot.accounts.services import NewChannel, create_channel, new_visitor
 from supportbot.asyncdb import db
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import add_agent_message
-from supportbot.handoff import services as handoff
-from supportbot.handoff.attendance import is_customer_here, note_customers_gone
+from supportbot.handoff.mail.customer_presence import is_customer_here, note_customers_gone
 from supportbot.handoff.models import OutgoingMail
+from supportbot.handoff.tickets import services as handoff
 from supportbot.outbox.services import deliver_due
 from tests.rest import caller
 from tests.widget.page import greeted, ticket

@@ -1,0 +1,92 @@
+"""Replies that are written often: found by parts of words, filled in for the customer at hand."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+
+from supportbot.accounts.models import User
+from supportbot.chat.models import Conversation
+from supportbot.chat.texts import MAX_MESSAGE_CHARACTERS, UNREADABLE
+from supportbot.errors import InvalidInput, NotFound
+from supportbot.handoff.models import CannedReply
+from supportbot.handoff.tickets.selectors import language_of
+from supportbot.language.detection import base_language
+
+MOST_SHOWN: Final = 8
+_NOBODY: Final = {"en": "there", "de": "liebe Kundin, lieber Kunde"}
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A reply as it would be inserted."""
+
+    id: UUID
+    title: str
+    text: str
+    locale: str
+
+    def as_json(self) -> dict[str, Any]:
+        return {"id": str(self.id), "title": self.title, "text": self.text, "locale": self.locale}
+
+
+def replies_for(conversation: Conversation, agent: User, words: str = "") -> list[Filled]:
+    """Return the replies that hold all the words: those in the customer's language first, then by title."""
+    language = base_language(language_of(conversation))
+    wanted = words.casefold().split()
+    fitting = [reply for reply in CannedReply.objects.all() if _holds(wanted, f"{reply.title} {reply.text}")]
+    fitting.sort(key=lambda reply: (reply.locale not in (language, ""), not _holds(wanted, reply.title), reply.title))
+    return [_filled(reply, conversation, agent, language) for reply in fitting[:MOST_SHOWN]]
+
+
+def _holds(wanted: list[str], text: str) -> bool:
+    """Tell whether each word, or part of one, occurs."""
+    return all(word in text.casefold() for word in wanted)
+
+
+def _filled(reply: CannedReply, conversation: Conversation, agent: User, language: str) -> Filled:
+    """Fill the gaps by plain replacement: what a customer is called can never be a gap itself.
+
+    `language` is that of a reply that is written in none.
+    """
+    first_name = conversation.customer.name.split(" ")[0] or _NOBODY.get(reply.locale or language, _NOBODY["en"])
+    parts = reply.text.split("{agent}")
+    text = agent.display_name.join(part.replace("{name}", first_name) for part in parts)
+    return Filled(reply.pk, reply.title, text, reply.locale)
+
+
+def save_reply(*, title: str, text: str, locale: str = "", reply_id: UUID | None = None) -> CannedReply:
+    """Write a reply, or change one; raises InvalidInput naming the field, NotFound."""
+    reply = CannedReply(title=title.strip(), text=text.strip(), locale=locale)
+    if reply_id is not None:
+        reply = _reply(reply_id)
+        reply.title, reply.text, reply.locale = title.strip(), text.strip(), locale
+    for field in ("title", "text"):
+        if UNREADABLE.search(getattr(reply, field)):
+            raise InvalidInput(fields={field: ["It holds characters that cannot be stored: remove them."]})
+    if len(reply.text) > MAX_MESSAGE_CHARACTERS:
+        said = f"It has {len(reply.text)} characters, at most {MAX_MESSAGE_CHARACTERS} fit into a reply."
+        raise InvalidInput(fields={"text": [said]})
+    try:
+        reply.clean_fields(exclude=["workspace"])
+    except ValidationError as error:
+        raise InvalidInput(fields=error.message_dict) from error
+    try:
+        with transaction.atomic():
+            reply.save()
+    except IntegrityError as error:  # of all constraints only this one was not looked at above
+        raise InvalidInput(fields={"title": ["Another reply has this title: choose a different one."]}) from error
+    return reply
+
+
+def delete_reply(reply_id: UUID) -> None:
+    _reply(reply_id).delete()
+
+
+def _reply(reply_id: UUID) -> CannedReply:
+    found = CannedReply.objects.filter(pk=reply_id).first()
+    if found is None:
+        raise NotFound()
+    return found

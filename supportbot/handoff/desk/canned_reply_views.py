@@ -1,0 +1,69 @@
+"""The team's canned replies: a list, and a form to write or change one."""
+
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.http import require_http_methods, require_POST
+
+from supportbot.accounts.callers import Staff
+from supportbot.errors import InvalidInput, NotFound
+from supportbot.handoff.desk.canned_replies import delete_reply, save_reply
+from supportbot.handoff.desk.decorators import for_the_team, page_for
+from supportbot.handoff.models import CannedReply
+
+LANGUAGES = (("", "Every language"), ("en", "English"), ("de", "Deutsch"))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@for_the_team
+def replies(request: HttpRequest, staff: Staff) -> HttpResponse:
+    """Show all of them; a POST writes a new one."""
+    return _form(request, staff, None)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@for_the_team
+def reply(request: HttpRequest, staff: Staff, reply_id: UUID) -> HttpResponse:
+    """Show one in the form; a POST changes it."""
+    found = CannedReply.objects.filter(pk=reply_id).first()
+    if found is None:
+        raise NotFound()
+    return _form(request, staff, found)
+
+
+@require_POST
+@for_the_team
+def delete(request: HttpRequest, staff: Staff, reply_id: UUID) -> HttpResponse:
+    _check_may_write(staff)
+    delete_reply(reply_id)
+    return redirect("desk-replies")
+
+
+def _form(request: HttpRequest, staff: Staff, found: CannedReply | None) -> HttpResponse:
+    held = {"title": found.title, "text": found.text, "locale": found.locale} if found else {}
+    errors: dict[str, list[str]] = {}
+    if request.method == "POST":
+        _check_may_write(staff)
+        held = {name: request.POST.get(name, "").replace("\r\n", "\n") for name in ("title", "text", "locale")}
+        if held["locale"] not in dict(LANGUAGES):
+            held["locale"] = ""
+        try:
+            save_reply(**held, reply_id=found.pk if found else None)
+            return redirect("desk-replies")
+        except InvalidInput as error:
+            errors = error.fields
+    context: dict[str, object] = {
+        "replies": CannedReply.objects.all(),
+        "changed": found,
+        "held": held,
+        "errors": errors,
+        "languages": LANGUAGES,
+        "may_write": staff.may("conversations:write"),
+    }
+    return page_for(request, staff, "desk/replies.html", context, status=400 if errors else 200)
+
+
+def _check_may_write(staff: Staff) -> None:
+    if not staff.may("conversations:write"):
+        raise NotFound()

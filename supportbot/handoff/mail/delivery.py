@@ -1,0 +1,105 @@
+"""An agent's reply to a customer who has left: by mail, once, to the address they gave or their shop's identity names.
+
+The outbox notes the mail in a row of its own, keyed by the message; a worker of the queue `mail` sends what is due. A
+worker that dies between sending and noting sends again under the same Message-ID, which mail programs show once.
+"""
+
+import logging
+from datetime import timedelta
+from email.utils import parseaddr
+from smtplib import SMTPException
+from typing import Final
+from uuid import UUID
+
+from django.conf import settings
+from django.core.mail import EmailMessage
+from django.db import transaction
+from django.db.models import F
+from django.utils.timezone import now
+
+from supportbot.accounts.scope import across_workspaces, workspace_scope
+from supportbot.chat.models import Message
+from supportbot.handoff.mail.customer_presence import is_customer_here
+from supportbot.handoff.models import OutgoingMail, Ticket
+from supportbot.handoff.tickets.contact_addresses import usable
+from supportbot.handoff.tickets.notices import MAIL_CLOSING, MAIL_SUBJECT, worded
+from supportbot.outbox.models import Announcement
+
+logger = logging.getLogger(__name__)
+MAX_ATTEMPTS: Final = 8
+LEASE: Final = timedelta(minutes=2)
+AT_ONCE: Final = 100
+
+
+def on_agent_replied(announcement: Announcement) -> None:
+    """Note a mail for a reply whose reader has gone, where they can be written to; hearing it twice notes one."""
+    message = Message.objects.filter(pk=announcement.object_id).first()
+    if message is None or is_customer_here(message.conversation_id):
+        return
+    tickets = Ticket.objects.select_related("conversation__customer")
+    ticket = tickets.filter(conversation_id=message.conversation_id).order_by("-id").first()
+    if ticket is None:
+        return
+    given, signed = ticket.contact_email, ticket.conversation.customer.email
+    address = next(iter(usable([given, signed])), "")
+    if address:
+        OutgoingMail.objects.get_or_create(message_id=message.pk, defaults={"ticket": ticket, "address": address})
+
+
+def send_due() -> int:
+    """Send what is due in every workspace; return how many went out. What fails is tried again later, eight times."""
+    with across_workspaces("mail that is due"):
+        due = OutgoingMail.objects.filter(sent_at=None, attempts__lt=MAX_ATTEMPTS, due_at__lte=now())
+        found = list(due.order_by("id").values_list("id", "workspace_id")[:AT_ONCE])
+    return sum(_send_one(*one) for one in found)
+
+
+def _send_one(mail_id: UUID, workspace_id: UUID) -> bool:
+    with workspace_scope(workspace_id):
+        if not _claim(mail_id):
+            return False
+        mail = OutgoingMail.objects.select_related("ticket").get(pk=mail_id)
+        message = Message.objects.select_related("conversation__workspace").filter(pk=mail.message_id).first()
+        if message is None:  # erased meanwhile: there is nothing to send any more
+            mail.delete()
+            return False
+        try:
+            _letter(mail, message).send()
+        except (SMTPException, OSError, ValueError) as error:  # the last: an address that no header can hold
+            _log_failure(mail, error)
+            return False
+        OutgoingMail.objects.filter(pk=mail_id).update(sent_at=now())
+    return True
+
+
+def _log_failure(mail: OutgoingMail, error: Exception) -> None:
+    if mail.attempts < MAX_ATTEMPTS:
+        logger.warning("handoff: mail %s not sent (%s); trying again", mail.pk, type(error).__name__)
+    else:
+        logger.error("handoff: mail %s given up after %s attempts (%s)", mail.pk, mail.attempts, type(error).__name__)
+
+
+@transaction.atomic
+def _claim(mail_id: UUID) -> bool:
+    """Take the mail for this worker; a failed or lost attempt falls due again, later each time."""
+    mail = OutgoingMail.objects.select_for_update(no_key=True, skip_locked=True).filter(pk=mail_id).first()
+    if mail is None or mail.sent_at is not None or mail.due_at > now():
+        return False
+    pause = LEASE * 2**mail.attempts
+    OutgoingMail.objects.filter(pk=mail_id).update(attempts=F("attempts") + 1, due_at=now() + pause)
+    return True
+
+
+def _letter(mail: OutgoingMail, message: Message) -> EmailMessage:
+    conversation = message.conversation
+    names = {"workspace": conversation.workspace.name, "agent": message.author_name}
+    closing = worded(MAIL_CLOSING, conversation.locale).format(**names)
+    # A subject is a header: a name with a line break in it must not add another one.
+    subject = " ".join(worded(MAIL_SUBJECT, conversation.locale).format(**names).split())
+    domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].partition("@")[2] or "localhost"
+    return EmailMessage(
+        subject=subject,
+        body=f"{message.text}\n\n-- \n{closing}\n",
+        to=[mail.address],
+        headers={"Message-ID": f"<{message.pk}@{domain}>", "Auto-Submitted": "auto-generated"},
+    )

@@ -1,0 +1,30 @@
+"""The only way to get a ticket on behalf of somebody."""
+
+from uuid import UUID
+
+from supportbot.accounts.callers import Caller, CustomerCaller, Staff
+from supportbot.accounts.models import User
+from supportbot.errors import NotFound
+from supportbot.handoff.errors import NotAPerson
+from supportbot.handoff.models import Ticket
+from supportbot.handoff.tickets.selectors import tickets_in
+
+
+def ticket_for(caller: Caller, ticket_id: UUID) -> Ticket:
+    """Return a customer's own ticket, any of the workspace for staff; raises NotFound for foreign and missing alike."""
+    tickets = tickets_in().filter(workspace_id=caller.workspace_id)
+    if isinstance(caller, CustomerCaller):
+        tickets = tickets.filter(conversation__customer_id=caller.customer_id)
+    elif not (caller.may("tickets:read") or caller.may("tickets:write")):  # who may change one may see it
+        raise NotFound()
+    ticket = tickets.filter(pk=ticket_id).first()
+    if ticket is None:
+        raise NotFound()
+    return ticket
+
+
+def person_of(caller: Staff) -> User:
+    """Return the person behind a caller; raises NotAPerson for a service's key."""
+    if caller.user_id is None:
+        raise NotAPerson()
+    return User.objects.get(pk=caller.user_id)

@@ -1,0 +1,157 @@
+"""What time does to tickets: late ones move up, silent ones too, forgotten ones end, snoozed ones wake.
+
+Each in a transaction of its own.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils.timezone import now
+
+from supportbot.accounts.scope import across_workspaces, workspace_scope
+from supportbot.chat.log import lock_conversation, ring_desk
+from supportbot.chat.models import Conversation, Message, Source
+from supportbot.chat.services import add_system_message
+from supportbot.errors import NotFound
+from supportbot.handoff.models import Presence, Priority, State, Ticket
+from supportbot.handoff.tickets.notices import (
+    LONGER_THAN_USUAL,
+    LONGER_THAN_USUAL_BUT,
+    NOBODY_CAME,
+    NOBODY_HERE,
+    REPLY_GOES_TO,
+    worded,
+)
+from supportbot.handoff.tickets.presence import PRESENT_FOR, is_here, is_somebody_here
+from supportbot.handoff.tickets.queue import EXPIRES_AFTER, LATE_AFTER, SILENT_AFTER, is_given_up, is_late
+from supportbot.handoff.tickets.services import end, lock_ticket, put_back, say_where_replies_go
+
+AT_ONCE: Final = 500
+
+
+def escalate_late() -> int:
+    """Move up every ticket that has waited too long, once, and tell its customer; return how many."""
+    return _each(Q(state=State.WAITING, escalated_at=None, waiting_since__lte=now() - LATE_AFTER), _escalate)
+
+
+def expire_forgotten() -> int:
+    """End waits of a day without an address, and let the assistant answer again; return how many."""
+    forgotten = Q(state=State.WAITING, contact_email="", waiting_since__lte=now() - EXPIRES_AFTER)
+    return _each(forgotten, _expire)
+
+
+def wake_snoozed() -> int:
+    """Bring back what was put aside until now, or whose customer has written since; return how many."""
+    with across_workspaces("customers who wrote to a snoozed ticket"):  # asked for where a queryset is made, not run
+        wrote = Message.objects.filter(
+            conversation_id=OuterRef("conversation_id"), source=Source.CUSTOMER, created_at__gt=OuterRef("snoozed_at")
+        )
+    return _each(Q(Q(snoozed_until__lte=now()) | Q(Exists(wrote)), state=State.SNOOZED), _wake)
+
+
+def escalate_silent() -> int:
+    """See to customers whom their person has not answered for too long; return how many.
+
+    A person who has gone loses the ticket to the queue, where it keeps its age; under one who is there it moves up.
+    """
+    with across_workspaces("customers whom nobody has answered"):
+        unanswered = _unanswered_since(now() - SILENT_AFTER).filter(
+            conversation_id=OuterRef("conversation_id"), seq__gt=OuterRef("conversation__answered_seq")
+        )
+        here = Presence.objects.filter(
+            workspace_id=OuterRef("workspace_id"), user_id=OuterRef("assignee_id"),
+            seen_at__gt=now() - PRESENT_FOR, is_away=False,
+        )  # fmt: skip
+    is_to_act = Q(priority=Priority.NORMAL) | ~Q(Exists(here))
+    is_silent = Q(Exists(unanswered), state=State.CLAIMED, claimed_at__lte=now() - SILENT_AFTER)
+    return _each(is_silent & is_to_act, _break_silence)
+
+
+def _unanswered_since(moment: datetime) -> QuerySet[Message]:
+    return Message.objects.filter(source=Source.CUSTOMER, created_at__lte=moment)
+
+
+def _each(wanted: Q, change: Callable[[Conversation, Ticket], bool]) -> int:
+    with across_workspaces("sweep of tickets"):
+        rows = Ticket.objects.filter(wanted).order_by("id")
+        found = list(rows.values_list("id", "conversation_id", "workspace_id")[:AT_ONCE])
+    return sum(_change_one(change, *one) for one in found)
+
+
+def _change_one(
+    change: Callable[[Conversation, Ticket], bool], ticket_id: UUID, conversation_id: UUID, workspace_id: UUID
+) -> bool:
+    with workspace_scope(workspace_id), transaction.atomic():
+        try:
+            conversation = lock_conversation(conversation_id)
+        except NotFound:  # erased since the look, its ticket with it
+            return False
+        return change(conversation, lock_ticket(ticket_id))
+
+
+# Each of these reads the facts again: an agent may have claimed between the look and the lock.
+
+
+def _escalate(conversation: Conversation, ticket: Ticket) -> bool:
+    is_due = ticket.state == State.WAITING and ticket.escalated_at is None and is_late(ticket.waiting_since, now())
+    if is_due:
+        ticket.priority = max(ticket.priority, Priority.HIGH)
+        ticket.escalated_at = now()
+        ticket.save(update_fields=["priority", "escalated_at"])
+        _tell_of_the_wait(conversation, ticket)
+    return is_due
+
+
+def _tell_of_the_wait(conversation: Conversation, ticket: Ticket) -> None:
+    """Say that it takes longer, or that the team has gone meanwhile; who was told that nobody is there knows it."""
+    if is_somebody_here():
+        say_where_replies_go(conversation, ticket, known=LONGER_THAN_USUAL_BUT, unknown=LONGER_THAN_USUAL)
+        return
+    told = Message.objects.filter(conversation=conversation, source=Source.SYSTEM, created_at__gte=ticket.created_at)
+    if not told.exists():
+        say_where_replies_go(conversation, ticket, known=REPLY_GOES_TO, unknown=NOBODY_HERE)
+
+
+def _expire(conversation: Conversation, ticket: Ticket) -> bool:
+    has_address = bool(ticket.contact_email)
+    is_due = ticket.state == State.WAITING and is_given_up(ticket.waiting_since, now(), has_address=has_address)
+    if is_due:
+        add_system_message(conversation, worded(NOBODY_CAME, conversation.locale))
+        end(conversation, ticket, State.EXPIRED)
+    return is_due
+
+
+def _break_silence(conversation: Conversation, ticket: Ticket) -> bool:
+    unanswered = _unanswered_since(now() - SILENT_AFTER).filter(
+        conversation=conversation, seq__gt=conversation.answered_seq
+    )
+    if ticket.state != State.CLAIMED or not unanswered.exists():
+        return False
+    before, ticket.priority = ticket.priority, max(ticket.priority, Priority.HIGH)
+    ticket.save(update_fields=["priority"])
+    if ticket.assignee_id is None or not is_here(ticket.assignee_id):  # none: the account is gone
+        put_back(conversation, ticket)
+        return True
+    ring_desk(conversation)
+    return ticket.priority != before
+
+
+def _wake(conversation: Conversation, ticket: Ticket) -> bool:
+    if ticket.state != State.SNOOZED or not _is_awake(ticket):
+        return False
+    ticket.state, ticket.snoozed_at, ticket.snoozed_until = State.CLAIMED, None, None
+    ticket.save(update_fields=["state", "snoozed_at", "snoozed_until"])
+    ring_desk(conversation)
+    return True
+
+
+def _is_awake(ticket: Ticket) -> bool:
+    assert ticket.snoozed_at is not None and ticket.snoozed_until is not None  # as long as it is snoozed
+    wrote = Message.objects.filter(
+        conversation=ticket.conversation_id, source=Source.CUSTOMER, created_at__gt=ticket.snoozed_at
+    )
+    return ticket.snoozed_until <= now() or wrote.exists()

@@ -1,0 +1,361 @@
+"""The desk, as an agent's browser gets it: one address a step, no scripts."""
+
+import re
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+from django.utils.timezone import now
+from selectolax.lexbor import LexborHTMLParser
+
+from supportbot.accounts.auth import WORKSPACE_SESSION_KEY
+from supportbot.accounts.models import Customer, Membership, User, Workspace
+from supportbot.accounts.scope import across_workspaces
+from supportbot.accounts.services import add_member
+from supportbot.chat.models import Conversation, ConversationEvent, Message
+from supportbot.chat.selectors import events_after
+from supportbot.chat.services import add_agent_message, add_customer_message, add_note, start_conversation
+from supportbot.handoff.desk.labels import how_long, initials
+from supportbot.handoff.models import Presence, Ticket
+from supportbot.handoff.tickets import services
+from supportbot.handoff.tickets.presence import is_somebody_here
+from tests.pages import visible_text
+
+pytestmark = pytest.mark.django_db
+STEPS = ["claim", "reply", "note", "return", "resolve", "release", "assign", "snooze", "reopen"]
+
+
+def browser(user: User, **more: Any) -> Client:
+    client = Client(raise_request_exception=False, **more)
+    client.force_login(user)
+    return client
+
+
+def page(client: Client, address: str, status: int = 200) -> LexborHTMLParser:
+    return read(client.get(address), status)
+
+
+def read(answer: Any, status: int) -> LexborHTMLParser:
+    assert answer.status_code == status
+    tree = LexborHTMLParser(answer.content.decode())
+    assert tree.css("style, [style], [onclick]") == []
+    assert all(script.attributes.get("src") and not script.text() for script in tree.css("script"))
+    assert "unsafe" not in answer.headers["Content-Security-Policy"]
+    assert len(tree.css("main")) == len(tree.css("h1")) == 1
+    return tree
+
+
+def words(tree: LexborHTMLParser) -> str:
+    return re.sub(r"\s+", " ", tree.body.text() if tree.body else "")
+
+
+def address(ticket: Ticket, step: str = "") -> str:
+    return f"/desk/tickets/{ticket.pk}/{step}/" if step else f"/desk/tickets/{ticket.pk}/"
+
+
+def key_on(tree: LexborHTMLParser) -> str:
+    return tree.css_first("input[name=client_id]").attributes["value"] or ""
+
+
+def take(client: Client, ticket: Ticket, step: str, text: str = "", key: str = "form-1") -> Any:
+    return client.post(address(ticket, step), {"text": text, "client_id": key})
+
+
+def books() -> list[Any]:
+    with across_workspaces("test"):
+        return [list(model.objects.order_by("pk").values()) for model in (Ticket, Message, ConversationEvent, Presence)]
+
+
+@pytest.fixture
+def claimed(ticket: Ticket, bob: User) -> Ticket:
+    return services.claim(ticket.pk, agent=bob)
+
+
+def rows(tree: LexborHTMLParser, section: str) -> list[str]:
+    lines = tree.css(f"section[aria-labelledby={section}] .rows a")
+    return [" ".join(" ".join(part.text() for part in line.css(".l1, .l2, .l3")).split()) for line in lines]
+
+
+def test_the_queue_says_who_waits_what_for_and_how_long(ticket: Ticket, bob: User, alice: Customer) -> None:
+    urgent = start_conversation(Customer.objects.create(external_id="c2", name="Jonas", locale="de").pk, locale="de")
+    add_customer_message(urgent.pk, text="Mein Paket fehlt.", client_id="1")
+    second = services.request(urgent.pk, reason="no_answer", by="assistant")
+    Ticket.objects.filter(pk=second.pk).update(priority=2)
+    Ticket.objects.filter(pk=ticket.pk).update(waiting_since=now() - timedelta(minutes=7))
+    assert rows(page(browser(bob), "/desk/"), "waiting") == [
+        "Jonas now Mein Paket fehlt. Not in our articles language DE Urgent",
+        "Alice 7 min, late Wants a new tent pole Asked for a person language EN",
+    ]
+
+
+def test_a_claimed_ticket_moves_to_its_owner_and_to_the_colleagues_of_others(
+    claimed: Ticket, bob: User, noor: User
+) -> None:
+    mine, theirs = page(browser(bob), "/desk/"), page(browser(noor), "/desk/")
+    assert (len(rows(mine, "mine")), rows(mine, "waiting"), rows(mine, "colleagues")) == (1, [], [])
+    assert (rows(theirs, "mine"), rows(theirs, "waiting")) == ([], [])
+    assert "with Bob" in rows(theirs, "colleagues")[0]
+
+
+def test_a_full_queue_costs_no_query_a_row(
+    ticket: Ticket, bob: User, django_assert_max_num_queries: Any, alice: Customer
+) -> None:
+    for number in range(12):
+        customer = Customer.objects.create(external_id=f"c{number}")
+        services.request(start_conversation(customer.pk).pk, reason="no_answer", by="assistant")
+    client = browser(bob)
+    client.get("/desk/")
+    with django_assert_max_num_queries(20):
+        assert len(rows(page(client, "/desk/"), "waiting")) == 13
+
+
+def test_reading_the_queue_is_being_there_and_it_reloads_until_told_not_to(bob: User) -> None:
+    assert not is_somebody_here()
+    client = browser(bob)
+    assert page(client, "/desk/").css("noscript > meta[http-equiv=refresh][content='30']")
+    assert is_somebody_here()
+    assert 'http-equiv="refresh"' not in client.get("/desk/?refresh=off").content.decode()
+
+
+def test_the_whole_way_of_a_ticket(ticket: Ticket, conversation: Conversation, bob: User) -> None:
+    add_customer_message(conversation.pk, text="It broke <b>yesterday</b>.", client_id="1")
+    client = browser(bob)
+    assert "It broke <b>yesterday</b>." in words(page(client, address(ticket)))
+    assert take(client, ticket, "claim").status_code == 302
+    take(client, ticket, "reply", "The new pole\r\nis on its way.", key_on(page(client, address(ticket))))
+    take(client, ticket, "note", "Second pole this year.", key_on(page(client, address(ticket))))
+    tree = page(client, address(ticket))
+    assert [said.text() for said in tree.css("#thread .me .said")] == ["The new pole\nis on its way."]
+    assert [said.text() for said in tree.css("#thread .note .said")] == ["Second pole this year."]
+    take(client, ticket, "return", "A new pole was sent.")
+    assert "ended: returned" in words(page(client, address(ticket)))
+    conversation.refresh_from_db()
+    assert (conversation.mode, conversation.handoff_note) == ("assistant", "A new pole was sent.")
+    public = ConversationEvent.objects.filter(audience="everyone").values_list("payload", flat=True)
+    assert not any("Second pole" in str(payload) for payload in public)
+
+
+def test_resolving_ends_it(claimed: Ticket, bob: User) -> None:
+    client = browser(bob)
+    assert take(client, claimed, "resolve").status_code == 302
+    assert Ticket.objects.get().state == "resolved"
+    assert page(client, address(claimed)).css("#composer, details") == []
+
+
+def test_the_same_form_sent_twice_is_one_message(claimed: Ticket, bob: User) -> None:
+    client = browser(bob)
+    key = key_on(page(client, address(claimed)))
+    assert [take(client, claimed, "reply", "Hello", key).status_code for _ in range(2)] == [302, 302]
+    assert Message.objects.filter(source="agent").count() == 1
+
+
+def test_a_form_sent_again_with_other_words_keeps_them_and_says_what_to_do(claimed: Ticket, bob: User) -> None:
+    client = browser(bob)
+    take(client, claimed, "reply", "Hello", "k")
+    tree = read(take(client, claimed, "reply", "Hello again", "k"), 409)
+    assert "sent before, with other words" in tree.css_first("[role=alert]").text()
+    assert tree.css_first("#text").text().strip() == "Hello again"
+    assert take(client, claimed, "reply", "Hello again", key_on(tree)).status_code == 302
+    assert [one.text for one in Message.objects.filter(source="agent")] == ["Hello", "Hello again"]
+
+
+def test_two_agents_claim_and_one_is_told_who_has_it(ticket: Ticket, bob: User, noor: User) -> None:
+    first, second = browser(bob), browser(noor)
+    page(second, address(ticket))
+    assert take(first, ticket, "claim").status_code == 302
+    tree = read(take(second, ticket, "claim"), 409)
+    assert visible_text(tree.css_first("[role=alert]")) == "Bob has already claimed this ticket."
+    assert "with Bob" in words(tree)
+    assert Ticket.objects.get().assignee == bob
+
+
+def test_what_an_agent_typed_survives_a_colleagues_takeover(claimed: Ticket, bob: User, lead: User) -> None:
+    services.transfer(claimed.pk, agent=bob, to=lead)
+    before = books()
+    tree = read(take(browser(bob), claimed, "reply", "A long answer & <more>"), 409)
+    assert tree.css_first("#text").text().strip() == "A long answer & <more>"
+    assert books()[:3] == before[:3]
+
+
+@pytest.mark.parametrize(
+    ("step", "text", "sentence"),
+    [
+        ("reply", " ", "The message is empty"),
+        ("reply", "x" * 4001, "at most 4,000"),
+        ("note", "a\0b", "cannot be stored"),
+        ("return", "x" * 2001, "At most 2,000 characters."),
+    ],
+)
+def test_a_refusal_is_said_on_the_page_and_stores_nothing(
+    claimed: Ticket, bob: User, step: str, text: str, sentence: str
+) -> None:
+    before = books()
+    tree = read(take(browser(bob), claimed, step, text), 400)
+    assert sentence in tree.css_first("[role=alert]").text()
+    field = tree.css_first("#return-note" if step == "return" else "#text")
+    assert "refusal" in (field.attributes["aria-describedby"] or "").split()
+    assert field.text().strip() == text.strip().replace("\0", "�")
+    assert books() == before
+
+
+@pytest.mark.parametrize("name", ["nobody", "a\0b", ""])
+def test_a_name_that_no_colleague_has_is_refused_on_the_page(claimed: Ticket, bob: User, name: str) -> None:
+    before = books()
+    tree = read(take(browser(bob), claimed, "assign", name), 404)
+    assert visible_text(tree.css_first("[role=alert]")) == "Nobody of this name works in this workspace."
+    assert books() == before
+
+
+def test_a_stranger_sees_and_moves_nothing(claimed: Ticket, mallory: User) -> None:
+    client, before = browser(mallory), books()
+    assert rows(page(client, "/desk/"), "waiting") == []
+    foreign = [client.get(address(claimed)), *(take(client, claimed, step, "x") for step in STEPS)]
+    missing = client.get(f"/desk/tickets/{uuid4()}/")
+    assert {answer.status_code for answer in (*foreign, missing)} == {404}
+    assert "Alice" not in "".join(answer.content.decode() for answer in foreign)
+    assert books()[:3] == before[:3]
+
+
+def test_an_editor_is_told_why_and_nobody_is_sent_to_log_in(workspace: Workspace, claimed: Ticket) -> None:
+    hanna = User.objects.create_user("hanna")
+    add_member(workspace, hanna, Membership.Role.EDITOR)
+    before = books()
+    assert f"does not answer customers in {workspace.name}." in words(page(browser(hanna), "/desk/", 403))
+    nobody = User.objects.create_user("nobody")
+    assert "works in no workspace." in words(page(browser(nobody), "/desk/", 403))
+    assert "Alice" not in words(page(browser(hanna), address(claimed), 403))
+    for step in STEPS:
+        assert take(browser(hanna), claimed, step, "x").status_code == 403
+        assert take(Client(), claimed, step, "x").headers["Location"] == "/desk/log-in/?next=%2Fdesk%2F&lost=1"
+    assert Client().get("/desk/").headers["Location"] == "/desk/log-in/?next=/desk/"
+    assert books() == before
+
+
+def test_who_has_left_the_workspace_they_chose_goes_on_in_another(
+    workspace: Workspace, other_workspace: Workspace, ticket: Ticket, bob: User
+) -> None:
+    add_member(other_workspace, bob, Membership.Role.AGENT)
+    client = browser(bob)
+    session = client.session
+    session[WORKSPACE_SESSION_KEY] = str(other_workspace.pk)
+    session.save()
+    assert rows(page(client, "/desk/"), "waiting") == []
+    Membership.objects.get(user=bob, workspace=other_workspace).delete()
+    assert len(rows(page(client, "/desk/"), "waiting")) == 1
+    assert len(client.get("/api/v1/tickets").json()["results"]) == 1
+
+
+def test_who_was_logged_out_meanwhile_is_told_and_comes_back_to_the_form(claimed: Ticket, bob: User) -> None:
+    client, here = Client(), address(claimed)
+    answer = client.post(address(claimed, "resolve"), {}, headers={"referer": f"http://testserver{here}"})
+    door = answer.headers["Location"]
+    shown = page(client, door)
+    assert "was not done" in words(shown)
+    assert shown.css_first("input[name=next]").attributes["value"] == here
+    elsewhere = client.post(address(claimed, "resolve"), {}, headers={"referer": "http://evil.example/desk/"})
+    assert "next=%2Fdesk%2F&" in elsewhere.headers["Location"]
+
+
+def test_a_form_from_elsewhere_moves_nothing(ticket: Ticket, bob: User) -> None:
+    client, before = browser(bob, enforce_csrf_checks=True), books()
+    for step in STEPS:
+        assert "could not be checked" in words(read(take(client, ticket, step, "x"), 403))
+        assert client.get(address(ticket, step)).status_code == 405
+    assert take(browser(bob), ticket, "explode").status_code == 404
+    assert books() == before
+
+
+def test_an_agent_logs_in_at_the_desks_own_door_and_out_again(bob: User, ticket: Ticket) -> None:
+    client = Client()
+    wrong = read(client.post("/desk/log-in/", {"username": "bob", "password": "no"}), 200)
+    assert "do not match" in wrong.css_first("[role=alert]").text()
+    assert wrong.css_first("#username").attributes["value"] == "bob"
+    door = f"/desk/log-in/?next={address(ticket)}"
+    right = client.post(door, {"username": "bob", "password": "correct horse battery", "next": address(ticket)})
+    assert right.headers["Location"] == address(ticket)
+    assert "Alice" in words(page(client, address(ticket)))
+    assert client.post("/desk/log-out/").headers["Location"] == "/desk/log-in/"
+    assert client.get("/desk/").status_code == 302
+
+
+def test_no_log_in_leads_to_another_site(bob: User) -> None:
+    data = {"username": "bob", "password": "correct horse battery", "next": "https://evil.example/"}
+    assert Client().post("/desk/log-in/", data).headers["Location"] == "/desk/"
+
+
+def test_only_ones_own_lines_are_ones_own_also_among_people_of_one_name(
+    workspace: Workspace, claimed: Ticket, bob: User
+) -> None:
+    namesake = User.objects.create_user("bobby", first_name=bob.display_name)
+    add_member(workspace, namesake, Membership.Role.AGENT)
+    assert namesake.display_name == bob.display_name
+    add_agent_message(claimed.conversation_id, text="It is on its way.", author=bob, client_id="1")
+    add_note(claimed.conversation_id, text="Be kind.", author=bob, client_id="2")
+    own, others = (page(browser(one), address(claimed)) for one in (bob, namesake))
+    assert [line.text() for line in own.css("#thread .me .said")] == ["It is on its way."]
+    assert "Note from you" in words(own)
+    assert others.css("#thread .me") == []
+    assert f"Note from {bob.display_name}" in words(others)
+    assert "You joined" in words(own) and "You joined" not in words(others)
+
+
+def test_lines_that_an_older_version_stored_are_ones_own_by_name(claimed: Ticket, bob: User, noor: User) -> None:
+    add_agent_message(claimed.conversation_id, text="It is on its way.", author=bob, client_id="1")
+    for event in ConversationEvent.objects.filter(payload__has_key="person"):
+        ConversationEvent.objects.filter(pk=event.pk).update(
+            payload={name: value for name, value in event.payload.items() if name != "person"}
+        )
+    own, others = (page(browser(one), address(claimed)) for one in (bob, noor))
+    assert "You joined" in words(own) and "You joined" not in words(others)
+    assert [line.text() for line in own.css("#thread .me .said")] == ["It is on its way."]
+    assert others.css("#thread .me") == []
+
+
+def test_which_person_of_the_team_it_was_is_the_teams_alone(claimed: Ticket, bob: User) -> None:
+    add_agent_message(claimed.conversation_id, text="It is on its way.", author=bob, client_id="1")
+    teams, public = events_after(claimed.conversation_id, 0, is_staff=True), events_after(claimed.conversation_id, 0)
+    assert [one.payload["person"] for one in teams if "person" in one.payload] == [str(bob.pk)] * 2
+    assert {"handoff.joined", "message"} <= {one.event for one in public}
+    assert str(bob.pk) not in str(public)
+
+
+def test_a_leader_may_end_a_colleagues_ticket_and_reads_the_newest_of_many_lines(
+    claimed: Ticket, bob: User, lead: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("supportbot.handoff.desk.thread.MOST_LINES", 3)
+    monkeypatch.setattr("supportbot.handoff.desk.ticket_page.MOST_LINES", 3)
+    for number in range(4):
+        add_agent_message(claimed.conversation_id, text=f"line {number}", author=bob, client_id=f"{number}")
+    tree = page(browser(lead), address(claimed))
+    assert [said.text() for said in tree.css("#thread .said")] == ["line 1", "line 2", "line 3"]
+    assert "The newest 3 entries" in words(tree)
+    assert tree.css("[data-submit=reply]") == []
+    assert take(browser(lead), claimed, "resolve").status_code == 302
+    assert Ticket.objects.get().state == "resolved"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(-5, "now"), (0, "now"), (59, "now"),
+     (60, "1 min"), (3599, "59 min"), (3600, "1 h"), (86400, "1 day"), (200_000, "2 days")],
+)  # fmt: skip
+def test_time_in_words(seconds: int, said: str) -> None:
+    assert how_long(timedelta(seconds=seconds)) == said
+
+
+@pytest.mark.parametrize(
+    ("name", "letters"), [("Mara Lindner", "ML"), ("mara", "M"), ("Ana de la Cruz", "AC"), ("", ""), ("(x) ", "")]
+)
+def test_a_name_in_two_letters(name: str, letters: str) -> None:
+    assert initials(name) == letters
+
+
+def test_who_goes_away_in_a_conversation_stays_in_it(claimed: Ticket, bob: User) -> None:
+    client, here = browser(bob), f"/desk/tickets/{claimed.pk}/"
+    form = page(client, here).css_first('form[action="/desk/presence/"]')
+    told = {str(field.attributes["name"]): field.attributes["value"] or "" for field in form.css("input")}
+    assert client.post("/desk/presence/", told).headers["Location"] == here
+    assert not is_somebody_here()
+    assert client.post("/desk/presence/", {"text": "here", "ticket": "nonsense"}).headers["Location"] == "/desk/"

@@ -1,0 +1,122 @@
+"""Asking for a person: what the customer is told, and what the team knows of it."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils.timezone import now
+
+from supportbot.accounts.models import Customer, Membership, User, Workspace
+from supportbot.accounts.services import add_member
+from supportbot.chat.errors import ConversationEnded
+from supportbot.chat.models import Conversation, Turn
+from supportbot.chat.selectors import events_after
+from supportbot.chat.services import add_customer_message, start_conversation
+from supportbot.errors import InvalidInput
+from supportbot.handoff.models import Presence, Ticket
+from supportbot.handoff.tickets import services
+from supportbot.handoff.tickets.presence import note_presence
+from supportbot.widget.ending import end_conversation
+from tests.handoff.records import facts, said, texts
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_wish_for_a_person_is_seen_and_stops_the_assistant(conversation: Conversation, bob: User) -> None:
+    note_presence(bob)
+    ticket = services.request(conversation.pk, reason="customer_asked", by="customer", summary="Broken pole")
+    conversation.refresh_from_db()
+    event = events_after(conversation.pk, 0)[-1]
+    assert (event.event, event.payload) == (
+        "handoff.requested",
+        {"ticket": str(ticket.pk), "reason": "customer_asked", "place": 1},
+    )
+    assert (conversation.mode, ticket.state, ticket.summary, ticket.language) == (
+        "waiting",
+        "waiting",
+        "Broken pole",
+        "en",
+    )
+    add_customer_message(conversation.pk, text="Hello?", client_id="1")
+    assert not Turn.objects.exists()
+
+
+def test_a_second_wish_returns_the_open_ticket_and_says_nothing(ticket: Ticket, conversation: Conversation) -> None:
+    before = said(conversation)
+    again = services.request(conversation.pk, reason="no_answer", by="assistant")
+    assert again.pk == ticket.pk
+    assert said(conversation) == before
+    assert Ticket.objects.count() == 1
+
+
+def test_an_unknown_reason_is_refused_and_nothing_moves(conversation: Conversation) -> None:
+    before = said(conversation)
+    with pytest.raises(InvalidInput) as refusal:
+        services.request(conversation.pk, reason="because", by="customer")
+    assert list(refusal.value.fields) == ["reason"]
+    assert (said(conversation), Ticket.objects.count()) == (before, 0)
+
+
+def test_a_summary_that_cannot_be_stored_never_costs_the_wish(conversation: Conversation) -> None:
+    ticket = services.request(conversation.pk, reason="other", by="assistant", summary="a\0b\ud800c" + "x" * 5000)
+    assert facts(ticket)["summary"] == "abc" + "x" * 997
+
+
+def test_nobody_there_is_said_in_the_customers_language(alice: Customer, bob: User) -> None:
+    german = start_conversation(alice.pk, locale="de-AT")
+    services.request(german.pk, reason="customer_asked", by="customer")
+    assert texts(german)[-1].startswith("Gerade ist niemand")
+    note_presence(bob)
+    english = start_conversation(alice.pk)
+    services.request(english.pk, reason="customer_asked", by="customer")
+    assert said(english)[-1] == "handoff.requested"
+
+
+def test_whom_the_shop_has_named_an_address_of_is_not_asked_for_one(alice: Customer) -> None:
+    Customer.objects.filter(pk=alice.pk).update(email="alice@example.com")
+    german = start_conversation(alice.pk, locale="de")
+    ticket = services.request(german.pk, reason="customer_asked", by="customer")
+    assert texts(german)[-1].startswith("Gerade ist niemand aus unserem Team da. Wir antworten an alice@example.com.")
+    assert facts(ticket)["contact_email"] == "alice@example.com"
+    add_customer_message(german.pk, text="Lieber an a.other@example.com", client_id="1")
+    assert texts(german)[-1] == "Danke. Wir antworten an a.other@example.com."
+    assert facts(ticket)["contact_email"] == "a.other@example.com"
+
+
+def test_a_ticket_is_in_the_language_the_customer_writes(alice: Customer) -> None:
+    for text, locale, spoken in (
+        ("Mein Paket ist nicht da, wann kommt es?", "en-GB", "de"),
+        ("Mein Paket ist nicht da, wann kommt es?", "de-AT", "de-AT"),
+        ("WF-20431", "fr", "fr"),
+        ("On me dit que le colis est en route", "fr", "fr"),
+        ("Hur är läget? Var är min beställning?", "sv", "sv"),
+    ):
+        conversation = start_conversation(alice.pk, locale=locale)
+        add_customer_message(conversation.pk, text=text, client_id="1")
+        ticket = services.request(conversation.pk, reason="customer_asked", by="customer")
+        assert facts(ticket)["language"] == spoken
+
+
+def test_an_editor_at_work_or_an_agent_gone_home_is_nobody(
+    workspace: Workspace, conversation: Conversation, bob: User
+) -> None:
+    hanna = User.objects.create_user("hanna")
+    add_member(workspace, hanna, Membership.Role.EDITOR)
+    note_presence(hanna)
+    note_presence(bob)
+    Presence.objects.filter(user=bob).update(seen_at=now() - timedelta(minutes=3))
+    services.request(conversation.pk, reason="customer_asked", by="customer")
+    assert "Nobody of our team is here" in texts(conversation)[-1]
+
+
+@pytest.mark.parametrize("by", ["customer", "assistant"])
+def test_nobody_is_asked_for_in_a_conversation_that_its_customer_has_ended(by: str, conversation: Conversation) -> None:
+    end_conversation(conversation.pk)
+    before = said(conversation)
+    with pytest.raises(ConversationEnded):
+        services.request(conversation.pk, reason="customer_asked", by=by)
+    assert (said(conversation), Ticket.objects.count()) == (before, 0)
+
+
+def test_what_went_wrong_with_an_action_brings_a_person_after_the_end_too(conversation: Conversation) -> None:
+    end_conversation(conversation.pk)
+    assert services.request(conversation.pk, reason="action", by="rule").state == "waiting"

@@ -1,0 +1,289 @@
+"""Taking over, passing on and giving back, through the services."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from django.utils.timezone import now
+
+from supportbot.accounts.models import Customer, Membership, User, Workspace
+from supportbot.accounts.services import add_member
+from supportbot.chat.answers import Answer
+from supportbot.chat.errors import LeaseLost, NotYours
+from supportbot.chat.models import Conversation, Turn
+from supportbot.chat.selectors import events_after
+from supportbot.chat.services import add_agent_message, add_customer_message, start_conversation
+from supportbot.chat.turns import claim_turn, extend_lease, finish_turn
+from supportbot.errors import InvalidInput, NotAllowed, NotFound
+from supportbot.handoff.errors import AlreadyClaimed, NobodyWaits, NotYourTicket, TicketEnded
+from supportbot.handoff.models import Priority, State, Ticket
+from supportbot.handoff.tickets import services
+from supportbot.handoff.tickets.presence import note_presence, say_away
+from supportbot.handoff.tickets.queue import EXPIRES_AFTER
+from supportbot.handoff.tickets.sweep import expire_forgotten
+from tests.handoff.records import facts, said, texts
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_claim_gives_the_conversation_to_its_agent(ticket: Ticket, conversation: Conversation, bob: User) -> None:
+    claimed = services.claim(ticket.pk, agent=bob)
+    conversation.refresh_from_db()
+    assert (claimed.state, claimed.assignee, conversation.mode, conversation.agent) == ("claimed", bob, "person", bob)
+    event = events_after(conversation.pk, 0)[-1]
+    assert (event.event, event.payload) == ("handoff.joined", {"ticket": str(ticket.pk), "agent": "Bob"})
+    assert add_agent_message(conversation.pk, text="Hello", author=bob, client_id="1").is_new
+
+
+def test_claiming_ones_own_again_changes_nothing(ticket: Ticket, conversation: Conversation, bob: User) -> None:
+    services.claim(ticket.pk, agent=bob)
+    before, stored = said(conversation), facts(ticket)
+    services.claim(ticket.pk, agent=bob)
+    assert (said(conversation), facts(ticket)) == (before, stored)
+
+
+def test_the_second_claimer_learns_who_was_first(
+    ticket: Ticket, conversation: Conversation, bob: User, noor: User
+) -> None:
+    services.claim(ticket.pk, agent=bob)
+    before, stored = said(conversation), facts(ticket)
+    with pytest.raises(AlreadyClaimed, match="Bob has already claimed"):
+        services.claim(ticket.pk, agent=noor)
+    assert (said(conversation), facts(ticket)) == (before, stored)
+    with pytest.raises(NotYours):
+        add_agent_message(conversation.pk, text="Me too", author=noor, client_id="1")
+
+
+def test_an_editor_and_a_stranger_cannot_claim(ticket: Ticket, mallory: User) -> None:
+    with pytest.raises(NotAllowed):
+        services.claim(ticket.pk, agent=mallory)
+    assert facts(ticket)["state"] == "waiting"
+
+
+def test_a_missing_ticket_is_not_found(workspace: Workspace, bob: User) -> None:
+    with pytest.raises(NotFound):
+        services.claim(uuid4(), agent=bob)
+
+
+def test_nothing_of_the_assistant_follows_a_takeover(conversation: Conversation, bob: User) -> None:
+    add_customer_message(conversation.pk, text="Where is my parcel?", client_id="1")
+    turn = claim_turn("runner-1")
+    assert turn is not None
+    ticket = services.request(conversation.pk, reason="customer_asked", by="customer")
+    services.claim(ticket.pk, agent=bob)
+    with pytest.raises(LeaseLost):
+        extend_lease(turn, text="Your parcel", index=1)
+    with pytest.raises(LeaseLost):
+        finish_turn(turn, Answer("Your parcel is here.", (), by="builtin"))
+    assert claim_turn("runner-2") is None
+    assert said(conversation)[-1] == "handoff.joined"
+    assert Turn.objects.get().state == "superseded"
+
+
+def test_giving_back_tells_the_assistant_and_only_it(ticket: Ticket, conversation: Conversation, bob: User) -> None:
+    services.claim(ticket.pk, agent=bob)
+    services.return_to_assistant(ticket.pk, agent=bob, note="Pole is on its way, order WF-1.")
+    conversation.refresh_from_db()
+    assert (conversation.mode, conversation.agent, conversation.handoff_note) == (
+        "assistant",
+        None,
+        "Pole is on its way, order WF-1.",
+    )
+    event = events_after(conversation.pk, 0)[-1]
+    assert (event.event, event.payload) == ("handoff.ended", {"ticket": str(ticket.pk), "outcome": "returned"})
+    assert conversation.episode_start_seq == event.seq
+    assert "WF-1" not in str([event.payload for event in events_after(conversation.pk, 0)])
+    add_customer_message(conversation.pk, text="Thanks. And boots?", client_id="2")
+    assert Turn.objects.filter(state="pending").count() == 1
+
+
+@pytest.mark.parametrize("step", [services.resolve, services.return_to_assistant])
+def test_nothing_is_said_after_a_person_until_the_customer_writes_again(
+    step: Callable[..., Ticket], ticket: Ticket, conversation: Conversation, bob: User
+) -> None:
+    services.claim(ticket.pk, agent=bob)
+    add_agent_message(conversation.pk, text="Did we solve it?", author=bob, client_id="a1")
+    last_word = add_customer_message(conversation.pk, text="Great, I will send the parcel back tomorrow", client_id="1")
+    step(ticket.pk, agent=bob)
+    assert not Turn.objects.exists() and claim_turn("runner-1") is None
+    assert said(conversation)[-1] == "handoff.ended"
+    say_away(bob, is_away=True)
+    asked = add_customer_message(conversation.pk, text="How long is delivery?", client_id="2")
+    claim = claim_turn("runner-1")
+    assert claim is not None
+    assert last_word.seq <= claim.from_seq < asked.seq <= claim.through_seq
+
+
+def test_a_wait_that_ends_by_itself_starts_no_answer(ticket: Ticket, conversation: Conversation) -> None:
+    add_customer_message(conversation.pk, text="Hello?", client_id="1")
+    Ticket.objects.update(waiting_since=now() - EXPIRES_AFTER)
+    assert expire_forgotten() == 1
+    assert not Turn.objects.exists()
+
+
+def test_a_resolved_ticket_stays_so_and_the_next_wish_opens_another(
+    ticket: Ticket, conversation: Conversation, bob: User
+) -> None:
+    services.claim(ticket.pk, agent=bob)
+    services.resolve(ticket.pk, agent=bob)
+    before, stored = said(conversation), facts(ticket)
+    assert events_after(conversation.pk, 0)[-1].payload["outcome"] == "resolved"
+    for step in (services.resolve, services.release, services.claim, services.return_to_assistant):
+        with pytest.raises(TicketEnded):
+            step(ticket.pk, agent=bob)
+    assert (said(conversation), facts(ticket)) == (before, stored)
+    assert services.request(conversation.pk, reason="customer_asked", by="customer").pk != ticket.pk
+
+
+@pytest.mark.parametrize("step", [services.resolve, services.release, services.return_to_assistant])
+def test_only_its_person_or_a_lead_decides_about_a_ticket(
+    step: object, ticket: Ticket, conversation: Conversation, bob: User, noor: User, lead: User
+) -> None:
+    assert callable(step)
+    with pytest.raises(NotYourTicket, match="claim it first"):
+        step(ticket.pk, agent=bob)
+    services.claim(ticket.pk, agent=bob)
+    before, stored = said(conversation), facts(ticket)
+    with pytest.raises(NotYourTicket, match="in the hands of Bob"):
+        step(ticket.pk, agent=noor)
+    assert (said(conversation), facts(ticket)) == (before, stored)
+    step(ticket.pk, agent=lead)
+    assert facts(ticket)["state"] != "claimed"
+
+
+def test_a_released_ticket_keeps_its_age_in_the_queue(
+    ticket: Ticket, conversation: Conversation, bob: User, noor: User
+) -> None:
+    services.claim(ticket.pk, agent=bob)
+    services.release(ticket.pk, agent=bob)
+    stored = Ticket.objects.get(pk=ticket.pk)
+    conversation.refresh_from_db()
+    assert (stored.state, stored.assignee, stored.waiting_since) == ("waiting", None, ticket.waiting_since)
+    assert (conversation.mode, conversation.agent) == ("waiting", None)
+    assert said(conversation)[-1] == "handoff.requested"
+    with pytest.raises(NotYours):
+        add_agent_message(conversation.pk, text="Still me", author=bob, client_id="1")
+    services.claim(ticket.pk, agent=noor)
+
+
+def test_a_transfer_moves_the_conversation_to_the_colleague(
+    ticket: Ticket, conversation: Conversation, bob: User, noor: User
+) -> None:
+    services.claim(ticket.pk, agent=bob)
+    services.transfer(ticket.pk, agent=bob, to=noor)
+    conversation.refresh_from_db()
+    assert (facts(ticket)["assignee_id"], conversation.agent, conversation.mode) == (noor.pk, noor, "person")
+    assert events_after(conversation.pk, 0)[-1].payload["agent"] == "Noor Aziz"
+
+
+def test_a_transfer_to_a_stranger_is_refused(
+    ticket: Ticket, conversation: Conversation, bob: User, mallory: User
+) -> None:
+    services.claim(ticket.pk, agent=bob)
+    before, stored = said(conversation), facts(ticket)
+    with pytest.raises(InvalidInput) as refusal:
+        services.transfer(ticket.pk, agent=bob, to=mallory)
+    assert list(refusal.value.fields) == ["to"]
+    assert (said(conversation), facts(ticket)) == (before, stored)
+
+
+def test_snoozing_needs_a_moment_to_come(ticket: Ticket, bob: User) -> None:
+    services.claim(ticket.pk, agent=bob)
+    with pytest.raises(InvalidInput):
+        services.snooze(ticket.pk, agent=bob, until=now() - timedelta(seconds=1))
+    assert facts(ticket)["state"] == "claimed"
+    tomorrow = now() + timedelta(days=1)
+    services.snooze(ticket.pk, agent=bob, until=tomorrow)
+    stored = facts(ticket)
+    assert (stored["state"], stored["snoozed_until"], stored["assignee_id"]) == (State.SNOOZED, tomorrow, bob.pk)
+
+
+def test_an_address_is_noted_once(ticket: Ticket, conversation: Conversation) -> None:
+    services.leave_address(ticket.pk, email="alice@example.com")
+    before = said(conversation)
+    assert texts(conversation)[-1] == "Thank you. We will reply to alice@example.com."
+    services.leave_address(ticket.pk, email="alice@example.com")
+    assert (said(conversation), facts(ticket)["contact_email"]) == (before, "alice@example.com")
+
+
+@pytest.mark.parametrize("email", ["", "alice", "a@b\nBcc: c@example.com", "x" * 300 + "@example.com"])
+def test_what_is_no_address_is_refused(email: str, ticket: Ticket, conversation: Conversation) -> None:
+    before = said(conversation)
+    with pytest.raises(InvalidInput) as refusal:
+        services.leave_address(ticket.pk, email=email)
+    assert list(refusal.value.fields) == ["email"]
+    assert (said(conversation), facts(ticket)["contact_email"]) == (before, "")
+
+
+def test_an_urgent_ticket_is_served_first(alice: Customer, ticket: Ticket, bob: User) -> None:
+    note_presence(bob)
+    Ticket.objects.filter(pk=ticket.pk).update(priority=Priority.NORMAL)
+    Ticket.objects.create(
+        conversation=start_conversation(alice.pk), reason="action", requested_by="rule", priority=Priority.URGENT
+    )
+    third = start_conversation(alice.pk)
+    services.request(third.pk, reason="customer_asked", by="customer")
+    assert events_after(third.pk, 0)[-1].payload["place"] == 3
+
+
+def test_the_next_one_is_the_most_urgent_then_the_oldest(bob: User, alice: Customer) -> None:
+    tickets = []
+    for number in range(3):
+        tickets.append(services.request(start_conversation(alice.pk).pk, reason="other", by="rule"))
+        Ticket.objects.filter(pk=tickets[-1].pk).update(waiting_since=now() - timedelta(minutes=number))
+    Ticket.objects.filter(pk=tickets[0].pk).update(priority=2)
+    taken = [services.claim_next(agent=bob).pk for _ in range(3)]
+    assert taken == [tickets[0].pk, tickets[2].pk, tickets[1].pk]
+    with pytest.raises(NobodyWaits):
+        services.claim_next(agent=bob)
+
+
+def test_a_waiting_ticket_is_put_into_a_colleagues_hands(ticket: Ticket, bob: User, noor: User) -> None:
+    assert services.assign(ticket.pk, agent=bob, to=noor).assignee == noor
+    with pytest.raises(NotYourTicket):
+        services.assign(ticket.pk, agent=bob, to=bob)
+    assert services.assign(ticket.pk, agent=noor, to=bob).assignee == bob
+
+
+def test_nobody_assigns_to_or_as_somebody_who_answers_no_customers(
+    workspace: Workspace, ticket: Ticket, bob: User
+) -> None:
+    hanna = User.objects.create_user("hanna")
+    add_member(workspace, hanna, Membership.Role.EDITOR)
+    with pytest.raises(InvalidInput):
+        services.assign(ticket.pk, agent=bob, to=hanna)
+    with pytest.raises(NotAllowed):
+        services.assign(ticket.pk, agent=hanna, to=bob)
+    assert Ticket.objects.get().state == "waiting"
+
+
+def test_the_next_one_is_taken_though_the_chat_before_it_is_erased(
+    ticket: Ticket, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(services, "waiting_in_order", lambda: [uuid4(), ticket.pk])
+    assert services.claim_next(agent=bob) == ticket
+
+
+def test_an_ended_ticket_is_taken_up_again_by_a_new_one(ticket: Ticket, bob: User, noor: User) -> None:
+    services.claim(ticket.pk, agent=bob)
+    services.resolve(ticket.pk, agent=bob)
+    again = services.take_up(ticket.pk, agent=noor)
+    assert (again.pk != ticket.pk, again.state, again.assignee, again.summary) == (
+        True, "claimed", noor, ticket.summary,
+    )  # fmt: skip
+    with pytest.raises(AlreadyClaimed):
+        services.take_up(ticket.pk, agent=bob)
+    assert Ticket.objects.count() == 2
+
+
+def test_taking_up_again_keeps_the_address_and_tells_nobody_that_nobody_is_there(
+    ticket: Ticket, conversation: Conversation, bob: User
+) -> None:
+    services.leave_address(ticket.pk, email="alice@example.com")
+    services.claim(ticket.pk, agent=bob)
+    services.resolve(ticket.pk, agent=bob)
+    say_away(bob, is_away=True)
+    before = len(said(conversation))
+    assert services.take_up(ticket.pk, agent=bob).contact_email == "alice@example.com"
+    assert said(conversation)[before:] == ["handoff.joined"]
