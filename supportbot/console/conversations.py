@@ -21,7 +21,7 @@ from supportbot.console.base import ScopedAdmin
 from supportbot.console.entry import person_of, staff
 from supportbot.console.rights import may
 from supportbot.console.words import tag, when
-from supportbot.handoff.desk.held import HeldBack, held_back, verdict
+from supportbot.handoff.desk.activity import HeldBack, held_back, verdict
 from supportbot.handoff.desk.thread import Reader, line_of, reader_of
 from supportbot.handoff.models import Ticket
 from supportbot.handoff.tickets.language import spoken_in

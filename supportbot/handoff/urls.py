@@ -5,7 +5,7 @@ from django.urls import path
 
 from supportbot.accounts.lockout import DeskLogIn
 from supportbot.handoff.approvals import views as approval_views
-from supportbot.handoff.desk import ajax_views, available_actions, canned_reply_views, views
+from supportbot.handoff.desk import canned_reply_views, views
 from supportbot.handoff.proposals import views as proposal_views
 
 urls = [
@@ -16,8 +16,8 @@ urls = [
         name="desk-login",
     ),
     path("log-out/", LogoutView.as_view(next_page="desk-login"), name="desk-logout"),
-    path("next/", available_actions.take_next, name="desk-next"),
-    path("presence/", available_actions.change_presence, name="desk-presence"),
+    path("next/", views.take_next, name="desk-next"),
+    path("presence/", views.change_presence, name="desk-presence"),
     path("approvals/", approval_views.approvals, name="desk-approvals"),
     path("approvals/<uuid:request_id>/", approval_views.approval, name="desk-approval"),
     path("approvals/<uuid:request_id>/<slug:verdict>/", approval_views.decide, name="desk-decide"),
@@ -27,8 +27,8 @@ urls = [
     path("tickets/<uuid:ticket_id>/", views.ticket, name="desk-ticket"),
     path("tickets/<uuid:ticket_id>/trail/", views.trail, name="desk-trail"),
     path("tickets/<uuid:ticket_id>/ask/<slug:name>/", proposal_views.proposal, name="desk-proposal"),
-    path("tickets/<uuid:ticket_id>/orders.json", ajax_views.orders, name="desk-orders"),
-    path("tickets/<uuid:ticket_id>/canned.json", ajax_views.canned, name="desk-canned"),
-    path("tickets/<uuid:ticket_id>/draft.json", ajax_views.draft, name="desk-draft"),
-    path("tickets/<uuid:ticket_id>/<slug:name>/", available_actions.take_step, name="desk-step"),
+    path("tickets/<uuid:ticket_id>/orders.json", views.orders, name="desk-orders"),
+    path("tickets/<uuid:ticket_id>/canned.json", canned_reply_views.suggestions, name="desk-canned"),
+    path("tickets/<uuid:ticket_id>/draft.json", views.draft, name="desk-draft"),
+    path("tickets/<uuid:ticket_id>/<slug:name>/", views.take_step, name="desk-step"),
 ]

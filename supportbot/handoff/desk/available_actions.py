@@ -7,24 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
-from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
 from django.utils.timezone import localtime
-from django.views.decorators.http import require_POST
 
-from supportbot.accounts.callers import Staff
 from supportbot.accounts.models import User
 from supportbot.chat.errors import ClientIdReused
 from supportbot.chat.services import add_agent_message, add_note
-from supportbot.errors import InvalidInput, NotAllowed, NotFound, SupportBotError
-from supportbot.handoff.desk.decorators import for_the_team
-from supportbot.handoff.desk.ticket_page import Typed, ticket_page
+from supportbot.errors import InvalidInput, SupportBotError
 from supportbot.handoff.models import Ticket
 from supportbot.handoff.tickets import services
-from supportbot.handoff.tickets.access import person_of, ticket_for
-from supportbot.handoff.tickets.presence import member_named, say_away
+from supportbot.handoff.tickets.presence import member_named
 
 DAY_BEGINS_AT: Final = 9
 
@@ -89,48 +81,6 @@ def moment_of(choice: str, here: datetime) -> datetime:
             return morning + timedelta(days=7 - here.weekday())
         case _:
             raise InvalidInput(fields={"until": ["Choose one of hour, tomorrow, week."]})
-
-
-@require_POST
-@for_the_team
-def take_step(request: HttpRequest, staff: Staff, ticket_id: UUID, name: str) -> HttpResponse:
-    """Do one thing with a ticket, then show it; a refusal is said there, with what was typed still in its field."""
-    found, step = ticket_for(staff, ticket_id), STEPS.get(name)
-    if step is None:
-        raise NotFound()
-    sent = Sent(request.POST.get("text", "").replace("\r\n", "\n"), request.POST.get("client_id", ""))
-    try:
-        if not staff.may(step.scope):
-            raise NotAllowed()
-        done = step.take(found, person_of(staff), sent)
-    except SupportBotError as error:
-        typed = Typed(name, sent.text, in_words(error), error.status)
-        return ticket_page(request, staff, ticket_for(staff, ticket_id), typed)
-    return redirect("desk-ticket", done.pk if isinstance(done, Ticket) else ticket_id)
-
-
-@require_POST
-@for_the_team
-def take_next(request: HttpRequest, staff: Staff) -> HttpResponse:
-    """Take whoever is to be served next and show the conversation; the queue, when nobody waits."""
-    if not staff.may("tickets:write"):
-        raise NotFound()
-    try:
-        ticket = services.claim_next(agent=person_of(staff))
-    except SupportBotError:  # nobody waits any more, or this person answers nobody: the queue says how it stands
-        return redirect("desk")
-    return redirect("desk-ticket", ticket.pk)
-
-
-@require_POST
-@for_the_team
-def change_presence(request: HttpRequest, staff: Staff) -> HttpResponse:
-    """Say that one is away, or back, and show again what was open: the conversation is still at hand."""
-    say_away(person_of(staff), is_away=request.POST.get("text") == "away")
-    try:
-        return redirect("desk-ticket", UUID(request.POST.get("ticket", "")))
-    except ValueError:
-        return redirect("desk")
 
 
 def in_words(error: SupportBotError) -> str:

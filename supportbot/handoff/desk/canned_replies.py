@@ -12,7 +12,7 @@ from supportbot.chat.models import Conversation
 from supportbot.chat.texts import MAX_MESSAGE_CHARACTERS, UNREADABLE
 from supportbot.errors import InvalidInput, NotFound
 from supportbot.handoff.models import CannedReply
-from supportbot.handoff.tickets.selectors import language_of
+from supportbot.handoff.tickets.language import language_of
 from supportbot.language.detection import base_language
 
 MOST_SHOWN: Final = 8

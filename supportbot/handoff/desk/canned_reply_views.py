@@ -2,15 +2,16 @@
 
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from supportbot.accounts.callers import Staff
 from supportbot.errors import InvalidInput, NotFound
-from supportbot.handoff.desk.canned_replies import delete_reply, save_reply
+from supportbot.handoff.desk.canned_replies import delete_reply, replies_for, save_reply
 from supportbot.handoff.desk.decorators import for_the_team, page_for
 from supportbot.handoff.models import CannedReply
+from supportbot.handoff.tickets.access import person_of, ticket_for
 
 LANGUAGES = (("", "Every language"), ("en", "English"), ("de", "Deutsch"))
 
@@ -38,6 +39,15 @@ def delete(request: HttpRequest, staff: Staff, reply_id: UUID) -> HttpResponse:
     _check_may_write(staff)
     delete_reply(reply_id)
     return redirect("desk-replies")
+
+
+@require_safe
+@for_the_team
+def suggestions(request: HttpRequest, staff: Staff, ticket_id: UUID) -> HttpResponse:
+    """Return the canned replies that fit the words, filled in for this customer."""
+    conversation = ticket_for(staff, ticket_id).conversation
+    found = replies_for(conversation, person_of(staff), request.GET.get("q", "")[:100])
+    return JsonResponse({"replies": [reply.as_json() for reply in found]})
 
 
 def _form(request: HttpRequest, staff: Staff, found: CannedReply | None) -> HttpResponse:

@@ -6,15 +6,27 @@ again with every deed and every few seconds; the socket listens before it reads 
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import dataclass
+from http.cookies import CookieError, SimpleCookie
 from typing import Any, Final, assert_never
 from uuid import UUID
 
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
+from django.contrib.auth import get_user
+from django.contrib.sessions.backends.db import SessionStore
 from django.db import Error as AnyDatabaseError
+from django.http import HttpRequest
 from django.utils.timezone import now
 
+from supportbot.accounts.auth import WORKSPACE_SESSION_KEY
+from supportbot.accounts.callers import Staff
+from supportbot.accounts.models import User
+from supportbot.accounts.origins import own_origins, read_origin
 from supportbot.accounts.scope import workspace_scope
+from supportbot.accounts.selectors import staff_logged_in
 from supportbot.asyncdb import db
 from supportbot.chat.access import conversation_for
 from supportbot.chat.models import Conversation
@@ -22,7 +34,6 @@ from supportbot.chat.services import Receipt, add_agent_message, add_note
 from supportbot.chat.signals import AtWork, Typing
 from supportbot.chat.stream import switchboard
 from supportbot.errors import NotAllowed, NotFound, SupportBotError, Unavailable
-from supportbot.handoff.desk.handshake import Agent, agent_of, check_origin, session_key_of
 from supportbot.handoff.desk.outbound import Followed, Outbound
 from supportbot.handoff.desk.protocol import (
     PROTOCOL,
@@ -36,7 +47,8 @@ from supportbot.handoff.desk.protocol import (
     parse_client_frame,
 )
 from supportbot.handoff.desk.thread import reader_of
-from supportbot.handoff.errors import BadFrame, NotLoggedIn, WorkspaceChanged
+from supportbot.handoff.errors import BadFrame, ForeignPage, NotLoggedIn, WorkspaceChanged
+from supportbot.handoff.tickets.access import may_enter
 from supportbot.handoff.tickets.presence import note_presence
 
 logger = logging.getLogger(__name__)
@@ -49,6 +61,15 @@ FLOODING: Final = 4429
 NOT_LOGGED_IN: Final = 4401
 INTERNAL: Final = 1011
 _DOING: Final = {"reply": "replying", "note": "noting", "reading": "reading"}
+Headers = Iterable[tuple[bytes, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """A person at the desk, as their log-in says right now."""
+
+    staff: Staff
+    user: User
 
 
 class DeskConsumer(AsyncWebsocketConsumer):
@@ -277,3 +298,34 @@ def _write(frame: Reply | Note, agent: Agent) -> Receipt:
 
 def _is_in_hand(conversation_id: UUID, agent: Agent) -> bool:
     return bool(Conversation.objects.filter(pk=conversation_id, mode="person", agent=agent.user).exists())
+
+
+def check_origin(headers: Headers) -> None:
+    """Raise ForeignPage unless a page of this installation opens the socket: any page's request carries the cookie."""
+    origin = read_origin(dict(headers).get(b"origin", b"").decode("latin-1"))
+    if origin is None or origin not in own_origins():
+        raise ForeignPage()
+
+
+def session_key_of(headers: Headers) -> str:
+    """Return the key of the browser's session, empty without one."""
+    cookies = SimpleCookie()
+    try:
+        cookies.load(dict(headers).get(b"cookie", b"").decode("latin-1"))
+    except CookieError:
+        return ""
+    found = cookies.get(settings.SESSION_COOKIE_NAME)
+    return found.value if found else ""
+
+
+def agent_of(session_key: str) -> Agent:
+    """Return the person of a log-in who may work at the desk; raises NotLoggedIn."""
+    request = HttpRequest()
+    request.session = SessionStore(session_key or None)
+    user = get_user(request)
+    if not isinstance(user, User):
+        raise NotLoggedIn()
+    staff = staff_logged_in(user, request.session.get(WORKSPACE_SESSION_KEY))
+    if staff is None or not may_enter(staff):
+        raise NotLoggedIn()
+    return Agent(staff, user)

@@ -19,10 +19,9 @@ from supportbot.accounts.relogin import log_in_again
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.selectors import staff_logged_in
 from supportbot.errors import NotFound
-from supportbot.handoff.desk.handshake import may_enter
 from supportbot.handoff.desk.labels import hue_of, initials
 from supportbot.handoff.desk.rows import counts_for
-from supportbot.handoff.tickets.access import person_of
+from supportbot.handoff.tickets.access import may_enter, person_of
 from supportbot.handoff.tickets.presence import is_away
 
 P = ParamSpec("P")

@@ -15,10 +15,10 @@ from kb.search import Passage, search
 from supportbot.chat.models import Conversation, Message, Source
 from supportbot.chat.roles import ROLES
 from supportbot.chat.selectors import history
-from supportbot.handoff.desk.held import why
+from supportbot.handoff.desk.activity import why
 from supportbot.handoff.errors import NothingToAnswer
 from supportbot.handoff.ports import Doubt, Written, draft_checks
-from supportbot.handoff.tickets.selectors import language_of
+from supportbot.handoff.tickets.language import language_of
 from supportbot.language.detection import base_language
 from supportbot.language.normalise import shown_text
 from supportbot.llm import gateway, loop_thread

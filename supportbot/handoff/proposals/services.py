@@ -22,7 +22,7 @@ from actions.spec import Action, Face, Risk, WriteAction
 from supportbot.accounts.models import User
 from supportbot.handoff.errors import NotOffered, NotYourTicket
 from supportbot.handoff.models import HELD, Ticket
-from supportbot.handoff.tickets.selectors import language_of
+from supportbot.handoff.tickets.language import language_of
 
 ORDER: Final = "order_id"
 _ICONS: Final = {Risk.MONEY: "card", Risk.CHANGE: "edit"}

@@ -28,3 +28,8 @@ def person_of(caller: Staff) -> User:
     if caller.user_id is None:
         raise NotAPerson()
     return User.objects.get(pk=caller.user_id)
+
+
+def may_enter(staff: Staff) -> bool:
+    """Say whether somebody may work at the desk."""
+    return staff.may("tickets:read") and staff.may("conversations:read")

@@ -1,6 +1,15 @@
-"""The language a customer writes in, which is not always the page's they came by: it is the one to answer in. Pure."""
+"""The language a customer writes in: it is the one to answer in, whatever the language of the page."""
 
+from typing import Final
+
+from django.db.models.functions import Left
+
+from supportbot.chat.models import Conversation, Message, Source
 from supportbot.language.detection import base_language, detect
+
+# Enough words to know a language by.
+MOST_TEXTS: Final = 3
+MOST_OF_A_TEXT: Final = 300
 
 
 def spoken_in(text: str, locale: str) -> str:
@@ -8,3 +17,10 @@ def spoken_in(text: str, locale: str) -> str:
     known = base_language(locale)
     found = detect(text, known)
     return found if found != known else locale
+
+
+def language_of(conversation: Conversation) -> str:
+    """Return the language a customer has lately written in, as a code or locale; their page's where nothing says."""
+    messages = Message.objects.filter(conversation=conversation, source=Source.CUSTOMER)
+    words = messages.order_by("-seq").values_list(Left("text", MOST_OF_A_TEXT), flat=True)
+    return spoken_in("\n".join(words[:MOST_TEXTS]), conversation.locale)

@@ -4,18 +4,13 @@ from typing import Final
 from uuid import UUID
 
 from django.db.models import QuerySet
-from django.db.models.functions import Left
 
 from supportbot.chat.models import Conversation, Message, Source
 from supportbot.handoff.models import OPEN, State, Ticket
 from supportbot.handoff.tickets.contact_addresses import addresses_offered_in, usable
-from supportbot.handoff.tickets.language import spoken_in
 from supportbot.handoff.tickets.queue import Waiting, place_of
 
 A_PAGE: Final = 50
-# Enough words to know a language by.
-MOST_TEXTS: Final = 3
-MOST_OF_A_TEXT: Final = 300
 
 
 def tickets_in(state: str = "") -> QuerySet[Ticket]:
@@ -39,13 +34,6 @@ def waiting_in_order() -> list[UUID]:
 def place_in_queue(ticket: Ticket) -> int | None:
     """Return how many are served until this one, itself included; None when it does not wait."""
     return place_of(ticket.pk, waiting_queue()) if ticket.state == State.WAITING else None
-
-
-def language_of(conversation: Conversation) -> str:
-    """Return the language a customer has lately written in, as a code or locale; their page's where nothing says."""
-    messages = Message.objects.filter(conversation=conversation, source=Source.CUSTOMER)
-    words = messages.order_by("-seq").values_list(Left("text", MOST_OF_A_TEXT), flat=True)
-    return spoken_in("\n".join(words[:MOST_TEXTS]), conversation.locale)
 
 
 def address_left_lately(conversation: Conversation) -> str:

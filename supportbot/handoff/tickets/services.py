@@ -20,12 +20,12 @@ from supportbot.errors import InvalidInput, NotAllowed, NotFound
 from supportbot.handoff.errors import AlreadyClaimed, NobodyWaits, NotYourTicket, TicketEnded
 from supportbot.handoff.models import HELD, Reason, Requester, State, Ticket
 from supportbot.handoff.tickets.contact_addresses import can_be_written_to, usable
+from supportbot.handoff.tickets.language import language_of
 from supportbot.handoff.tickets.notices import ADDRESS_NOTED, NOBODY_HERE, REPLY_GOES_TO, worded
 from supportbot.handoff.tickets.presence import answers_customers, is_somebody_here, leads, note_presence
 from supportbot.handoff.tickets.queue import ASIDE_FOR_AT_MOST
 from supportbot.handoff.tickets.selectors import (
     address_left_lately,
-    language_of,
     open_ticket_of,
     place_in_queue,
     waiting_in_order,

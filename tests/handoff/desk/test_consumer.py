@@ -16,7 +16,7 @@ from supportbot.chat.services import add_agent_message, add_customer_message, ad
 from supportbot.chat.signals import Typing
 from supportbot.chat.stream import tell
 from supportbot.handoff.desk import consumer as consumers
-from supportbot.handoff.desk.handshake import Agent, agent_of
+from supportbot.handoff.desk.consumer import Agent, agent_of
 from supportbot.handoff.desk.protocol import FRAMES
 from supportbot.handoff.models import Ticket
 from supportbot.handoff.tickets import services

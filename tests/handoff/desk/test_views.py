@@ -325,7 +325,7 @@ def test_a_leader_may_end_a_colleagues_ticket_and_reads_the_newest_of_many_lines
     claimed: Ticket, bob: User, lead: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("supportbot.handoff.desk.thread.MOST_LINES", 3)
-    monkeypatch.setattr("supportbot.handoff.desk.ticket_page.MOST_LINES", 3)
+    monkeypatch.setattr("supportbot.handoff.desk.views.MOST_LINES", 3)
     for number in range(4):
         add_agent_message(claimed.conversation_id, text=f"line {number}", author=bob, client_id=f"{number}")
     tree = page(browser(lead), address(claimed))
