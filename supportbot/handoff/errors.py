@@ -24,7 +24,7 @@ class TicketEnded(HandoffError):
         super().__init__(f"This ticket has ended ({state}): nothing more can be done with it.")
 
 
-class NotYourTicket(HandoffError):
+class NotTicketOwner(HandoffError):
     """It is in nobody's hands, or in somebody else's."""
 
     code = "not_your_ticket"
@@ -32,13 +32,13 @@ class NotYourTicket(HandoffError):
     default_message = "Nobody has claimed this ticket yet: claim it first."
 
 
-class NobodyWaits(HandoffError):
+class QueueEmpty(HandoffError):
     code = "nobody_waits"
     status = 409
     default_message = "Nobody is waiting."
 
 
-class NotAPerson(HandoffError):
+class PersonRequired(HandoffError):
     code = "not_a_person"
     status = 403
     default_message = "This key acts as a service, and only a person may do this: use a key that acts as a person."
@@ -60,7 +60,7 @@ class NotLoggedIn(HandoffError):
     default_message = "Log in to the desk again."
 
 
-class NotOffered(HandoffError):
+class ActionNotOffered(HandoffError):
     """The workspace has switched the action off, or the ticket's customer cannot be asked for it."""
 
     code = "not_offered"
@@ -77,7 +77,7 @@ class WorkspaceChanged(HandoffError):
     default_message = "You are in another workspace now: open the desk again."
 
 
-class ForeignPage(HandoffError):
+class OriginRefused(HandoffError):
     """The page that opens the desk's socket is not one of this installation."""
 
     code = "origin_refused"

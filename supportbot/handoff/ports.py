@@ -13,7 +13,7 @@ from supportbot.llm.types import ModelRequest
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class GeneratedDraft:
     """A draft as an agent will read it, with what its author was given; `by` is the provider."""
 
     text: str
@@ -35,7 +35,7 @@ class Doubt:
 class DraftChecks(Protocol):
     """Looks at a draft as at the assistant's own answers; nothing is taken out of it."""
 
-    def __call__(self, conversation: Conversation, written: Written) -> Sequence[Doubt]:
+    def __call__(self, conversation: Conversation, written: GeneratedDraft) -> Sequence[Doubt]:
         """Return the doubtful sentences in their order."""
 
 

@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from supportbot.chat.texts import CONTROLS
 from supportbot.handoff.models import Reason, Ticket
-from supportbot.handoff.tickets.selectors import place_in_queue
+from supportbot.handoff.tickets.selectors import queue_position
 from supportbot.handoff.tickets.texts import MAX_NOTE_CHARACTERS
 from supportbot.web import ClosedSerializerMixin, TextField, example
 
@@ -66,7 +66,7 @@ class CustomerTicketSerializer(serializers.ModelSerializer[Ticket]):
         read_only_fields = fields
 
     def get_place(self, ticket: Ticket) -> int | None:
-        return place_in_queue(ticket)
+        return queue_position(ticket)
 
     def get_agent(self, ticket: Ticket) -> str | None:
         return ticket.assignee.display_name if ticket.assignee else None

@@ -3,14 +3,14 @@
 from celery import shared_task
 
 from supportbot.handoff.mail.delivery import send_due
-from supportbot.handoff.tickets.sweep import escalate_late, escalate_silent, expire_forgotten, wake_snoozed
+from supportbot.handoff.tickets.sweep import escalate_late, escalate_silent, expire_abandoned, wake_snoozed
 
 
 @shared_task
 def sweep_tickets() -> None:
     escalate_late()
     escalate_silent()
-    expire_forgotten()
+    expire_abandoned()
     wake_snoozed()
 
 

@@ -16,8 +16,8 @@ urls = [
         name="desk-login",
     ),
     path("log-out/", LogoutView.as_view(next_page="desk-login"), name="desk-logout"),
-    path("next/", views.take_next, name="desk-next"),
-    path("presence/", views.change_presence, name="desk-presence"),
+    path("next/", views.claim_next, name="desk-next"),
+    path("presence/", views.set_presence, name="desk-presence"),
     path("approvals/", approval_views.approvals, name="desk-approvals"),
     path("approvals/<uuid:request_id>/", approval_views.approval, name="desk-approval"),
     path("approvals/<uuid:request_id>/<slug:verdict>/", approval_views.decide, name="desk-decide"),
@@ -30,5 +30,5 @@ urls = [
     path("tickets/<uuid:ticket_id>/orders.json", views.orders, name="desk-orders"),
     path("tickets/<uuid:ticket_id>/canned.json", canned_reply_views.suggestions, name="desk-canned"),
     path("tickets/<uuid:ticket_id>/draft.json", views.draft, name="desk-draft"),
-    path("tickets/<uuid:ticket_id>/<slug:name>/", views.take_step, name="desk-step"),
+    path("tickets/<uuid:ticket_id>/<slug:name>/", views.perform_action, name="desk-step"),
 ]

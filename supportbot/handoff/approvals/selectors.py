@@ -21,8 +21,8 @@ from actions.states import State
 from supportbot.accounts.models import Customer, User
 from supportbot.accounts.selectors import people_who_may
 from supportbot.chat.models import Message
-from supportbot.handoff.desk.activity import STATES, Acted, acted, names_of_actors
-from supportbot.handoff.desk.labels import how_long
+from supportbot.handoff.desk.activity import STATE_LABELS, ActionRecord, action_record, actor_names
+from supportbot.handoff.desk.labels import duration_label
 from supportbot.handoff.models import Ticket
 
 RUNNING: Final = (State.QUEUED, State.EXECUTING, State.UNKNOWN)
@@ -31,13 +31,13 @@ SHOWN: Final = {
     "running": RUNNING,
     "decided": (State.SUCCEEDED, State.FAILED, State.REJECTED, State.EXPIRED, State.CANCELLED),
 }
-MOST_ROWS: Final = 50
-MOST_SAID: Final = 6
+MAX_ROWS: Final = 50
+MAX_MESSAGES: Final = 6
 SOON_SECONDS: Final = 3600
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class ApprovalItem:
     """One request in the list."""
 
     id: UUID
@@ -50,7 +50,7 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class RuleCheck:
     """One rule with its numbers; one that asks for a person `calls`."""
 
     text: str
@@ -59,7 +59,7 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class ApprovalCase:
     """Everything a person decides on."""
 
     request: ActionRequest
@@ -72,9 +72,9 @@ class Case:
     is_signed_in: bool
     asked_by: str  # of the team; empty where the customer did
     confirmed_by: str
-    rules: tuple[Rule, ...]
+    rules: tuple[RuleCheck, ...]
     said: tuple[Message, ...]
-    trail: Acted
+    trail: ActionRecord
     reason: str
     ticket: Ticket | None
     obstacle: str  # why this person may not decide; empty if they may
@@ -87,42 +87,42 @@ class Case:
         return " ".join(self.request.digest[start : start + 4] for start in range(0, 16, 4))
 
 
-def items_for(shown: str) -> list[Item]:
+def approval_items(shown: str) -> list[ApprovalItem]:
     """Return the requests of one list: what is to decide oldest first, everything else newest first."""
     order = "id" if shown == "decide" else "-changed_at"
-    requests = list(ActionRequest.objects.filter(state__in=SHOWN[shown]).order_by(order)[:MOST_ROWS])
+    requests = list(ActionRequest.objects.filter(state__in=SHOWN[shown]).order_by(order)[:MAX_ROWS])
     names = {one.pk: str(one) for one in Customer.objects.filter(pk__in=[request.customer_id for request in requests])}
     return [_item(request, names.get(request.customer_id, "A customer who was erased"), now()) for request in requests]
 
 
-def _item(request: ActionRequest, who: str, moment: datetime) -> Item:
+def _item(request: ActionRequest, who: str, moment: datetime) -> ApprovalItem:
     is_waiting = request.state == State.AWAITING_APPROVAL and request.expires_at is not None
     left = (request.expires_at - moment) if is_waiting and request.expires_at else None
-    return Item(
+    return ApprovalItem(
         id=request.pk,
         title=title_of(request.action, "en"),
         who=who,
-        amount=amount_of(request),
+        amount=amount_label(request),
         what=request.arguments.get("reason") or face_of(request, "en").summary,
-        left=_left_in_words(left) if left is not None else STATES[State(request.state)],
+        left=_time_left_label(left) if left is not None else STATE_LABELS[State(request.state)],
         is_soon=left is not None and left.total_seconds() < SOON_SECONDS,
     )
 
 
-def _left_in_words(left: timedelta) -> str:
-    return f"{how_long(left)} left" if left >= timedelta(minutes=1) else "expires now"
+def _time_left_label(left: timedelta) -> str:
+    return f"{duration_label(left)} left" if left >= timedelta(minutes=1) else "expires now"
 
 
-def amount_of(request: ActionRequest) -> str:
+def amount_label(request: ActionRequest) -> str:
     """Return the amount as people write it; empty where the action moves no money."""
     return spoken(Money(request.amount, request.currency), "en") if request.amount is not None else ""
 
 
-def case_of(request: ActionRequest, person: User) -> Case:
+def approval_case(request: ActionRequest, person: User) -> ApprovalCase:
     """Return a request as it stands, for this person to decide on."""
-    face, reason, amount = face_of(request, "en"), reason_of(request, "en"), amount_of(request)
+    face, reason, amount = face_of(request, "en"), reason_of(request, "en"), amount_label(request)
     customer = Customer.objects.filter(pk=request.customer_id).first()
-    return Case(
+    return ApprovalCase(
         request=request,
         action=title_of(request.action, "en"),
         title=face.title,
@@ -131,28 +131,28 @@ def case_of(request: ActionRequest, person: User) -> Case:
         rows=face.rows,
         who=str(customer) if customer else "A customer who was erased",
         is_signed_in=customer is not None and not customer.is_anonymous,
-        asked_by=_name_of(request.proposed_by) if request.proposed_by.startswith(("user:", "operator:")) else "",
-        confirmed_by=_name_of(request.confirmed_by) if request.confirmed_by else "",
+        asked_by=_actor_name(request.proposed_by) if request.proposed_by.startswith(("user:", "operator:")) else "",
+        confirmed_by=_actor_name(request.confirmed_by) if request.confirmed_by else "",
         rules=tuple(rules_checked(request)),
         said=tuple(_said(request)),
-        trail=acted(request),
+        trail=action_record(request),
         reason=reason["text"] if reason else "",
         ticket=_ticket_of(request),
         obstacle=_obstacle(request, person),
-        approvers=tuple(one.display_name for one in _who_may_decide(request)),
-        asks_ago=how_long(now() - request.changed_at),
+        approvers=tuple(one.display_name for one in _eligible_approvers(request)),
+        asks_ago=duration_label(now() - request.changed_at),
     )
 
 
-def _who_may_decide(request: ActionRequest) -> list[User]:
+def _eligible_approvers(request: ActionRequest) -> list[User]:
     """Return the people whom the action's rules name, whose role decides, and whose own request it is not."""
     policy, deciding = policy_of(request.action), people_who_may("actions:approve")
     named = approvers_of(policy) if policy else []
     return [one for one in named if one.pk in deciding and not concerns(request, one)]
 
 
-def _name_of(actor: str) -> str:
-    return names_of_actors([actor])[actor]
+def _actor_name(actor: str) -> str:
+    return actor_names([actor])[actor]
 
 
 def _obstacle(request: ActionRequest, person: User) -> str:
@@ -162,7 +162,7 @@ def _obstacle(request: ActionRequest, person: User) -> str:
     return "" if policy is not None and may_approve(person, policy) else "right"
 
 
-def rules_checked(request: ActionRequest) -> list[Rule]:
+def rules_checked(request: ActionRequest) -> list[RuleCheck]:
     """Return the limits of the request's own version of the rules, with what they count now, this request included."""
     rules = request.policy_version
     used, amount = ledger.used(request, now()), request.amount or Decimal(0)
@@ -170,10 +170,10 @@ def rules_checked(request: ActionRequest) -> list[Rule]:
                if most is not None and request.amount is not None]  # fmt: skip
     if rules.max_requests_per_customer_day is not None:
         numbers = f"{used.requests_customer_day + 1} of {rules.max_requests_per_customer_day}"
-        checked.append(Rule("Requests of this kind by this customer today", numbers))
+        checked.append(RuleCheck("Requests of this kind by this customer today", numbers))
     if rules.window_days is not None:
-        checked.append(Rule(f"Within {rules.window_days} days of delivery", "checked again before it runs"))
-    return [*checked, *_calls_for_a_person(request, rules, used)]
+        checked.append(RuleCheck(f"Within {rules.window_days} days of delivery", "checked again before it runs"))
+    return [*checked, *_approval_thresholds(request, rules, used)]
 
 
 def _limits(rules: ActionPolicyVersion, used: Used) -> Sequence[tuple[str, Decimal, Decimal | None]]:
@@ -185,31 +185,31 @@ def _limits(rules: ActionPolicyVersion, used: Used) -> Sequence[tuple[str, Decim
     )
 
 
-def _limit(text: str, taken: Decimal, most: Decimal | None, request: ActionRequest) -> Rule:
-    return Rule(text, f"{_money(taken, request)} of {_money(most or Decimal(0), request)}")
+def _limit(text: str, taken: Decimal, most: Decimal | None, request: ActionRequest) -> RuleCheck:
+    return RuleCheck(text, f"{_money(taken, request)} of {_money(most or Decimal(0), request)}")
 
 
 def _money(amount: Decimal, request: ActionRequest) -> str:
     return spoken(Money(amount, request.currency), "en")
 
 
-def _calls_for_a_person(request: ActionRequest, rules: ActionPolicyVersion, used: Used) -> list[Rule]:
+def _approval_thresholds(request: ActionRequest, rules: ActionPolicyVersion, used: Used) -> list[RuleCheck]:
     if not request.needs_approval or request.amount is None:
         return []
     if request.currency != rules.currency:
-        return [Rule(f"Not in {rules.currency}: a colleague approves", request.currency, calls=True)]
+        return [RuleCheck(f"Not in {rules.currency}: a colleague approves", request.currency, calls=True)]
     if rules.approval_above is None:
         return []
     threshold = _money(rules.approval_above, request)
     taken = request.amount + max(used.order, used.customer_day)
-    return [Rule(f"Above {threshold}: a colleague approves", _money(taken, request), calls=True)]
+    return [RuleCheck(f"Above {threshold}: a colleague approves", _money(taken, request), calls=True)]
 
 
 def _said(request: ActionRequest) -> list[Message]:
     """Return what was said last before it was proposed; nothing if the chat was erased."""
     messages = Message.objects.filter(conversation=request.conversation_id, created_at__lte=request.created_at)
     newest = messages.filter(source__in=["customer", "assistant", "agent"], audience="everyone")
-    return list(reversed(newest.order_by("-seq")[:MOST_SAID]))
+    return list(reversed(newest.order_by("-seq")[:MAX_MESSAGES]))
 
 
 def _ticket_of(request: ActionRequest) -> Ticket | None:

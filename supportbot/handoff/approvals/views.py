@@ -15,46 +15,46 @@ from actions.models import ActionRequest
 from actions.selectors import request_for
 from supportbot.accounts.callers import Staff
 from supportbot.errors import NotAllowed, NotFound, SupportBotError
-from supportbot.handoff.approvals.selectors import SHOWN, case_of, items_for
-from supportbot.handoff.desk.decorators import for_the_team, page_for
-from supportbot.handoff.tickets.access import person_of
-from supportbot.handoff.tickets.presence import note_presence
+from supportbot.handoff.approvals.selectors import SHOWN, approval_case, approval_items
+from supportbot.handoff.desk.decorators import agent_required, render_page
+from supportbot.handoff.tickets.access import user_of
+from supportbot.handoff.tickets.presence import record_presence
 
 # What happened between the reading and the decision: said as such, with how it stands now.
 CHANGED_MEANWHILE = (DigestMismatch, NotWaiting, Expired)
 
 
 @require_safe
-@for_the_team
+@agent_required
 def approvals(request: HttpRequest, staff: Staff) -> HttpResponse:
     """What waits for a decision, what runs, what was decided."""
     _check_may_read(staff)
-    note_presence(person_of(staff))
+    record_presence(user_of(staff))
     return _page(request, staff, None)
 
 
 @require_safe
-@for_the_team
+@agent_required
 def approval(request: HttpRequest, staff: Staff, request_id: UUID) -> HttpResponse:
     """One request, with everything there is to decide on."""
     _check_may_read(staff)
-    note_presence(person_of(staff))
+    record_presence(user_of(staff))
     return _page(request, staff, request_for(staff, request_id))
 
 
 @require_POST
-@for_the_team
+@agent_required
 def decide(request: HttpRequest, staff: Staff, request_id: UUID, verdict: str) -> HttpResponse:
     """Approve exactly what was shown, or reject it."""
     _check_may_read(staff)
-    found, person = request_for(staff, request_id), person_of(staff)
+    found, person = request_for(staff, request_id), user_of(staff)
     try:
         if not staff.may("actions:approve"):
             raise NotAllowed("Your role does not decide about actions: ask somebody who leads the team.")
         if verdict == "approve":
             services.approve(found.pk, approver=person, digest=request.POST.get("digest", ""))
         elif verdict == "reject":
-            services.reject(found.pk, approver=person, **_reason_in(request.POST))
+            services.reject(found.pk, approver=person, **_rejection_reason(request.POST))
         else:
             raise NotFound()
     except NotFound:
@@ -64,7 +64,7 @@ def decide(request: HttpRequest, staff: Staff, request_id: UUID, verdict: str) -
     return redirect("desk-approval", request_id)
 
 
-def _reason_in(form: QueryDict) -> dict[str, str]:
+def _rejection_reason(form: QueryDict) -> dict[str, str]:
     """Return a rejection's reason for who reads it: the team alone, unless the customer was chosen."""
     return {"words" if form.get("reads") == "customer" else "note": form.get("reason", "")}
 
@@ -78,22 +78,22 @@ def _page(
     request: HttpRequest, staff: Staff, found: ActionRequest | None, error: SupportBotError | None = None
 ) -> HttpResponse:
     shown = request.GET.get("show", "")
-    shown = shown if shown in SHOWN else _list_of(found)
-    items = items_for(shown)
+    shown = shown if shown in SHOWN else _tab_of(found)
+    items = approval_items(shown)
     context: dict[str, object] = {
         "items": items,
         "shown": shown,
-        "case": case_of(found, person_of(staff)) if found else None,
+        "case": approval_case(found, user_of(staff)) if found else None,
         "error": error.message if error else "",
         "unfit": next((said for texts in error.fields.values() for said in texts), "") if error else "",
         "typed": request.POST,
         "has_changed": isinstance(error, CHANGED_MEANWHILE),
         "running": ActionRequest.objects.filter(state__in=SHOWN["running"]).count(),
     }
-    return page_for(request, staff, "desk/approvals.html", context, status=error.status if error else 200)
+    return render_page(request, staff, "desk/approvals.html", context, status=error.status if error else 200)
 
 
-def _list_of(found: ActionRequest | None) -> str:
+def _tab_of(found: ActionRequest | None) -> str:
     if found is None:
         return "decide"
     return next((name for name, states in SHOWN.items() if found.state in states), "decided")

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from actions.cards import face_of, reason_of
 from actions.models import ActionRequest
-from actions.selectors import Step as Taken
+from actions.selectors import Step as AuditStep
 from actions.selectors import steps_of
 from actions.states import State as ActionState
 from supportbot.accounts.models import User
@@ -23,8 +23,8 @@ from supportbot.chat.readings import Reading, readings_of
 from supportbot.llm.models import LLMCall
 from supportbot.llm.selectors import model_in_words
 
-MOST_TURNS: Final = 20
-_ENDED: Final = {
+MAX_TURNS: Final = 20
+_TURN_LABELS: Final = {
     Turn.State.FAILED: "Could not answer",
     Turn.State.STOPPED: "Stopped by the customer",
     Turn.State.SUPERSEDED: "Silenced: a person took over",
@@ -32,7 +32,7 @@ _ENDED: Final = {
     Turn.State.PENDING: "Is about to answer",
 }
 
-STATES: Final = {
+STATE_LABELS: Final = {
     ActionState.PROPOSED: "Proposed",
     ActionState.REFUSED: "Refused by the rules",
     ActionState.AWAITING_CONFIRMATION: "Waits for the customer",
@@ -46,7 +46,7 @@ STATES: Final = {
     ActionState.REJECTED: "Rejected",
     ActionState.EXPIRED: "Expired",
 }
-WHY: Final = {
+CHECK_LABELS: Final = {
     "figure": "a figure that no article holds",
     "link": "a link that no article holds",
     "secret": "our instructions, a key or a card number",
@@ -60,11 +60,11 @@ WHY: Final = {
     "repeated": "said again and again",
     "little_support": "little of it stands in the articles",
 }
-OTHERWISE: Final = "it failed a check"
+UNKNOWN_CHECK: Final = "it failed a check"
 
 
 @dataclass(frozen=True, slots=True)
-class HeldBack:
+class WithheldSentence:
     """A sentence that customers never read; `support` is between 0 and 1, None where nobody could tell."""
 
     text: str
@@ -86,7 +86,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class TurnRecord:
     """One turn of the assistant's: what was asked, what it found, what came of it, what it cost."""
 
     at: datetime
@@ -97,25 +97,25 @@ class Answered:
     calls: tuple[Call, ...]
 
     @property
-    def held_back(self) -> tuple[HeldBack, ...]:
-        return held_back(self.reading.withheld) if self.reading else ()
+    def held_back(self) -> tuple[WithheldSentence, ...]:
+        return withheld_sentences(self.reading.withheld) if self.reading else ()
 
     @property
     def verdict(self) -> str:
-        return verdict(self.reading)
+        return confirmation_label(self.reading)
 
     @property
     def in_short(self) -> str:
         """Return where it came from and what it cost, for one line."""
         told = [f"From {', '.join(self.sources)}"] if self.sources else []
-        told += [_counted(len(self.reading.passages))] if self.reading and self.reading.query else []
+        told += [_passage_count(len(self.reading.passages))] if self.reading and self.reading.query else []
         told += [f"{len(self.held_back)} held back"] if self.held_back else []
         told += [f"{call.prompt}, {call.model}" for call in self.calls[-1:]]
         return "; ".join([*told, *(call.cost for call in self.calls[-1:] if call.cost)])
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ActionStep:
     state: str
     actor: str
     at: datetime
@@ -123,7 +123,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Acted:
+class ActionRecord:
     """One action request with its way."""
 
     request: UUID
@@ -132,24 +132,24 @@ class Acted:
     reason: str
     digest: str
     at: datetime
-    steps: tuple[Step, ...]
+    steps: tuple[ActionStep, ...]
 
 
-def answers_of(conversation: Conversation, *, most: int = MOST_TURNS) -> list[Answered]:
+def turn_records(conversation: Conversation, *, most: int = MAX_TURNS) -> list[TurnRecord]:
     """Return the newest turns, oldest first."""
     turns = list(Turn.objects.filter(conversation=conversation, kind=Turn.Kind.REPLY).order_by("-id")[:most])
     turns.reverse()
     calls, readings, questions = _calls_by_turn(conversation.pk), readings_of(conversation), _questions_of(turns)
-    messages = {one.pk: one for one in _said_by_assistant(conversation, [turn.message_id for turn in turns])}
+    messages = {one.pk: one for one in _assistant_messages(conversation, [turn.message_id for turn in turns])}
     return [
-        _answered(
+        _turn_record(
             turn, questions[turn.pk], messages.get(turn.message_id), readings.get(turn.message_id), calls[turn.pk]
         )
         for turn in turns
     ]
 
 
-def _said_by_assistant(conversation: Conversation, ids: Iterable[UUID]) -> list[Message]:
+def _assistant_messages(conversation: Conversation, ids: Iterable[UUID]) -> list[Message]:
     found = Message.objects.filter(conversation=conversation, pk__in=list(ids)).prefetch_related("citations")
     return list(found)
 
@@ -161,13 +161,13 @@ def _calls_by_turn(conversation_id: UUID) -> defaultdict[UUID | None, list[LLMCa
     return calls
 
 
-def _answered(
+def _turn_record(
     turn: Turn, question: str, message: Message | None, reading: Reading | None, calls: Iterable[LLMCall]
-) -> Answered:
+) -> TurnRecord:
     sources = [citation.title for citation in message.citations.all()] if message else []
-    return Answered(
+    return TurnRecord(
         at=turn.started_at or turn.created_at,
-        outcome=_ENDED.get(Turn.State(turn.state)) or _outcome(message, reading),
+        outcome=_TURN_LABELS.get(Turn.State(turn.state)) or _outcome(message, reading),
         question=question,
         sources=tuple(dict.fromkeys(sources)),
         reading=reading,
@@ -175,7 +175,7 @@ def _answered(
     )
 
 
-def _counted(passages: int) -> str:
+def _passage_count(passages: int) -> str:
     return "1 passage found" if passages == 1 else f"{passages or 'no'} passages found"
 
 
@@ -219,29 +219,29 @@ def _cost(cost: Decimal | None, currency: str) -> str:
     return f"{cost.normalize():f} {currency}".strip() if cost else "free of charge"
 
 
-def actions_of(conversation_id: UUID, *, most: int | None = None) -> list[Acted]:
+def action_records(conversation_id: UUID, *, most: int | None = None) -> list[ActionRecord]:
     """Return the conversation's newest action requests, or all, with their audited steps, oldest first."""
     newest = ActionRequest.objects.filter(conversation_id=conversation_id).order_by("-id")[:most]
-    return [acted(request) for request in reversed(newest)]
+    return [action_record(request) for request in reversed(newest)]
 
 
-def acted(request: ActionRequest) -> Acted:
+def action_record(request: ActionRequest) -> ActionRecord:
     """Return a request with every step it has taken."""
     reason = reason_of(request, "en")
     taken = list(steps_of(request.pk))
-    names = names_of_actors(one.actor for one in taken)
-    return Acted(
+    names = actor_names(one.actor for one in taken)
+    return ActionRecord(
         request=request.pk,
         title=face_of(request, "en").title,
-        state=STATES[ActionState(request.state)],
+        state=STATE_LABELS[ActionState(request.state)],
         reason=reason["text"] if reason else "",
         digest=request.digest,
         at=request.created_at,
-        steps=tuple(Step(STATES[one.state], names[one.actor], one.at, _why(one, request)) for one in taken),
+        steps=tuple(ActionStep(STATE_LABELS[one.state], names[one.actor], one.at, _why(one, request)) for one in taken),
     )
 
 
-def _why(step: Taken, request: ActionRequest) -> str:
+def _why(step: AuditStep, request: ActionRequest) -> str:
     """Return the code of a step's reason, or what a colleague gave as theirs."""
     if step.state is not ActionState.REJECTED:
         return step.reason_code
@@ -250,18 +250,18 @@ def _why(step: Taken, request: ActionRequest) -> str:
     return "; ".join(f"{reader}: {words}" for reader, words in given.items() if words) or step.reason_code
 
 
-def names_of_actors(actors: Iterable[str]) -> dict[str, str]:
+def actor_names(actors: Iterable[str]) -> dict[str, str]:
     """Return who took each step, in words, in one statement for all: records hold ids, never names."""
     told = set(actors)
-    people = {f"user:{one.pk}": one.display_name for one in User.objects.filter(pk__in=_ids_of_people(told))}
-    return {actor: people.get(actor) or _in_words(actor) for actor in told}
+    people = {f"user:{one.pk}": one.display_name for one in User.objects.filter(pk__in=_user_ids(told))}
+    return {actor: people.get(actor) or _actor_label(actor) for actor in told}
 
 
-def _ids_of_people(actors: Iterable[str]) -> list[str]:
+def _user_ids(actors: Iterable[str]) -> list[str]:
     return [who for kind, _, who in (actor.partition(":") for actor in actors) if kind == "user"]
 
 
-def _in_words(actor: str) -> str:
+def _actor_label(actor: str) -> str:
     kind, _, who = actor.partition(":")
     named = {
         "customer": "the customer",
@@ -273,17 +273,17 @@ def _in_words(actor: str) -> str:
     return named.get(kind, actor)
 
 
-def held_back(withheld: Sequence[Withheld]) -> tuple[HeldBack, ...]:
+def withheld_sentences(withheld: Sequence[Withheld]) -> tuple[WithheldSentence, ...]:
     """Return what was withheld of an answer, with the check in words."""
-    return tuple(HeldBack(one.text.strip(), why(one.code), one.score) for one in withheld)
+    return tuple(WithheldSentence(one.text.strip(), check_label(one.code), one.score) for one in withheld)
 
 
-def why(code: str) -> str:
+def check_label(code: str) -> str:
     """Return a check in words."""
-    return WHY.get(code, OTHERWISE)
+    return CHECK_LABELS.get(code, UNKNOWN_CHECK)
 
 
-def verdict(reading: Reading | None) -> str:
+def confirmation_label(reading: Reading | None) -> str:
     """Return whether the articles confirm an answer, in words; empty for one that claims nothing."""
     if reading is None or reading.is_confirmed is None:
         return ""

@@ -12,15 +12,15 @@ from supportbot.chat.models import Conversation
 from supportbot.chat.texts import MAX_MESSAGE_CHARACTERS, UNREADABLE
 from supportbot.errors import InvalidInput, NotFound
 from supportbot.handoff.models import CannedReply
-from supportbot.handoff.tickets.language import language_of
+from supportbot.handoff.tickets.language import customer_language
 from supportbot.language.detection import base_language
 
-MOST_SHOWN: Final = 8
-_NOBODY: Final = {"en": "there", "de": "liebe Kundin, lieber Kunde"}
+MAX_SUGGESTIONS: Final = 8
+_FALLBACK_NAMES: Final = {"en": "there", "de": "liebe Kundin, lieber Kunde"}
 
 
 @dataclass(frozen=True, slots=True)
-class Filled:
+class FilledReply:
     """A reply as it would be inserted."""
 
     id: UUID
@@ -32,13 +32,13 @@ class Filled:
         return {"id": str(self.id), "title": self.title, "text": self.text, "locale": self.locale}
 
 
-def replies_for(conversation: Conversation, agent: User, words: str = "") -> list[Filled]:
+def matching_replies(conversation: Conversation, agent: User, words: str = "") -> list[FilledReply]:
     """Return the replies that hold all the words: those in the customer's language first, then by title."""
-    language = base_language(language_of(conversation))
+    language = base_language(customer_language(conversation))
     wanted = words.casefold().split()
     fitting = [reply for reply in CannedReply.objects.all() if _holds(wanted, f"{reply.title} {reply.text}")]
     fitting.sort(key=lambda reply: (reply.locale not in (language, ""), not _holds(wanted, reply.title), reply.title))
-    return [_filled(reply, conversation, agent, language) for reply in fitting[:MOST_SHOWN]]
+    return [_filled(reply, conversation, agent, language) for reply in fitting[:MAX_SUGGESTIONS]]
 
 
 def _holds(wanted: list[str], text: str) -> bool:
@@ -46,15 +46,17 @@ def _holds(wanted: list[str], text: str) -> bool:
     return all(word in text.casefold() for word in wanted)
 
 
-def _filled(reply: CannedReply, conversation: Conversation, agent: User, language: str) -> Filled:
+def _filled(reply: CannedReply, conversation: Conversation, agent: User, language: str) -> FilledReply:
     """Fill the gaps by plain replacement: what a customer is called can never be a gap itself.
 
     `language` is that of a reply that is written in none.
     """
-    first_name = conversation.customer.name.split(" ")[0] or _NOBODY.get(reply.locale or language, _NOBODY["en"])
+    first_name = conversation.customer.name.split(" ")[0] or _FALLBACK_NAMES.get(
+        reply.locale or language, _FALLBACK_NAMES["en"]
+    )
     parts = reply.text.split("{agent}")
     text = agent.display_name.join(part.replace("{name}", first_name) for part in parts)
-    return Filled(reply.pk, reply.title, text, reply.locale)
+    return FilledReply(reply.pk, reply.title, text, reply.locale)
 
 
 def save_reply(*, title: str, text: str, locale: str = "", reply_id: UUID | None = None) -> CannedReply:

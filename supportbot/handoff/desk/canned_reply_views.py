@@ -8,23 +8,23 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from supportbot.accounts.callers import Staff
 from supportbot.errors import InvalidInput, NotFound
-from supportbot.handoff.desk.canned_replies import delete_reply, replies_for, save_reply
-from supportbot.handoff.desk.decorators import for_the_team, page_for
+from supportbot.handoff.desk.canned_replies import delete_reply, matching_replies, save_reply
+from supportbot.handoff.desk.decorators import agent_required, render_page
 from supportbot.handoff.models import CannedReply
-from supportbot.handoff.tickets.access import person_of, ticket_for
+from supportbot.handoff.tickets.access import ticket_for, user_of
 
 LANGUAGES = (("", "Every language"), ("en", "English"), ("de", "Deutsch"))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@for_the_team
+@agent_required
 def replies(request: HttpRequest, staff: Staff) -> HttpResponse:
     """Show all of them; a POST writes a new one."""
     return _form(request, staff, None)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@for_the_team
+@agent_required
 def reply(request: HttpRequest, staff: Staff, reply_id: UUID) -> HttpResponse:
     """Show one in the form; a POST changes it."""
     found = CannedReply.objects.filter(pk=reply_id).first()
@@ -34,7 +34,7 @@ def reply(request: HttpRequest, staff: Staff, reply_id: UUID) -> HttpResponse:
 
 
 @require_POST
-@for_the_team
+@agent_required
 def delete(request: HttpRequest, staff: Staff, reply_id: UUID) -> HttpResponse:
     _check_may_write(staff)
     delete_reply(reply_id)
@@ -42,11 +42,11 @@ def delete(request: HttpRequest, staff: Staff, reply_id: UUID) -> HttpResponse:
 
 
 @require_safe
-@for_the_team
+@agent_required
 def suggestions(request: HttpRequest, staff: Staff, ticket_id: UUID) -> HttpResponse:
     """Return the canned replies that fit the words, filled in for this customer."""
     conversation = ticket_for(staff, ticket_id).conversation
-    found = replies_for(conversation, person_of(staff), request.GET.get("q", "")[:100])
+    found = matching_replies(conversation, user_of(staff), request.GET.get("q", "")[:100])
     return JsonResponse({"replies": [reply.as_json() for reply in found]})
 
 
@@ -71,7 +71,7 @@ def _form(request: HttpRequest, staff: Staff, found: CannedReply | None) -> Http
         "languages": LANGUAGES,
         "may_write": staff.may("conversations:write"),
     }
-    return page_for(request, staff, "desk/replies.html", context, status=400 if errors else 200)
+    return render_page(request, staff, "desk/replies.html", context, status=400 if errors else 200)
 
 
 def _check_may_write(staff: Staff) -> None:

@@ -34,7 +34,7 @@ from supportbot.chat.services import Receipt, add_agent_message, add_note
 from supportbot.chat.signals import AtWork, Typing
 from supportbot.chat.stream import switchboard
 from supportbot.errors import NotAllowed, NotFound, SupportBotError, Unavailable
-from supportbot.handoff.desk.outbound import Followed, Outbound
+from supportbot.handoff.desk.outbound import Outbound, Subscription
 from supportbot.handoff.desk.protocol import (
     PROTOCOL,
     AgentTyping,
@@ -47,20 +47,20 @@ from supportbot.handoff.desk.protocol import (
     parse_client_frame,
 )
 from supportbot.handoff.desk.thread import reader_of
-from supportbot.handoff.errors import BadFrame, ForeignPage, NotLoggedIn, WorkspaceChanged
-from supportbot.handoff.tickets.access import may_enter
-from supportbot.handoff.tickets.presence import note_presence
+from supportbot.handoff.errors import BadFrame, NotLoggedIn, OriginRefused, WorkspaceChanged
+from supportbot.handoff.tickets.access import may_use_desk
+from supportbot.handoff.tickets.presence import record_presence
 
 logger = logging.getLogger(__name__)
 HELLO_SECONDS: Final = 10.0
-ROUND_SECONDS: Final = 10.0
+HEARTBEAT_SECONDS: Final = 10.0
 MAX_BAD_FRAMES: Final = 3
 BAD_FRAMES: Final = 4400
-FRAMES_A_ROUND: Final = 200
+MAX_FRAMES_PER_HEARTBEAT: Final = 200
 FLOODING: Final = 4429
 NOT_LOGGED_IN: Final = 4401
 INTERNAL: Final = 1011
-_DOING: Final = {"reply": "replying", "note": "noting", "reading": "reading"}
+_ACTIVITIES: Final = {"reply": "replying", "note": "noting", "reading": "reading"}
 Headers = Iterable[tuple[bytes, bytes]]
 
 
@@ -81,18 +81,18 @@ class DeskConsumer(AsyncWebsocketConsumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.out = Outbound(self.send, lambda code, reason: self.close(code=code, reason=reason))
-        self.out.on_colleague = self._hear_colleague
+        self.out.on_colleague_activity = self._on_colleague_activity
         self._session_key = ""
         self._agent: Agent | None = None
         self._is_greeted = False
         self._doing = "reading"
         self._bad_frames = 0
-        self._frames_left = FRAMES_A_ROUND
+        self._frames_left = MAX_FRAMES_PER_HEARTBEAT
         self._greeting: asyncio.TimerHandle | None = None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve one socket; whatever ends it, nothing of it stays behind."""
-        beside = [asyncio.create_task(self.out.run()), asyncio.create_task(self._rounds())]
+        beside = [asyncio.create_task(self.out.run()), asyncio.create_task(self._heartbeat())]
         for task in beside:
             task.add_done_callback(_report)
         try:
@@ -100,7 +100,7 @@ class DeskConsumer(AsyncWebsocketConsumer):
         finally:
             if self._greeting is not None:
                 self._greeting.cancel()
-            self._say_at_work("gone")
+            self._announce_activity("gone")
             self.out.leave()
             for task in beside:
                 task.cancel()
@@ -111,7 +111,7 @@ class DeskConsumer(AsyncWebsocketConsumer):
         self._session_key = session_key_of(headers)
         try:
             check_origin(headers)
-            self._agent = await db(agent_of, self._session_key)
+            self._agent = await db(authenticate, self._session_key)
         except (SupportBotError, AnyDatabaseError) as error:
             self._refuse_and_close(error)
             return
@@ -143,9 +143,9 @@ class DeskConsumer(AsyncWebsocketConsumer):
         if isinstance(frame, Hello) == self._is_greeted:
             raise BadFrame("The first frame, and only the first, is `hello`.", fields={"type": ["Out of order."]})
         try:
-            agent = await self._agent_now()
+            agent = await self._current_agent()
             with workspace_scope(agent.staff.workspace_id):
-                await self._obey(frame, agent)
+                await self._dispatch(frame, agent)
         except (NotLoggedIn, WorkspaceChanged) as error:
             self._refuse_and_close(error)
         except SupportBotError as error:
@@ -156,25 +156,25 @@ class DeskConsumer(AsyncWebsocketConsumer):
             else:  # nothing was stored: the browser keeps what was written and sends it again
                 self._refuse(Unavailable(), frame)
 
-    async def _agent_now(self) -> Agent:
+    async def _current_agent(self) -> Agent:
         """Ask again who this is: a right taken back counts from the next frame on.
 
         Raises NotLoggedIn, and WorkspaceChanged: what the socket listens to is of the workspace it was opened in.
         """
-        before, agent = self._agent, await db(agent_of, self._session_key)
+        before, agent = self._agent, await db(authenticate, self._session_key)
         if before is not None and before.staff.workspace_id != agent.staff.workspace_id:
             raise WorkspaceChanged()
         self._agent = agent
         return agent
 
-    async def _obey(self, frame: ClientFrame, agent: Agent) -> None:
+    async def _dispatch(self, frame: ClientFrame, agent: Agent) -> None:
         match frame:
             case Hello():
                 await self._greet(agent)
             case Subscribe():
                 await self._subscribe(frame, agent)
             case Reply() | Note():
-                receipt = await db(_write, frame, agent)
+                receipt = await db(_store_message, frame, agent)
                 self.out.frame("ack", conversation=frame.conversation, client_id=frame.client_id, seq=receipt.seq)
             case AgentTyping():
                 await self._typing(frame, agent)
@@ -191,42 +191,42 @@ class DeskConsumer(AsyncWebsocketConsumer):
     async def _greet(self, agent: Agent) -> None:
         if self._greeting is not None:
             self._greeting.cancel()
-        await db(note_presence, agent.user)
+        await db(record_presence, agent.user)
         self._is_greeted = True
         self.out.frame("welcome", protocol=PROTOCOL, user=agent.user.pk, name=agent.user.display_name, at=now())
         await self.out.open(agent.staff.workspace_id, agent.user)
 
     async def _subscribe(self, frame: Subscribe, agent: Agent) -> None:
         await db(conversation_for, agent.staff, frame.conversation)  # nothing of a foreign one is even listened to
-        self._say_at_work("gone")
+        self._announce_activity("gone")
         self._doing = "reading"
         await self.out.listen(frame.conversation)
-        conversation = await db(_opened, frame.conversation)
+        conversation = await db(_load_conversation, frame.conversation)
         head = conversation.last_seq
         # A seq beyond the head is of a log that this database does not have (any more).
         start = head if frame.last_seq is None or frame.last_seq > head else frame.last_seq
         self.out.frame("head", conversation=conversation.pk, seq=start)
-        self.out.follow(Followed(conversation.pk, reader_of(conversation, agent.user), start, head))
-        self._say_at_work("reading", asks=True)
+        self.out.follow(Subscription(conversation.pk, reader_of(conversation, agent.user), start, head))
+        self._announce_activity("reading", asks=True)
 
     async def _typing(self, frame: AgentTyping, agent: Agent) -> None:
         followed = self.out.followed
         if followed is None or followed.conversation_id != frame.conversation:
             raise BadFrame("Only the conversation that is open is typed in.", fields={"conversation": ["Not open."]})
-        self._say_at_work(_DOING[frame.kind])
-        if frame.kind == "reply" and await db(_is_in_hand, frame.conversation, agent):
+        self._announce_activity(_ACTIVITIES[frame.kind])
+        if frame.kind == "reply" and await db(_is_assigned_to, frame.conversation, agent):
             switchboard().publish(frame.conversation, Typing(agent.user.display_name, "agent"))
 
     # --- Colleagues at the same conversation.
 
-    def _say_at_work(self, doing: str, *, asks: bool = False) -> None:
+    def _announce_activity(self, doing: str, *, asks: bool = False) -> None:
         followed = self.out.followed
         if followed is not None and self._agent is not None:
             self._doing = doing
             user = self._agent.user
             switchboard().publish(followed.conversation_id, AtWork(str(user.pk), user.display_name, doing, asks))
 
-    def _hear_colleague(self, signal: AtWork) -> None:
+    def _on_colleague_activity(self, signal: AtWork) -> None:
         if self._agent is None or signal.user == str(self._agent.user.pk) or self.out.followed is None:
             return
         self.out.frame(
@@ -234,28 +234,28 @@ class DeskConsumer(AsyncWebsocketConsumer):
             user=signal.user, who=signal.who, doing=signal.doing,
         )  # fmt: skip
         if signal.asks:
-            self._say_at_work(self._doing)
+            self._announce_activity(self._doing)
 
     # --- Every few seconds.
 
-    async def _rounds(self) -> None:
+    async def _heartbeat(self) -> None:
         while True:
-            await asyncio.sleep(ROUND_SECONDS)
-            self._frames_left = FRAMES_A_ROUND
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+            self._frames_left = MAX_FRAMES_PER_HEARTBEAT
             if self._is_greeted:
                 with suppress(AnyDatabaseError):  # nobody is sent away because the database is
-                    await self._look()
+                    await self._recheck_agent()
 
-    async def _look(self) -> None:
+    async def _recheck_agent(self) -> None:
         """Is this person still one of the team? What was lost of the queue's news comes along."""
         try:
-            agent = await self._agent_now()
+            agent = await self._current_agent()
         except (NotLoggedIn, WorkspaceChanged) as error:
             self._refuse_and_close(error)
             return
         with workspace_scope(agent.staff.workspace_id):
-            await db(note_presence, agent.user)
-        self._say_at_work(self._doing)
+            await db(record_presence, agent.user)
+        self._announce_activity(self._doing)
 
     # --- Refusals.
 
@@ -272,7 +272,7 @@ class DeskConsumer(AsyncWebsocketConsumer):
         self._end(known.close_code or INTERNAL, known.code)
 
     def _end(self, code: int, reason: str) -> None:
-        self._say_at_work("gone")  # while it is still known where
+        self._announce_activity("gone")  # while it is still known where
         self.out.close(code, reason)
 
 
@@ -281,14 +281,14 @@ def _report(task: "asyncio.Task[None]") -> None:
         logger.error("desk: a task of a socket failed", exc_info=task.exception())
 
 
-def _opened(conversation_id: UUID) -> Conversation:
+def _load_conversation(conversation_id: UUID) -> Conversation:
     found: Conversation | None = Conversation.objects.select_related("customer").filter(pk=conversation_id).first()
     if found is None:  # erased this very moment
         raise NotFound()
     return found
 
 
-def _write(frame: Reply | Note, agent: Agent) -> Receipt:
+def _store_message(frame: Reply | Note, agent: Agent) -> Receipt:
     if not agent.staff.may("conversations:write"):
         raise NotAllowed()
     conversation = conversation_for(agent.staff, frame.conversation)
@@ -296,15 +296,15 @@ def _write(frame: Reply | Note, agent: Agent) -> Receipt:
     return write(conversation.pk, text=frame.text, author=agent.user, client_id=frame.client_id)
 
 
-def _is_in_hand(conversation_id: UUID, agent: Agent) -> bool:
+def _is_assigned_to(conversation_id: UUID, agent: Agent) -> bool:
     return bool(Conversation.objects.filter(pk=conversation_id, mode="person", agent=agent.user).exists())
 
 
 def check_origin(headers: Headers) -> None:
-    """Raise ForeignPage unless a page of this installation opens the socket: any page's request carries the cookie."""
+    """Raise OriginRefused unless one of this installation's pages opens the socket: any page sends the cookie."""
     origin = read_origin(dict(headers).get(b"origin", b"").decode("latin-1"))
     if origin is None or origin not in own_origins():
-        raise ForeignPage()
+        raise OriginRefused()
 
 
 def session_key_of(headers: Headers) -> str:
@@ -318,7 +318,7 @@ def session_key_of(headers: Headers) -> str:
     return found.value if found else ""
 
 
-def agent_of(session_key: str) -> Agent:
+def authenticate(session_key: str) -> Agent:
     """Return the person of a log-in who may work at the desk; raises NotLoggedIn."""
     request = HttpRequest()
     request.session = SessionStore(session_key or None)
@@ -326,6 +326,6 @@ def agent_of(session_key: str) -> Agent:
     if not isinstance(user, User):
         raise NotLoggedIn()
     staff = staff_logged_in(user, request.session.get(WORKSPACE_SESSION_KEY))
-    if staff is None or not may_enter(staff):
+    if staff is None or not may_use_desk(staff):
         raise NotLoggedIn()
     return Agent(staff, user)

@@ -19,16 +19,16 @@ from supportbot.accounts.relogin import log_in_again
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.selectors import staff_logged_in
 from supportbot.errors import NotFound
-from supportbot.handoff.desk.labels import hue_of, initials
-from supportbot.handoff.desk.rows import counts_for
-from supportbot.handoff.tickets.access import may_enter, person_of
+from supportbot.handoff.desk.labels import avatar_hue, initials
+from supportbot.handoff.desk.rows import queue_counts
+from supportbot.handoff.tickets.access import may_use_desk, user_of
 from supportbot.handoff.tickets.presence import is_away
 
 P = ParamSpec("P")
 Page = Callable[Concatenate[HttpRequest, Staff, P], HttpResponse]
 
 
-def for_the_team(page: Page[P]) -> Callable[..., HttpResponse]:
+def agent_required(page: Page[P]) -> Callable[..., HttpResponse]:
     """Run a page inside the workspace of a person who may see tickets, in its time zone.
 
     Others are asked to log in, or told why not.
@@ -43,7 +43,7 @@ def for_the_team(page: Page[P]) -> Callable[..., HttpResponse]:
                 return log_in_again(request, door=door, start=reverse("desk"))
             return redirect_to_login(request.get_full_path(), door)
         staff = staff_logged_in(request.user, request.session.get(WORKSPACE_SESSION_KEY))
-        if staff is None or not may_enter(staff):
+        if staff is None or not may_use_desk(staff):
             house = Workspace.objects.get(pk=staff.workspace_id) if staff else None
             return render(request, "desk/no_entry.html", {"workspace": house}, status=403)
         with workspace_scope(staff.workspace_id), override(_zone_of(staff)):
@@ -59,16 +59,16 @@ def _zone_of(staff: Staff) -> ZoneInfo:
     return ZoneInfo(Workspace.objects.values_list("timezone", flat=True).get(pk=staff.workspace_id))
 
 
-def page_for(
+def render_page(
     request: HttpRequest, staff: Staff, template: str, context: dict[str, object], *, status: int = 200
 ) -> HttpResponse:
     """Render a page of the desk with its rail: who is here, what waits."""
-    person = person_of(staff)
+    person = user_of(staff)
     house = {
         "staff": staff,
-        "me": {"name": person.display_name, "initials": initials(person.display_name), "hue": hue_of(person.pk)},
+        "me": {"name": person.display_name, "initials": initials(person.display_name), "hue": avatar_hue(person.pk)},
         "workspace": Workspace.objects.get(pk=staff.workspace_id),
-        "counts": counts_for(person),
+        "counts": queue_counts(person),
         "may_approve": staff.may("actions:approve"),
         "is_away": is_away(person),
     }

@@ -15,10 +15,10 @@ from kb.search import Passage, search
 from supportbot.chat.models import Conversation, Message, Source
 from supportbot.chat.roles import ROLES
 from supportbot.chat.selectors import history
-from supportbot.handoff.desk.activity import why
+from supportbot.handoff.desk.activity import check_label
 from supportbot.handoff.errors import NothingToAnswer
-from supportbot.handoff.ports import Doubt, Written, draft_checks
-from supportbot.handoff.tickets.language import language_of
+from supportbot.handoff.ports import Doubt, GeneratedDraft, draft_checks
+from supportbot.handoff.tickets.language import customer_language
 from supportbot.language.detection import base_language
 from supportbot.language.normalise import shown_text
 from supportbot.llm import gateway, loop_thread
@@ -26,8 +26,8 @@ from supportbot.llm.sources import numbered
 from supportbot.llm.types import CUT_OFF, ChatMessage, ModelRequest
 
 VERSION: Final = "draft-1"
-MOST_PASSAGES: Final = 6
-LEAN_PASSAGES: Final = 2  # for a model that took the whole for too long
+MAX_PASSAGES: Final = 6
+LEAN_MAX_PASSAGES: Final = 2  # for a model that took the whole for too long
 _MARK: Final = re.compile(r"\s*\[(\d{1,2})\]")
 _RULES: Final = """\
 You draft a reply that a support agent of {company} will read, correct and send in their own name.
@@ -52,7 +52,9 @@ class Draft:
 
     def as_json(self) -> dict[str, Any]:
         sources = [{"title": title, "url": url} for title, url in self.sources]
-        doubts = [{"start": one.start, "end": one.end, "code": one.code, "why": why(one.code)} for one in self.doubts]
+        doubts = [
+            {"start": one.start, "end": one.end, "code": one.code, "why": check_label(one.code)} for one in self.doubts
+        ]
         return {"text": self.text, "sources": sources, "by": self.by, "doubts": doubts}
 
 
@@ -62,14 +64,14 @@ def draft_reply(conversation: Conversation) -> Draft:
     question = _question(said)
     if not question:
         raise NothingToAnswer()
-    language = base_language(language_of(conversation))
-    found = search(question, viewer=_viewer_of(conversation, language), limit=MOST_PASSAGES)
+    language = base_language(customer_language(conversation))
+    found = search(question, viewer=_viewer_of(conversation, language), limit=MAX_PASSAGES)
     if not found.is_answerable:
         raise NothingToAnswer("Our articles do not answer this: there is nothing to draft from.")
     request = ModelRequest(
         purpose="answer",
-        messages=(ChatMessage("system", _instructions(conversation, found.passages)), *_spoken(said)),
-        lean_instructions=_instructions(conversation, found.passages[:LEAN_PASSAGES]),
+        messages=(ChatMessage("system", _instructions(conversation, found.passages)), *_chat_messages(said)),
+        lean_instructions=_instructions(conversation, found.passages[:LEAN_MAX_PASSAGES]),
         sources=numbered(found.passages),
         question=question,
         locale=language,
@@ -83,7 +85,7 @@ def draft_reply(conversation: Conversation) -> Draft:
     text = _MARK.sub("", shown_text(answer.text)).strip()
     if not text:
         raise NothingToAnswer("The assistant has no draft for this.")
-    written = Written(text, request, found.passages, answer.provider, is_cut_off=answer.finish_reason in CUT_OFF)
+    written = GeneratedDraft(text, request, found.passages, answer.provider, is_cut_off=answer.finish_reason in CUT_OFF)
     doubts = draft_checks()(conversation, written)
     sources = tuple(dict.fromkeys((one.title, one.url) for one in passages))
     return Draft(text, sources, answer.provider, tuple(doubts))
@@ -106,18 +108,18 @@ def _question(said: Sequence[Message]) -> str:
     return "\n".join(reversed(newest))
 
 
-def _spoken(said: Sequence[Message]) -> tuple[ChatMessage, ...]:
+def _chat_messages(said: Sequence[Message]) -> tuple[ChatMessage, ...]:
     return tuple(ChatMessage(ROLES[Source(one.source)], one.text) for one in said)
 
 
 def _instructions(conversation: Conversation, passages: Sequence[Passage]) -> str:
     sources = "\n".join(
-        f'<source number="{number}" title="{_fenced(one.title)}">\n{_fenced(one.text)}\n</source>'
+        f'<source number="{number}" title="{_escape(one.title)}">\n{_escape(one.text)}\n</source>'
         for number, one in enumerate(passages, start=1)
     )
     return f"{_RULES.format(company=conversation.workspace.name)}\n\n<sources>\n{sources}\n</sources>"
 
 
-def _fenced(text: str) -> str:
+def _escape(text: str) -> str:
     """Return a stranger's text without the signs that could close its fence."""
     return text.replace("<", "‹").replace(">", "›").replace('"', "'")

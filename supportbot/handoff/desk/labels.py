@@ -23,10 +23,10 @@ REASON_ICONS: Final = {
     Reason.MODEL_DOWN: "alert",
     Reason.OTHER: "flag",
 }
-HUES: Final = 4
+HUE_COUNT: Final = 4
 
 
-def how_long(time: timedelta) -> str:
+def duration_label(time: timedelta) -> str:
     """Return a span in its largest unit, rounded down: `now`, `5 min`, `2 h`, `3 days`."""
     minutes = int(time.total_seconds() // 60)
     if minutes < 1:
@@ -51,10 +51,10 @@ def first_name(person: User) -> str:
     return person.display_name.partition(" ")[0]
 
 
-def hue_of(person: UUID) -> int:
+def avatar_hue(person: UUID) -> int:
     """Return which of the four quiet colours a person's initials stand on, always the same for one person."""
-    return person.int % HUES + 1
+    return person.int % HUE_COUNT + 1
 
 
-def reason_in_words(ticket: Ticket) -> str:
+def reason_label(ticket: Ticket) -> str:
     return REASONS[Reason(ticket.reason)]

@@ -22,19 +22,19 @@ from supportbot.chat.selectors import events_after
 from supportbot.chat.signals import AtWork, DeskRings, NewEvent, Signal, Typing
 from supportbot.chat.stream import switchboard
 from supportbot.handoff.desk.protocol import encode
-from supportbot.handoff.desk.rows import counts_for, groups_for, rows_of
+from supportbot.handoff.desk.rows import groups_for, queue_counts, rows_for
 from supportbot.handoff.desk.thread import Reader, line_of
 
 logger = logging.getLogger(__name__)
-MAX_WAITING: Final = 256
+MAX_QUEUED_FRAMES: Final = 256
 TOO_SLOW: Final = 4429
-ROWS_PAUSE_SECONDS: Final = 0.15
-RING_AGAIN_SECONDS: Final = 1.0
+ROWS_INTERVAL_SECONDS: Final = 0.15
+RETRY_SECONDS: Final = 1.0
 MAX_STALE: Final = 100
 
 
 @dataclass
-class Followed:
+class Subscription:
     """The conversation a desk has open. `seq` is the last event that left, `head` how far the log is known to reach."""
 
     conversation_id: UUID
@@ -50,22 +50,22 @@ class Outbound:
         self._send, self._close = send, close
         self._ready: deque[str] = deque()
         self._closing: tuple[int, str] | None = None
-        self._rung = asyncio.Event()
+        self._wakeup = asyncio.Event()
         self._person: User | None = None
         self._workspace_id: UUID | None = None
-        self._heard: UUID | None = None
-        self._followed: Followed | None = None
+        self._listening_to: UUID | None = None
+        self._followed: Subscription | None = None
         self._stale: set[UUID] = set()
         self._is_queue_due = False
-        self._rows_from = 0.0
-        self.on_colleague: Callable[[AtWork], None] = lambda signal: None
+        self._next_rows_at = 0.0
+        self.on_colleague_activity: Callable[[AtWork], None] = lambda signal: None
 
     # --- What is to be written.
 
     def frame(self, kind: str, **fields: Any) -> None:
         self._ready.append(encode(kind, **fields))
-        self._rung.set()
-        if len(self._ready) > MAX_WAITING:
+        self._wakeup.set()
+        if len(self._ready) > MAX_QUEUED_FRAMES:
             self._ready.clear()
             self.close(TOO_SLOW, "too slow: come back with last_seq")
 
@@ -74,68 +74,68 @@ class Outbound:
         if self._closing is None:
             self._closing = (code, reason)
             self.leave()
-            self._rung.set()
+            self._wakeup.set()
 
     @property
     def is_closing(self) -> bool:
         return self._closing is not None
 
     @property
-    def followed(self) -> Followed | None:
+    def followed(self) -> Subscription | None:
         return self._followed
 
     async def open(self, workspace_id: UUID, person: User) -> None:
         """Listen to the workspace's desk, then send the queue as it stands."""
         self._workspace_id, self._person = workspace_id, person
-        await switchboard().listen(workspace_id, self._hear_desk)
+        await switchboard().listen(workspace_id, self._on_desk_signal)
         self.refresh_queue()
 
     def refresh_queue(self) -> None:
         self._is_queue_due = True
-        self._rung.set()
+        self._wakeup.set()
 
     async def listen(self, conversation_id: UUID) -> None:
         """Hear this conversation from now on, in place of the one before."""
         self._unfollow()
-        await switchboard().listen(conversation_id, self._hear)
-        self._heard = conversation_id
+        await switchboard().listen(conversation_id, self._on_conversation_signal)
+        self._listening_to = conversation_id
 
-    def follow(self, followed: Followed) -> None:
+    def follow(self, followed: Subscription) -> None:
         """Go on from where the reader stands; `listen` came before, so nothing falls between."""
         self._followed = followed
-        self._rung.set()
+        self._wakeup.set()
 
     def leave(self) -> None:
         self._unfollow()
         if self._workspace_id is not None:
-            switchboard().unlisten(self._workspace_id, self._hear_desk)
+            switchboard().unlisten(self._workspace_id, self._on_desk_signal)
 
     def _unfollow(self) -> None:
         self._followed = None
-        if self._heard is not None:
-            switchboard().unlisten(self._heard, self._hear)
-            self._heard = None
+        if self._listening_to is not None:
+            switchboard().unlisten(self._listening_to, self._on_conversation_signal)
+            self._listening_to = None
 
     # --- What is heard.
 
-    def _hear_desk(self, signal: Signal) -> None:
+    def _on_desk_signal(self, signal: Signal) -> None:
         if not isinstance(signal, DeskRings):
             return
         self._stale.add(UUID(signal.conversation))
         if len(self._stale) > MAX_STALE:
             self._stale.clear()
             self._is_queue_due = True
-        self._rung.set()
+        self._wakeup.set()
 
-    def _hear(self, signal: Signal) -> None:
+    def _on_conversation_signal(self, signal: Signal) -> None:
         match signal:
             case NewEvent(seq=seq) if self._followed is not None:
                 self._followed.head = max(self._followed.head, seq)
-                self._rung.set()
+                self._wakeup.set()
             case Typing(source="customer"):
-                self.frame("typing", conversation=self._heard, source="customer")
+                self.frame("typing", conversation=self._listening_to, source="customer")
             case AtWork():
-                self.on_colleague(signal)
+                self.on_colleague_activity(signal)
 
     # --- Writing.
 
@@ -143,8 +143,8 @@ class Outbound:
         """Write until the close was written or the peer has gone."""
         try:
             while True:
-                await self._rung.wait()
-                self._rung.clear()
+                await self._wakeup.wait()
+                self._wakeup.clear()
                 await self._write_ready()
                 if self._closing is not None:
                     await self._close(*self._closing)
@@ -166,7 +166,7 @@ class Outbound:
                 await self._write_rows()
         except AnyDatabaseError as error:
             logger.warning("desk: nothing can be read: %s", type(error).__name__)
-            asyncio.get_running_loop().call_later(RING_AGAIN_SECONDS, self._rung.set)
+            asyncio.get_running_loop().call_later(RETRY_SECONDS, self._wakeup.set)
 
     async def _write_log(self) -> None:
         while (followed := self._followed) is not None and followed.head > followed.seq:
@@ -191,10 +191,10 @@ class Outbound:
         loop = asyncio.get_running_loop()
         if not self._stale and not self._is_queue_due:
             return
-        if loop.time() < self._rows_from:
-            loop.call_at(self._rows_from, self._rung.set)
+        if loop.time() < self._next_rows_at:
+            loop.call_at(self._next_rows_at, self._wakeup.set)
             return
-        self._rows_from = loop.time() + ROWS_PAUSE_SECONDS
+        self._next_rows_at = loop.time() + ROWS_INTERVAL_SECONDS
         stale, self._stale = self._stale, set()
         is_whole, self._is_queue_due = self._is_queue_due, False
         assert self._person is not None  # whoever listens has one
@@ -210,9 +210,9 @@ class Outbound:
 
 def _queue(person: User) -> list[str]:
     rows = [row.as_json() for group in groups_for(person, now()) for row in group.rows]
-    return [encode("queue", counts=counts_for(person), rows=rows)]
+    return [encode("queue", counts=queue_counts(person), rows=rows)]
 
 
 def _rows(conversation_ids: set[UUID], person: User) -> list[str]:
-    frames = [encode("ticket", row=row.as_json()) for row in rows_of(conversation_ids, person, now())]
-    return [*frames, encode("queue", counts=counts_for(person))]
+    frames = [encode("ticket", row=row.as_json()) for row in rows_for(conversation_ids, person, now())]
+    return [*frames, encode("queue", counts=queue_counts(person))]

@@ -100,13 +100,13 @@ def _kind(value: Any) -> str:
 
 
 Field = Callable[[Any], Any]
-_WRITTEN: Final[Mapping[str, Field]] = {"conversation": _conversation, "client_id": _client_id, "text": _text}
+_MESSAGE_FIELDS: Final[Mapping[str, Field]] = {"conversation": _conversation, "client_id": _client_id, "text": _text}
 _OPTIONAL: Final = frozenset({"last_seq"})
 FRAMES: Final[Mapping[str, tuple[type[ClientFrame], Mapping[str, Field]]]] = {
     "hello": (Hello, {}),
     "subscribe": (Subscribe, {"conversation": _conversation, "last_seq": _seq}),
-    "reply": (Reply, _WRITTEN),
-    "note": (Note, _WRITTEN),
+    "reply": (Reply, _MESSAGE_FIELDS),
+    "note": (Note, _MESSAGE_FIELDS),
     "typing": (AgentTyping, {"conversation": _conversation, "kind": _kind}),
     "ping": (Ping, {}),
 }
@@ -141,7 +141,7 @@ def _object(text: str | None) -> dict[str, Any]:
     if len(text) > MAX_FRAME_BYTES or len(text.encode("utf-8", "surrogatepass")) > MAX_FRAME_BYTES:
         raise BadFrame(f"A frame has at most {MAX_FRAME_BYTES:,} bytes.")
     try:
-        content = json.loads(text, object_pairs_hook=_unique)
+        content = json.loads(text, object_pairs_hook=_reject_duplicate_keys)
     except (ValueError, RecursionError) as error:
         raise BadFrame("A frame is a JSON object with a `type`, each field named once.") from error
     if not isinstance(content, dict):
@@ -149,7 +149,7 @@ def _object(text: str | None) -> dict[str, Any]:
     return content
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _reject_duplicate_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         raise ValueError("a key stands twice")

@@ -16,21 +16,21 @@ from actions.models import ActionRequest
 from actions.states import State as ActionState
 from supportbot.accounts.models import User
 from supportbot.chat.models import Conversation, Message, Source
-from supportbot.handoff.desk.labels import REASON_ICONS, REASONS, first_name, how_long, hue_of, initials
+from supportbot.handoff.desk.labels import REASON_ICONS, REASONS, avatar_hue, duration_label, first_name, initials
 from supportbot.handoff.models import HELD, OPEN, Priority, Reason, State, Ticket
-from supportbot.handoff.tickets.language import spoken_in
-from supportbot.handoff.tickets.queue import is_late, is_soon_late
-from supportbot.handoff.tickets.selectors import tickets_in
+from supportbot.handoff.tickets.language import detected_language
+from supportbot.handoff.tickets.queue import is_late, is_nearly_late
+from supportbot.handoff.tickets.selectors import ticket_queryset
 from supportbot.language.detection import base_language
 
-ROWS_A_PAGE: Final = 50
+ROWS_PER_PAGE: Final = 50
 GROUPS: Final = {
     "open": ("mine", "waiting", "aside", "colleagues"),
     "mine": ("mine", "aside"),
     "waiting": ("waiting",),
 }
 SHOWN: Final = (*GROUPS, "all")
-MAX_SAID: Final = 300
+MAX_PREVIEW_CHARACTERS: Final = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +70,14 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class LastMessage:
     """What a customer said last, and since when they wait for an answer, if they do."""
 
     text: str
     asks_since: datetime | None
 
 
-def counts_for(person: User) -> dict[str, int]:
+def queue_counts(person: User) -> dict[str, int]:
     """Return how many tickets are with this person, wait, or are open at all, and how many actions need approval."""
     held = Q(assignee=person, state__in=HELD)
     counts: dict[str, int] = Ticket.objects.filter(state__in=OPEN).aggregate(
@@ -85,21 +85,21 @@ def counts_for(person: User) -> dict[str, int]:
         waiting=Count("id", filter=Q(state=State.WAITING)),
         open=Count("id"),
     )
-    return {**counts, "approvals": waiting_for_approval()}
+    return {**counts, "approvals": count_pending_approvals()}
 
 
-def waiting_for_a_person() -> int:
-    return tickets_in().filter(state=State.WAITING).count()
+def count_waiting_tickets() -> int:
+    return ticket_queryset().filter(state=State.WAITING).count()
 
 
-def waiting_for_approval() -> int:
+def count_pending_approvals() -> int:
     return ActionRequest.objects.filter(state=ActionState.AWAITING_APPROVAL).count()
 
 
 def groups_for(person: User, now: datetime, *, shown: str = "open", page: int = 1) -> list[Group]:
     """Return the workspace's tickets as this person's desk lists them; `page` counts from 1."""
     if shown == "all":
-        newest = _paged(tickets_in().order_by("-created_at", "-id"), page)
+        newest = _paged(ticket_queryset().order_by("-created_at", "-id"), page)
         return [_group("all", "All, newest first", newest, person, now)]
     asked = [one for one in _open_groups(person) if one[0] in GROUPS[shown]]
     groups = [_group(name, title, _paged(found, page), person, now) for name, title, found in asked]
@@ -107,8 +107,8 @@ def groups_for(person: User, now: datetime, *, shown: str = "open", page: int = 
 
 
 def _open_groups(person: User) -> list[tuple[str, str, QuerySet[Ticket]]]:
-    # In the order of `queue.in_order`.
-    ordered = tickets_in().order_by("-priority", "waiting_since", "id")
+    # In the order of `queue.serving_order`.
+    ordered = ticket_queryset().order_by("-priority", "waiting_since", "id")
     mine = ordered.filter(assignee=person)
     return [
         ("mine", "With you", mine.filter(state=State.CLAIMED)),
@@ -118,7 +118,7 @@ def _open_groups(person: User) -> list[tuple[str, str, QuerySet[Ticket]]]:
     ]
 
 
-def found_rows(words: str, person: User, now: datetime, *, page: int = 1) -> Group:
+def search_rows(words: str, person: User, now: datetime, *, page: int = 1) -> Group:
     """Return tickets, ended ones included, whose customer, summary or contact holds the words; newest first."""
     words = words.replace("\x00", "").strip()[:100]
     customer = "conversation__customer__"
@@ -131,32 +131,32 @@ def found_rows(words: str, person: User, now: datetime, *, page: int = 1) -> Gro
             | Q(summary__icontains=word)
             | Q(contact_email__icontains=word)
         )
-    found = tickets_in().filter(holds) if words else tickets_in().none()
+    found = ticket_queryset().filter(holds) if words else ticket_queryset().none()
     return _group("found", f"Found for “{words}”", _paged(found.order_by("-created_at", "-id"), page), person, now)
 
 
-def rows_of(conversation_ids: Iterable[UUID], person: User, now: datetime) -> list[Row]:
+def rows_for(conversation_ids: Iterable[UUID], person: User, now: datetime) -> list[Row]:
     """Return the row of the newest ticket of each conversation."""
-    newest = tickets_in().filter(conversation__in=list(conversation_ids)).order_by("conversation_id", "-id")
+    newest = ticket_queryset().filter(conversation__in=list(conversation_ids)).order_by("conversation_id", "-id")
     return _rows(list(newest.distinct("conversation_id")), person, now)
 
 
 def _paged(tickets: QuerySet[Ticket], page: int) -> list[Ticket]:
-    start = (page - 1) * ROWS_A_PAGE
-    return list(tickets[start : start + ROWS_A_PAGE + 1])  # one more than is shown says that there are more
+    start = (page - 1) * ROWS_PER_PAGE
+    return list(tickets[start : start + ROWS_PER_PAGE + 1])  # one more than is shown says that there are more
 
 
 def _group(name: str, title: str, tickets: list[Ticket], person: User, now: datetime) -> Group:
-    more = max(0, len(tickets) - ROWS_A_PAGE)
-    return Group(name, title, tuple(_rows(tickets[:ROWS_A_PAGE], person, now)), more)
+    more = max(0, len(tickets) - ROWS_PER_PAGE)
+    return Group(name, title, tuple(_rows(tickets[:ROWS_PER_PAGE], person, now)), more)
 
 
 def _rows(tickets: list[Ticket], person: User, now: datetime) -> list[Row]:
-    said = _said_in([ticket.conversation for ticket in tickets])
-    return [row_of(ticket, said.get(ticket.conversation_id), person, now) for ticket in tickets]
+    said = _last_messages([ticket.conversation for ticket in tickets])
+    return [build_row(ticket, said.get(ticket.conversation_id), person, now) for ticket in tickets]
 
 
-def _said_in(conversations: list[Conversation]) -> dict[UUID, Said]:
+def _last_messages(conversations: list[Conversation]) -> dict[UUID, LastMessage]:
     """Return what each customer said last, by two queries."""
     if not conversations:
         return {}
@@ -164,11 +164,11 @@ def _said_in(conversations: list[Conversation]) -> dict[UUID, Said]:
     newest = messages.order_by("conversation_id", "-seq").distinct("conversation_id")
     unanswered = messages.filter(seq__gt=F("conversation__answered_seq")).values("conversation_id").order_by()
     asks_since = dict(unanswered.annotate(first=Min("created_at")).values_list("conversation_id", "first"))
-    rows = newest.values_list("conversation_id", Left("text", MAX_SAID))
-    return {one: Said(text, asks_since.get(one)) for one, text in rows}
+    rows = newest.values_list("conversation_id", Left("text", MAX_PREVIEW_CHARACTERS))
+    return {one: LastMessage(text, asks_since.get(one)) for one, text in rows}
 
 
-def row_of(ticket: Ticket, said: Said | None, person: User, now: datetime) -> Row:
+def build_row(ticket: Ticket, said: LastMessage | None, person: User, now: datetime) -> Row:
     customer, group = ticket.conversation.customer, group_of(ticket, person)
     is_new = said is not None and said.asks_since is not None
     since = _since(ticket, said)
@@ -179,13 +179,13 @@ def row_of(ticket: Ticket, said: Said | None, person: User, now: datetime) -> Ro
         rank=[0 if group != "mine" or is_new else 1, -ticket.priority, ticket.waiting_since.timestamp()],
         who=str(customer),
         initials=initials(customer.name),
-        hue=hue_of(customer.pk),
-        what=_what(ticket, said),
+        hue=avatar_hue(customer.pk),
+        what=_topic(ticket, said),
         reason=REASONS[Reason(ticket.reason)],
         icon=REASON_ICONS[Reason(ticket.reason)],
-        language=base_language(spoken_in(said.text if said else "", ticket.language)).upper(),
+        language=base_language(detected_language(said.text if said else "", ticket.language)).upper(),
         priority=Priority(ticket.priority).label if ticket.priority else "",
-        since=how_long(now - since),
+        since=duration_label(now - since),
         since_at=since.isoformat(),
         level=_level(ticket, since, now, is_new=is_new),
         holder=first_name(ticket.assignee) if ticket.assignee and group == "colleagues" else "",
@@ -203,14 +203,14 @@ def group_of(ticket: Ticket, person: User) -> str:
     return "aside" if ticket.state == State.SNOOZED else "mine"
 
 
-def _what(ticket: Ticket, said: Said | None) -> str:
+def _topic(ticket: Ticket, said: LastMessage | None) -> str:
     """Return the first line of what it is about: what the customer said last once somebody talks with them."""
     newest = said.text if said else ""
     words = (newest or ticket.summary) if ticket.state in HELD else (ticket.summary or newest)
     return words.strip().partition("\n")[0] or "Nothing written yet"
 
 
-def _since(ticket: Ticket, said: Said | None) -> datetime:
+def _since(ticket: Ticket, said: LastMessage | None) -> datetime:
     """Return the moment from which this ticket's time counts: the wait, or the first words that nobody has answered."""
     if ticket.state == State.WAITING:
         return ticket.waiting_since
@@ -224,4 +224,4 @@ def _level(ticket: Ticket, since: datetime, now: datetime, *, is_new: bool) -> s
     somebody_waits = ticket.state == State.WAITING or (ticket.state == State.CLAIMED and is_new)
     if not somebody_waits:
         return ""
-    return "late" if is_late(since, now) else "soon" if is_soon_late(since, now) else ""
+    return "late" if is_late(since, now) else "soon" if is_nearly_late(since, now) else ""

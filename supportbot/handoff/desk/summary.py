@@ -13,14 +13,14 @@ from actions.models import ActionRequest
 from actions.states import State as ActionState
 from supportbot.builtin.intents import courtesy, wants_person
 from supportbot.chat.models import Audience, Citation, Conversation, Message, Source
-from supportbot.handoff.desk.labels import reason_in_words
+from supportbot.handoff.desk.labels import reason_label
 from supportbot.handoff.models import Ticket
 
-MOST_CHARACTERS: Final = 280  # of what was said first, and of what was said last
-MOST_READ: Final = 30
-MOST_NAMED: Final = 3
+MAX_CHARACTERS: Final = 280  # of what was said first, and of what was said last
+MAX_MESSAGES_READ: Final = 30
+MAX_NAMES: Final = 3
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?…])\s+")
-_DONE: Final = {
+_DONE_LABELS: Final = {
     ActionState.SUCCEEDED: "done",
     ActionState.FAILED: "tried, not done",
     ActionState.REJECTED: "rejected by a colleague",
@@ -28,7 +28,7 @@ _DONE: Final = {
     ActionState.EXPIRED: "expired",
     ActionState.REFUSED: "not possible by the rules",
 }
-_OPEN: Final = {
+_OPEN_LABELS: Final = {
     ActionState.AWAITING_CONFIRMATION: "waits for the customer to confirm",
     ActionState.AWAITING_APPROVAL: "waits for a colleague's approval; nothing has moved",
     ActionState.QUEUED: "is about to be carried out",
@@ -44,14 +44,14 @@ class Summary:
     open: str
 
 
-def summary_of(ticket: Ticket) -> Summary:
+def build_summary(ticket: Ticket) -> Summary:
     """Return the summary of a ticket's conversation as the record says now."""
     conversation = ticket.conversation
     requests = list(ActionRequest.objects.filter(conversation_id=conversation.pk).order_by("id"))
-    done = [*_sentences(requests, _DONE), *_answered(conversation.pk), *_replied(ticket)]
-    open_ends = [*_sentences(requests, _OPEN), *_unanswered(conversation)]
+    done = [*_sentences(requests, _DONE_LABELS), *_turn_record(conversation.pk), *_replied(ticket)]
+    open_ends = [*_sentences(requests, _OPEN_LABELS), *_unanswered(conversation)]
     if ticket.is_open and not open_ends:
-        open_ends = [reason_in_words(ticket)]
+        open_ends = [reason_label(ticket)]
     return Summary(
         wants=_wants(ticket) or "Nothing written yet",
         done=" ".join(done) or ("Nothing yet." if ticket.is_open else "Nothing."),
@@ -67,15 +67,15 @@ def _sentences(requests: Sequence[ActionRequest], told: dict[ActionState, str]) 
     ]
 
 
-def _answered(conversation_id: UUID) -> list[str]:
+def _turn_record(conversation_id: UUID) -> list[str]:
     titles = Citation.objects.filter(message__conversation=conversation_id).order_by("title")
-    found = list(titles.values_list("title", flat=True).distinct()[:MOST_NAMED])
+    found = list(titles.values_list("title", flat=True).distinct()[:MAX_NAMES])
     return [f"Answered from {', '.join(found)}."] if found else []
 
 
 def _replied(ticket: Ticket) -> list[str]:
     replies = _messages(ticket, Source.AGENT).filter(audience=Audience.EVERYONE).order_by("seq")
-    names = list(dict.fromkeys(replies.values_list("author_name", flat=True)))[:MOST_NAMED]
+    names = list(dict.fromkeys(replies.values_list("author_name", flat=True)))[:MAX_NAMES]
     return [f"{', '.join(names)} replied."] if names else []
 
 
@@ -95,25 +95,25 @@ def _wants(ticket: Ticket) -> str:
     """
     said = _said(ticket)
     told = [text for text in (ticket.summary, *said) if text.strip()]
-    telling = [rest for text in told if (rest := _beside_the_wish(text)) and courtesy(rest) is None]
+    telling = [rest for text in told if (rest := _without_handoff_request(text)) and courtesy(rest) is None]
     if not telling:
-        return told[0][:MOST_CHARACTERS] if told else ""
-    first, last = telling[0][:MOST_CHARACTERS], _beside_the_wish(_last_said_before(ticket))[:MOST_CHARACTERS]
+        return told[0][:MAX_CHARACTERS] if told else ""
+    first, last = telling[0][:MAX_CHARACTERS], _without_handoff_request(_last_message_before(ticket))[:MAX_CHARACTERS]
     if last in first or courtesy(last):
         return first
     return last if first in last else f"{first} Then: {last}"
 
 
-def _beside_the_wish(text: str) -> str:
+def _without_handoff_request(text: str) -> str:
     """Return a text without the sentences that ask for a person."""
     return " ".join(part for part in _SENTENCE_END.split(text.strip()) if not wants_person(part))
 
 
 def _said(ticket: Ticket) -> list[str]:
-    return list(_messages(ticket, Source.CUSTOMER).order_by("seq").values_list("text", flat=True)[:MOST_READ])
+    return list(_messages(ticket, Source.CUSTOMER).order_by("seq").values_list("text", flat=True)[:MAX_MESSAGES_READ])
 
 
-def _last_said_before(ticket: Ticket) -> str:
+def _last_message_before(ticket: Ticket) -> str:
     before = _messages(ticket, Source.CUSTOMER).filter(created_at__lte=ticket.created_at).order_by("-seq")
     return before.values_list("text", flat=True).first() or ""
 

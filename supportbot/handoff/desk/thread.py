@@ -9,10 +9,10 @@ from supportbot.accounts.models import User
 from supportbot.chat.models import Conversation
 from supportbot.chat.selectors import events_after
 from supportbot.chat.signals import EventView
-from supportbot.handoff.desk.labels import REASONS, hue_of, initials
+from supportbot.handoff.desk.labels import REASONS, avatar_hue, initials
 from supportbot.handoff.models import Reason
 
-MOST_LINES: Final = 200
+MAX_LINES: Final = 200
 _OUTCOMES: Final = {
     "returned": "Given back to the assistant",
     "resolved": "Resolved",
@@ -76,14 +76,14 @@ def reader_of(conversation: Conversation, person: User) -> Reader:
         person.display_name,
         str(customer),
         initials(customer.name),
-        hue_of(customer.pk),
-        hue_of(person.pk),
+        avatar_hue(customer.pk),
+        avatar_hue(person.pk),
     )
 
 
 def lines_of(conversation: Conversation, reader: Reader) -> list[Line]:
     """Return the newest lines, notes of the team included, oldest first."""
-    start = max(0, conversation.last_seq - MOST_LINES)
+    start = max(0, conversation.last_seq - MAX_LINES)
     return lines_in(events_after(conversation.pk, start, is_staff=True), reader)
 
 
@@ -107,7 +107,7 @@ def line_of(event: EventView, reader: Reader) -> Line | None:
             reason = REASONS.get(payload["reason"], REASONS[Reason.OTHER])
             return _rule(event, f"Handed over: {reason[0].lower()}{reason[1:]}", "people")
         case "handoff.joined":
-            who = "You" if _is_by(reader, payload, payload["agent"]) else payload["agent"]
+            who = "You" if _is_readers_own(reader, payload, payload["agent"]) else payload["agent"]
             return _rule(event, f"{who} joined", "person")
         case "handoff.ended":
             is_their_wish = payload.get("by") == "customer"
@@ -125,19 +125,19 @@ def _message(event: EventView, reader: Reader) -> Line:
             return _line(event, "customer", who, text=payload["text"], initials=reader.customer_initials,
                          hue=reader.customer_hue)  # fmt: skip
         case "agent":
-            return _agents(event, reader)
+            return _agent_line(event, reader)
         case _:
             return _line(event, "system", "Notice", text=payload["text"])
 
 
-def _is_by(reader: Reader, payload: Mapping[str, Any], name: str) -> bool:
+def _is_readers_own(reader: Reader, payload: Mapping[str, Any], name: str) -> bool:
     """Say whether the reader did it; what an older version stored has the name alone."""
     return payload["person"] == reader.person if "person" in payload else name == reader.name
 
 
-def _agents(event: EventView, reader: Reader) -> Line:
+def _agent_line(event: EventView, reader: Reader) -> Line:
     author, text = event.payload.get("author", "A colleague"), event.payload["text"]
-    is_mine = _is_by(reader, event.payload, author)
+    is_mine = _is_readers_own(reader, event.payload, author)
     if not event.is_public:
         return _line(event, "note", "You" if is_mine else author, text=text, icon="lock")
     hue = reader.hue if is_mine else 0
@@ -150,11 +150,11 @@ def _answer(payload: dict[str, Any]) -> str:
 
 
 def _sources(payload: dict[str, Any]) -> tuple[Source, ...]:
-    titles = {one["title"]: Source(one["title"], _web(one.get("url", ""))) for one in payload.get("citations", ())}
+    titles = {one["title"]: Source(one["title"], _safe_url(one.get("url", ""))) for one in payload.get("citations", ())}
     return tuple(titles.values())
 
 
-def _web(url: str) -> str:
+def _safe_url(url: str) -> str:
     """Return the address if it is one of a page; an article may have been imported with anything."""
     return url if url.startswith(("https://", "http://", "/")) and not url.startswith("//") else ""
 

@@ -9,21 +9,21 @@ from django.core.cache import cache
 
 from supportbot.counting import CACHE_AWAY
 
-HERE_FOR_SECONDS: Final = 90
+PRESENT_FOR_SECONDS: Final = 90
 
 
-def note_customers_here(conversation_ids: Iterable[UUID]) -> None:
+def mark_customers_present(conversation_ids: Iterable[UUID]) -> None:
     """Note that sockets of their customers are open; repeat at least once a minute."""
     with suppress(*CACHE_AWAY):
-        cache.set_many({_key(one): True for one in conversation_ids}, timeout=HERE_FOR_SECONDS)
+        cache.set_many({_key(one): True for one in conversation_ids}, timeout=PRESENT_FOR_SECONDS)
 
 
-def note_customers_gone(conversation_ids: Iterable[UUID]) -> None:
+def mark_customers_absent(conversation_ids: Iterable[UUID]) -> None:
     with suppress(*CACHE_AWAY):
         cache.delete_many([_key(one) for one in conversation_ids])
 
 
-def is_customer_here(conversation_id: UUID) -> bool:
+def is_customer_present(conversation_id: UUID) -> bool:
     """Say whether the customer reads along; nobody knows while the cache is away, and a mail too many is no harm."""
     try:
         return cache.get(_key(conversation_id)) is not None

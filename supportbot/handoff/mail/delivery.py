@@ -19,29 +19,29 @@ from django.utils.timezone import now
 
 from supportbot.accounts.scope import across_workspaces, workspace_scope
 from supportbot.chat.models import Message
-from supportbot.handoff.mail.customer_presence import is_customer_here
+from supportbot.handoff.mail.customer_presence import is_customer_present
 from supportbot.handoff.models import OutgoingMail, Ticket
-from supportbot.handoff.tickets.contact_addresses import usable
-from supportbot.handoff.tickets.notices import MAIL_CLOSING, MAIL_SUBJECT, worded
+from supportbot.handoff.tickets.contact_addresses import deliverable
+from supportbot.handoff.tickets.notices import MAIL_CLOSING, MAIL_SUBJECT, localized
 from supportbot.outbox.models import Announcement
 
 logger = logging.getLogger(__name__)
 MAX_ATTEMPTS: Final = 8
 LEASE: Final = timedelta(minutes=2)
-AT_ONCE: Final = 100
+BATCH_SIZE: Final = 100
 
 
 def on_agent_replied(announcement: Announcement) -> None:
     """Note a mail for a reply whose reader has gone, where they can be written to; hearing it twice notes one."""
     message = Message.objects.filter(pk=announcement.object_id).first()
-    if message is None or is_customer_here(message.conversation_id):
+    if message is None or is_customer_present(message.conversation_id):
         return
     tickets = Ticket.objects.select_related("conversation__customer")
     ticket = tickets.filter(conversation_id=message.conversation_id).order_by("-id").first()
     if ticket is None:
         return
     given, signed = ticket.contact_email, ticket.conversation.customer.email
-    address = next(iter(usable([given, signed])), "")
+    address = next(iter(deliverable([given, signed])), "")
     if address:
         OutgoingMail.objects.get_or_create(message_id=message.pk, defaults={"ticket": ticket, "address": address})
 
@@ -50,7 +50,7 @@ def send_due() -> int:
     """Send what is due in every workspace; return how many went out. What fails is tried again later, eight times."""
     with across_workspaces("mail that is due"):
         due = OutgoingMail.objects.filter(sent_at=None, attempts__lt=MAX_ATTEMPTS, due_at__lte=now())
-        found = list(due.order_by("id").values_list("id", "workspace_id")[:AT_ONCE])
+        found = list(due.order_by("id").values_list("id", "workspace_id")[:BATCH_SIZE])
     return sum(_send_one(*one) for one in found)
 
 
@@ -64,7 +64,7 @@ def _send_one(mail_id: UUID, workspace_id: UUID) -> bool:
             mail.delete()
             return False
         try:
-            _letter(mail, message).send()
+            _compose(mail, message).send()
         except (SMTPException, OSError, ValueError) as error:  # the last: an address that no header can hold
             _log_failure(mail, error)
             return False
@@ -90,12 +90,12 @@ def _claim(mail_id: UUID) -> bool:
     return True
 
 
-def _letter(mail: OutgoingMail, message: Message) -> EmailMessage:
+def _compose(mail: OutgoingMail, message: Message) -> EmailMessage:
     conversation = message.conversation
     names = {"workspace": conversation.workspace.name, "agent": message.author_name}
-    closing = worded(MAIL_CLOSING, conversation.locale).format(**names)
+    closing = localized(MAIL_CLOSING, conversation.locale).format(**names)
     # A subject is a header: a name with a line break in it must not add another one.
-    subject = " ".join(worded(MAIL_SUBJECT, conversation.locale).format(**names).split())
+    subject = " ".join(localized(MAIL_SUBJECT, conversation.locale).format(**names).split())
     domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].partition("@")[2] or "localhost"
     return EmailMessage(
         subject=subject,

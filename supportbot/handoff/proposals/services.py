@@ -20,9 +20,9 @@ from actions.selectors import offered_actions
 from actions.services import preview, propose, run_read
 from actions.spec import Action, Face, Risk, WriteAction
 from supportbot.accounts.models import User
-from supportbot.handoff.errors import NotOffered, NotYourTicket
+from supportbot.handoff.errors import ActionNotOffered, NotTicketOwner
 from supportbot.handoff.models import HELD, Ticket
-from supportbot.handoff.tickets.language import language_of
+from supportbot.handoff.tickets.language import customer_language
 
 ORDER: Final = "order_id"
 _ICONS: Final = {Risk.MONEY: "card", Risk.CHANGE: "edit"}
@@ -38,7 +38,7 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class FormField:
     """One field of the form. `name` is the argument's path, such as `address.city`."""
 
     name: str
@@ -51,7 +51,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class Preview:
     """What the card would say, or why there would be none."""
 
     face: Face
@@ -65,7 +65,7 @@ class Checked:
         return " ".join("; ".join(said).split())  # as a form brings it back, whatever it makes of line ends
 
 
-def offers_of(ticket: Ticket, person: User) -> list[Offer]:
+def available_offers(ticket: Ticket, person: User) -> list[Offer]:
     """Return what this person may ask the ticket's customer to confirm, nothing unless they have the ticket."""
     if not _has(ticket, person) or ticket.conversation.customer.is_anonymous:
         return []
@@ -73,7 +73,7 @@ def offers_of(ticket: Ticket, person: User) -> list[Offer]:
     return [
         Offer(action.name, action.title["en"], _ICONS[action.risk])
         for action in all_actions().values()
-        if action.name in offered and _can_be_filled_in(action)
+        if action.name in offered and _fits_a_form(action)
     ]
 
 
@@ -81,28 +81,28 @@ def _has(ticket: Ticket, person: User) -> bool:
     return ticket.state in HELD and ticket.assignee_id == person.pk
 
 
-def _can_be_filled_in(action: Action) -> bool:
+def _fits_a_form(action: Action) -> bool:
     return isinstance(action, WriteAction) and not any(
         isinstance(field, schema.Listing) for field in action.arguments.required.values()
     )
 
 
 def offered(ticket: Ticket, person: User, name: str) -> WriteAction:
-    """Return the action; raises NotYourTicket for who has not the conversation, NotOffered."""
+    """Return the action; raises NotTicketOwner for who has not the conversation, ActionNotOffered."""
     if not _has(ticket, person):
         owner = ticket.assignee if ticket.state in HELD else None
-        raise NotYourTicket(f"This ticket is in the hands of {owner.display_name}." if owner else None)
-    if name not in {offer.name for offer in offers_of(ticket, person)}:
-        raise NotOffered()
+        raise NotTicketOwner(f"This ticket is in the hands of {owner.display_name}." if owner else None)
+    if name not in {offer.name for offer in available_offers(ticket, person)}:
+        raise ActionNotOffered()
     action = action_named(name)
     assert isinstance(action, WriteAction)  # no other is offered
     return action
 
 
-def entries_of(action: WriteAction, typed: Mapping[str, str], problems: Mapping[str, list[str]]) -> list[Entry]:
+def form_fields(action: WriteAction, typed: Mapping[str, str], problems: Mapping[str, list[str]]) -> list[FormField]:
     """Return the form's fields but for the order, in the action's own order."""
     return [
-        Entry(
+        FormField(
             name=name,
             label=str(getattr(field, "description", name)).rstrip("."),
             value=typed.get(name, ""),
@@ -111,25 +111,25 @@ def entries_of(action: WriteAction, typed: Mapping[str, str], problems: Mapping[
             max_length=getattr(field, "max_length", 20),
             problems=tuple(problems.get(name, ())),
         )
-        for name, field, is_required in _fields_in(action.arguments)
+        for name, field, is_required in _leaf_fields(action.arguments)
     ]
 
 
-def _fields_in(shape: schema.Shape, at: str = "", *, is_asked: bool = True) -> Iterator[tuple[str, Any, bool]]:
+def _leaf_fields(shape: schema.Shape, at: str = "", *, is_asked: bool = True) -> Iterator[tuple[str, Any, bool]]:
     """Yield every single field with its path; lists are left to the chat, where items are named in words."""
     for fields, is_required in ((shape.required, is_asked), (shape.optional, False)):
         for name, field in fields.items():
             path = f"{at}{name}"
             if isinstance(field, schema.Shape):
-                yield from _fields_in(field, f"{path}.", is_asked=is_required)
+                yield from _leaf_fields(field, f"{path}.", is_asked=is_required)
             elif path != ORDER and not isinstance(field, schema.Listing):
                 yield path, field, is_required
 
 
-def arguments_in(action: WriteAction, typed: Mapping[str, str]) -> str:
+def arguments_json(action: WriteAction, typed: Mapping[str, str]) -> str:
     """Return the arguments as JSON: what was left empty is left out."""
     arguments: dict[str, Any] = {ORDER: typed.get(ORDER, "").strip()}
-    for path, field, is_required in _fields_in(action.arguments):
+    for path, field, is_required in _leaf_fields(action.arguments):
         value = typed.get(path, "").strip()
         if not value and not is_required:
             continue
@@ -142,7 +142,7 @@ def arguments_in(action: WriteAction, typed: Mapping[str, str]) -> str:
     return json.dumps(arguments)
 
 
-def orders_of(ticket: Ticket, person: User) -> list[dict[str, Any]]:
+def customer_orders(ticket: Ticket, person: User) -> list[dict[str, Any]]:
     """Return the customer's orders to choose from; raises MerchantUnavailable, ReadRefused."""
     principal = _principal(ticket, person, locale="en")
     found = run_read(principal, "order_status", {}, conversation_id=ticket.conversation_id)
@@ -150,18 +150,18 @@ def orders_of(ticket: Ticket, person: User) -> list[dict[str, Any]]:
     return orders
 
 
-def checked(ticket: Ticket, person: User, action: WriteAction, typed: Mapping[str, str]) -> Checked:
+def checked(ticket: Ticket, person: User, action: WriteAction, typed: Mapping[str, str]) -> Preview:
     """Return what would be proposed, storing nothing; raises InvalidArguments, MerchantUnavailable."""
-    shown = preview(_principal(ticket, person, locale="en"), action.name, arguments_in(action, typed))
+    shown = preview(_principal(ticket, person, locale="en"), action.name, arguments_json(action, typed))
     reason = shown.decision.reason
     refusal = sentence(reason, "en") if shown.decision.is_refusal and reason else ""
-    return Checked(face_of(shown.request, "en"), shown.decision.needs_approval, refusal)
+    return Preview(face_of(shown.request, "en"), shown.decision.needs_approval, refusal)
 
 
 def ask(ticket: Ticket, person: User, action: WriteAction, typed: Mapping[str, str], key: UUID) -> ActionRequest:
     """Show the customer the card, in their language; sent twice with one key, it is one card."""
-    principal = _principal(ticket, person, locale=language_of(ticket.conversation))
-    arguments = arguments_in(action, typed)
+    principal = _principal(ticket, person, locale=customer_language(ticket.conversation))
+    arguments = arguments_json(action, typed)
     conversation = ticket.conversation_id
     return propose(principal, action.name, arguments, proposal_key=f"desk:{key}", conversation_id=conversation)
 

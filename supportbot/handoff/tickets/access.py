@@ -5,14 +5,14 @@ from uuid import UUID
 from supportbot.accounts.callers import Caller, CustomerCaller, Staff
 from supportbot.accounts.models import User
 from supportbot.errors import NotFound
-from supportbot.handoff.errors import NotAPerson
+from supportbot.handoff.errors import PersonRequired
 from supportbot.handoff.models import Ticket
-from supportbot.handoff.tickets.selectors import tickets_in
+from supportbot.handoff.tickets.selectors import ticket_queryset
 
 
 def ticket_for(caller: Caller, ticket_id: UUID) -> Ticket:
     """Return a customer's own ticket, any of the workspace for staff; raises NotFound for foreign and missing alike."""
-    tickets = tickets_in().filter(workspace_id=caller.workspace_id)
+    tickets = ticket_queryset().filter(workspace_id=caller.workspace_id)
     if isinstance(caller, CustomerCaller):
         tickets = tickets.filter(conversation__customer_id=caller.customer_id)
     elif not (caller.may("tickets:read") or caller.may("tickets:write")):  # who may change one may see it
@@ -23,13 +23,13 @@ def ticket_for(caller: Caller, ticket_id: UUID) -> Ticket:
     return ticket
 
 
-def person_of(caller: Staff) -> User:
-    """Return the person behind a caller; raises NotAPerson for a service's key."""
+def user_of(caller: Staff) -> User:
+    """Return the person behind a caller; raises PersonRequired for a service's key."""
     if caller.user_id is None:
-        raise NotAPerson()
+        raise PersonRequired()
     return User.objects.get(pk=caller.user_id)
 
 
-def may_enter(staff: Staff) -> bool:
+def may_use_desk(staff: Staff) -> bool:
     """Say whether somebody may work at the desk."""
     return staff.may("tickets:read") and staff.may("conversations:read")

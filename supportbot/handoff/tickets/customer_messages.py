@@ -6,12 +6,12 @@ from supportbot.accounts.models import User
 from supportbot.chat.models import Conversation, ConversationEvent, Message, Source
 from supportbot.chat.services import add_system_message
 from supportbot.handoff.models import State, Ticket
-from supportbot.handoff.tickets.contact_addresses import addresses_left_in, usable
-from supportbot.handoff.tickets.notices import NO_ADDRESS, ONE_ADDRESS, worded
-from supportbot.handoff.tickets.presence import answers_customers, is_here
-from supportbot.handoff.tickets.queue import is_just_ended
-from supportbot.handoff.tickets.selectors import open_ticket_of
-from supportbot.handoff.tickets.services import leave_address, lock_ticket, reopen
+from supportbot.handoff.tickets.contact_addresses import deliverable, own_addresses_in
+from supportbot.handoff.tickets.notices import INVALID_ADDRESS, SEVERAL_ADDRESSES, localized
+from supportbot.handoff.tickets.presence import can_answer_customers, is_online
+from supportbot.handoff.tickets.queue import is_recently_ended
+from supportbot.handoff.tickets.selectors import open_ticket_for
+from supportbot.handoff.tickets.services import lock_ticket, reopen_for_owner, set_contact_email
 
 
 def on_customer_message(conversation: Conversation, seq: int) -> None:
@@ -19,7 +19,7 @@ def on_customer_message(conversation: Conversation, seq: int) -> None:
     if conversation.mode == Conversation.Mode.WAITING:
         _note_address(conversation, seq)
     elif conversation.mode == Conversation.Mode.ASSISTANT:
-        bring_person_back(conversation, seq)
+        reopen_if_recent(conversation, seq)
 
 
 def _note_address(conversation: Conversation, seq: int) -> None:
@@ -28,18 +28,20 @@ def _note_address(conversation: Conversation, seq: int) -> None:
     The same address again changes nothing, another one replaces it. What only looks like one, and which of several is
     meant, is asked.
     """
-    ticket = open_ticket_of(conversation.pk)
+    ticket = open_ticket_for(conversation.pk)
     if ticket is None or not _was_asked(ticket):
         return
     text = Message.objects.values_list("text", flat=True).get(conversation=conversation, seq=seq)
-    found = addresses_left_in(text)
+    found = own_addresses_in(text)
     if not found:
         return
-    fitting = usable(found)
+    fitting = deliverable(found)
     if len(fitting) == 1:
-        leave_address(ticket.pk, email=fitting[0])
+        set_contact_email(ticket.pk, email=fitting[0])
     elif fitting or not ticket.contact_email:
-        add_system_message(conversation, worded(ONE_ADDRESS if fitting else NO_ADDRESS, conversation.locale))
+        add_system_message(
+            conversation, localized(SEVERAL_ADDRESSES if fitting else INVALID_ADDRESS, conversation.locale)
+        )
 
 
 def _was_asked(ticket: Ticket) -> bool:
@@ -52,28 +54,28 @@ def _was_asked(ticket: Ticket) -> bool:
     )
 
 
-def bring_person_back(conversation: Conversation, seq: int) -> None:
+def reopen_if_recent(conversation: Conversation, seq: int) -> None:
     """Reopen the ticket that was resolved a moment ago, if its person is still there; else the assistant answers.
 
     Only the first message after it does: once the assistant has been asked, it goes on.
     """
     ticket = Ticket.objects.filter(conversation=conversation).select_related("assignee").order_by("-id").first()
-    if ticket is None or not _may_reopen(ticket) or _asked_since(conversation, seq, ticket):
+    if ticket is None or not _may_reopen(ticket) or _has_written_since(conversation, seq, ticket):
         return
-    reopen(conversation, lock_ticket(ticket.pk))
+    reopen_for_owner(conversation, lock_ticket(ticket.pk))
 
 
 def _may_reopen(ticket: Ticket) -> bool:
     if ticket.state != State.RESOLVED or ticket.ended_at is None or ticket.assignee is None:
         return False
-    return is_just_ended(ticket.ended_at, now()) and _may_hold(ticket.assignee)
+    return is_recently_ended(ticket.ended_at, now()) and _may_hold(ticket.assignee)
 
 
 def _may_hold(person: User) -> bool:
-    return person.is_active and is_here(person.pk) and answers_customers(person)
+    return person.is_active and is_online(person.pk) and can_answer_customers(person)
 
 
-def _asked_since(conversation: Conversation, seq: int, ticket: Ticket) -> bool:
+def _has_written_since(conversation: Conversation, seq: int, ticket: Ticket) -> bool:
     # By time: a "thank you" that nobody answered belongs to the new episode, and was said before the end.
     earlier = Message.objects.filter(conversation=conversation, source=Source.CUSTOMER, seq__lt=seq)
     return bool(earlier.filter(created_at__gt=ticket.ended_at).exists())

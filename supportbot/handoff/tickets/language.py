@@ -8,19 +8,19 @@ from supportbot.chat.models import Conversation, Message, Source
 from supportbot.language.detection import base_language, detect
 
 # Enough words to know a language by.
-MOST_TEXTS: Final = 3
-MOST_OF_A_TEXT: Final = 300
+MAX_TEXTS: Final = 3
+MAX_TEXT_CHARACTERS: Final = 300
 
 
-def spoken_in(text: str, locale: str) -> str:
+def detected_language(text: str, locale: str) -> str:
     """Return the language of a text; the locale where it is that one already, or where the words do not say."""
     known = base_language(locale)
     found = detect(text, known)
     return found if found != known else locale
 
 
-def language_of(conversation: Conversation) -> str:
+def customer_language(conversation: Conversation) -> str:
     """Return the language a customer has lately written in, as a code or locale; their page's where nothing says."""
     messages = Message.objects.filter(conversation=conversation, source=Source.CUSTOMER)
-    words = messages.order_by("-seq").values_list(Left("text", MOST_OF_A_TEXT), flat=True)
-    return spoken_in("\n".join(words[:MOST_TEXTS]), conversation.locale)
+    words = messages.order_by("-seq").values_list(Left("text", MAX_TEXT_CHARACTERS), flat=True)
+    return detected_language("\n".join(words[:MAX_TEXTS]), conversation.locale)

@@ -6,16 +6,16 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-SOON_LATE_AFTER: Final = timedelta(minutes=3)
+NEARLY_LATE_AFTER: Final = timedelta(minutes=3)
 LATE_AFTER: Final = timedelta(minutes=5)
 SILENT_AFTER: Final = timedelta(minutes=10)
 EXPIRES_AFTER: Final = timedelta(hours=24)
-REOPENS_WITHIN: Final = timedelta(minutes=10)
-ASIDE_FOR_AT_MOST: Final = timedelta(days=366)
+REOPEN_WITHIN: Final = timedelta(minutes=10)
+MAX_SNOOZE: Final = timedelta(days=366)
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitingTicket:
     """One ticket in the queue."""
 
     ticket_id: UUID
@@ -23,14 +23,14 @@ class Waiting:
     since: datetime
 
 
-def in_order(queue: Iterable[Waiting]) -> list[Waiting]:
+def serving_order(queue: Iterable[WaitingTicket]) -> list[WaitingTicket]:
     """Return the queue as it is served: higher priority first, then whoever has waited longest."""
     return sorted(queue, key=lambda one: (-one.priority, one.since, one.ticket_id))
 
 
-def place_of(ticket_id: UUID, queue: Iterable[Waiting]) -> int | None:
+def position_of(ticket_id: UUID, queue: Iterable[WaitingTicket]) -> int | None:
     """Return the place of a ticket, 1 for the next one; None when it does not wait."""
-    for place, one in enumerate(in_order(queue), start=1):
+    for place, one in enumerate(serving_order(queue), start=1):
         if one.ticket_id == ticket_id:
             return place
     return None
@@ -41,15 +41,15 @@ def is_late(since: datetime, now: datetime) -> bool:
     return now - since >= LATE_AFTER
 
 
-def is_soon_late(since: datetime, now: datetime) -> bool:
-    return now - since >= SOON_LATE_AFTER
+def is_nearly_late(since: datetime, now: datetime) -> bool:
+    return now - since >= NEARLY_LATE_AFTER
 
 
-def is_just_ended(ended_at: datetime, now: datetime) -> bool:
+def is_recently_ended(ended_at: datetime, now: datetime) -> bool:
     """Say whether a conversation was resolved so lately that its customer still speaks to the person who had it."""
-    return now - ended_at < REOPENS_WITHIN
+    return now - ended_at < REOPEN_WITHIN
 
 
-def is_given_up(since: datetime, now: datetime, *, has_address: bool) -> bool:
+def has_expired(since: datetime, now: datetime, *, has_address: bool) -> bool:
     """Say whether a wait has come to nothing: nobody came for a day, and there is no address to answer to later."""
     return not has_address and now - since >= EXPIRES_AFTER

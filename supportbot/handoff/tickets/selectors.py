@@ -7,44 +7,44 @@ from django.db.models import QuerySet
 
 from supportbot.chat.models import Conversation, Message, Source
 from supportbot.handoff.models import OPEN, State, Ticket
-from supportbot.handoff.tickets.contact_addresses import addresses_offered_in, usable
-from supportbot.handoff.tickets.queue import Waiting, place_of
+from supportbot.handoff.tickets.contact_addresses import deliverable, volunteered_addresses_in
+from supportbot.handoff.tickets.queue import WaitingTicket, position_of
 
-A_PAGE: Final = 50
+PAGE_SIZE: Final = 50
 
 
-def tickets_in(state: str = "") -> QuerySet[Ticket]:
+def ticket_queryset(state: str = "") -> QuerySet[Ticket]:
     """Return the workspace's tickets, of one state if named, with what a list shows of each."""
     tickets = Ticket.objects.select_related("assignee", "conversation__customer")
     return tickets.filter(state=state) if state else tickets
 
 
-def waiting_queue() -> list[Waiting]:
+def waiting_queue() -> list[WaitingTicket]:
     """Return the workspace's queue, in no order."""
     rows = Ticket.objects.filter(state=State.WAITING).values_list("id", "priority", "waiting_since")
-    return [Waiting(*row) for row in rows]
+    return [WaitingTicket(*row) for row in rows]
 
 
-def waiting_in_order() -> list[UUID]:
-    """Return the ids of the tickets to be served next, in the order of `queue.in_order`; one page of them."""
+def next_ticket_ids() -> list[UUID]:
+    """Return the ids of the tickets to be served next, in the order of `queue.serving_order`; one page of them."""
     waiting = Ticket.objects.filter(state=State.WAITING).order_by("-priority", "waiting_since", "id")
-    return list(waiting.values_list("id", flat=True)[:A_PAGE])
+    return list(waiting.values_list("id", flat=True)[:PAGE_SIZE])
 
 
-def place_in_queue(ticket: Ticket) -> int | None:
+def queue_position(ticket: Ticket) -> int | None:
     """Return how many are served until this one, itself included; None when it does not wait."""
-    return place_of(ticket.pk, waiting_queue()) if ticket.state == State.WAITING else None
+    return position_of(ticket.pk, waiting_queue()) if ticket.state == State.WAITING else None
 
 
-def address_left_lately(conversation: Conversation) -> str:
+def last_volunteered_address(conversation: Conversation) -> str:
     """Return the one address that the customer's last message of this episode offers, "" for none or several."""
     said = Message.objects.filter(
         conversation=conversation, source=Source.CUSTOMER, seq__gt=conversation.episode_start_seq
     )
-    offered = usable(addresses_offered_in(said.order_by("-seq").values_list("text", flat=True).first() or ""))
+    offered = deliverable(volunteered_addresses_in(said.order_by("-seq").values_list("text", flat=True).first() or ""))
     return offered[0] if len(offered) == 1 else ""
 
 
-def open_ticket_of(conversation_id: UUID) -> Ticket | None:
+def open_ticket_for(conversation_id: UUID) -> Ticket | None:
     found: Ticket | None = Ticket.objects.filter(conversation_id=conversation_id, state__in=OPEN).first()
     return found

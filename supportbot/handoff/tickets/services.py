@@ -17,22 +17,22 @@ from supportbot.chat.models import Conversation
 from supportbot.chat.services import add_system_message, give_back, hand_over
 from supportbot.chat.turns import supersede_turns
 from supportbot.errors import InvalidInput, NotAllowed, NotFound
-from supportbot.handoff.errors import AlreadyClaimed, NobodyWaits, NotYourTicket, TicketEnded
+from supportbot.handoff.errors import AlreadyClaimed, NotTicketOwner, QueueEmpty, TicketEnded
 from supportbot.handoff.models import HELD, Reason, Requester, State, Ticket
-from supportbot.handoff.tickets.contact_addresses import can_be_written_to, usable
-from supportbot.handoff.tickets.language import language_of
-from supportbot.handoff.tickets.notices import ADDRESS_NOTED, NOBODY_HERE, REPLY_GOES_TO, worded
-from supportbot.handoff.tickets.presence import answers_customers, is_somebody_here, leads, note_presence
-from supportbot.handoff.tickets.queue import ASIDE_FOR_AT_MOST
+from supportbot.handoff.tickets.contact_addresses import deliverable, is_deliverable
+from supportbot.handoff.tickets.language import customer_language
+from supportbot.handoff.tickets.notices import ADDRESS_NOTED, TEAM_AWAY, TEAM_AWAY_WITH_ADDRESS, localized
+from supportbot.handoff.tickets.presence import can_answer_customers, is_team_lead, is_team_online, record_presence
+from supportbot.handoff.tickets.queue import MAX_SNOOZE
 from supportbot.handoff.tickets.selectors import (
-    address_left_lately,
-    open_ticket_of,
-    place_in_queue,
-    waiting_in_order,
+    last_volunteered_address,
+    next_ticket_ids,
+    open_ticket_for,
+    queue_position,
 )
 from supportbot.handoff.tickets.texts import clean_note, clean_summary
 
-_AFTER_THE_END: Final = (Requester.AGENT, Requester.RULE)
+_ALLOWED_AFTER_END: Final = (Requester.AGENT, Requester.RULE)
 
 
 @transaction.atomic
@@ -46,9 +46,9 @@ def request(conversation_id: UUID, *, reason: str, by: str, summary: str = "") -
     _check_choice("reason", reason, Reason.values)
     _check_choice("by", by, Requester.values)
     conversation = lock_conversation(conversation_id)
-    if by not in _AFTER_THE_END:
+    if by not in _ALLOWED_AFTER_END:
         check_open(conversation)
-    open_one = open_ticket_of(conversation_id)
+    open_one = open_ticket_for(conversation_id)
     if open_one is not None:
         return open_one
     ticket: Ticket = Ticket.objects.create(
@@ -56,22 +56,22 @@ def request(conversation_id: UUID, *, reason: str, by: str, summary: str = "") -
         reason=reason,
         requested_by=by,
         summary=clean_summary(summary),
-        language=language_of(conversation),
+        language=customer_language(conversation),
     )
-    _enter_queue(conversation, ticket)
+    _enqueue(conversation, ticket)
     return ticket
 
 
-def _enter_queue(conversation: Conversation, ticket: Ticket) -> None:
+def _enqueue(conversation: Conversation, ticket: Ticket) -> None:
     hand_over(conversation, mode=Conversation.Mode.WAITING)
-    is_anybody_here = is_somebody_here()
-    payload = {"ticket": str(ticket.pk), "reason": str(ticket.reason), "place": place_in_queue(ticket)}
+    is_anybody_here = is_team_online()
+    payload = {"ticket": str(ticket.pk), "reason": str(ticket.reason), "place": queue_position(ticket)}
     append_event(conversation, "handoff.requested", payload | ({} if is_anybody_here else {"away": True}))
     if not is_anybody_here and not ticket.contact_email:
-        say_where_replies_go(conversation, ticket, known=REPLY_GOES_TO, unknown=NOBODY_HERE)
+        announce_reply_address(conversation, ticket, known=TEAM_AWAY_WITH_ADDRESS, unknown=TEAM_AWAY)
 
 
-def say_where_replies_go(
+def announce_reply_address(
     conversation: Conversation, ticket: Ticket, *, known: dict[str, str], unknown: dict[str, str]
 ) -> None:
     """Tell the customer of a locked ticket where replies go, by the words of `known`, or ask by those of `unknown`.
@@ -79,11 +79,11 @@ def say_where_replies_go(
     Known is what they left themselves, before or in the words that asked for a person, or else the address of their
     signed identity: nothing else sets it.
     """
-    of_the_shop = next(iter(usable([conversation.customer.email])), "")
-    address = ticket.contact_email or address_left_lately(conversation) or of_the_shop
+    of_the_shop = next(iter(deliverable([conversation.customer.email])), "")
+    address = ticket.contact_email or last_volunteered_address(conversation) or of_the_shop
     if address and not ticket.contact_email:
-        _store(ticket, contact_email=address)
-    words = worded(known if address else unknown, conversation.locale)
+        _update(ticket, contact_email=address)
+    words = localized(known if address else unknown, conversation.locale)
     add_system_message(conversation, words.format(address=address))
 
 
@@ -93,14 +93,14 @@ def claim(ticket_id: UUID, *, agent: User) -> Ticket:
 
     Raises AlreadyClaimed naming who has it, TicketEnded, NotAllowed for one who does not answer customers here.
     """
-    if not answers_customers(agent):
+    if not can_answer_customers(agent):
         raise NotAllowed("Your role does not answer customers in this workspace.")
-    ticket = _hand_to(ticket_id, agent)
-    note_presence(agent)
+    ticket = _assign_to(ticket_id, agent)
+    record_presence(agent)
     return ticket
 
 
-def _hand_to(ticket_id: UUID, person: User) -> Ticket:
+def _assign_to(ticket_id: UUID, person: User) -> Ticket:
     conversation, ticket = _lock(ticket_id)
     taken = Ticket.objects.filter(pk=ticket_id, state=State.WAITING).update(
         state=State.CLAIMED, assignee=person, claimed_at=now()
@@ -113,39 +113,39 @@ def _hand_to(ticket_id: UUID, person: User) -> Ticket:
 
 
 def claim_next(*, agent: User) -> Ticket:
-    """Take whoever is to be served next; raises NobodyWaits. What a colleague takes first is passed over."""
-    for ticket_id in waiting_in_order():
+    """Take whoever is to be served next; raises QueueEmpty. What a colleague takes first is passed over."""
+    for ticket_id in next_ticket_ids():
         try:
             return claim(ticket_id, agent=agent)
         except (AlreadyClaimed, TicketEnded, NotFound):  # the last: erased meanwhile
             continue
-    raise NobodyWaits()
+    raise QueueEmpty()
 
 
 @transaction.atomic
-def take_up(ticket_id: UUID, *, agent: User) -> Ticket:
+def reopen(ticket_id: UUID, *, agent: User) -> Ticket:
     """Take the conversation of an ended ticket into one's hands again, by a ticket of the same reason and address.
 
     Nobody waits meanwhile: the customer is told who joined, and not that nobody is there.
     """
     conversation, ended = _lock(ticket_id)
-    again = ended if ended.is_open else open_ticket_of(conversation.pk)
+    again = ended if ended.is_open else open_ticket_for(conversation.pk)
     if again is None:
         again = Ticket.objects.create(
             conversation=conversation,
             reason=ended.reason,
             requested_by=Requester.AGENT,
             summary=ended.summary,
-            language=language_of(conversation),
+            language=customer_language(conversation),
             contact_email=ended.contact_email,
         )
     return claim(again.pk, agent=agent)
 
 
-def reopen(conversation: Conversation, ticket: Ticket) -> None:
+def reopen_for_owner(conversation: Conversation, ticket: Ticket) -> None:
     """Put a locked resolved ticket, its locked conversation with it, into its person's hands again."""
     assert ticket.assignee is not None  # nobody's ticket is resolved
-    _store(ticket, state=State.CLAIMED, ended_at=None)  # claimed when it was: nobody has waited since
+    _update(ticket, state=State.CLAIMED, ended_at=None)  # claimed when it was: nobody has waited since
     _join(conversation, ticket, ticket.assignee)
 
 
@@ -168,24 +168,24 @@ def _join(conversation: Conversation, ticket: Ticket, agent: User) -> None:
 def release(ticket_id: UUID, *, agent: User) -> Ticket:
     """Put a claimed ticket back into the queue, where it keeps its age; the customer waits again."""
     conversation, ticket = _lock_held(ticket_id, agent)
-    put_back(conversation, ticket)
+    requeue(conversation, ticket)
     return ticket
 
 
-def put_back(conversation: Conversation, ticket: Ticket) -> None:
+def requeue(conversation: Conversation, ticket: Ticket) -> None:
     """Let a locked ticket and its locked conversation wait for anybody again."""
-    _store(ticket, state=State.WAITING, assignee=None, claimed_at=None, snoozed_at=None, snoozed_until=None)
-    _enter_queue(conversation, ticket)
+    _update(ticket, state=State.WAITING, assignee=None, claimed_at=None, snoozed_at=None, snoozed_until=None)
+    _enqueue(conversation, ticket)
 
 
 @transaction.atomic
 def transfer(ticket_id: UUID, *, agent: User, to: User) -> Ticket:
     """Hand a ticket to a colleague; raises InvalidInput for one who does not answer customers."""
     conversation, ticket = _lock_held(ticket_id, agent)
-    if not answers_customers(to):
+    if not can_answer_customers(to):
         raise InvalidInput(fields={"to": [f"{to.username} does not answer customers in this workspace."]})
     if ticket.assignee_id != to.pk or ticket.state != State.CLAIMED:
-        _store(ticket, state=State.CLAIMED, assignee=to, claimed_at=now(), snoozed_at=None, snoozed_until=None)
+        _update(ticket, state=State.CLAIMED, assignee=to, claimed_at=now(), snoozed_at=None, snoozed_until=None)
         _join(conversation, ticket, to)
     return ticket
 
@@ -193,23 +193,23 @@ def transfer(ticket_id: UUID, *, agent: User, to: User) -> Ticket:
 @transaction.atomic
 def assign(ticket_id: UUID, *, agent: User, to: User) -> Ticket:
     """Put a waiting ticket, or one's own, into a colleague's hands; raises as `claim` and `transfer` do."""
-    if not answers_customers(agent):
+    if not can_answer_customers(agent):
         raise NotAllowed("Your role does not answer customers in this workspace.")
     _, ticket = _lock(ticket_id)
     if ticket.state != State.WAITING:
         return transfer(ticket_id, agent=agent, to=to)
-    if not answers_customers(to):
+    if not can_answer_customers(to):
         raise InvalidInput(fields={"to": [f"{to.username} does not answer customers in this workspace."]})
-    return _hand_to(ticket_id, to)
+    return _assign_to(ticket_id, to)
 
 
 @transaction.atomic
 def snooze(ticket_id: UUID, *, agent: User, until: datetime) -> Ticket:
     """Put a ticket aside until a moment, or until the customer writes; it stays with its person."""
-    if not now() < until <= now() + ASIDE_FOR_AT_MOST:
+    if not now() < until <= now() + MAX_SNOOZE:
         raise InvalidInput(fields={"until": ["Name a moment in the future, within a year from now."]})
     conversation, ticket = _lock_held(ticket_id, agent)
-    _store(ticket, state=State.SNOOZED, snoozed_at=now(), snoozed_until=until)
+    _update(ticket, state=State.SNOOZED, snoozed_at=now(), snoozed_until=until)
     ring_desk(conversation)  # no event: the customer is told nothing of it
     return ticket
 
@@ -242,22 +242,22 @@ def end(conversation: Conversation, ticket: Ticket, outcome: State, *, note: str
 
     `by` is "customer" where it is their wish: else the event reads as if the team had ended it.
     """
-    _store(ticket, state=outcome, ended_at=now(), snoozed_at=None, snoozed_until=None)
+    _update(ticket, state=outcome, ended_at=now(), snoozed_at=None, snoozed_until=None)
     payload = {"ticket": str(ticket.pk), "outcome": str(outcome)}
     append_event(conversation, "handoff.ended", payload | ({"by": by} if by else {}))
     give_back(conversation, note=note)
 
 
 @transaction.atomic
-def leave_address(ticket_id: UUID, *, email: str) -> Ticket:
+def set_contact_email(ticket_id: UUID, *, email: str) -> Ticket:
     """Note where a customer wants the answer; leaving the same address again changes nothing. Raises TicketEnded."""
     _check_email(email)
     conversation, ticket = _lock(ticket_id)
     if not ticket.is_open:
         raise TicketEnded(ticket.state)
     if ticket.contact_email != email:
-        _store(ticket, contact_email=email)
-        add_system_message(conversation, worded(ADDRESS_NOTED, conversation.locale).format(address=email))
+        _update(ticket, contact_email=email)
+        add_system_message(conversation, localized(ADDRESS_NOTED, conversation.locale).format(address=email))
     return ticket
 
 
@@ -281,14 +281,14 @@ def _lock_held(ticket_id: UUID, agent: User) -> tuple[Conversation, Ticket]:
     if not ticket.is_open:
         raise TicketEnded(ticket.state)
     if ticket.state not in HELD:
-        raise NotYourTicket()
-    if ticket.assignee_id != agent.pk and not leads(agent):
+        raise NotTicketOwner()
+    if ticket.assignee_id != agent.pk and not is_team_lead(agent):
         owner = ticket.assignee.display_name if ticket.assignee else "a colleague"
-        raise NotYourTicket(f"This ticket is in the hands of {owner}.")
+        raise NotTicketOwner(f"This ticket is in the hands of {owner}.")
     return conversation, ticket
 
 
-def _store(ticket: Ticket, **changes: object) -> None:
+def _update(ticket: Ticket, **changes: object) -> None:
     for field, value in changes.items():
         setattr(ticket, field, value)
     ticket.save(update_fields=list(changes))
@@ -300,5 +300,5 @@ def _check_choice(field: str, value: str, known: list[str]) -> None:
 
 
 def _check_email(email: str) -> None:
-    if not can_be_written_to(email):
+    if not is_deliverable(email):
         raise InvalidInput(fields={"email": ["This is no e-mail address such as name@example.com."]})

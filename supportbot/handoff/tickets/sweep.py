@@ -19,29 +19,29 @@ from supportbot.chat.services import add_system_message
 from supportbot.errors import NotFound
 from supportbot.handoff.models import Presence, Priority, State, Ticket
 from supportbot.handoff.tickets.notices import (
-    LONGER_THAN_USUAL,
-    LONGER_THAN_USUAL_BUT,
-    NOBODY_CAME,
-    NOBODY_HERE,
-    REPLY_GOES_TO,
-    worded,
+    TEAM_AWAY,
+    TEAM_AWAY_WITH_ADDRESS,
+    WAIT_EXPIRED,
+    WAIT_TAKES_LONGER,
+    WAIT_TAKES_LONGER_WITH_ADDRESS,
+    localized,
 )
-from supportbot.handoff.tickets.presence import PRESENT_FOR, is_here, is_somebody_here
-from supportbot.handoff.tickets.queue import EXPIRES_AFTER, LATE_AFTER, SILENT_AFTER, is_given_up, is_late
-from supportbot.handoff.tickets.services import end, lock_ticket, put_back, say_where_replies_go
+from supportbot.handoff.tickets.presence import ONLINE_FOR, is_online, is_team_online
+from supportbot.handoff.tickets.queue import EXPIRES_AFTER, LATE_AFTER, SILENT_AFTER, has_expired, is_late
+from supportbot.handoff.tickets.services import announce_reply_address, end, lock_ticket, requeue
 
-AT_ONCE: Final = 500
+BATCH_SIZE: Final = 500
 
 
 def escalate_late() -> int:
     """Move up every ticket that has waited too long, once, and tell its customer; return how many."""
-    return _each(Q(state=State.WAITING, escalated_at=None, waiting_since__lte=now() - LATE_AFTER), _escalate)
+    return _apply_to_each(Q(state=State.WAITING, escalated_at=None, waiting_since__lte=now() - LATE_AFTER), _escalate)
 
 
-def expire_forgotten() -> int:
+def expire_abandoned() -> int:
     """End waits of a day without an address, and let the assistant answer again; return how many."""
     forgotten = Q(state=State.WAITING, contact_email="", waiting_since__lte=now() - EXPIRES_AFTER)
-    return _each(forgotten, _expire)
+    return _apply_to_each(forgotten, _expire)
 
 
 def wake_snoozed() -> int:
@@ -50,7 +50,7 @@ def wake_snoozed() -> int:
         wrote = Message.objects.filter(
             conversation_id=OuterRef("conversation_id"), source=Source.CUSTOMER, created_at__gt=OuterRef("snoozed_at")
         )
-    return _each(Q(Q(snoozed_until__lte=now()) | Q(Exists(wrote)), state=State.SNOOZED), _wake)
+    return _apply_to_each(Q(Q(snoozed_until__lte=now()) | Q(Exists(wrote)), state=State.SNOOZED), _wake)
 
 
 def escalate_silent() -> int:
@@ -59,30 +59,30 @@ def escalate_silent() -> int:
     A person who has gone loses the ticket to the queue, where it keeps its age; under one who is there it moves up.
     """
     with across_workspaces("customers whom nobody has answered"):
-        unanswered = _unanswered_since(now() - SILENT_AFTER).filter(
+        unanswered = _customer_messages_before(now() - SILENT_AFTER).filter(
             conversation_id=OuterRef("conversation_id"), seq__gt=OuterRef("conversation__answered_seq")
         )
         here = Presence.objects.filter(
             workspace_id=OuterRef("workspace_id"), user_id=OuterRef("assignee_id"),
-            seen_at__gt=now() - PRESENT_FOR, is_away=False,
+            seen_at__gt=now() - ONLINE_FOR, is_away=False,
         )  # fmt: skip
     is_to_act = Q(priority=Priority.NORMAL) | ~Q(Exists(here))
     is_silent = Q(Exists(unanswered), state=State.CLAIMED, claimed_at__lte=now() - SILENT_AFTER)
-    return _each(is_silent & is_to_act, _break_silence)
+    return _apply_to_each(is_silent & is_to_act, _escalate_silent)
 
 
-def _unanswered_since(moment: datetime) -> QuerySet[Message]:
+def _customer_messages_before(moment: datetime) -> QuerySet[Message]:
     return Message.objects.filter(source=Source.CUSTOMER, created_at__lte=moment)
 
 
-def _each(wanted: Q, change: Callable[[Conversation, Ticket], bool]) -> int:
+def _apply_to_each(wanted: Q, change: Callable[[Conversation, Ticket], bool]) -> int:
     with across_workspaces("sweep of tickets"):
         rows = Ticket.objects.filter(wanted).order_by("id")
-        found = list(rows.values_list("id", "conversation_id", "workspace_id")[:AT_ONCE])
-    return sum(_change_one(change, *one) for one in found)
+        found = list(rows.values_list("id", "conversation_id", "workspace_id")[:BATCH_SIZE])
+    return sum(_apply_to_one(change, *one) for one in found)
 
 
-def _change_one(
+def _apply_to_one(
     change: Callable[[Conversation, Ticket], bool], ticket_id: UUID, conversation_id: UUID, workspace_id: UUID
 ) -> bool:
     with workspace_scope(workspace_id), transaction.atomic():
@@ -102,46 +102,46 @@ def _escalate(conversation: Conversation, ticket: Ticket) -> bool:
         ticket.priority = max(ticket.priority, Priority.HIGH)
         ticket.escalated_at = now()
         ticket.save(update_fields=["priority", "escalated_at"])
-        _tell_of_the_wait(conversation, ticket)
+        _notify_of_delay(conversation, ticket)
     return is_due
 
 
-def _tell_of_the_wait(conversation: Conversation, ticket: Ticket) -> None:
+def _notify_of_delay(conversation: Conversation, ticket: Ticket) -> None:
     """Say that it takes longer, or that the team has gone meanwhile; who was told that nobody is there knows it."""
-    if is_somebody_here():
-        say_where_replies_go(conversation, ticket, known=LONGER_THAN_USUAL_BUT, unknown=LONGER_THAN_USUAL)
+    if is_team_online():
+        announce_reply_address(conversation, ticket, known=WAIT_TAKES_LONGER_WITH_ADDRESS, unknown=WAIT_TAKES_LONGER)
         return
     told = Message.objects.filter(conversation=conversation, source=Source.SYSTEM, created_at__gte=ticket.created_at)
     if not told.exists():
-        say_where_replies_go(conversation, ticket, known=REPLY_GOES_TO, unknown=NOBODY_HERE)
+        announce_reply_address(conversation, ticket, known=TEAM_AWAY_WITH_ADDRESS, unknown=TEAM_AWAY)
 
 
 def _expire(conversation: Conversation, ticket: Ticket) -> bool:
     has_address = bool(ticket.contact_email)
-    is_due = ticket.state == State.WAITING and is_given_up(ticket.waiting_since, now(), has_address=has_address)
+    is_due = ticket.state == State.WAITING and has_expired(ticket.waiting_since, now(), has_address=has_address)
     if is_due:
-        add_system_message(conversation, worded(NOBODY_CAME, conversation.locale))
+        add_system_message(conversation, localized(WAIT_EXPIRED, conversation.locale))
         end(conversation, ticket, State.EXPIRED)
     return is_due
 
 
-def _break_silence(conversation: Conversation, ticket: Ticket) -> bool:
-    unanswered = _unanswered_since(now() - SILENT_AFTER).filter(
+def _escalate_silent(conversation: Conversation, ticket: Ticket) -> bool:
+    unanswered = _customer_messages_before(now() - SILENT_AFTER).filter(
         conversation=conversation, seq__gt=conversation.answered_seq
     )
     if ticket.state != State.CLAIMED or not unanswered.exists():
         return False
     before, ticket.priority = ticket.priority, max(ticket.priority, Priority.HIGH)
     ticket.save(update_fields=["priority"])
-    if ticket.assignee_id is None or not is_here(ticket.assignee_id):  # none: the account is gone
-        put_back(conversation, ticket)
+    if ticket.assignee_id is None or not is_online(ticket.assignee_id):  # none: the account is gone
+        requeue(conversation, ticket)
         return True
     ring_desk(conversation)
     return ticket.priority != before
 
 
 def _wake(conversation: Conversation, ticket: Ticket) -> bool:
-    if ticket.state != State.SNOOZED or not _is_awake(ticket):
+    if ticket.state != State.SNOOZED or not _is_snooze_over(ticket):
         return False
     ticket.state, ticket.snoozed_at, ticket.snoozed_until = State.CLAIMED, None, None
     ticket.save(update_fields=["state", "snoozed_at", "snoozed_until"])
@@ -149,7 +149,7 @@ def _wake(conversation: Conversation, ticket: Ticket) -> bool:
     return True
 
 
-def _is_awake(ticket: Ticket) -> bool:
+def _is_snooze_over(ticket: Ticket) -> bool:
     assert ticket.snoozed_at is not None and ticket.snoozed_until is not None  # as long as it is snoozed
     wrote = Message.objects.filter(
         conversation=ticket.conversation_id, source=Source.CUSTOMER, created_at__gt=ticket.snoozed_at

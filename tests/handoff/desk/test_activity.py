@@ -26,9 +26,9 @@ from supportbot.chat.selectors import events_after
 from supportbot.chat.services import add_agent_message, add_customer_message, add_note, start_conversation
 from supportbot.chat.turns import claim_turn, finish_turn
 from supportbot.errors import InvalidInput
-from supportbot.handoff.desk.activity import answers_of
-from supportbot.handoff.desk.canned_replies import replies_for, save_reply
-from supportbot.handoff.desk.summary import summary_of
+from supportbot.handoff.desk.activity import turn_records
+from supportbot.handoff.desk.canned_replies import matching_replies, save_reply
+from supportbot.handoff.desk.summary import build_summary
 from supportbot.handoff.models import CannedReply, Ticket
 from supportbot.handoff.tickets import services
 from supportbot.llm.models import LLMCall
@@ -106,7 +106,7 @@ def test_a_few_letters_find_a_reply_and_fill_it_in(replies: list[CannedReply], t
 
 def test_the_customers_language_comes_first(replies: list[CannedReply], bob: User, alice: Customer) -> None:
     german = start_conversation(alice.pk, locale="de")
-    assert [one.title for one in replies_for(german, bob)] == ["Pole", "Rücksendeetikett", "Return label sent"]
+    assert [one.title for one in matching_replies(german, bob)] == ["Pole", "Rücksendeetikett", "Return label sent"]
 
 
 def test_what_the_customer_writes_says_more_than_the_page_they_came_by(
@@ -114,13 +114,13 @@ def test_what_the_customer_writes_says_more_than_the_page_they_came_by(
 ) -> None:
     conversation = start_conversation(alice.pk, locale="en-GB")
     add_customer_message(conversation.pk, text="Mein Paket ist nicht da, wo ist es?", client_id="1")
-    assert [one.title for one in replies_for(conversation, bob)][:2] == ["Pole", "Rücksendeetikett"]
+    assert [one.title for one in matching_replies(conversation, bob)][:2] == ["Pole", "Rücksendeetikett"]
 
 
 def test_a_customer_called_like_a_gap_fills_none(replies: list[CannedReply], bob: User, alice: Customer) -> None:
     Customer.objects.filter(pk=alice.pk).update(name="{agent}")
     conversation = start_conversation(alice.pk)
-    filled = {one.title: one.text for one in replies_for(conversation, bob)}
+    filled = {one.title: one.text for one in matching_replies(conversation, bob)}
     assert filled["Return label sent"] == "Hi {agent}, the label is in your e-mail. Bob"
 
 
@@ -303,16 +303,16 @@ def test_the_summary_says_wants_done_and_open_from_the_record(conversation: Conv
     answered(conversation, "60 days. [1]")
     add_customer_message(conversation.pk, text="And worn ones?", client_id="2")
     ticket = services.request(conversation.pk, reason="no_answer", by="assistant")
-    summary = summary_of(ticket)
+    summary = build_summary(ticket)
     assert summary.wants == "How long can I return boots? Then: And worn ones?"
     assert (summary.done, summary.open) == ("Answered from Returns.", "The customer's last message is not answered.")
     services.claim(ticket.pk, agent=bob)
     add_agent_message(conversation.pk, text="Not worn ones.", author=bob, client_id="3")
     add_customer_message(conversation.pk, text="Thanks!", client_id="4")
-    after = summary_of(Ticket.objects.get())
+    after = build_summary(Ticket.objects.get())
     assert after.wants == summary.wants
     add_agent_message(conversation.pk, text="You are welcome.", author=bob, client_id="5")
-    assert summary_of(Ticket.objects.get()).open == "Not in our articles"
+    assert build_summary(Ticket.objects.get()).open == "Not in our articles"
 
 
 def test_the_summary_of_an_ended_ticket_is_of_its_own_episode(conversation: Conversation, bob: User) -> None:
@@ -326,7 +326,7 @@ def test_the_summary_of_an_ended_ticket_is_of_its_own_episode(conversation: Conv
     add_customer_message(conversation.pk, text="And a pole", client_id="3")
     add_agent_message(conversation.pk, text="It is on its way.", author=bob, client_id="4")
     services.resolve(second.pk, agent=bob)
-    told = [summary_of(ticket) for ticket in Ticket.objects.order_by("pk")]
+    told = [build_summary(ticket) for ticket in Ticket.objects.order_by("pk")]
     assert [(one.wants, one.done, one.open) for one in told] == [
         ("My zip is broken", "Nothing.", "Nothing."),
         ("And a pole", "Bob replied.", "Nothing."),
@@ -338,16 +338,16 @@ def test_what_stands_beside_the_wish_for_a_person_is_in_the_summary(conversation
     for place, text in enumerate(["How long can I return a tent?", wish]):
         add_customer_message(conversation.pk, text=text, client_id=str(place))
     ticket = services.request(conversation.pk, reason="customer_asked", by="assistant", summary=wish)
-    assert summary_of(ticket).wants == "My tent has a hole."
+    assert build_summary(ticket).wants == "My tent has a hole."
     ticket = Ticket(conversation=conversation, created_at=ticket.created_at)
-    assert summary_of(ticket).wants == "How long can I return a tent? Then: My tent has a hole."
+    assert build_summary(ticket).wants == "How long can I return a tent? Then: My tent has a hole."
 
 
 @pytest.mark.parametrize("summary", ["My zip is broken", "My zip is broken. Can you help? It is the red one."])
 def test_what_the_wish_and_the_last_words_share_is_said_once(conversation: Conversation, summary: str) -> None:
     add_customer_message(conversation.pk, text="My zip is broken. Can you help?", client_id="1")
     ticket = services.request(conversation.pk, reason="customer_asked", by="customer", summary=summary)
-    assert summary_of(ticket).wants == max(summary, "My zip is broken. Can you help?", key=len)
+    assert build_summary(ticket).wants == max(summary, "My zip is broken. Can you help?", key=len)
 
 
 def test_the_summary_says_what_a_person_is_wanted_for(conversation: Conversation) -> None:
@@ -356,13 +356,13 @@ def test_the_summary_says_what_a_person_is_wanted_for(conversation: Conversation
     ticket = services.request(
         conversation.pk, reason="customer_asked", by="assistant", summary="I want to talk to a person"
     )
-    assert summary_of(ticket).wants == "My zip is broken"
+    assert build_summary(ticket).wants == "My zip is broken"
 
 
 def test_the_summary_of_who_said_nothing_else_is_what_they_said(conversation: Conversation) -> None:
     add_customer_message(conversation.pk, text="I want to talk to a person", client_id="1")
     ticket = services.request(conversation.pk, reason="customer_asked", by="customer")
-    assert summary_of(ticket).wants == "I want to talk to a person"
+    assert build_summary(ticket).wants == "I want to talk to a person"
 
 
 def test_the_trail_shows_questions_calls_costs_and_passages(conversation: Conversation, bob: User) -> None:
@@ -393,7 +393,7 @@ def test_the_trail_shows_what_was_held_back_and_the_customer_never_reads_it(
         "I have refunded you.", "a deed or a promise that is not on record", "not comparable",
     ]  # fmt: skip
     assert "Our articles confirm it." in page
-    (answer,) = answers_of(conversation)
+    (answer,) = turn_records(conversation)
     assert "2 held back" in answer.in_short
     assert "€99" not in str(events_after(conversation.pk, 0))
 
@@ -405,7 +405,7 @@ def test_an_answer_lost_to_the_checks_is_none_that_was_not_known(conversation: C
     held = (Withheld("figure", "It costs €99.", 0.4),)
     lost = Answer("I could not find this.", (), by="model", is_abstention=True, withheld=held)
     finish_turn(claim, lost, Reading("", (), withheld=held))
-    (answer,) = answers_of(conversation)
+    (answer,) = turn_records(conversation)
     assert (answer.outcome, answer.in_short) == ("Lost to the checks", "1 held back")
 
 
@@ -424,7 +424,7 @@ def test_a_long_trail_costs_as_many_statements_as_a_short_one(conversation: Conv
                     client.get(f"/desk/tickets/{ticket.pk}/{page}")
                 counted.append(len(ran))
     assert counted[:2] == counted[2:]
-    assert [one.question for one in answers_of(conversation, most=2)] == ["Question 5", "Question 6"]
+    assert [one.question for one in turn_records(conversation, most=2)] == ["Question 5", "Question 6"]
 
 
 def test_what_was_read_is_the_teams_alone(conversation: Conversation, alice: Customer) -> None:
@@ -439,5 +439,5 @@ def test_what_was_read_is_the_teams_alone(conversation: Conversation, alice: Cus
 def test_an_answer_of_an_earlier_version_says_nothing_of_passages(conversation: Conversation) -> None:
     add_customer_message(conversation.pk, text="How long?", client_id="1")
     answered(conversation, "60 days. [1]", reading=None)
-    (answer,) = answers_of(conversation)
+    (answer,) = turn_records(conversation)
     assert (answer.reading, answer.in_short) == (None, "From Returns; answer-2, openai: scripted; 0.0012 EUR")

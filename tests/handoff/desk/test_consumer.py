@@ -16,7 +16,7 @@ from supportbot.chat.services import add_agent_message, add_customer_message, ad
 from supportbot.chat.signals import Typing
 from supportbot.chat.stream import tell
 from supportbot.handoff.desk import consumer as consumers
-from supportbot.handoff.desk.consumer import Agent, agent_of
+from supportbot.handoff.desk.consumer import Agent, authenticate
 from supportbot.handoff.desk.protocol import FRAMES
 from supportbot.handoff.models import Ticket
 from supportbot.handoff.tickets import services
@@ -83,7 +83,7 @@ async def test_who_is_logged_out_is_sent_away_with_the_next_frame(server: str, h
 async def test_who_is_logged_out_and_says_nothing_is_sent_away_too(
     server: str, bob: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(consumers, "ROUND_SECONDS", 0.05)
+    monkeypatch.setattr(consumers, "HEARTBEAT_SECONDS", 0.05)
     async with at_the_desk(server, bob) as socket:
         await db(Session.objects.all().delete)
         assert await socket.close_code() == 4401
@@ -94,7 +94,7 @@ async def test_who_has_left_the_workspace_hears_no_more_of_it(
     server: str, held: Ticket, bob: User, other_workspace: Workspace,
     monkeypatch: pytest.MonkeyPatch, is_silent: bool,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(consumers, "ROUND_SECONDS", 0.05 if is_silent else 3_600)
+    monkeypatch.setattr(consumers, "HEARTBEAT_SECONDS", 0.05 if is_silent else 3_600)
     await db(add_member, other_workspace, bob, Membership.Role.AGENT)
     async with at_the_desk(server, bob) as socket:
         await socket.follow(held.conversation_id)
@@ -161,8 +161,8 @@ async def test_three_bad_frames_in_a_row_end_it(server: str, bob: User) -> None:
 
 
 async def test_a_flood_ends_it(server: str, bob: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(consumers, "FRAMES_A_ROUND", 6)
-    monkeypatch.setattr(consumers, "ROUND_SECONDS", 3_600)  # none ends meanwhile, however slow the machine
+    monkeypatch.setattr(consumers, "MAX_FRAMES_PER_HEARTBEAT", 6)
+    monkeypatch.setattr(consumers, "HEARTBEAT_SECONDS", 3_600)  # none ends meanwhile, however slow the machine
     async with at_the_desk(server, bob) as socket:
         for _ in range(6):
             await socket.say("ping")
@@ -269,7 +269,7 @@ async def test_a_connection_that_was_closed_under_a_reply_costs_no_socket(
     said = {"conversation": str(held.conversation_id), "client_id": "m1", "text": "A new one comes."}
     async with at_the_desk(server, bob) as socket:
         with monkeypatch.context() as patch:
-            patch.setattr(consumers, "_write", broken_connection)
+            patch.setattr(consumers, "_store_message", broken_connection)
             await socket.say("reply", **said)
             assert (await socket.until("error"))["code"] == "unavailable"
         await socket.say("reply", **said)
@@ -285,9 +285,9 @@ async def test_a_hello_without_a_database_is_asked_for_again_and_is_no_log_out(
         asked.append(session_key)
         if len(asked) > 1:
             raise InterfaceError("the connection is closed")
-        return agent_of(session_key)
+        return authenticate(session_key)
 
-    monkeypatch.setattr(consumers, "agent_of", only_at_the_door)
+    monkeypatch.setattr(consumers, "authenticate", only_at_the_door)
     async with open_desk(server, await db(cookie_of, bob)) as socket:
         await socket.say("hello")
         assert await socket.close_code() == 1011
@@ -298,7 +298,7 @@ async def test_a_conversation_that_could_not_be_opened_is_opened_again_by_who_co
     server: str, held: Ticket, bob: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with at_the_desk(server, bob) as socket:
-        monkeypatch.setattr(consumers, "_opened", broken_connection)
+        monkeypatch.setattr(consumers, "_load_conversation", broken_connection)
         await socket.say("subscribe", conversation=str(held.conversation_id))
         assert await socket.close_code() == 1011
 

@@ -15,13 +15,13 @@ from supportbot.chat.models import Conversation, Message
 from supportbot.chat.services import add_agent_message, add_customer_message, start_conversation
 from supportbot.errors import InvalidInput
 from supportbot.handoff.desk import rows
-from supportbot.handoff.desk.available_actions import moment_of
-from supportbot.handoff.desk.rows import counts_for, found_rows, groups_for, rows_of
+from supportbot.handoff.desk.available_actions import snooze_until
+from supportbot.handoff.desk.rows import groups_for, queue_counts, rows_for, search_rows
 from supportbot.handoff.models import Presence, Ticket
 from supportbot.handoff.templatetags import desk
 from supportbot.handoff.templatetags.desk import capped, language
 from supportbot.handoff.tickets import services
-from supportbot.handoff.tickets.presence import is_somebody_here
+from supportbot.handoff.tickets.presence import is_team_online
 
 pytestmark = pytest.mark.django_db
 
@@ -46,7 +46,7 @@ def browser(user: User) -> Client:
 def test_a_row_names_the_language_the_customer_writes(bob: User) -> None:
     ticket = waiting("Jonas")
     add_customer_message(ticket.conversation_id, text="Mein Paket ist nicht da, wo ist es?", client_id="1")
-    [row] = rows_of([ticket.conversation_id], bob, now())
+    [row] = rows_for([ticket.conversation_id], bob, now())
     assert row.language == "DE"
     page = browser(bob).get(f"/desk/tickets/{ticket.pk}/").text
     assert "<dd>German</dd>" in page
@@ -64,7 +64,7 @@ def test_each_list_holds_what_it_says_the_oldest_first(queue: dict[str, Ticket],
     assert names(groups_for(bob, now())) == {"mine": ["Ada"], "waiting": ["Cem", "Bea"], "colleagues": ["Dov"]}
     assert names(groups_for(bob, now(), shown="mine")) == {"mine": ["Ada"]}
     assert names(groups_for(bob, now(), shown="waiting")) == {"waiting": ["Cem", "Bea"]}
-    assert counts_for(bob) == {"mine": 1, "waiting": 2, "open": 4, "approvals": 0}
+    assert queue_counts(bob) == {"mine": 1, "waiting": 2, "open": 4, "approvals": 0}
 
 
 def test_what_was_put_aside_stands_apart_and_what_ended_only_under_all(queue: dict[str, Ticket], bob: User) -> None:
@@ -77,7 +77,7 @@ def test_what_was_put_aside_stands_apart_and_what_ended_only_under_all(queue: di
 
 def test_a_wait_turns_soon_and_then_late(queue: dict[str, Ticket], bob: User) -> None:
     found = {
-        row.who: (row.level, row.since) for row in rows_of([one.conversation_id for one in queue.values()], bob, now())
+        row.who: (row.level, row.since) for row in rows_for([one.conversation_id for one in queue.values()], bob, now())
     }
     assert (found["Cem"], found["Bea"], found["Ada"][0]) == (("late", "9 min"), ("soon", "4 min"), "")
 
@@ -87,13 +87,13 @@ def test_of_ones_own_those_stand_first_whose_customer_wrote(bob: User) -> None:
     for ticket in (first, second):
         services.claim(ticket.pk, agent=bob)
     add_customer_message(second.conversation_id, text="Hello?\nAnybody?", client_id="1")
-    shown = rows_of([first.conversation_id, second.conversation_id], bob, now())
+    shown = rows_for([first.conversation_id, second.conversation_id], bob, now())
     ordered = sorted(shown, key=lambda row: row.rank)
     assert [(row.who, row.is_new, row.what) for row in ordered] == [
         ("Bea", True, "Hello?"), ("Ada", False, "Nothing written yet"),
     ]  # fmt: skip
     add_agent_message(second.conversation_id, text="Here", author=bob, client_id="2")
-    assert not any(row.is_new for row in rows_of([second.conversation_id], bob, now()))
+    assert not any(row.is_new for row in rows_for([second.conversation_id], bob, now()))
 
 
 def test_a_wait_counts_from_the_first_words_that_nobody_answered(bob: User) -> None:
@@ -103,12 +103,12 @@ def test_a_wait_counts_from_the_first_words_that_nobody_answered(bob: User) -> N
     for minutes, text in ((6, "Hello?"), (1, "Anybody?")):
         seq = add_customer_message(ticket.conversation_id, text=text, client_id=text).seq
         Message.objects.filter(seq=seq).update(created_at=now() - timedelta(minutes=minutes))
-    (row,) = rows_of([ticket.conversation_id], bob, now())
+    (row,) = rows_for([ticket.conversation_id], bob, now())
     assert (row.what, row.since, row.level) == ("Anybody?", "6 min", "late")
 
 
 def test_a_long_list_comes_in_pages(bob: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rows, "ROWS_A_PAGE", 2)
+    monkeypatch.setattr(rows, "ROWS_PER_PAGE", 2)
     for number in range(5):
         waiting(f"C{number}", minutes=10 - number)
     pages = [groups_for(bob, now(), shown="waiting", page=page)[0] for page in (1, 2, 3)]
@@ -120,11 +120,11 @@ def test_a_long_list_comes_in_pages(bob: User, monkeypatch: pytest.MonkeyPatch) 
 def test_search_finds_by_name_address_id_and_summary(bob: User, asked: str) -> None:
     waiting("Mara Lindner", summary="Boots too tight, WF-20418", email="mara@mail.example", external_id="cus_1001")
     waiting("Jonas Weber", summary="Parcel not there", email="jonas@mail.example", external_id="cus_1002")
-    assert [row.who for row in found_rows(asked, bob, now()).rows] == ["Mara Lindner"]
+    assert [row.who for row in search_rows(asked, bob, now()).rows] == ["Mara Lindner"]
 
 
 def test_what_is_found_comes_in_pages_too(bob: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rows, "ROWS_A_PAGE", 2)
+    monkeypatch.setattr(rows, "ROWS_PER_PAGE", 2)
     for number in range(3):
         waiting(f"Lee & Co {number}")
     client, shown = browser(bob), []
@@ -141,7 +141,7 @@ def test_what_is_found_comes_in_pages_too(bob: User, monkeypatch: pytest.MonkeyP
 def test_search_takes_signs_as_they_are(queue: dict[str, Ticket], bob: User, asked: str) -> None:
     answer = browser(bob).get("/desk/", {"q": asked})
     assert answer.status_code == 200
-    assert found_rows(asked, bob, now()).rows == ()
+    assert search_rows(asked, bob, now()).rows == ()
 
 
 @pytest.mark.parametrize("page", ["0", "-1", "x", "99999999999", "²", "2"])
@@ -191,22 +191,22 @@ def test_next_takes_whoever_is_to_be_served_and_shows_them(queue: dict[str, Tick
 def test_who_is_away_is_not_there(ticket: Ticket, bob: User) -> None:
     client = browser(bob)
     client.get("/desk/")
-    assert is_somebody_here()
+    assert is_team_online()
     client.post("/desk/presence/", {"text": "away"})
     client.get("/desk/")
-    assert (is_somebody_here(), Presence.objects.get(user=bob).is_away) == (False, True)
+    assert (is_team_online(), Presence.objects.get(user=bob).is_away) == (False, True)
     page = client.get("/desk/").content.decode()
     assert "You are away" in page
     client.post("/desk/presence/", {"text": "here"})
-    assert is_somebody_here()
+    assert is_team_online()
 
 
 def test_moments_to_come_back_are_of_the_workspaces_own_day() -> None:
     friday = datetime(2026, 11, 27, 15, 30, tzinfo=ZoneInfo("Europe/Berlin"))
-    told = {choice: moment_of(choice, friday).strftime("%a %H:%M") for choice in ("hour", "tomorrow", "week")}
+    told = {choice: snooze_until(choice, friday).strftime("%a %H:%M") for choice in ("hour", "tomorrow", "week")}
     assert told == {"hour": "Fri 16:30", "tomorrow": "Sat 09:00", "week": "Mon 09:00"}
     with pytest.raises(InvalidInput):
-        moment_of("never", friday)
+        snooze_until("never", friday)
 
 
 def test_aside_assigned_and_put_back_from_the_page(

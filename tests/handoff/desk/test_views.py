@@ -17,14 +17,14 @@ from supportbot.accounts.services import add_member
 from supportbot.chat.models import Conversation, ConversationEvent, Message
 from supportbot.chat.selectors import events_after
 from supportbot.chat.services import add_agent_message, add_customer_message, add_note, start_conversation
-from supportbot.handoff.desk.labels import how_long, initials
+from supportbot.handoff.desk.labels import duration_label, initials
 from supportbot.handoff.models import Presence, Ticket
 from supportbot.handoff.tickets import services
-from supportbot.handoff.tickets.presence import is_somebody_here
+from supportbot.handoff.tickets.presence import is_team_online
 from tests.pages import visible_text
 
 pytestmark = pytest.mark.django_db
-STEPS = ["claim", "reply", "note", "return", "resolve", "release", "assign", "snooze", "reopen"]
+AVAILABLE_ACTIONS = ["claim", "reply", "note", "return", "resolve", "release", "assign", "snooze", "reopen"]
 
 
 def browser(user: User, **more: Any) -> Client:
@@ -112,10 +112,10 @@ def test_a_full_queue_costs_no_query_a_row(
 
 
 def test_reading_the_queue_is_being_there_and_it_reloads_until_told_not_to(bob: User) -> None:
-    assert not is_somebody_here()
+    assert not is_team_online()
     client = browser(bob)
-    assert page(client, "/desk/").css("noscript > meta[http-equiv=refresh][content='30']")
-    assert is_somebody_here()
+    assert '<noscript><meta http-equiv="refresh" content="30"></noscript>' in client.get("/desk/").content.decode()
+    assert is_team_online()
     assert 'http-equiv="refresh"' not in client.get("/desk/?refresh=off").content.decode()
 
 
@@ -211,7 +211,7 @@ def test_a_name_that_no_colleague_has_is_refused_on_the_page(claimed: Ticket, bo
 def test_a_stranger_sees_and_moves_nothing(claimed: Ticket, mallory: User) -> None:
     client, before = browser(mallory), books()
     assert rows(page(client, "/desk/"), "waiting") == []
-    foreign = [client.get(address(claimed)), *(take(client, claimed, step, "x") for step in STEPS)]
+    foreign = [client.get(address(claimed)), *(take(client, claimed, step, "x") for step in AVAILABLE_ACTIONS)]
     missing = client.get(f"/desk/tickets/{uuid4()}/")
     assert {answer.status_code for answer in (*foreign, missing)} == {404}
     assert "Alice" not in "".join(answer.content.decode() for answer in foreign)
@@ -226,7 +226,7 @@ def test_an_editor_is_told_why_and_nobody_is_sent_to_log_in(workspace: Workspace
     nobody = User.objects.create_user("nobody")
     assert "works in no workspace." in words(page(browser(nobody), "/desk/", 403))
     assert "Alice" not in words(page(browser(hanna), address(claimed), 403))
-    for step in STEPS:
+    for step in AVAILABLE_ACTIONS:
         assert take(browser(hanna), claimed, step, "x").status_code == 403
         assert take(Client(), claimed, step, "x").headers["Location"] == "/desk/log-in/?next=%2Fdesk%2F&lost=1"
     assert Client().get("/desk/").headers["Location"] == "/desk/log-in/?next=/desk/"
@@ -260,7 +260,7 @@ def test_who_was_logged_out_meanwhile_is_told_and_comes_back_to_the_form(claimed
 
 def test_a_form_from_elsewhere_moves_nothing(ticket: Ticket, bob: User) -> None:
     client, before = browser(bob, enforce_csrf_checks=True), books()
-    for step in STEPS:
+    for step in AVAILABLE_ACTIONS:
         assert "could not be checked" in words(read(take(client, ticket, step, "x"), 403))
         assert client.get(address(ticket, step)).status_code == 405
     assert take(browser(bob), ticket, "explode").status_code == 404
@@ -324,8 +324,8 @@ def test_which_person_of_the_team_it_was_is_the_teams_alone(claimed: Ticket, bob
 def test_a_leader_may_end_a_colleagues_ticket_and_reads_the_newest_of_many_lines(
     claimed: Ticket, bob: User, lead: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("supportbot.handoff.desk.thread.MOST_LINES", 3)
-    monkeypatch.setattr("supportbot.handoff.desk.views.MOST_LINES", 3)
+    monkeypatch.setattr("supportbot.handoff.desk.thread.MAX_LINES", 3)
+    monkeypatch.setattr("supportbot.handoff.desk.views.MAX_LINES", 3)
     for number in range(4):
         add_agent_message(claimed.conversation_id, text=f"line {number}", author=bob, client_id=f"{number}")
     tree = page(browser(lead), address(claimed))
@@ -342,7 +342,7 @@ def test_a_leader_may_end_a_colleagues_ticket_and_reads_the_newest_of_many_lines
      (60, "1 min"), (3599, "59 min"), (3600, "1 h"), (86400, "1 day"), (200_000, "2 days")],
 )  # fmt: skip
 def test_time_in_words(seconds: int, said: str) -> None:
-    assert how_long(timedelta(seconds=seconds)) == said
+    assert duration_label(timedelta(seconds=seconds)) == said
 
 
 @pytest.mark.parametrize(
@@ -357,5 +357,5 @@ def test_who_goes_away_in_a_conversation_stays_in_it(claimed: Ticket, bob: User)
     form = page(client, here).css_first('form[action="/desk/presence/"]')
     told = {str(field.attributes["name"]): field.attributes["value"] or "" for field in form.css("input")}
     assert client.post("/desk/presence/", told).headers["Location"] == here
-    assert not is_somebody_here()
+    assert not is_team_online()
     assert client.post("/desk/presence/", {"text": "here", "ticket": "nonsense"}).headers["Location"] == "/desk/"

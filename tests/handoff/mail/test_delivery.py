@@ -10,7 +10,7 @@ from django.utils.timezone import now
 from supportbot.accounts.models import Customer, User
 from supportbot.chat.models import Conversation, Message
 from supportbot.chat.services import add_agent_message, add_note
-from supportbot.handoff.mail.customer_presence import note_customers_gone, note_customers_here
+from supportbot.handoff.mail.customer_presence import mark_customers_absent, mark_customers_present
 from supportbot.handoff.mail.delivery import LEASE, MAX_ATTEMPTS, on_agent_replied
 from supportbot.handoff.models import OutgoingMail, Ticket
 from supportbot.handoff.tasks import send_mail
@@ -23,16 +23,16 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def claimed(ticket: Ticket, bob: User) -> Ticket:
-    services.leave_address(ticket.pk, email="alice@example.com")
+    services.set_contact_email(ticket.pk, email="alice@example.com")
     return services.claim(ticket.pk, agent=bob)
 
 
 @pytest.fixture(autouse=True)
 def nobody_reads(conversation: Conversation) -> Any:
     """The cache outlives a test."""
-    note_customers_gone([conversation.pk])
+    mark_customers_absent([conversation.pk])
     yield
-    note_customers_gone([conversation.pk])
+    mark_customers_absent([conversation.pk])
 
 
 def reply(
@@ -74,10 +74,10 @@ def test_a_replayed_reply_sends_no_second_mail(claimed: Ticket, conversation: Co
 
 
 def test_a_customer_in_the_chat_gets_no_mail(claimed: Ticket, conversation: Conversation, bob: User) -> None:
-    note_customers_here([conversation.pk])
+    mark_customers_present([conversation.pk])
     reply(conversation, bob)
     deliver_due()
-    note_customers_gone([conversation.pk])
+    mark_customers_absent([conversation.pk])
     reply(conversation, bob, "Anything else?", "2")
     deliver_due()
     send_mail()

@@ -14,7 +14,7 @@ from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.errors import InvalidInput
 from supportbot.handoff.models import Presence, Ticket
 from supportbot.handoff.tickets import services
-from supportbot.handoff.tickets.presence import note_presence
+from supportbot.handoff.tickets.presence import record_presence
 from supportbot.widget.ending import end_conversation
 from tests.handoff.records import facts, said, texts
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 
 
 def test_a_wish_for_a_person_is_seen_and_stops_the_assistant(conversation: Conversation, bob: User) -> None:
-    note_presence(bob)
+    record_presence(bob)
     ticket = services.request(conversation.pk, reason="customer_asked", by="customer", summary="Broken pole")
     conversation.refresh_from_db()
     event = events_after(conversation.pk, 0)[-1]
@@ -65,7 +65,7 @@ def test_nobody_there_is_said_in_the_customers_language(alice: Customer, bob: Us
     german = start_conversation(alice.pk, locale="de-AT")
     services.request(german.pk, reason="customer_asked", by="customer")
     assert texts(german)[-1].startswith("Gerade ist niemand")
-    note_presence(bob)
+    record_presence(bob)
     english = start_conversation(alice.pk)
     services.request(english.pk, reason="customer_asked", by="customer")
     assert said(english)[-1] == "handoff.requested"
@@ -101,8 +101,8 @@ def test_an_editor_at_work_or_an_agent_gone_home_is_nobody(
 ) -> None:
     hanna = User.objects.create_user("hanna")
     add_member(workspace, hanna, Membership.Role.EDITOR)
-    note_presence(hanna)
-    note_presence(bob)
+    record_presence(hanna)
+    record_presence(bob)
     Presence.objects.filter(user=bob).update(seen_at=now() - timedelta(minutes=3))
     services.request(conversation.pk, reason="customer_asked", by="customer")
     assert "Nobody of our team is here" in texts(conversation)[-1]

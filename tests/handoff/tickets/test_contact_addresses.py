@@ -12,8 +12,8 @@ from supportbot.chat.services import add_agent_message, add_customer_message
 from supportbot.handoff.models import Presence, Ticket
 from supportbot.handoff.tickets import services
 from supportbot.handoff.tickets.contact_addresses import addresses_in
-from supportbot.handoff.tickets.notices import NO_ADDRESS, ONE_ADDRESS, worded
-from supportbot.handoff.tickets.presence import note_presence
+from supportbot.handoff.tickets.notices import INVALID_ADDRESS, SEVERAL_ADDRESSES, localized
+from supportbot.handoff.tickets.presence import record_presence
 
 pytestmark = pytest.mark.django_db
 
@@ -35,21 +35,21 @@ def test_an_address_that_was_asked_for_is_noted_and_another_takes_its_place(
 
 
 def test_what_only_looks_like_an_address_is_asked_for_again(ticket: Ticket, conversation: Conversation) -> None:
-    assert writes(conversation, "mara@example") == NO_ADDRESS["en"]
-    assert writes(conversation, f"mara@{'ü' * 60}.example") == NO_ADDRESS["en"]  # too long as the mailer spells it
+    assert writes(conversation, "mara@example") == INVALID_ADDRESS["en"]
+    assert writes(conversation, f"mara@{'ü' * 60}.example") == INVALID_ADDRESS["en"]  # too long as the mailer spells it
     assert writes(conversation, "My tent is torn") == "My tent is torn"
     assert Ticket.objects.get().contact_email == ""
 
 
 def test_nobody_takes_an_address_that_was_not_asked_for(conversation: Conversation, bob: User) -> None:
-    note_presence(bob)
+    record_presence(bob)
     services.request(conversation.pk, reason="customer_asked", by="customer")
     assert writes(conversation, "mara@example.com") == "mara@example.com"
     assert Ticket.objects.get().contact_email == ""
 
 
 def test_one_who_waits_too_long_may_leave_an_address_too(conversation: Conversation, bob: User) -> None:
-    note_presence(bob)
+    record_presence(bob)
     services.request(conversation.pk, reason="customer_asked", by="customer")
     Ticket.objects.update(escalated_at=now())
     assert writes(conversation, "mara@example.com").startswith("Thank you.")
@@ -68,7 +68,7 @@ def test_with_a_person_or_the_assistant_an_address_is_just_words(
 def test_whoever_comes_meanwhile_an_address_that_was_asked_for_is_noted(
     ticket: Ticket, conversation: Conversation, bob: User
 ) -> None:
-    note_presence(bob)
+    record_presence(bob)
     assert writes(conversation, "mara@example.com").startswith("Thank you.")
 
 
@@ -88,7 +88,7 @@ def test_an_address_that_is_only_spoken_of_gets_no_mail(ticket: Ticket, conversa
 
 
 def test_of_several_addresses_the_customer_says_which(ticket: Ticket, conversation: Conversation) -> None:
-    assert writes(conversation, "a@b.test or c@d.test") == ONE_ADDRESS["en"]
+    assert writes(conversation, "a@b.test or c@d.test") == SEVERAL_ADDRESSES["en"]
     assert Ticket.objects.get().contact_email == ""
     writes(conversation, "My new one is c@d.test, not the old a@b.test")
     assert Ticket.objects.get().contact_email == "c@d.test"
@@ -114,7 +114,7 @@ def test_which_addresses_are_meant(text: str, addresses: list[str]) -> None:
 
 @pytest.mark.parametrize("text", ["a@b", "me@localhost", "a" * 300 + "@b.example", "a@b..example"])
 def test_what_no_mail_reaches_is_no_address(ticket: Ticket, conversation: Conversation, text: str) -> None:
-    assert writes(conversation, text) == NO_ADDRESS["en"]
+    assert writes(conversation, text) == INVALID_ADDRESS["en"]
     assert Ticket.objects.get().contact_email == ""
 
 
@@ -156,4 +156,4 @@ def test_an_address_of_an_earlier_episode_is_not_taken(conversation: Conversatio
 
 @pytest.mark.parametrize(("locale", "language"), [("de", "de"), ("de-AT", "de"), ("de_AT", "de"), ("fr", "en")])
 def test_it_is_asked_for_in_the_customers_language(locale: str, language: str) -> None:
-    assert worded(NO_ADDRESS, locale) == NO_ADDRESS[language]
+    assert localized(INVALID_ADDRESS, locale) == INVALID_ADDRESS[language]

@@ -11,8 +11,8 @@ from supportbot.chat.selectors import events_after
 from supportbot.chat.services import add_agent_message, add_customer_message
 from supportbot.handoff.models import Ticket
 from supportbot.handoff.tickets import services
-from supportbot.handoff.tickets.presence import note_presence, say_away
-from supportbot.handoff.tickets.queue import REOPENS_WITHIN
+from supportbot.handoff.tickets.presence import record_presence, set_away
+from supportbot.handoff.tickets.queue import REOPEN_WITHIN
 from tests.handoff.records import facts
 
 pytestmark = pytest.mark.django_db
@@ -36,11 +36,11 @@ def test_a_customer_who_writes_on_at_once_gets_their_person_back(
 
 
 def later(ticket: Ticket, bob: User) -> None:
-    Ticket.objects.filter(pk=ticket.pk).update(ended_at=now() - REOPENS_WITHIN)
+    Ticket.objects.filter(pk=ticket.pk).update(ended_at=now() - REOPEN_WITHIN)
 
 
 def away(ticket: Ticket, bob: User) -> None:
-    say_away(bob, is_away=True)
+    set_away(bob, is_away=True)
 
 
 def given_back(ticket: Ticket, bob: User) -> None:
@@ -50,7 +50,7 @@ def given_back(ticket: Ticket, bob: User) -> None:
 def asked_already(ticket: Ticket, bob: User) -> None:
     away(ticket, bob)
     add_customer_message(ticket.conversation_id, text="Hello", client_id="0")
-    say_away(bob, is_away=False)
+    set_away(bob, is_away=False)
 
 
 def locked_out(ticket: Ticket, bob: User) -> None:
@@ -77,7 +77,7 @@ def test_else_the_assistant_answers_what_comes_after_the_end(
 def test_thanks_that_nobody_answered_do_not_keep_the_person_away(
     ticket: Ticket, conversation: Conversation, bob: User
 ) -> None:
-    note_presence(bob)
+    record_presence(bob)
     services.claim(ticket.pk, agent=bob)
     add_customer_message(conversation.pk, text="Thank you!", client_id="1")
     services.resolve(ticket.pk, agent=bob)

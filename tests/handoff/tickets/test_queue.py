@@ -8,32 +8,32 @@ import pytest
 from supportbot.handoff.tickets.queue import (
     EXPIRES_AFTER,
     LATE_AFTER,
-    Waiting,
-    in_order,
-    is_given_up,
+    WaitingTicket,
+    has_expired,
     is_late,
-    place_of,
+    position_of,
+    serving_order,
 )
 
 NINE = datetime(2026, 11, 24, 9, tzinfo=UTC)
 
 
-def waiting(number: int, *, priority: int = 0, minutes: int = 0) -> Waiting:
-    return Waiting(UUID(int=number), priority, NINE + timedelta(minutes=minutes))
+def waiting(number: int, *, priority: int = 0, minutes: int = 0) -> WaitingTicket:
+    return WaitingTicket(UUID(int=number), priority, NINE + timedelta(minutes=minutes))
 
 
 def test_priority_first_then_the_longest_wait() -> None:
     queue = [waiting(1, minutes=5), waiting(2), waiting(3, priority=1, minutes=9), waiting(4, priority=2, minutes=20)]
-    assert [one.ticket_id.int for one in in_order(queue)] == [4, 3, 2, 1]
+    assert [one.ticket_id.int for one in serving_order(queue)] == [4, 3, 2, 1]
 
 
 def test_equal_waits_have_one_order() -> None:
-    assert [one.ticket_id.int for one in in_order([waiting(2), waiting(1)])] == [1, 2]
+    assert [one.ticket_id.int for one in serving_order([waiting(2), waiting(1)])] == [1, 2]
 
 
 def test_a_place_counts_from_one_and_only_for_who_waits() -> None:
     queue = [waiting(1, minutes=5), waiting(2)]
-    assert [place_of(UUID(int=number), queue) for number in (1, 2, 3)] == [2, 1, None]
+    assert [position_of(UUID(int=number), queue) for number in (1, 2, 3)] == [2, 1, None]
 
 
 @pytest.mark.parametrize(("waited", "late"), [(LATE_AFTER - timedelta(seconds=1), False), (LATE_AFTER, True)])
@@ -46,4 +46,4 @@ def test_when_a_wait_is_late(waited: timedelta, late: bool) -> None:
     [(EXPIRES_AFTER, False, True), (EXPIRES_AFTER, True, False), (EXPIRES_AFTER - timedelta(seconds=1), False, False)],
 )
 def test_when_a_wait_has_come_to_nothing(waited: timedelta, has_address: bool, given_up: bool) -> None:
-    assert is_given_up(NINE, NINE + waited, has_address=has_address) is given_up
+    assert has_expired(NINE, NINE + waited, has_address=has_address) is given_up

@@ -16,12 +16,12 @@ from supportbot.chat.selectors import events_after
 from supportbot.chat.services import add_agent_message, add_customer_message, start_conversation
 from supportbot.chat.turns import claim_turn, extend_lease, finish_turn
 from supportbot.errors import InvalidInput, NotAllowed, NotFound
-from supportbot.handoff.errors import AlreadyClaimed, NobodyWaits, NotYourTicket, TicketEnded
+from supportbot.handoff.errors import AlreadyClaimed, NotTicketOwner, QueueEmpty, TicketEnded
 from supportbot.handoff.models import Priority, State, Ticket
 from supportbot.handoff.tickets import services
-from supportbot.handoff.tickets.presence import note_presence, say_away
+from supportbot.handoff.tickets.presence import record_presence, set_away
 from supportbot.handoff.tickets.queue import EXPIRES_AFTER
-from supportbot.handoff.tickets.sweep import expire_forgotten
+from supportbot.handoff.tickets.sweep import expire_abandoned
 from tests.handoff.records import facts, said, texts
 
 pytestmark = pytest.mark.django_db
@@ -108,7 +108,7 @@ def test_nothing_is_said_after_a_person_until_the_customer_writes_again(
     step(ticket.pk, agent=bob)
     assert not Turn.objects.exists() and claim_turn("runner-1") is None
     assert said(conversation)[-1] == "handoff.ended"
-    say_away(bob, is_away=True)
+    set_away(bob, is_away=True)
     asked = add_customer_message(conversation.pk, text="How long is delivery?", client_id="2")
     claim = claim_turn("runner-1")
     assert claim is not None
@@ -118,7 +118,7 @@ def test_nothing_is_said_after_a_person_until_the_customer_writes_again(
 def test_a_wait_that_ends_by_itself_starts_no_answer(ticket: Ticket, conversation: Conversation) -> None:
     add_customer_message(conversation.pk, text="Hello?", client_id="1")
     Ticket.objects.update(waiting_since=now() - EXPIRES_AFTER)
-    assert expire_forgotten() == 1
+    assert expire_abandoned() == 1
     assert not Turn.objects.exists()
 
 
@@ -141,11 +141,11 @@ def test_only_its_person_or_a_lead_decides_about_a_ticket(
     step: object, ticket: Ticket, conversation: Conversation, bob: User, noor: User, lead: User
 ) -> None:
     assert callable(step)
-    with pytest.raises(NotYourTicket, match="claim it first"):
+    with pytest.raises(NotTicketOwner, match="claim it first"):
         step(ticket.pk, agent=bob)
     services.claim(ticket.pk, agent=bob)
     before, stored = said(conversation), facts(ticket)
-    with pytest.raises(NotYourTicket, match="in the hands of Bob"):
+    with pytest.raises(NotTicketOwner, match="in the hands of Bob"):
         step(ticket.pk, agent=noor)
     assert (said(conversation), facts(ticket)) == (before, stored)
     step(ticket.pk, agent=lead)
@@ -200,10 +200,10 @@ def test_snoozing_needs_a_moment_to_come(ticket: Ticket, bob: User) -> None:
 
 
 def test_an_address_is_noted_once(ticket: Ticket, conversation: Conversation) -> None:
-    services.leave_address(ticket.pk, email="alice@example.com")
+    services.set_contact_email(ticket.pk, email="alice@example.com")
     before = said(conversation)
     assert texts(conversation)[-1] == "Thank you. We will reply to alice@example.com."
-    services.leave_address(ticket.pk, email="alice@example.com")
+    services.set_contact_email(ticket.pk, email="alice@example.com")
     assert (said(conversation), facts(ticket)["contact_email"]) == (before, "alice@example.com")
 
 
@@ -211,13 +211,13 @@ def test_an_address_is_noted_once(ticket: Ticket, conversation: Conversation) ->
 def test_what_is_no_address_is_refused(email: str, ticket: Ticket, conversation: Conversation) -> None:
     before = said(conversation)
     with pytest.raises(InvalidInput) as refusal:
-        services.leave_address(ticket.pk, email=email)
+        services.set_contact_email(ticket.pk, email=email)
     assert list(refusal.value.fields) == ["email"]
     assert (said(conversation), facts(ticket)["contact_email"]) == (before, "")
 
 
 def test_an_urgent_ticket_is_served_first(alice: Customer, ticket: Ticket, bob: User) -> None:
-    note_presence(bob)
+    record_presence(bob)
     Ticket.objects.filter(pk=ticket.pk).update(priority=Priority.NORMAL)
     Ticket.objects.create(
         conversation=start_conversation(alice.pk), reason="action", requested_by="rule", priority=Priority.URGENT
@@ -235,13 +235,13 @@ def test_the_next_one_is_the_most_urgent_then_the_oldest(bob: User, alice: Custo
     Ticket.objects.filter(pk=tickets[0].pk).update(priority=2)
     taken = [services.claim_next(agent=bob).pk for _ in range(3)]
     assert taken == [tickets[0].pk, tickets[2].pk, tickets[1].pk]
-    with pytest.raises(NobodyWaits):
+    with pytest.raises(QueueEmpty):
         services.claim_next(agent=bob)
 
 
 def test_a_waiting_ticket_is_put_into_a_colleagues_hands(ticket: Ticket, bob: User, noor: User) -> None:
     assert services.assign(ticket.pk, agent=bob, to=noor).assignee == noor
-    with pytest.raises(NotYourTicket):
+    with pytest.raises(NotTicketOwner):
         services.assign(ticket.pk, agent=bob, to=bob)
     assert services.assign(ticket.pk, agent=noor, to=bob).assignee == bob
 
@@ -261,29 +261,29 @@ def test_nobody_assigns_to_or_as_somebody_who_answers_no_customers(
 def test_the_next_one_is_taken_though_the_chat_before_it_is_erased(
     ticket: Ticket, bob: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(services, "waiting_in_order", lambda: [uuid4(), ticket.pk])
+    monkeypatch.setattr(services, "next_ticket_ids", lambda: [uuid4(), ticket.pk])
     assert services.claim_next(agent=bob) == ticket
 
 
 def test_an_ended_ticket_is_taken_up_again_by_a_new_one(ticket: Ticket, bob: User, noor: User) -> None:
     services.claim(ticket.pk, agent=bob)
     services.resolve(ticket.pk, agent=bob)
-    again = services.take_up(ticket.pk, agent=noor)
+    again = services.reopen(ticket.pk, agent=noor)
     assert (again.pk != ticket.pk, again.state, again.assignee, again.summary) == (
         True, "claimed", noor, ticket.summary,
     )  # fmt: skip
     with pytest.raises(AlreadyClaimed):
-        services.take_up(ticket.pk, agent=bob)
+        services.reopen(ticket.pk, agent=bob)
     assert Ticket.objects.count() == 2
 
 
 def test_taking_up_again_keeps_the_address_and_tells_nobody_that_nobody_is_there(
     ticket: Ticket, conversation: Conversation, bob: User
 ) -> None:
-    services.leave_address(ticket.pk, email="alice@example.com")
+    services.set_contact_email(ticket.pk, email="alice@example.com")
     services.claim(ticket.pk, agent=bob)
     services.resolve(ticket.pk, agent=bob)
-    say_away(bob, is_away=True)
+    set_away(bob, is_away=True)
     before = len(said(conversation))
-    assert services.take_up(ticket.pk, agent=bob).contact_email == "alice@example.com"
+    assert services.reopen(ticket.pk, agent=bob).contact_email == "alice@example.com"
     assert said(conversation)[before:] == ["handoff.joined"]

@@ -15,9 +15,9 @@ from supportbot.chat.services import add_agent_message, add_customer_message, st
 from supportbot.handoff.models import Presence, Priority, Ticket
 from supportbot.handoff.tasks import sweep_tickets
 from supportbot.handoff.tickets import services, sweep
-from supportbot.handoff.tickets.presence import note_presence
+from supportbot.handoff.tickets.presence import record_presence
 from supportbot.handoff.tickets.queue import EXPIRES_AFTER, LATE_AFTER, SILENT_AFTER
-from supportbot.handoff.tickets.sweep import escalate_late, escalate_silent, expire_forgotten, wake_snoozed
+from supportbot.handoff.tickets.sweep import escalate_late, escalate_silent, expire_abandoned, wake_snoozed
 
 pytestmark = pytest.mark.django_db
 
@@ -33,7 +33,7 @@ def told(conversation: Conversation) -> list[str]:
 
 
 def test_a_late_ticket_moves_up_and_its_customer_is_told_once(conversation: Conversation, bob: User) -> None:
-    note_presence(bob)
+    record_presence(bob)
     ticket = services.request(conversation.pk, reason="customer_asked", by="customer")
     assert escalate_late() == 0
     has_waited(ticket, LATE_AFTER)
@@ -52,7 +52,7 @@ def test_who_was_told_that_nobody_is_there_is_not_told_that_it_takes_long(
 
 
 def test_a_team_that_has_gone_home_meanwhile_is_said(conversation: Conversation, bob: User) -> None:
-    note_presence(bob)
+    record_presence(bob)
     ticket = services.request(conversation.pk, reason="customer_asked", by="customer")
     assert told(conversation) == []
     Presence.objects.update(seen_at=now() - timedelta(hours=1))
@@ -64,7 +64,7 @@ def test_a_team_that_has_gone_home_meanwhile_is_said(conversation: Conversation,
 def test_a_late_customer_whose_address_is_known_hears_where_the_reply_goes(
     alice: Customer, bob: User, conversation: Conversation
 ) -> None:
-    note_presence(bob)
+    record_presence(bob)
     Customer.objects.filter(pk=alice.pk).update(email="alice@example.com")
     waiting = services.request(conversation.pk, reason="customer_asked", by="customer")
     has_waited(waiting, LATE_AFTER)
@@ -82,7 +82,7 @@ def test_a_claimed_ticket_is_never_late(ticket: Ticket, bob: User) -> None:
 
 def test_a_wait_of_a_day_ends_and_the_assistant_answers_again(ticket: Ticket, conversation: Conversation) -> None:
     has_waited(ticket, EXPIRES_AFTER)
-    assert (expire_forgotten(), expire_forgotten()) == (1, 0)
+    assert (expire_abandoned(), expire_abandoned()) == (1, 0)
     ticket.refresh_from_db()
     conversation.refresh_from_db()
     assert (ticket.state, conversation.mode) == ("expired", "assistant")
@@ -91,9 +91,9 @@ def test_a_wait_of_a_day_ends_and_the_assistant_answers_again(ticket: Ticket, co
 
 
 def test_with_an_address_the_wait_goes_on(ticket: Ticket) -> None:
-    services.leave_address(ticket.pk, email="alice@example.com")
+    services.set_contact_email(ticket.pk, email="alice@example.com")
     has_waited(ticket, EXPIRES_AFTER)
-    assert expire_forgotten() == 0
+    assert expire_abandoned() == 0
 
 
 def test_a_snoozed_ticket_wakes_at_its_moment(ticket: Ticket, bob: User) -> None:
