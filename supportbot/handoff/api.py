@@ -1,4 +1,4 @@
-"""REST views of tickets: the queue, what an agent does with one, and the address a customer leaves."""
+"""REST views of tickets: the queue, an agent's actions, and the customer's contact address."""
 
 from collections.abc import Callable
 from typing import Any, cast
@@ -42,7 +42,7 @@ TicketOfViewer = PolymorphicProxySerializer(
 
 
 class TicketList(ScopedAPIView, ListAPIView[Ticket]):
-    """The workspace's tickets, newest first. A person who reads the queue counts as present for two minutes."""
+    """The workspace's tickets, newest first. Reading the list counts as being online for two minutes."""
 
     serializer_class = HandoffTicketSerializer
     pagination_class = NewestFirst
@@ -61,21 +61,21 @@ class TicketList(ScopedAPIView, ListAPIView[Ticket]):
         return super().get(request, *args, **kwargs)
 
     def get_queryset(self) -> QuerySet[Ticket]:
-        asked = self.request.query_params
-        return ticket_queryset(one_of("state", asked["state"], State.values) if "state" in asked else "")
+        params = self.request.query_params
+        return ticket_queryset(one_of("state", params["state"], State.values) if "state" in params else "")
 
     @extend_schema(request=NewTicketInput, responses=TicketOfViewer)
     def post(self, request: Request) -> Response:
-        """Ask for a person. While a ticket of the conversation is open, that one is returned."""
+        """Ask for a person. If the conversation already has an open ticket, that one is returned."""
         data = _validated(NewTicketInput, request)
         caller = cast(Caller, request.auth)
         conversation = _conversation_in(caller, data["conversation"])
         summary = data.get("summary", "")
         if isinstance(caller, CustomerCaller):
-            wish = {"reason": Reason.CUSTOMER_ASKED, "by": Requester.CUSTOMER}
+            asked = {"reason": Reason.CUSTOMER_ASKED, "by": Requester.CUSTOMER}
         else:
-            wish = {"reason": data.get("reason", Reason.OTHER), "by": Requester.AGENT}
-        return _ticket_response(caller, services.request(conversation.pk, summary=summary, **wish))
+            asked = {"reason": data.get("reason", Reason.OTHER), "by": Requester.AGENT}
+        return _ticket_response(caller, services.request(conversation.pk, summary=summary, **asked))
 
 
 class TicketDetail(ScopedAPIView):
@@ -83,81 +83,81 @@ class TicketDetail(ScopedAPIView):
 
     @extend_schema(responses=TicketOfViewer)
     def get(self, request: Request, ticket_id: UUID) -> Response:
-        """Show one ticket; its customer sees their own view of it."""
+        """Return one ticket. Customers get a reduced view of their own."""
         caller = cast(Caller, request.auth)
         return _ticket_response(caller, ticket_for(caller, ticket_id))
 
 
 class TicketActionView(ScopedAPIView):
-    """One thing an agent does with a ticket they may see; only a person can."""
+    """One action of an agent on a ticket they may see; a service's key cannot perform it."""
 
     permission_classes = [needs("tickets:write")]
 
-    def take(self, request: Request, ticket_id: UUID, step: Callable[..., Ticket], **data: Any) -> Response:
+    def perform(self, request: Request, ticket_id: UUID, action: Callable[..., Ticket], **data: Any) -> Response:
         staff = cast(Staff, request.auth)
-        step(ticket_for(staff, ticket_id).pk, agent=user_of(staff), **data)
+        action(ticket_for(staff, ticket_id).pk, agent=user_of(staff), **data)
         return _ticket_response(staff, ticket_for(staff, ticket_id))
 
 
 class Claim(TicketActionView):
     @extend_schema(request=NothingInput, responses=HandoffTicketSerializer)
     def post(self, request: Request, ticket_id: UUID) -> Response:
-        """Take a waiting ticket; the first one wins."""
-        return self.take(request, ticket_id, services.claim, **_validated(NothingInput, request))
+        """Claim a waiting ticket. The first claim wins."""
+        return self.perform(request, ticket_id, services.claim, **_validated(NothingInput, request))
 
 
 class Release(TicketActionView):
     @extend_schema(request=NothingInput, responses=HandoffTicketSerializer)
     def post(self, request: Request, ticket_id: UUID) -> Response:
-        """Put it back into the queue."""
-        return self.take(request, ticket_id, services.release, **_validated(NothingInput, request))
+        """Put a ticket back into the queue."""
+        return self.perform(request, ticket_id, services.release, **_validated(NothingInput, request))
 
 
 class Return(TicketActionView):
     @extend_schema(request=ReturnInput, responses=HandoffTicketSerializer)
     def post(self, request: Request, ticket_id: UUID) -> Response:
-        """Let the assistant answer what the customer writes next, with a note for it."""
-        return self.take(request, ticket_id, services.return_to_assistant, **_validated(ReturnInput, request))
+        """Give the conversation back to the assistant, with an optional note for it."""
+        return self.perform(request, ticket_id, services.return_to_assistant, **_validated(ReturnInput, request))
 
 
 class Resolve(TicketActionView):
     @extend_schema(request=NothingInput, responses=HandoffTicketSerializer)
     def post(self, request: Request, ticket_id: UUID) -> Response:
-        """End it as settled."""
-        return self.take(request, ticket_id, services.resolve, **_validated(NothingInput, request))
+        """Resolve a ticket."""
+        return self.perform(request, ticket_id, services.resolve, **_validated(NothingInput, request))
 
 
 class Snooze(TicketActionView):
     @extend_schema(request=SnoozeInput, responses=HandoffTicketSerializer)
     def post(self, request: Request, ticket_id: UUID) -> Response:
-        """Put it aside until a moment, or until the customer writes."""
-        return self.take(request, ticket_id, services.snooze, **_validated(SnoozeInput, request))
+        """Snooze a ticket until a given time or until the customer writes."""
+        return self.perform(request, ticket_id, services.snooze, **_validated(SnoozeInput, request))
 
 
 class Transfer(TicketActionView):
     @extend_schema(request=TransferInput, responses=HandoffTicketSerializer)
     def post(self, request: Request, ticket_id: UUID) -> Response:
-        """Hand it to a colleague."""
+        """Transfer a ticket to a colleague."""
         colleague = member_by_name(_validated(TransferInput, request)["to"])
-        return self.take(request, ticket_id, services.transfer, to=colleague)
+        return self.perform(request, ticket_id, services.transfer, to=colleague)
 
 
 class Assign(TicketActionView):
     @extend_schema(request=TransferInput, responses=HandoffTicketSerializer)
     def post(self, request: Request, ticket_id: UUID) -> Response:
-        """Put a waiting ticket, or one's own, into a colleague's hands."""
+        """Assign a waiting ticket, or your own, to a colleague."""
         colleague = member_by_name(_validated(TransferInput, request)["to"])
-        return self.take(request, ticket_id, services.assign, to=colleague)
+        return self.perform(request, ticket_id, services.assign, to=colleague)
 
 
 class Reopen(TicketActionView):
     @extend_schema(request=NothingInput, responses=HandoffTicketSerializer)
     def post(self, request: Request, ticket_id: UUID) -> Response:
-        """Take the conversation of an ended ticket up again: the answer is the new ticket."""
+        """Reopen the conversation of an ended ticket. Returns the new ticket."""
         _validated(NothingInput, request)
         staff = cast(Staff, request.auth)
-        again = services.reopen(ticket_for(staff, ticket_id).pk, agent=user_of(staff))
-        return _ticket_response(staff, ticket_for(staff, again.pk))
+        reopened = services.reopen(ticket_for(staff, ticket_id).pk, agent=user_of(staff))
+        return _ticket_response(staff, ticket_for(staff, reopened.pk))
 
 
 class Contact(ScopedAPIView):
@@ -165,7 +165,7 @@ class Contact(ScopedAPIView):
 
     @extend_schema(request=ContactInput, responses=CustomerTicketSerializer)
     def post(self, request: Request, ticket_id: UUID) -> Response:
-        """Leave the address to which the team's replies go while the chat is closed."""
+        """Set the address that receives the team's replies while the chat is closed."""
         caller = cast(CustomerCaller, request.auth)
         ticket = ticket_for(caller, ticket_id)
         services.set_contact_email(ticket.pk, email=_validated(ContactInput, request)["email"])
@@ -179,7 +179,7 @@ def _validated(kind: type[Serializer[Any]], request: Request) -> dict[str, Any]:
 
 
 def _conversation_in(caller: Caller, conversation_id: UUID) -> Conversation:
-    """Return the conversation that a field of the request names; raises NotFound that names the field."""
+    """Return the conversation named in the request; raises NotFound for the field `conversation`."""
     try:
         return conversation_for(caller, conversation_id)
     except NotFound as error:

@@ -1,4 +1,4 @@
-"""Celery's doors to what time and mail need. Beat is the publisher: nobody's request waits for the broker."""
+"""Celery tasks, published by beat: no request waits for the broker."""
 
 from celery import shared_task
 

@@ -25,7 +25,8 @@ urls = [
     path("replies/<uuid:reply_id>/", canned_reply_views.reply, name="desk-reply"),
     path("replies/<uuid:reply_id>/delete/", canned_reply_views.delete, name="desk-reply-delete"),
     path("tickets/<uuid:ticket_id>/", views.ticket, name="desk-ticket"),
-    path("tickets/<uuid:ticket_id>/trail/", views.trail, name="desk-trail"),
+    path("tickets/<uuid:ticket_id>/activity/", views.activity, name="desk-activity"),
+    path("tickets/<uuid:ticket_id>/trail/", views.activity),  # the old address, until 0.3
     path("tickets/<uuid:ticket_id>/ask/<slug:name>/", proposal_views.proposal, name="desk-proposal"),
     path("tickets/<uuid:ticket_id>/orders.json", views.orders, name="desk-orders"),
     path("tickets/<uuid:ticket_id>/canned.json", canned_reply_views.suggestions, name="desk-canned"),

@@ -1,4 +1,4 @@
-"""What is decided about an action request: exactly what will run, the rules with their numbers, who may decide."""
+"""What an approver needs to decide on an action request: what will run, the rules, who may decide."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -51,16 +51,16 @@ class ApprovalItem:
 
 @dataclass(frozen=True, slots=True)
 class RuleCheck:
-    """One rule with its numbers; one that asks for a person `calls`."""
+    """One rule with its numbers; `needs_person` marks the one that requires a person."""
 
     text: str
     numbers: str
-    calls: bool = False
+    needs_person: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ApprovalCase:
-    """Everything a person decides on."""
+    """Everything an approver needs to decide."""
 
     request: ActionRequest
     action: str
@@ -70,29 +70,29 @@ class ApprovalCase:
     rows: tuple[Row, ...]
     who: str
     is_signed_in: bool
-    asked_by: str  # of the team; empty where the customer did
+    proposed_by: str  # a team member; empty if the customer asked
     confirmed_by: str
     rules: tuple[RuleCheck, ...]
-    said: tuple[Message, ...]
-    trail: ActionRecord
+    messages: tuple[Message, ...]
+    record: ActionRecord
     reason: str
     ticket: Ticket | None
     obstacle: str  # why this person may not decide; empty if they may
     approvers: tuple[str, ...]
-    asks_ago: str
+    waiting_for: str
 
     @property
     def digest_in_groups(self) -> str:
-        """Return the beginning of the digest as it can be compared by eye."""
+        """Return the start of the digest in groups that are easy to compare."""
         return " ".join(self.request.digest[start : start + 4] for start in range(0, 16, 4))
 
 
 def approval_items(shown: str) -> list[ApprovalItem]:
-    """Return the requests of one list: what is to decide oldest first, everything else newest first."""
+    """Return the requests of one tab: those to decide oldest first, all others newest first."""
     order = "id" if shown == "decide" else "-changed_at"
     requests = list(ActionRequest.objects.filter(state__in=SHOWN[shown]).order_by(order)[:MAX_ROWS])
     names = {one.pk: str(one) for one in Customer.objects.filter(pk__in=[request.customer_id for request in requests])}
-    return [_item(request, names.get(request.customer_id, "A customer who was erased"), now()) for request in requests]
+    return [_item(request, names.get(request.customer_id, "Erased customer"), now()) for request in requests]
 
 
 def _item(request: ActionRequest, who: str, moment: datetime) -> ApprovalItem:
@@ -110,16 +110,16 @@ def _item(request: ActionRequest, who: str, moment: datetime) -> ApprovalItem:
 
 
 def _time_left_label(left: timedelta) -> str:
-    return f"{duration_label(left)} left" if left >= timedelta(minutes=1) else "expires now"
+    return f"{duration_label(left)} left" if left >= timedelta(minutes=1) else "about to expire"
 
 
 def amount_label(request: ActionRequest) -> str:
-    """Return the amount as people write it; empty where the action moves no money."""
+    """Return the amount as text; empty if the action moves no money."""
     return spoken(Money(request.amount, request.currency), "en") if request.amount is not None else ""
 
 
 def approval_case(request: ActionRequest, person: User) -> ApprovalCase:
-    """Return a request as it stands, for this person to decide on."""
+    """Return the current state of a request for this person to decide on."""
     face, reason, amount = face_of(request, "en"), reason_of(request, "en"), amount_label(request)
     customer = Customer.objects.filter(pk=request.customer_id).first()
     return ApprovalCase(
@@ -129,26 +129,26 @@ def approval_case(request: ActionRequest, person: User) -> ApprovalCase:
         button=amount or face.button,
         amount=amount,
         rows=face.rows,
-        who=str(customer) if customer else "A customer who was erased",
+        who=str(customer) if customer else "Erased customer",
         is_signed_in=customer is not None and not customer.is_anonymous,
-        asked_by=_actor_name(request.proposed_by) if request.proposed_by.startswith(("user:", "operator:")) else "",
+        proposed_by=_actor_name(request.proposed_by) if request.proposed_by.startswith(("user:", "operator:")) else "",
         confirmed_by=_actor_name(request.confirmed_by) if request.confirmed_by else "",
         rules=tuple(rules_checked(request)),
-        said=tuple(_said(request)),
-        trail=action_record(request),
+        messages=tuple(_messages_before(request)),
+        record=action_record(request),
         reason=reason["text"] if reason else "",
         ticket=_ticket_of(request),
         obstacle=_obstacle(request, person),
         approvers=tuple(one.display_name for one in _eligible_approvers(request)),
-        asks_ago=duration_label(now() - request.changed_at),
+        waiting_for=duration_label(now() - request.changed_at),
     )
 
 
 def _eligible_approvers(request: ActionRequest) -> list[User]:
-    """Return the people whom the action's rules name, whose role decides, and whose own request it is not."""
-    policy, deciding = policy_of(request.action), people_who_may("actions:approve")
+    """Return the approvers the action's rules name, whose role allows it and whose own request it is not."""
+    policy, allowed = policy_of(request.action), people_who_may("actions:approve")
     named = approvers_of(policy) if policy else []
-    return [one for one in named if one.pk in deciding and not concerns(request, one)]
+    return [one for one in named if one.pk in allowed and not concerns(request, one)]
 
 
 def _actor_name(actor: str) -> str:
@@ -163,7 +163,7 @@ def _obstacle(request: ActionRequest, person: User) -> str:
 
 
 def rules_checked(request: ActionRequest) -> list[RuleCheck]:
-    """Return the limits of the request's own version of the rules, with what they count now, this request included."""
+    """Return the limits of the request's rule version with their current usage, including this request."""
     rules = request.policy_version
     used, amount = ledger.used(request, now()), request.amount or Decimal(0)
     checked = [_limit(text, taken + amount, most, request) for text, taken, most in _limits(rules, used)
@@ -197,16 +197,16 @@ def _approval_thresholds(request: ActionRequest, rules: ActionPolicyVersion, use
     if not request.needs_approval or request.amount is None:
         return []
     if request.currency != rules.currency:
-        return [RuleCheck(f"Not in {rules.currency}: a colleague approves", request.currency, calls=True)]
+        return [RuleCheck(f"Not in {rules.currency}: needs approval", request.currency, needs_person=True)]
     if rules.approval_above is None:
         return []
     threshold = _money(rules.approval_above, request)
     taken = request.amount + max(used.order, used.customer_day)
-    return [RuleCheck(f"Above {threshold}: a colleague approves", _money(taken, request), calls=True)]
+    return [RuleCheck(f"Above {threshold}: needs approval", _money(taken, request), needs_person=True)]
 
 
-def _said(request: ActionRequest) -> list[Message]:
-    """Return what was said last before it was proposed; nothing if the chat was erased."""
+def _messages_before(request: ActionRequest) -> list[Message]:
+    """Return the last messages before the proposal; none if the chat was erased."""
     messages = Message.objects.filter(conversation=request.conversation_id, created_at__lte=request.created_at)
     newest = messages.filter(source__in=["customer", "assistant", "agent"], audience="everyone")
     return list(reversed(newest.order_by("-seq")[:MAX_MESSAGES]))

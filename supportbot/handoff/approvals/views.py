@@ -1,6 +1,6 @@
-"""The approvals page: what waits for a person, and the decision about one request.
+"""The approvals page: pending requests and the decision on one of them.
 
-A decision is bound to the digest that was on the page: if anything changed meanwhile, it is to be made again.
+A decision is bound to the digest that was shown: if anything has changed since, it has to be made again.
 """
 
 from uuid import UUID
@@ -20,14 +20,14 @@ from supportbot.handoff.desk.decorators import agent_required, render_page
 from supportbot.handoff.tickets.access import user_of
 from supportbot.handoff.tickets.presence import record_presence
 
-# What happened between the reading and the decision: said as such, with how it stands now.
+# The request changed between reading and decision: the page says so and shows the current state.
 CHANGED_MEANWHILE = (DigestMismatch, NotWaiting, Expired)
 
 
 @require_safe
 @agent_required
 def approvals(request: HttpRequest, staff: Staff) -> HttpResponse:
-    """What waits for a decision, what runs, what was decided."""
+    """Show the requests of one tab: to decide, running or decided."""
     _check_may_read(staff)
     record_presence(user_of(staff))
     return _page(request, staff, None)
@@ -36,7 +36,7 @@ def approvals(request: HttpRequest, staff: Staff) -> HttpResponse:
 @require_safe
 @agent_required
 def approval(request: HttpRequest, staff: Staff, request_id: UUID) -> HttpResponse:
-    """One request, with everything there is to decide on."""
+    """Show one request with everything needed to decide."""
     _check_may_read(staff)
     record_presence(user_of(staff))
     return _page(request, staff, request_for(staff, request_id))
@@ -50,7 +50,7 @@ def decide(request: HttpRequest, staff: Staff, request_id: UUID, verdict: str) -
     found, person = request_for(staff, request_id), user_of(staff)
     try:
         if not staff.may("actions:approve"):
-            raise NotAllowed("Your role does not decide about actions: ask somebody who leads the team.")
+            raise NotAllowed("Your role cannot approve actions. Ask a team lead.")
         if verdict == "approve":
             services.approve(found.pk, approver=person, digest=request.POST.get("digest", ""))
         elif verdict == "reject":
@@ -65,7 +65,7 @@ def decide(request: HttpRequest, staff: Staff, request_id: UUID, verdict: str) -
 
 
 def _rejection_reason(form: QueryDict) -> dict[str, str]:
-    """Return a rejection's reason for who reads it: the team alone, unless the customer was chosen."""
+    """Return the reason of a rejection under the key of its audience: the team, unless the customer was chosen."""
     return {"words" if form.get("reads") == "customer" else "note": form.get("reason", "")}
 
 
@@ -85,7 +85,7 @@ def _page(
         "shown": shown,
         "case": approval_case(found, user_of(staff)) if found else None,
         "error": error.message if error else "",
-        "unfit": next((said for texts in error.fields.values() for said in texts), "") if error else "",
+        "reason_error": next((text for texts in error.fields.values() for text in texts), "") if error else "",
         "typed": request.POST,
         "has_changed": isinstance(error, CHANGED_MEANWHILE),
         "running": ActionRequest.objects.filter(state__in=SHOWN["running"]).count(),

@@ -1,6 +1,6 @@
 """What the assistant did in a conversation, from its own records.
 
-Answers with what was looked for, the passages that were found and the calls; actions with their audit.
+Turns come with their search, the passages found and the model calls; actions come with their audit trail.
 """
 
 from collections import defaultdict
@@ -27,45 +27,45 @@ MAX_TURNS: Final = 20
 _TURN_LABELS: Final = {
     Turn.State.FAILED: "Could not answer",
     Turn.State.STOPPED: "Stopped by the customer",
-    Turn.State.SUPERSEDED: "Silenced: a person took over",
-    Turn.State.RUNNING: "Is answering now",
-    Turn.State.PENDING: "Is about to answer",
+    Turn.State.SUPERSEDED: "Superseded: an agent took over",
+    Turn.State.RUNNING: "Answering now",
+    Turn.State.PENDING: "About to answer",
 }
 
 STATE_LABELS: Final = {
     ActionState.PROPOSED: "Proposed",
     ActionState.REFUSED: "Refused by the rules",
-    ActionState.AWAITING_CONFIRMATION: "Waits for the customer",
-    ActionState.AWAITING_APPROVAL: "Waits for approval",
+    ActionState.AWAITING_CONFIRMATION: "Waiting for the customer",
+    ActionState.AWAITING_APPROVAL: "Waiting for approval",
     ActionState.QUEUED: "Accepted",
-    ActionState.EXECUTING: "Being carried out",
-    ActionState.UNKNOWN: "Outcome not known",
+    ActionState.EXECUTING: "In progress",
+    ActionState.UNKNOWN: "Outcome unknown",
     ActionState.SUCCEEDED: "Done",
-    ActionState.FAILED: "Not done",
+    ActionState.FAILED: "Failed",
     ActionState.CANCELLED: "Withdrawn",
     ActionState.REJECTED: "Rejected",
     ActionState.EXPIRED: "Expired",
 }
 CHECK_LABELS: Final = {
-    "figure": "a figure that no article holds",
-    "link": "a link that no article holds",
+    "figure": "a figure that is in no article",
+    "link": "a link that is in no article",
     "secret": "our instructions, a key or a card number",
     "disguise": "look-alike letters",
-    "deed": "a deed or a promise that is not on record",
-    "listing": "code or commands that no article holds",
-    "cut_off": "cut off in mid-sentence",
-    "contradicted": "the articles say otherwise",
-    "unconfirmed": "the articles do not bear the answer as a whole",
-    "unsupported": "far from anything the articles say",
-    "repeated": "said again and again",
-    "little_support": "little of it stands in the articles",
+    "deed": "claims or promises something that is not on record",
+    "listing": "code or commands that are in no article",
+    "cut_off": "cut off mid-sentence",
+    "contradicted": "contradicts the articles",
+    "unconfirmed": "the articles do not support the answer as a whole",
+    "unsupported": "unrelated to the articles",
+    "repeated": "repeated text",
+    "little_support": "little support in the articles",
 }
-UNKNOWN_CHECK: Final = "it failed a check"
+UNKNOWN_CHECK: Final = "failed a check"
 
 
 @dataclass(frozen=True, slots=True)
 class WithheldSentence:
-    """A sentence that customers never read; `support` is between 0 and 1, None where nobody could tell."""
+    """A sentence the customer never saw; `support` is between 0 and 1, None if it could not be measured."""
 
     text: str
     why: str
@@ -73,8 +73,8 @@ class WithheldSentence:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """One attempt at a model."""
+class ModelCall:
+    """One call to a model."""
 
     model: str
     prompt: str
@@ -87,31 +87,31 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class TurnRecord:
-    """One turn of the assistant's: what was asked, what it found, what came of it, what it cost."""
+    """One turn of the assistant: the question, what it found, the outcome and the cost."""
 
     at: datetime
     outcome: str
     question: str
     sources: tuple[str, ...]
-    reading: Reading | None  # none of a turn that found no time to read, or was of a version that kept nothing of it
-    calls: tuple[Call, ...]
+    reading: Reading | None  # None if the turn never searched, or predates the record
+    calls: tuple[ModelCall, ...]
 
     @property
-    def held_back(self) -> tuple[WithheldSentence, ...]:
+    def withheld(self) -> tuple[WithheldSentence, ...]:
         return withheld_sentences(self.reading.withheld) if self.reading else ()
 
     @property
-    def verdict(self) -> str:
+    def confirmation(self) -> str:
         return confirmation_label(self.reading)
 
     @property
-    def in_short(self) -> str:
-        """Return where it came from and what it cost, for one line."""
-        told = [f"From {', '.join(self.sources)}"] if self.sources else []
-        told += [_passage_count(len(self.reading.passages))] if self.reading and self.reading.query else []
-        told += [f"{len(self.held_back)} held back"] if self.held_back else []
-        told += [f"{call.prompt}, {call.model}" for call in self.calls[-1:]]
-        return "; ".join([*told, *(call.cost for call in self.calls[-1:] if call.cost)])
+    def summary_line(self) -> str:
+        """Return sources, checks, model and cost in one line."""
+        parts = [f"From {', '.join(self.sources)}"] if self.sources else []
+        parts += [_passage_count(len(self.reading.passages))] if self.reading and self.reading.query else []
+        parts += [f"{len(self.withheld)} withheld"] if self.withheld else []
+        parts += [f"{call.prompt}, {call.model}" for call in self.calls[-1:]]
+        return "; ".join([*parts, *(call.cost for call in self.calls[-1:] if call.cost)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ class ActionStep:
 
 @dataclass(frozen=True, slots=True)
 class ActionRecord:
-    """One action request with its way."""
+    """One action request with its steps."""
 
     request: UUID
     title: str
@@ -136,7 +136,7 @@ class ActionRecord:
 
 
 def turn_records(conversation: Conversation, *, most: int = MAX_TURNS) -> list[TurnRecord]:
-    """Return the newest turns, oldest first."""
+    """Return the newest turns of a conversation, oldest first."""
     turns = list(Turn.objects.filter(conversation=conversation, kind=Turn.Kind.REPLY).order_by("-id")[:most])
     turns.reverse()
     calls, readings, questions = _calls_by_turn(conversation.pk), readings_of(conversation), _questions_of(turns)
@@ -182,26 +182,26 @@ def _passage_count(passages: int) -> str:
 def _outcome(message: Message | None, reading: Reading | None) -> str:
     if message is None or not message.is_abstention:
         return "Answered"
-    return "Lost to the checks" if reading and reading.withheld else "Did not know"
+    return "Withheld by the checks" if reading and reading.withheld else "No answer found"
 
 
 def _questions_of(turns: Sequence[Turn]) -> dict[UUID, str]:
-    """Return what each turn of one conversation was asked, by one statement for all."""
+    """Return the question of each turn of one conversation, with a single query."""
     spans = {turn.pk: (turn.from_seq or 0, turn.through_seq or 0) for turn in turns}
-    said = Message.objects.filter(
+    messages = Message.objects.filter(
         conversation__in={turn.conversation_id for turn in turns},
         source=Source.CUSTOMER,
         seq__gt=min((first for first, _ in spans.values()), default=0),
         seq__lte=max((last for _, last in spans.values()), default=0),
     )
-    asked = list(said.order_by("seq").values_list("seq", "text"))
+    asked = list(messages.order_by("seq").values_list("seq", "text"))
     return {
         turn: "\n".join(text for seq, text in asked if first < seq <= last) for turn, (first, last) in spans.items()
     }
 
 
-def _call(call: LLMCall) -> Call:
-    return Call(
+def _call(call: LLMCall) -> ModelCall:
+    return ModelCall(
         model=model_in_words(call.provider, call.model),
         prompt=call.prompt_version or call.purpose,
         outcome=call.get_outcome_display(),
@@ -213,23 +213,23 @@ def _call(call: LLMCall) -> Call:
 
 
 def _cost(cost: Decimal | None, currency: str) -> str:
-    """Return a price in words; empty where none is known, which is not the same as nothing."""
+    """Return a price as text; empty if it is unknown, which is not the same as free."""
     if cost is None:
         return ""
     return f"{cost.normalize():f} {currency}".strip() if cost else "free of charge"
 
 
 def action_records(conversation_id: UUID, *, most: int | None = None) -> list[ActionRecord]:
-    """Return the conversation's newest action requests, or all, with their audited steps, oldest first."""
+    """Return a conversation's newest action requests (all if `most` is None) with their audited steps, oldest first."""
     newest = ActionRequest.objects.filter(conversation_id=conversation_id).order_by("-id")[:most]
     return [action_record(request) for request in reversed(newest)]
 
 
 def action_record(request: ActionRequest) -> ActionRecord:
-    """Return a request with every step it has taken."""
+    """Return a request with all its audited steps."""
     reason = reason_of(request, "en")
-    taken = list(steps_of(request.pk))
-    names = actor_names(one.actor for one in taken)
+    steps = list(steps_of(request.pk))
+    names = actor_names(one.actor for one in steps)
     return ActionRecord(
         request=request.pk,
         title=face_of(request, "en").title,
@@ -237,24 +237,26 @@ def action_record(request: ActionRequest) -> ActionRecord:
         reason=reason["text"] if reason else "",
         digest=request.digest,
         at=request.created_at,
-        steps=tuple(ActionStep(STATE_LABELS[one.state], names[one.actor], one.at, _why(one, request)) for one in taken),
+        steps=tuple(
+            ActionStep(STATE_LABELS[one.state], names[one.actor], one.at, _reason(one, request)) for one in steps
+        ),
     )
 
 
-def _why(step: AuditStep, request: ActionRequest) -> str:
-    """Return the code of a step's reason, or what a colleague gave as theirs."""
+def _reason(step: AuditStep, request: ActionRequest) -> str:
+    """Return the reason code of a step, or the text a colleague gave for a rejection."""
     if step.state is not ActionState.REJECTED:
         return step.reason_code
     facts = request.reason_facts
-    given = {"the customer was told": facts.get("words"), "only for the team": facts.get("note")}
+    given = {"shown to the customer": facts.get("words"), "for the team only": facts.get("note")}
     return "; ".join(f"{reader}: {words}" for reader, words in given.items() if words) or step.reason_code
 
 
 def actor_names(actors: Iterable[str]) -> dict[str, str]:
-    """Return who took each step, in words, in one statement for all: records hold ids, never names."""
-    told = set(actors)
-    people = {f"user:{one.pk}": one.display_name for one in User.objects.filter(pk__in=_user_ids(told))}
-    return {actor: people.get(actor) or _actor_label(actor) for actor in told}
+    """Return a display name for each actor, with a single query: records hold ids, never names."""
+    ids = set(actors)
+    people = {f"user:{one.pk}": one.display_name for one in User.objects.filter(pk__in=_user_ids(ids))}
+    return {actor: people.get(actor) or _actor_label(actor) for actor in ids}
 
 
 def _user_ids(actors: Iterable[str]) -> list[str]:
@@ -268,23 +270,23 @@ def _actor_label(actor: str) -> str:
         "policy": "the rules",
         "system": "the system",
         "operator": f"operator {who}",
-        "user": "somebody who has left",
+        "user": "a former member",
     }
     return named.get(kind, actor)
 
 
 def withheld_sentences(withheld: Sequence[Withheld]) -> tuple[WithheldSentence, ...]:
-    """Return what was withheld of an answer, with the check in words."""
+    """Return the withheld sentences of an answer with readable reasons."""
     return tuple(WithheldSentence(one.text.strip(), check_label(one.code), one.score) for one in withheld)
 
 
 def check_label(code: str) -> str:
-    """Return a check in words."""
+    """Return a readable name of a check."""
     return CHECK_LABELS.get(code, UNKNOWN_CHECK)
 
 
 def confirmation_label(reading: Reading | None) -> str:
-    """Return whether the articles confirm an answer, in words; empty for one that claims nothing."""
+    """Return whether the articles confirm an answer, as text; empty if the answer makes no claim."""
     if reading is None or reading.is_confirmed is None:
         return ""
-    return "Our articles confirm it" if reading.is_confirmed else "Our articles do not confirm it"
+    return "Confirmed by our articles" if reading.is_confirmed else "Not confirmed by our articles"

@@ -1,6 +1,6 @@
-"""What an agent does with a ticket from its page: each a form, each one service.
+"""The actions an agent can take on a ticket from its page.
 
-The same form sent twice does it once.
+Each is a form that calls one service; submitting the same form twice has one effect.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ DAY_BEGINS_AT: Final = 9
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """What a form held."""
+    """The fields of a submitted form."""
 
     text: str
     client_id: str
@@ -31,59 +31,59 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class TicketAction:
-    """One thing to do with a ticket: the right it needs, and the service that does it."""
+    """One action on a ticket: the scope it needs and the service it calls."""
 
     scope: str
-    take: Callable[[Ticket, User, Submission], object]
+    perform: Callable[[Ticket, User, Submission], object]
 
 
 AVAILABLE_ACTIONS: Final = {
-    "claim": TicketAction("tickets:write", lambda ticket, who, sent: services.claim(ticket.pk, agent=who)),
+    "claim": TicketAction("tickets:write", lambda ticket, agent, form: services.claim(ticket.pk, agent=agent)),
     "reply": TicketAction(
         "conversations:write",
-        lambda ticket, who, sent: add_agent_message(
-            ticket.conversation_id, text=sent.text, author=who, client_id=sent.client_id
+        lambda ticket, agent, form: add_agent_message(
+            ticket.conversation_id, text=form.text, author=agent, client_id=form.client_id
         ),
     ),
     "note": TicketAction(
         "conversations:write",
-        lambda ticket, who, sent: add_note(
-            ticket.conversation_id, text=sent.text, author=who, client_id=sent.client_id
+        lambda ticket, agent, form: add_note(
+            ticket.conversation_id, text=form.text, author=agent, client_id=form.client_id
         ),
     ),
     "return": TicketAction(
         "tickets:write",
-        lambda ticket, who, sent: services.return_to_assistant(ticket.pk, agent=who, note=sent.text),
+        lambda ticket, agent, form: services.return_to_assistant(ticket.pk, agent=agent, note=form.text),
     ),
-    "resolve": TicketAction("tickets:write", lambda ticket, who, sent: services.resolve(ticket.pk, agent=who)),
-    "release": TicketAction("tickets:write", lambda ticket, who, sent: services.release(ticket.pk, agent=who)),
+    "resolve": TicketAction("tickets:write", lambda ticket, agent, form: services.resolve(ticket.pk, agent=agent)),
+    "release": TicketAction("tickets:write", lambda ticket, agent, form: services.release(ticket.pk, agent=agent)),
     "assign": TicketAction(
         "tickets:write",
-        lambda ticket, who, sent: services.assign(ticket.pk, agent=who, to=member_by_name(sent.text)),
+        lambda ticket, agent, form: services.assign(ticket.pk, agent=agent, to=member_by_name(form.text)),
     ),
     "snooze": TicketAction(
         "tickets:write",
-        lambda ticket, who, sent: services.snooze(ticket.pk, agent=who, until=snooze_until(sent.text, localtime())),
+        lambda ticket, agent, form: services.snooze(ticket.pk, agent=agent, until=snooze_until(form.text, localtime())),
     ),
-    "reopen": TicketAction("tickets:write", lambda ticket, who, sent: services.reopen(ticket.pk, agent=who)),
+    "reopen": TicketAction("tickets:write", lambda ticket, agent, form: services.reopen(ticket.pk, agent=agent)),
 }
 
 
-def snooze_until(choice: str, here: datetime) -> datetime:
-    """Return when a ticket comes back, in the workspace's own day; raises InvalidInput for an unknown choice."""
-    morning = here.replace(hour=DAY_BEGINS_AT, minute=0, second=0, microsecond=0)
+def snooze_until(choice: str, local_now: datetime) -> datetime:
+    """Return the end of a snooze in the workspace's time zone; raises InvalidInput for an unknown choice."""
+    morning = local_now.replace(hour=DAY_BEGINS_AT, minute=0, second=0, microsecond=0)
     match choice:
         case "hour":
-            return here + timedelta(hours=1)
+            return local_now + timedelta(hours=1)
         case "tomorrow":
             return morning + timedelta(days=1)
         case "week":
-            return morning + timedelta(days=7 - here.weekday())
+            return morning + timedelta(days=7 - local_now.weekday())
         case _:
-            raise InvalidInput(fields={"until": ["Choose one of hour, tomorrow, week."]})
+            raise InvalidInput(fields={"until": ["Choose hour, tomorrow or week."]})
 
 
 def error_text(error: SupportBotError) -> str:
     if isinstance(error, ClientIdReused):
-        return "This form was sent before, with other words. Send it again to add these as well."
+        return "You already sent this form with different text. Send it again to add this text as well."
     return " ".join(message for messages in error.fields.values() for message in messages) or error.message

@@ -1,4 +1,4 @@
-"""Replies that are written often: found by parts of words, filled in for the customer at hand."""
+"""Canned replies: found by parts of words and filled in for the customer."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -21,7 +21,7 @@ _FALLBACK_NAMES: Final = {"en": "there", "de": "liebe Kundin, lieber Kunde"}
 
 @dataclass(frozen=True, slots=True)
 class FilledReply:
-    """A reply as it would be inserted."""
+    """A canned reply as it would be inserted."""
 
     id: UUID
     title: str
@@ -33,23 +33,25 @@ class FilledReply:
 
 
 def matching_replies(conversation: Conversation, agent: User, words: str = "") -> list[FilledReply]:
-    """Return the replies that hold all the words: those in the customer's language first, then by title."""
+    """Return the replies that contain all the words, those in the customer's language first, then by title."""
     language = base_language(customer_language(conversation))
     wanted = words.casefold().split()
-    fitting = [reply for reply in CannedReply.objects.all() if _holds(wanted, f"{reply.title} {reply.text}")]
-    fitting.sort(key=lambda reply: (reply.locale not in (language, ""), not _holds(wanted, reply.title), reply.title))
-    return [_filled(reply, conversation, agent, language) for reply in fitting[:MAX_SUGGESTIONS]]
+    matching = [reply for reply in CannedReply.objects.all() if _contains_all(wanted, f"{reply.title} {reply.text}")]
+    matching.sort(
+        key=lambda reply: (reply.locale not in (language, ""), not _contains_all(wanted, reply.title), reply.title)
+    )
+    return [_filled(reply, conversation, agent, language) for reply in matching[:MAX_SUGGESTIONS]]
 
 
-def _holds(wanted: list[str], text: str) -> bool:
-    """Tell whether each word, or part of one, occurs."""
+def _contains_all(wanted: list[str], text: str) -> bool:
+    """Return whether each word occurs, at least as part of another."""
     return all(word in text.casefold() for word in wanted)
 
 
 def _filled(reply: CannedReply, conversation: Conversation, agent: User, language: str) -> FilledReply:
-    """Fill the gaps by plain replacement: what a customer is called can never be a gap itself.
+    """Replace the placeholders; a customer's name that looks like one is not replaced again.
 
-    `language` is that of a reply that is written in none.
+    `language` is used for replies without a language.
     """
     first_name = conversation.customer.name.split(" ")[0] or _FALLBACK_NAMES.get(
         reply.locale or language, _FALLBACK_NAMES["en"]
@@ -60,17 +62,17 @@ def _filled(reply: CannedReply, conversation: Conversation, agent: User, languag
 
 
 def save_reply(*, title: str, text: str, locale: str = "", reply_id: UUID | None = None) -> CannedReply:
-    """Write a reply, or change one; raises InvalidInput naming the field, NotFound."""
+    """Create a reply, or change the one of `reply_id`; raises InvalidInput naming the field, NotFound."""
     reply = CannedReply(title=title.strip(), text=text.strip(), locale=locale)
     if reply_id is not None:
         reply = _reply(reply_id)
         reply.title, reply.text, reply.locale = title.strip(), text.strip(), locale
     for field in ("title", "text"):
         if UNREADABLE.search(getattr(reply, field)):
-            raise InvalidInput(fields={field: ["It holds characters that cannot be stored: remove them."]})
+            raise InvalidInput(fields={field: ["Remove the characters that cannot be stored."]})
     if len(reply.text) > MAX_MESSAGE_CHARACTERS:
-        said = f"It has {len(reply.text)} characters, at most {MAX_MESSAGE_CHARACTERS} fit into a reply."
-        raise InvalidInput(fields={"text": [said]})
+        problem = f"The text has {len(reply.text)} characters. Shorten it to {MAX_MESSAGE_CHARACTERS}."
+        raise InvalidInput(fields={"text": [problem]})
     try:
         reply.clean_fields(exclude=["workspace"])
     except ValidationError as error:
@@ -78,8 +80,8 @@ def save_reply(*, title: str, text: str, locale: str = "", reply_id: UUID | None
     try:
         with transaction.atomic():
             reply.save()
-    except IntegrityError as error:  # of all constraints only this one was not looked at above
-        raise InvalidInput(fields={"title": ["Another reply has this title: choose a different one."]}) from error
+    except IntegrityError as error:  # the only constraint not checked above
+        raise InvalidInput(fields={"title": ["Another reply has this title. Choose a different one."]}) from error
     return reply
 
 

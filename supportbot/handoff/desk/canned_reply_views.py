@@ -1,4 +1,4 @@
-"""The team's canned replies: a list, and a form to write or change one."""
+"""Pages of the canned replies: a list and a form to create or change one."""
 
 from uuid import UUID
 
@@ -13,20 +13,20 @@ from supportbot.handoff.desk.decorators import agent_required, render_page
 from supportbot.handoff.models import CannedReply
 from supportbot.handoff.tickets.access import ticket_for, user_of
 
-LANGUAGES = (("", "Every language"), ("en", "English"), ("de", "Deutsch"))
+LANGUAGES = (("", "All languages"), ("en", "English"), ("de", "Deutsch"))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @agent_required
 def replies(request: HttpRequest, staff: Staff) -> HttpResponse:
-    """Show all of them; a POST writes a new one."""
+    """List all replies; a POST creates one."""
     return _form(request, staff, None)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @agent_required
 def reply(request: HttpRequest, staff: Staff, reply_id: UUID) -> HttpResponse:
-    """Show one in the form; a POST changes it."""
+    """Show one reply in the form; a POST changes it."""
     found = CannedReply.objects.filter(pk=reply_id).first()
     if found is None:
         raise NotFound()
@@ -44,29 +44,29 @@ def delete(request: HttpRequest, staff: Staff, reply_id: UUID) -> HttpResponse:
 @require_safe
 @agent_required
 def suggestions(request: HttpRequest, staff: Staff, ticket_id: UUID) -> HttpResponse:
-    """Return the canned replies that fit the words, filled in for this customer."""
+    """Return the canned replies that match the query, filled in for this customer."""
     conversation = ticket_for(staff, ticket_id).conversation
     found = matching_replies(conversation, user_of(staff), request.GET.get("q", "")[:100])
     return JsonResponse({"replies": [reply.as_json() for reply in found]})
 
 
 def _form(request: HttpRequest, staff: Staff, found: CannedReply | None) -> HttpResponse:
-    held = {"title": found.title, "text": found.text, "locale": found.locale} if found else {}
+    values = {"title": found.title, "text": found.text, "locale": found.locale} if found else {}
     errors: dict[str, list[str]] = {}
     if request.method == "POST":
         _check_may_write(staff)
-        held = {name: request.POST.get(name, "").replace("\r\n", "\n") for name in ("title", "text", "locale")}
-        if held["locale"] not in dict(LANGUAGES):
-            held["locale"] = ""
+        values = {name: request.POST.get(name, "").replace("\r\n", "\n") for name in ("title", "text", "locale")}
+        if values["locale"] not in dict(LANGUAGES):
+            values["locale"] = ""
         try:
-            save_reply(**held, reply_id=found.pk if found else None)
+            save_reply(**values, reply_id=found.pk if found else None)
             return redirect("desk-replies")
         except InvalidInput as error:
             errors = error.fields
     context: dict[str, object] = {
         "replies": CannedReply.objects.all(),
         "changed": found,
-        "held": held,
+        "values": values,
         "errors": errors,
         "languages": LANGUAGES,
         "may_write": staff.may("conversations:write"),

@@ -1,7 +1,7 @@
-"""The desk's socket: an agent's log-in, the queue of their workspace, and one conversation at a time.
+"""The desk's socket: an agent's log-in, the queue of their workspace and one conversation at a time.
 
-Invariants: nothing is read before the log-in and the page were checked, and both the log-in and the right are asked
-again with every deed and every few seconds; the socket listens before it reads the log, so nothing falls between.
+Invariants: nothing is read before log-in and origin are checked; log-in and permissions are checked again with every
+frame and every few seconds; the socket subscribes before it reads the log, so no event is missed.
 """
 
 import asyncio
@@ -66,16 +66,16 @@ Headers = Iterable[tuple[bytes, bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """A person at the desk, as their log-in says right now."""
+    """A logged-in agent with their current permissions."""
 
     staff: Staff
     user: User
 
 
 class DeskConsumer(AsyncWebsocketConsumer):
-    """A thin edge: each frame is parsed, answered by one service call, and refused in words."""
+    """Parses each frame, answers it with one service call, and reports errors as frames."""
 
-    # The switchboard speaks to the channel layer once per process; a channel for each socket would cost a connection.
+    # The switchboard uses one channel per process; a channel per socket would cost a connection each.
     channel_layer_alias = "none"
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -84,29 +84,29 @@ class DeskConsumer(AsyncWebsocketConsumer):
         self.out.on_colleague_activity = self._on_colleague_activity
         self._session_key = ""
         self._agent: Agent | None = None
-        self._is_greeted = False
+        self._is_welcomed = False
         self._doing = "reading"
         self._bad_frames = 0
         self._frames_left = MAX_FRAMES_PER_HEARTBEAT
-        self._greeting: asyncio.TimerHandle | None = None
+        self._hello_timer: asyncio.TimerHandle | None = None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Serve one socket; whatever ends it, nothing of it stays behind."""
-        beside = [asyncio.create_task(self.out.run()), asyncio.create_task(self._heartbeat())]
-        for task in beside:
-            task.add_done_callback(_report)
+        """Serve one socket and clean up however it ends."""
+        tasks = [asyncio.create_task(self.out.run()), asyncio.create_task(self._heartbeat())]
+        for task in tasks:
+            task.add_done_callback(_log_failure)
         try:
             await super().__call__(scope, receive, send)
         finally:
-            if self._greeting is not None:
-                self._greeting.cancel()
+            if self._hello_timer is not None:
+                self._hello_timer.cancel()
             self._announce_activity("gone")
             self.out.leave()
-            for task in beside:
+            for task in tasks:
                 task.cancel()
 
     async def connect(self) -> None:
-        await self.accept()  # before any refusal: a client only sees the close code of an open socket
+        await self.accept()  # before any refusal: clients only see the close code of an open socket
         headers = list(self.scope["headers"])
         self._session_key = session_key_of(headers)
         try:
@@ -115,19 +115,19 @@ class DeskConsumer(AsyncWebsocketConsumer):
         except (SupportBotError, AnyDatabaseError) as error:
             self._refuse_and_close(error)
             return
-        # From here on the client is slow, not the database.
+        # Starts after authentication, so that a slow database does not count against the client.
         loop = asyncio.get_running_loop()
-        self._greeting = loop.call_later(HELLO_SECONDS, self._end, NOT_LOGGED_IN, "no hello in time")
+        self._hello_timer = loop.call_later(HELLO_SECONDS, self._close_with, NOT_LOGGED_IN, "no hello in time")
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         if self.out.is_closing or self._agent is None:
             return
         self._frames_left -= 1
         if self._frames_left < 0:
-            self._end(FLOODING, "flooding: come back later")
+            self._close_with(FLOODING, "too many frames: try again later")
             return
         try:
-            await self._answer(parse_client_frame(text_data))
+            await self._handle(parse_client_frame(text_data))
         except BadFrame as error:
             self._bad_frame(error)
         else:
@@ -137,11 +137,11 @@ class DeskConsumer(AsyncWebsocketConsumer):
         self._refuse(error)
         self._bad_frames += 1
         if self._bad_frames == MAX_BAD_FRAMES:
-            self._end(BAD_FRAMES, "three bad frames in a row")
+            self._close_with(BAD_FRAMES, "three bad frames in a row")
 
-    async def _answer(self, frame: ClientFrame) -> None:
-        if isinstance(frame, Hello) == self._is_greeted:
-            raise BadFrame("The first frame, and only the first, is `hello`.", fields={"type": ["Out of order."]})
+    async def _handle(self, frame: ClientFrame) -> None:
+        if isinstance(frame, Hello) == self._is_welcomed:
+            raise BadFrame("The first frame must be `hello`, and no other may be.", fields={"type": ["Out of order."]})
         try:
             agent = await self._current_agent()
             with workspace_scope(agent.staff.workspace_id):
@@ -151,18 +151,18 @@ class DeskConsumer(AsyncWebsocketConsumer):
         except SupportBotError as error:
             self._refuse(error, frame)
         except AnyDatabaseError as error:
-            if isinstance(frame, Hello | Subscribe):  # else the browser would wait for news that nobody sends
+            if isinstance(frame, Hello | Subscribe):  # otherwise the browser would wait for news that never comes
                 self._refuse_and_close(error)
-            else:  # nothing was stored: the browser keeps what was written and sends it again
+            else:  # nothing was stored: the browser keeps the text and sends it again
                 self._refuse(Unavailable(), frame)
 
     async def _current_agent(self) -> Agent:
-        """Ask again who this is: a right taken back counts from the next frame on.
+        """Authenticate again, so that a revoked permission counts from the next frame on.
 
-        Raises NotLoggedIn, and WorkspaceChanged: what the socket listens to is of the workspace it was opened in.
+        Raises NotLoggedIn, and WorkspaceChanged as the socket stays subscribed to the workspace it was opened in.
         """
-        before, agent = self._agent, await db(authenticate, self._session_key)
-        if before is not None and before.staff.workspace_id != agent.staff.workspace_id:
+        previous, agent = self._agent, await db(authenticate, self._session_key)
+        if previous is not None and previous.staff.workspace_id != agent.staff.workspace_id:
             raise WorkspaceChanged()
         self._agent = agent
         return agent
@@ -170,7 +170,7 @@ class DeskConsumer(AsyncWebsocketConsumer):
     async def _dispatch(self, frame: ClientFrame, agent: Agent) -> None:
         match frame:
             case Hello():
-                await self._greet(agent)
+                await self._welcome(agent)
             case Subscribe():
                 await self._subscribe(frame, agent)
             case Reply() | Note():
@@ -188,22 +188,22 @@ class DeskConsumer(AsyncWebsocketConsumer):
             case _:
                 assert_never(frame)
 
-    async def _greet(self, agent: Agent) -> None:
-        if self._greeting is not None:
-            self._greeting.cancel()
+    async def _welcome(self, agent: Agent) -> None:
+        if self._hello_timer is not None:
+            self._hello_timer.cancel()
         await db(record_presence, agent.user)
-        self._is_greeted = True
+        self._is_welcomed = True
         self.out.frame("welcome", protocol=PROTOCOL, user=agent.user.pk, name=agent.user.display_name, at=now())
         await self.out.open(agent.staff.workspace_id, agent.user)
 
     async def _subscribe(self, frame: Subscribe, agent: Agent) -> None:
-        await db(conversation_for, agent.staff, frame.conversation)  # nothing of a foreign one is even listened to
+        await db(conversation_for, agent.staff, frame.conversation)  # checked before subscribing to it
         self._announce_activity("gone")
         self._doing = "reading"
         await self.out.listen(frame.conversation)
         conversation = await db(_load_conversation, frame.conversation)
         head = conversation.last_seq
-        # A seq beyond the head is of a log that this database does not have (any more).
+        # A seq beyond the head belongs to a log that this database no longer has.
         start = head if frame.last_seq is None or frame.last_seq > head else frame.last_seq
         self.out.frame("head", conversation=conversation.pk, seq=start)
         self.out.follow(Subscription(conversation.pk, reader_of(conversation, agent.user), start, head))
@@ -212,12 +212,12 @@ class DeskConsumer(AsyncWebsocketConsumer):
     async def _typing(self, frame: AgentTyping, agent: Agent) -> None:
         followed = self.out.followed
         if followed is None or followed.conversation_id != frame.conversation:
-            raise BadFrame("Only the conversation that is open is typed in.", fields={"conversation": ["Not open."]})
+            raise BadFrame("Typing is only reported for the open conversation.", fields={"conversation": ["Not open."]})
         self._announce_activity(_ACTIVITIES[frame.kind])
         if frame.kind == "reply" and await db(_is_assigned_to, frame.conversation, agent):
             switchboard().publish(frame.conversation, Typing(agent.user.display_name, "agent"))
 
-    # --- Colleagues at the same conversation.
+    # --- Colleagues in the same conversation.
 
     def _announce_activity(self, doing: str, *, asks: bool = False) -> None:
         followed = self.out.followed
@@ -242,12 +242,12 @@ class DeskConsumer(AsyncWebsocketConsumer):
         while True:
             await asyncio.sleep(HEARTBEAT_SECONDS)
             self._frames_left = MAX_FRAMES_PER_HEARTBEAT
-            if self._is_greeted:
-                with suppress(AnyDatabaseError):  # nobody is sent away because the database is
+            if self._is_welcomed:
+                with suppress(AnyDatabaseError):  # a lost database disconnects nobody
                     await self._recheck_agent()
 
     async def _recheck_agent(self) -> None:
-        """Is this person still one of the team? What was lost of the queue's news comes along."""
+        """Authenticate again, record presence and announce the agent's activity."""
         try:
             agent = await self._current_agent()
         except (NotLoggedIn, WorkspaceChanged) as error:
@@ -267,23 +267,23 @@ class DeskConsumer(AsyncWebsocketConsumer):
         )  # fmt: skip
 
     def _refuse_and_close(self, error: SupportBotError | AnyDatabaseError) -> None:
-        known = error if isinstance(error, SupportBotError) else Unavailable()
-        self._refuse(known)
-        self._end(known.close_code or INTERNAL, known.code)
+        reported = error if isinstance(error, SupportBotError) else Unavailable()
+        self._refuse(reported)
+        self._close_with(reported.close_code or INTERNAL, reported.code)
 
-    def _end(self, code: int, reason: str) -> None:
-        self._announce_activity("gone")  # while it is still known where
+    def _close_with(self, code: int, reason: str) -> None:
+        self._announce_activity("gone")  # while the conversation is still known
         self.out.close(code, reason)
 
 
-def _report(task: "asyncio.Task[None]") -> None:
+def _log_failure(task: "asyncio.Task[None]") -> None:
     if not task.cancelled() and task.exception() is not None:
         logger.error("desk: a task of a socket failed", exc_info=task.exception())
 
 
 def _load_conversation(conversation_id: UUID) -> Conversation:
     found: Conversation | None = Conversation.objects.select_related("customer").filter(pk=conversation_id).first()
-    if found is None:  # erased this very moment
+    if found is None:  # erased in the meantime
         raise NotFound()
     return found
 
@@ -308,7 +308,7 @@ def check_origin(headers: Headers) -> None:
 
 
 def session_key_of(headers: Headers) -> str:
-    """Return the key of the browser's session, empty without one."""
+    """Return the browser's session key, empty without one."""
     cookies = SimpleCookie()
     try:
         cookies.load(dict(headers).get(b"cookie", b"").decode("latin-1"))
@@ -319,7 +319,7 @@ def session_key_of(headers: Headers) -> str:
 
 
 def authenticate(session_key: str) -> Agent:
-    """Return the person of a log-in who may work at the desk; raises NotLoggedIn."""
+    """Return the agent of a session; raises NotLoggedIn unless they may use the desk."""
     request = HttpRequest()
     request.session = SessionStore(session_key or None)
     user = get_user(request)

@@ -1,4 +1,4 @@
-"""Who may enter the desk's pages, and what every one of them shows around its own."""
+"""Access to the desk's pages and the frame they share."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -25,34 +25,34 @@ from supportbot.handoff.tickets.access import may_use_desk, user_of
 from supportbot.handoff.tickets.presence import is_away
 
 P = ParamSpec("P")
-Page = Callable[Concatenate[HttpRequest, Staff, P], HttpResponse]
+View = Callable[Concatenate[HttpRequest, Staff, P], HttpResponse]
 
 
-def agent_required(page: Page[P]) -> Callable[..., HttpResponse]:
-    """Run a page inside the workspace of a person who may see tickets, in its time zone.
+def agent_required(view: View[P]) -> Callable[..., HttpResponse]:
+    """Run a view in the workspace and time zone of an agent who may use the desk.
 
-    Others are asked to log in, or told why not.
+    Visitors are asked to log in; members without the right get a page that says why.
     """
 
-    @wraps(page)
+    @wraps(view)
     @never_cache
-    def scoped(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def wrapped(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         if not request.user.is_authenticated:
-            door = reverse("desk-login")
+            login_url = reverse("desk-login")
             if request.method == "POST":
-                return log_in_again(request, door=door, start=reverse("desk"))
-            return redirect_to_login(request.get_full_path(), door)
+                return log_in_again(request, door=login_url, start=reverse("desk"))
+            return redirect_to_login(request.get_full_path(), login_url)
         staff = staff_logged_in(request.user, request.session.get(WORKSPACE_SESSION_KEY))
         if staff is None or not may_use_desk(staff):
-            house = Workspace.objects.get(pk=staff.workspace_id) if staff else None
-            return render(request, "desk/no_entry.html", {"workspace": house}, status=403)
+            workspace = Workspace.objects.get(pk=staff.workspace_id) if staff else None
+            return render(request, "desk/no_entry.html", {"workspace": workspace}, status=403)
         with workspace_scope(staff.workspace_id), override(_zone_of(staff)):
             try:
-                return page(request, staff, *args, **kwargs)
+                return view(request, staff, *args, **kwargs)
             except NotFound as error:
                 raise Http404 from error
 
-    return scoped
+    return wrapped
 
 
 def _zone_of(staff: Staff) -> ZoneInfo:
@@ -62,9 +62,9 @@ def _zone_of(staff: Staff) -> ZoneInfo:
 def render_page(
     request: HttpRequest, staff: Staff, template: str, context: dict[str, object], *, status: int = 200
 ) -> HttpResponse:
-    """Render a page of the desk with its rail: who is here, what waits."""
+    """Render a desk page with the navigation rail: who is logged in, what is waiting."""
     person = user_of(staff)
-    house = {
+    frame = {
         "staff": staff,
         "me": {"name": person.display_name, "initials": initials(person.display_name), "hue": avatar_hue(person.pk)},
         "workspace": Workspace.objects.get(pk=staff.workspace_id),
@@ -72,4 +72,4 @@ def render_page(
         "may_approve": staff.may("actions:approve"),
         "is_away": is_away(person),
     }
-    return render(request, template, {**house, **context}, status=status)
+    return render(request, template, {**frame, **context}, status=status)

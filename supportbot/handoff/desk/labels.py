@@ -1,4 +1,4 @@
-"""The desk's words for reasons, spans of time and people. Pure."""
+"""The desk's labels for reasons, durations and people. Pure."""
 
 from datetime import timedelta
 from typing import Final
@@ -9,11 +9,11 @@ from supportbot.handoff.models import Reason, Ticket
 
 REASONS: Final = {
     Reason.CUSTOMER_ASKED: "Asked for a person",
-    Reason.NO_ANSWER: "Not in our articles",
+    Reason.NO_ANSWER: "Not covered by our articles",
     Reason.ACTION: "An action needs a person",
     Reason.GUARDRAIL: "Stopped by a safety rule",
-    Reason.MODEL_DOWN: "The assistant was not available",
-    Reason.OTHER: "Another reason",
+    Reason.MODEL_DOWN: "The assistant was unavailable",
+    Reason.OTHER: "Other reason",
 }
 REASON_ICONS: Final = {
     Reason.CUSTOMER_ASKED: "person",
@@ -27,7 +27,7 @@ HUE_COUNT: Final = 4
 
 
 def duration_label(time: timedelta) -> str:
-    """Return a span in its largest unit, rounded down: `now`, `5 min`, `2 h`, `3 days`."""
+    """Return a duration in its largest unit, rounded down: `now`, `5 min`, `2 h`, `3 days`."""
     minutes = int(time.total_seconds() // 60)
     if minutes < 1:
         return "now"
@@ -40,19 +40,19 @@ def duration_label(time: timedelta) -> str:
 
 
 def initials(name: str) -> str:
-    """Return up to two letters that stand for a name: `Mara Lindner` is ML."""
+    """Return a name's initials, at most two: `Mara Lindner` is ML."""
     words = [word for word in name.split() if word[0].isalnum()]
     letters = [word[0] for word in (words[:1] + words[-1:] if len(words) > 1 else words)]
     return "".join(letters).upper()
 
 
 def first_name(person: User) -> str:
-    """Return what a colleague is called where there is little room."""
+    """Return a colleague's first name."""
     return person.display_name.partition(" ")[0]
 
 
 def avatar_hue(person: UUID) -> int:
-    """Return which of the four quiet colours a person's initials stand on, always the same for one person."""
+    """Return the number of a person's avatar colour, 1 to 4, always the same for one person."""
     return person.int % HUE_COUNT + 1
 
 

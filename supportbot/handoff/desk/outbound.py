@@ -1,7 +1,7 @@
-"""What leaves one desk socket, written by its one task: the news of the followed conversation, and of the queue.
+"""Writes to one desk socket, in a task of its own: updates of the open conversation and of the queue.
 
-Nothing piles up behind a slow reader: the log and the queue are read when there is room for them, and only answers to
-the agent's own frames are kept.
+Nothing piles up behind a slow reader: log and queue are read only when they can be sent, and only answers to the
+agent's own frames are buffered.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ MAX_STALE: Final = 100
 
 @dataclass
 class Subscription:
-    """The conversation a desk has open. `seq` is the last event that left, `head` how far the log is known to reach."""
+    """The conversation a desk has open. `seq` is the last event sent, `head` the newest known one."""
 
     conversation_id: UUID
     reader: Reader
@@ -44,11 +44,11 @@ class Subscription:
 
 
 class Outbound:
-    """One socket's writer. What it hears only marks what is due; `run` reads and writes it."""
+    """One socket's writer. Signals only mark what is due; `run` reads and sends it."""
 
     def __init__(self, send: Callable[[str], Awaitable[None]], close: Callable[[int, str], Awaitable[None]]) -> None:
         self._send, self._close = send, close
-        self._ready: deque[str] = deque()
+        self._buffer: deque[str] = deque()
         self._closing: tuple[int, str] | None = None
         self._wakeup = asyncio.Event()
         self._person: User | None = None
@@ -60,17 +60,17 @@ class Outbound:
         self._next_rows_at = 0.0
         self.on_colleague_activity: Callable[[AtWork], None] = lambda signal: None
 
-    # --- What is to be written.
+    # --- Requests to write.
 
     def frame(self, kind: str, **fields: Any) -> None:
-        self._ready.append(encode(kind, **fields))
+        self._buffer.append(encode(kind, **fields))
         self._wakeup.set()
-        if len(self._ready) > MAX_QUEUED_FRAMES:
-            self._ready.clear()
-            self.close(TOO_SLOW, "too slow: come back with last_seq")
+        if len(self._buffer) > MAX_QUEUED_FRAMES:
+            self._buffer.clear()
+            self.close(TOO_SLOW, "too slow: reconnect with last_seq")
 
     def close(self, code: int, reason: str) -> None:
-        """Write what waits, then close; nothing more is taken."""
+        """Send what is buffered, then close; later frames are dropped."""
         if self._closing is None:
             self._closing = (code, reason)
             self.leave()
@@ -85,7 +85,7 @@ class Outbound:
         return self._followed
 
     async def open(self, workspace_id: UUID, person: User) -> None:
-        """Listen to the workspace's desk, then send the queue as it stands."""
+        """Subscribe to the workspace's desk, then send the current queue."""
         self._workspace_id, self._person = workspace_id, person
         await switchboard().listen(workspace_id, self._on_desk_signal)
         self.refresh_queue()
@@ -95,13 +95,13 @@ class Outbound:
         self._wakeup.set()
 
     async def listen(self, conversation_id: UUID) -> None:
-        """Hear this conversation from now on, in place of the one before."""
+        """Subscribe to this conversation instead of the previous one."""
         self._unfollow()
         await switchboard().listen(conversation_id, self._on_conversation_signal)
         self._listening_to = conversation_id
 
     def follow(self, followed: Subscription) -> None:
-        """Go on from where the reader stands; `listen` came before, so nothing falls between."""
+        """Send events from the subscription's position on; `listen` was called before, so none is missed."""
         self._followed = followed
         self._wakeup.set()
 
@@ -116,7 +116,7 @@ class Outbound:
             switchboard().unlisten(self._listening_to, self._on_conversation_signal)
             self._listening_to = None
 
-    # --- What is heard.
+    # --- Signals.
 
     def _on_desk_signal(self, signal: Signal) -> None:
         if not isinstance(signal, DeskRings):
@@ -140,24 +140,24 @@ class Outbound:
     # --- Writing.
 
     async def run(self) -> None:
-        """Write until the close was written or the peer has gone."""
+        """Write until the socket is closed or the peer is gone."""
         try:
             while True:
                 await self._wakeup.wait()
                 self._wakeup.clear()
-                await self._write_ready()
+                await self._write_buffer()
                 if self._closing is not None:
                     await self._close(*self._closing)
                     return
-                await self._write_news()
-        except OSError:  # the peer has gone: the socket's own task is told as well
+                await self._write_updates()
+        except OSError:  # the peer is gone: the socket's own task notices too
             return
 
-    async def _write_ready(self) -> None:
-        while self._ready:
-            await self._send(self._ready.popleft())
+    async def _write_buffer(self) -> None:
+        while self._buffer:
+            await self._send(self._buffer.popleft())
 
-    async def _write_news(self) -> None:
+    async def _write_updates(self) -> None:
         if self._workspace_id is None:
             return
         try:
@@ -165,7 +165,7 @@ class Outbound:
                 await self._write_log()
                 await self._write_rows()
         except AnyDatabaseError as error:
-            logger.warning("desk: nothing can be read: %s", type(error).__name__)
+            logger.warning("desk: the database cannot be read: %s", type(error).__name__)
             asyncio.get_running_loop().call_later(RETRY_SECONDS, self._wakeup.set)
 
     async def _write_log(self) -> None:
@@ -183,11 +183,11 @@ class Outbound:
                         line=line.as_json() if line else None,
                     )
                 )  # fmt: skip
-            if not events:  # told of a head that is no event, or of another database's log
+            if not events:  # the announced head does not exist, or is of another database's log
                 followed.head = followed.seq
 
     async def _write_rows(self) -> None:
-        """Send what changed of the queue, at most some times a second however much moves."""
+        """Send changes of the queue, at most a few times a second."""
         loop = asyncio.get_running_loop()
         if not self._stale and not self._is_queue_due:
             return
@@ -196,13 +196,13 @@ class Outbound:
             return
         self._next_rows_at = loop.time() + ROWS_INTERVAL_SECONDS
         stale, self._stale = self._stale, set()
-        is_whole, self._is_queue_due = self._is_queue_due, False
-        assert self._person is not None  # whoever listens has one
+        is_full, self._is_queue_due = self._is_queue_due, False
+        assert self._person is not None  # set together with the workspace
         try:
-            frames = await (db(_queue, self._person) if is_whole else db(_rows, stale, self._person))
+            frames = await (db(_queue, self._person) if is_full else db(_rows, stale, self._person))
         except AnyDatabaseError:
             self._stale |= stale
-            self._is_queue_due |= is_whole
+            self._is_queue_due |= is_full
             raise
         for frame in frames:
             await self._send(frame)

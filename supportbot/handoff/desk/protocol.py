@@ -1,6 +1,6 @@
 """The frames of `/ws/v1/desk/`, both ways. Their JSON Schemas are in `schemas/`, their meaning in docs/protocol.md.
 
-What an agent's browser sends is taken as strictly as a customer's: exactly the fields of its frame, of their kinds.
+Frames from an agent's browser are validated as strictly as a customer's: exactly the known fields, each of its type.
 """
 
 import json
@@ -22,17 +22,17 @@ MAX_SEQ: Final = 2**53 - 1
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
-# --- What an agent's browser says.
+# --- Client frames.
 
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """Begin; the queue follows."""
+    """Start the session; the queue follows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Subscribe:
-    """Follow this conversation, and no other; `last_seq` is the last event that is shown already."""
+    """Subscribe to this conversation only; `last_seq` is the last event already shown."""
 
     conversation: UUID
     last_seq: int | None = None
@@ -54,7 +54,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class AgentTyping:
-    """The agent is writing: `reply`, `note`, or no more (`reading`)."""
+    """The agent is typing a `reply` or a `note`, or has stopped (`reading`)."""
 
     conversation: UUID
     kind: str
@@ -62,7 +62,7 @@ class AgentTyping:
 
 @dataclass(frozen=True, slots=True)
 class Ping:
-    """Somebody is still there; answered by `head`."""
+    """Keeps the connection alive; answered by `head`."""
 
 
 ClientFrame = Hello | Subscribe | Reply | Note | AgentTyping | Ping
@@ -70,7 +70,7 @@ ClientFrame = Hello | Subscribe | Reply | Note | AgentTyping | Ping
 
 def _conversation(value: Any) -> UUID:
     if not isinstance(value, str) or not _UUID.fullmatch(value):
-        raise ValueError("must be an id as the server sent it")
+        raise ValueError("must be an id sent by the server")
     return UUID(value)
 
 
@@ -82,7 +82,7 @@ def _seq(value: Any) -> int:
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise ValueError("must be a text")
+        raise ValueError("must be a string")
     return value
 
 
@@ -113,50 +113,52 @@ FRAMES: Final[Mapping[str, tuple[type[ClientFrame], Mapping[str, Field]]]] = {
 
 
 def parse_client_frame(text: str | None) -> ClientFrame:
-    """Return the frame; raises BadFrame naming the field and what is wrong with it."""
-    content = _object(text)
+    """Return the parsed frame; raises BadFrame with the field and what is wrong with it."""
+    content = _parse_object(text)
     kind = content.pop("type", None)
     if not isinstance(kind, str) or kind not in FRAMES:
-        raise BadFrame(f"The `type` of a frame is one of {', '.join(FRAMES)}.", fields={"type": ["Not a known frame."]})
-    made, fields = FRAMES[kind]
+        raise BadFrame(
+            f"The `type` of a frame must be one of {', '.join(FRAMES)}.", fields={"type": ["Unknown frame."]}
+        )
+    frame_class, fields = FRAMES[kind]
     unknown = sorted(set(content) - set(fields))
     if unknown:
-        raise BadFrame("A field of this frame is not known.", fields={repr(unknown[0][:40]): ["Not known here."]})
+        raise BadFrame("This frame has an unknown field.", fields={repr(unknown[0][:40]): ["Unknown field."]})
     for name in fields:
         if name not in content and name not in _OPTIONAL:
             raise BadFrame(f"The field `{name}` is missing.", fields={name: ["Missing."]})
-    return made(**{name: _checked(name, fields[name], value) for name, value in content.items()})
+    return frame_class(**{name: _validated(name, fields[name], value) for name, value in content.items()})
 
 
-def _checked(name: str, field: Field, value: Any) -> Any:
+def _validated(name: str, field: Field, value: Any) -> Any:
     try:
         return field(value)
     except ValueError as error:
         raise BadFrame(f"The field `{name}` {error}.", fields={name: [f"It {error}."]}) from error
 
 
-def _object(text: str | None) -> dict[str, Any]:
+def _parse_object(text: str | None) -> dict[str, Any]:
     if text is None:
-        raise BadFrame("Frames are text, not binary.")
+        raise BadFrame("Frames must be text, not binary.")
     if len(text) > MAX_FRAME_BYTES or len(text.encode("utf-8", "surrogatepass")) > MAX_FRAME_BYTES:
-        raise BadFrame(f"A frame has at most {MAX_FRAME_BYTES:,} bytes.")
+        raise BadFrame(f"A frame can have at most {MAX_FRAME_BYTES:,} bytes.")
     try:
         content = json.loads(text, object_pairs_hook=_reject_duplicate_keys)
     except (ValueError, RecursionError) as error:
-        raise BadFrame("A frame is a JSON object with a `type`, each field named once.") from error
+        raise BadFrame("A frame must be a JSON object with a `type` and no duplicate keys.") from error
     if not isinstance(content, dict):
-        raise BadFrame("A frame is a JSON object with a `type`.")
+        raise BadFrame("A frame must be a JSON object with a `type`.")
     return content
 
 
 def _reject_duplicate_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise ValueError("a key stands twice")
+        raise ValueError("duplicate key")
     return found
 
 
 def encode(kind: str, **fields: Any) -> str:
-    """Return the text of a server's frame; a field that is None is left out."""
+    """Return a server frame as text; fields that are None are left out."""
     named = {name: value for name, value in fields.items() if value is not None}
     return orjson.dumps({"type": kind, **named}, option=orjson.OPT_UTC_Z).decode()

@@ -1,4 +1,7 @@
-"""What a conversation is about in three lines: wants, done, open. Made from the record, so that it cannot be wrong."""
+"""A summary of a conversation: what the customer wants, what was done, what is open.
+
+It is built from stored records, not by a model.
+"""
 
 import re
 from collections.abc import Sequence
@@ -16,7 +19,7 @@ from supportbot.chat.models import Audience, Citation, Conversation, Message, So
 from supportbot.handoff.desk.labels import reason_label
 from supportbot.handoff.models import Ticket
 
-MAX_CHARACTERS: Final = 280  # of what was said first, and of what was said last
+MAX_CHARACTERS: Final = 280  # of the first message, and of the last one
 MAX_MESSAGES_READ: Final = 30
 MAX_NAMES: Final = 3
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?…])\s+")
@@ -26,14 +29,14 @@ _DONE_LABELS: Final = {
     ActionState.REJECTED: "rejected by a colleague",
     ActionState.CANCELLED: "withdrawn",
     ActionState.EXPIRED: "expired",
-    ActionState.REFUSED: "not possible by the rules",
+    ActionState.REFUSED: "not allowed by the rules",
 }
 _OPEN_LABELS: Final = {
-    ActionState.AWAITING_CONFIRMATION: "waits for the customer to confirm",
-    ActionState.AWAITING_APPROVAL: "waits for a colleague's approval; nothing has moved",
-    ActionState.QUEUED: "is about to be carried out",
-    ActionState.EXECUTING: "is being carried out",
-    ActionState.UNKNOWN: "has an outcome that is not known yet",
+    ActionState.AWAITING_CONFIRMATION: "waiting for the customer to confirm",
+    ActionState.AWAITING_APPROVAL: "waiting for a colleague's approval; nothing has run yet",
+    ActionState.QUEUED: "about to run",
+    ActionState.EXECUTING: "in progress",
+    ActionState.UNKNOWN: "outcome not known yet",
 }
 
 
@@ -45,25 +48,25 @@ class Summary:
 
 
 def build_summary(ticket: Ticket) -> Summary:
-    """Return the summary of a ticket's conversation as the record says now."""
+    """Return the current summary of a ticket's conversation."""
     conversation = ticket.conversation
     requests = list(ActionRequest.objects.filter(conversation_id=conversation.pk).order_by("id"))
     done = [*_sentences(requests, _DONE_LABELS), *_turn_record(conversation.pk), *_replied(ticket)]
-    open_ends = [*_sentences(requests, _OPEN_LABELS), *_unanswered(conversation)]
-    if ticket.is_open and not open_ends:
-        open_ends = [reason_label(ticket)]
+    open_items = [*_sentences(requests, _OPEN_LABELS), *_unanswered(conversation)]
+    if ticket.is_open and not open_items:
+        open_items = [reason_label(ticket)]
     return Summary(
-        wants=_wants(ticket) or "Nothing written yet",
+        wants=_wants(ticket) or "No messages yet",
         done=" ".join(done) or ("Nothing yet." if ticket.is_open else "Nothing."),
-        open=" ".join(open_ends) or "Nothing.",
+        open=" ".join(open_items) or "Nothing.",
     )
 
 
-def _sentences(requests: Sequence[ActionRequest], told: dict[ActionState, str]) -> list[str]:
+def _sentences(requests: Sequence[ActionRequest], labels: dict[ActionState, str]) -> list[str]:
     return [
-        f"{face_of(request, 'en').title}: {told[ActionState(request.state)]}."
+        f"{face_of(request, 'en').title}: {labels[ActionState(request.state)]}."
         for request in requests
-        if request.state in told
+        if request.state in labels
     ]
 
 
@@ -85,31 +88,30 @@ def _unanswered(conversation: Conversation) -> list[str]:
     ).count()
     if not waiting:
         return []
-    return ["The customer's last message is not answered." if waiting == 1 else f"{waiting} messages are not answered."]
+    return ["The customer's last message is unanswered." if waiting == 1 else f"{waiting} messages are unanswered."]
 
 
 def _wants(ticket: Ticket) -> str:
-    """Return what the customer came for in the ticket's episode, and what it had come to when a person was asked for.
+    """Return what the customer asked first in the ticket's episode, and what last before they asked for a person.
 
-    That they want a person, their being here says already.
+    The request for a person itself is left out: the ticket says so already.
     """
-    said = _said(ticket)
-    told = [text for text in (ticket.summary, *said) if text.strip()]
-    telling = [rest for text in told if (rest := _without_handoff_request(text)) and courtesy(rest) is None]
-    if not telling:
-        return told[0][:MAX_CHARACTERS] if told else ""
-    first, last = telling[0][:MAX_CHARACTERS], _without_handoff_request(_last_message_before(ticket))[:MAX_CHARACTERS]
+    texts = [text for text in (ticket.summary, *_customer_texts(ticket)) if text.strip()]
+    relevant = [rest for text in texts if (rest := _without_handoff_request(text)) and courtesy(rest) is None]
+    if not relevant:
+        return texts[0][:MAX_CHARACTERS] if texts else ""
+    first, last = relevant[0][:MAX_CHARACTERS], _without_handoff_request(_last_message_before(ticket))[:MAX_CHARACTERS]
     if last in first or courtesy(last):
         return first
     return last if first in last else f"{first} Then: {last}"
 
 
 def _without_handoff_request(text: str) -> str:
-    """Return a text without the sentences that ask for a person."""
+    """Return a text without sentences that ask for a person."""
     return " ".join(part for part in _SENTENCE_END.split(text.strip()) if not wants_person(part))
 
 
-def _said(ticket: Ticket) -> list[str]:
+def _customer_texts(ticket: Ticket) -> list[str]:
     return list(_messages(ticket, Source.CUSTOMER).order_by("seq").values_list("text", flat=True)[:MAX_MESSAGES_READ])
 
 
@@ -119,10 +121,10 @@ def _last_message_before(ticket: Ticket) -> str:
 
 
 def _messages(ticket: Ticket, source: Source) -> QuerySet[Message]:
-    """Return what one side has written in the ticket's episode.
+    """Return one side's messages in the ticket's episode.
 
-    The conversation only knows the episode it is in: that of an ended ticket lies between the end of the one before it
-    and its own.
+    A conversation only stores its current episode; that of an ended ticket lies between the previous ticket's end and
+    its own.
     """
     conversation = ticket.conversation
     messages = Message.objects.filter(conversation=conversation, source=source)

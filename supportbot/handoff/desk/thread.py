@@ -1,4 +1,4 @@
-"""A conversation as the desk shows it: each event of its log as one line, the team's own included."""
+"""A conversation as the desk shows it: one line per event of its log, including internal ones."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -14,17 +14,18 @@ from supportbot.handoff.models import Reason
 
 MAX_LINES: Final = 200
 _OUTCOMES: Final = {
-    "returned": "Given back to the assistant",
+    "customer": "The customer ended the chat",
+    "returned": "Returned to the assistant",
     "resolved": "Resolved",
-    "expired": "Nobody came in time: the assistant answers again",
+    "expired": "Expired: nobody took it in time, the assistant answers again",
 }
 _ACTIONS: Final = {
-    "action.proposed": "proposed; the customer has not confirmed yet",
+    "action.proposed": "proposed, not confirmed yet",
     "action.refused": "not possible",
-    "action.awaiting_approval": "confirmed by the customer, waits for approval",
-    "action.queued": "accepted, about to be carried out",
+    "action.awaiting_approval": "confirmed by the customer, waiting for approval",
+    "action.queued": "accepted, about to run",
     "action.succeeded": "done",
-    "action.failed": "not done",
+    "action.failed": "failed",
     "action.unknown": "outcome not known yet",
     "action.cancelled": "withdrawn",
     "action.expired": "expired",
@@ -40,7 +41,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One thing said or done, as plain text. `kind`: customer, assistant, agent, me, note, system or rule."""
+    """One message or event as plain text. `kind`: customer, assistant, agent, me, note, system or rule."""
 
     seq: int
     kind: str
@@ -59,7 +60,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """For whom lines are made: names that the log does not carry. `person` is an id: two may have the same name."""
+    """The reader of the lines, with names the log does not contain. `person` is an id, as names may repeat."""
 
     person: str
     name: str
@@ -82,7 +83,7 @@ def reader_of(conversation: Conversation, person: User) -> Reader:
 
 
 def lines_of(conversation: Conversation, reader: Reader) -> list[Line]:
-    """Return the newest lines, notes of the team included, oldest first."""
+    """Return the newest lines including internal notes, oldest first."""
     start = max(0, conversation.last_seq - MAX_LINES)
     return lines_in(events_after(conversation.pk, start, is_staff=True), reader)
 
@@ -92,7 +93,7 @@ def lines_in(events: Iterable[EventView], reader: Reader) -> list[Line]:
 
 
 def line_of(event: EventView, reader: Reader) -> Line | None:
-    """Return the line of an event; None for what is no news to a person, such as the start of an answer."""
+    """Return the line of an event; None if it is not worth showing, such as the start of an answer."""
     payload = event.payload
     match event.event:
         case "message":
@@ -110,8 +111,10 @@ def line_of(event: EventView, reader: Reader) -> Line | None:
             who = "You" if _is_readers_own(reader, payload, payload["agent"]) else payload["agent"]
             return _rule(event, f"{who} joined", "person")
         case "handoff.ended":
-            is_their_wish = payload.get("by") == "customer"
-            return _rule(event, "The customer ended it" if is_their_wish else _OUTCOMES[payload["outcome"]], "check")
+            is_by_customer = payload.get("by") == "customer"
+            return _rule(
+                event, "The customer ended the chat" if is_by_customer else _OUTCOMES[payload["outcome"]], "check"
+            )
         case name if name in _ACTIONS:
             return _action(event)
     return None
@@ -131,7 +134,7 @@ def _message(event: EventView, reader: Reader) -> Line:
 
 
 def _is_readers_own(reader: Reader, payload: Mapping[str, Any], name: str) -> bool:
-    """Say whether the reader did it; what an older version stored has the name alone."""
+    """Return whether the reader is the author; events of older versions only have the name."""
     return payload["person"] == reader.person if "person" in payload else name == reader.name
 
 
@@ -155,15 +158,16 @@ def _sources(payload: dict[str, Any]) -> tuple[Source, ...]:
 
 
 def _safe_url(url: str) -> str:
-    """Return the address if it is one of a page; an article may have been imported with anything."""
+    """Return the URL if it leads to a web page, else ""; imported articles may contain anything."""
     return url if url.startswith(("https://", "http://", "/")) and not url.startswith("//") else ""
 
 
 def _action(event: EventView) -> Line:
     payload = event.payload
-    told = f"{payload.get('title', payload['action'])}: {_ACTIONS[event.event]}"
+    text = f"{payload.get('title', payload['action'])}: {_ACTIONS[event.event]}"
     reason = payload.get("reason")
-    text = f"{told}. {reason['text']}" if reason and event.event != "action.queued" else told
+    if reason and event.event != "action.queued":
+        text = f"{text}. {reason['text']}"
     return _rule(event, text, "card", request=payload["request"])
 
 

@@ -1,6 +1,6 @@
-"""The desk's pages, rendered on the server: they work without scripts, which only make them live.
+"""The desk's pages. They are rendered on the server and work without scripts, which only add live updates.
 
-Every step is a POST that calls one service and leads back to the ticket's page.
+Every action is a POST that calls one service and redirects to the ticket's page.
 """
 
 from dataclasses import dataclass
@@ -37,12 +37,12 @@ from supportbot.handoff.tickets.presence import colleagues_of, is_team_lead, rec
 from supportbot.handoff.tickets.queue import LATE_AFTER, NEARLY_LATE_AFTER
 
 MAX_PAST_CONVERSATIONS: Final = 5
-MAX_RECENT_RECORDS: Final = 3  # answers, and actions: the trail has all
+MAX_RECENT_RECORDS: Final = 3  # of turns and of actions; the activity page has them all
 
 
 @dataclass(frozen=True, slots=True)
 class RefusedForm:
-    """What a refused form held, and why it was refused."""
+    """A refused form: what was typed and why it was refused."""
 
     step: str = ""
     text: str = ""
@@ -56,7 +56,7 @@ class RefusedForm:
 @require_safe
 @agent_required
 def queue(request: HttpRequest, staff: Staff) -> HttpResponse:
-    """Who waits, who is with me, who is with colleagues. Whoever reads it counts as present."""
+    """Show the queue; opening it counts as being online."""
     person = user_of(staff)
     record_presence(person)
     is_reloading = request.GET.get("refresh") != "off"
@@ -68,23 +68,23 @@ def queue(request: HttpRequest, staff: Staff) -> HttpResponse:
 @require_safe
 @agent_required
 def ticket(request: HttpRequest, staff: Staff, ticket_id: UUID) -> HttpResponse:
-    """One ticket with its conversation, and what may be done with it."""
+    """Show one ticket with its conversation and available actions."""
     record_presence(user_of(staff))
     return render_ticket(request, staff, ticket_for(staff, ticket_id), RefusedForm())
 
 
 @require_safe
 @agent_required
-def trail(request: HttpRequest, staff: Staff, ticket_id: UUID) -> HttpResponse:
-    """All that the assistant did in a conversation."""
+def activity(request: HttpRequest, staff: Staff, ticket_id: UUID) -> HttpResponse:
+    """Show everything the assistant did in a conversation."""
     found = ticket_for(staff, ticket_id)
     conversation = conversation_for(staff, found.conversation_id)
     context: dict[str, object] = {
         "ticket": found,
-        "answers": turn_records(conversation),
+        "turns": turn_records(conversation),
         "actions": action_records(conversation.pk),
     }
-    return render_page(request, staff, "desk/trail.html", context)
+    return render_page(request, staff, "desk/activity.html", context)
 
 
 # --- Forms.
@@ -93,30 +93,30 @@ def trail(request: HttpRequest, staff: Staff, ticket_id: UUID) -> HttpResponse:
 @require_POST
 @agent_required
 def perform_action(request: HttpRequest, staff: Staff, ticket_id: UUID, name: str) -> HttpResponse:
-    """Do one thing with a ticket, then show it; a refusal is said there, with what was typed still in its field."""
-    found, step = ticket_for(staff, ticket_id), AVAILABLE_ACTIONS.get(name)
-    if step is None:
+    """Perform one action on a ticket and show the ticket; after a refusal the typed text stays in its field."""
+    found, action = ticket_for(staff, ticket_id), AVAILABLE_ACTIONS.get(name)
+    if action is None:
         raise NotFound()
-    sent = Submission(request.POST.get("text", "").replace("\r\n", "\n"), request.POST.get("client_id", ""))
+    form = Submission(request.POST.get("text", "").replace("\r\n", "\n"), request.POST.get("client_id", ""))
     try:
-        if not staff.may(step.scope):
+        if not staff.may(action.scope):
             raise NotAllowed()
-        done = step.take(found, user_of(staff), sent)
+        result = action.perform(found, user_of(staff), form)
     except SupportBotError as error:
-        typed = RefusedForm(name, sent.text, error_text(error), error.status)
-        return render_ticket(request, staff, ticket_for(staff, ticket_id), typed)
-    return redirect("desk-ticket", done.pk if isinstance(done, Ticket) else ticket_id)
+        refused = RefusedForm(name, form.text, error_text(error), error.status)
+        return render_ticket(request, staff, ticket_for(staff, ticket_id), refused)
+    return redirect("desk-ticket", result.pk if isinstance(result, Ticket) else ticket_id)
 
 
 @require_POST
 @agent_required
 def claim_next(request: HttpRequest, staff: Staff) -> HttpResponse:
-    """Take whoever is to be served next and show the conversation; the queue, when nobody waits."""
+    """Claim the next ticket in the queue and show it; show the queue if it is empty."""
     if not staff.may("tickets:write"):
         raise NotFound()
     try:
         ticket = services.claim_next(agent=user_of(staff))
-    except SupportBotError:  # nobody waits any more, or this person answers nobody: the queue says how it stands
+    except SupportBotError:  # empty by now, or this role cannot answer customers: the queue page shows it
         return redirect("desk")
     return redirect("desk-ticket", ticket.pk)
 
@@ -124,7 +124,7 @@ def claim_next(request: HttpRequest, staff: Staff) -> HttpResponse:
 @require_POST
 @agent_required
 def set_presence(request: HttpRequest, staff: Staff) -> HttpResponse:
-    """Say that one is away, or back, and show again what was open: the conversation is still at hand."""
+    """Set the agent to away or available and return to the page they were on."""
     set_away(user_of(staff), is_away=request.POST.get("text") == "away")
     try:
         return redirect("desk-ticket", UUID(request.POST.get("ticket", "")))
@@ -138,7 +138,7 @@ def set_presence(request: HttpRequest, staff: Staff) -> HttpResponse:
 @require_safe
 @agent_required
 def orders(request: HttpRequest, staff: Staff, ticket_id: UUID) -> HttpResponse:
-    """Return the customer's orders, read as the customer themselves would: by the action's own rules and audit."""
+    """Return the customer's orders, read on their behalf under the action's own rules and audit."""
     conversation = ticket_for(staff, ticket_id).conversation
     try:
         if not staff.may("customers:read"):
@@ -153,7 +153,7 @@ def orders(request: HttpRequest, staff: Staff, ticket_id: UUID) -> HttpResponse:
 @require_POST
 @agent_required
 def draft(request: HttpRequest, staff: Staff, ticket_id: UUID) -> HttpResponse:
-    """Return the assistant's draft of a reply, with its sources."""
+    """Return the assistant's draft of a reply with its sources."""
     conversation = conversation_for(staff, ticket_for(staff, ticket_id).conversation_id)
     try:
         if not staff.may("conversations:write"):
@@ -167,42 +167,42 @@ def _refused(error: SupportBotError) -> HttpResponse:
     return JsonResponse(error_body(error.code, error.message, error.fields), status=error.status)
 
 
-# --- What the pages show.
+# --- Template contexts.
 
 
 def queue_context(request: HttpRequest, person: User) -> dict[str, object]:
-    """Return what the queue's column shows: the tickets asked for by words, or by which list."""
-    words, shown = request.GET.get("q", "").strip(), request.GET.get("show", "")
+    """Return the context of the queue column: the tickets of a list, or of a search."""
+    query, shown = request.GET.get("q", "").strip(), request.GET.get("show", "")
     shown = shown if shown in SHOWN else "open"
     page = request.GET.get("page", "")
     number = int(page) if page.isascii() and page.isdigit() and 0 < len(page) < 5 and int(page) else 1
-    if words:
-        groups = [search_rows(words, person, now(), page=number)]
+    if query:
+        groups = [search_rows(query, person, now(), page=number)]
     else:
         groups = groups_for(person, now(), shown=shown, page=number)
     return {
         "groups": groups,
-        "shown": "found" if words else shown,
-        "words": words,
+        "shown": "found" if query else shown,
+        "words": query,
         "page": number,
         "soon_seconds": int(NEARLY_LATE_AFTER.total_seconds()),
         "late_seconds": int(LATE_AFTER.total_seconds()),
     }
 
 
-def render_ticket(request: HttpRequest, staff: Staff, found: Ticket, typed: RefusedForm) -> HttpResponse:
+def render_ticket(request: HttpRequest, staff: Staff, found: Ticket, refused: RefusedForm) -> HttpResponse:
     person = user_of(staff)
     context = {
         **queue_context(request, person),
         **conversation_context(found, person),
-        "typed": typed,
+        "typed": refused,
         "client_id": uuid4(),
     }
-    return render_page(request, staff, "desk/ticket.html", context, status=typed.status)
+    return render_page(request, staff, "desk/ticket.html", context, status=refused.status)
 
 
 def conversation_context(found: Ticket, person: User) -> dict[str, object]:
-    """Return what the columns of the conversation and its context show."""
+    """Return the context of the conversation column and the column beside it."""
     conversation, group = found.conversation, group_of(found, person)
     customer = conversation.customer
     lines = lines_of(conversation, reader_of(conversation, person))
@@ -215,15 +215,15 @@ def conversation_context(found: Ticket, person: User) -> dict[str, object]:
         "language": customer_language(conversation),
         "summary": build_summary(found),
         "lines": lines,
-        # The log may have grown between the two reads: whoever follows goes on behind what is shown.
+        # The log may have grown between the two reads: the script subscribes from the last line shown.
         "seq": max(conversation.last_seq, lines[-1].seq if lines else 0),
-        "most_lines": MAX_LINES,
-        "most_characters": MAX_MESSAGE_CHARACTERS,
+        "max_lines": MAX_LINES,
+        "max_characters": MAX_MESSAGE_CHARACTERS,
         "is_waiting": found.state == State.WAITING,
         "is_mine": group in ("mine", "aside"),
-        "may_settle": found.state in HELD and (found.assignee_id == person.pk or is_team_lead(person)),
+        "may_close": found.state in HELD and (found.assignee_id == person.pk or is_team_lead(person)),
         "colleagues": colleagues_of(person),
-        "answers": turn_records(conversation, most=MAX_RECENT_RECORDS),
+        "turns": turn_records(conversation, most=MAX_RECENT_RECORDS),
         "actions": action_records(conversation.pk, most=MAX_RECENT_RECORDS),
         "offers": available_offers(found, person),
         "past": _past_conversations(conversation),
@@ -231,7 +231,7 @@ def conversation_context(found: Ticket, person: User) -> dict[str, object]:
 
 
 def _past_conversations(conversation: Conversation) -> list[Conversation]:
-    """Return the customer's other conversations, newest first, each with its newest ticket if there is one."""
+    """Return the customer's other conversations, newest first, each with its newest ticket if it has one."""
     others = Conversation.objects.filter(customer_id=conversation.customer_id).exclude(pk=conversation.pk)
     found = list(others.prefetch_related("tickets").order_by("-last_event_at")[:MAX_PAST_CONVERSATIONS])
     for one in found:

@@ -1,7 +1,8 @@
-"""An agent's reply to a customer who has left: by mail, once, to the address they gave or their shop's identity names.
+"""Mails an agent's reply, once, to a customer who has left the chat.
 
-The outbox notes the mail in a row of its own, keyed by the message; a worker of the queue `mail` sends what is due. A
-worker that dies between sending and noting sends again under the same Message-ID, which mail programs show once.
+It goes to the address the customer gave, or else to the one in their signed identity. The outbox consumer creates one
+row per message; a worker of the queue `mail` sends what is due. A worker that dies between sending and saving sends
+again with the same Message-ID, which mail programs show once.
 """
 
 import logging
@@ -32,7 +33,7 @@ BATCH_SIZE: Final = 100
 
 
 def on_agent_replied(announcement: Announcement) -> None:
-    """Note a mail for a reply whose reader has gone, where they can be written to; hearing it twice notes one."""
+    """Schedule a mail if the customer has left and has an address; a repeated announcement changes nothing."""
     message = Message.objects.filter(pk=announcement.object_id).first()
     if message is None or is_customer_present(message.conversation_id):
         return
@@ -40,14 +41,14 @@ def on_agent_replied(announcement: Announcement) -> None:
     ticket = tickets.filter(conversation_id=message.conversation_id).order_by("-id").first()
     if ticket is None:
         return
-    given, signed = ticket.contact_email, ticket.conversation.customer.email
-    address = next(iter(deliverable([given, signed])), "")
+    candidates = [ticket.contact_email, ticket.conversation.customer.email]
+    address = next(iter(deliverable(candidates)), "")
     if address:
         OutgoingMail.objects.get_or_create(message_id=message.pk, defaults={"ticket": ticket, "address": address})
 
 
 def send_due() -> int:
-    """Send what is due in every workspace; return how many went out. What fails is tried again later, eight times."""
+    """Send due mails of every workspace and return how many were sent; a mail is attempted up to eight times."""
     with across_workspaces("mail that is due"):
         due = OutgoingMail.objects.filter(sent_at=None, attempts__lt=MAX_ATTEMPTS, due_at__lte=now())
         found = list(due.order_by("id").values_list("id", "workspace_id")[:BATCH_SIZE])
@@ -60,12 +61,12 @@ def _send_one(mail_id: UUID, workspace_id: UUID) -> bool:
             return False
         mail = OutgoingMail.objects.select_related("ticket").get(pk=mail_id)
         message = Message.objects.select_related("conversation__workspace").filter(pk=mail.message_id).first()
-        if message is None:  # erased meanwhile: there is nothing to send any more
+        if message is None:  # erased in the meantime
             mail.delete()
             return False
         try:
             _compose(mail, message).send()
-        except (SMTPException, OSError, ValueError) as error:  # the last: an address that no header can hold
+        except (SMTPException, OSError, ValueError) as error:  # ValueError: the address does not fit a header
             _log_failure(mail, error)
             return False
         OutgoingMail.objects.filter(pk=mail_id).update(sent_at=now())
@@ -74,19 +75,19 @@ def _send_one(mail_id: UUID, workspace_id: UUID) -> bool:
 
 def _log_failure(mail: OutgoingMail, error: Exception) -> None:
     if mail.attempts < MAX_ATTEMPTS:
-        logger.warning("handoff: mail %s not sent (%s); trying again", mail.pk, type(error).__name__)
+        logger.warning("handoff: mail %s not sent (%s); will retry", mail.pk, type(error).__name__)
     else:
         logger.error("handoff: mail %s given up after %s attempts (%s)", mail.pk, mail.attempts, type(error).__name__)
 
 
 @transaction.atomic
 def _claim(mail_id: UUID) -> bool:
-    """Take the mail for this worker; a failed or lost attempt falls due again, later each time."""
+    """Claim a mail for this worker; a failed or lost attempt becomes due again with growing delays."""
     mail = OutgoingMail.objects.select_for_update(no_key=True, skip_locked=True).filter(pk=mail_id).first()
     if mail is None or mail.sent_at is not None or mail.due_at > now():
         return False
-    pause = LEASE * 2**mail.attempts
-    OutgoingMail.objects.filter(pk=mail_id).update(attempts=F("attempts") + 1, due_at=now() + pause)
+    delay = LEASE * 2**mail.attempts
+    OutgoingMail.objects.filter(pk=mail_id).update(attempts=F("attempts") + 1, due_at=now() + delay)
     return True
 
 
@@ -94,7 +95,7 @@ def _compose(mail: OutgoingMail, message: Message) -> EmailMessage:
     conversation = message.conversation
     names = {"workspace": conversation.workspace.name, "agent": message.author_name}
     closing = localized(MAIL_CLOSING, conversation.locale).format(**names)
-    # A subject is a header: a name with a line break in it must not add another one.
+    # A line break in a name must not add a header.
     subject = " ".join(localized(MAIL_SUBJECT, conversation.locale).format(**names).split())
     domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].partition("@")[2] or "localhost"
     return EmailMessage(

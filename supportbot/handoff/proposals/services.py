@@ -1,7 +1,7 @@
-"""What an agent may ask a customer to confirm: the same rules and the same card as for the assistant.
+"""Actions an agent proposes to a customer, under the same rules and with the same card as the assistant's.
 
-The agent fills in a form made from the action's own arguments, sees what the card would say, and sends it. The customer
-confirms, or does not; where a rule wants a colleague's approval, it is not the agent who asked.
+The agent fills in a form built from the action's arguments, previews the card and sends it. The customer confirms or
+declines; if a rule requires approval, the agent who proposed the action cannot give it.
 """
 
 import json
@@ -30,7 +30,7 @@ _ICONS: Final = {Risk.MONEY: "card", Risk.CHANGE: "edit"}
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """An action as the desk lists it."""
+    """An action the desk offers."""
 
     name: str
     title: str
@@ -52,22 +52,22 @@ class FormField:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What the card would say, or why there would be none."""
+    """The card as it would be sent, or why it would be refused."""
 
     face: Face
     needs_approval: bool
     refusal: str
 
     @property
-    def in_one_line(self) -> str:
-        """Return all that the card says, to tell whether it says the same a moment later."""
-        said = [self.face.title, *(f"{row.label}: {row.value}" for row in self.face.rows)]
-        return " ".join("; ".join(said).split())  # as a form brings it back, whatever it makes of line ends
+    def fingerprint(self) -> str:
+        """Return the card's full text, to detect whether it has changed since."""
+        parts = [self.face.title, *(f"{row.label}: {row.value}" for row in self.face.rows)]
+        return " ".join("; ".join(parts).split())  # white space as a form sends it back
 
 
 def available_offers(ticket: Ticket, person: User) -> list[Offer]:
-    """Return what this person may ask the ticket's customer to confirm, nothing unless they have the ticket."""
-    if not _has(ticket, person) or ticket.conversation.customer.is_anonymous:
+    """Return the actions this agent may propose to the ticket's customer; none unless they own the ticket."""
+    if not _owns(ticket, person) or ticket.conversation.customer.is_anonymous:
         return []
     offered = offered_actions()
     return [
@@ -77,7 +77,7 @@ def available_offers(ticket: Ticket, person: User) -> list[Offer]:
     ]
 
 
-def _has(ticket: Ticket, person: User) -> bool:
+def _owns(ticket: Ticket, person: User) -> bool:
     return ticket.state in HELD and ticket.assignee_id == person.pk
 
 
@@ -87,20 +87,20 @@ def _fits_a_form(action: Action) -> bool:
     )
 
 
-def offered(ticket: Ticket, person: User, name: str) -> WriteAction:
-    """Return the action; raises NotTicketOwner for who has not the conversation, ActionNotOffered."""
-    if not _has(ticket, person):
+def offered_action(ticket: Ticket, person: User, name: str) -> WriteAction:
+    """Return the action; raises NotTicketOwner, and ActionNotOffered if it cannot be proposed here."""
+    if not _owns(ticket, person):
         owner = ticket.assignee if ticket.state in HELD else None
-        raise NotTicketOwner(f"This ticket is in the hands of {owner.display_name}." if owner else None)
+        raise NotTicketOwner(f"This ticket is assigned to {owner.display_name}." if owner else None)
     if name not in {offer.name for offer in available_offers(ticket, person)}:
         raise ActionNotOffered()
     action = action_named(name)
-    assert isinstance(action, WriteAction)  # no other is offered
+    assert isinstance(action, WriteAction)  # only these are offered
     return action
 
 
 def form_fields(action: WriteAction, typed: Mapping[str, str], problems: Mapping[str, list[str]]) -> list[FormField]:
-    """Return the form's fields but for the order, in the action's own order."""
+    """Return the form's fields except the order, as the action lists them."""
     return [
         FormField(
             name=name,
@@ -115,19 +115,21 @@ def form_fields(action: WriteAction, typed: Mapping[str, str], problems: Mapping
     ]
 
 
-def _leaf_fields(shape: schema.Shape, at: str = "", *, is_asked: bool = True) -> Iterator[tuple[str, Any, bool]]:
-    """Yield every single field with its path; lists are left to the chat, where items are named in words."""
-    for fields, is_required in ((shape.required, is_asked), (shape.optional, False)):
+def _leaf_fields(
+    shape: schema.Shape, at: str = "", *, is_parent_required: bool = True
+) -> Iterator[tuple[str, Any, bool]]:
+    """Yield every scalar field with its path; list arguments can only be given in the chat."""
+    for fields, is_required in ((shape.required, is_parent_required), (shape.optional, False)):
         for name, field in fields.items():
             path = f"{at}{name}"
             if isinstance(field, schema.Shape):
-                yield from _leaf_fields(field, f"{path}.", is_asked=is_required)
+                yield from _leaf_fields(field, f"{path}.", is_parent_required=is_required)
             elif path != ORDER and not isinstance(field, schema.Listing):
                 yield path, field, is_required
 
 
 def arguments_json(action: WriteAction, typed: Mapping[str, str]) -> str:
-    """Return the arguments as JSON: what was left empty is left out."""
+    """Return the arguments as JSON without empty optional ones."""
     arguments: dict[str, Any] = {ORDER: typed.get(ORDER, "").strip()}
     for path, field, is_required in _leaf_fields(action.arguments):
         value = typed.get(path, "").strip()
@@ -137,7 +139,7 @@ def arguments_json(action: WriteAction, typed: Mapping[str, str]) -> str:
         place = arguments
         for parent in parents:
             place = place.setdefault(parent, {})
-        if value:  # around an empty one there are its parents: the mistake is then the field's, not theirs
+        if value:  # an empty required field still gets its parents, so that the error names the field
             place[name] = int(value) if isinstance(field, schema.Count) and value.isdecimal() else value
     return json.dumps(arguments)
 
@@ -150,16 +152,18 @@ def customer_orders(ticket: Ticket, person: User) -> list[dict[str, Any]]:
     return orders
 
 
-def checked(ticket: Ticket, person: User, action: WriteAction, typed: Mapping[str, str]) -> Preview:
-    """Return what would be proposed, storing nothing; raises InvalidArguments, MerchantUnavailable."""
+def preview_action(ticket: Ticket, person: User, action: WriteAction, typed: Mapping[str, str]) -> Preview:
+    """Return the card without storing anything; raises InvalidArguments, MerchantUnavailable."""
     shown = preview(_principal(ticket, person, locale="en"), action.name, arguments_json(action, typed))
     reason = shown.decision.reason
     refusal = sentence(reason, "en") if shown.decision.is_refusal and reason else ""
     return Preview(face_of(shown.request, "en"), shown.decision.needs_approval, refusal)
 
 
-def ask(ticket: Ticket, person: User, action: WriteAction, typed: Mapping[str, str], key: UUID) -> ActionRequest:
-    """Show the customer the card, in their language; sent twice with one key, it is one card."""
+def propose_action(
+    ticket: Ticket, person: User, action: WriteAction, typed: Mapping[str, str], key: UUID
+) -> ActionRequest:
+    """Send the card in the customer's language; repeating the call with the same key sends it once."""
     principal = _principal(ticket, person, locale=customer_language(ticket.conversation))
     arguments = arguments_json(action, typed)
     conversation = ticket.conversation_id

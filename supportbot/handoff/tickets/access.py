@@ -1,4 +1,4 @@
-"""The only way to get a ticket on behalf of somebody."""
+"""The only way to get a ticket on behalf of a caller."""
 
 from uuid import UUID
 
@@ -11,11 +11,11 @@ from supportbot.handoff.tickets.selectors import ticket_queryset
 
 
 def ticket_for(caller: Caller, ticket_id: UUID) -> Ticket:
-    """Return a customer's own ticket, any of the workspace for staff; raises NotFound for foreign and missing alike."""
+    """Return a customer's own ticket, or any of the workspace for staff; raises NotFound for foreign ones too."""
     tickets = ticket_queryset().filter(workspace_id=caller.workspace_id)
     if isinstance(caller, CustomerCaller):
         tickets = tickets.filter(conversation__customer_id=caller.customer_id)
-    elif not (caller.may("tickets:read") or caller.may("tickets:write")):  # who may change one may see it
+    elif not (caller.may("tickets:read") or caller.may("tickets:write")):  # write access includes reading
         raise NotFound()
     ticket = tickets.filter(pk=ticket_id).first()
     if ticket is None:
@@ -24,12 +24,12 @@ def ticket_for(caller: Caller, ticket_id: UUID) -> Ticket:
 
 
 def user_of(caller: Staff) -> User:
-    """Return the person behind a caller; raises PersonRequired for a service's key."""
+    """Return the user behind a caller; raises PersonRequired for a service's API key."""
     if caller.user_id is None:
         raise PersonRequired()
     return User.objects.get(pk=caller.user_id)
 
 
 def may_use_desk(staff: Staff) -> bool:
-    """Say whether somebody may work at the desk."""
+    """Return whether a staff member may work at the desk."""
     return staff.may("tickets:read") and staff.may("conversations:read")

@@ -1,8 +1,7 @@
-"""What a customer's message means to the people, before the assistant hears of it."""
+"""What a customer's message means for the team, checked before the assistant gets it."""
 
 from django.utils.timezone import now
 
-from supportbot.accounts.models import User
 from supportbot.chat.models import Conversation, ConversationEvent, Message, Source
 from supportbot.chat.services import add_system_message
 from supportbot.handoff.models import State, Ticket
@@ -15,37 +14,36 @@ from supportbot.handoff.tickets.services import lock_ticket, reopen_for_owner, s
 
 
 def on_customer_message(conversation: Conversation, seq: int) -> None:
-    """Note the address of a customer who waits; bring back the person who has just left one who does not."""
+    """Store the address a waiting customer gives; reopen a ticket that was resolved just before the message."""
     if conversation.mode == Conversation.Mode.WAITING:
-        _note_address(conversation, seq)
+        _store_address(conversation, seq)
     elif conversation.mode == Conversation.Mode.ASSISTANT:
         reopen_if_recent(conversation, seq)
 
 
-def _note_address(conversation: Conversation, seq: int) -> None:
-    """Leave the address of the message at `seq` with the ticket that waits; the conversation is locked.
+def _store_address(conversation: Conversation, seq: int) -> None:
+    """Store the address in the message at `seq` with the waiting ticket; the conversation is locked.
 
-    The same address again changes nothing, another one replaces it. What only looks like one, and which of several is
-    meant, is asked.
+    The same address again changes nothing, another one replaces it. The customer is asked again if the address is
+    invalid or there are several.
     """
     ticket = open_ticket_for(conversation.pk)
-    if ticket is None or not _was_asked(ticket):
+    if ticket is None or not _was_asked_for_address(ticket):
         return
     text = Message.objects.values_list("text", flat=True).get(conversation=conversation, seq=seq)
     found = own_addresses_in(text)
     if not found:
         return
-    fitting = deliverable(found)
-    if len(fitting) == 1:
-        set_contact_email(ticket.pk, email=fitting[0])
-    elif fitting or not ticket.contact_email:
-        add_system_message(
-            conversation, localized(SEVERAL_ADDRESSES if fitting else INVALID_ADDRESS, conversation.locale)
-        )
+    valid = deliverable(found)
+    if len(valid) == 1:
+        set_contact_email(ticket.pk, email=valid[0])
+    elif valid or not ticket.contact_email:
+        question = SEVERAL_ADDRESSES if valid else INVALID_ADDRESS
+        add_system_message(conversation, localized(question, conversation.locale))
 
 
-def _was_asked(ticket: Ticket) -> bool:
-    """Say whether the customer was asked, whoever has come or gone since."""
+def _was_asked_for_address(ticket: Ticket) -> bool:
+    """Return whether the customer was asked for an address, even if the team has come online since."""
     if ticket.state != State.WAITING:
         return False
     asked = {"event": "handoff.requested", "payload__ticket": str(ticket.pk), "payload__away": True}
@@ -55,9 +53,9 @@ def _was_asked(ticket: Ticket) -> bool:
 
 
 def reopen_if_recent(conversation: Conversation, seq: int) -> None:
-    """Reopen the ticket that was resolved a moment ago, if its person is still there; else the assistant answers.
+    """Reopen a ticket that was resolved minutes ago if its owner is still online; otherwise the assistant answers.
 
-    Only the first message after it does: once the assistant has been asked, it goes on.
+    Only the first message after the end reopens it: once the assistant was asked, it keeps the conversation.
     """
     ticket = Ticket.objects.filter(conversation=conversation).select_related("assignee").order_by("-id").first()
     if ticket is None or not _may_reopen(ticket) or _has_written_since(conversation, seq, ticket):
@@ -68,14 +66,16 @@ def reopen_if_recent(conversation: Conversation, seq: int) -> None:
 def _may_reopen(ticket: Ticket) -> bool:
     if ticket.state != State.RESOLVED or ticket.ended_at is None or ticket.assignee is None:
         return False
-    return is_recently_ended(ticket.ended_at, now()) and _may_hold(ticket.assignee)
-
-
-def _may_hold(person: User) -> bool:
-    return person.is_active and is_online(person.pk) and can_answer_customers(person)
+    owner = ticket.assignee
+    return (
+        is_recently_ended(ticket.ended_at, now())
+        and owner.is_active
+        and is_online(owner.pk)
+        and can_answer_customers(owner)
+    )
 
 
 def _has_written_since(conversation: Conversation, seq: int, ticket: Ticket) -> bool:
-    # By time: a "thank you" that nobody answered belongs to the new episode, and was said before the end.
+    # By time: an unanswered "thank you" belongs to the new episode but was written before the end.
     earlier = Message.objects.filter(conversation=conversation, source=Source.CUSTOMER, seq__lt=seq)
     return bool(earlier.filter(created_at__gt=ticket.ended_at).exists())

@@ -1,55 +1,57 @@
-"""What the customer is told while people are sought, in the conversation's language; English where we have no other."""
+"""Notices to a customer who waits for the team, in the conversation's language, by default in English."""
 
 from typing import Final
 
 from supportbot.language.detection import base_language
 
 TEAM_AWAY: Final = {
-    "en": "Nobody of our team is here right now. Write your e-mail address here, and we will reply there.",
-    "de": "Gerade ist niemand aus unserem Team da. Schreiben Sie hier Ihre E-Mail-Adresse, dann antworten wir dorthin.",
+    "en": "Our team is not available right now. Leave your e-mail address here and we will reply by e-mail.",
+    "de": "Unser Team ist gerade nicht erreichbar. Hinterlassen Sie hier Ihre E-Mail-Adresse, dann antworten wir Ihnen "
+    "per E-Mail.",
 }
 TEAM_AWAY_WITH_ADDRESS: Final = {
-    "en": "Nobody of our team is here right now. We will reply to {address}. Write another address here if that one "
-    "does not suit you.",
-    "de": "Gerade ist niemand aus unserem Team da. Wir antworten an {address}. Schreiben Sie hier eine andere Adresse, "
-    "wenn diese nicht passt.",
+    "en": "Our team is not available right now. We will reply to {address}. To use a different address, enter it here.",
+    "de": "Unser Team ist gerade nicht erreichbar. Wir antworten an {address}. Möchten Sie eine andere Adresse "
+    "verwenden, geben Sie sie hier ein.",
 }
 INVALID_ADDRESS: Final = {
-    "en": "This is no e-mail address we can write to. Write it like name@example.com.",
-    "de": "An diese E-Mail-Adresse können wir nicht schreiben. Schreiben Sie sie wie name@example.com.",
+    "en": "That does not look like a valid e-mail address. Enter it like name@example.com.",
+    "de": "Diese E-Mail-Adresse ist offenbar ungültig. Geben Sie sie bitte in der Form name@example.com ein.",
 }
 SEVERAL_ADDRESSES: Final = {
-    "en": "Which address shall we write to? Please write only that one.",
-    "de": "An welche Adresse sollen wir schreiben? Bitte schreiben Sie nur diese.",
+    "en": "Which address should we use? Please send only that one.",
+    "de": "Welche Adresse sollen wir verwenden? Bitte senden Sie nur diese.",
 }
 ADDRESS_NOTED: Final = {
     "en": "Thank you. We will reply to {address}.",
     "de": "Danke. Wir antworten an {address}.",
 }
 WAIT_TAKES_LONGER: Final = {
-    "en": "This takes longer than we said. Your request has been moved up. You can also write your e-mail "
-    "address here, and we will reply there.",
-    "de": "Es dauert länger als angekündigt. Ihre Anfrage wurde vorgezogen. Sie können hier auch Ihre E-Mail-Adresse "
-    "schreiben, dann antworten wir dorthin.",
+    "en": "This is taking longer than expected. We have moved your request up the queue. You can also leave your "
+    "e-mail address here and we will reply by e-mail.",
+    "de": "Es dauert leider länger als erwartet. Wir haben Ihre Anfrage vorgezogen. Sie können hier auch Ihre "
+    "E-Mail-Adresse hinterlassen, dann antworten wir Ihnen per E-Mail.",
 }
 WAIT_TAKES_LONGER_WITH_ADDRESS: Final = {
-    "en": "This takes longer than we said. Your request has been moved up. You need not wait here: we will also reply "
-    "to {address}.",
-    "de": "Es dauert länger als angekündigt. Ihre Anfrage wurde vorgezogen. Sie müssen hier nicht warten: Wir "
+    "en": "This is taking longer than expected. We have moved your request up the queue. You do not have to wait here: "
+    "we will also reply to {address}.",
+    "de": "Es dauert leider länger als erwartet. Wir haben Ihre Anfrage vorgezogen. Sie müssen hier nicht warten: Wir "
     "antworten auch an {address}.",
 }
 WAIT_EXPIRED: Final = {
-    "en": "Nobody could take over within a day. The assistant answers again; you can ask for a person at any time.",
-    "de": "Innerhalb eines Tages konnte niemand übernehmen. Der Assistent antwortet wieder; Sie können jederzeit nach "
-    "einem Menschen fragen.",
+    "en": "We are sorry that nobody could help you within a day. The assistant is answering again; you can ask for a "
+    "person at any time.",
+    "de": "Leider konnte Ihnen innerhalb eines Tages niemand helfen. Der Assistent antwortet wieder; Sie können "
+    "jederzeit nach einem Menschen fragen.",
 }
 MAIL_SUBJECT: Final = {"en": "Reply from {workspace}", "de": "Antwort von {workspace}"}
 MAIL_CLOSING: Final = {
-    "en": "{agent}, {workspace}\n\nThis answers what you asked in our chat. Go on there to answer.",
-    "de": "{agent}, {workspace}\n\nDas antwortet auf Ihre Frage in unserem Chat. Antworten Sie gern dort.",
+    "en": "{agent}, {workspace}\n\nThis is a reply to your chat with us. To answer, please return to the chat.",
+    "de": "{agent}, {workspace}\n\nDies ist eine Antwort auf Ihre Frage in unserem Chat. Wenn Sie antworten möchten, "
+    "schreiben Sie uns bitte dort.",
 }
 
 
 def localized(texts: dict[str, str], locale: str) -> str:
-    """Return the text in the language of a locale such as `de-AT`."""
+    """Return the text in a locale's language; `de-AT` gives German."""
     return texts.get(base_language(locale), texts["en"])

@@ -1,4 +1,4 @@
-"""Who of the team is there: whoever had the desk open within the last two minutes and is not away by their own word."""
+"""Which team members are online: they had the desk open in the last two minutes and are not set to away."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,14 +19,14 @@ ANSWERING_ROLES: Final = (Membership.Role.AGENT, Membership.Role.SUPERVISOR, Mem
 
 
 def record_presence(user: User) -> None:
-    """Note that a person is at work now; writes at most every 20 seconds."""
+    """Record that a user is online now; writes at most every 20 seconds."""
     row, is_new = Presence.objects.get_or_create(user=user)
     if not is_new and now() - row.seen_at > WRITE_INTERVAL:
         Presence.objects.filter(pk=row.pk).update(seen_at=now())
 
 
 def set_away(user: User, *, is_away: bool) -> None:
-    """Note that a person takes nothing new, or does again."""
+    """Set whether a user is away and takes no new tickets."""
     Presence.objects.update_or_create(user=user, defaults={"is_away": is_away, "seen_at": now()})
 
 
@@ -35,7 +35,7 @@ def is_away(user: User) -> bool:
 
 
 def is_online(user_id: UUID) -> bool:
-    """Say whether one person is at work now."""
+    """Return whether one user is online."""
     return bool(_online().filter(user=user_id).exists())
 
 
@@ -45,24 +45,24 @@ def _online() -> QuerySet[Presence]:
 
 @dataclass(frozen=True, slots=True)
 class Colleague:
-    """Somebody else who answers customers here."""
+    """Another member of the workspace who can answer customers."""
 
     username: str
     name: str
-    is_here: bool
+    is_online: bool
 
 
 def colleagues_of(user: User) -> list[Colleague]:
-    """Return everybody else who answers customers in the scope's workspace: who is at work first, then by name."""
+    """Return everyone else who can answer customers in the current workspace: online first, then by name."""
     roles = {"memberships__workspace_id": current_workspace_id(), "memberships__role__in": ANSWERING_ROLES}
     people = User.objects.filter(is_active=True, **roles).exclude(pk=user.pk).distinct()
-    here = set(_online().values_list("user", flat=True))
-    colleagues = [Colleague(one.username, one.display_name, one.pk in here) for one in people]
-    return sorted(colleagues, key=lambda one: (not one.is_here, one.name.casefold()))
+    online = set(_online().values_list("user", flat=True))
+    colleagues = [Colleague(one.username, one.display_name, one.pk in online) for one in people]
+    return sorted(colleagues, key=lambda one: (not one.is_online, one.name.casefold()))
 
 
 def is_team_online() -> bool:
-    """Say whether anybody who answers customers is at work in the scope's workspace."""
+    """Return whether anyone who can answer customers is online in the current workspace."""
     answering = Membership.objects.filter(
         workspace_id=current_workspace_id(), role__in=ANSWERING_ROLES, user__is_active=True
     )
@@ -70,24 +70,24 @@ def is_team_online() -> bool:
 
 
 def can_answer_customers(user: User) -> bool:
-    """Say whether a person may hold a ticket of the scope's workspace."""
+    """Return whether a user may own a ticket of the current workspace."""
     return user.memberships.filter(workspace_id=current_workspace_id(), role__in=ANSWERING_ROLES).exists()
 
 
 def is_team_lead(user: User) -> bool:
-    """Say whether a person may decide about colleagues' tickets."""
+    """Return whether a user may act on colleagues' tickets."""
     leading = (Membership.Role.SUPERVISOR, Membership.Role.ADMIN)
     return user.memberships.filter(workspace_id=current_workspace_id(), role__in=leading).exists()
 
 
 def member_by_name(name: str) -> User:
-    """Return the person of the workspace by user name or id; raises NotFound naming the field `to`."""
+    """Return a workspace member by user name or id; raises NotFound for the field `to`."""
     people = User.objects.filter(memberships__workspace_id=current_workspace_id(), is_active=True)
     try:
         wanted = Q(pk=UUID(name))
     except ValueError:
         wanted = Q(username=name)
-    user = people.filter(wanted).first() if name.isprintable() else None  # NUL cannot even be asked for
+    user = people.filter(wanted).first() if name.isprintable() else None  # the database rejects NUL
     if user is None:
-        raise NotFound(fields={"to": ["Nobody of this name works in this workspace."]})
+        raise NotFound(fields={"to": ["No member of this workspace has this name."]})
     return user

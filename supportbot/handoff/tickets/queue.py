@@ -1,4 +1,4 @@
-"""Who is served next. Values in, values out: no database, no clock."""
+"""The rules of the queue. Pure: no database, no clock."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -24,20 +24,20 @@ class WaitingTicket:
 
 
 def serving_order(queue: Iterable[WaitingTicket]) -> list[WaitingTicket]:
-    """Return the queue as it is served: higher priority first, then whoever has waited longest."""
+    """Return the queue in serving order: highest priority first, then longest wait."""
     return sorted(queue, key=lambda one: (-one.priority, one.since, one.ticket_id))
 
 
 def position_of(ticket_id: UUID, queue: Iterable[WaitingTicket]) -> int | None:
-    """Return the place of a ticket, 1 for the next one; None when it does not wait."""
-    for place, one in enumerate(serving_order(queue), start=1):
+    """Return a ticket's position, 1 for the next to be served; None if it is not waiting."""
+    for position, one in enumerate(serving_order(queue), start=1):
         if one.ticket_id == ticket_id:
-            return place
+            return position
     return None
 
 
 def is_late(since: datetime, now: datetime) -> bool:
-    """Say whether somebody has waited longer than a customer should."""
+    """Return whether a wait is longer than a customer should have."""
     return now - since >= LATE_AFTER
 
 
@@ -46,10 +46,10 @@ def is_nearly_late(since: datetime, now: datetime) -> bool:
 
 
 def is_recently_ended(ended_at: datetime, now: datetime) -> bool:
-    """Say whether a conversation was resolved so lately that its customer still speaks to the person who had it."""
+    """Return whether a ticket was resolved so recently that a new message still belongs to it."""
     return now - ended_at < REOPEN_WITHIN
 
 
 def has_expired(since: datetime, now: datetime, *, has_address: bool) -> bool:
-    """Say whether a wait has come to nothing: nobody came for a day, and there is no address to answer to later."""
+    """Return whether a wait is over: nobody came for a day, and there is no address for a later reply."""
     return not has_address and now - since >= EXPIRES_AFTER

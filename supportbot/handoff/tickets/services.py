@@ -1,7 +1,8 @@
-"""A person is asked for, takes over, gives back. One call, one transaction; the conversation's lock, then the ticket's.
+"""What changes a ticket: requests, claims, transfers, endings.
 
-Every change that the customer should know of is an event in the same transaction. A takeover voids the assistant's open
-turns before `handoff.joined` enters the log, so nothing of theirs can follow it.
+One call is one transaction; it locks the conversation first, then the ticket. Every change the customer should know
+about is an event in the same transaction. A takeover supersedes the assistant's open turns before `handoff.joined`
+enters the log, so no assistant text can follow it.
 """
 
 from datetime import datetime
@@ -37,20 +38,20 @@ _ALLOWED_AFTER_END: Final = (Requester.AGENT, Requester.RULE)
 
 @transaction.atomic
 def request(conversation_id: UUID, *, reason: str, by: str, summary: str = "") -> Ticket:
-    """Ask for a person; while a ticket is open, that one is returned and nothing happens.
+    """Open a ticket and return it; if one is open already, return that one and change nothing.
 
-    The customer sees `handoff.requested`, and is told to leave an address when nobody of the team is there. Raises
-    InvalidInput for an unknown reason or requester, NotFound, and ConversationEnded: once it has ended, only the team
-    and what became of an action bring a person.
+    The customer sees `handoff.requested` and is asked for an address if the team is offline. Raises InvalidInput for an
+    unknown reason or requester, NotFound, and ConversationEnded: after the end, only the team or an action's outcome
+    can open a ticket.
     """
     _check_choice("reason", reason, Reason.values)
     _check_choice("by", by, Requester.values)
     conversation = lock_conversation(conversation_id)
     if by not in _ALLOWED_AFTER_END:
         check_open(conversation)
-    open_one = open_ticket_for(conversation_id)
-    if open_one is not None:
-        return open_one
+    open_ticket = open_ticket_for(conversation_id)
+    if open_ticket is not None:
+        return open_ticket
     ticket: Ticket = Ticket.objects.create(
         conversation=conversation,
         reason=reason,
@@ -64,37 +65,37 @@ def request(conversation_id: UUID, *, reason: str, by: str, summary: str = "") -
 
 def _enqueue(conversation: Conversation, ticket: Ticket) -> None:
     hand_over(conversation, mode=Conversation.Mode.WAITING)
-    is_anybody_here = is_team_online()
+    is_online = is_team_online()
     payload = {"ticket": str(ticket.pk), "reason": str(ticket.reason), "place": queue_position(ticket)}
-    append_event(conversation, "handoff.requested", payload | ({} if is_anybody_here else {"away": True}))
-    if not is_anybody_here and not ticket.contact_email:
+    append_event(conversation, "handoff.requested", payload | ({} if is_online else {"away": True}))
+    if not is_online and not ticket.contact_email:
         announce_reply_address(conversation, ticket, known=TEAM_AWAY_WITH_ADDRESS, unknown=TEAM_AWAY)
 
 
 def announce_reply_address(
     conversation: Conversation, ticket: Ticket, *, known: dict[str, str], unknown: dict[str, str]
 ) -> None:
-    """Tell the customer of a locked ticket where replies go, by the words of `known`, or ask by those of `unknown`.
+    """Tell the customer of a locked ticket where replies go (`known`), or ask for an address (`unknown`).
 
-    Known is what they left themselves, before or in the words that asked for a person, or else the address of their
-    signed identity: nothing else sets it.
+    An address is known if the customer gave it, before or while asking for a person, or if their signed identity has
+    one.
     """
-    of_the_shop = next(iter(deliverable([conversation.customer.email])), "")
-    address = ticket.contact_email or last_volunteered_address(conversation) or of_the_shop
+    from_identity = next(iter(deliverable([conversation.customer.email])), "")
+    address = ticket.contact_email or last_volunteered_address(conversation) or from_identity
     if address and not ticket.contact_email:
         _update(ticket, contact_email=address)
-    words = localized(known if address else unknown, conversation.locale)
-    add_system_message(conversation, words.format(address=address))
+    text = localized(known if address else unknown, conversation.locale)
+    add_system_message(conversation, text.format(address=address))
 
 
 @transaction.atomic
 def claim(ticket_id: UUID, *, agent: User) -> Ticket:
-    """Take a waiting ticket; the first one wins, and claiming one's own again changes nothing.
+    """Claim a waiting ticket for an agent; the first claim wins, and claiming one's own ticket again changes nothing.
 
-    Raises AlreadyClaimed naming who has it, TicketEnded, NotAllowed for one who does not answer customers here.
+    Raises AlreadyClaimed with the owner's name, TicketEnded, and NotAllowed if the role does not answer customers.
     """
     if not can_answer_customers(agent):
-        raise NotAllowed("Your role does not answer customers in this workspace.")
+        raise NotAllowed("Your role cannot answer customers in this workspace.")
     ticket = _assign_to(ticket_id, agent)
     record_presence(agent)
     return ticket
@@ -106,32 +107,32 @@ def _assign_to(ticket_id: UUID, person: User) -> Ticket:
         state=State.CLAIMED, assignee=person, claimed_at=now()
     )
     if not taken:
-        return _own(ticket, person)
+        return _owned(ticket, person)
     _join(conversation, ticket, person)
     ticket.refresh_from_db()
     return ticket
 
 
 def claim_next(*, agent: User) -> Ticket:
-    """Take whoever is to be served next; raises QueueEmpty. What a colleague takes first is passed over."""
+    """Claim the next ticket in the queue, skipping any a colleague claims first; raises QueueEmpty."""
     for ticket_id in next_ticket_ids():
         try:
             return claim(ticket_id, agent=agent)
-        except (AlreadyClaimed, TicketEnded, NotFound):  # the last: erased meanwhile
+        except (AlreadyClaimed, TicketEnded, NotFound):  # NotFound: erased in the meantime
             continue
     raise QueueEmpty()
 
 
 @transaction.atomic
 def reopen(ticket_id: UUID, *, agent: User) -> Ticket:
-    """Take the conversation of an ended ticket into one's hands again, by a ticket of the same reason and address.
+    """Open and claim a new ticket for an ended one's conversation, with the same reason and address.
 
-    Nobody waits meanwhile: the customer is told who joined, and not that nobody is there.
+    The ticket never waits, so the customer hears who joined and not that the team is away.
     """
     conversation, ended = _lock(ticket_id)
-    again = ended if ended.is_open else open_ticket_for(conversation.pk)
-    if again is None:
-        again = Ticket.objects.create(
+    ticket = ended if ended.is_open else open_ticket_for(conversation.pk)
+    if ticket is None:
+        ticket = Ticket.objects.create(
             conversation=conversation,
             reason=ended.reason,
             requested_by=Requester.AGENT,
@@ -139,21 +140,21 @@ def reopen(ticket_id: UUID, *, agent: User) -> Ticket:
             language=customer_language(conversation),
             contact_email=ended.contact_email,
         )
-    return claim(again.pk, agent=agent)
+    return claim(ticket.pk, agent=agent)
 
 
 def reopen_for_owner(conversation: Conversation, ticket: Ticket) -> None:
-    """Put a locked resolved ticket, its locked conversation with it, into its person's hands again."""
-    assert ticket.assignee is not None  # nobody's ticket is resolved
-    _update(ticket, state=State.CLAIMED, ended_at=None)  # claimed when it was: nobody has waited since
+    """Give a locked, resolved ticket and its locked conversation back to the agent who resolved it."""
+    assert ticket.assignee is not None  # only an assigned ticket can be resolved
+    _update(ticket, state=State.CLAIMED, ended_at=None)  # `claimed_at` stays: the customer has not waited since
     _join(conversation, ticket, ticket.assignee)
 
 
-def _own(ticket: Ticket, agent: User) -> Ticket:
+def _owned(ticket: Ticket, agent: User) -> Ticket:
     if not ticket.is_open:
         raise TicketEnded(ticket.state)
     if ticket.assignee_id != agent.pk:
-        raise AlreadyClaimed(ticket.assignee.display_name if ticket.assignee else "Somebody")
+        raise AlreadyClaimed(ticket.assignee.display_name if ticket.assignee else "A colleague")
     return ticket
 
 
@@ -166,24 +167,24 @@ def _join(conversation: Conversation, ticket: Ticket, agent: User) -> None:
 
 @transaction.atomic
 def release(ticket_id: UUID, *, agent: User) -> Ticket:
-    """Put a claimed ticket back into the queue, where it keeps its age; the customer waits again."""
+    """Put a held ticket back into the queue, where it keeps its age; the customer waits again."""
     conversation, ticket = _lock_held(ticket_id, agent)
     requeue(conversation, ticket)
     return ticket
 
 
 def requeue(conversation: Conversation, ticket: Ticket) -> None:
-    """Let a locked ticket and its locked conversation wait for anybody again."""
+    """Put a locked ticket and its locked conversation back into the queue."""
     _update(ticket, state=State.WAITING, assignee=None, claimed_at=None, snoozed_at=None, snoozed_until=None)
     _enqueue(conversation, ticket)
 
 
 @transaction.atomic
 def transfer(ticket_id: UUID, *, agent: User, to: User) -> Ticket:
-    """Hand a ticket to a colleague; raises InvalidInput for one who does not answer customers."""
+    """Transfer a held ticket to a colleague; raises InvalidInput if their role cannot answer customers."""
     conversation, ticket = _lock_held(ticket_id, agent)
     if not can_answer_customers(to):
-        raise InvalidInput(fields={"to": [f"{to.username} does not answer customers in this workspace."]})
+        raise InvalidInput(fields={"to": [f"{to.username} cannot answer customers in this workspace."]})
     if ticket.assignee_id != to.pk or ticket.state != State.CLAIMED:
         _update(ticket, state=State.CLAIMED, assignee=to, claimed_at=now(), snoozed_at=None, snoozed_until=None)
         _join(conversation, ticket, to)
@@ -192,33 +193,33 @@ def transfer(ticket_id: UUID, *, agent: User, to: User) -> Ticket:
 
 @transaction.atomic
 def assign(ticket_id: UUID, *, agent: User, to: User) -> Ticket:
-    """Put a waiting ticket, or one's own, into a colleague's hands; raises as `claim` and `transfer` do."""
+    """Assign a waiting ticket, or one's own, to a colleague; raises what `claim` and `transfer` raise."""
     if not can_answer_customers(agent):
-        raise NotAllowed("Your role does not answer customers in this workspace.")
+        raise NotAllowed("Your role cannot answer customers in this workspace.")
     _, ticket = _lock(ticket_id)
     if ticket.state != State.WAITING:
         return transfer(ticket_id, agent=agent, to=to)
     if not can_answer_customers(to):
-        raise InvalidInput(fields={"to": [f"{to.username} does not answer customers in this workspace."]})
+        raise InvalidInput(fields={"to": [f"{to.username} cannot answer customers in this workspace."]})
     return _assign_to(ticket_id, to)
 
 
 @transaction.atomic
 def snooze(ticket_id: UUID, *, agent: User, until: datetime) -> Ticket:
-    """Put a ticket aside until a moment, or until the customer writes; it stays with its person."""
+    """Snooze a ticket until a given time or until the customer writes; it stays with its owner."""
     if not now() < until <= now() + MAX_SNOOZE:
-        raise InvalidInput(fields={"until": ["Name a moment in the future, within a year from now."]})
+        raise InvalidInput(fields={"until": ["Choose a time in the future, at most one year from now."]})
     conversation, ticket = _lock_held(ticket_id, agent)
     _update(ticket, state=State.SNOOZED, snoozed_at=now(), snoozed_until=until)
-    ring_desk(conversation)  # no event: the customer is told nothing of it
+    ring_desk(conversation)  # no event: the customer does not see snoozing
     return ticket
 
 
 @transaction.atomic
 def return_to_assistant(ticket_id: UUID, *, agent: User, note: str = "") -> Ticket:
-    """Let the assistant answer what the customer writes next.
+    """End a ticket and let the assistant answer the customer's next message.
 
-    The note is part of what it knows in the new episode; customers never see it.
+    The note becomes part of the assistant's context in the new episode; customers never see it.
     """
     note = clean_note(note)
     conversation, ticket = _lock_held(ticket_id, agent)
@@ -228,9 +229,9 @@ def return_to_assistant(ticket_id: UUID, *, agent: User, note: str = "") -> Tick
 
 @transaction.atomic
 def resolve(ticket_id: UUID, *, agent: User) -> Ticket:
-    """End a ticket as settled; what the customer writes begins anew with the assistant, unless it comes at once.
+    """End a ticket as resolved; the assistant answers next, unless the customer writes again at once.
 
-    See `reopening`.
+    See `customer_messages.reopen_if_recent`.
     """
     conversation, ticket = _lock_held(ticket_id, agent)
     end(conversation, ticket, State.RESOLVED)
@@ -238,9 +239,9 @@ def resolve(ticket_id: UUID, *, agent: User) -> Ticket:
 
 
 def end(conversation: Conversation, ticket: Ticket, outcome: State, *, note: str = "", by: str = "") -> None:
-    """End a locked ticket and give its locked conversation back to the assistant, which says nothing by itself.
+    """End a locked ticket and return its locked conversation to the assistant, which says nothing unprompted.
 
-    `by` is "customer" where it is their wish: else the event reads as if the team had ended it.
+    `by` is "customer" if the customer ended it; otherwise the event reads as if the team had.
     """
     _update(ticket, state=outcome, ended_at=now(), snoozed_at=None, snoozed_until=None)
     payload = {"ticket": str(ticket.pk), "outcome": str(outcome)}
@@ -250,7 +251,7 @@ def end(conversation: Conversation, ticket: Ticket, outcome: State, *, note: str
 
 @transaction.atomic
 def set_contact_email(ticket_id: UUID, *, email: str) -> Ticket:
-    """Note where a customer wants the answer; leaving the same address again changes nothing. Raises TicketEnded."""
+    """Store the address for replies; storing the same one again changes nothing. Raises InvalidInput, TicketEnded."""
     _check_email(email)
     conversation, ticket = _lock(ticket_id)
     if not ticket.is_open:
@@ -270,13 +271,13 @@ def _lock(ticket_id: UUID) -> tuple[Conversation, Ticket]:
 
 
 def lock_ticket(ticket_id: UUID) -> Ticket:
-    """Return the ticket under its row lock; the caller holds its conversation's."""
+    """Return the ticket under its row lock; the caller holds the conversation's lock."""
     ticket: Ticket = Ticket.objects.select_for_update(no_key=True, of=("self",)).get(pk=ticket_id)
     return ticket
 
 
 def _lock_held(ticket_id: UUID, agent: User) -> tuple[Conversation, Ticket]:
-    """Return both, locked, if the ticket is in this person's hands or the person leads the team."""
+    """Return conversation and ticket, locked, if the agent owns the ticket or leads the team."""
     conversation, ticket = _lock(ticket_id)
     if not ticket.is_open:
         raise TicketEnded(ticket.state)
@@ -284,7 +285,7 @@ def _lock_held(ticket_id: UUID, agent: User) -> tuple[Conversation, Ticket]:
         raise NotTicketOwner()
     if ticket.assignee_id != agent.pk and not is_team_lead(agent):
         owner = ticket.assignee.display_name if ticket.assignee else "a colleague"
-        raise NotTicketOwner(f"This ticket is in the hands of {owner}.")
+        raise NotTicketOwner(f"This ticket is assigned to {owner}.")
     return conversation, ticket
 
 
@@ -301,4 +302,4 @@ def _check_choice(field: str, value: str, known: list[str]) -> None:
 
 def _check_email(email: str) -> None:
     if not is_deliverable(email):
-        raise InvalidInput(fields={"email": ["This is no e-mail address such as name@example.com."]})
+        raise InvalidInput(fields={"email": ["Enter a valid e-mail address, such as name@example.com."]})

@@ -1,6 +1,6 @@
-"""What time does to tickets: late ones move up, silent ones too, forgotten ones end, snoozed ones wake.
+"""Time-driven changes: escalates late and unanswered tickets, expires abandoned ones, wakes snoozed ones.
 
-Each in a transaction of its own.
+Each ticket is changed in its own transaction.
 """
 
 from collections.abc import Callable
@@ -34,19 +34,19 @@ BATCH_SIZE: Final = 500
 
 
 def escalate_late() -> int:
-    """Move up every ticket that has waited too long, once, and tell its customer; return how many."""
+    """Escalate each ticket that has waited too long, once, and notify its customer; return how many."""
     return _apply_to_each(Q(state=State.WAITING, escalated_at=None, waiting_since__lte=now() - LATE_AFTER), _escalate)
 
 
 def expire_abandoned() -> int:
-    """End waits of a day without an address, and let the assistant answer again; return how many."""
-    forgotten = Q(state=State.WAITING, contact_email="", waiting_since__lte=now() - EXPIRES_AFTER)
-    return _apply_to_each(forgotten, _expire)
+    """End waits of a day without an address and let the assistant answer again; return how many."""
+    abandoned = Q(state=State.WAITING, contact_email="", waiting_since__lte=now() - EXPIRES_AFTER)
+    return _apply_to_each(abandoned, _expire)
 
 
 def wake_snoozed() -> int:
-    """Bring back what was put aside until now, or whose customer has written since; return how many."""
-    with across_workspaces("customers who wrote to a snoozed ticket"):  # asked for where a queryset is made, not run
+    """Wake tickets whose snooze is over or whose customer has written since; return how many."""
+    with across_workspaces("customers who wrote to a snoozed ticket"):  # the scope applies when a queryset is built
         wrote = Message.objects.filter(
             conversation_id=OuterRef("conversation_id"), source=Source.CUSTOMER, created_at__gt=OuterRef("snoozed_at")
         )
@@ -54,9 +54,9 @@ def wake_snoozed() -> int:
 
 
 def escalate_silent() -> int:
-    """See to customers whom their person has not answered for too long; return how many.
+    """Handle claimed tickets whose customer has been unanswered for too long; return how many.
 
-    A person who has gone loses the ticket to the queue, where it keeps its age; under one who is there it moves up.
+    If the owner is offline, the ticket goes back to the queue and keeps its age; otherwise its priority rises.
     """
     with across_workspaces("customers whom nobody has answered"):
         unanswered = _customer_messages_before(now() - SILENT_AFTER).filter(
@@ -88,12 +88,12 @@ def _apply_to_one(
     with workspace_scope(workspace_id), transaction.atomic():
         try:
             conversation = lock_conversation(conversation_id)
-        except NotFound:  # erased since the look, its ticket with it
+        except NotFound:  # erased in the meantime, along with its ticket
             return False
         return change(conversation, lock_ticket(ticket_id))
 
 
-# Each of these reads the facts again: an agent may have claimed between the look and the lock.
+# Each of these checks again under the lock: an agent may have claimed the ticket in the meantime.
 
 
 def _escalate(conversation: Conversation, ticket: Ticket) -> bool:
@@ -107,12 +107,12 @@ def _escalate(conversation: Conversation, ticket: Ticket) -> bool:
 
 
 def _notify_of_delay(conversation: Conversation, ticket: Ticket) -> None:
-    """Say that it takes longer, or that the team has gone meanwhile; who was told that nobody is there knows it."""
+    """Tell the customer of the delay, or that the team is away unless they were told so already."""
     if is_team_online():
         announce_reply_address(conversation, ticket, known=WAIT_TAKES_LONGER_WITH_ADDRESS, unknown=WAIT_TAKES_LONGER)
         return
-    told = Message.objects.filter(conversation=conversation, source=Source.SYSTEM, created_at__gte=ticket.created_at)
-    if not told.exists():
+    notices = Message.objects.filter(conversation=conversation, source=Source.SYSTEM, created_at__gte=ticket.created_at)
+    if not notices.exists():
         announce_reply_address(conversation, ticket, known=TEAM_AWAY_WITH_ADDRESS, unknown=TEAM_AWAY)
 
 
@@ -133,7 +133,7 @@ def _escalate_silent(conversation: Conversation, ticket: Ticket) -> bool:
         return False
     before, ticket.priority = ticket.priority, max(ticket.priority, Priority.HIGH)
     ticket.save(update_fields=["priority"])
-    if ticket.assignee_id is None or not is_online(ticket.assignee_id):  # none: the account is gone
+    if ticket.assignee_id is None or not is_online(ticket.assignee_id):  # None: the account was deleted
         requeue(conversation, ticket)
         return True
     ring_desk(conversation)
@@ -150,7 +150,7 @@ def _wake(conversation: Conversation, ticket: Ticket) -> bool:
 
 
 def _is_snooze_over(ticket: Ticket) -> bool:
-    assert ticket.snoozed_at is not None and ticket.snoozed_until is not None  # as long as it is snoozed
+    assert ticket.snoozed_at is not None and ticket.snoozed_until is not None  # both are set while it is snoozed
     wrote = Message.objects.filter(
         conversation=ticket.conversation_id, source=Source.CUSTOMER, created_at__gt=ticket.snoozed_at
     )

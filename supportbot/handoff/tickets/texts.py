@@ -1,4 +1,4 @@
-"""What people and the assistant write about a ticket, made fit to be stored. Pure."""
+"""Cleans what the team and the assistant write about a ticket before it is stored. Pure."""
 
 from typing import Final
 
@@ -11,14 +11,14 @@ MAX_NOTE_CHARACTERS: Final = 2_000
 
 
 def clean_summary(text: str) -> str:
-    """Return the summary without what cannot be stored, cut: a wish for a person never fails for its wording."""
+    """Return a storable summary, truncated: a request for a person never fails because of its wording."""
     return visible(UNREADABLE.sub("", text)).strip()[:MAX_SUMMARY_CHARACTERS]
 
 
 def clean_note(text: str) -> str:
-    """Return the note; raises InvalidInput for one that is too long or holds what cannot be stored."""
+    """Return the note; raises InvalidInput if it is too long or has characters that cannot be stored."""
     if len(text) > MAX_NOTE_CHARACTERS:
-        raise InvalidInput(fields={"note": [f"At most {MAX_NOTE_CHARACTERS:,} characters."]})
+        raise InvalidInput(fields={"note": [f"Enter at most {MAX_NOTE_CHARACTERS:,} characters."]})
     if UNREADABLE.search(text):
-        raise InvalidInput(fields={"note": ["It holds characters that cannot be stored: remove them."]})
+        raise InvalidInput(fields={"note": ["Remove the characters that cannot be stored."]})
     return visible(text).strip()

@@ -109,10 +109,10 @@ def test_what_the_code_no_longer_has_is_listed_and_shown_by_its_name(
 
 
 def test_the_rules_come_with_their_numbers_and_the_one_that_calls_a_person(waiting: ActionRequest) -> None:
-    told = {rule.text: (rule.numbers, rule.calls) for rule in rules_checked(waiting)}
+    told = {rule.text: (rule.numbers, rule.needs_person) for rule in rules_checked(waiting)}
     assert told["For this customer in 12 months"] == ("€189.00 of €400.00", False)
     assert told["In this workspace today"] == ("€189.00 of €2,000.00", False)
-    assert told["Above €150.00: a colleague approves"] == ("€189.00", True)
+    assert told["Above €150.00: needs approval"] == ("€189.00", True)
 
 
 def test_another_currency_calls_a_person_also_where_no_threshold_does(
@@ -127,13 +127,13 @@ def test_another_currency_calls_a_person_also_where_no_threshold_does(
     request = propose(principal, "refund_order", wish, proposal_key="turn:2:1", conversation_id=waiting.conversation_id)
     confirmed = confirm(request.pk, principal=principal, digest=request.digest)
     assert confirmed.state == "awaiting_approval"
-    assert [rule.text for rule in rules_checked(confirmed) if rule.calls] == ["Not in EUR: a colleague approves"]
+    assert [rule.text for rule in rules_checked(confirmed) if rule.needs_person] == ["Not in EUR: needs approval"]
 
 
 def test_the_last_minute_of_a_request_is_said_as_such(waiting: ActionRequest, approver: User) -> None:
     ActionRequest.objects.filter(pk=waiting.pk).update(expires_at=now() + timedelta(seconds=30))
     tree = read(browser(approver).get("/desk/approvals/"), 200)
-    assert tree.css_first(".api time").text() == "expires now"
+    assert tree.css_first(".api time").text() == "about to expire"
 
 
 def test_approving_lets_exactly_this_run_and_is_logged(waiting: ActionRequest, approver: User) -> None:
@@ -160,16 +160,16 @@ def test_a_reason_is_told_to_whom_it_is_meant_for(waiting: ActionRequest, approv
     refused = read(client.post(address, {"reason": "<b>" * 200, "reads": "team"}), 400)
     assert refused.css_first("#reason").text().strip() == "<b>" * 200  # nothing typed is lost
     assert refused.css_first("[name=reads][checked]").attributes["value"] == "team"
-    assert "At most 500 characters." in refused.css_first("#unfit").text()
+    assert "At most 500 characters." in refused.css_first("#reason-error").text()
     assert client.post(address, {"reason": "<b>Worn</b> soles", "reads": "customer"}).status_code == 302
     tree = page(client, waiting)
     assert "decided against it: <b>Worn</b> soles. Nothing was done." in words(tree)
-    assert "the customer was told: <b>Worn</b> soles." in words(tree)
+    assert "shown to the customer: <b>Worn</b> soles." in words(tree)
 
 
 def test_another_digest_than_the_shown_one_is_to_be_decided_again(waiting: ActionRequest, approver: User) -> None:
     tree = read(decide(browser(approver), waiting, "approve", "0" * 64), 409)
-    assert "please decide again" in tree.css_first("[role=alert]").text()
+    assert "Please decide again" in tree.css_first("[role=alert]").text()
     assert tree.css_first("input[name=digest]").attributes["value"] == waiting.digest
     assert state_of(waiting) == "awaiting_approval"
 
@@ -180,7 +180,7 @@ def test_what_a_colleague_decided_meanwhile_is_said_with_how_it_stands(
     allow_approval(policy(), bob, actor="test")
     approve(waiting.pk, approver=bob, digest=waiting.digest)
     tree = read(decide(browser(approver), waiting, "approve", waiting.digest), 409)
-    assert "This is how it stands now" in visible_text(tree.css_first("[role=alert]"))
+    assert "This is the current state" in visible_text(tree.css_first("[role=alert]"))
     assert (tree.css(".decide"), state_of(waiting)) == ([], "queued")
 
 
@@ -195,7 +195,7 @@ def test_only_those_are_named_as_approvers_whose_role_decides(
 ) -> None:
     assert approver.display_name in words(page(browser(bob), waiting))
     Membership.objects.filter(user=approver).update(role=Membership.Role.AGENT)
-    assert "Nobody may at the moment" in words(page(browser(bob), waiting))
+    assert "No approver is set up" in words(page(browser(bob), waiting))
 
 
 def test_ones_own_request_is_explained_and_refused(waiting: ActionRequest, approver: User, alice: Customer) -> None:
@@ -203,7 +203,7 @@ def test_ones_own_request_is_explained_and_refused(waiting: ActionRequest, appro
         row.update(email="alice@example.com")
     client = browser(approver)
     tree = page(client, waiting)
-    assert "This one is your own." in words(tree) and tree.css(".decide form") == []
+    assert "This is your own request." in words(tree) and tree.css(".decide form") == []
     for verdict in ("approve", "reject"):
         assert read(decide(client, waiting, verdict, waiting.digest), 403).css_first("[role=alert]") is not None
     assert state_of(waiting) == "awaiting_approval"
@@ -212,7 +212,7 @@ def test_ones_own_request_is_explained_and_refused(waiting: ActionRequest, appro
 def test_who_lacks_the_right_is_told_who_has_it(waiting: ActionRequest, approver: User, bob: User) -> None:
     client = browser(bob)
     tree = page(client, waiting)
-    assert "You may not decide about this action. Daniel Brandt may." in words(tree)
+    assert "You cannot decide on this action. Ask one of: Daniel Brandt." in words(tree)
     assert tree.css(".decide form") == []
     assert decide(client, waiting, "approve", waiting.digest).status_code == 403
     assert state_of(waiting) == "awaiting_approval"

@@ -78,7 +78,10 @@ def test_a_visitors_orders_are_refused_with_a_reason(shop: FakeShop, bob: User) 
 def test_a_stranger_gets_none_of_it(shop: FakeShop, ticket: Ticket, mallory: User) -> None:
     client = browser(mallory)
     answers = [beside(client, ticket, what) for what in ("orders", "canned")]
-    answers += [client.post(f"/desk/tickets/{ticket.pk}/draft.json"), client.get(f"/desk/tickets/{ticket.pk}/trail/")]
+    answers += [
+        client.post(f"/desk/tickets/{ticket.pk}/draft.json"),
+        client.get(f"/desk/tickets/{ticket.pk}/activity/"),
+    ]
     assert {answer.status_code for answer in answers} == {404}
     assert not AuditEntry.objects.filter(event="read.answered").exists()
 
@@ -223,10 +226,10 @@ def test_a_draft_marks_what_to_check_before_it_is_sent(knowledge: None, ticket: 
     assert draft["text"] == said.replace(" [1]", "")  # nothing is taken out
     marked = [(draft["text"][one["start"] : one["end"]], one["code"], one["why"]) for one in draft["doubts"]]
     assert marked == [
-        ("It costs €99.", "figure", "a figure that no article holds"),
-        ("I have already refunded your order.", "deed", "a deed or a promise that is not on record"),
-        ("Write to us at https://evil.example/x.", "link", "a link that no article holds"),
-        (said[said.index("Penguins") :], "little_support", "little of it stands in the articles"),
+        ("It costs €99.", "figure", "a figure that is in no article"),
+        ("I have already refunded your order.", "deed", "claims or promises something that is not on record"),
+        ("Write to us at https://evil.example/x.", "link", "a link that is in no article"),
+        (said[said.index("Penguins") :], "little_support", "little support in the articles"),
     ]
 
 
@@ -305,14 +308,14 @@ def test_the_summary_says_wants_done_and_open_from_the_record(conversation: Conv
     ticket = services.request(conversation.pk, reason="no_answer", by="assistant")
     summary = build_summary(ticket)
     assert summary.wants == "How long can I return boots? Then: And worn ones?"
-    assert (summary.done, summary.open) == ("Answered from Returns.", "The customer's last message is not answered.")
+    assert (summary.done, summary.open) == ("Answered from Returns.", "The customer's last message is unanswered.")
     services.claim(ticket.pk, agent=bob)
     add_agent_message(conversation.pk, text="Not worn ones.", author=bob, client_id="3")
     add_customer_message(conversation.pk, text="Thanks!", client_id="4")
     after = build_summary(Ticket.objects.get())
     assert after.wants == summary.wants
     add_agent_message(conversation.pk, text="You are welcome.", author=bob, client_id="5")
-    assert build_summary(Ticket.objects.get()).open == "Not in our articles"
+    assert build_summary(Ticket.objects.get()).open == "Not covered by our articles"
 
 
 def test_the_summary_of_an_ended_ticket_is_of_its_own_episode(conversation: Conversation, bob: User) -> None:
@@ -369,12 +372,12 @@ def test_the_trail_shows_questions_calls_costs_and_passages(conversation: Conver
     add_customer_message(conversation.pk, text="How long can I return <i>boots</i>?", client_id="1")
     answered(conversation, "60 days. [1]")
     ticket = services.request(conversation.pk, reason="customer_asked", by="customer")
-    page = browser(bob).get(f"/desk/tickets/{ticket.pk}/trail/").content.decode()
+    page = browser(bob).get(f"/desk/tickets/{ticket.pk}/activity/").content.decode()
     tree = LexborHTMLParser(page)
     told = " ".join(tree.body.text().split())  # type: ignore[union-attr]  # a page has a body
     for part in ("How long can I return <i>boots</i>?", "answer-2", "openai: scripted", "430", "0.0012 EUR", "812 ms"):
         assert part in told
-    assert "Looked for: return <i>boots</i>" in told
+    assert "Searched for: return <i>boots</i>" in told
     found = [visible_text(cell) for cell in tree.css("[aria-label='Passages found'] td")]
     assert found == ["ReturnsWorn <b>boots</b>, revision 3", "3.250", "0.91"]
 
@@ -386,15 +389,15 @@ def test_the_trail_shows_what_was_held_back_and_the_customer_never_reads_it(
     held = (Withheld("figure", "It costs <b>€99</b>.", 0.4), Withheld("deed", "I have refunded you.", None))
     answered(conversation, "It is light.", replace(FOUND, withheld=held, is_confirmed=True))
     ticket = services.request(conversation.pk, reason="customer_asked", by="customer")
-    page = browser(bob).get(f"/desk/tickets/{ticket.pk}/trail/").content.decode()
+    page = browser(bob).get(f"/desk/tickets/{ticket.pk}/activity/").content.decode()
     tree = LexborHTMLParser(page)
-    assert [visible_text(cell) for cell in tree.css("[aria-label='Held back by the checks'] td")] == [
-        "It costs <b>€99</b>.", "a figure that no article holds", "0.40",
-        "I have refunded you.", "a deed or a promise that is not on record", "not comparable",
+    assert [visible_text(cell) for cell in tree.css("[aria-label='Withheld by the checks'] td")] == [
+        "It costs <b>€99</b>.", "a figure that is in no article", "0.40",
+        "I have refunded you.", "claims or promises something that is not on record", "not measured",
     ]  # fmt: skip
-    assert "Our articles confirm it." in page
+    assert "Confirmed by our articles." in page
     (answer,) = turn_records(conversation)
-    assert "2 held back" in answer.in_short
+    assert "2 withheld" in answer.summary_line
     assert "€99" not in str(events_after(conversation.pk, 0))
 
 
@@ -406,7 +409,7 @@ def test_an_answer_lost_to_the_checks_is_none_that_was_not_known(conversation: C
     lost = Answer("I could not find this.", (), by="model", is_abstention=True, withheld=held)
     finish_turn(claim, lost, Reading("", (), withheld=held))
     (answer,) = turn_records(conversation)
-    assert (answer.outcome, answer.in_short) == ("Lost to the checks", "1 held back")
+    assert (answer.outcome, answer.summary_line) == ("Withheld by the checks", "1 withheld")
 
 
 def test_a_long_trail_costs_as_many_statements_as_a_short_one(conversation: Conversation, bob: User) -> None:
@@ -418,7 +421,7 @@ def test_a_long_trail_costs_as_many_statements_as_a_short_one(conversation: Conv
         add_customer_message(conversation.pk, text=f"Question {number}", client_id=f"{number}")
         answered(conversation, "60 days. [1]")
         if number in (1, 6):
-            for page in ("", "trail/"):
+            for page in ("", "activity/"):
                 client.get(f"/desk/tickets/{ticket.pk}/{page}")
                 with CaptureQueriesContext(connection) as ran:
                     client.get(f"/desk/tickets/{ticket.pk}/{page}")
@@ -440,4 +443,4 @@ def test_an_answer_of_an_earlier_version_says_nothing_of_passages(conversation: 
     add_customer_message(conversation.pk, text="How long?", client_id="1")
     answered(conversation, "60 days. [1]", reading=None)
     (answer,) = turn_records(conversation)
-    assert (answer.reading, answer.in_short) == (None, "From Returns; answer-2, openai: scripted; 0.0012 EUR")
+    assert (answer.reading, answer.summary_line) == (None, "From Returns; answer-2, openai: scripted; 0.0012 EUR")

@@ -90,7 +90,7 @@ def test_of_ones_own_those_stand_first_whose_customer_wrote(bob: User) -> None:
     shown = rows_for([first.conversation_id, second.conversation_id], bob, now())
     ordered = sorted(shown, key=lambda row: row.rank)
     assert [(row.who, row.is_new, row.what) for row in ordered] == [
-        ("Bea", True, "Hello?"), ("Ada", False, "Nothing written yet"),
+        ("Bea", True, "Hello?"), ("Ada", False, "No messages yet"),
     ]  # fmt: skip
     add_agent_message(second.conversation_id, text="Here", author=bob, client_id="2")
     assert not any(row.is_new for row in rows_for([second.conversation_id], bob, now()))
@@ -151,7 +151,7 @@ def test_a_page_that_is_none_is_the_first_or_empty(queue: dict[str, Ticket], bob
 
 def test_a_stranger_finds_nothing(queue: dict[str, Ticket], mallory: User) -> None:
     page = browser(mallory).get("/desk/", {"q": "Ada"}).content.decode()
-    assert "Nothing found" in page and "Ada</b>" not in page
+    assert "No results" in page and "Ada</b>" not in page
 
 
 @pytest.mark.parametrize(
@@ -215,7 +215,7 @@ def test_aside_assigned_and_put_back_from_the_page(
     client, address = browser(bob), f"/desk/tickets/{ticket.pk}"
     client.post(f"{address}/claim/")
     client.post(f"{address}/snooze/", {"text": "tomorrow"})
-    assert re.search(r"put aside until", client.get(f"{address}/").content.decode())
+    assert re.search(r"snoozed until", client.get(f"{address}/").content.decode())
     refused = client.post(f"{address}/snooze/", {"text": "never"})
     assert (refused.status_code, Ticket.objects.get().state) == (400, "snoozed")
     client.post(f"{address}/assign/", {"text": "noor"})

@@ -85,7 +85,7 @@ def test_the_queue_says_who_waits_what_for_and_how_long(ticket: Ticket, bob: Use
     Ticket.objects.filter(pk=second.pk).update(priority=2)
     Ticket.objects.filter(pk=ticket.pk).update(waiting_since=now() - timedelta(minutes=7))
     assert rows(page(browser(bob), "/desk/"), "waiting") == [
-        "Jonas now Mein Paket fehlt. Not in our articles language DE Urgent",
+        "Jonas now Mein Paket fehlt. Not covered by our articles language DE Urgent",
         "Alice 7 min, late Wants a new tent pole Asked for a person language EN",
     ]
 
@@ -114,7 +114,7 @@ def test_a_full_queue_costs_no_query_a_row(
 def test_reading_the_queue_is_being_there_and_it_reloads_until_told_not_to(bob: User) -> None:
     assert not is_team_online()
     client = browser(bob)
-    assert '<noscript><meta http-equiv="refresh" content="30"></noscript>' in client.get("/desk/").content.decode()
+    assert page(client, "/desk/").css("noscript > meta[http-equiv=refresh][content='30']")
     assert is_team_online()
     assert 'http-equiv="refresh"' not in client.get("/desk/?refresh=off").content.decode()
 
@@ -155,7 +155,7 @@ def test_a_form_sent_again_with_other_words_keeps_them_and_says_what_to_do(claim
     client = browser(bob)
     take(client, claimed, "reply", "Hello", "k")
     tree = read(take(client, claimed, "reply", "Hello again", "k"), 409)
-    assert "sent before, with other words" in tree.css_first("[role=alert]").text()
+    assert "already sent this form" in tree.css_first("[role=alert]").text()
     assert tree.css_first("#text").text().strip() == "Hello again"
     assert take(client, claimed, "reply", "Hello again", key_on(tree)).status_code == 302
     assert [one.text for one in Message.objects.filter(source="agent")] == ["Hello", "Hello again"]
@@ -185,7 +185,7 @@ def test_what_an_agent_typed_survives_a_colleagues_takeover(claimed: Ticket, bob
         ("reply", " ", "The message is empty"),
         ("reply", "x" * 4001, "at most 4,000"),
         ("note", "a\0b", "cannot be stored"),
-        ("return", "x" * 2001, "At most 2,000 characters."),
+        ("return", "x" * 2001, "Enter at most 2,000 characters."),
     ],
 )
 def test_a_refusal_is_said_on_the_page_and_stores_nothing(
@@ -204,7 +204,7 @@ def test_a_refusal_is_said_on_the_page_and_stores_nothing(
 def test_a_name_that_no_colleague_has_is_refused_on_the_page(claimed: Ticket, bob: User, name: str) -> None:
     before = books()
     tree = read(take(browser(bob), claimed, "assign", name), 404)
-    assert visible_text(tree.css_first("[role=alert]")) == "Nobody of this name works in this workspace."
+    assert visible_text(tree.css_first("[role=alert]")) == "No member of this workspace has this name."
     assert books() == before
 
 
@@ -222,9 +222,9 @@ def test_an_editor_is_told_why_and_nobody_is_sent_to_log_in(workspace: Workspace
     hanna = User.objects.create_user("hanna")
     add_member(workspace, hanna, Membership.Role.EDITOR)
     before = books()
-    assert f"does not answer customers in {workspace.name}." in words(page(browser(hanna), "/desk/", 403))
+    assert f"Your role cannot answer customers in {workspace.name}." in words(page(browser(hanna), "/desk/", 403))
     nobody = User.objects.create_user("nobody")
-    assert "works in no workspace." in words(page(browser(nobody), "/desk/", 403))
+    assert "You are not a member of any workspace." in words(page(browser(nobody), "/desk/", 403))
     assert "Alice" not in words(page(browser(hanna), address(claimed), 403))
     for step in AVAILABLE_ACTIONS:
         assert take(browser(hanna), claimed, step, "x").status_code == 403
@@ -252,7 +252,7 @@ def test_who_was_logged_out_meanwhile_is_told_and_comes_back_to_the_form(claimed
     answer = client.post(address(claimed, "resolve"), {}, headers={"referer": f"http://testserver{here}"})
     door = answer.headers["Location"]
     shown = page(client, door)
-    assert "was not done" in words(shown)
+    assert "was not performed" in words(shown)
     assert shown.css_first("input[name=next]").attributes["value"] == here
     elsewhere = client.post(address(claimed, "resolve"), {}, headers={"referer": "http://evil.example/desk/"})
     assert "next=%2Fdesk%2F&" in elsewhere.headers["Location"]
@@ -330,7 +330,7 @@ def test_a_leader_may_end_a_colleagues_ticket_and_reads_the_newest_of_many_lines
         add_agent_message(claimed.conversation_id, text=f"line {number}", author=bob, client_id=f"{number}")
     tree = page(browser(lead), address(claimed))
     assert [said.text() for said in tree.css("#thread .said")] == ["line 1", "line 2", "line 3"]
-    assert "The newest 3 entries" in words(tree)
+    assert "Only the newest 3 entries" in words(tree)
     assert tree.css("[data-submit=reply]") == []
     assert take(browser(lead), claimed, "resolve").status_code == 302
     assert Ticket.objects.get().state == "resolved"

@@ -82,7 +82,7 @@ def test_who_has_the_conversation_is_offered_what_the_workspace_does(
     assert offers(bobs) == ["Cancel an order", "Change the delivery address"]
     refused = send(bobs, taken, **REFUND)
     assert refused.status_code == 404
-    assert "not any more" in read(refused).css_first("[role=alert]").text()
+    assert "not available here" in read(refused).css_first("[role=alert]").text()
     assert read(refused).css_first(f".crumb a[href='/desk/tickets/{taken.pk}/']") is not None
     assert not ActionRequest.objects.exists()
 
@@ -112,7 +112,7 @@ def test_looking_it_over_stores_nothing_and_tells_nobody(shop: FakeShop, taken: 
     held = {field.attributes["name"]: field.attributes["value"] for field in tree.css("form.ask input[type=hidden]")}
     assert held["amount"] == "12.50" and UUID(held["key"])
     asks_more = bobs.post(address(taken), {**REFUND, "order_id": "A-2", "step": "check"})
-    assert "colleague approves" in read(asks_more).css_first("form.ask").text()
+    assert "colleague other than you approves" in read(asks_more).css_first("form.ask").text()
     assert not ActionRequest.objects.exists()
     changing = read(bobs.post(address(taken), {**REFUND, "amount": "12.50", "key": KEY, "step": "change"}))
     assert changing.css_first("input[name=amount]").attributes["value"] == "12.50"
@@ -154,7 +154,7 @@ def test_another_amount_than_was_looked_over_is_not_sent(shop: FakeShop, taken: 
     held = {field.attributes["name"]: field.attributes["value"] or "" for field in form}
     shop.orders["A-1"] = replace(shop.orders["A-1"], refunded=Decimal("10.00"))
     again = read(bobs.post(address(taken), {**held, "step": "send"}))
-    assert "has changed since you looked it over" in again.css_first("[role=alert]").text()
+    assert "has changed since the preview" in again.css_first("[role=alert]").text()
     assert again.css_first("form.ask h2").text() == "Refund €39.90"
     assert not ActionRequest.objects.exists()
     held["seen"] = again.css_first("input[name=seen]").attributes["value"] or ""
@@ -216,7 +216,7 @@ def test_a_colleague_without_the_conversation_sends_nothing(
     answer = send(browser(noor), taken, **REFUND)
     assert answer.status_code == 409
     page = read(answer)
-    assert "in the hands of Bob" in page.css_first("[role=alert]").text()
+    assert "assigned to Bob" in page.css_first("[role=alert]").text()
     assert [item.text() for item in page.css(".page li")] == ["A-1", "It arrived damaged"]
     assert send(browser(mallory), taken, **REFUND).status_code == 404
     assert not ActionRequest.objects.exists()
@@ -243,5 +243,5 @@ def test_who_asked_for_it_does_not_approve_it(shop: FakeShop, ticket: Ticket, le
     request.refresh_from_db()
     assert request.state == "awaiting_approval"
     page = read(browser(lead).get(f"/desk/approvals/{request.pk}/"))
-    assert "This one is your own." in page.css_first("main").text()
+    assert "This is your own request." in page.css_first("main").text()
     assert "proposed by Daniel Brandt at" in visible_text(page.css_first("main"))

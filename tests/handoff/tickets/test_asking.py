@@ -64,7 +64,7 @@ def test_a_summary_that_cannot_be_stored_never_costs_the_wish(conversation: Conv
 def test_nobody_there_is_said_in_the_customers_language(alice: Customer, bob: User) -> None:
     german = start_conversation(alice.pk, locale="de-AT")
     services.request(german.pk, reason="customer_asked", by="customer")
-    assert texts(german)[-1].startswith("Gerade ist niemand")
+    assert texts(german)[-1].startswith("Unser Team ist gerade")
     record_presence(bob)
     english = start_conversation(alice.pk)
     services.request(english.pk, reason="customer_asked", by="customer")
@@ -75,7 +75,7 @@ def test_whom_the_shop_has_named_an_address_of_is_not_asked_for_one(alice: Custo
     Customer.objects.filter(pk=alice.pk).update(email="alice@example.com")
     german = start_conversation(alice.pk, locale="de")
     ticket = services.request(german.pk, reason="customer_asked", by="customer")
-    assert texts(german)[-1].startswith("Gerade ist niemand aus unserem Team da. Wir antworten an alice@example.com.")
+    assert texts(german)[-1].startswith("Unser Team ist gerade nicht erreichbar. Wir antworten an alice@example.com.")
     assert facts(ticket)["contact_email"] == "alice@example.com"
     add_customer_message(german.pk, text="Lieber an a.other@example.com", client_id="1")
     assert texts(german)[-1] == "Danke. Wir antworten an a.other@example.com."
@@ -105,7 +105,7 @@ def test_an_editor_at_work_or_an_agent_gone_home_is_nobody(
     record_presence(bob)
     Presence.objects.filter(user=bob).update(seen_at=now() - timedelta(minutes=3))
     services.request(conversation.pk, reason="customer_asked", by="customer")
-    assert "Nobody of our team is here" in texts(conversation)[-1]
+    assert "Our team is not available" in texts(conversation)[-1]
 
 
 @pytest.mark.parametrize("by", ["customer", "assistant"])

@@ -139,7 +139,7 @@ def test_an_address_in_the_words_that_ask_for_a_person_is_not_asked_for_again(
     services.request(conversation.pk, reason="customer_asked", by="assistant")
     told = str(events_after(conversation.pk, 0)[-1].payload["text"])
     assert Ticket.objects.get().contact_email == address
-    assert (f"We will reply to {address}." in told) if address else ("Write your e-mail address here" in told)
+    assert (f"We will reply to {address}." in told) if address else ("Leave your e-mail address here" in told)
 
 
 def test_an_address_of_an_earlier_episode_is_not_taken(conversation: Conversation, bob: User) -> None:

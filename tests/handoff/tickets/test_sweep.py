@@ -40,7 +40,7 @@ def test_a_late_ticket_moves_up_and_its_customer_is_told_once(conversation: Conv
     assert (escalate_late(), escalate_late()) == (1, 0)
     ticket.refresh_from_db()
     assert (ticket.priority, ticket.state) == (Priority.HIGH, "waiting")
-    assert told(conversation) == ["This takes longer th"]
+    assert told(conversation) == ["This is taking longe"]
 
 
 def test_who_was_told_that_nobody_is_there_is_not_told_that_it_takes_long(
@@ -48,7 +48,7 @@ def test_who_was_told_that_nobody_is_there_is_not_told_that_it_takes_long(
 ) -> None:
     has_waited(ticket, LATE_AFTER)
     assert escalate_late() == 1
-    assert told(conversation) == ["Nobody of our team i"]
+    assert told(conversation) == ["Our team is not avai"]
 
 
 def test_a_team_that_has_gone_home_meanwhile_is_said(conversation: Conversation, bob: User) -> None:
@@ -58,7 +58,7 @@ def test_a_team_that_has_gone_home_meanwhile_is_said(conversation: Conversation,
     Presence.objects.update(seen_at=now() - timedelta(hours=1))
     has_waited(ticket, LATE_AFTER)
     assert escalate_late() == 1
-    assert told(conversation) == ["Nobody of our team i"]
+    assert told(conversation) == ["Our team is not avai"]
 
 
 def test_a_late_customer_whose_address_is_known_hears_where_the_reply_goes(
