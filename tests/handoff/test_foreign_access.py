@@ -76,7 +76,7 @@ def strangers(mallory: User, other_workspace: Workspace, channel: NewChannel) ->
 
 
 @pytest.mark.parametrize("route", doors())
-def test_a_foreign_object_is_like_a_missing_one(
+def test_a_foreign_object_looks_like_a_missing_one(
     route: str, ids: dict[str, UUID], strangers: dict[str, APIClient]
 ) -> None:
     body = BODIES.get(route.rsplit("/", 1)[-1], BODIES["channels"] if "channel" in route else {})
@@ -90,7 +90,7 @@ def test_a_foreign_object_is_like_a_missing_one(
     assert books() == before
 
 
-def test_a_key_with_every_scope_is_let_to_the_door_and_finds_nothing(
+def test_a_foreign_admins_key_passes_the_scope_and_finds_nothing(
     ids: dict[str, UUID], strangers: dict[str, APIClient]
 ) -> None:
     """The walk would also pass if every answer were 403: an admin's key fails at the object, not at the scope."""
@@ -100,7 +100,7 @@ def test_a_key_with_every_scope_is_let_to_the_door_and_finds_nothing(
 
 
 @pytest.mark.parametrize("address", ["channels", "customers", "conversations", "tickets"])
-def test_lists_show_a_strangers_own_only(
+def test_lists_only_show_own_objects(
     address: str, ids: dict[str, UUID], strangers: dict[str, APIClient], alice: Customer
 ) -> None:
     for who, client in strangers.items():
@@ -110,7 +110,7 @@ def test_lists_show_a_strangers_own_only(
 
 
 @pytest.mark.parametrize("route", ["me", "channels", "customers", "conversations", "tickets", *doors()])
-def test_nobody_is_let_in_without_a_credential(route: str, ids: dict[str, UUID]) -> None:
+def test_a_request_without_a_credential_is_refused(route: str, ids: dict[str, UUID]) -> None:
     answer = APIClient().get(filled(route, ids))
     assert answer.status_code in {401, 405}
     if answer.status_code == 401:

@@ -60,8 +60,8 @@ class Draft:
 
 def draft_reply(conversation: Conversation) -> Draft:
     """Return a draft that answers the customer's last messages; raises NothingToAnswer or a gateway error."""
-    said = [message for message in history(conversation) if message.source in ROLES]
-    question = _question(said)
+    messages = [message for message in history(conversation) if message.source in ROLES]
+    question = _question(messages)
     if not question:
         raise NothingToAnswer()
     language = base_language(customer_language(conversation))
@@ -70,7 +70,7 @@ def draft_reply(conversation: Conversation) -> Draft:
         raise NothingToAnswer("Our articles do not cover this, so there is nothing to draft from.")
     request = ModelRequest(
         purpose="answer",
-        messages=(ChatMessage("system", _instructions(conversation, found.passages)), *_chat_messages(said)),
+        messages=(ChatMessage("system", _instructions(conversation, found.passages)), *_chat_messages(messages)),
         lean_instructions=_instructions(conversation, found.passages[:LEAN_MAX_PASSAGES]),
         sources=numbered(found.passages),
         question=question,
@@ -97,10 +97,10 @@ def _viewer_of(conversation: Conversation, language: str) -> Viewer:
     return Viewer(audience=audience, locale=language)
 
 
-def _question(said: Sequence[Message]) -> str:
+def _question(messages: Sequence[Message]) -> str:
     """Return the customer's messages since the last answer, or else their latest ones."""
     newest: list[str] = []
-    for message in reversed(said):
+    for message in reversed(messages):
         if message.source == Source.CUSTOMER:
             newest.append(message.text)
         elif newest:
@@ -108,8 +108,8 @@ def _question(said: Sequence[Message]) -> str:
     return "\n".join(reversed(newest))
 
 
-def _chat_messages(said: Sequence[Message]) -> tuple[ChatMessage, ...]:
-    return tuple(ChatMessage(ROLES[Source(one.source)], one.text) for one in said)
+def _chat_messages(messages: Sequence[Message]) -> tuple[ChatMessage, ...]:
+    return tuple(ChatMessage(ROLES[Source(one.source)], one.text) for one in messages)
 
 
 def _instructions(conversation: Conversation, passages: Sequence[Passage]) -> str:

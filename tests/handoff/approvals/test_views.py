@@ -21,6 +21,7 @@ from supportbot.accounts.models import Customer, Membership, User, Workspace
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import add_customer_message
 from supportbot.handoff.approvals.selectors import rules_checked
+from tests.handoff.browsing import browser
 from tests.pages import visible_text
 
 pytestmark = pytest.mark.django_db
@@ -58,12 +59,6 @@ def policy() -> Any:
     return found
 
 
-def browser(user: User) -> Client:
-    client = Client(raise_request_exception=False)
-    client.force_login(user)
-    return client
-
-
 def page(client: Client, request: ActionRequest, status: int = 200) -> LexborHTMLParser:
     return read(client.get(f"/desk/approvals/{request.pk}/"), status)
 
@@ -85,7 +80,7 @@ def state_of(request: ActionRequest) -> str:
     return str(ActionRequest.objects.get(pk=request.pk).state)
 
 
-def test_the_page_shows_what_will_run_the_rules_and_what_was_said(waiting: ActionRequest, approver: User) -> None:
+def test_the_page_shows_arguments_rules_and_messages(waiting: ActionRequest, approver: User) -> None:
     tree = page(browser(approver), waiting)
     told = words(tree)
     for part in ("Refund €189.00", "A-1", "Too tight", "from the signed identity", "They are <b>too tight</b>."):
@@ -97,7 +92,7 @@ def test_the_page_shows_what_will_run_the_rules_and_what_was_said(waiting: Actio
     assert [button.text().strip() for button in tree.css(".decide button.primary")] == ["Approve €189.00"]
 
 
-def test_what_the_code_no_longer_has_is_listed_and_shown_by_its_name(
+def test_a_removed_action_is_still_listed_by_name(
     waiting: ActionRequest, approver: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     left = {name: action for name, action in all_actions().items() if name != "refund_order"}
@@ -108,14 +103,14 @@ def test_what_the_code_no_longer_has_is_listed_and_shown_by_its_name(
     assert "Refund order" in words(page(client, waiting))
 
 
-def test_the_rules_come_with_their_numbers_and_the_one_that_calls_a_person(waiting: ActionRequest) -> None:
+def test_rules_show_their_numbers_and_which_one_needs_a_person(waiting: ActionRequest) -> None:
     told = {rule.text: (rule.numbers, rule.needs_person) for rule in rules_checked(waiting)}
     assert told["For this customer in 12 months"] == ("€189.00 of €400.00", False)
     assert told["In this workspace today"] == ("€189.00 of €2,000.00", False)
     assert told["Above €150.00: needs approval"] == ("€189.00", True)
 
 
-def test_another_currency_calls_a_person_also_where_no_threshold_does(
+def test_another_currency_needs_approval_even_without_a_threshold(
     waiting: ActionRequest, shop: FakeShop, alice: Customer
 ) -> None:
     change_rules(policy(), actor="test", approval_above=None)
@@ -130,13 +125,13 @@ def test_another_currency_calls_a_person_also_where_no_threshold_does(
     assert [rule.text for rule in rules_checked(confirmed) if rule.needs_person] == ["Not in EUR: needs approval"]
 
 
-def test_the_last_minute_of_a_request_is_said_as_such(waiting: ActionRequest, approver: User) -> None:
+def test_a_request_in_its_last_minute_is_about_to_expire(waiting: ActionRequest, approver: User) -> None:
     ActionRequest.objects.filter(pk=waiting.pk).update(expires_at=now() + timedelta(seconds=30))
     tree = read(browser(approver).get("/desk/approvals/"), 200)
     assert tree.css_first(".api time").text() == "about to expire"
 
 
-def test_approving_lets_exactly_this_run_and_is_logged(waiting: ActionRequest, approver: User) -> None:
+def test_approving_runs_exactly_this_and_is_logged(waiting: ActionRequest, approver: User) -> None:
     client = browser(approver)
     assert decide(client, waiting, "approve", waiting.digest).status_code == 302
     assert state_of(waiting) == "queued"
@@ -145,7 +140,7 @@ def test_approving_lets_exactly_this_run_and_is_logged(waiting: ActionRequest, a
     assert tree.css(".decide") == [] and "Daniel Brandt" in words(tree)
 
 
-def test_rejecting_says_what_the_customer_reads_and_moves_nothing(
+def test_rejecting_informs_the_customer_and_runs_nothing(
     waiting: ActionRequest, approver: User, shop: FakeShop
 ) -> None:
     client = browser(approver)
@@ -154,7 +149,7 @@ def test_rejecting_says_what_the_customer_reads_and_moves_nothing(
     assert (state_of(waiting), shop.refunds) == ("rejected", [])
 
 
-def test_a_reason_is_told_to_whom_it_is_meant_for(waiting: ActionRequest, approver: User) -> None:
+def test_a_reason_is_shown_to_its_audience_only(waiting: ActionRequest, approver: User) -> None:
     client = browser(approver)
     address = f"/desk/approvals/{waiting.pk}/reject/"
     refused = read(client.post(address, {"reason": "<b>" * 200, "reads": "team"}), 400)
@@ -167,14 +162,14 @@ def test_a_reason_is_told_to_whom_it_is_meant_for(waiting: ActionRequest, approv
     assert "shown to the customer: <b>Worn</b> soles." in words(tree)
 
 
-def test_another_digest_than_the_shown_one_is_to_be_decided_again(waiting: ActionRequest, approver: User) -> None:
+def test_a_digest_mismatch_needs_a_new_decision(waiting: ActionRequest, approver: User) -> None:
     tree = read(decide(browser(approver), waiting, "approve", "0" * 64), 409)
     assert "Please decide again" in tree.css_first("[role=alert]").text()
     assert tree.css_first("input[name=digest]").attributes["value"] == waiting.digest
     assert state_of(waiting) == "awaiting_approval"
 
 
-def test_what_a_colleague_decided_meanwhile_is_said_with_how_it_stands(
+def test_a_colleagues_decision_is_shown_with_the_current_state(
     waiting: ActionRequest, approver: User, bob: User
 ) -> None:
     allow_approval(policy(), bob, actor="test")
@@ -184,21 +179,21 @@ def test_what_a_colleague_decided_meanwhile_is_said_with_how_it_stands(
     assert (tree.css(".decide"), state_of(waiting)) == ([], "queued")
 
 
-def test_changed_rules_end_it_instead_of_running_it(waiting: ActionRequest, approver: User) -> None:
+def test_changed_rules_end_a_request_instead_of_running_it(waiting: ActionRequest, approver: User) -> None:
     change_rules(policy(), actor="test", approval_above=Decimal(100))
     decide(browser(approver), waiting, "approve", waiting.digest)
     assert state_of(waiting) == "expired"
 
 
-def test_only_those_are_named_as_approvers_whose_role_decides(
-    waiting: ActionRequest, approver: User, bob: User
-) -> None:
+def test_only_roles_that_can_approve_are_named_as_approvers(waiting: ActionRequest, approver: User, bob: User) -> None:
     assert approver.display_name in words(page(browser(bob), waiting))
     Membership.objects.filter(user=approver).update(role=Membership.Role.AGENT)
     assert "No approver is set up" in words(page(browser(bob), waiting))
 
 
-def test_ones_own_request_is_explained_and_refused(waiting: ActionRequest, approver: User, alice: Customer) -> None:
+def test_approving_ones_own_request_is_refused_with_a_reason(
+    waiting: ActionRequest, approver: User, alice: Customer
+) -> None:
     for row in (User.objects.filter(pk=approver.pk), Customer.objects.filter(pk=alice.pk)):
         row.update(email="alice@example.com")
     client = browser(approver)
@@ -209,7 +204,7 @@ def test_ones_own_request_is_explained_and_refused(waiting: ActionRequest, appro
     assert state_of(waiting) == "awaiting_approval"
 
 
-def test_who_lacks_the_right_is_told_who_has_it(waiting: ActionRequest, approver: User, bob: User) -> None:
+def test_someone_without_the_right_sees_who_has_it(waiting: ActionRequest, approver: User, bob: User) -> None:
     client = browser(bob)
     tree = page(client, waiting)
     assert "You cannot decide on this action. Ask one of: Daniel Brandt." in words(tree)
@@ -218,9 +213,7 @@ def test_who_lacks_the_right_is_told_who_has_it(waiting: ActionRequest, approver
     assert state_of(waiting) == "awaiting_approval"
 
 
-def test_a_stranger_finds_nothing_and_an_unknown_verdict_neither(
-    waiting: ActionRequest, approver: User, mallory: User
-) -> None:
+def test_a_stranger_and_an_unknown_verdict_get_not_found(waiting: ActionRequest, approver: User, mallory: User) -> None:
     client = browser(mallory)
     assert "A-1" not in client.get("/desk/approvals/").content.decode()
     foreign = [client.get(f"/desk/approvals/{waiting.pk}/"), decide(client, waiting, "approve", waiting.digest)]
@@ -230,7 +223,7 @@ def test_a_stranger_finds_nothing_and_an_unknown_verdict_neither(
     assert state_of(waiting) == "awaiting_approval"
 
 
-def test_the_lists_hold_what_waits_runs_and_was_decided(waiting: ActionRequest, approver: User) -> None:
+def test_tabs_list_waiting_running_and_decided_requests(waiting: ActionRequest, approver: User) -> None:
     client = browser(approver)
 
     def listed(shown: str) -> list[str]:

@@ -19,8 +19,8 @@ from supportbot.accounts.origins import own_origins
 from supportbot.asyncdb import db
 from tests.events import check_event
 
-PATIENCE_SECONDS = 10.0
-HERE = "the installation's own origin"
+TIMEOUT_SECONDS = 10.0
+OWN_ORIGIN = "the installation's own origin"
 
 
 def schema(name: str) -> Any:
@@ -36,18 +36,18 @@ class DeskSocket:
         self.connection = connection
         self.frames: list[dict[str, Any]] = []
 
-    async def say(self, kind: str, /, **fields: Any) -> None:
+    async def send_frame(self, kind: str, /, **fields: Any) -> None:
         """Send a good frame."""
         frame = {"type": kind, **fields}
         CLIENT_FRAMES.validate(frame)
-        await self.send(frame)
+        await self.send_raw(frame)
 
-    async def send(self, frame: Any) -> None:
+    async def send_raw(self, frame: Any) -> None:
         """Send a frame that may be a bad one; text and bytes go as they are."""
         await self.connection.send(frame if isinstance(frame, str | bytes) else json.dumps(frame))
 
     async def next(self) -> dict[str, Any]:
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             frame: dict[str, Any] = json.loads(await self.connection.recv())
         SERVER_FRAMES.validate(frame)
         if frame["type"] == "event":
@@ -62,14 +62,14 @@ class DeskSocket:
             if kind in (frame["type"], frame.get("event")) and all(frame.get(key) == wanted[key] for key in wanted):
                 return frame
 
-    async def follow(self, conversation_id: Any, **fields: Any) -> None:
-        await self.say("subscribe", conversation=str(conversation_id), **fields)
+    async def subscribe(self, conversation_id: Any, **fields: Any) -> None:
+        await self.send_frame("subscribe", conversation=str(conversation_id), **fields)
         await self.until("head")
 
-    async def quiet(self) -> list[dict[str, Any]]:
+    async def frames_until_ping(self) -> list[dict[str, Any]]:
         """Return what came until the answer to a ping: whatever was under way before it has arrived by then."""
         seen = len(self.frames)
-        await self.say("ping")
+        await self.send_frame("ping")
         await self.until("head")
         return self.frames[seen:-1]
 
@@ -94,9 +94,9 @@ def cookie_of(user: User) -> str:
 
 
 @asynccontextmanager
-async def open_desk(server: str, cookie: str, *, origin: str | None = HERE) -> AsyncIterator[DeskSocket]:
+async def open_desk(server: str, cookie: str, *, origin: str | None = OWN_ORIGIN) -> AsyncIterator[DeskSocket]:
     """Open a socket as a browser with this cookie on a page of `origin` does."""
-    named: Any = next(iter(own_origins())) if origin == HERE else origin
+    named: Any = next(iter(own_origins())) if origin == OWN_ORIGIN else origin
     headers = {"Cookie": cookie} if cookie else {}
     address = server.replace("http", "ws", 1) + "/ws/v1/desk/"
     options: Any = {"max_size": None, "ping_interval": None}  # pings of its own would end it on a busy machine
@@ -105,9 +105,9 @@ async def open_desk(server: str, cookie: str, *, origin: str | None = HERE) -> A
 
 
 @asynccontextmanager
-async def at_the_desk(server: str, user: User) -> AsyncIterator[DeskSocket]:
+async def logged_in_desk(server: str, user: User) -> AsyncIterator[DeskSocket]:
     """Open a socket as this person and say hello; the queue has arrived."""
     async with open_desk(server, await db(cookie_of, user)) as socket:
-        await socket.say("hello")
+        await socket.send_frame("hello")
         await socket.until("queue")
         yield socket

@@ -6,7 +6,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from django.test import Client
 from django.utils.timezone import now, override
 from selectolax.lexbor import LexborHTMLParser
 
@@ -22,6 +21,7 @@ from supportbot.handoff.templatetags import desk
 from supportbot.handoff.templatetags.desk import capped, language
 from supportbot.handoff.tickets import services
 from supportbot.handoff.tickets.presence import is_team_online
+from tests.handoff.browsing import browser
 
 pytestmark = pytest.mark.django_db
 
@@ -37,13 +37,7 @@ def names(groups: list[rows.Group]) -> dict[str, list[str]]:
     return {group.name: [row.who for row in group.rows] for group in groups}
 
 
-def browser(user: User) -> Client:
-    client = Client(raise_request_exception=False)
-    client.force_login(user)
-    return client
-
-
-def test_a_row_names_the_language_the_customer_writes(bob: User) -> None:
+def test_a_row_shows_the_customers_language(bob: User) -> None:
     ticket = waiting("Jonas")
     add_customer_message(ticket.conversation_id, text="Mein Paket ist nicht da, wo ist es?", client_id="1")
     [row] = rows_for([ticket.conversation_id], bob, now())
@@ -60,14 +54,14 @@ def queue(bob: User, noor: User) -> dict[str, Ticket]:
     return made
 
 
-def test_each_list_holds_what_it_says_the_oldest_first(queue: dict[str, Ticket], bob: User) -> None:
+def test_each_group_lists_its_tickets_oldest_first(queue: dict[str, Ticket], bob: User) -> None:
     assert names(groups_for(bob, now())) == {"mine": ["Ada"], "waiting": ["Cem", "Bea"], "colleagues": ["Dov"]}
     assert names(groups_for(bob, now(), shown="mine")) == {"mine": ["Ada"]}
     assert names(groups_for(bob, now(), shown="waiting")) == {"waiting": ["Cem", "Bea"]}
     assert queue_counts(bob) == {"mine": 1, "waiting": 2, "open": 4, "approvals": 0}
 
 
-def test_what_was_put_aside_stands_apart_and_what_ended_only_under_all(queue: dict[str, Ticket], bob: User) -> None:
+def test_snoozed_tickets_have_a_group_and_ended_ones_only_appear_under_all(queue: dict[str, Ticket], bob: User) -> None:
     services.snooze(queue["Ada"].pk, agent=bob, until=now() + timedelta(hours=1))
     assert names(groups_for(bob, now(), shown="mine")) == {"aside": ["Ada"]}
     services.resolve(queue["Ada"].pk, agent=bob)
@@ -75,14 +69,14 @@ def test_what_was_put_aside_stands_apart_and_what_ended_only_under_all(queue: di
     assert names(groups_for(bob, now(), shown="all")) == {"all": ["Dov", "Cem", "Bea", "Ada"]}
 
 
-def test_a_wait_turns_soon_and_then_late(queue: dict[str, Ticket], bob: User) -> None:
+def test_a_wait_becomes_nearly_late_and_then_late(queue: dict[str, Ticket], bob: User) -> None:
     found = {
         row.who: (row.level, row.since) for row in rows_for([one.conversation_id for one in queue.values()], bob, now())
     }
     assert (found["Cem"], found["Bea"], found["Ada"][0]) == (("late", "9 min"), ("soon", "4 min"), "")
 
 
-def test_of_ones_own_those_stand_first_whose_customer_wrote(bob: User) -> None:
+def test_own_tickets_with_new_messages_come_first(bob: User) -> None:
     first, second = waiting("Ada", minutes=9), waiting("Bea", minutes=1)
     for ticket in (first, second):
         services.claim(ticket.pk, agent=bob)
@@ -96,7 +90,7 @@ def test_of_ones_own_those_stand_first_whose_customer_wrote(bob: User) -> None:
     assert not any(row.is_new for row in rows_for([second.conversation_id], bob, now()))
 
 
-def test_a_wait_counts_from_the_first_words_that_nobody_answered(bob: User) -> None:
+def test_a_wait_counts_from_the_first_unanswered_message(bob: User) -> None:
     ticket = waiting("Ada", minutes=20)
     services.claim(ticket.pk, agent=bob)
     Ticket.objects.filter(pk=ticket.pk).update(claimed_at=now() - timedelta(minutes=15))
@@ -107,7 +101,7 @@ def test_a_wait_counts_from_the_first_words_that_nobody_answered(bob: User) -> N
     assert (row.what, row.since, row.level) == ("Anybody?", "6 min", "late")
 
 
-def test_a_long_list_comes_in_pages(bob: User, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_list_is_paginated(bob: User, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rows, "ROWS_PER_PAGE", 2)
     for number in range(5):
         waiting(f"C{number}", minutes=10 - number)
@@ -123,7 +117,7 @@ def test_search_finds_by_name_address_id_and_summary(bob: User, asked: str) -> N
     assert [row.who for row in search_rows(asked, bob, now()).rows] == ["Mara Lindner"]
 
 
-def test_what_is_found_comes_in_pages_too(bob: User, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_search_results_are_paginated(bob: User, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rows, "ROWS_PER_PAGE", 2)
     for number in range(3):
         waiting(f"Lee & Co {number}")
@@ -138,14 +132,14 @@ def test_what_is_found_comes_in_pages_too(bob: User, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("asked", ["%", "_", "\0", "   ", "x" * 5_000, "'; DROP TABLE"])
-def test_search_takes_signs_as_they_are(queue: dict[str, Ticket], bob: User, asked: str) -> None:
+def test_search_takes_special_characters_literally(queue: dict[str, Ticket], bob: User, asked: str) -> None:
     answer = browser(bob).get("/desk/", {"q": asked})
     assert answer.status_code == 200
     assert search_rows(asked, bob, now()).rows == ()
 
 
 @pytest.mark.parametrize("page", ["0", "-1", "x", "99999999999", "²", "2"])
-def test_a_page_that_is_none_is_the_first_or_empty(queue: dict[str, Ticket], bob: User, page: str) -> None:
+def test_an_invalid_page_is_the_first_or_empty(queue: dict[str, Ticket], bob: User, page: str) -> None:
     assert browser(bob).get("/desk/", {"show": "waiting", "page": page}).status_code == 200
 
 
@@ -157,12 +151,12 @@ def test_a_stranger_finds_nothing(queue: dict[str, Ticket], mallory: User) -> No
 @pytest.mark.parametrize(
     ("locale", "shown"), [("en", "English"), ("de-AT", "German (de-AT)"), ("tlh", "tlh"), ("", "")]
 )
-def test_a_language_is_called_by_its_name(locale: str, shown: str) -> None:
+def test_a_language_is_shown_by_name(locale: str, shown: str) -> None:
     assert language(locale) == shown
 
 
 @pytest.mark.parametrize(("count", "shown"), [(0, "0"), (99, "99"), (100, "99+"), (10_000, "99+")])
-def test_a_number_fits_its_place(count: int, shown: str) -> None:
+def test_large_counts_are_capped(count: int, shown: str) -> None:
     assert capped(count, 99) == shown
 
 
@@ -170,7 +164,7 @@ def test_a_number_fits_its_place(count: int, shown: str) -> None:
     ("moment", "shown"),
     [((2026, 3, 2, 0, 30), "01:30"), ((2026, 3, 1, 22, 30), "1 Mar 23:30"), ((2025, 3, 2, 9, 0), "2 Mar 2025 10:00")],
 )
-def test_a_time_says_its_day_and_year_where_it_has_another(
+def test_a_time_shows_day_and_year_when_they_differ(
     moment: tuple[int, ...], shown: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(desk, "now", lambda: datetime(2026, 3, 2, 12, tzinfo=UTC))
@@ -181,14 +175,14 @@ def test_a_time_says_its_day_and_year_where_it_has_another(
 # --- Steps that are not a ticket's own.
 
 
-def test_next_takes_whoever_is_to_be_served_and_shows_them(queue: dict[str, Ticket], bob: User) -> None:
+def test_next_claims_and_shows_the_next_ticket(queue: dict[str, Ticket], bob: User) -> None:
     client = browser(bob)
     taken = [client.post("/desk/next/").headers["Location"] for _ in range(3)]
     assert taken[:2] == [f"/desk/tickets/{queue[name].pk}/" for name in ("Cem", "Bea")]
     assert taken[2] == "/desk/"
 
 
-def test_who_is_away_is_not_there(ticket: Ticket, bob: User) -> None:
+def test_an_away_agent_is_offline(ticket: Ticket, bob: User) -> None:
     client = browser(bob)
     client.get("/desk/")
     assert is_team_online()
@@ -201,7 +195,7 @@ def test_who_is_away_is_not_there(ticket: Ticket, bob: User) -> None:
     assert is_team_online()
 
 
-def test_moments_to_come_back_are_of_the_workspaces_own_day() -> None:
+def test_snoozing_ends_in_the_workspaces_time_zone() -> None:
     friday = datetime(2026, 11, 27, 15, 30, tzinfo=ZoneInfo("Europe/Berlin"))
     told = {choice: snooze_until(choice, friday).strftime("%a %H:%M") for choice in ("hour", "tomorrow", "week")}
     assert told == {"hour": "Fri 16:30", "tomorrow": "Sat 09:00", "week": "Mon 09:00"}
@@ -209,7 +203,7 @@ def test_moments_to_come_back_are_of_the_workspaces_own_day() -> None:
         snooze_until("never", friday)
 
 
-def test_aside_assigned_and_put_back_from_the_page(
+def test_a_ticket_is_snoozed_assigned_and_released_from_its_page(
     workspace: Workspace, ticket: Ticket, conversation: Conversation, bob: User, noor: User
 ) -> None:
     client, address = browser(bob), f"/desk/tickets/{ticket.pk}"
@@ -225,7 +219,7 @@ def test_aside_assigned_and_put_back_from_the_page(
     assert Ticket.objects.get().state == "waiting"
 
 
-def test_an_ended_ticket_is_taken_up_again_on_a_new_page(ticket: Ticket, bob: User) -> None:
+def test_reopening_an_ended_ticket_shows_the_new_one(ticket: Ticket, bob: User) -> None:
     services.claim(ticket.pk, agent=bob)
     services.resolve(ticket.pk, agent=bob)
     again = browser(bob).post(f"/desk/tickets/{ticket.pk}/reopen/").headers["Location"]

@@ -21,16 +21,11 @@ from supportbot.handoff.desk.labels import duration_label, initials
 from supportbot.handoff.models import Presence, Ticket
 from supportbot.handoff.tickets import services
 from supportbot.handoff.tickets.presence import is_team_online
+from tests.handoff.browsing import browser
 from tests.pages import visible_text
 
 pytestmark = pytest.mark.django_db
 AVAILABLE_ACTIONS = ["claim", "reply", "note", "return", "resolve", "release", "assign", "snooze", "reopen"]
-
-
-def browser(user: User, **more: Any) -> Client:
-    client = Client(raise_request_exception=False, **more)
-    client.force_login(user)
-    return client
 
 
 def page(client: Client, address: str, status: int = 200) -> LexborHTMLParser:
@@ -78,7 +73,7 @@ def rows(tree: LexborHTMLParser, section: str) -> list[str]:
     return [" ".join(" ".join(part.text() for part in line.css(".l1, .l2, .l3")).split()) for line in lines]
 
 
-def test_the_queue_says_who_waits_what_for_and_how_long(ticket: Ticket, bob: User, alice: Customer) -> None:
+def test_the_queue_shows_who_is_waiting_why_and_how_long(ticket: Ticket, bob: User, alice: Customer) -> None:
     urgent = start_conversation(Customer.objects.create(external_id="c2", name="Jonas", locale="de").pk, locale="de")
     add_customer_message(urgent.pk, text="Mein Paket fehlt.", client_id="1")
     second = services.request(urgent.pk, reason="no_answer", by="assistant")
@@ -90,16 +85,14 @@ def test_the_queue_says_who_waits_what_for_and_how_long(ticket: Ticket, bob: Use
     ]
 
 
-def test_a_claimed_ticket_moves_to_its_owner_and_to_the_colleagues_of_others(
-    claimed: Ticket, bob: User, noor: User
-) -> None:
+def test_a_claimed_ticket_moves_to_its_owners_group(claimed: Ticket, bob: User, noor: User) -> None:
     mine, theirs = page(browser(bob), "/desk/"), page(browser(noor), "/desk/")
     assert (len(rows(mine, "mine")), rows(mine, "waiting"), rows(mine, "colleagues")) == (1, [], [])
     assert (rows(theirs, "mine"), rows(theirs, "waiting")) == ([], [])
     assert "with Bob" in rows(theirs, "colleagues")[0]
 
 
-def test_a_full_queue_costs_no_query_a_row(
+def test_the_queue_needs_no_query_per_row(
     ticket: Ticket, bob: User, django_assert_max_num_queries: Any, alice: Customer
 ) -> None:
     for number in range(12):
@@ -111,7 +104,7 @@ def test_a_full_queue_costs_no_query_a_row(
         assert len(rows(page(client, "/desk/"), "waiting")) == 13
 
 
-def test_reading_the_queue_is_being_there_and_it_reloads_until_told_not_to(bob: User) -> None:
+def test_opening_the_queue_counts_as_online_and_it_reloads_unless_turned_off(bob: User) -> None:
     assert not is_team_online()
     client = browser(bob)
     assert page(client, "/desk/").css("noscript > meta[http-equiv=refresh][content='30']")
@@ -119,7 +112,7 @@ def test_reading_the_queue_is_being_there_and_it_reloads_until_told_not_to(bob: 
     assert 'http-equiv="refresh"' not in client.get("/desk/?refresh=off").content.decode()
 
 
-def test_the_whole_way_of_a_ticket(ticket: Ticket, conversation: Conversation, bob: User) -> None:
+def test_a_ticket_from_request_to_return(ticket: Ticket, conversation: Conversation, bob: User) -> None:
     add_customer_message(conversation.pk, text="It broke <b>yesterday</b>.", client_id="1")
     client = browser(bob)
     assert "It broke <b>yesterday</b>." in words(page(client, address(ticket)))
@@ -137,21 +130,21 @@ def test_the_whole_way_of_a_ticket(ticket: Ticket, conversation: Conversation, b
     assert not any("Second pole" in str(payload) for payload in public)
 
 
-def test_resolving_ends_it(claimed: Ticket, bob: User) -> None:
+def test_resolving_ends_the_ticket(claimed: Ticket, bob: User) -> None:
     client = browser(bob)
     assert take(client, claimed, "resolve").status_code == 302
     assert Ticket.objects.get().state == "resolved"
     assert page(client, address(claimed)).css("#composer, details") == []
 
 
-def test_the_same_form_sent_twice_is_one_message(claimed: Ticket, bob: User) -> None:
+def test_submitting_a_form_twice_stores_one_message(claimed: Ticket, bob: User) -> None:
     client = browser(bob)
     key = key_on(page(client, address(claimed)))
     assert [take(client, claimed, "reply", "Hello", key).status_code for _ in range(2)] == [302, 302]
     assert Message.objects.filter(source="agent").count() == 1
 
 
-def test_a_form_sent_again_with_other_words_keeps_them_and_says_what_to_do(claimed: Ticket, bob: User) -> None:
+def test_resubmitting_a_form_with_different_text_keeps_the_text(claimed: Ticket, bob: User) -> None:
     client = browser(bob)
     take(client, claimed, "reply", "Hello", "k")
     tree = read(take(client, claimed, "reply", "Hello again", "k"), 409)
@@ -161,7 +154,7 @@ def test_a_form_sent_again_with_other_words_keeps_them_and_says_what_to_do(claim
     assert [one.text for one in Message.objects.filter(source="agent")] == ["Hello", "Hello again"]
 
 
-def test_two_agents_claim_and_one_is_told_who_has_it(ticket: Ticket, bob: User, noor: User) -> None:
+def test_the_second_claim_names_the_owner(ticket: Ticket, bob: User, noor: User) -> None:
     first, second = browser(bob), browser(noor)
     page(second, address(ticket))
     assert take(first, ticket, "claim").status_code == 302
@@ -171,7 +164,7 @@ def test_two_agents_claim_and_one_is_told_who_has_it(ticket: Ticket, bob: User, 
     assert Ticket.objects.get().assignee == bob
 
 
-def test_what_an_agent_typed_survives_a_colleagues_takeover(claimed: Ticket, bob: User, lead: User) -> None:
+def test_typed_text_survives_a_colleagues_takeover(claimed: Ticket, bob: User, lead: User) -> None:
     services.transfer(claimed.pk, agent=bob, to=lead)
     before = books()
     tree = read(take(browser(bob), claimed, "reply", "A long answer & <more>"), 409)
@@ -188,7 +181,7 @@ def test_what_an_agent_typed_survives_a_colleagues_takeover(claimed: Ticket, bob
         ("return", "x" * 2001, "Enter at most 2,000 characters."),
     ],
 )
-def test_a_refusal_is_said_on_the_page_and_stores_nothing(
+def test_a_refusal_is_shown_on_the_page_and_stores_nothing(
     claimed: Ticket, bob: User, step: str, text: str, sentence: str
 ) -> None:
     before = books()
@@ -201,14 +194,14 @@ def test_a_refusal_is_said_on_the_page_and_stores_nothing(
 
 
 @pytest.mark.parametrize("name", ["nobody", "a\0b", ""])
-def test_a_name_that_no_colleague_has_is_refused_on_the_page(claimed: Ticket, bob: User, name: str) -> None:
+def test_an_unknown_colleague_is_refused_on_the_page(claimed: Ticket, bob: User, name: str) -> None:
     before = books()
     tree = read(take(browser(bob), claimed, "assign", name), 404)
     assert visible_text(tree.css_first("[role=alert]")) == "No member of this workspace has this name."
     assert books() == before
 
 
-def test_a_stranger_sees_and_moves_nothing(claimed: Ticket, mallory: User) -> None:
+def test_a_stranger_can_neither_see_nor_change_tickets(claimed: Ticket, mallory: User) -> None:
     client, before = browser(mallory), books()
     assert rows(page(client, "/desk/"), "waiting") == []
     foreign = [client.get(address(claimed)), *(take(client, claimed, step, "x") for step in AVAILABLE_ACTIONS)]
@@ -218,7 +211,7 @@ def test_a_stranger_sees_and_moves_nothing(claimed: Ticket, mallory: User) -> No
     assert books()[:3] == before[:3]
 
 
-def test_an_editor_is_told_why_and_nobody_is_sent_to_log_in(workspace: Workspace, claimed: Ticket) -> None:
+def test_an_editor_sees_why_access_is_denied(workspace: Workspace, claimed: Ticket) -> None:
     hanna = User.objects.create_user("hanna")
     add_member(workspace, hanna, Membership.Role.EDITOR)
     before = books()
@@ -233,7 +226,7 @@ def test_an_editor_is_told_why_and_nobody_is_sent_to_log_in(workspace: Workspace
     assert books() == before
 
 
-def test_who_has_left_the_workspace_they_chose_goes_on_in_another(
+def test_leaving_the_chosen_workspace_switches_to_another(
     workspace: Workspace, other_workspace: Workspace, ticket: Ticket, bob: User
 ) -> None:
     add_member(other_workspace, bob, Membership.Role.AGENT)
@@ -247,7 +240,7 @@ def test_who_has_left_the_workspace_they_chose_goes_on_in_another(
     assert len(client.get("/api/v1/tickets").json()["results"]) == 1
 
 
-def test_who_was_logged_out_meanwhile_is_told_and_comes_back_to_the_form(claimed: Ticket, bob: User) -> None:
+def test_an_expired_session_leads_back_to_the_form(claimed: Ticket, bob: User) -> None:
     client, here = Client(), address(claimed)
     answer = client.post(address(claimed, "resolve"), {}, headers={"referer": f"http://testserver{here}"})
     door = answer.headers["Location"]
@@ -258,7 +251,7 @@ def test_who_was_logged_out_meanwhile_is_told_and_comes_back_to_the_form(claimed
     assert "next=%2Fdesk%2F&" in elsewhere.headers["Location"]
 
 
-def test_a_form_from_elsewhere_moves_nothing(ticket: Ticket, bob: User) -> None:
+def test_a_cross_site_form_changes_nothing(ticket: Ticket, bob: User) -> None:
     client, before = browser(bob, enforce_csrf_checks=True), books()
     for step in AVAILABLE_ACTIONS:
         assert "could not be checked" in words(read(take(client, ticket, step, "x"), 403))
@@ -267,7 +260,7 @@ def test_a_form_from_elsewhere_moves_nothing(ticket: Ticket, bob: User) -> None:
     assert books() == before
 
 
-def test_an_agent_logs_in_at_the_desks_own_door_and_out_again(bob: User, ticket: Ticket) -> None:
+def test_an_agent_logs_in_and_out(bob: User, ticket: Ticket) -> None:
     client = Client()
     wrong = read(client.post("/desk/log-in/", {"username": "bob", "password": "no"}), 200)
     assert "do not match" in wrong.css_first("[role=alert]").text()
@@ -280,12 +273,12 @@ def test_an_agent_logs_in_at_the_desks_own_door_and_out_again(bob: User, ticket:
     assert client.get("/desk/").status_code == 302
 
 
-def test_no_log_in_leads_to_another_site(bob: User) -> None:
+def test_the_login_never_redirects_to_another_site(bob: User) -> None:
     data = {"username": "bob", "password": "correct horse battery", "next": "https://evil.example/"}
     assert Client().post("/desk/log-in/", data).headers["Location"] == "/desk/"
 
 
-def test_only_ones_own_lines_are_ones_own_also_among_people_of_one_name(
+def test_own_lines_are_recognised_among_agents_of_the_same_name(
     workspace: Workspace, claimed: Ticket, bob: User
 ) -> None:
     namesake = User.objects.create_user("bobby", first_name=bob.display_name)
@@ -301,7 +294,7 @@ def test_only_ones_own_lines_are_ones_own_also_among_people_of_one_name(
     assert "You joined" in words(own) and "You joined" not in words(others)
 
 
-def test_lines_that_an_older_version_stored_are_ones_own_by_name(claimed: Ticket, bob: User, noor: User) -> None:
+def test_lines_of_older_versions_are_recognised_by_name(claimed: Ticket, bob: User, noor: User) -> None:
     add_agent_message(claimed.conversation_id, text="It is on its way.", author=bob, client_id="1")
     for event in ConversationEvent.objects.filter(payload__has_key="person"):
         ConversationEvent.objects.filter(pk=event.pk).update(
@@ -313,7 +306,7 @@ def test_lines_that_an_older_version_stored_are_ones_own_by_name(claimed: Ticket
     assert others.css("#thread .me") == []
 
 
-def test_which_person_of_the_team_it_was_is_the_teams_alone(claimed: Ticket, bob: User) -> None:
+def test_an_agents_id_is_visible_to_the_team_only(claimed: Ticket, bob: User) -> None:
     add_agent_message(claimed.conversation_id, text="It is on its way.", author=bob, client_id="1")
     teams, public = events_after(claimed.conversation_id, 0, is_staff=True), events_after(claimed.conversation_id, 0)
     assert [one.payload["person"] for one in teams if "person" in one.payload] == [str(bob.pk)] * 2
@@ -321,7 +314,7 @@ def test_which_person_of_the_team_it_was_is_the_teams_alone(claimed: Ticket, bob
     assert str(bob.pk) not in str(public)
 
 
-def test_a_leader_may_end_a_colleagues_ticket_and_reads_the_newest_of_many_lines(
+def test_a_lead_may_resolve_a_colleagues_ticket_and_sees_the_newest_lines(
     claimed: Ticket, bob: User, lead: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("supportbot.handoff.desk.thread.MAX_LINES", 3)
@@ -341,18 +334,18 @@ def test_a_leader_may_end_a_colleagues_ticket_and_reads_the_newest_of_many_lines
     [(-5, "now"), (0, "now"), (59, "now"),
      (60, "1 min"), (3599, "59 min"), (3600, "1 h"), (86400, "1 day"), (200_000, "2 days")],
 )  # fmt: skip
-def test_time_in_words(seconds: int, said: str) -> None:
+def test_durations_are_labelled(seconds: int, said: str) -> None:
     assert duration_label(timedelta(seconds=seconds)) == said
 
 
 @pytest.mark.parametrize(
     ("name", "letters"), [("Mara Lindner", "ML"), ("mara", "M"), ("Ana de la Cruz", "AC"), ("", ""), ("(x) ", "")]
 )
-def test_a_name_in_two_letters(name: str, letters: str) -> None:
+def test_names_have_initials(name: str, letters: str) -> None:
     assert initials(name) == letters
 
 
-def test_who_goes_away_in_a_conversation_stays_in_it(claimed: Ticket, bob: User) -> None:
+def test_going_away_keeps_the_conversation_open(claimed: Ticket, bob: User) -> None:
     client, here = browser(bob), f"/desk/tickets/{claimed.pk}/"
     form = page(client, here).css_first('form[action="/desk/presence/"]')
     told = {str(field.attributes["name"]): field.attributes["value"] or "" for field in form.css("input")}

@@ -42,7 +42,7 @@ def reply(
     return Message.objects.get(pk=receipt.message_id)
 
 
-def test_a_reply_goes_to_the_address_once(claimed: Ticket, conversation: Conversation, bob: User) -> None:
+def test_a_reply_is_mailed_once(claimed: Ticket, conversation: Conversation, bob: User) -> None:
     message = reply(conversation, bob)
     deliver_due()
     send_mail()
@@ -54,7 +54,7 @@ def test_a_reply_goes_to_the_address_once(claimed: Ticket, conversation: Convers
     assert letter.extra_headers["Message-ID"].startswith(f"<{message.pk}@")
 
 
-def test_hearing_of_a_reply_twice_sends_one_mail(claimed: Ticket, conversation: Conversation, bob: User) -> None:
+def test_a_repeated_announcement_sends_one_mail(claimed: Ticket, conversation: Conversation, bob: User) -> None:
     reply(conversation, bob)
     announcement = Announcement.objects.get(topic="agent_replied")
     for _ in range(2):
@@ -91,7 +91,7 @@ def test_a_note_is_never_mailed(claimed: Ticket, conversation: Conversation, bob
     assert (mail.outbox, OutgoingMail.objects.count()) == ([], 0)
 
 
-def test_who_signed_in_and_left_before_anybody_came_is_written_to_at_the_shops_address(
+def test_a_signed_in_customer_who_left_gets_mail_at_the_shops_address(
     ticket: Ticket, conversation: Conversation, alice: Customer, bob: User
 ) -> None:
     Customer.objects.filter(pk=alice.pk).update(email="alice@shop.example")
@@ -113,7 +113,7 @@ def refuse(self: object) -> None:
     raise ConnectionRefusedError
 
 
-def test_a_mail_server_that_is_down_is_tried_again_later(
+def test_a_failed_mail_is_retried_later(
     claimed: Ticket, conversation: Conversation, bob: User, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reply(conversation, bob)
@@ -130,11 +130,11 @@ def test_a_mail_server_that_is_down_is_tried_again_later(
     assert len(mail.outbox) == 1
 
 
-def test_a_mail_server_that_says_nothing_is_left_before_another_worker_may_take_the_mail(settings: Any) -> None:
+def test_the_mail_timeout_is_shorter_than_the_lease(settings: Any) -> None:
     assert LEASE.total_seconds() > 10 * settings.EMAIL_TIMEOUT
 
 
-def test_an_address_that_no_mail_can_go_to_holds_up_no_other(
+def test_an_undeliverable_address_does_not_block_other_mails(
     claimed: Ticket, conversation: Conversation, bob: User
 ) -> None:
     for number in range(2):
@@ -146,7 +146,7 @@ def test_an_address_that_no_mail_can_go_to_holds_up_no_other(
     assert [letter.to for letter in mail.outbox] == [["alice@example.com"]]
 
 
-def test_that_a_mail_is_given_up_is_an_error_of_the_log(
+def test_giving_up_a_mail_is_logged_as_an_error(
     claimed: Ticket, conversation: Conversation, bob: User, monkeypatch: pytest.MonkeyPatch, caplog: Any
 ) -> None:
     monkeypatch.setattr("django.core.mail.EmailMessage.send", refuse)
@@ -159,7 +159,7 @@ def test_that_a_mail_is_given_up_is_an_error_of_the_log(
     assert told == [("WARNING", False), ("ERROR", True)]
 
 
-def test_after_eight_attempts_it_is_left_alone(claimed: Ticket, conversation: Conversation, bob: User) -> None:
+def test_a_mail_is_not_attempted_more_than_eight_times(claimed: Ticket, conversation: Conversation, bob: User) -> None:
     reply(conversation, bob)
     deliver_due()
     OutgoingMail.objects.update(attempts=MAX_ATTEMPTS)

@@ -22,6 +22,7 @@ from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.handoff.models import Ticket
 from supportbot.handoff.tickets import services
+from tests.handoff.browsing import browser
 from tests.pages import visible_text
 
 pytestmark = pytest.mark.django_db
@@ -49,12 +50,6 @@ def bobs(bob: User) -> Client:
     return browser(bob)
 
 
-def browser(user: User) -> Client:
-    client = Client(raise_request_exception=False)
-    client.force_login(user)
-    return client
-
-
 def address(ticket: Ticket, action: str = "refund_order") -> str:
     return f"/desk/tickets/{ticket.pk}/ask/{action}/"
 
@@ -67,9 +62,7 @@ def send(client: Client, ticket: Ticket, action: str = "refund_order", **typed: 
     return client.post(address(ticket, action), {"key": KEY, "step": "send", **typed})
 
 
-def test_who_has_the_conversation_is_offered_what_the_workspace_does(
-    shop: FakeShop, taken: Ticket, bobs: Client, noor: User
-) -> None:
+def test_the_owner_is_offered_the_workspaces_actions(shop: FakeShop, taken: Ticket, bobs: Client, noor: User) -> None:
     def offers(client: Client) -> list[str]:
         return [link.text(strip=True) for link in read(client.get(f"/desk/tickets/{taken.pk}/")).css(".do a")]
 
@@ -87,7 +80,7 @@ def test_who_has_the_conversation_is_offered_what_the_workspace_does(
     assert not ActionRequest.objects.exists()
 
 
-def test_a_visitor_has_no_orders_to_do_anything_about(shop: FakeShop, bobs: Client, bob: User) -> None:
+def test_a_visitor_gets_no_offers(shop: FakeShop, bobs: Client, bob: User) -> None:
     conversation = start_conversation(Customer.objects.create().pk)
     ticket = services.request(conversation.pk, reason="customer_asked", by="customer")
     services.claim(ticket.pk, agent=bob)
@@ -104,7 +97,7 @@ def test_the_form_names_the_customers_own_orders_and_each_argument(shop: FakeSho
     assert {field.attributes["name"] for field in moved} >= {"address.line1", "address.city", "address.country"}
 
 
-def test_looking_it_over_stores_nothing_and_tells_nobody(shop: FakeShop, taken: Ticket, bobs: Client) -> None:
+def test_a_preview_stores_and_sends_nothing(shop: FakeShop, taken: Ticket, bobs: Client) -> None:
     tree = read(bobs.post(address(taken), {**REFUND, "amount": "12.50", "key": KEY, "step": "check"}))
     assert tree.css_first("form.ask h2").text() == "Refund €12.50"
     assert "It arrived damaged" in tree.css_first(".kv").text()
@@ -118,9 +111,7 @@ def test_looking_it_over_stores_nothing_and_tells_nobody(shop: FakeShop, taken: 
     assert changing.css_first("input[name=amount]").attributes["value"] == "12.50"
 
 
-def test_a_card_that_was_sent_is_the_customers_to_confirm_and_nobody_elses(
-    shop: FakeShop, taken: Ticket, bobs: Client, bob: User
-) -> None:
+def test_only_the_customer_can_confirm_a_sent_card(shop: FakeShop, taken: Ticket, bobs: Client, bob: User) -> None:
     answer = send(bobs, taken, **REFUND)
     assert (answer.status_code, answer["Location"]) == (302, f"/desk/tickets/{taken.pk}/")
     request = ActionRequest.objects.get()
@@ -135,13 +126,13 @@ def test_a_card_that_was_sent_is_the_customers_to_confirm_and_nobody_elses(
     assert shop.refunds == []
 
 
-def test_a_form_that_is_sent_twice_is_one_card(shop: FakeShop, taken: Ticket, bobs: Client) -> None:
+def test_submitting_a_form_twice_sends_one_card(shop: FakeShop, taken: Ticket, bobs: Client) -> None:
     for _ in range(2):
         assert send(bobs, taken, **REFUND).status_code == 302
     assert ActionRequest.objects.count() == 1
 
 
-def test_what_was_changed_after_it_was_sent_is_another_card(shop: FakeShop, taken: Ticket, bobs: Client) -> None:
+def test_a_change_after_sending_is_another_card(shop: FakeShop, taken: Ticket, bobs: Client) -> None:
     send(bobs, taken, **REFUND, amount="10.00")
     typed = {**REFUND, "amount": "11.00", "key": KEY}  # the form is read again from the browser's history
     key = read(bobs.post(address(taken), {**typed, "step": "check"})).css_first("input[name=key]").attributes["value"]
@@ -149,7 +140,7 @@ def test_what_was_changed_after_it_was_sent_is_another_card(shop: FakeShop, take
     assert set(ActionRequest.objects.values_list("amount", flat=True)) == {10, 11}
 
 
-def test_another_amount_than_was_looked_over_is_not_sent(shop: FakeShop, taken: Ticket, bobs: Client) -> None:
+def test_an_amount_that_differs_from_the_preview_is_not_sent(shop: FakeShop, taken: Ticket, bobs: Client) -> None:
     form = read(bobs.post(address(taken), {**REFUND, "step": "check"})).css("form.ask input[type=hidden]")
     held = {field.attributes["name"]: field.attributes["value"] or "" for field in form}
     shop.orders["A-1"] = replace(shop.orders["A-1"], refunded=Decimal("10.00"))
@@ -162,13 +153,13 @@ def test_another_amount_than_was_looked_over_is_not_sent(shop: FakeShop, taken: 
     assert ActionRequest.objects.get().amount == Decimal("39.90")
 
 
-def test_the_card_speaks_the_customers_language(shop: FakeShop, taken: Ticket, bobs: Client) -> None:
+def test_the_card_uses_the_customers_language(shop: FakeShop, taken: Ticket, bobs: Client) -> None:
     add_customer_message(taken.conversation_id, text="Das Hemd passt mir leider nicht, was nun?", client_id="c1")
     send(bobs, taken, **REFUND)
     assert ActionRequest.objects.get().locale == "de"
 
 
-def test_what_is_wrong_stands_at_its_field_with_what_was_typed(shop: FakeShop, taken: Ticket, bobs: Client) -> None:
+def test_an_error_is_shown_at_its_field_with_the_typed_text(shop: FakeShop, taken: Ticket, bobs: Client) -> None:
     answer = bobs.post(address(taken), {"order_id": "A-1", "amount": "twelve", "step": "check"})
     assert answer.status_code == 400
     tree = read(answer)
@@ -189,9 +180,7 @@ def test_what_is_wrong_stands_at_its_field_with_what_was_typed(shop: FakeShop, t
     assert not ActionRequest.objects.exists()
 
 
-def test_what_the_rules_refuse_is_told_the_agent_and_not_the_customer(
-    shop: FakeShop, taken: Ticket, bobs: Client
-) -> None:
+def test_a_refusal_by_the_rules_is_shown_to_the_agent_only(shop: FakeShop, taken: Ticket, bobs: Client) -> None:
     # A stranger's looks like one that is not there. Sent: the order has changed since it was looked over.
     for order, step in (("B-2", "check"), ("A-9", "check"), ("B-2", "send")):
         tree = read(bobs.post(address(taken), {**REFUND, "order_id": order, "step": step, "key": KEY}))
@@ -201,7 +190,7 @@ def test_what_the_rules_refuse_is_told_the_agent_and_not_the_customer(
     assert not taken.conversation.events.filter(event__startswith="action.").exists()
 
 
-def test_a_shop_that_does_not_answer_is_said_and_the_form_kept(shop: FakeShop, taken: Ticket, bobs: Client) -> None:
+def test_an_unreachable_shop_is_reported_and_the_form_kept(shop: FakeShop, taken: Ticket, bobs: Client) -> None:
     shop.is_reachable = False
     answer = bobs.post(address(taken), {**REFUND, "step": "check"})
     tree = read(answer)
@@ -210,7 +199,7 @@ def test_a_shop_that_does_not_answer_is_said_and_the_form_kept(shop: FakeShop, t
     assert tree.css_first("input[name=order_id]").attributes["value"] == "A-1"
 
 
-def test_a_colleague_without_the_conversation_sends_nothing(
+def test_a_colleague_who_is_not_the_owner_sends_nothing(
     shop: FakeShop, taken: Ticket, noor: User, mallory: User
 ) -> None:
     answer = send(browser(noor), taken, **REFUND)
@@ -222,7 +211,7 @@ def test_a_colleague_without_the_conversation_sends_nothing(
     assert not ActionRequest.objects.exists()
 
 
-def test_who_asked_for_it_does_not_approve_it(shop: FakeShop, ticket: Ticket, lead: User) -> None:
+def test_the_agent_who_proposed_cannot_approve(shop: FakeShop, ticket: Ticket, lead: User) -> None:
     services.claim(ticket.pk, agent=lead)
     send(browser(lead), ticket, **{**REFUND, "order_id": "A-2"})
     request = ActionRequest.objects.get()

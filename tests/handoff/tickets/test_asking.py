@@ -16,12 +16,12 @@ from supportbot.handoff.models import Presence, Ticket
 from supportbot.handoff.tickets import services
 from supportbot.handoff.tickets.presence import record_presence
 from supportbot.widget.ending import end_conversation
-from tests.handoff.records import facts, said, texts
+from tests.handoff.records import event_names, message_texts, ticket_row
 
 pytestmark = pytest.mark.django_db
 
 
-def test_a_wish_for_a_person_is_seen_and_stops_the_assistant(conversation: Conversation, bob: User) -> None:
+def test_a_request_for_a_person_stops_the_assistant(conversation: Conversation, bob: User) -> None:
     record_presence(bob)
     ticket = services.request(conversation.pk, reason="customer_asked", by="customer", summary="Broken pole")
     conversation.refresh_from_db()
@@ -40,49 +40,51 @@ def test_a_wish_for_a_person_is_seen_and_stops_the_assistant(conversation: Conve
     assert not Turn.objects.exists()
 
 
-def test_a_second_wish_returns_the_open_ticket_and_says_nothing(ticket: Ticket, conversation: Conversation) -> None:
-    before = said(conversation)
+def test_a_second_request_returns_the_open_ticket_silently(ticket: Ticket, conversation: Conversation) -> None:
+    before = event_names(conversation)
     again = services.request(conversation.pk, reason="no_answer", by="assistant")
     assert again.pk == ticket.pk
-    assert said(conversation) == before
+    assert event_names(conversation) == before
     assert Ticket.objects.count() == 1
 
 
-def test_an_unknown_reason_is_refused_and_nothing_moves(conversation: Conversation) -> None:
-    before = said(conversation)
+def test_an_unknown_reason_is_refused_and_nothing_changes(conversation: Conversation) -> None:
+    before = event_names(conversation)
     with pytest.raises(InvalidInput) as refusal:
         services.request(conversation.pk, reason="because", by="customer")
     assert list(refusal.value.fields) == ["reason"]
-    assert (said(conversation), Ticket.objects.count()) == (before, 0)
+    assert (event_names(conversation), Ticket.objects.count()) == (before, 0)
 
 
-def test_a_summary_that_cannot_be_stored_never_costs_the_wish(conversation: Conversation) -> None:
+def test_an_unstorable_summary_does_not_fail_the_request(conversation: Conversation) -> None:
     ticket = services.request(conversation.pk, reason="other", by="assistant", summary="a\0b\ud800c" + "x" * 5000)
-    assert facts(ticket)["summary"] == "abc" + "x" * 997
+    assert ticket_row(ticket)["summary"] == "abc" + "x" * 997
 
 
-def test_nobody_there_is_said_in_the_customers_language(alice: Customer, bob: User) -> None:
+def test_the_away_notice_uses_the_customers_language(alice: Customer, bob: User) -> None:
     german = start_conversation(alice.pk, locale="de-AT")
     services.request(german.pk, reason="customer_asked", by="customer")
-    assert texts(german)[-1].startswith("Unser Team ist gerade")
+    assert message_texts(german)[-1].startswith("Unser Team ist gerade")
     record_presence(bob)
     english = start_conversation(alice.pk)
     services.request(english.pk, reason="customer_asked", by="customer")
-    assert said(english)[-1] == "handoff.requested"
+    assert event_names(english)[-1] == "handoff.requested"
 
 
-def test_whom_the_shop_has_named_an_address_of_is_not_asked_for_one(alice: Customer) -> None:
+def test_a_customer_with_a_known_address_is_not_asked_for_one(alice: Customer) -> None:
     Customer.objects.filter(pk=alice.pk).update(email="alice@example.com")
     german = start_conversation(alice.pk, locale="de")
     ticket = services.request(german.pk, reason="customer_asked", by="customer")
-    assert texts(german)[-1].startswith("Unser Team ist gerade nicht erreichbar. Wir antworten an alice@example.com.")
-    assert facts(ticket)["contact_email"] == "alice@example.com"
+    assert message_texts(german)[-1].startswith(
+        "Unser Team ist gerade nicht erreichbar. Wir antworten an alice@example.com."
+    )
+    assert ticket_row(ticket)["contact_email"] == "alice@example.com"
     add_customer_message(german.pk, text="Lieber an a.other@example.com", client_id="1")
-    assert texts(german)[-1] == "Danke. Wir antworten an a.other@example.com."
-    assert facts(ticket)["contact_email"] == "a.other@example.com"
+    assert message_texts(german)[-1] == "Danke. Wir antworten an a.other@example.com."
+    assert ticket_row(ticket)["contact_email"] == "a.other@example.com"
 
 
-def test_a_ticket_is_in_the_language_the_customer_writes(alice: Customer) -> None:
+def test_a_ticket_has_the_customers_language(alice: Customer) -> None:
     for text, locale, spoken in (
         ("Mein Paket ist nicht da, wann kommt es?", "en-GB", "de"),
         ("Mein Paket ist nicht da, wann kommt es?", "de-AT", "de-AT"),
@@ -93,10 +95,10 @@ def test_a_ticket_is_in_the_language_the_customer_writes(alice: Customer) -> Non
         conversation = start_conversation(alice.pk, locale=locale)
         add_customer_message(conversation.pk, text=text, client_id="1")
         ticket = services.request(conversation.pk, reason="customer_asked", by="customer")
-        assert facts(ticket)["language"] == spoken
+        assert ticket_row(ticket)["language"] == spoken
 
 
-def test_an_editor_at_work_or_an_agent_gone_home_is_nobody(
+def test_an_online_editor_or_an_offline_agent_does_not_count(
     workspace: Workspace, conversation: Conversation, bob: User
 ) -> None:
     hanna = User.objects.create_user("hanna")
@@ -105,18 +107,18 @@ def test_an_editor_at_work_or_an_agent_gone_home_is_nobody(
     record_presence(bob)
     Presence.objects.filter(user=bob).update(seen_at=now() - timedelta(minutes=3))
     services.request(conversation.pk, reason="customer_asked", by="customer")
-    assert "Our team is not available" in texts(conversation)[-1]
+    assert "Our team is not available" in message_texts(conversation)[-1]
 
 
 @pytest.mark.parametrize("by", ["customer", "assistant"])
-def test_nobody_is_asked_for_in_a_conversation_that_its_customer_has_ended(by: str, conversation: Conversation) -> None:
+def test_no_ticket_is_opened_in_a_conversation_its_customer_ended(by: str, conversation: Conversation) -> None:
     end_conversation(conversation.pk)
-    before = said(conversation)
+    before = event_names(conversation)
     with pytest.raises(ConversationEnded):
         services.request(conversation.pk, reason="customer_asked", by=by)
-    assert (said(conversation), Ticket.objects.count()) == (before, 0)
+    assert (event_names(conversation), Ticket.objects.count()) == (before, 0)
 
 
-def test_what_went_wrong_with_an_action_brings_a_person_after_the_end_too(conversation: Conversation) -> None:
+def test_a_failed_action_opens_a_ticket_after_the_end_too(conversation: Conversation) -> None:
     end_conversation(conversation.pk)
     assert services.request(conversation.pk, reason="action", by="rule").state == "waiting"

@@ -24,9 +24,7 @@ def writes(conversation: Conversation, text: str) -> str:
     return str(events_after(conversation.pk, 0)[-1].payload["text"])
 
 
-def test_an_address_that_was_asked_for_is_noted_and_another_takes_its_place(
-    ticket: Ticket, conversation: Conversation
-) -> None:
+def test_a_requested_address_is_stored_and_can_be_replaced(ticket: Ticket, conversation: Conversation) -> None:
     assert writes(conversation, "It is mara@example.com, thanks.") == "Thank you. We will reply to mara@example.com."
     assert Ticket.objects.get().contact_email == "mara@example.com"
     assert writes(conversation, "mara@example.com again") == "mara@example.com again"
@@ -34,28 +32,28 @@ def test_an_address_that_was_asked_for_is_noted_and_another_takes_its_place(
     assert Ticket.objects.get().contact_email == "mara.lindner@example.com"
 
 
-def test_what_only_looks_like_an_address_is_asked_for_again(ticket: Ticket, conversation: Conversation) -> None:
+def test_an_invalid_address_is_asked_for_again(ticket: Ticket, conversation: Conversation) -> None:
     assert writes(conversation, "mara@example") == INVALID_ADDRESS["en"]
     assert writes(conversation, f"mara@{'ü' * 60}.example") == INVALID_ADDRESS["en"]  # too long as the mailer spells it
     assert writes(conversation, "My tent is torn") == "My tent is torn"
     assert Ticket.objects.get().contact_email == ""
 
 
-def test_nobody_takes_an_address_that_was_not_asked_for(conversation: Conversation, bob: User) -> None:
+def test_an_unrequested_address_is_not_stored(conversation: Conversation, bob: User) -> None:
     record_presence(bob)
     services.request(conversation.pk, reason="customer_asked", by="customer")
     assert writes(conversation, "mara@example.com") == "mara@example.com"
     assert Ticket.objects.get().contact_email == ""
 
 
-def test_one_who_waits_too_long_may_leave_an_address_too(conversation: Conversation, bob: User) -> None:
+def test_a_late_customer_may_give_an_address(conversation: Conversation, bob: User) -> None:
     record_presence(bob)
     services.request(conversation.pk, reason="customer_asked", by="customer")
     Ticket.objects.update(escalated_at=now())
     assert writes(conversation, "mara@example.com").startswith("Thank you.")
 
 
-def test_with_a_person_or_the_assistant_an_address_is_just_words(
+def test_an_address_written_to_a_person_or_the_assistant_is_ignored(
     ticket: Ticket, conversation: Conversation, bob: User
 ) -> None:
     services.claim(ticket.pk, agent=bob)
@@ -65,7 +63,7 @@ def test_with_a_person_or_the_assistant_an_address_is_just_words(
     assert Ticket.objects.get().contact_email == ""
 
 
-def test_whoever_comes_meanwhile_an_address_that_was_asked_for_is_noted(
+def test_a_requested_address_is_stored_even_if_the_team_came_online(
     ticket: Ticket, conversation: Conversation, bob: User
 ) -> None:
     record_presence(bob)
@@ -81,13 +79,13 @@ def test_whoever_comes_meanwhile_an_address_that_was_asked_for_is_noted(
         "They are sold as twitch foo@bar in the shop",
     ],
 )
-def test_an_address_that_is_only_spoken_of_gets_no_mail(ticket: Ticket, conversation: Conversation, text: str) -> None:
+def test_a_mentioned_address_gets_no_mail(ticket: Ticket, conversation: Conversation, text: str) -> None:
     writes(conversation, "mara@example.com")
     assert writes(conversation, text) == text
     assert Ticket.objects.get().contact_email == "mara@example.com"
 
 
-def test_of_several_addresses_the_customer_says_which(ticket: Ticket, conversation: Conversation) -> None:
+def test_the_customer_chooses_between_several_addresses(ticket: Ticket, conversation: Conversation) -> None:
     assert writes(conversation, "a@b.test or c@d.test") == SEVERAL_ADDRESSES["en"]
     assert Ticket.objects.get().contact_email == ""
     writes(conversation, "My new one is c@d.test, not the old a@b.test")
@@ -108,12 +106,12 @@ def test_of_several_addresses_the_customer_says_which(ticket: Ticket, conversati
         ("nothing", []),
     ],
 )
-def test_which_addresses_are_meant(text: str, addresses: list[str]) -> None:
+def test_addresses_are_extracted_from_text(text: str, addresses: list[str]) -> None:
     assert addresses_in(text) == addresses
 
 
 @pytest.mark.parametrize("text", ["a@b", "me@localhost", "a" * 300 + "@b.example", "a@b..example"])
-def test_what_no_mail_reaches_is_no_address(ticket: Ticket, conversation: Conversation, text: str) -> None:
+def test_an_undeliverable_address_is_invalid(ticket: Ticket, conversation: Conversation, text: str) -> None:
     assert writes(conversation, text) == INVALID_ADDRESS["en"]
     assert Ticket.objects.get().contact_email == ""
 
@@ -132,7 +130,7 @@ def test_what_no_mail_reaches_is_no_address(ticket: Ticket, conversation: Conver
         ("A person please. My addresses are one@example.com and two@example.com", ""),
     ],
 )
-def test_an_address_in_the_words_that_ask_for_a_person_is_not_asked_for_again(
+def test_an_address_in_the_request_for_a_person_is_not_asked_for_again(
     conversation: Conversation, text: str, address: str
 ) -> None:
     add_customer_message(conversation.pk, text=text, client_id=uuid4().hex)
@@ -142,7 +140,7 @@ def test_an_address_in_the_words_that_ask_for_a_person_is_not_asked_for_again(
     assert (f"We will reply to {address}." in told) if address else ("Leave your e-mail address here" in told)
 
 
-def test_an_address_of_an_earlier_episode_is_not_taken(conversation: Conversation, bob: User) -> None:
+def test_an_address_of_an_earlier_episode_is_ignored(conversation: Conversation, bob: User) -> None:
     add_customer_message(conversation.pk, text="my address is mara@example.com", client_id="1")
     ticket = services.request(conversation.pk, reason="customer_asked", by="customer")
     assert Ticket.objects.get().contact_email == "mara@example.com"
@@ -155,5 +153,5 @@ def test_an_address_of_an_earlier_episode_is_not_taken(conversation: Conversatio
 
 
 @pytest.mark.parametrize(("locale", "language"), [("de", "de"), ("de-AT", "de"), ("de_AT", "de"), ("fr", "en")])
-def test_it_is_asked_for_in_the_customers_language(locale: str, language: str) -> None:
+def test_the_question_uses_the_customers_language(locale: str, language: str) -> None:
     assert localized(INVALID_ADDRESS, locale) == INVALID_ADDRESS[language]

@@ -13,12 +13,12 @@ from supportbot.handoff.models import Ticket
 from supportbot.handoff.tickets import services
 from supportbot.handoff.tickets.presence import record_presence, set_away
 from supportbot.handoff.tickets.queue import REOPEN_WITHIN
-from tests.handoff.records import facts
+from tests.handoff.records import ticket_row
 
 pytestmark = pytest.mark.django_db
 
 
-def test_a_customer_who_writes_on_at_once_gets_their_person_back(
+def test_a_message_right_after_the_end_reopens_the_ticket(
     ticket: Ticket, conversation: Conversation, bob: User
 ) -> None:
     claimed = services.claim(ticket.pk, agent=bob)
@@ -62,19 +62,23 @@ def of_another_role(ticket: Ticket, bob: User) -> None:
 
 
 @pytest.mark.parametrize("happens", [later, away, given_back, asked_already, locked_out, of_another_role])
-def test_else_the_assistant_answers_what_comes_after_the_end(
+def test_otherwise_the_assistant_answers_after_the_end(
     happens: Callable[[Ticket, User], None], ticket: Ticket, conversation: Conversation, bob: User
 ) -> None:
     services.claim(ticket.pk, agent=bob)
     services.resolve(ticket.pk, agent=bob)
     happens(ticket, bob)
-    before = facts(ticket)
+    before = ticket_row(ticket)
     add_customer_message(conversation.pk, text="And boots?", client_id="1")
     conversation.refresh_from_db()
-    assert (facts(ticket), conversation.mode, Turn.objects.filter(state="pending").count()) == (before, "assistant", 1)
+    assert (ticket_row(ticket), conversation.mode, Turn.objects.filter(state="pending").count()) == (
+        before,
+        "assistant",
+        1,
+    )
 
 
-def test_thanks_that_nobody_answered_do_not_keep_the_person_away(
+def test_an_unanswered_thank_you_does_not_prevent_reopening(
     ticket: Ticket, conversation: Conversation, bob: User
 ) -> None:
     record_presence(bob)
@@ -83,4 +87,4 @@ def test_thanks_that_nobody_answered_do_not_keep_the_person_away(
     services.resolve(ticket.pk, agent=bob)
     add_customer_message(conversation.pk, text="One more thing", client_id="2")
     conversation.refresh_from_db()
-    assert (facts(ticket)["state"], conversation.mode, conversation.agent) == ("claimed", "person", bob)
+    assert (ticket_row(ticket)["state"], conversation.mode, conversation.agent) == ("claimed", "person", bob)

@@ -31,7 +31,7 @@ def test_equal_waits_have_one_order() -> None:
     assert [one.ticket_id.int for one in serving_order([waiting(2), waiting(1)])] == [1, 2]
 
 
-def test_a_place_counts_from_one_and_only_for_who_waits() -> None:
+def test_positions_count_from_one_and_only_for_waiting_tickets() -> None:
     queue = [waiting(1, minutes=5), waiting(2)]
     assert [position_of(UUID(int=number), queue) for number in (1, 2, 3)] == [2, 1, None]
 
@@ -45,5 +45,5 @@ def test_when_a_wait_is_late(waited: timedelta, late: bool) -> None:
     ("waited", "has_address", "given_up"),
     [(EXPIRES_AFTER, False, True), (EXPIRES_AFTER, True, False), (EXPIRES_AFTER - timedelta(seconds=1), False, False)],
 )
-def test_when_a_wait_has_come_to_nothing(waited: timedelta, has_address: bool, given_up: bool) -> None:
+def test_when_a_wait_has_expired(waited: timedelta, has_address: bool, given_up: bool) -> None:
     assert has_expired(NINE, NINE + waited, has_address=has_address) is given_up

@@ -66,7 +66,7 @@ def joined(conversation_id: UUID) -> list[str]:
     return [event.payload["agent"] for event in events]
 
 
-def test_two_hundred_claims_have_one_winner_whom_the_others_are_told(house: Workspace) -> None:
+def test_two_hundred_claims_have_one_winner_named_to_the_others(house: Workspace) -> None:
     with workspace_scope(house.pk):
         people, ticket = agents(house, CLAIMS), waiting_ticket()
     outcomes = at_once(house, *(lambda who=who: services.claim(ticket.pk, agent=who) for who in people))
@@ -80,7 +80,7 @@ def test_two_hundred_claims_have_one_winner_whom_the_others_are_told(house: Work
         assert joined(ticket.conversation_id) == [owner.display_name]
 
 
-def test_twenty_wishes_make_one_ticket(house: Workspace) -> None:
+def test_twenty_requests_open_one_ticket(house: Workspace) -> None:
     with workspace_scope(house.pk):
         conversation = start_conversation(Customer.objects.create(external_id="cus_alice").pk)
     wish = {"reason": "customer_asked", "by": "customer"}
@@ -91,7 +91,7 @@ def test_twenty_wishes_make_one_ticket(house: Workspace) -> None:
 
 
 @pytest.mark.parametrize("attempt", range(5))
-def test_a_takeover_against_a_finishing_answer(house: Workspace, attempt: int) -> None:
+def test_a_takeover_races_a_finishing_answer(house: Workspace, attempt: int) -> None:
     with workspace_scope(house.pk):
         bob = agents(house)[0]
         conversation = start_conversation(Customer.objects.create(external_id="cus_alice").pk)

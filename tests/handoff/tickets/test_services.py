@@ -22,7 +22,7 @@ from supportbot.handoff.tickets import services
 from supportbot.handoff.tickets.presence import record_presence, set_away
 from supportbot.handoff.tickets.queue import EXPIRES_AFTER
 from supportbot.handoff.tickets.sweep import expire_abandoned
-from tests.handoff.records import facts, said, texts
+from tests.handoff.records import event_names, message_texts, ticket_row
 
 pytestmark = pytest.mark.django_db
 
@@ -38,19 +38,19 @@ def test_a_claim_gives_the_conversation_to_its_agent(ticket: Ticket, conversatio
 
 def test_claiming_ones_own_again_changes_nothing(ticket: Ticket, conversation: Conversation, bob: User) -> None:
     services.claim(ticket.pk, agent=bob)
-    before, stored = said(conversation), facts(ticket)
+    before, stored = event_names(conversation), ticket_row(ticket)
     services.claim(ticket.pk, agent=bob)
-    assert (said(conversation), facts(ticket)) == (before, stored)
+    assert (event_names(conversation), ticket_row(ticket)) == (before, stored)
 
 
 def test_the_second_claimer_learns_who_was_first(
     ticket: Ticket, conversation: Conversation, bob: User, noor: User
 ) -> None:
     services.claim(ticket.pk, agent=bob)
-    before, stored = said(conversation), facts(ticket)
+    before, stored = event_names(conversation), ticket_row(ticket)
     with pytest.raises(AlreadyClaimed, match="Bob has already claimed"):
         services.claim(ticket.pk, agent=noor)
-    assert (said(conversation), facts(ticket)) == (before, stored)
+    assert (event_names(conversation), ticket_row(ticket)) == (before, stored)
     with pytest.raises(NotYours):
         add_agent_message(conversation.pk, text="Me too", author=noor, client_id="1")
 
@@ -58,7 +58,7 @@ def test_the_second_claimer_learns_who_was_first(
 def test_an_editor_and_a_stranger_cannot_claim(ticket: Ticket, mallory: User) -> None:
     with pytest.raises(NotAllowed):
         services.claim(ticket.pk, agent=mallory)
-    assert facts(ticket)["state"] == "waiting"
+    assert ticket_row(ticket)["state"] == "waiting"
 
 
 def test_a_missing_ticket_is_not_found(workspace: Workspace, bob: User) -> None:
@@ -77,11 +77,11 @@ def test_nothing_of_the_assistant_follows_a_takeover(conversation: Conversation,
     with pytest.raises(LeaseLost):
         finish_turn(turn, Answer("Your parcel is here.", (), by="builtin"))
     assert claim_turn("runner-2") is None
-    assert said(conversation)[-1] == "handoff.joined"
+    assert event_names(conversation)[-1] == "handoff.joined"
     assert Turn.objects.get().state == "superseded"
 
 
-def test_giving_back_tells_the_assistant_and_only_it(ticket: Ticket, conversation: Conversation, bob: User) -> None:
+def test_returning_passes_the_note_to_the_assistant_only(ticket: Ticket, conversation: Conversation, bob: User) -> None:
     services.claim(ticket.pk, agent=bob)
     services.return_to_assistant(ticket.pk, agent=bob, note="Pole is on its way, order WF-1.")
     conversation.refresh_from_db()
@@ -99,7 +99,7 @@ def test_giving_back_tells_the_assistant_and_only_it(ticket: Ticket, conversatio
 
 
 @pytest.mark.parametrize("step", [services.resolve, services.return_to_assistant])
-def test_nothing_is_said_after_a_person_until_the_customer_writes_again(
+def test_the_assistant_is_silent_after_a_person_until_the_customer_writes(
     step: Callable[..., Ticket], ticket: Ticket, conversation: Conversation, bob: User
 ) -> None:
     services.claim(ticket.pk, agent=bob)
@@ -107,7 +107,7 @@ def test_nothing_is_said_after_a_person_until_the_customer_writes_again(
     last_word = add_customer_message(conversation.pk, text="Great, I will send the parcel back tomorrow", client_id="1")
     step(ticket.pk, agent=bob)
     assert not Turn.objects.exists() and claim_turn("runner-1") is None
-    assert said(conversation)[-1] == "handoff.ended"
+    assert event_names(conversation)[-1] == "handoff.ended"
     set_away(bob, is_away=True)
     asked = add_customer_message(conversation.pk, text="How long is delivery?", client_id="2")
     claim = claim_turn("runner-1")
@@ -115,41 +115,41 @@ def test_nothing_is_said_after_a_person_until_the_customer_writes_again(
     assert last_word.seq <= claim.from_seq < asked.seq <= claim.through_seq
 
 
-def test_a_wait_that_ends_by_itself_starts_no_answer(ticket: Ticket, conversation: Conversation) -> None:
+def test_an_expired_wait_starts_no_answer(ticket: Ticket, conversation: Conversation) -> None:
     add_customer_message(conversation.pk, text="Hello?", client_id="1")
     Ticket.objects.update(waiting_since=now() - EXPIRES_AFTER)
     assert expire_abandoned() == 1
     assert not Turn.objects.exists()
 
 
-def test_a_resolved_ticket_stays_so_and_the_next_wish_opens_another(
+def test_a_resolved_ticket_stays_resolved_and_a_new_request_opens_another(
     ticket: Ticket, conversation: Conversation, bob: User
 ) -> None:
     services.claim(ticket.pk, agent=bob)
     services.resolve(ticket.pk, agent=bob)
-    before, stored = said(conversation), facts(ticket)
+    before, stored = event_names(conversation), ticket_row(ticket)
     assert events_after(conversation.pk, 0)[-1].payload["outcome"] == "resolved"
     for step in (services.resolve, services.release, services.claim, services.return_to_assistant):
         with pytest.raises(TicketEnded):
             step(ticket.pk, agent=bob)
-    assert (said(conversation), facts(ticket)) == (before, stored)
+    assert (event_names(conversation), ticket_row(ticket)) == (before, stored)
     assert services.request(conversation.pk, reason="customer_asked", by="customer").pk != ticket.pk
 
 
 @pytest.mark.parametrize("step", [services.resolve, services.release, services.return_to_assistant])
-def test_only_its_person_or_a_lead_decides_about_a_ticket(
+def test_only_the_owner_or_a_lead_may_change_a_ticket(
     step: object, ticket: Ticket, conversation: Conversation, bob: User, noor: User, lead: User
 ) -> None:
     assert callable(step)
     with pytest.raises(NotTicketOwner, match="Claim it first"):
         step(ticket.pk, agent=bob)
     services.claim(ticket.pk, agent=bob)
-    before, stored = said(conversation), facts(ticket)
+    before, stored = event_names(conversation), ticket_row(ticket)
     with pytest.raises(NotTicketOwner, match="assigned to Bob"):
         step(ticket.pk, agent=noor)
-    assert (said(conversation), facts(ticket)) == (before, stored)
+    assert (event_names(conversation), ticket_row(ticket)) == (before, stored)
     step(ticket.pk, agent=lead)
-    assert facts(ticket)["state"] != "claimed"
+    assert ticket_row(ticket)["state"] != "claimed"
 
 
 def test_a_released_ticket_keeps_its_age_in_the_queue(
@@ -161,7 +161,7 @@ def test_a_released_ticket_keeps_its_age_in_the_queue(
     conversation.refresh_from_db()
     assert (stored.state, stored.assignee, stored.waiting_since) == ("waiting", None, ticket.waiting_since)
     assert (conversation.mode, conversation.agent) == ("waiting", None)
-    assert said(conversation)[-1] == "handoff.requested"
+    assert event_names(conversation)[-1] == "handoff.requested"
     with pytest.raises(NotYours):
         add_agent_message(conversation.pk, text="Still me", author=bob, client_id="1")
     services.claim(ticket.pk, agent=noor)
@@ -173,7 +173,7 @@ def test_a_transfer_moves_the_conversation_to_the_colleague(
     services.claim(ticket.pk, agent=bob)
     services.transfer(ticket.pk, agent=bob, to=noor)
     conversation.refresh_from_db()
-    assert (facts(ticket)["assignee_id"], conversation.agent, conversation.mode) == (noor.pk, noor, "person")
+    assert (ticket_row(ticket)["assignee_id"], conversation.agent, conversation.mode) == (noor.pk, noor, "person")
     assert events_after(conversation.pk, 0)[-1].payload["agent"] == "Noor Aziz"
 
 
@@ -181,39 +181,39 @@ def test_a_transfer_to_a_stranger_is_refused(
     ticket: Ticket, conversation: Conversation, bob: User, mallory: User
 ) -> None:
     services.claim(ticket.pk, agent=bob)
-    before, stored = said(conversation), facts(ticket)
+    before, stored = event_names(conversation), ticket_row(ticket)
     with pytest.raises(InvalidInput) as refusal:
         services.transfer(ticket.pk, agent=bob, to=mallory)
     assert list(refusal.value.fields) == ["to"]
-    assert (said(conversation), facts(ticket)) == (before, stored)
+    assert (event_names(conversation), ticket_row(ticket)) == (before, stored)
 
 
-def test_snoozing_needs_a_moment_to_come(ticket: Ticket, bob: User) -> None:
+def test_snoozing_needs_a_future_time(ticket: Ticket, bob: User) -> None:
     services.claim(ticket.pk, agent=bob)
     with pytest.raises(InvalidInput):
         services.snooze(ticket.pk, agent=bob, until=now() - timedelta(seconds=1))
-    assert facts(ticket)["state"] == "claimed"
+    assert ticket_row(ticket)["state"] == "claimed"
     tomorrow = now() + timedelta(days=1)
     services.snooze(ticket.pk, agent=bob, until=tomorrow)
-    stored = facts(ticket)
+    stored = ticket_row(ticket)
     assert (stored["state"], stored["snoozed_until"], stored["assignee_id"]) == (State.SNOOZED, tomorrow, bob.pk)
 
 
-def test_an_address_is_noted_once(ticket: Ticket, conversation: Conversation) -> None:
+def test_an_address_is_stored_once(ticket: Ticket, conversation: Conversation) -> None:
     services.set_contact_email(ticket.pk, email="alice@example.com")
-    before = said(conversation)
-    assert texts(conversation)[-1] == "Thank you. We will reply to alice@example.com."
+    before = event_names(conversation)
+    assert message_texts(conversation)[-1] == "Thank you. We will reply to alice@example.com."
     services.set_contact_email(ticket.pk, email="alice@example.com")
-    assert (said(conversation), facts(ticket)["contact_email"]) == (before, "alice@example.com")
+    assert (event_names(conversation), ticket_row(ticket)["contact_email"]) == (before, "alice@example.com")
 
 
 @pytest.mark.parametrize("email", ["", "alice", "a@b\nBcc: c@example.com", "x" * 300 + "@example.com"])
-def test_what_is_no_address_is_refused(email: str, ticket: Ticket, conversation: Conversation) -> None:
-    before = said(conversation)
+def test_an_invalid_address_is_refused(email: str, ticket: Ticket, conversation: Conversation) -> None:
+    before = event_names(conversation)
     with pytest.raises(InvalidInput) as refusal:
         services.set_contact_email(ticket.pk, email=email)
     assert list(refusal.value.fields) == ["email"]
-    assert (said(conversation), facts(ticket)["contact_email"]) == (before, "")
+    assert (event_names(conversation), ticket_row(ticket)["contact_email"]) == (before, "")
 
 
 def test_an_urgent_ticket_is_served_first(alice: Customer, ticket: Ticket, bob: User) -> None:
@@ -239,16 +239,14 @@ def test_the_next_one_is_the_most_urgent_then_the_oldest(bob: User, alice: Custo
         services.claim_next(agent=bob)
 
 
-def test_a_waiting_ticket_is_put_into_a_colleagues_hands(ticket: Ticket, bob: User, noor: User) -> None:
+def test_a_waiting_ticket_is_assigned_to_a_colleague(ticket: Ticket, bob: User, noor: User) -> None:
     assert services.assign(ticket.pk, agent=bob, to=noor).assignee == noor
     with pytest.raises(NotTicketOwner):
         services.assign(ticket.pk, agent=bob, to=bob)
     assert services.assign(ticket.pk, agent=noor, to=bob).assignee == bob
 
 
-def test_nobody_assigns_to_or_as_somebody_who_answers_no_customers(
-    workspace: Workspace, ticket: Ticket, bob: User
-) -> None:
+def test_assigning_requires_a_role_that_answers_customers(workspace: Workspace, ticket: Ticket, bob: User) -> None:
     hanna = User.objects.create_user("hanna")
     add_member(workspace, hanna, Membership.Role.EDITOR)
     with pytest.raises(InvalidInput):
@@ -258,14 +256,14 @@ def test_nobody_assigns_to_or_as_somebody_who_answers_no_customers(
     assert Ticket.objects.get().state == "waiting"
 
 
-def test_the_next_one_is_taken_though_the_chat_before_it_is_erased(
+def test_an_erased_chat_does_not_stop_claiming_the_next(
     ticket: Ticket, bob: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(services, "next_ticket_ids", lambda: [uuid4(), ticket.pk])
     assert services.claim_next(agent=bob) == ticket
 
 
-def test_an_ended_ticket_is_taken_up_again_by_a_new_one(ticket: Ticket, bob: User, noor: User) -> None:
+def test_reopening_an_ended_ticket_creates_a_new_one(ticket: Ticket, bob: User, noor: User) -> None:
     services.claim(ticket.pk, agent=bob)
     services.resolve(ticket.pk, agent=bob)
     again = services.reopen(ticket.pk, agent=noor)
@@ -277,13 +275,13 @@ def test_an_ended_ticket_is_taken_up_again_by_a_new_one(ticket: Ticket, bob: Use
     assert Ticket.objects.count() == 2
 
 
-def test_taking_up_again_keeps_the_address_and_tells_nobody_that_nobody_is_there(
+def test_reopening_keeps_the_address_and_sends_no_away_notice(
     ticket: Ticket, conversation: Conversation, bob: User
 ) -> None:
     services.set_contact_email(ticket.pk, email="alice@example.com")
     services.claim(ticket.pk, agent=bob)
     services.resolve(ticket.pk, agent=bob)
     set_away(bob, is_away=True)
-    before = len(said(conversation))
+    before = len(event_names(conversation))
     assert services.reopen(ticket.pk, agent=bob).contact_email == "alice@example.com"
-    assert said(conversation)[before:] == ["handoff.joined"]
+    assert event_names(conversation)[before:] == ["handoff.joined"]

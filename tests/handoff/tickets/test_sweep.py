@@ -32,7 +32,7 @@ def told(conversation: Conversation) -> list[str]:
     return [event.payload["text"][:20] for event in events if event.payload.get("source") == "system"][1:]
 
 
-def test_a_late_ticket_moves_up_and_its_customer_is_told_once(conversation: Conversation, bob: User) -> None:
+def test_a_late_ticket_is_escalated_and_its_customer_notified_once(conversation: Conversation, bob: User) -> None:
     record_presence(bob)
     ticket = services.request(conversation.pk, reason="customer_asked", by="customer")
     assert escalate_late() == 0
@@ -43,15 +43,13 @@ def test_a_late_ticket_moves_up_and_its_customer_is_told_once(conversation: Conv
     assert told(conversation) == ["This is taking longe"]
 
 
-def test_who_was_told_that_nobody_is_there_is_not_told_that_it_takes_long(
-    ticket: Ticket, conversation: Conversation
-) -> None:
+def test_the_away_notice_replaces_the_delay_notice(ticket: Ticket, conversation: Conversation) -> None:
     has_waited(ticket, LATE_AFTER)
     assert escalate_late() == 1
     assert told(conversation) == ["Our team is not avai"]
 
 
-def test_a_team_that_has_gone_home_meanwhile_is_said(conversation: Conversation, bob: User) -> None:
+def test_a_team_that_went_offline_is_reported(conversation: Conversation, bob: User) -> None:
     record_presence(bob)
     ticket = services.request(conversation.pk, reason="customer_asked", by="customer")
     assert told(conversation) == []
@@ -61,7 +59,7 @@ def test_a_team_that_has_gone_home_meanwhile_is_said(conversation: Conversation,
     assert told(conversation) == ["Our team is not avai"]
 
 
-def test_a_late_customer_whose_address_is_known_hears_where_the_reply_goes(
+def test_a_late_customer_with_an_address_is_told_where_replies_go(
     alice: Customer, bob: User, conversation: Conversation
 ) -> None:
     record_presence(bob)
@@ -90,13 +88,13 @@ def test_a_wait_of_a_day_ends_and_the_assistant_answers_again(ticket: Ticket, co
     assert (event.event, event.payload["outcome"]) == ("handoff.ended", "expired")
 
 
-def test_with_an_address_the_wait_goes_on(ticket: Ticket) -> None:
+def test_a_wait_with_an_address_does_not_expire(ticket: Ticket) -> None:
     services.set_contact_email(ticket.pk, email="alice@example.com")
     has_waited(ticket, EXPIRES_AFTER)
     assert expire_abandoned() == 0
 
 
-def test_a_snoozed_ticket_wakes_at_its_moment(ticket: Ticket, bob: User) -> None:
+def test_a_snoozed_ticket_wakes_at_its_time(ticket: Ticket, bob: User) -> None:
     services.claim(ticket.pk, agent=bob)
     services.snooze(ticket.pk, agent=bob, until=now() + timedelta(hours=1))
     assert wake_snoozed() == 0
@@ -115,7 +113,7 @@ def test_a_snoozed_ticket_wakes_when_its_customer_writes(ticket: Ticket, convers
     assert wake_snoozed() == 1
 
 
-def test_a_ticket_put_aside_again_between_look_and_lock_stays_aside(
+def test_a_ticket_snoozed_again_before_the_lock_stays_snoozed(
     ticket: Ticket, bob: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     services.claim(ticket.pk, agent=bob)
@@ -132,7 +130,7 @@ def test_a_ticket_put_aside_again_between_look_and_lock_stays_aside(
     assert ticket.state == "snoozed"
 
 
-def test_a_chat_erased_between_look_and_lock_holds_up_no_other(
+def test_a_chat_erased_before_the_lock_does_not_block_others(
     ticket: Ticket, alice: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = services.request(start_conversation(alice.pk).pk, reason="other", by="rule")
@@ -149,7 +147,7 @@ def test_a_chat_erased_between_look_and_lock_holds_up_no_other(
     assert other.escalated_at is not None
 
 
-def test_the_tick_reaches_every_workspace(ticket: Ticket, other_workspace: Workspace) -> None:
+def test_the_sweep_reaches_every_workspace(ticket: Ticket, other_workspace: Workspace) -> None:
     has_waited(ticket, LATE_AFTER)
     with workspace_scope(other_workspace.pk):
         sweep_tickets()
@@ -168,14 +166,14 @@ def silent(ticket: Ticket, conversation: Conversation, bob: User) -> Ticket:
     return ticket
 
 
-def test_under_an_agent_who_is_there_a_silent_ticket_moves_up_once(silent: Ticket, bob: User) -> None:
+def test_an_unanswered_ticket_of_an_online_agent_is_escalated_once(silent: Ticket, bob: User) -> None:
     assert (escalate_silent(), escalate_silent()) == (1, 0)
     silent.refresh_from_db()
     assert (silent.priority, silent.state, silent.assignee) == (Priority.HIGH, "claimed", bob)
 
 
 @pytest.mark.parametrize("change", [{"is_away": True}, {"seen_at": now() - timedelta(minutes=5)}])
-def test_an_agent_who_has_gone_loses_it_to_the_queue(
+def test_an_unanswered_ticket_of_an_offline_agent_returns_to_the_queue(
     silent: Ticket, conversation: Conversation, change: dict[str, object]
 ) -> None:
     Presence.objects.update(**change)
@@ -186,14 +184,14 @@ def test_an_agent_who_has_gone_loses_it_to_the_queue(
     assert conversation.mode == "waiting"
 
 
-def test_a_customer_whose_agents_account_is_gone_waits_for_anybody(silent: Ticket, bob: User) -> None:
+def test_an_unanswered_ticket_of_a_deleted_agent_returns_to_the_queue(silent: Ticket, bob: User) -> None:
     bob.delete()
     assert (escalate_silent(), escalate_silent()) == (1, 0)
     silent.refresh_from_db()
     assert (silent.state, silent.assignee) == ("waiting", None)
 
 
-def test_an_answered_customer_and_a_fresh_claim_are_no_silence(silent: Ticket, bob: User) -> None:
+def test_an_answered_ticket_or_a_fresh_claim_is_not_escalated(silent: Ticket, bob: User) -> None:
     Ticket.objects.update(claimed_at=now())
     assert escalate_silent() == 0
     Ticket.objects.update(claimed_at=now() - SILENT_AFTER)
