@@ -10,7 +10,7 @@ from django.utils.timezone import now
 from supportbot.accounts.models import Customer, Membership, User, Workspace
 from supportbot.accounts.services import add_member
 from supportbot.chat.answers import Answer
-from supportbot.chat.errors import LeaseLost, NotYours
+from supportbot.chat.errors import LeaseLost, NotOwner
 from supportbot.chat.models import Conversation, Turn
 from supportbot.chat.selectors import events_after
 from supportbot.chat.services import add_agent_message, add_customer_message, start_conversation
@@ -51,7 +51,7 @@ def test_the_second_claimer_learns_who_was_first(
     with pytest.raises(AlreadyClaimed, match="Bob has already claimed"):
         services.claim(ticket.pk, agent=noor)
     assert (event_names(conversation), ticket_row(ticket)) == (before, stored)
-    with pytest.raises(NotYours):
+    with pytest.raises(NotOwner):
         add_agent_message(conversation.pk, text="Me too", author=noor, client_id="1")
 
 
@@ -162,7 +162,7 @@ def test_a_released_ticket_keeps_its_age_in_the_queue(
     assert (stored.state, stored.assignee, stored.waiting_since) == ("waiting", None, ticket.waiting_since)
     assert (conversation.mode, conversation.agent) == ("waiting", None)
     assert event_names(conversation)[-1] == "handoff.requested"
-    with pytest.raises(NotYours):
+    with pytest.raises(NotOwner):
         add_agent_message(conversation.pk, text="Still me", author=bob, client_id="1")
     services.claim(ticket.pk, agent=noor)
 
