@@ -60,7 +60,7 @@ def _prepare(open_tickets: int) -> Shift:
     from supportbot.accounts.scope import workspace_scope
     from supportbot.accounts.services import add_member, new_visitor
     from supportbot.chat.services import start_conversation
-    from supportbot.handoff import services
+    from supportbot.handoff.tickets import services
 
     workspace = Workspace.objects.get()
     agent = User.objects.create_user("bench", first_name="Bench")

@@ -4,7 +4,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from channels.routing import URLRouter
 from django.urls import path, re_path
 
-from supportbot.handoff.consumers import DeskConsumer
+from supportbot.handoff.desk.consumer import DeskConsumer
 from supportbot.widget.consumer import ChatConsumer
 
 UNKNOWN_PATH = 4404

@@ -234,12 +234,12 @@ CELERY_BEAT_SCHEDULE = {
 }
 
 # --- The outbox: what a room tells those above it (topic -> consumers, each idempotent), heard inside this scope.
-CHAT_FRONT_DESK = "supportbot.handoff.frontdesk.on_customer_message"
+CHAT_ON_CUSTOMER_MESSAGE = "supportbot.handoff.tickets.customer_messages.on_customer_message"
 OUTBOX_SCOPE = "supportbot.accounts.scope.workspace_scope"
 OUTBOX_CONSUMERS: dict[str, list[str]] = {
     "article_changed": ["kb.tasks.on_article_changed"],
     "action_changed": ["supportbot.assistant.receivers.on_action_changed"],
-    "agent_replied": ["supportbot.handoff.mail.on_agent_replied"],
+    "agent_replied": ["supportbot.handoff.mail.delivery.on_agent_replied"],
     "conversation_erased": [
         "supportbot.chat.erasure.on_conversation_erased",
         "actions.forgetting.on_conversation_erased",

@@ -12,7 +12,7 @@ from supportbot.accounts import schema  # noqa: F401  # what the API's schema sa
 from supportbot.chat import api as chat_api
 from supportbot.console import passwords
 from supportbot.handoff import api as handoff_api
-from supportbot.handoff import views as desk
+from supportbot.handoff import urls as desk
 from supportbot.widget import api as widget_api
 from supportbot.widget import hosted
 from supportbot.widget import scripts as widget_scripts

@@ -20,8 +20,8 @@ from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.services import add_member, create_workspace
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import add_customer_message, start_conversation
-from supportbot.handoff import services
 from supportbot.handoff.models import Ticket
+from supportbot.handoff.tickets import services
 
 pytestmark = pytest.mark.django_db
 

@@ -20,7 +20,7 @@ from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.accounts.services import create_channel
 from supportbot.chat.services import start_conversation
 from supportbot.handoff.models import Reason, Requester
-from supportbot.handoff.services import request
+from supportbot.handoff.tickets.services import request
 from supportbot.urls import rooms, urlpatterns
 from tests.rest import person, service, signed_in
 

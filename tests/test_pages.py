@@ -93,7 +93,7 @@ def test_the_docs_list_the_calls_and_the_schema_is_there(client: Client, setting
     settings.BASE_URL = "https://help.example"
     html = client.get("/api/v1/docs/").content.decode()
     assert "/api/v1/tickets/{ticket_id}/claim" in html
-    assert "Take a waiting ticket; the first one wins." in html
+    assert "Claim a waiting ticket. The first claim wins." in html
     assert "https://help.example/api/v1/conversations/$CONVERSATION/messages" in html
     schema = client.get("/api/v1/schema/")
     assert (schema.status_code, b"/api/v1/tickets/{ticket_id}/claim:" in schema.content) == (200, True)

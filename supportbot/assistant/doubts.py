@@ -15,13 +15,13 @@ from supportbot.assistant.judging import LITTLE_SUPPORT
 from supportbot.assistant.prompts import kept_back
 from supportbot.assistant.vectors import settle
 from supportbot.chat.models import Conversation
-from supportbot.handoff.ports import Doubt, Written
+from supportbot.handoff.ports import Doubt, GeneratedDraft
 from supportbot.language.sentences import sentences_of
 
 LITTLE: Final = "little_support"
 
 
-def doubts_of(conversation: Conversation, written: Written) -> list[Doubt]:
+def doubts_of(conversation: Conversation, written: GeneratedDraft) -> list[Doubt]:
     """Return the sentences of a draft that would be withheld, or that hardly anything bears (`handoff.ports`)."""
     draft = _checked(conversation, written)
     doubts, start = [], 0
@@ -33,7 +33,7 @@ def doubts_of(conversation: Conversation, written: Written) -> list[Doubt]:
     return doubts
 
 
-def _checked(conversation: Conversation, written: Written) -> Draft:
+def _checked(conversation: Conversation, written: GeneratedDraft) -> Draft:
     request = written.request
     draft = Draft(
         written.passages,
@@ -53,7 +53,7 @@ def _checked(conversation: Conversation, written: Written) -> Draft:
     return draft
 
 
-def _said_by_customer(written: Written) -> Iterator[str]:
+def _said_by_customer(written: GeneratedDraft) -> Iterator[str]:
     return (message.content for message in written.request.messages if message.role == "user")
 
 

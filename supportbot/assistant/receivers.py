@@ -21,7 +21,7 @@ from supportbot.chat.models import Conversation, ConversationEvent
 from supportbot.chat.services import add_system_message
 from supportbot.chat.turns import explain
 from supportbot.errors import NotFound
-from supportbot.handoff import services as handoff
+from supportbot.handoff.tickets import services as handoff
 from supportbot.outbox.models import Announcement
 
 _EVENTS: Final[dict[State, str]] = {

@@ -14,7 +14,7 @@ from supportbot.assistant.texts import say
 from supportbot.chat.errors import ConversationEnded, LeaseLost
 from supportbot.chat.models import Conversation
 from supportbot.chat.turns import check_held
-from supportbot.handoff import services as handoff
+from supportbot.handoff.tickets import services as handoff
 from supportbot.llm.types import ToolCall, ToolSpec
 
 MAX_ARGUMENT_CHARACTERS: Final = 16_000

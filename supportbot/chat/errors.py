@@ -92,7 +92,7 @@ class ConversationEnded(ChatError):
     default_message = "This conversation has ended: start a new one."
 
 
-class NotYours(ChatError):
+class NotOwner(ChatError):
     code = "not_yours"
     status = 409
     default_message = "Claim this conversation's ticket before you reply."

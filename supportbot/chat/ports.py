@@ -1,6 +1,6 @@
-"""What the record asks the room above it: does a customer's message concern the people?
+"""The hook that tells the room above about a customer's message.
 
-The setting `CHAT_FRONT_DESK` names who is asked, so that this room knows nothing of tickets.
+The setting `CHAT_ON_CUSTOMER_MESSAGE` names the function, so that this room does not depend on tickets.
 """
 
 from typing import Protocol, cast
@@ -11,10 +11,12 @@ from django.utils.module_loading import import_string
 from supportbot.chat.models import Conversation
 
 
-class FrontDesk(Protocol):
+class OnCustomerMessage(Protocol):
     def __call__(self, conversation: Conversation, seq: int) -> None:
-        """Hear of the message at `seq` of a customer whom no person answers; the conversation is locked."""
+        """Handle the message at `seq` of a customer whom no person answers; the conversation is locked."""
 
 
-def front_desk() -> FrontDesk:
-    return cast(FrontDesk, import_string(settings.CHAT_FRONT_DESK))
+def on_customer_message() -> OnCustomerMessage:
+    """Return the hook that the settings name."""
+    path = getattr(settings, "CHAT_FRONT_DESK", settings.CHAT_ON_CUSTOMER_MESSAGE)  # the old name, until 0.3
+    return cast(OnCustomerMessage, import_string(path))

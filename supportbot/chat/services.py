@@ -9,11 +9,11 @@ from uuid import UUID
 from django.db import transaction
 
 from supportbot.accounts.models import User
-from supportbot.chat.errors import ClientIdReused, NotYours
+from supportbot.chat.errors import ClientIdReused, NotOwner
 from supportbot.chat.log import append_event, check_open, lock_conversation, touch
 from supportbot.chat.models import Audience, Conversation, Message, Source
 from supportbot.chat.notice import ai_notice
-from supportbot.chat.ports import front_desk
+from supportbot.chat.ports import on_customer_message
 from supportbot.chat.selectors import first_unanswered_seq
 from supportbot.chat.texts import clean_client_id, clean_text
 from supportbot.chat.turns import is_turn_pending, mark_answered, start_turn
@@ -53,7 +53,7 @@ def add_customer_message(conversation_id: UUID, *, text: str, client_id: str) ->
     check_open(conversation)
     receipt = _add_message(conversation, Source.CUSTOMER, text, client_id=client_id)
     if conversation.mode != Conversation.Mode.PERSON:
-        front_desk()(conversation, receipt.seq)
+        on_customer_message()(conversation, receipt.seq)
     if conversation.mode == Conversation.Mode.ASSISTANT:
         start_turn(conversation)
     return receipt
@@ -61,14 +61,14 @@ def add_customer_message(conversation_id: UUID, *, text: str, client_id: str) ->
 
 @transaction.atomic
 def add_agent_message(conversation_id: UUID, *, text: str, author: User, client_id: str) -> Receipt:
-    """Store an agent's reply; raises NotYours unless the conversation is in this person's hands."""
+    """Store an agent's reply; raises NotOwner unless the conversation is in this person's hands."""
     text, client_id = clean_text(text), clean_client_id(client_id)
     conversation = lock_conversation(conversation_id)
     earlier = _earlier(conversation, Source.AGENT, client_id, text, author=author)
     if earlier is not None:
         return earlier
     if conversation.mode != Conversation.Mode.PERSON or conversation.agent_id != author.pk:
-        raise NotYours()
+        raise NotOwner()
     receipt = _add_message(conversation, Source.AGENT, text, client_id=client_id, author=author)
     mark_answered(conversation, receipt.seq)
     announce("agent_replied", receipt.message_id, workspace_id=conversation.workspace_pk)

@@ -21,10 +21,10 @@ from supportbot.console.base import ScopedAdmin
 from supportbot.console.entry import person_of, staff
 from supportbot.console.rights import may
 from supportbot.console.words import tag, when
-from supportbot.handoff.held import HeldBack, held_back, verdict
+from supportbot.handoff.desk.activity import WithheldSentence, confirmation_label, withheld_sentences
+from supportbot.handoff.desk.thread import Reader, line_of, reader_of
 from supportbot.handoff.models import Ticket
-from supportbot.handoff.spoken import spoken_in
-from supportbot.handoff.thread import Reader, line_of, reader_of
+from supportbot.handoff.tickets.language import detected_language
 from supportbot.llm.models import LLMCall
 
 MOST_EVENTS: Final = 500
@@ -48,7 +48,7 @@ class Line:
     sources: list[dict[str, Any]] = field(default_factory=list)
     marks: list[str] = field(default_factory=list)
     calls: list[LLMCall] = field(default_factory=list)
-    held_back: tuple[HeldBack, ...] = ()
+    held_back: tuple[WithheldSentence, ...] = ()
     verdict: str = ""  # whether the articles confirm an answer
     request: str = ""  # the action request that a step is about
 
@@ -105,7 +105,7 @@ class ConversationAdmin(ScopedAdmin):
     @admin.display(description="Language", ordering="locale")
     def language(self, conversation: Any) -> str:
         """Return what the customer began to write in, which is not always the page's."""
-        return spoken_in(conversation.first_words or "", conversation.locale)
+        return detected_language(conversation.first_words or "", conversation.locale)
 
     @admin.display(description="Last event", ordering="last_event_at")
     def last_event(self, conversation: Conversation) -> str:
@@ -162,8 +162,8 @@ def _line(event: EventView, reader: Reader, turns: dict[str, UUID], calls: list[
             told.get("citations", []),
             marks,
             mine,
-            held_back=held_back(reading.withheld) if reading else (),
-            verdict=verdict(reading),
+            held_back=withheld_sentences(reading.withheld) if reading else (),
+            verdict=confirmation_label(reading),
         )
     step = line_of(event, reader)  # in the desk's words
     return None if step is None else Line(seq, at, "step", step.text, "", request=step.request)

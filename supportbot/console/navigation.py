@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from supportbot.accounts.callers import Staff
 from supportbot.console.rights import may
-from supportbot.handoff.rows import waiting_for_a_person, waiting_for_approval
+from supportbot.handoff.desk.rows import count_pending_approvals, count_waiting_tickets
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +44,13 @@ GROUPS: Final[tuple[tuple[str, tuple[Entry, ...]], ...]] = (
         "",
         (
             Entry("Overview", "home", "admin:index", "console:open", is_exact=True),
-            Entry("Desk", "inbox", "desk", "tickets:read", waiting=waiting_for_a_person, wanting="waiting"),
+            Entry("Desk", "inbox", "desk", "tickets:read", waiting=count_waiting_tickets, wanting="waiting"),
             Entry(
                 "Approvals",
                 "shield",
                 "desk-approvals",
                 "actions:approve",
-                waiting=waiting_for_approval,
+                waiting=count_pending_approvals,
                 wanting="to decide",
             ),
         ),

@@ -21,7 +21,7 @@ from supportbot.accounts.callers import Staff
 from supportbot.console.quality import Figure, quality
 from supportbot.console.rights import may
 from supportbot.console.unanswered import questions
-from supportbot.handoff.rows import waiting_for_a_person, waiting_for_approval
+from supportbot.handoff.desk.rows import count_pending_approvals, count_waiting_tickets
 from supportbot.llm.selectors import daily_costs
 
 MOST_QUESTIONS: Final = 5
@@ -59,7 +59,7 @@ def _limit(use: DayUse) -> dict[str, Any]:
 def _now(person: Staff) -> list[Figure]:
     wanted = []
     if may(person, "conversations:read"):
-        wanted.append(Figure("Waiting for a person", str(waiting_for_a_person()), "at the desk", reverse("desk")))
+        wanted.append(Figure("Waiting for a person", str(count_waiting_tickets()), "at the desk", reverse("desk")))
     if may(person, "actions:read"):
         wanted.append(_requests())
     if may(person, "kb:read"):
@@ -80,7 +80,7 @@ def _articles() -> Figure:
 
 
 def _requests() -> Figure:
-    waiting = waiting_for_approval()
+    waiting = count_pending_approvals()
     unknown = ActionRequest.objects.filter(state=RequestState.UNKNOWN).count()
     note = f"for an approval; {unknown} with an outcome not known yet"
     listed = f"{reverse('admin:actions_actionrequest_changelist')}?state={RequestState.AWAITING_APPROVAL}"

@@ -22,8 +22,8 @@ from supportbot.chat.models import Conversation
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.filters import InWords
 from supportbot.console.words import tag, when
-from supportbot.handoff.approvals import amount_of
-from supportbot.handoff.trail import STATES, names_of_actors
+from supportbot.handoff.approvals.selectors import amount_label
+from supportbot.handoff.desk.activity import STATE_LABELS, actor_names
 
 KINDS: Final = {
     "succeeded": "ok",
@@ -60,7 +60,7 @@ class Line:
 
 class StateFilter(InWords):
     title = parameter_name = "state"
-    words = {str(state): words for state, words in STATES.items()}
+    words = {str(state): words for state, words in STATE_LABELS.items()}
 
 
 class ActionFilter(InWords):
@@ -105,7 +105,7 @@ class ActionRequestAdmin(ScopedAdmin):
 
     @admin.display(description="Amount", ordering="amount")
     def money(self, request: ActionRequest) -> str:
-        return amount_of(request) or "–"
+        return amount_label(request) or "–"
 
     @admin.display(description="State", ordering="state")
     def shown_state(self, request: ActionRequest) -> Any:
@@ -122,7 +122,7 @@ class ActionRequestAdmin(ScopedAdmin):
             "customer": Customer.objects.filter(pk=row.customer_id).first(),
             "lines": lines_of(row),
             "attempts": Attempt.objects.filter(request=row),
-            "amount": amount_of(row),
+            "amount": amount_label(row),
             "receipt": _receipt(row),
             "chain": _chain(),
         }
@@ -141,7 +141,7 @@ def _receipt(row: ActionRequest) -> dict[str, Any]:
 def lines_of(found: ActionRequest) -> list[Line]:
     """Return what the audit holds of a request, oldest first."""
     entries = list(AuditEntry.objects.filter(request_id=found.pk).order_by("seq"))
-    names = names_of_actors(entry.actor for entry in entries)
+    names = actor_names(entry.actor for entry in entries)
     return [_line(entry, names[entry.actor]) for entry in entries]
 
 
@@ -153,7 +153,7 @@ def _line(entry: AuditEntry, actor: str) -> Line:
 
 
 def _state(event: str) -> str:
-    return STATES[State(event)] if event in State.values else event.replace("_", " ").capitalize()
+    return STATE_LABELS[State(event)] if event in State.values else event.replace("_", " ").capitalize()
 
 
 def _fact(name: str, value: Any) -> str:

@@ -18,7 +18,7 @@ from supportbot.accounts.selectors import people_who_may
 from supportbot.console.base import ScopedAdmin, of_this_workspace
 from supportbot.console.entry import person_of
 from supportbot.console.words import tag
-from supportbot.handoff.trail import names_of_actors
+from supportbot.handoff.desk.activity import actor_names
 
 AMOUNTS = {
     "max_per_order": "At most for one order",
@@ -196,7 +196,7 @@ def _money(version: ActionPolicyVersion | None, rule: str, *, otherwise: str) ->
 def _versions(policy: ActionPolicy) -> list[dict[str, Any]]:
     """Return the versions, newest first, each with what it changed and who did it."""
     rows = list(ActionPolicyVersion.objects.filter(policy=policy).order_by("number"))
-    names = names_of_actors(row.created_by for row in rows)
+    names = actor_names(row.created_by for row in rows)
     told = [
         {"row": row, "who": names[row.created_by], "changes": _changes(before, row)}
         for before, row in zip([None, *rows], rows, strict=False)

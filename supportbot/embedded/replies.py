@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from supportbot.handoff.canned import save_reply
+from supportbot.handoff.desk.canned_replies import save_reply
 from supportbot.handoff.models import CannedReply
 
 REPLIES: Final = (

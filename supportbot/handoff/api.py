@@ -1,4 +1,4 @@
-"""REST views of tickets: the queue, what an agent does with one, and the address a customer leaves."""
+"""REST views of tickets: the queue, an agent's actions, and the customer's contact address."""
 
 from collections.abc import Callable
 from typing import Any, cast
@@ -18,11 +18,7 @@ from supportbot.accounts.views import ScopedAPIView
 from supportbot.chat.access import conversation_for
 from supportbot.chat.models import Conversation
 from supportbot.errors import NotFound
-from supportbot.handoff import services
-from supportbot.handoff.access import person_of, ticket_for
 from supportbot.handoff.models import Reason, Requester, State, Ticket
-from supportbot.handoff.presence import member_named, note_presence
-from supportbot.handoff.selectors import tickets_in
 from supportbot.handoff.serializers import (
     ContactInput,
     CustomerTicketSerializer,
@@ -32,9 +28,13 @@ from supportbot.handoff.serializers import (
     SnoozeInput,
     TransferInput,
 )
+from supportbot.handoff.tickets import services
+from supportbot.handoff.tickets.access import ticket_for, user_of
+from supportbot.handoff.tickets.presence import member_by_name, record_presence
+from supportbot.handoff.tickets.selectors import ticket_queryset
 from supportbot.web import NewestFirst, NothingInput, one_of
 
-EitherTicket = PolymorphicProxySerializer(
+TicketOfViewer = PolymorphicProxySerializer(
     component_name="TicketOfReader",
     serializers=[HandoffTicketSerializer, CustomerTicketSerializer],
     resource_type_field_name=None,
@@ -42,7 +42,7 @@ EitherTicket = PolymorphicProxySerializer(
 
 
 class TicketList(ScopedAPIView, ListAPIView[Ticket]):
-    """The workspace's tickets, newest first. A person who reads the queue counts as present for two minutes."""
+    """The workspace's tickets, newest first. Reading the list counts as being online for two minutes."""
 
     serializer_class = HandoffTicketSerializer
     pagination_class = NewestFirst
@@ -57,107 +57,107 @@ class TicketList(ScopedAPIView, ListAPIView[Ticket]):
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         staff = cast(Staff, request.auth)
         if staff.user_id is not None:
-            note_presence(person_of(staff))
+            record_presence(user_of(staff))
         return super().get(request, *args, **kwargs)
 
     def get_queryset(self) -> QuerySet[Ticket]:
-        asked = self.request.query_params
-        return tickets_in(one_of("state", asked["state"], State.values) if "state" in asked else "")
+        params = self.request.query_params
+        return ticket_queryset(one_of("state", params["state"], State.values) if "state" in params else "")
 
-    @extend_schema(request=NewTicketInput, responses=EitherTicket)
+    @extend_schema(request=NewTicketInput, responses=TicketOfViewer)
     def post(self, request: Request) -> Response:
-        """Ask for a person. While a ticket of the conversation is open, that one is returned."""
-        data = _read(NewTicketInput, request)
+        """Ask for a person. If the conversation already has an open ticket, that one is returned."""
+        data = _validated(NewTicketInput, request)
         caller = cast(Caller, request.auth)
-        conversation = _named(caller, data["conversation"])
+        conversation = _conversation_in(caller, data["conversation"])
         summary = data.get("summary", "")
         if isinstance(caller, CustomerCaller):
-            wish = {"reason": Reason.CUSTOMER_ASKED, "by": Requester.CUSTOMER}
+            asked = {"reason": Reason.CUSTOMER_ASKED, "by": Requester.CUSTOMER}
         else:
-            wish = {"reason": data.get("reason", Reason.OTHER), "by": Requester.AGENT}
-        return _shown(caller, services.request(conversation.pk, summary=summary, **wish))
+            asked = {"reason": data.get("reason", Reason.OTHER), "by": Requester.AGENT}
+        return _ticket_response(caller, services.request(conversation.pk, summary=summary, **asked))
 
 
 class TicketDetail(ScopedAPIView):
     permission_classes = [IsCustomer | needs("tickets:read") | needs("tickets:write")]
 
-    @extend_schema(responses=EitherTicket)
+    @extend_schema(responses=TicketOfViewer)
     def get(self, request: Request, ticket_id: UUID) -> Response:
-        """Show one ticket; its customer sees their own view of it."""
+        """Return one ticket. Customers get a reduced view of their own."""
         caller = cast(Caller, request.auth)
-        return _shown(caller, ticket_for(caller, ticket_id))
+        return _ticket_response(caller, ticket_for(caller, ticket_id))
 
 
-class AgentsStep(ScopedAPIView):
-    """One thing an agent does with a ticket they may see; only a person can."""
+class TicketActionView(ScopedAPIView):
+    """One action of an agent on a ticket they may see; a service's key cannot perform it."""
 
     permission_classes = [needs("tickets:write")]
 
-    def take(self, request: Request, ticket_id: UUID, step: Callable[..., Ticket], **data: Any) -> Response:
+    def perform(self, request: Request, ticket_id: UUID, action: Callable[..., Ticket], **data: Any) -> Response:
         staff = cast(Staff, request.auth)
-        step(ticket_for(staff, ticket_id).pk, agent=person_of(staff), **data)
-        return _shown(staff, ticket_for(staff, ticket_id))
+        action(ticket_for(staff, ticket_id).pk, agent=user_of(staff), **data)
+        return _ticket_response(staff, ticket_for(staff, ticket_id))
 
 
-class Claim(AgentsStep):
+class Claim(TicketActionView):
     @extend_schema(request=NothingInput, responses=HandoffTicketSerializer)
     def post(self, request: Request, ticket_id: UUID) -> Response:
-        """Take a waiting ticket; the first one wins."""
-        return self.take(request, ticket_id, services.claim, **_read(NothingInput, request))
+        """Claim a waiting ticket. The first claim wins."""
+        return self.perform(request, ticket_id, services.claim, **_validated(NothingInput, request))
 
 
-class Release(AgentsStep):
+class Release(TicketActionView):
     @extend_schema(request=NothingInput, responses=HandoffTicketSerializer)
     def post(self, request: Request, ticket_id: UUID) -> Response:
-        """Put it back into the queue."""
-        return self.take(request, ticket_id, services.release, **_read(NothingInput, request))
+        """Put a ticket back into the queue."""
+        return self.perform(request, ticket_id, services.release, **_validated(NothingInput, request))
 
 
-class Return(AgentsStep):
+class Return(TicketActionView):
     @extend_schema(request=ReturnInput, responses=HandoffTicketSerializer)
     def post(self, request: Request, ticket_id: UUID) -> Response:
-        """Let the assistant answer what the customer writes next, with a note for it."""
-        return self.take(request, ticket_id, services.return_to_assistant, **_read(ReturnInput, request))
+        """Give the conversation back to the assistant, with an optional note for it."""
+        return self.perform(request, ticket_id, services.return_to_assistant, **_validated(ReturnInput, request))
 
 
-class Resolve(AgentsStep):
+class Resolve(TicketActionView):
     @extend_schema(request=NothingInput, responses=HandoffTicketSerializer)
     def post(self, request: Request, ticket_id: UUID) -> Response:
-        """End it as settled."""
-        return self.take(request, ticket_id, services.resolve, **_read(NothingInput, request))
+        """Resolve a ticket."""
+        return self.perform(request, ticket_id, services.resolve, **_validated(NothingInput, request))
 
 
-class Snooze(AgentsStep):
+class Snooze(TicketActionView):
     @extend_schema(request=SnoozeInput, responses=HandoffTicketSerializer)
     def post(self, request: Request, ticket_id: UUID) -> Response:
-        """Put it aside until a moment, or until the customer writes."""
-        return self.take(request, ticket_id, services.snooze, **_read(SnoozeInput, request))
+        """Snooze a ticket until a given time or until the customer writes."""
+        return self.perform(request, ticket_id, services.snooze, **_validated(SnoozeInput, request))
 
 
-class Transfer(AgentsStep):
+class Transfer(TicketActionView):
     @extend_schema(request=TransferInput, responses=HandoffTicketSerializer)
     def post(self, request: Request, ticket_id: UUID) -> Response:
-        """Hand it to a colleague."""
-        colleague = member_named(_read(TransferInput, request)["to"])
-        return self.take(request, ticket_id, services.transfer, to=colleague)
+        """Transfer a ticket to a colleague."""
+        colleague = member_by_name(_validated(TransferInput, request)["to"])
+        return self.perform(request, ticket_id, services.transfer, to=colleague)
 
 
-class Assign(AgentsStep):
+class Assign(TicketActionView):
     @extend_schema(request=TransferInput, responses=HandoffTicketSerializer)
     def post(self, request: Request, ticket_id: UUID) -> Response:
-        """Put a waiting ticket, or one's own, into a colleague's hands."""
-        colleague = member_named(_read(TransferInput, request)["to"])
-        return self.take(request, ticket_id, services.assign, to=colleague)
+        """Assign a waiting ticket, or your own, to a colleague."""
+        colleague = member_by_name(_validated(TransferInput, request)["to"])
+        return self.perform(request, ticket_id, services.assign, to=colleague)
 
 
-class Reopen(AgentsStep):
+class Reopen(TicketActionView):
     @extend_schema(request=NothingInput, responses=HandoffTicketSerializer)
     def post(self, request: Request, ticket_id: UUID) -> Response:
-        """Take the conversation of an ended ticket up again: the answer is the new ticket."""
-        _read(NothingInput, request)
+        """Reopen the conversation of an ended ticket. Returns the new ticket."""
+        _validated(NothingInput, request)
         staff = cast(Staff, request.auth)
-        again = services.take_up(ticket_for(staff, ticket_id).pk, agent=person_of(staff))
-        return _shown(staff, ticket_for(staff, again.pk))
+        reopened = services.reopen(ticket_for(staff, ticket_id).pk, agent=user_of(staff))
+        return _ticket_response(staff, ticket_for(staff, reopened.pk))
 
 
 class Contact(ScopedAPIView):
@@ -165,28 +165,28 @@ class Contact(ScopedAPIView):
 
     @extend_schema(request=ContactInput, responses=CustomerTicketSerializer)
     def post(self, request: Request, ticket_id: UUID) -> Response:
-        """Leave the address to which the team's replies go while the chat is closed."""
+        """Set the address that receives the team's replies while the chat is closed."""
         caller = cast(CustomerCaller, request.auth)
         ticket = ticket_for(caller, ticket_id)
-        services.leave_address(ticket.pk, email=_read(ContactInput, request)["email"])
-        return _shown(caller, ticket_for(caller, ticket_id))
+        services.set_contact_email(ticket.pk, email=_validated(ContactInput, request)["email"])
+        return _ticket_response(caller, ticket_for(caller, ticket_id))
 
 
-def _read(kind: type[Serializer[Any]], request: Request) -> dict[str, Any]:
+def _validated(kind: type[Serializer[Any]], request: Request) -> dict[str, Any]:
     data = kind(data=request.data)
     data.is_valid(raise_exception=True)
     return cast(dict[str, Any], data.validated_data)
 
 
-def _named(caller: Caller, conversation_id: UUID) -> Conversation:
-    """Return the conversation that a field of the request names; raises NotFound that names the field."""
+def _conversation_in(caller: Caller, conversation_id: UUID) -> Conversation:
+    """Return the conversation named in the request; raises NotFound for the field `conversation`."""
     try:
         return conversation_for(caller, conversation_id)
     except NotFound as error:
         raise NotFound(fields={"conversation": [NotFound.default_message]}) from error
 
 
-def _shown(caller: Caller, ticket: Ticket) -> Response:
+def _ticket_response(caller: Caller, ticket: Ticket) -> Response:
     serializer = CustomerTicketSerializer if isinstance(caller, CustomerCaller) else HandoffTicketSerializer
     return Response(serializer(ticket).data)
 

@@ -6,7 +6,7 @@ class HandoffError(SupportBotError):
 
 
 class AlreadyClaimed(HandoffError):
-    """Somebody was first; the message names them."""
+    """A colleague was first; the message names them."""
 
     code = "already_claimed"
     status = 409
@@ -21,69 +21,69 @@ class TicketEnded(HandoffError):
     status = 409
 
     def __init__(self, state: str) -> None:
-        super().__init__(f"This ticket has ended ({state}): nothing more can be done with it.")
+        super().__init__(f"This ticket has ended ({state}) and can no longer be changed.")
 
 
-class NotYourTicket(HandoffError):
-    """It is in nobody's hands, or in somebody else's."""
+class NotTicketOwner(HandoffError):
+    """The ticket is unassigned or assigned to someone else."""
 
     code = "not_your_ticket"
     status = 409
-    default_message = "Nobody has claimed this ticket yet: claim it first."
+    default_message = "This ticket is unassigned. Claim it first."
 
 
-class NobodyWaits(HandoffError):
+class QueueEmpty(HandoffError):
     code = "nobody_waits"
     status = 409
-    default_message = "Nobody is waiting."
+    default_message = "The queue is empty."
 
 
-class NotAPerson(HandoffError):
+class PersonRequired(HandoffError):
     code = "not_a_person"
     status = 403
-    default_message = "This key acts as a service, and only a person may do this: use a key that acts as a person."
+    default_message = "Only a person can do this, and this API key acts as a service. Use a key that acts as a person."
 
 
 class BadFrame(HandoffError):
-    """A frame of the desk's socket that cannot be understood."""
+    """A frame of the desk's socket that does not follow the protocol."""
 
     code = "invalid_frame"
-    default_message = "This frame cannot be understood."
+    default_message = "Invalid frame."
 
 
 class NotLoggedIn(HandoffError):
-    """Nobody is logged in to the desk with this browser, or not any more."""
+    """The browser has no valid log-in to the desk."""
 
     code = "not_logged_in"
     status = 401
     close_code = 4401
-    default_message = "Log in to the desk again."
+    default_message = "Your session has ended. Log in to the desk again."
 
 
-class NotOffered(HandoffError):
-    """The workspace has switched the action off, or the ticket's customer cannot be asked for it."""
+class ActionNotOffered(HandoffError):
+    """The workspace has switched the action off, or the ticket's customer cannot be asked to confirm it."""
 
     code = "not_offered"
     status = 404
-    default_message = "This action is not offered here, or not any more."
+    default_message = "This action is not available here."
 
 
 class WorkspaceChanged(HandoffError):
-    """The person works in another workspace now: they have chosen it, or have left the one that the socket is of."""
+    """The user switched to another workspace or left the one the socket belongs to."""
 
     code = "other_workspace"
     status = 401
     close_code = 4401
-    default_message = "You are in another workspace now: open the desk again."
+    default_message = "You switched to another workspace. Reload the desk."
 
 
-class ForeignPage(HandoffError):
-    """The page that opens the desk's socket is not one of this installation."""
+class OriginRefused(HandoffError):
+    """The page that opens the desk's socket does not belong to this installation."""
 
     code = "origin_refused"
     status = 403
     close_code = 4403
-    default_message = "The desk's socket opens from this installation's own pages only."
+    default_message = "The desk's socket can only be opened from this installation's own pages."
 
 
 class NothingToAnswer(HandoffError):

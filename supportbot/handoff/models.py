@@ -1,7 +1,7 @@
-"""People's side of a conversation: who is asked for, who has it, who is there.
+"""The team's side of a conversation: tickets, presence, canned replies and outgoing mail.
 
-Invariants: a conversation has at most one open ticket, by a partial unique index; a waiting ticket is nobody's;
-a conversation's row is locked before its ticket's.
+Invariants: a conversation has at most one open ticket, by a partial unique index; a waiting ticket has no assignee; a
+conversation's row is locked before its ticket's.
 """
 
 from typing import Final
@@ -54,7 +54,7 @@ class Priority(models.IntegerChoices):
 
 
 class Ticket(TenantModel):
-    """One call for a person, from the wish to its end."""
+    """One request for a person, from its creation to its end."""
 
     conversation = models.ForeignKey(
         Conversation, on_delete=models.CASCADE, related_name="tickets", db_constraint=False
@@ -118,11 +118,11 @@ class Ticket(TenantModel):
 
 
 class Presence(TenantModel):
-    """When a person of the team was last seen at work in this workspace."""
+    """When a team member was last online in this workspace."""
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     seen_at = models.DateTimeField(default=now)
-    is_away = models.BooleanField(default=False)  # by their own word, however often they are seen
+    is_away = models.BooleanField(default=False)  # set by the user; stays however often they are seen
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["workspace", "user"], name="presence_once")]
@@ -132,11 +132,11 @@ class Presence(TenantModel):
 
 
 class CannedReply(TenantModel):
-    """A reply the team writes often. `{name}` and `{agent}` in its text are filled in where it is inserted."""
+    """A reply the team uses often. `{name}` and `{agent}` in its text are filled in when it is inserted."""
 
     title = models.CharField(max_length=80)
     text = models.TextField(max_length=4000)
-    locale = models.CharField(max_length=12, blank=True)  # none: for every language
+    locale = models.CharField(max_length=12, blank=True)  # empty: for every language
 
     class Meta:
         ordering = ["title", "id"]
@@ -151,7 +151,7 @@ class CannedReply(TenantModel):
 
 
 class OutgoingMail(TenantModel):
-    """An agent's reply on its way to the address a customer left; one per message."""
+    """An agent's reply to be mailed to the customer; one per message."""
 
     ticket = models.ForeignKey(Ticket, on_delete=models.CASCADE, related_name="mails", db_constraint=False)
     message_id = models.UUIDField(unique=True)  # chat's message; the mail's own Message-ID is made from it

@@ -1,4 +1,4 @@
-"""What the desk needs from above: the assistant's checks of a draft. `HANDOFF_DRAFT_CHECKS` names them."""
+"""The port for checking an agent's draft, provided by the assistant and named by `HANDOFF_DRAFT_CHECKS`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from supportbot.llm.types import ModelRequest
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """A draft as an agent will read it, with what its author was given; `by` is the provider."""
+class GeneratedDraft:
+    """A draft as the agent will read it, with what the model was given; `by` is the provider."""
 
     text: str
     request: ModelRequest
@@ -25,7 +25,7 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """Characters of a draft that a customer would not read of the assistant, or that little bears; by which check."""
+    """A range of a draft that failed a check or has little support in the articles; `code` names the check."""
 
     start: int
     end: int
@@ -33,13 +33,13 @@ class Doubt:
 
 
 class DraftChecks(Protocol):
-    """Looks at a draft as at the assistant's own answers; nothing is taken out of it."""
+    """Checks a draft like the assistant's own answers, without removing anything."""
 
-    def __call__(self, conversation: Conversation, written: Written) -> Sequence[Doubt]:
-        """Return the doubtful sentences in their order."""
+    def __call__(self, conversation: Conversation, written: GeneratedDraft) -> Sequence[Doubt]:
+        """Return the doubtful ranges in order."""
 
 
 def draft_checks() -> DraftChecks:
-    """Return what looks at drafts, as `HANDOFF_DRAFT_CHECKS` names it."""
+    """Return the checks that `HANDOFF_DRAFT_CHECKS` names."""
     found: DraftChecks = import_string(settings.HANDOFF_DRAFT_CHECKS)
     return found

@@ -1,4 +1,4 @@
-"""What the tickets' REST views read and show."""
+"""Serializers of the ticket API."""
 
 from typing import Any, Final
 
@@ -6,8 +6,8 @@ from rest_framework import serializers
 
 from supportbot.chat.texts import CONTROLS
 from supportbot.handoff.models import Reason, Ticket
-from supportbot.handoff.selectors import place_in_queue
-from supportbot.handoff.texts import MAX_NOTE_CHARACTERS
+from supportbot.handoff.tickets.selectors import queue_position
+from supportbot.handoff.tickets.texts import MAX_NOTE_CHARACTERS
 from supportbot.web import ClosedSerializerMixin, TextField, example
 
 _NOTE: Final = {"pattern": f"^[^{CONTROLS}]+$", "maxLength": MAX_NOTE_CHARACTERS}
@@ -21,7 +21,7 @@ class HandoffTicketSerializer(serializers.ModelSerializer[Ticket]):
     assignee = serializers.UUIDField(source="assignee_id", read_only=True, allow_null=True)
     assignee_name = serializers.SerializerMethodField()
 
-    contact_email = serializers.CharField(read_only=True, help_text="Empty until the customer leaves one.")
+    contact_email = serializers.CharField(read_only=True, help_text="Empty until the customer gives one.")
 
     class Meta:
         model = Ticket
@@ -53,12 +53,12 @@ class HandoffTicketSerializer(serializers.ModelSerializer[Ticket]):
 
 
 class CustomerTicketSerializer(serializers.ModelSerializer[Ticket]):
-    """A ticket as its customer sees it: nothing of what the team notes about them."""
+    """A ticket as its customer sees it, without the team's notes."""
 
     place = serializers.SerializerMethodField()
     agent = serializers.SerializerMethodField()
 
-    contact_email = serializers.CharField(read_only=True, help_text="Empty until the customer leaves one.")
+    contact_email = serializers.CharField(read_only=True, help_text="Empty until the customer gives one.")
 
     class Meta:
         model = Ticket
@@ -66,7 +66,7 @@ class CustomerTicketSerializer(serializers.ModelSerializer[Ticket]):
         read_only_fields = fields
 
     def get_place(self, ticket: Ticket) -> int | None:
-        return place_in_queue(ticket)
+        return queue_position(ticket)
 
     def get_agent(self, ticket: Ticket) -> str | None:
         return ticket.assignee.display_name if ticket.assignee else None
@@ -74,7 +74,7 @@ class CustomerTicketSerializer(serializers.ModelSerializer[Ticket]):
 
 @example(conversation="0197f0a2-5f6b-7c11-8d53-3b0f2f9c1a7e", summary="Wants to change an address.")
 class NewTicketInput(ClosedSerializerMixin, serializers.Serializer[Any]):
-    """The wish for a person. `reason` is the team's to choose; a customer's is always that they asked."""
+    """A request for a person. Only the team can set `reason`; for customers it is always `customer_asked`."""
 
     conversation = serializers.UUIDField()
     reason = serializers.ChoiceField(choices=Reason.choices, required=False)
@@ -84,7 +84,10 @@ class NewTicketInput(ClosedSerializerMixin, serializers.Serializer[Any]):
 @example(note="The parcel is found and arrives on Friday.")
 class ReturnInput(ClosedSerializerMixin, serializers.Serializer[Any]):
     note = TextField(
-        allow_blank=True, required=False, told=_NOTE, help_text="What the assistant should know; never shown."
+        allow_blank=True,
+        required=False,
+        told=_NOTE,
+        help_text="For the assistant. Customers never see it.",
     )
 
 

@@ -1,16 +1,16 @@
-"""Celery's doors to what time and mail need. Beat is the publisher: nobody's request waits for the broker."""
+"""Celery tasks, published by beat: no request waits for the broker."""
 
 from celery import shared_task
 
-from supportbot.handoff.mail import send_due
-from supportbot.handoff.sweep import escalate_late, escalate_silent, expire_forgotten, wake_snoozed
+from supportbot.handoff.mail.delivery import send_due
+from supportbot.handoff.tickets.sweep import escalate_late, escalate_silent, expire_abandoned, wake_snoozed
 
 
 @shared_task
 def sweep_tickets() -> None:
     escalate_late()
     escalate_silent()
-    expire_forgotten()
+    expire_abandoned()
     wake_snoozed()
 
 

@@ -16,9 +16,9 @@ from supportbot.chat.ended import words_of_the_end
 from supportbot.chat.log import is_open, lock_conversation, touch
 from supportbot.chat.services import add_system_message
 from supportbot.chat.turns import mark_answered, stop_now
-from supportbot.handoff import services as handoff
 from supportbot.handoff.models import State
-from supportbot.handoff.selectors import open_ticket_of
+from supportbot.handoff.tickets import services as handoff
+from supportbot.handoff.tickets.selectors import open_ticket_for
 
 
 @transaction.atomic
@@ -30,7 +30,7 @@ def end_conversation(conversation_id: UUID) -> None:
     stop_now(conversation)
     conversation.refresh_from_db()
     mark_answered(conversation, conversation.last_seq)  # nobody owes an answer any more
-    ticket = open_ticket_of(conversation_id)
+    ticket = open_ticket_for(conversation_id)
     if ticket is not None:
         handoff.end(conversation, handoff.lock_ticket(ticket.pk), State.RESOLVED, by="customer")
     add_system_message(conversation, words_of_the_end(conversation.locale), ends=True)
@@ -42,6 +42,6 @@ def stop_waiting(conversation_id: UUID) -> None:
     """Take the wish for a person back: the assistant answers again. Where nobody waits, or somebody has come, nothing
     happens."""
     conversation = lock_conversation(conversation_id)
-    ticket = open_ticket_of(conversation_id)
+    ticket = open_ticket_for(conversation_id)
     if ticket is not None and handoff.lock_ticket(ticket.pk).state == State.WAITING:
         handoff.end(conversation, ticket, State.RETURNED, by="customer")

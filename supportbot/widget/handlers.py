@@ -11,7 +11,7 @@ from supportbot.chat.pace import ask_again, choose, say, submit
 from supportbot.chat.signals import Typing
 from supportbot.chat.stream import switchboard
 from supportbot.chat.turns import request_stop
-from supportbot.handoff import services as handoff
+from supportbot.handoff.tickets import services as handoff
 from supportbot.widget.decisions import confirm, decline
 from supportbot.widget.ending import stop_waiting
 from supportbot.widget.errors import AttachmentsNotSupported

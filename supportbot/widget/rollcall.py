@@ -19,7 +19,7 @@ from supportbot.accounts.scope import across_workspaces
 from supportbot.asyncdb import db
 from supportbot.chat.models import Conversation
 from supportbot.chat.stream import switchboard
-from supportbot.handoff.attendance import note_customers_gone, note_customers_here
+from supportbot.handoff.mail.customer_presence import mark_customers_absent, mark_customers_present
 from supportbot.widget.protocol import Head
 from supportbot.widget.tickets import Session
 from supportbot.widget.waiting import queue_frames
@@ -72,8 +72,8 @@ def standing_of(places: set[Place]) -> Standing:
 
 
 def note_attendance(here: set[UUID], gone: set[UUID]) -> None:
-    note_customers_here(here)
-    note_customers_gone(gone)
+    mark_customers_present(here)
+    mark_customers_absent(gone)
 
 
 class RollCall:

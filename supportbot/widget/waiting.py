@@ -15,8 +15,8 @@ from django.utils.timezone import now
 
 from supportbot.accounts.scope import across_workspaces, workspace_scope
 from supportbot.handoff.models import State, Ticket
-from supportbot.handoff.presence import is_somebody_here
-from supportbot.handoff.queue import Waiting, in_order
+from supportbot.handoff.tickets.presence import is_team_online
+from supportbot.handoff.tickets.queue import WaitingTicket, serving_order
 from supportbot.widget.protocol import Queue
 
 MIN_WAITS: Final = 3  # fewer say nothing about the next
@@ -35,7 +35,7 @@ def queue_frames(conversation_ids: Iterable[UUID]) -> dict[UUID, Queue]:
         for workspace_id in {ticket.workspace_pk for ticket in waiting.values()}:
             history = _waits(workspace_id)
             with workspace_scope(workspace_id):
-                away = None if is_somebody_here() else True
+                away = None if is_team_online() else True
             for place, one in enumerate(_queue(workspace_id), start=1):
                 if one.ticket_id in waiting:
                     wait = None if away else minutes_left(one.since, history, now())
@@ -43,9 +43,9 @@ def queue_frames(conversation_ids: Iterable[UUID]) -> dict[UUID, Queue]:
         return frames
 
 
-def _queue(workspace_id: UUID) -> list[Waiting]:
+def _queue(workspace_id: UUID) -> list[WaitingTicket]:
     rows = Ticket.objects.filter(workspace_id=workspace_id, state=State.WAITING)
-    return in_order(Waiting(*row) for row in rows.values_list("id", "priority", "waiting_since"))
+    return serving_order(WaitingTicket(*row) for row in rows.values_list("id", "priority", "waiting_since"))
 
 
 def _waits(workspace_id: UUID) -> list[tuple[datetime, timedelta]]:

@@ -18,8 +18,8 @@ from supportbot.accounts.models import Customer, User
 from supportbot.chat.models import Conversation, Message
 from supportbot.chat.selectors import events_after
 from supportbot.chat.services import start_conversation
-from supportbot.handoff import services as handoff
 from supportbot.handoff.models import Ticket
+from supportbot.handoff.tickets import services as handoff
 from supportbot.outbox.models import Announcement
 from supportbot.outbox.services import MAX_ATTEMPTS as MOST_DELIVERIES
 from supportbot.outbox.services import deliver_due, parked, retry_parked

@@ -9,7 +9,7 @@ from supportbot.assistant.asking import PersonAnswers, ask, conversation_to_ask_
 from supportbot.asyncdb import db
 from supportbot.chat.models import Conversation
 from supportbot.errors import NotFound
-from supportbot.handoff import services as handoff
+from supportbot.handoff.tickets import services as handoff
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -18,8 +18,8 @@ from supportbot.chat.readings import Reading, ReadPassage
 from supportbot.chat.services import add_agent_message, add_customer_message, add_note
 from supportbot.chat.signals import EventView
 from supportbot.chat.turns import Claim, claim_turn, fail_turn, finish_turn
-from supportbot.handoff import services as handoff
 from supportbot.handoff.models import Reason
+from supportbot.handoff.tickets import services as handoff
 from supportbot.outbox.services import deliver_due
 from tests.actions.conftest import limit, signed_in_as
 from tests.events import EVENT_SCHEMA, check_event, names_in_schema

@@ -17,8 +17,8 @@ from supportbot.chat.models import Conversation, Message, Turn
 from supportbot.chat.services import add_customer_message
 from supportbot.chat.signals import EventView
 from supportbot.chat.turns import claim_turn
-from supportbot.handoff import services as handoff
 from supportbot.handoff.models import Ticket
+from supportbot.handoff.tickets import services as handoff
 from supportbot.outbox.models import Announcement
 from supportbot.outbox.services import deliver_due
 from tests.actions.conftest import limit, signed_in_as

@@ -23,7 +23,7 @@ from supportbot.chat.services import add_customer_message
 from supportbot.chat.signals import Delta, EventView, Signal, Status, StopRequested
 from supportbot.chat.stream import switchboard
 from supportbot.chat.turns import Claim, claim_turn, request_stop, restart_attempt
-from supportbot.handoff import services as handoff
+from supportbot.handoff.tickets import services as handoff
 from supportbot.llm.errors import ProviderRefused, Reason
 from supportbot.llm.testing import Says, ScriptedModel, answering
 from supportbot.llm.types import ToolCall

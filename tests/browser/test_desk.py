@@ -67,7 +67,7 @@ def test_a_full_shift_by_keyboard_alone(
     check(page)
     keys.press("t")
     expect(page.get_by_role("button", name="Send reply")).to_be_visible()
-    expect(page.locator(".sum")).to_contain_text("waits for a colleague's approval")
+    expect(page.locator(".sum")).to_contain_text("waiting for a colleague's approval")
     expect(page.locator("#orders")).to_contain_text("WF-20418")
     is_live(page)
     keys.press("/")
@@ -122,7 +122,7 @@ def test_a_full_shift_by_keyboard_alone(
     expect(page.locator(".c-h .sub")).to_contain_text("ended: returned")
     tom = Customer(demo)
     tom.ask_for_a_person("A question about poles")
-    expect(page.get_by_role("button", name="Take the next one")).to_be_visible()
+    expect(page.get_by_role("button", name="Take next")).to_be_visible()
     keys.press("n")
     expect(page.locator(".sum")).to_contain_text("A question about poles")
     is_live(page)
@@ -133,7 +133,7 @@ def test_a_full_shift_by_keyboard_alone(
     assert tom.hears() == ["All is well."]
     check(page)
     keys.press("?")
-    expect(page.get_by_role("dialog", name="Keyboard")).to_be_visible()
+    expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
     check(page)
 
 
@@ -148,7 +148,7 @@ def test_two_agents_and_one_customer(
         log_in(page, name)
         page.get_by_role("link", name="My <b>pole</b> is broken").click()
         is_live(page)
-    expect(ines.locator("#colleague")).to_have_text("Noor Aziz has this open too")
+    expect(ines.locator("#colleague")).to_have_text("Noor Aziz also has this open")
     ines.get_by_role("button", name="Take over").click()
     expect(noor.locator("#moved")).to_contain_text("Ines Kowalski joined.")
     noor.get_by_role("button", name="Take over").click()
@@ -158,9 +158,9 @@ def test_two_agents_and_one_customer(
     ines.get_by_role("button", name="Send reply").dblclick()
     expect(noor.locator("#thread .agent .said")).to_have_text(["A new one is on its way."])
     check(noor)
-    ines.locator("summary", has_text="Give back").click()
+    ines.locator("summary", has_text="Return").click()
     ines.get_by_label("What the assistant should know").fill("A pole was sent.")
-    ines.get_by_role("button", name="Give back to the assistant").click()
+    ines.get_by_role("button", name="Return to the assistant").click()
     expect(ines.locator(".c-h .sub")).to_contain_text("ended: returned")
     assert visitor.hears() == ["A new one is on its way."]
     ines.get_by_role("button", name="Log out").click()
@@ -204,7 +204,7 @@ def test_what_is_typed_outlives_a_lost_connection_and_is_sent_once(
     log_in(page, "noor")
     take_over(page, "Is anybody there?")
     page.context.set_offline(True)
-    expect(page.locator("#offline")).to_contain_text("Not live since")
+    expect(page.locator("#offline")).to_contain_text("Connection lost at")
     check(page)
     page.get_by_label("Reply to").fill("Here I am.")
     page.keyboard.press("Control+Enter")
@@ -264,7 +264,7 @@ def test_whoever_looks_away_is_called(
     log_in(page, "noor")
     is_live(page)
     page.get_by_role("button", name="Alerts").click()
-    page.get_by_label("A notice of this computer").check()
+    page.get_by_label("Desktop notifications").check()
     page.keyboard.press("Escape")
     visitor = Customer(demo)
     visitor.ask_for_a_person("Nobody looks")
@@ -301,7 +301,7 @@ def test_what_is_doubtful_in_a_draft_stays_in_sight_until_it_is_sent(
 ) -> None:
     page = new_page(viewport={"width": 1280, "height": 844})
     text = "🙂 We are glad to help. It costs €99 <b>now</b>."
-    why = "a figure that no article holds"
+    why = "a figure that is in no article"
     doubt = {"start": text.index("It costs"), "end": len(text), "code": "figure", "why": why}
     draft = {"text": text, "sources": [], "by": "model", "doubts": [doubt]}
     page.route("**/draft.json", lambda route: route.fulfill(json=draft))

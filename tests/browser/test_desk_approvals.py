@@ -30,18 +30,18 @@ def test_who_rejects_says_why_and_the_customer_reads_it(
     reason = page.get_by_label("Reason (optional)")
     reason.focus()
     keys.type("The jacket was worn outside, but we repair it for free")  # letters are letters here
-    expect(page.get_by_label("Only our team")).to_be_checked()  # who says nothing publishes nothing
-    page.get_by_label("The customer, word for word").check()
+    expect(page.get_by_label("Team only")).to_be_checked()  # who says nothing publishes nothing
+    page.get_by_label("Customer, word for word").check()
     check(page)
     reason.fill("too long " * 60)
-    page.get_by_role("button", name="Reject it").click()
+    page.get_by_role("button", name="Reject request").click()
     expect(page.get_by_role("alert")).to_have_text("At most 500 characters.")
     expect(reason).to_have_value("too long " * 60)
     check(page)
     reason.fill("The jacket was worn outside, but we repair it for free")
-    page.get_by_role("button", name="Reject it").click()
+    page.get_by_role("button", name="Reject request").click()
     expect(page.locator(".decide")).to_have_count(0)
-    expect(page.locator(".tl")).to_contain_text("the customer was told: The jacket was worn outside")
+    expect(page.locator(".tl")).to_contain_text("shown to the customer: The jacket was worn outside")
     check(page)
     told = get(requests, lea.credential)["reason"]["text"]
     assert "decided against it: The jacket was worn outside, but we repair it for free. Nothing was done." in told
@@ -62,15 +62,15 @@ def test_an_agent_asks_a_customer_to_confirm_and_the_customer_does(
     page.get_by_label("Order", exact=True).select_option(delivered)
     page.get_by_label("Why, in the customer's words").fill("The zip broke")
     page.get_by_label("Only this amount").fill("ten")
-    page.get_by_role("button", name="Look it over").click()
+    page.get_by_role("button", name="Preview").click()
     expect(page.get_by_label("Only this amount")).to_have_value("ten")
     expect(page.get_by_label("Only this amount")).to_have_accessible_description(re.compile("^Write an amount"))
     check(page)
     page.get_by_label("Only this amount").fill("10.00")
-    page.get_by_role("button", name="Look it over").click()
+    page.get_by_role("button", name="Preview").click()
     expect(page.get_by_role("heading", name="Refund €10.00")).to_be_visible()
     check(page)
-    page.get_by_role("button", name="Ask to confirm: Refund €10.00").click()
+    page.get_by_role("button", name="Send for confirmation: Refund €10.00").click()
     card = shopper.page.get_by_role("group", name="Refund €10.00", exact=True)  # the chat is the agent's by now
     expect(card).to_contain_text("The zip broke", timeout=PATIENCE_MILLISECONDS)
     expect(page.locator("#thread")).to_contain_text("Refund €10.00: proposed", timeout=PATIENCE_MILLISECONDS)

@@ -79,7 +79,7 @@ def test_what_is_refused_on_another_page_is_said_there_and_waits_in_its_own_fiel
     assert noor.url == address
     expect(refused).to_be_visible()  # it has ended: there is no field yet
     check(noor)
-    noor.get_by_role("button", name="Take it up again").click()
+    noor.get_by_role("button", name="Reopen").click()
     expect(noor.get_by_label("Reply to")).to_have_value("Poles are on their way.\nFour of them.")
     expect(noor.locator("#not-sent")).to_contain_text("Not sent.")
     expect(refused).to_be_hidden()
@@ -101,7 +101,7 @@ def test_refused_words_that_are_put_away_stand_in_their_field_later(begin: Begin
     expect(refused.locator("q")).to_have_text("Clean the jet.")
     refused.get_by_role("button", name="Dismiss").click()
     expect(refused).to_be_hidden()
-    noor.get_by_role("button", name="Take it up again").click()
+    noor.get_by_role("button", name="Reopen").click()
     expect(noor.get_by_label("Reply to")).to_have_value("Then try again.\nClean the jet.")
     noor.get_by_role("button", name="Resolve").click()
 
@@ -135,9 +135,9 @@ def test_what_stands_around_a_conversation_is_read_again_in_order_and_not_for_a_
     daniel.get_by_role("link", name="A backpack strap").click()
     daniel.locator("summary", has_text="Snooze").click()
     daniel.get_by_role("button", name="Until tomorrow 9:00").click()
-    expect(daniel.locator(".c-h .sub")).to_contain_text("with Noor Aziz")
+    expect(daniel.locator(".c-h .sub")).to_contain_text("assigned to Noor Aziz")
     line.mend()
-    expect(head).to_contain_text("put aside until")
+    expect(head).to_contain_text("snoozed until")
 
     # A read that comes late does not undo a newer one.
     held: list[tuple[Route, APIResponse]] = []
@@ -198,7 +198,7 @@ def test_a_line_that_opens_and_says_nothing_is_given_up(
             break
         page.wait_for_timeout(50)
     page.clock.fast_forward(120_000)
-    expect(page.locator("#offline")).to_contain_text("Not live since")
+    expect(page.locator("#offline")).to_contain_text("Connection lost at")
 
 
 def test_what_is_too_long_stays_in_its_field_and_says_why(begin: Begin) -> None:
@@ -207,7 +207,7 @@ def test_what_is_too_long_stays_in_its_field_and_says_why(begin: Begin) -> None:
     field.fill("🏔" * 4_001)
     noor.keyboard.press("Control+Enter")
     expect(noor.locator("#not-sent")).to_have_text(
-        "Not sent. It has 4001 characters, at most 4000 fit. Send it in parts."
+        "Not sent. The limit is 4000 characters, this text has 4001. Send it in parts."
     )
     expect(field).to_have_value("🏔" * 4_001)
     field.fill("🏔" * 4_000)

@@ -40,8 +40,8 @@ from supportbot.chat.turns import (
     restart_attempt,
 )
 from supportbot.errors import NotFound
-from supportbot.handoff import services as handoff
 from supportbot.handoff.models import OutgoingMail, Ticket
+from supportbot.handoff.tickets import services as handoff
 from supportbot.ids import uuid7
 from supportbot.llm.models import LLMBody, LLMCall
 from supportbot.outbox.models import Announcement
@@ -83,7 +83,7 @@ def lived(customer: Customer, channel: NewChannel, bob: User) -> Conversation:
     finish_turn(claim, Answer("Soon [1].", (span(),), "model"))
     rate(conversation.pk, score=1, comment="Too slow", message_id=claim.message_id)
     asked = handoff.request(conversation.pk, reason="customer_asked", by="customer", summary="Angry")
-    handoff.leave_address(asked.pk, email="alice@example.com")
+    handoff.set_contact_email(asked.pk, email="alice@example.com")
     handoff.claim(asked.pk, agent=bob)
     add_agent_message(conversation.pk, text="I am on it", author=bob, client_id="b1")
     add_note(conversation.pk, text="Be kind", author=bob, client_id="b2")

@@ -18,7 +18,7 @@ from supportbot.chat.models import Conversation, ConversationEvent
 from supportbot.chat.previews import preview
 from supportbot.chat.services import add_customer_message, add_note, start_conversation
 from supportbot.chat.turns import claim_turn, fail_turn, finish_turn
-from supportbot.handoff import services as handoff
+from supportbot.handoff.tickets import services as handoff
 from supportbot.ids import uuid7
 from tests.rest import caller, person, signed_in
 

@@ -122,7 +122,7 @@ def test_a_person_has_the_conversation_so_no_turn_starts(conversation: Conversat
 
 
 def test_an_agent_replies_only_in_a_conversation_of_their_own(conversation: Conversation, bob: User) -> None:
-    with pytest.raises(errors.NotYours):
+    with pytest.raises(errors.NotOwner):
         add_agent_message(conversation.pk, text="Hi", author=bob, client_id="a1")
     assert said(conversation) == []
 

@@ -18,8 +18,8 @@ from supportbot.chat.services import start_conversation
 from supportbot.console.charts import lines
 from supportbot.console.durations import in_words
 from supportbot.console.templatetags.console import plain
-from supportbot.handoff import services as handoff
 from supportbot.handoff.models import Ticket
+from supportbot.handoff.tickets import services as handoff
 from supportbot.llm.models import LLMCall
 from supportbot.widget.ending import end_conversation, stop_waiting
 from supportbot.widget.models import Rating

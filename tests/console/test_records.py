@@ -26,8 +26,8 @@ from supportbot.chat.readings import Reading
 from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.chat.turns import claim_turn, finish_turn
 from supportbot.console.charts import stacked
-from supportbot.handoff import services as handoff
 from supportbot.handoff.models import Ticket
+from supportbot.handoff.tickets import services as handoff
 from supportbot.llm.models import Budget, LLMBody, LLMCall
 from tests.console.conftest import Enter, House, person
 from tests.pages import visible_text
@@ -346,10 +346,10 @@ def test_a_conversation_shows_what_was_held_back_by_which_check(enter: Enter, wo
     talk = asked_and_answered("Is it light?", answer)
     tree = read(enter("agent").get(reverse("admin:chat_conversation_change", args=[talk.pk])))
     assert [visible_text(line) for line in tree.css(".l-assistant .trail li")] == [
-        "It costs <b>€99</b>.: a figure that no article holds, support 0.40",
-        "I have refunded you.: a deed or a promise that is not on record",
+        "It costs <b>€99</b>.: a figure that is in no article, support 0.40",
+        "I have refunded you.: claims or promises something that is not on record",
     ]
-    assert "Our articles do not confirm it." in tree.css_first(".l-assistant").text()
+    assert "Not confirmed by our articles." in visible_text(tree.css_first(".l-assistant"))
 
 
 def test_an_answer_lost_to_the_checks_is_no_gap_but_can_be_found(enter: Enter, workspace: Workspace) -> None:

@@ -7,8 +7,8 @@ from supportbot.accounts.models import Customer, Membership, User, Workspace
 from supportbot.accounts.services import NewChannel, add_member, create_channel
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import start_conversation
-from supportbot.handoff import services
 from supportbot.handoff.models import Ticket
+from supportbot.handoff.tickets import services
 from tests.rest import person, signed_in
 
 

@@ -12,8 +12,8 @@ from supportbot.accounts.models import Customer, Membership, User, Workspace
 from supportbot.accounts.services import NewChannel, add_member, issue_api_key, new_visitor
 from supportbot.chat.models import Conversation, ConversationEvent, Turn
 from supportbot.chat.services import start_conversation
-from supportbot.handoff import services
 from supportbot.handoff.models import Presence, Ticket
+from supportbot.handoff.tickets import services
 from tests.rest import caller, person, service
 
 pytestmark = pytest.mark.django_db
@@ -32,7 +32,7 @@ def everything() -> list[Any]:
     return [list(model.objects.order_by("pk").values()) for model in (Ticket, ConversationEvent, Conversation)]
 
 
-def test_the_queue_shows_who_waits_and_why(bobs: APIClient, ticket: Ticket) -> None:
+def test_the_queue_shows_who_is_waiting_and_why(bobs: APIClient, ticket: Ticket) -> None:
     page = bobs.get(TICKETS, {"state": "waiting"}).json()
     assert page["next"] is None
     (row,) = page["results"]
@@ -41,7 +41,7 @@ def test_the_queue_shows_who_waits_and_why(bobs: APIClient, ticket: Ticket) -> N
     assert bobs.get(TICKETS, {"state": "claimed"}).json()["results"] == []
 
 
-def test_the_queue_costs_the_same_for_many_rows(
+def test_the_number_of_queries_does_not_grow_with_the_queue(
     bobs: APIClient, alice: Customer, bob: User, django_assert_max_num_queries: Any
 ) -> None:
     for _ in range(5):
@@ -52,26 +52,26 @@ def test_the_queue_costs_the_same_for_many_rows(
         assert len(bobs.get(TICKETS).json()["results"]) == 5
 
 
-def test_an_unknown_state_names_the_known_ones(bobs: APIClient, workspace: Workspace) -> None:
+def test_an_unknown_state_lists_the_known_ones(bobs: APIClient, workspace: Workspace) -> None:
     for state in ("lost", ""):
         answer = bobs.get(TICKETS, {"state": state})
         assert (answer.status_code, list(answer.json()["fields"])) == (400, ["state"])
 
 
-def test_a_conversation_that_is_not_there_is_named(alices: APIClient, workspace: Workspace) -> None:
+def test_a_missing_conversation_is_named(alices: APIClient, workspace: Workspace) -> None:
     answer = post(alices, TICKETS, {"conversation": "01a21034-bcd1-7ad8-b61b-198f911c3582"})
     assert (answer.status_code, list(answer.json()["fields"])) == (404, ["conversation"])
     assert not Ticket.objects.exists()
 
 
-def test_reading_the_queue_is_being_there(bobs: APIClient, workspace: Workspace, bob: User) -> None:
+def test_reading_the_queue_counts_as_online(bobs: APIClient, workspace: Workspace, bob: User) -> None:
     bobs.get(TICKETS)
     assert Presence.objects.get().user == bob
     service(workspace, "tickets:read").get(TICKETS)
     assert Presence.objects.count() == 1
 
 
-def test_an_agent_takes_answers_and_gives_back(bobs: APIClient, ticket: Ticket, conversation: Conversation) -> None:
+def test_an_agent_claims_answers_and_returns(bobs: APIClient, ticket: Ticket, conversation: Conversation) -> None:
     claimed = post(bobs, url(ticket, "claim"))
     assert (claimed.status_code, claimed.json()["state"], claimed.json()["assignee_name"]) == (200, "claimed", "Bob")
     reply = {"client_id": "r1", "text": "A new pole is on its way.", "kind": "reply"}
@@ -95,7 +95,7 @@ def test_the_assistant_is_silent_after_a_person(
     assert events[-1]["event"] == "handoff.ended"
 
 
-def test_a_lost_claim_says_who_has_it(bobs: APIClient, workspace: Workspace, noor: User, ticket: Ticket) -> None:
+def test_a_lost_claim_names_the_owner(bobs: APIClient, workspace: Workspace, noor: User, ticket: Ticket) -> None:
     post(bobs, url(ticket, "claim"))
     before = everything()
     answer = post(person(workspace, noor), url(ticket, "claim"))
@@ -135,7 +135,7 @@ def test_snooze_transfer_release_resolve(bobs: APIClient, workspace: Workspace, 
         ("return", {"notes": "x"}, "notes"),
     ],
 )
-def test_a_wrong_field_is_named_and_nothing_moves(
+def test_an_invalid_field_is_named_and_nothing_changes(
     bobs: APIClient, ticket: Ticket, step: str, body: dict[str, str], field: str
 ) -> None:
     if step != "claim":
@@ -146,7 +146,7 @@ def test_a_wrong_field_is_named_and_nothing_moves(
     assert everything() == before
 
 
-def test_a_services_key_claims_nothing(workspace: Workspace, ticket: Ticket) -> None:
+def test_a_services_key_cannot_claim(workspace: Workspace, ticket: Ticket) -> None:
     before = everything()
     answer = post(service(workspace, "tickets:read", "tickets:write"), url(ticket, "claim"))
     assert (answer.status_code, answer.json()["code"]) == (403, "not_a_person")
@@ -154,7 +154,7 @@ def test_a_services_key_claims_nothing(workspace: Workspace, ticket: Ticket) -> 
 
 
 @pytest.mark.parametrize("step", ["claim", "release", "return", "resolve", "snooze", "transfer"])
-def test_reading_rights_change_nothing(workspace: Workspace, bob: User, ticket: Ticket, step: str) -> None:
+def test_read_scopes_cannot_change_tickets(workspace: Workspace, bob: User, ticket: Ticket, step: str) -> None:
     before = everything()
     reader = service(workspace, "tickets:read")
     assert post(reader, url(ticket, step)).status_code == 403
@@ -170,7 +170,7 @@ def test_an_editors_key_sees_no_ticket_whatever_its_scopes(workspace: Workspace,
     assert post(hannas, url(ticket, "claim")).status_code == 403
 
 
-def test_a_customer_asks_sees_their_view_and_leaves_an_address(alices: APIClient, conversation: Conversation) -> None:
+def test_a_customer_asks_sees_their_view_and_sets_an_address(alices: APIClient, conversation: Conversation) -> None:
     wish = {"conversation": str(conversation.pk), "summary": "Broken pole"}
     first, second = post(alices, TICKETS, wish), post(alices, TICKETS, wish)
     assert (first.status_code, first.json()) == (200, second.json())
@@ -182,7 +182,7 @@ def test_a_customer_asks_sees_their_view_and_leaves_an_address(alices: APIClient
     assert Ticket.objects.get().contact_email == "alice@example.com"
 
 
-def test_nobody_is_asked_for_after_the_end(alices: APIClient, conversation: Conversation) -> None:
+def test_no_ticket_is_opened_after_the_end(alices: APIClient, conversation: Conversation) -> None:
     assert alices.post(f"/api/v1/conversations/{conversation.pk}/end").status_code == 204
     before = everything()
     refused = post(alices, TICKETS, {"conversation": str(conversation.pk)})
@@ -196,7 +196,7 @@ def test_a_customer_cannot_pick_the_reason(alices: APIClient, conversation: Conv
     assert (stored.reason, stored.requested_by) == ("customer_asked", "customer")
 
 
-def test_the_team_neither_leaves_addresses_nor_lists_for_customers(
+def test_the_team_cannot_set_addresses_and_customers_cannot_list(
     bobs: APIClient, alices: APIClient, ticket: Ticket
 ) -> None:
     before = everything()
@@ -212,7 +212,7 @@ def test_a_visitor_reaches_a_person_too(channel: NewChannel) -> None:
     assert post(caller(visitor.secret), TICKETS, {"conversation": str(conversation.pk)}).status_code == 200
 
 
-def test_another_customers_conversation_is_not_there(channel: NewChannel, conversation: Conversation) -> None:
+def test_another_customers_conversation_is_not_found(channel: NewChannel, conversation: Conversation) -> None:
     stranger = caller(new_visitor(channel.channel).secret)
     foreign = post(stranger, TICKETS, {"conversation": str(conversation.pk)})
     missing = post(stranger, TICKETS, {"conversation": str(uuid4())})
@@ -220,7 +220,7 @@ def test_another_customers_conversation_is_not_there(channel: NewChannel, conver
     assert not Ticket.objects.exists()
 
 
-def test_a_key_that_only_writes_tickets_sees_the_one_it_changes(
+def test_a_write_only_key_sees_the_ticket_it_changes(
     workspace: Workspace, other_workspace: Workspace, ticket: Ticket, bob: User, alice: Customer
 ) -> None:
     writer = caller(issue_api_key(workspace, "writer", scopes=["tickets:write"], user=bob).plain)
@@ -238,7 +238,7 @@ def test_a_key_that_only_writes_tickets_sees_the_one_it_changes(
 
 
 @pytest.mark.parametrize("value", [5, 1.5, True, ["x"], {"x": 1}])
-def test_what_is_no_text_is_refused_and_not_made_text_of(
+def test_a_non_string_is_refused_and_not_converted(
     bobs: APIClient, ticket: Ticket, conversation: Conversation, bob: User, value: object
 ) -> None:
     services.claim(ticket.pk, agent=bob)

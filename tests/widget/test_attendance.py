@@ -10,9 +10,9 @@ from supportbot.accounts.services import NewChannel, create_channel, new_visitor
 from supportbot.asyncdb import db
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import add_agent_message
-from supportbot.handoff import services as handoff
-from supportbot.handoff.attendance import is_customer_here, note_customers_gone
+from supportbot.handoff.mail.customer_presence import is_customer_present, mark_customers_absent
 from supportbot.handoff.models import OutgoingMail
+from supportbot.handoff.tickets import services as handoff
 from supportbot.outbox.services import deliver_due
 from tests.rest import caller
 from tests.widget.page import greeted, ticket
@@ -23,13 +23,13 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 async def until_here(conversation: str, expected: bool) -> None:
     async with asyncio.timeout(10):
-        while await db(is_customer_here, UUID(conversation)) is not expected:  # noqa: ASYNC110  # a cache rings no bell
+        while await db(is_customer_present, UUID(conversation)) is not expected:  # noqa: ASYNC110  # a cache rings no bell
             await asyncio.sleep(0.01)
 
 
 def with_a_person(conversation: str, agent: User) -> None:
     asked = handoff.request(UUID(conversation), reason="customer_asked", by="customer")
-    handoff.leave_address(asked.pk, email="alice@example.com")
+    handoff.set_contact_email(asked.pk, email="alice@example.com")
     handoff.claim(asked.pk, agent=agent)
 
 
@@ -58,7 +58,7 @@ async def test_the_customer_stays_while_one_of_two_pages_is_open(server: str, ch
             await until_here(first["conversation"], True)
         await staying.say("ping")
         await staying.until("head")
-        assert await db(is_customer_here, UUID(first["conversation"]))
+        assert await db(is_customer_present, UUID(first["conversation"]))
 
 
 async def test_the_round_says_again_who_is_here(
@@ -68,7 +68,7 @@ async def test_the_round_says_again_who_is_here(
     granted = await db(ticket, channel)
     async with greeted(server, granted):
         await until_here(granted["conversation"], True)
-        await db(note_customers_gone, [UUID(granted["conversation"])])  # as a restarted cache forgets
+        await db(mark_customers_absent, [UUID(granted["conversation"])])  # as a restarted cache forgets
         await until_here(granted["conversation"], True)
 
 

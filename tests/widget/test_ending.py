@@ -14,8 +14,8 @@ from supportbot.chat.errors import LeaseLost
 from supportbot.chat.models import Conversation, ConversationEvent, Message, Turn
 from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.chat.turns import claim_turn, extend_lease, fail_turn, finish_turn
-from supportbot.handoff import services as handoff
 from supportbot.handoff.models import Ticket
+from supportbot.handoff.tickets import services as handoff
 from supportbot.ids import uuid7
 from tests.rest import caller, person, signed_in
 from tests.widget.page import PAGE_ORIGIN, greeted, identity_token, ticket

@@ -16,7 +16,7 @@ from supportbot.chat.services import add_agent_message, add_note, add_system_mes
 from supportbot.chat.signals import Delta, Typing
 from supportbot.chat.stream import tell
 from supportbot.chat.turns import Claim, claim_turn, extend_lease, finish_turn
-from supportbot.handoff import services as handoff
+from supportbot.handoff.tickets import services as handoff
 from supportbot.ids import uuid7
 from supportbot.widget import feed
 from supportbot.widget.models import Rating, SocketTicket

@@ -13,9 +13,9 @@ from supportbot.accounts.services import NewChannel
 from supportbot.asyncdb import db
 from supportbot.chat.models import Conversation, Turn
 from supportbot.chat.services import add_customer_message, start_conversation
-from supportbot.handoff import services as handoff
 from supportbot.handoff.models import Priority, Ticket
-from supportbot.handoff.presence import say_away
+from supportbot.handoff.tickets import services as handoff
+from supportbot.handoff.tickets.presence import set_away
 from supportbot.widget.waiting import minutes_left, queue_frames
 from tests.widget.page import greeted, ticket
 from tests.widget.serving import call_the_roll
@@ -83,7 +83,7 @@ def test_no_time_is_promised_while_nobody_is_there(alice: Customer, bob: User) -
     mine = start_conversation(alice.pk).pk
     _ask(str(mine))
     assert queue_frames([mine])[mine].wait is not None
-    say_away(bob, is_away=True)
+    set_away(bob, is_away=True)
     assert (queue_frames([mine])[mine].wait, queue_frames([mine])[mine].away) == (None, True)
 
 

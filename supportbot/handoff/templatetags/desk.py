@@ -1,4 +1,4 @@
-"""Small things that the desk's templates say often: an icon, a time of day, a number that has little room."""
+"""Tags and filters of the desk's templates: icons, times, counts, languages and addresses."""
 
 from datetime import datetime
 
@@ -16,14 +16,14 @@ register = template.Library()
 
 @register.simple_tag
 def icon(name: str, kind: str = "") -> SafeString:
-    """Draw an icon beside a word; it says nothing to a screen reader."""
+    """Return an icon, hidden from screen readers."""
     address = f"{static('pages/icons.svg')}#i-{name}"
     return format_html('<svg class="i {}" aria-hidden="true"><use href="{}"></use></svg>', kind, address)
 
 
 @register.filter
 def clock(moment: datetime) -> str:
-    """Return the time in the zone in force, with the day unless it is today, and the year unless it is this one."""
+    """Return the local time, with the day unless it is today and the year unless it is this year."""
     here, today = localtime(moment), localtime(now())
     if here.date() == today.date():
         return here.strftime("%H:%M")
@@ -32,13 +32,13 @@ def clock(moment: datetime) -> str:
 
 @register.filter
 def capped(count: int, most: int) -> str:
-    """Return a number that fits its place: above `most`, that there are more than so many."""
+    """Return a count, or `99+` if it is above `most`."""
     return f"{most}+" if count > most else str(count)
 
 
 @register.filter
 def language(locale: str) -> str:
-    """Return a locale as a person calls it: `de-AT` is German (de-AT)."""
+    """Return the name of a locale: `de-AT` is German (de-AT)."""
     code = base_language(locale)
     try:
         name = get_language_info(code)["name"]
@@ -49,6 +49,6 @@ def language(locale: str) -> str:
 
 @register.filter
 def breakable(address: str) -> SafeString:
-    """Return an e-mail address that breaks before its @, if it must."""
+    """Return an e-mail address that may wrap before its @."""
     name, at, host = address.partition("@")
     return format_html("{}<wbr>{}{}", name, at, host)

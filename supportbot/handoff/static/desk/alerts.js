@@ -1,10 +1,10 @@
-// Being called: a tone and a notice of the computer, both off until asked for, and the number in the title.
+// Alerts: a tone and a desktop notification, both off by default, and the count in the page title.
 
 import { byId } from "./dom.js";
 import { setting } from "./settings.js";
 
 const TONE_SECONDS = 0.5;
-const QUIET_FOR = 4_000;
+const MIN_INTERVAL = 4_000;
 
 export class Alerts {
   constructor() {
@@ -15,28 +15,28 @@ export class Alerts {
     document.title = waiting ? `(${waiting}) ${this.title}` : this.title;
   }
 
-  /** Call the agent, at most every few seconds, however many come at once. */
-  ring(words, ticket) {
-    if (Date.now() - (this.rangAt ?? 0) < QUIET_FOR) return;
-    this.rangAt = Date.now();
+  /** Alert the agent, at most once every few seconds. */
+  notify(text, ticket) {
+    if (Date.now() - (this.notifiedAt ?? 0) < MIN_INTERVAL) return;
+    this.notifiedAt = Date.now();
     if (setting("sound")) this.#tone();
-    if (setting("notify") && document.hidden && Notification.permission === "granted") this.#notice(words, ticket);
+    if (setting("notify") && document.hidden && Notification.permission === "granted") this.#showNotification(text, ticket);
   }
 
-  /** Ask the browser's permission, on the agent's own click; undo the choice if it is refused. */
+  /** Ask for the browser's permission when the agent turns notifications on; undo the choice if it is denied. */
   async changed(name, box) {
     if (name === "sound" && box.checked) this.#tone();
     if (name !== "notify" || !box.checked) return;
     const isAllowed = "Notification" in window && (await Notification.requestPermission()) === "granted";
-    byId("notify-state").textContent = isAllowed ? "" : "This browser does not allow notices for this page.";
+    byId("notify-state").textContent = isAllowed ? "" : "Your browser blocks notifications from this page.";
     if (isAllowed) return;
     box.checked = false;
     localStorage.setItem("desk:notify", "no");
   }
 
-  #notice(words, ticket) {
-    const notice = new Notification("Desk", { body: words, tag: ticket });
-    notice.addEventListener("click", () => {
+  #showNotification(text, ticket) {
+    const notification = new Notification("Desk", { body: text, tag: ticket });
+    notification.addEventListener("click", () => {
       window.focus();
       location.assign(`${document.body.dataset.desk}tickets/${ticket}/`);
     });

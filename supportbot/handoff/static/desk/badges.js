@@ -1,4 +1,4 @@
-// The numbers: in the rail, above the queue, in the title, and what the empty middle of the desk says of them.
+// Counts in the navigation rail, above the queue, in the page title and in the empty conversation column.
 
 import { byId } from "./dom.js";
 
@@ -8,7 +8,7 @@ export class Badges {
     this.waiting = null;
   }
 
-  take(counts) {
+  update(counts) {
     this.waiting = counts.waiting;
     for (const [name, count] of Object.entries(counts)) {
       for (const place of document.querySelectorAll(`[data-count=${name}]`)) show(place, count);
@@ -19,7 +19,7 @@ export class Badges {
     this.alerts.badge(counts.waiting);
   }
 
-  /** Say on the approvals page that its list is not what waits any more; the reader decides when it changes. */
+  /** Tell the reader of the approvals page that its list is outdated, without changing it under them. */
   #showChanged(approvals) {
     const notice = byId("list-changed");
     if (notice) notice.hidden = Number(notice.dataset.shown) === approvals;

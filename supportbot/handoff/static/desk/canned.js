@@ -1,4 +1,4 @@
-// Canned replies: `/` and some words or parts of them, then Enter. What fits is asked of the server, which fills it in.
+// Canned replies: type `/` and parts of words, then Enter. The server finds matching replies and fills them in.
 
 import { byId, el } from "./dom.js";
 
@@ -15,7 +15,7 @@ export class Canned {
     this.chosen = 0;
     this.field.setAttribute("aria-autocomplete", "list");
     this.field.setAttribute("aria-controls", "canned-list");
-    this.field.addEventListener("input", () => this.#look());
+    this.field.addEventListener("input", () => this.#search());
     this.field.addEventListener("keydown", (event) => this.#key(event));
     this.field.addEventListener("blur", () => setTimeout(() => this.close(), 150));
     const button = document.querySelector("[data-canned]");
@@ -27,13 +27,13 @@ export class Canned {
     return !this.box.hidden;
   }
 
-  /** Begin as if a slash had been typed. */
+  /** Open the list as if a slash had been typed. */
   open() {
     if (!this.composer.mayReply) return;
     this.composer.setMode("reply");
     const before = this.field.value.slice(0, this.field.selectionStart);
     this.composer.insert(!before || /\s$/.test(before) ? "/" : " /");
-    this.#look();
+    this.#search();
   }
 
   close() {
@@ -41,22 +41,22 @@ export class Canned {
     this.field.removeAttribute("aria-activedescendant");
   }
 
-  async #look() {
-    const words = this.composer.mode === "reply" ? this.#words() : null;
-    if (words === null) return this.close();
-    const answer = await fetch(`${this.address}?q=${encodeURIComponent(words)}`);
-    if (!answer.ok || this.#words() !== words) return undefined;
+  async #search() {
+    const query = this.composer.mode === "reply" ? this.#query() : null;
+    if (query === null) return this.close();
+    const answer = await fetch(`${this.address}?q=${encodeURIComponent(query)}`);
+    if (!answer.ok || this.#query() !== query) return undefined;
     this.found = (await answer.json()).replies;
-    if (!this.found.length && /\s/.test(words)) return this.close(); // a sentence with a slash in it
+    if (!this.found.length && /\s/.test(query)) return this.close(); // a sentence with a slash in it
     this.chosen = 0;
-    byId("canned-words").textContent = this.found.length ? `/${words}` : `/${words}: no reply fits`;
+    byId("canned-words").textContent = this.found.length ? `/${query}` : `/${query}: no matching reply`;
     this.list.replaceChildren(...this.found.map((reply, place) => this.#option(reply, place)));
     this.box.hidden = false;
     return this.#mark();
   }
 
-  /** Return what was typed behind the slash before the cursor; null without one. */
-  #words() {
+  /** Return the text between the slash and the cursor; null without a slash. */
+  #query() {
     return SLASH.exec(this.field.value.slice(0, this.field.selectionStart))?.[1] ?? null;
   }
 
@@ -66,7 +66,7 @@ export class Canned {
     option.addEventListener("mousedown", (event) => {
       event.preventDefault();
       this.chosen = place;
-      this.#take();
+      this.#insert();
     });
     return option;
   }
@@ -85,7 +85,7 @@ export class Canned {
       this.chosen = (this.chosen + step + this.found.length) % this.found.length;
       this.#mark();
     } else if (event.key === "Enter" && !event.ctrlKey && this.found.length) {
-      this.#take();
+      this.#insert();
     } else if (event.key === "Escape") {
       this.close();
     } else {
@@ -95,9 +95,9 @@ export class Canned {
     event.stopPropagation();
   }
 
-  #take() {
+  #insert() {
     const end = this.field.selectionStart;
-    const start = end - (this.#words()?.length ?? 0) - 1;
+    const start = end - (this.#query()?.length ?? 0) - 1;
     this.composer.insert(this.found[this.chosen].text, { from: start, to: end });
     this.close();
   }

@@ -1,4 +1,4 @@
-// Writing: a reply or a note, never mistaken for one another; nothing typed is lost, nothing is sent twice.
+// The composer for replies and notes, which are kept apart; no text is lost and nothing is sent twice.
 
 import { byId } from "./dom.js";
 import { addTyped, keepTyped, typed } from "./typed.js";
@@ -16,14 +16,14 @@ export class Composer {
     this.who = document.querySelector(".c-h h1").textContent;
     this.mayReply = this.form.dataset.mayReply === "yes";
     this.most = Number(this.form.dataset.most);
-    this.asked = new Map();
+    this.pending = new Map();
     this.#prepare();
     this.#prepareOutbox();
     this.setMode(this.form.dataset.mode);
-    this.#takeWhatWasRefused();
+    this.#restoreRefused();
   }
 
-  /** Switch between reply and note; each keeps its own words. */
+  /** Switch between reply and note; each keeps its own text. */
   setMode(mode) {
     if (mode === "reply" && !this.mayReply) return;
     if (this.mode) this.#remember();
@@ -39,7 +39,7 @@ export class Composer {
     this.#label();
   }
 
-  /** Put words where the cursor is. */
+  /** Insert text at the cursor. */
   insert(text, { from = this.field.selectionStart, to = this.field.selectionEnd } = {}) {
     this.field.setRangeText(text, from, to, "end");
     this.field.focus();
@@ -51,25 +51,25 @@ export class Composer {
     this.field.focus();
   }
 
-  /** Send what stands in the field; resolve to whether it was stored. */
+  /** Send the text in the field; resolve to whether it was stored. */
   send() {
     const text = this.field.value.trim();
     if (!text || this.#isTooLong(text)) return Promise.resolve(false);
     const message = { type: this.mode, conversation: this.conversation, client_id: newId(), text };
-    this.#complain("");
+    this.#showError("");
     this.field.value = "";
     this.#remember();
     this.thread.addWaiting(message);
     this.onSent?.();
     if (!this.outbox.send(message, this)) this.thread.markWaiting(message.client_id);
-    return new Promise((resolve) => this.asked.set(message.client_id, resolve));
+    return new Promise((resolve) => this.pending.set(message.client_id, resolve));
   }
 
-  /** The server's limit, kept before the line: a frame that is too big comes back without its id. */
+  /** Check the server's limit here: the refusal of an oversized frame does not name its id. */
   #isTooLong(text) {
     const { length } = [...text];
     const isOver = length > this.most;
-    if (isOver) this.#complain(`Not sent. It has ${length} characters, at most ${this.most} fit. Send it in parts.`);
+    if (isOver) this.#showError(`Not sent. The limit is ${this.most} characters, this text has ${length}. Send it in parts.`);
     return isOver;
   }
 
@@ -82,7 +82,7 @@ export class Composer {
     });
     this.field.addEventListener("input", () => {
       this.#remember();
-      this.#sayTyping();
+      this.#reportTyping();
     });
   }
 
@@ -93,55 +93,55 @@ export class Composer {
     this.socket.on("lost", mark);
     this.outbox.onStored = ({ client_id: id, seq }) => {
       if (seq <= this.thread.seq) this.thread.dropWaiting(id); // stored before this page was loaded
-      this.#answer(id, true);
+      this.#settle(id, true);
     };
-    this.outbox.onRefused = (message, error) => this.#hear(message, error);
+    this.outbox.onRefused = (message, error) => this.#onRefused(message, error);
   }
 
-  #answer(clientId, isStored) {
-    this.asked.get(clientId)?.(isStored);
-    this.asked.delete(clientId);
+  #settle(clientId, isStored) {
+    this.pending.get(clientId)?.(isStored);
+    this.pending.delete(clientId);
   }
 
-  /** Take refused words back; return whether this page has a field for them. */
-  #hear(message, error) {
-    this.#answer(message.client_id, false);
+  /** Put refused text back; return whether this page has a field for it. */
+  #onRefused(message, error) {
+    this.#settle(message.client_id, false);
     if (message.conversation !== this.conversation) return false;
     this.thread.dropWaiting(message.client_id);
     if (!this.#kinds.includes(message.type)) return false;
-    this.#takeBack(message, error.message);
+    this.#restore(message, error.message);
     return true;
   }
 
-  /** What was refused while another page was open comes back with this one. */
-  #takeWhatWasRefused() {
+  /** Restore text that was refused while another page was open. */
+  #restoreRefused() {
     for (const { type, text, why } of this.outbox.refused.take(this.conversation, this.#kinds)) {
       this.setMode(type);
-      this.#takeBack({ type, text }, why);
+      this.#restore({ type, text }, why);
     }
   }
 
-  /** Put refused words behind what was typed since; whoever writes on is not moved. */
-  #takeBack({ type, text }, why) {
+  /** Append refused text to what was typed since, without moving the cursor. */
+  #restore({ type, text }, why) {
     if (type !== this.mode) {
       addTyped(this.conversation, type, text);
-      this.#complain(type === "note" ? `Your note was not stored: it is under Note. ${why}` : `Your reply was not sent: it is under Reply. ${why}`);
+      this.#showError(type === "note" ? `Your note was not saved. You find the text under Note. ${why}` : `Your reply was not sent. You find the text under Reply. ${why}`);
       return;
     }
     const { field } = this;
     const end = field.value.length;
     field.setRangeText(end ? `\n${text}` : text, end, end, end ? "preserve" : "end");
     this.#remember();
-    this.#complain(`Not sent. ${why}`);
+    this.#showError(`Not sent. ${why}`);
   }
 
   get #kinds() {
     return this.mayReply ? ["reply", "note"] : ["note"];
   }
 
-  #complain(words) {
-    byId("not-sent").textContent = words;
-    byId("not-sent").hidden = !words;
+  #showError(text) {
+    byId("not-sent").textContent = text;
+    byId("not-sent").hidden = !text;
   }
 
   #remember() {
@@ -155,20 +155,20 @@ export class Composer {
     this.field.placeholder = this.mode === "reply" ? "Type / for canned replies" : "";
   }
 
-  #sayTyping() {
+  #reportTyping() {
     clearTimeout(this.idle);
-    this.idle = setTimeout(() => this.#tellTyping("reading"), IDLE_AFTER);
-    if (Date.now() - (this.toldAt ?? 0) < TYPING_EVERY) return;
-    this.toldAt = Date.now();
-    this.#tellTyping(this.mode);
+    this.idle = setTimeout(() => this.#sendTyping("reading"), IDLE_AFTER);
+    if (Date.now() - (this.reportedAt ?? 0) < TYPING_EVERY) return;
+    this.reportedAt = Date.now();
+    this.#sendTyping(this.mode);
   }
 
-  #tellTyping(kind) {
+  #sendTyping(kind) {
     if (this.socket.isLive) this.socket.send({ type: "typing", conversation: this.conversation, kind });
   }
 }
 
-/** Return an id of one's own; `crypto.randomUUID` exists on secure pages only, and the desk may run without. */
+/** Return a random id; `crypto.randomUUID` needs a secure page, and the desk may run without TLS. */
 function newId() {
   return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }

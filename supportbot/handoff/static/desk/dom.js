@@ -1,8 +1,8 @@
-// Building elements: what people and models wrote is only ever set as text.
+// Builds elements; text from people and models is only ever set as text.
 
 export const byId = (id) => document.getElementById(id);
 
-/** Return an element; `properties` are attributes, of which false and null are left out. */
+/** Return an element; attributes that are false, null or undefined are left out. */
 export function el(tag, properties = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
@@ -13,7 +13,7 @@ export function el(tag, properties = {}, ...children) {
   return made;
 }
 
-/** Return an icon of the page's own sheet; it says nothing to a screen reader. */
+/** Return an icon of the page's sprite, hidden from screen readers. */
 export function icon(name, kind = "") {
   const space = "http://www.w3.org/2000/svg";
   const drawing = document.createElementNS(space, "svg");
@@ -25,17 +25,16 @@ export function icon(name, kind = "") {
   return drawing;
 }
 
-/** Say something to screen readers, at most every five seconds; the newest of what came meanwhile is said then. */
-export function say(words) {
-  const spoken = byId("said");
-  say.next = words;
-  if (say.timer) return;
-  spoken.textContent = words;
-  say.timer = setTimeout(() => {
-    say.timer = 0;
-    if (say.next !== words) say(say.next);
+/** Announce a text to screen readers, at most every five seconds; only the newest one in between is kept. */
+export function announce(text) {
+  announce.next = text;
+  if (announce.timer) return;
+  byId("said").textContent = text;
+  announce.timer = setTimeout(() => {
+    announce.timer = 0;
+    if (announce.next !== text) announce(announce.next);
   }, 5000);
 }
 
-/** Return the value of the page's CSRF cookie's twin: every form holds it. */
+/** Return the CSRF token, which every form of the page holds. */
 export const csrfToken = () => document.querySelector("input[name=csrfmiddlewaretoken]")?.value ?? "";

@@ -1,5 +1,5 @@
-// The assistant's draft: asked for, shown with its sources, and inside the field only once it was inserted. What is
-// doubtful in it stays in sight while it is corrected.
+// The assistant's draft: shown with its sources, and put into the field only when inserted. Doubtful sentences stay visible
+// while the agent edits.
 
 import { byId, csrfToken, el } from "./dom.js";
 
@@ -12,30 +12,30 @@ export class Draft {
     this.doubts = [];
     const button = document.querySelector("[data-draft]");
     button.hidden = !composer.mayReply;
-    button.addEventListener("click", () => this.ask());
+    button.addEventListener("click", () => this.request());
     this.card.querySelector("[data-insert]").addEventListener("click", () => this.insert());
     this.card.querySelector("[data-dismiss]").addEventListener("click", () => this.dismiss());
     composer.onSent = () => this.#forgetInserted();
   }
 
-  /** Insert the draft if there is one, or else ask for it. */
-  askOrInsert() {
+  /** Insert the draft if there is one, otherwise request one. */
+  insertOrRequest() {
     if (this.text) this.insert();
-    else this.ask();
+    else this.request();
   }
 
-  async ask() {
+  async request() {
     if (!this.composer.mayReply || this.isAsking) return;
     this.isAsking = true;
     this.composer.setMode("reply");
-    this.#show("Reading our articles");
+    this.#show("Searching our articles");
     try {
       const answer = await fetch(this.address, { method: "POST", headers: { "X-CSRFToken": csrfToken() } });
       const found = await answer.json();
-      if (answer.ok) this.#show(fromWhat(found), found);
+      if (answer.ok) this.#show(originOf(found), found);
       else this.#show(found.message);
     } catch {
-      this.#show("The draft could not be asked for: try again in a moment.");
+      this.#show("The draft could not be loaded. Try again in a moment.");
     } finally {
       this.isAsking = false;
     }
@@ -59,14 +59,14 @@ export class Draft {
     this.card.hidden = true;
   }
 
-  /** What was inserted has been sent, so its doubts are done with; a draft that waits stays. */
+  /** Remove the doubts of an inserted draft once the reply was sent; a pending draft stays. */
   #forgetInserted() {
     if (!this.text && !this.isAsking) this.#hide();
   }
 
   #keepDoubts() {
     this.text = "";
-    this.card.querySelector("[data-from]").textContent = "is in the field";
+    this.card.querySelector("[data-from]").textContent = "inserted into the reply";
     this.card.querySelector("[data-text]").textContent = "";
     this.card.querySelector("[data-insert]").hidden = true;
   }
@@ -78,24 +78,24 @@ export class Draft {
     const links = sources.flatMap(({ title, url }, place) => [place ? ", " : " ", linkTo(title, url)]);
     this.card.querySelector("[data-from]").replaceChildren(words, ...links);
     this.card.querySelector("[data-text]").textContent = text;
-    this.card.querySelector("[data-doubts]").replaceChildren(...listOf(text, doubts));
+    this.card.querySelector("[data-doubts]").replaceChildren(...doubtList(text, doubts));
     this.card.querySelector("[data-insert]").hidden = !text;
   }
 }
 
-/** Return what to check before sending, each sentence with the reason. */
-function listOf(text, doubts) {
+/** Return the list of sentences to check before sending, each with its reason. */
+function doubtList(text, doubts) {
   if (!doubts.length) return [];
-  const characters = [...text]; // places are counted in characters, as the server counts them
+  const characters = [...text]; // positions count code points, as on the server
   const lines = doubts.map(({ start, end, why }) =>
     el("li", {}, el("q", { dir: "auto" }, characters.slice(start, end).join("")), `: ${why}`),
   );
   return [el("b", {}, "Check before sending"), el("ul", {}, ...lines)];
 }
 
-function fromWhat({ sources, by }) {
-  const who = by === "builtin" ? "quoted word for word" : "written by the model";
-  return sources.length ? `${who}, from` : `${who}, without a source: check it`;
+function originOf({ sources, by }) {
+  const who = by === "builtin" ? "quoted from the articles" : "written by the model";
+  return sources.length ? `${who}, from` : `${who}, without sources. Check it before you send it.`;
 }
 
 function linkTo(title, url) {

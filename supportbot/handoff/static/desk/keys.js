@@ -1,13 +1,13 @@
-// The keyboard. Single letters work outside of fields only, and can be turned off; approving has no key, on purpose.
+// Keyboard shortcuts. Single letters only work outside of fields and can be turned off; approving has none, on purpose.
 
-import { byId, say } from "./dom.js";
+import { announce, byId } from "./dom.js";
 import { closeMenus, openMenu, openSheet } from "./menus.js";
 import { setting } from "./settings.js";
 
 const GO_WITHIN = 1_500;
 
 export class Keys {
-  /** `links` returns the rows to walk through; the parts of an open conversation are there or not. */
+  /** `links` returns the rows to move through; the other parts exist only with an open conversation. */
   constructor({ links, badges, composer = null, canned = null, draft = null }) {
     Object.assign(this, { links, badges, composer, canned, draft });
     document.addEventListener("keydown", (event) => this.#press(event));
@@ -23,7 +23,7 @@ export class Keys {
     const key = event.key.toLowerCase();
     if (key === "k" && byId("search")) byId("search").focus();
     else if (key === "enter" && this.composer) this.#send(event.shiftKey);
-    else if (key === "." && this.draft) this.draft.askOrInsert();
+    else if (key === "." && this.draft) this.draft.insertOrRequest();
     else return false;
     return true;
   }
@@ -51,7 +51,7 @@ export class Keys {
 
   #letter(key) {
     if (this.goAt && Date.now() - this.goAt < GO_WITHIN) return this.#go(key);
-    const deeds = {
+    const shortcuts = {
       g: () => (this.goAt = Date.now()),
       j: () => this.#walk(1),
       k: () => this.#walk(-1),
@@ -65,14 +65,14 @@ export class Keys {
       b: () => openMenu("return"),
       a: () => openMenu("assign"),
     };
-    if (!(key in deeds)) return false;
-    deeds[key]();
+    if (!(key in shortcuts)) return false;
+    shortcuts[key]();
     return true;
   }
 
-  /** Take the next waiting; where nobody waits, who reads a conversation stays there. */
+  /** Claim the next ticket; if the queue is empty, stay on this page. */
   #next() {
-    if (this.badges.waiting === 0) say("Nobody is waiting.");
+    if (this.badges.waiting === 0) announce("The queue is empty.");
     else byId("next")?.requestSubmit();
   }
 

@@ -1,4 +1,4 @@
-// Makes the server's page live. Without it every page still works: links and forms stay what they are.
+// Adds live updates to the server's pages, which also work without it.
 
 import { Alerts } from "./alerts.js";
 import { Badges } from "./badges.js";
@@ -7,13 +7,13 @@ import { Composer } from "./composer.js";
 import { showOrders } from "./context.js";
 import { byId, el } from "./dom.js";
 import { Draft } from "./draft.js";
-import { Fresh } from "./fresh.js";
+import { Refresh } from "./refresh.js";
 import { Keys } from "./keys.js";
-import { tieMenus } from "./menus.js";
+import { initMenus } from "./menus.js";
 import { Outbox } from "./outbox.js";
 import { Queue } from "./queue.js";
 import { Refused } from "./refused.js";
-import { tieSettings } from "./settings.js";
+import { initSettings } from "./settings.js";
 import { DeskSocket } from "./socket.js";
 import { Thread } from "./thread.js";
 import { clock, localise } from "./times.js";
@@ -27,14 +27,14 @@ function start(alerts) {
   const links = () => (desk ? queue.links() : [...document.querySelectorAll(".api, .plain a")]);
   const conversation = desk?.dataset.conversation ? startConversation(socket, outbox, desk) : {};
   new Keys({ links, badges, ...conversation });
-  sayWhetherLive(socket);
+  showConnection(socket);
   socket.open();
 }
 
-/** Start what belongs to the open conversation; return what the keyboard reaches of it. */
+/** Start the open conversation's parts; return those with keyboard shortcuts. */
 function startConversation(socket, outbox, desk) {
   const thread = new Thread(socket, desk);
-  new Fresh(socket, desk.dataset);
+  new Refresh(socket, desk.dataset);
   showOrders();
   if (!byId("composer")) return {};
   const composer = new Composer(socket, outbox, thread, desk);
@@ -42,9 +42,9 @@ function startConversation(socket, outbox, desk) {
   return { composer, canned: new Canned(composer, ticket), draft: new Draft(composer, ticket) };
 }
 
-/** Nothing pretends to be live that is not. */
-function sayWhetherLive(socket) {
-  const strip = byId("offline") ?? el("p"); // pages beside the queue say nothing of it: only their numbers are live
+/** Show whether the page is live. */
+function showConnection(socket) {
+  const strip = byId("offline") ?? el("p"); // pages without the strip only have live counts
   let since = "";
   socket.on("live", () => {
     since = "";
@@ -54,21 +54,21 @@ function sayWhetherLive(socket) {
   socket.on("lost", () => {
     document.body.dataset.live = "no";
     since ||= clock(new Date().toISOString());
-    const again = el("button", { type: "button", class: "link" }, "Try now");
+    const again = el("button", { type: "button", class: "link" }, "Reconnect now");
     again.addEventListener("click", () => socket.tryNow());
-    strip.replaceChildren(`Not live since ${since}. Reconnecting. What you send is kept and marked. `, again);
+    strip.replaceChildren(`Connection lost at ${since}. Reconnecting. Messages you send are kept and marked. `, again);
     strip.hidden = false;
   });
   socket.on("gone", () => {
     document.body.dataset.live = "no";
-    const door = el("a", { href: document.body.dataset.desk }, "Open the desk again");
-    strip.replaceChildren("You are logged out here, or in another workspace now. What you typed is kept in this tab. ", door);
+    const link = el("a", { href: document.body.dataset.desk }, "Open the desk");
+    strip.replaceChildren("You are logged out or have switched to another workspace. Your text is kept in this tab. ", link);
     strip.hidden = false;
   });
 }
 
 const alerts = new Alerts();
 localise();
-tieMenus();
-tieSettings((name, box) => alerts.changed(name, box));
+initMenus();
+initSettings((name, box) => alerts.changed(name, box));
 start(alerts);

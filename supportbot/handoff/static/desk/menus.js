@@ -1,4 +1,4 @@
-// Menus and sheets: opened by a click or a key, closed by Escape or a click beside them, focus given back.
+// Menus and sheets: opened by a click or a key, closed by Escape or a click outside, which returns the focus.
 
 import { byId } from "./dom.js";
 
@@ -13,7 +13,7 @@ export function openSheet(id) {
   if (!byId(id).open) byId(id).showModal();
 }
 
-/** Close what is open and return whether anything was. */
+/** Close open menus and return whether there were any. */
 export function closeMenus() {
   const open = [...document.querySelectorAll("details.menu[open]")];
   for (const menu of open) {
@@ -24,7 +24,7 @@ export function closeMenus() {
   return open.length > 0;
 }
 
-export function tieMenus() {
+export function initMenus() {
   for (const button of document.querySelectorAll("[data-opens]")) {
     button.hidden = false;
     button.addEventListener("click", () => openSheet(button.dataset.opens));

@@ -1,9 +1,9 @@
-// What was sent and is not stored yet: kept in this tab, whatever page is open, and sent again until the desk has it.
+// Messages that are sent but not stored yet: kept in this tab across pages and sent again until they are acknowledged.
 
 export class Outbox {
   constructor(socket, refused) {
     Object.assign(this, { socket, refused });
-    this.kept = `desk:${document.body.dataset.user}:outbox`; // nobody sends what somebody else wrote in this tab
+    this.kept = `desk:${document.body.dataset.user}:outbox`; // per user: another person in this tab must not send them
     this.waiting = new Map(JSON.parse(sessionStorage.getItem(this.kept) ?? "[]").map(complete));
     this.onStored = () => {};
     this.onRefused = () => false;
@@ -12,7 +12,7 @@ export class Outbox {
     socket.on("error", (error) => error.client_id && this.#refuse(error));
   }
 
-  /** Keep a message, with whose it is, and send it. Return whether it left. */
+  /** Store a message with its ticket and send it. Return whether it was sent. */
   send(message, { ticket, who }) {
     this.waiting.set(message.client_id, { message, ticket, who });
     this.#keep();
@@ -24,7 +24,7 @@ export class Outbox {
     return [...this.waiting.values()].map((one) => one.message).filter((one) => one.conversation === conversation);
   }
 
-  /** Give the words back: they are the agent's, whatever became of them. */
+  /** Give the text of a refused message back to the agent. */
   #refuse(error) {
     const sent = this.#settle(error.client_id);
     if (!sent || this.onRefused(sent.message, error)) return;
@@ -44,7 +44,7 @@ export class Outbox {
   }
 }
 
-/** What a tab kept before an upgrade says neither whose it is nor on which ticket. */
+/** Messages stored by an older version have neither customer nor ticket. */
 function complete([id, { message, ticket = "", who = "the customer" }]) {
   return [id, { message, ticket, who }];
 }

@@ -1,14 +1,14 @@
-// The queue, live: rows come and go where they belong, and focus never falls out of the list.
+// The live queue: rows move between groups, and the focus stays in the list.
 
-import { byId, el, icon, say } from "./dom.js";
+import { announce, byId, el, icon } from "./dom.js";
 import { tickQueue } from "./times.js";
 
-const TITLES = { mine: "With you", waiting: "Waiting", aside: "Put aside by you", colleagues: "With colleagues" };
+const TITLES = { mine: "Assigned to you", waiting: "Waiting", aside: "Snoozed by you", colleagues: "Assigned to colleagues" };
 const LISTED = { open: ["mine", "waiting", "aside", "colleagues"], mine: ["mine", "aside"], waiting: ["waiting"] };
-const WAITS_FOR_A_PERSON = ["mine", "waiting", "colleagues"];
+const ACTIVE_GROUPS = ["mine", "waiting", "colleagues"];
 
 export class Queue {
-  /** `current` is the ticket that is open, if one is. A page without the column is still told who calls. */
+  /** `current` is the open ticket, if any. Pages without the column still get alerts. */
   constructor(socket, current, badges, alerts) {
     this.list = byId("queue");
     this.listed = LISTED[this.list?.dataset.shown] ?? [];
@@ -22,7 +22,7 @@ export class Queue {
     }
   }
 
-  /** A row that is drawn anew between press and release would swallow the click. */
+  /** Redrawing a row between press and release would swallow the click. */
   #waitForRelease() {
     this.list.addEventListener("pointerdown", () => (this.isPressed = true));
     const release = () => {
@@ -38,7 +38,7 @@ export class Queue {
   }
 
   #take({ counts, rows }) {
-    this.badges.take(counts);
+    this.badges.update(counts);
     if (!rows) return;
     this.rows = new Map(rows.map((row) => [row.ticket, row]));
     this.#draw();
@@ -49,16 +49,16 @@ export class Queue {
     if (row.group === "ended") this.rows.delete(row.ticket);
     else this.rows.set(row.ticket, row);
     this.#draw();
-    if (row.group === "waiting" && before?.group !== "waiting") this.#call(`${row.who} waits: ${row.what}`, row);
+    if (row.group === "waiting" && before?.group !== "waiting") this.#alert(`${row.who} is waiting: ${row.what}`, row);
     const isRead = row.ticket === this.current && !document.hidden;
     if (row.group === "mine" && row.is_new && !isRead && (before?.what !== row.what || before.since_at !== row.since_at)) {
-      this.#call(`${row.who} wrote: ${row.what}`, row);
+      this.#alert(`${row.who} wrote: ${row.what}`, row);
     }
   }
 
-  #call(words, row) {
-    say(words);
-    this.alerts.ring(words, row.ticket);
+  #alert(text, row) {
+    announce(text);
+    this.alerts.notify(text, row.ticket);
   }
 
   #draw() {
@@ -82,7 +82,7 @@ export class Queue {
   #section(group) {
     const rows = [...this.rows.values()].filter((row) => row.group === group).sort(byRank);
     if (!rows.length && group !== "waiting") return null;
-    const hint = group === "waiting" && rows.length ? el("span", {}, "longest first") : null;
+    const hint = group === "waiting" && rows.length ? el("span", {}, "longest wait first") : null;
     const more = this.list.querySelector(`[data-group=${group}] .more`);
     return el(
       "section", { "aria-labelledby": group, "data-group": group },
@@ -96,7 +96,7 @@ export class Queue {
   #row(row) {
     const shown = this.list.dataset.shown;
     const suffix = shown === "open" ? "" : `?show=${shown}`;
-    const isCounted = WAITS_FOR_A_PERSON.includes(row.group) && (row.group === "waiting" || row.is_new);
+    const isCounted = ACTIVE_GROUPS.includes(row.group) && (row.group === "waiting" || row.is_new);
     return el("li", { "data-ticket": row.ticket }, el(
       "a",
       {
@@ -118,7 +118,7 @@ function tagsOf(row) {
   return [
     " ", language,
     row.priority && el("span", { class: "tag warn" }, row.priority),
-    row.group === "aside" && el("span", { class: "tag" }, "Put aside"),
+    row.group === "aside" && el("span", { class: "tag" }, "Snoozed"),
     row.holder && el("span", { class: "with", dir: "auto" }, `with ${row.holder}`),
   ].filter(Boolean);
 }

@@ -1,9 +1,9 @@
-// What was sent and refused: said on every page until its words stand in their own field again, or were put away.
+// Refused messages: shown on every page until their text is back in its field or was dismissed.
 
-import { byId, el, icon, say } from "./dom.js";
+import { announce, byId, el, icon } from "./dom.js";
 import { addTyped, joined } from "./typed.js";
 
-const WHAT = { reply: (who) => `Your reply to ${who} was not sent.`, note: (who) => `Your note on ${who} was not stored.` };
+const WHAT = { reply: (who) => `Your reply to ${who} was not sent.`, note: (who) => `Your note about ${who} was not saved.` };
 
 export class Refused {
   constructor() {
@@ -12,16 +12,16 @@ export class Refused {
     this.#draw();
   }
 
-  /** Keep refused words and say so; more of the same conversation and kind stand behind them. */
+  /** Store and announce refused text; text of the same conversation and kind is appended. */
   add({ conversation, ticket, who, type, text, why }) {
     const known = this.all.find((one) => one.conversation === conversation && one.type === type);
     if (known) Object.assign(known, { text: joined(known.text, text), why });
     else this.all.push({ conversation, ticket, who, type, text, why });
     this.#changed();
-    say(`${WHAT[type](who)} ${why}`);
+    announce(`${WHAT[type](who)} ${why}`);
   }
 
-  /** Hand over what was refused in a conversation and is of these kinds. */
+  /** Remove and return the refused texts of a conversation that have these kinds. */
   take(conversation, types) {
     const taken = this.all.filter((one) => one.conversation === conversation && types.includes(one.type));
     this.all = this.all.filter((one) => !taken.includes(one));
@@ -29,7 +29,7 @@ export class Refused {
     return taken;
   }
 
-  #putAway(one) {
+  #dismiss(one) {
     addTyped(one.conversation, one.type, one.text);
     this.all = this.all.filter((other) => other !== one);
     this.#changed();
@@ -47,9 +47,9 @@ export class Refused {
   }
 
   #notice(one) {
-    const away = { type: "button", class: "btn quiet sm icon", "aria-label": "Dismiss", title: "Dismiss: the words wait in its field" };
+    const away = { type: "button", class: "btn quiet sm icon", "aria-label": "Dismiss", title: "Dismiss and keep the text in its field" };
     const button = el("button", away, icon("close", "s"));
-    button.addEventListener("click", () => this.#putAway(one));
+    button.addEventListener("click", () => this.#dismiss(one));
     const link = one.ticket && el("a", { href: `${document.body.dataset.desk}tickets/${one.ticket}/` }, "Open the conversation");
     const words = el("q", { class: "said", dir: "auto" }, one.text);
     return el("div", { class: "notice bad" }, icon("alert"),

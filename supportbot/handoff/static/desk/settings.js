@@ -1,4 +1,4 @@
-// What each agent chose for this browser.
+// Each agent's settings for this browser.
 
 const DEFAULTS = { letters: true, sound: false, notify: false };
 
@@ -7,8 +7,8 @@ export function setting(name) {
   return stored === null ? DEFAULTS[name] : stored === "yes";
 }
 
-/** Tie every switch of the page to its setting; `changed` hears of each change. */
-export function tieSettings(changed) {
+/** Connect every switch of the page to its setting; `changed` is called on each change. */
+export function initSettings(changed) {
   for (const box of document.querySelectorAll("[data-setting]")) {
     box.checked = setting(box.dataset.setting);
     box.addEventListener("change", async () => {

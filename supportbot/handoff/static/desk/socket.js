@@ -1,46 +1,46 @@
-// The desk's socket: opened again until it holds, and silent about nothing: `live`, `lost` and `gone` say how it stands.
+// The desk's socket. It reconnects by itself and reports its state as `live`, `lost` and `gone`.
 
 const PING_EVERY = 25_000;
-const SILENT_FOR = 60_000;
-const LONGEST_PAUSE = 15_000;
+const SILENCE_LIMIT = 60_000;
+const MAX_DELAY = 15_000;
 const NOT_LOGGED_IN = 4401;
-const NOT_WELCOME = 4403;
+const WRONG_ORIGIN = 4403;
 
 export class DeskSocket extends EventTarget {
   constructor(path) {
     super();
     this.address = new URL(path, location.href.replace(/^http/, "ws"));
     this.isLive = false;
-    this.tries = 0;
+    this.attempts = 0;
     setInterval(() => this.#ping(), PING_EVERY);
     addEventListener("online", () => this.tryNow());
-    addEventListener("offline", () => this.#drop()); // the browser itself would notice minutes later
+    addEventListener("offline", () => this.#drop()); // the browser would only notice minutes later
   }
 
   open() {
     clearTimeout(this.timer);
     const socket = (this.socket = new WebSocket(this.address));
-    const whileUsed = (heard) => (event) => socket === this.socket && heard(event);
-    socket.addEventListener("open", whileUsed(() => this.#greet()));
-    socket.addEventListener("message", whileUsed((message) => this.#take(JSON.parse(message.data))));
-    socket.addEventListener("close", whileUsed((closed) => this.#closed(closed.code)));
+    const ifCurrent = (handler) => (event) => socket === this.socket && handler(event);
+    socket.addEventListener("open", ifCurrent(() => this.#sayHello()));
+    socket.addEventListener("message", ifCurrent((message) => this.#receive(JSON.parse(message.data))));
+    socket.addEventListener("close", ifCurrent((closed) => this.#closed(closed.code)));
   }
 
-  #greet() {
-    this.heardAt = Date.now(); // its silence counts from here, not from the last word of the line before
+  #sayHello() {
+    this.receivedAt = Date.now(); // silence counts from here, not from the previous connection
     this.send({ type: "hello" });
   }
 
-  /** Give the line up at once: a socket that closes waits for an answer, which nobody brings while there is no network. */
+  /** Drop the connection at once: a normal close waits for an answer that never comes without a network. */
   #drop() {
     const dead = this.socket;
-    if (!(dead?.readyState <= WebSocket.OPEN)) return; // the next try is due already, or none
+    if (!(dead?.readyState <= WebSocket.OPEN)) return; // a retry is already due, or none will be
     this.socket = null;
     dead.close();
     this.#closed();
   }
 
-  /** Send a frame; return whether it left. */
+  /** Send a frame; return whether it was sent. */
   send(frame) {
     if (this.socket?.readyState !== WebSocket.OPEN) return false;
     this.socket.send(JSON.stringify(frame));
@@ -55,34 +55,34 @@ export class DeskSocket extends EventTarget {
     this.addEventListener(kind, (event) => listener(event.detail));
   }
 
-  #take(frame) {
-    this.heardAt = Date.now();
+  #receive(frame) {
+    this.receivedAt = Date.now();
     if (frame.type === "welcome") {
       this.isLive = true;
-      this.tries = 0;
-      this.#tell("live", frame);
+      this.attempts = 0;
+      this.#emit("live", frame);
     }
-    this.#tell(frame.type, frame);
+    this.#emit(frame.type, frame);
   }
 
   #closed(code) {
     this.isLive = false;
-    if (code === NOT_LOGGED_IN || code === NOT_WELCOME) {
+    if (code === NOT_LOGGED_IN || code === WRONG_ORIGIN) {
       this.hasGone = true;
-      this.#tell("gone", { code });
+      this.#emit("gone", { code });
       return;
     }
-    const pause = Math.min(LONGEST_PAUSE, 1000 * 2 ** this.tries++) * (0.75 + Math.random() / 2);
-    this.timer = setTimeout(() => this.open(), pause);
-    this.#tell("lost", { pause });
+    const delay = Math.min(MAX_DELAY, 1000 * 2 ** this.attempts++) * (0.75 + Math.random() / 2);
+    this.timer = setTimeout(() => this.open(), delay);
+    this.#emit("lost", { delay });
   }
 
   #ping() {
     if (!this.send({ type: "ping" })) return;
-    if (Date.now() - this.heardAt > SILENT_FOR) this.#drop();
+    if (Date.now() - this.receivedAt > SILENCE_LIMIT) this.#drop();
   }
 
-  #tell(kind, detail) {
+  #emit(kind, detail) {
     this.dispatchEvent(new CustomEvent(kind, { detail }));
   }
 }

@@ -1,12 +1,12 @@
-// The conversation that is open: each event once and in order, whoever types, and colleagues at the same place.
+// The open conversation: each event once and in order, typing indicators, and colleagues who have it open.
 
-import { byId, el, icon, say } from "./dom.js";
+import { announce, byId, el, icon } from "./dom.js";
 import { clock } from "./times.js";
 
 const TYPING_FOR = 6_000;
 const COLLEAGUE_FOR = 25_000;
 const NEAR_THE_END = 120;
-const DOING = { reading: "has this open too", replying: "is writing a reply", noting: "is writing a note" };
+const ACTIVITIES = { reading: "also has this open", replying: "is writing a reply", noting: "is writing a note" };
 
 export class Thread {
   constructor(socket, desk) {
@@ -16,14 +16,14 @@ export class Thread {
     this.list = byId("thread");
     this.scroll = this.list.closest(".scroll");
     this.colleagues = new Map();
-    socket.on("live", () => this.#follow());
-    socket.on("event", (frame) => this.#take(frame));
+    socket.on("live", () => this.#subscribe());
+    socket.on("event", (frame) => this.#receive(frame));
     socket.on("typing", () => this.#showTyping());
     socket.on("presence", (frame) => this.#showColleague(frame));
     setInterval(() => this.#drawColleagues(), 5_000);
     this.toEnd();
     this.scroll.addEventListener("scroll", () => (this.isAtEnd = this.#nearTheEnd()), { passive: true });
-    new ResizeObserver(() => this.isAtEnd && this.toEnd()).observe(this.scroll); // a draft above the field, a keyboard
+    new ResizeObserver(() => this.isAtEnd && this.toEnd()).observe(this.scroll); // a draft appears, or an on-screen keyboard
   }
 
   toEnd() {
@@ -31,7 +31,7 @@ export class Thread {
     this.scroll.scrollTop = this.scroll.scrollHeight;
   }
 
-  /** Show a message of one's own that has not been stored yet. */
+  /** Show an own message that is not stored yet. */
   addWaiting({ client_id: clientId, type, text }) {
     const line = { kind: type === "note" ? "note" : "me", speaker: "You", initials: "", hue: 0, text, sources: [] };
     const shown = lineOf(line, "sending");
@@ -49,14 +49,14 @@ export class Thread {
     this.list.querySelector(`[data-client="${clientId}"]`)?.remove();
   }
 
-  #follow() {
+  #subscribe() {
     this.socket.send({ type: "subscribe", conversation: this.conversation, last_seq: this.seq });
   }
 
-  #take(frame) {
+  #receive(frame) {
     if (frame.conversation !== this.conversation || frame.seq <= this.seq) return;
     if (frame.prev_seq !== this.seq) {
-      this.#follow(); // something is missing: the log has it
+      this.#subscribe(); // an event is missing: read it from the log
       return;
     }
     this.seq = frame.seq;
@@ -71,10 +71,10 @@ export class Thread {
   #show({ line }) {
     byId("typing").hidden = true;
     this.#append(lineOf(line, clock(line.said_at)));
-    if (line.kind !== "me" && line.kind !== "rule") say(`${line.speaker}: ${line.text}`);
+    if (line.kind !== "me" && line.kind !== "rule") announce(`${line.speaker}: ${line.text}`);
   }
 
-  /** Add a line; who reads further up is not moved. */
+  /** Append a line without moving a reader who has scrolled up. */
   #append(line) {
     this.list.append(line);
     if (this.isAtEnd) this.toEnd();
@@ -101,7 +101,7 @@ export class Thread {
     for (const [user, one] of this.colleagues) {
       if (Date.now() - one.at > COLLEAGUE_FOR) this.colleagues.delete(user);
     }
-    const words = [...this.colleagues.values()].map((one) => `${one.who} ${DOING[one.doing]}`).join("; ");
+    const words = [...this.colleagues.values()].map((one) => `${one.who} ${ACTIVITIES[one.doing]}`).join("; ");
     byId("colleague").hidden = !words;
     const place = byId("colleague").querySelector("[data-words]");
     if (place.textContent !== words) place.textContent = words;

@@ -1,4 +1,4 @@
-// Times in the reader's own zone, and how long somebody has waited, kept true while the page stays open.
+// Times in the reader's time zone, and waiting times that stay current while the page is open.
 
 const MINUTE = 60_000;
 
@@ -11,8 +11,8 @@ export function clock(iso) {
   return `${moment.toLocaleDateString("en-GB", { day: "numeric", month: "short", ...year })} ${time}`;
 }
 
-/** Return a span in its largest unit, in the words of the server. */
-export function howLong(milliseconds) {
+/** Return a duration in its largest unit, worded as on the server. */
+export function durationLabel(milliseconds) {
   const minutes = Math.floor(milliseconds / MINUTE);
   if (minutes < 1) return "now";
   if (minutes < 60) return `${minutes} min`;
@@ -21,19 +21,19 @@ export function howLong(milliseconds) {
   return days === 1 ? "1 day" : `${days} days`;
 }
 
-/** Rewrite every time of day on the page from the workspace's zone into the reader's. */
+/** Convert every time on the page from the workspace's time zone to the reader's. */
 export function localise(root = document) {
   for (const time of root.querySelectorAll("time[datetime]")) {
     if (!time.closest("#queue")) time.textContent = clock(time.getAttribute("datetime"));
   }
 }
 
-/** Keep the waiting times of the queue true; a wait turns amber, then red with the word. */
+/** Update the waiting times of the queue; a wait turns amber, then red and is labelled late. */
 export function tickQueue(queue) {
   const { soon, late } = queue.dataset;
   for (const time of queue.querySelectorAll("time[data-counts]")) showWait(time, Number(soon), Number(late));
   for (const time of queue.querySelectorAll("time:not([data-counts])")) {
-    time.textContent = howLong(Date.now() - Date.parse(time.getAttribute("datetime")));
+    time.textContent = durationLabel(Date.now() - Date.parse(time.getAttribute("datetime")));
   }
 }
 
@@ -41,5 +41,5 @@ function showWait(time, soonSeconds, lateSeconds) {
   const waited = Date.now() - Date.parse(time.getAttribute("datetime"));
   const isLate = waited >= lateSeconds * 1000;
   time.className = isLate ? "late" : waited >= soonSeconds * 1000 ? "soon" : "";
-  time.textContent = howLong(waited) + (isLate ? ", late" : "");
+  time.textContent = durationLabel(waited) + (isLate ? ", late" : "");
 }

@@ -1,0 +1,292 @@
+"""What the assistant did in a conversation, from its own records.
+
+Turns come with their search, the passages found and the model calls; actions come with their audit trail.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+from uuid import UUID
+
+from actions.cards import face_of, reason_of
+from actions.models import ActionRequest
+from actions.selectors import Step as AuditStep
+from actions.selectors import steps_of
+from actions.states import State as ActionState
+from supportbot.accounts.models import User
+from supportbot.chat.answers import Withheld
+from supportbot.chat.models import Conversation, Message, Source, Turn
+from supportbot.chat.readings import Reading, readings_of
+from supportbot.llm.models import LLMCall
+from supportbot.llm.selectors import model_in_words
+
+MAX_TURNS: Final = 20
+_TURN_LABELS: Final = {
+    Turn.State.FAILED: "Could not answer",
+    Turn.State.STOPPED: "Stopped by the customer",
+    Turn.State.SUPERSEDED: "Superseded: an agent took over",
+    Turn.State.RUNNING: "Answering now",
+    Turn.State.PENDING: "About to answer",
+}
+
+STATE_LABELS: Final = {
+    ActionState.PROPOSED: "Proposed",
+    ActionState.REFUSED: "Refused by the rules",
+    ActionState.AWAITING_CONFIRMATION: "Waiting for the customer",
+    ActionState.AWAITING_APPROVAL: "Waiting for approval",
+    ActionState.QUEUED: "Accepted",
+    ActionState.EXECUTING: "In progress",
+    ActionState.UNKNOWN: "Outcome unknown",
+    ActionState.SUCCEEDED: "Done",
+    ActionState.FAILED: "Failed",
+    ActionState.CANCELLED: "Withdrawn",
+    ActionState.REJECTED: "Rejected",
+    ActionState.EXPIRED: "Expired",
+}
+CHECK_LABELS: Final = {
+    "figure": "a figure that is in no article",
+    "link": "a link that is in no article",
+    "secret": "our instructions, a key or a card number",
+    "disguise": "look-alike letters",
+    "deed": "claims or promises something that is not on record",
+    "listing": "code or commands that are in no article",
+    "cut_off": "cut off mid-sentence",
+    "contradicted": "contradicts the articles",
+    "unconfirmed": "the articles do not support the answer as a whole",
+    "unsupported": "unrelated to the articles",
+    "repeated": "repeated text",
+    "little_support": "little support in the articles",
+}
+UNKNOWN_CHECK: Final = "failed a check"
+
+
+@dataclass(frozen=True, slots=True)
+class WithheldSentence:
+    """A sentence the customer never saw; `support` is between 0 and 1, None if it could not be measured."""
+
+    text: str
+    why: str
+    support: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCall:
+    """One call to a model."""
+
+    model: str
+    prompt: str
+    outcome: str
+    tokens: int
+    cost: str
+    took_ms: int
+    first_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class TurnRecord:
+    """One turn of the assistant: the question, what it found, the outcome and the cost."""
+
+    at: datetime
+    outcome: str
+    question: str
+    sources: tuple[str, ...]
+    reading: Reading | None  # None if the turn never searched, or predates the record
+    calls: tuple[ModelCall, ...]
+
+    @property
+    def withheld(self) -> tuple[WithheldSentence, ...]:
+        return withheld_sentences(self.reading.withheld) if self.reading else ()
+
+    @property
+    def confirmation(self) -> str:
+        return confirmation_label(self.reading)
+
+    @property
+    def summary_line(self) -> str:
+        """Return sources, checks, model and cost in one line."""
+        parts = [f"From {', '.join(self.sources)}"] if self.sources else []
+        parts += [_passage_count(len(self.reading.passages))] if self.reading and self.reading.query else []
+        parts += [f"{len(self.withheld)} withheld"] if self.withheld else []
+        parts += [f"{call.prompt}, {call.model}" for call in self.calls[-1:]]
+        return "; ".join([*parts, *(call.cost for call in self.calls[-1:] if call.cost)])
+
+
+@dataclass(frozen=True, slots=True)
+class ActionStep:
+    state: str
+    actor: str
+    at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ActionRecord:
+    """One action request with its steps."""
+
+    request: UUID
+    title: str
+    state: str
+    reason: str
+    digest: str
+    at: datetime
+    steps: tuple[ActionStep, ...]
+
+
+def turn_records(conversation: Conversation, *, most: int = MAX_TURNS) -> list[TurnRecord]:
+    """Return the newest turns of a conversation, oldest first."""
+    turns = list(Turn.objects.filter(conversation=conversation, kind=Turn.Kind.REPLY).order_by("-id")[:most])
+    turns.reverse()
+    calls, readings, questions = _calls_by_turn(conversation.pk), readings_of(conversation), _questions_of(turns)
+    messages = {one.pk: one for one in _assistant_messages(conversation, [turn.message_id for turn in turns])}
+    return [
+        _turn_record(
+            turn, questions[turn.pk], messages.get(turn.message_id), readings.get(turn.message_id), calls[turn.pk]
+        )
+        for turn in turns
+    ]
+
+
+def _assistant_messages(conversation: Conversation, ids: Iterable[UUID]) -> list[Message]:
+    found = Message.objects.filter(conversation=conversation, pk__in=list(ids)).prefetch_related("citations")
+    return list(found)
+
+
+def _calls_by_turn(conversation_id: UUID) -> defaultdict[UUID | None, list[LLMCall]]:
+    calls: defaultdict[UUID | None, list[LLMCall]] = defaultdict(list)
+    for call in LLMCall.objects.filter(conversation_id=conversation_id).order_by("started_at", "id"):
+        calls[call.turn_id].append(call)
+    return calls
+
+
+def _turn_record(
+    turn: Turn, question: str, message: Message | None, reading: Reading | None, calls: Iterable[LLMCall]
+) -> TurnRecord:
+    sources = [citation.title for citation in message.citations.all()] if message else []
+    return TurnRecord(
+        at=turn.started_at or turn.created_at,
+        outcome=_TURN_LABELS.get(Turn.State(turn.state)) or _outcome(message, reading),
+        question=question,
+        sources=tuple(dict.fromkeys(sources)),
+        reading=reading,
+        calls=tuple(_call(call) for call in calls),
+    )
+
+
+def _passage_count(passages: int) -> str:
+    return "1 passage found" if passages == 1 else f"{passages or 'no'} passages found"
+
+
+def _outcome(message: Message | None, reading: Reading | None) -> str:
+    if message is None or not message.is_abstention:
+        return "Answered"
+    return "Withheld by the checks" if reading and reading.withheld else "No answer found"
+
+
+def _questions_of(turns: Sequence[Turn]) -> dict[UUID, str]:
+    """Return the question of each turn of one conversation, with a single query."""
+    spans = {turn.pk: (turn.from_seq or 0, turn.through_seq or 0) for turn in turns}
+    messages = Message.objects.filter(
+        conversation__in={turn.conversation_id for turn in turns},
+        source=Source.CUSTOMER,
+        seq__gt=min((first for first, _ in spans.values()), default=0),
+        seq__lte=max((last for _, last in spans.values()), default=0),
+    )
+    asked = list(messages.order_by("seq").values_list("seq", "text"))
+    return {
+        turn: "\n".join(text for seq, text in asked if first < seq <= last) for turn, (first, last) in spans.items()
+    }
+
+
+def _call(call: LLMCall) -> ModelCall:
+    return ModelCall(
+        model=model_in_words(call.provider, call.model),
+        prompt=call.prompt_version or call.purpose,
+        outcome=call.get_outcome_display(),
+        tokens=call.input_tokens + call.output_tokens,
+        cost=_cost(call.cost, call.currency),
+        took_ms=call.duration_ms,
+        first_ms=call.time_to_first_token_ms,
+    )
+
+
+def _cost(cost: Decimal | None, currency: str) -> str:
+    """Return a price as text; empty if it is unknown, which is not the same as free."""
+    if cost is None:
+        return ""
+    return f"{cost.normalize():f} {currency}".strip() if cost else "free of charge"
+
+
+def action_records(conversation_id: UUID, *, most: int | None = None) -> list[ActionRecord]:
+    """Return a conversation's newest action requests (all if `most` is None) with their audited steps, oldest first."""
+    newest = ActionRequest.objects.filter(conversation_id=conversation_id).order_by("-id")[:most]
+    return [action_record(request) for request in reversed(newest)]
+
+
+def action_record(request: ActionRequest) -> ActionRecord:
+    """Return a request with all its audited steps."""
+    reason = reason_of(request, "en")
+    steps = list(steps_of(request.pk))
+    names = actor_names(one.actor for one in steps)
+    return ActionRecord(
+        request=request.pk,
+        title=face_of(request, "en").title,
+        state=STATE_LABELS[ActionState(request.state)],
+        reason=reason["text"] if reason else "",
+        digest=request.digest,
+        at=request.created_at,
+        steps=tuple(
+            ActionStep(STATE_LABELS[one.state], names[one.actor], one.at, _reason(one, request)) for one in steps
+        ),
+    )
+
+
+def _reason(step: AuditStep, request: ActionRequest) -> str:
+    """Return the reason code of a step, or the text a colleague gave for a rejection."""
+    if step.state is not ActionState.REJECTED:
+        return step.reason_code
+    facts = request.reason_facts
+    given = {"shown to the customer": facts.get("words"), "for the team only": facts.get("note")}
+    return "; ".join(f"{reader}: {words}" for reader, words in given.items() if words) or step.reason_code
+
+
+def actor_names(actors: Iterable[str]) -> dict[str, str]:
+    """Return a display name for each actor, with a single query: records hold ids, never names."""
+    ids = set(actors)
+    people = {f"user:{one.pk}": one.display_name for one in User.objects.filter(pk__in=_user_ids(ids))}
+    return {actor: people.get(actor) or _actor_label(actor) for actor in ids}
+
+
+def _user_ids(actors: Iterable[str]) -> list[str]:
+    return [who for kind, _, who in (actor.partition(":") for actor in actors) if kind == "user"]
+
+
+def _actor_label(actor: str) -> str:
+    kind, _, who = actor.partition(":")
+    named = {
+        "customer": "the customer",
+        "policy": "the rules",
+        "system": "the system",
+        "operator": f"operator {who}",
+        "user": "a former member",
+    }
+    return named.get(kind, actor)
+
+
+def withheld_sentences(withheld: Sequence[Withheld]) -> tuple[WithheldSentence, ...]:
+    """Return the withheld sentences of an answer with readable reasons."""
+    return tuple(WithheldSentence(one.text.strip(), check_label(one.code), one.score) for one in withheld)
+
+
+def check_label(code: str) -> str:
+    """Return a readable name of a check."""
+    return CHECK_LABELS.get(code, UNKNOWN_CHECK)
+
+
+def confirmation_label(reading: Reading | None) -> str:
+    """Return whether the articles confirm an answer, as text; empty if the answer makes no claim."""
+    if reading is None or reading.is_confirmed is None:
+        return ""
+    return "Confirmed by our articles" if reading.is_confirmed else "Not confirmed by our articles"

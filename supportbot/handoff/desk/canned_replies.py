@@ -1,0 +1,96 @@
+"""Canned replies: found by parts of words and filled in for the customer."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+
+from supportbot.accounts.models import User
+from supportbot.chat.models import Conversation
+from supportbot.chat.texts import MAX_MESSAGE_CHARACTERS, UNREADABLE
+from supportbot.errors import InvalidInput, NotFound
+from supportbot.handoff.models import CannedReply
+from supportbot.handoff.tickets.language import customer_language
+from supportbot.language.detection import base_language
+
+MAX_SUGGESTIONS: Final = 8
+_FALLBACK_NAMES: Final = {"en": "there", "de": "liebe Kundin, lieber Kunde"}
+
+
+@dataclass(frozen=True, slots=True)
+class FilledReply:
+    """A canned reply as it would be inserted."""
+
+    id: UUID
+    title: str
+    text: str
+    locale: str
+
+    def as_json(self) -> dict[str, Any]:
+        return {"id": str(self.id), "title": self.title, "text": self.text, "locale": self.locale}
+
+
+def matching_replies(conversation: Conversation, agent: User, words: str = "") -> list[FilledReply]:
+    """Return the replies that contain all the words, those in the customer's language first, then by title."""
+    language = base_language(customer_language(conversation))
+    wanted = words.casefold().split()
+    matching = [reply for reply in CannedReply.objects.all() if _contains_all(wanted, f"{reply.title} {reply.text}")]
+    matching.sort(
+        key=lambda reply: (reply.locale not in (language, ""), not _contains_all(wanted, reply.title), reply.title)
+    )
+    return [_filled(reply, conversation, agent, language) for reply in matching[:MAX_SUGGESTIONS]]
+
+
+def _contains_all(wanted: list[str], text: str) -> bool:
+    """Return whether each word occurs, at least as part of another."""
+    return all(word in text.casefold() for word in wanted)
+
+
+def _filled(reply: CannedReply, conversation: Conversation, agent: User, language: str) -> FilledReply:
+    """Replace the placeholders; a customer's name that looks like one is not replaced again.
+
+    `language` is used for replies without a language.
+    """
+    first_name = conversation.customer.name.split(" ")[0] or _FALLBACK_NAMES.get(
+        reply.locale or language, _FALLBACK_NAMES["en"]
+    )
+    parts = reply.text.split("{agent}")
+    text = agent.display_name.join(part.replace("{name}", first_name) for part in parts)
+    return FilledReply(reply.pk, reply.title, text, reply.locale)
+
+
+def save_reply(*, title: str, text: str, locale: str = "", reply_id: UUID | None = None) -> CannedReply:
+    """Create a reply, or change the one of `reply_id`; raises InvalidInput naming the field, NotFound."""
+    reply = CannedReply(title=title.strip(), text=text.strip(), locale=locale)
+    if reply_id is not None:
+        reply = _reply(reply_id)
+        reply.title, reply.text, reply.locale = title.strip(), text.strip(), locale
+    for field in ("title", "text"):
+        if UNREADABLE.search(getattr(reply, field)):
+            raise InvalidInput(fields={field: ["Remove the characters that cannot be stored."]})
+    if len(reply.text) > MAX_MESSAGE_CHARACTERS:
+        problem = f"The text has {len(reply.text)} characters. Shorten it to {MAX_MESSAGE_CHARACTERS}."
+        raise InvalidInput(fields={"text": [problem]})
+    try:
+        reply.clean_fields(exclude=["workspace"])
+    except ValidationError as error:
+        raise InvalidInput(fields=error.message_dict) from error
+    try:
+        with transaction.atomic():
+            reply.save()
+    except IntegrityError as error:  # the only constraint not checked above
+        raise InvalidInput(fields={"title": ["Another reply has this title. Choose a different one."]}) from error
+    return reply
+
+
+def delete_reply(reply_id: UUID) -> None:
+    _reply(reply_id).delete()
+
+
+def _reply(reply_id: UUID) -> CannedReply:
+    found = CannedReply.objects.filter(pk=reply_id).first()
+    if found is None:
+        raise NotFound()
+    return found

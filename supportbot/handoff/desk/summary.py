@@ -1,0 +1,135 @@
+"""A summary of a conversation: what the customer wants, what was done, what is open.
+
+It is built from stored records, not by a model.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from actions.cards import face_of
+from actions.models import ActionRequest
+from actions.states import State as ActionState
+from supportbot.builtin.intents import courtesy, wants_person
+from supportbot.chat.models import Audience, Citation, Conversation, Message, Source
+from supportbot.handoff.desk.labels import reason_label
+from supportbot.handoff.models import Ticket
+
+MAX_CHARACTERS: Final = 280  # of the first message, and of the last one
+MAX_MESSAGES_READ: Final = 30
+MAX_NAMES: Final = 3
+_SENTENCE_END: Final = re.compile(r"(?<=[.!?…])\s+")
+_DONE_LABELS: Final = {
+    ActionState.SUCCEEDED: "done",
+    ActionState.FAILED: "tried, not done",
+    ActionState.REJECTED: "rejected by a colleague",
+    ActionState.CANCELLED: "withdrawn",
+    ActionState.EXPIRED: "expired",
+    ActionState.REFUSED: "not allowed by the rules",
+}
+_OPEN_LABELS: Final = {
+    ActionState.AWAITING_CONFIRMATION: "waiting for the customer to confirm",
+    ActionState.AWAITING_APPROVAL: "waiting for a colleague's approval; nothing has run yet",
+    ActionState.QUEUED: "about to run",
+    ActionState.EXECUTING: "in progress",
+    ActionState.UNKNOWN: "outcome not known yet",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    wants: str
+    done: str
+    open: str
+
+
+def build_summary(ticket: Ticket) -> Summary:
+    """Return the current summary of a ticket's conversation."""
+    conversation = ticket.conversation
+    requests = list(ActionRequest.objects.filter(conversation_id=conversation.pk).order_by("id"))
+    done = [*_sentences(requests, _DONE_LABELS), *_turn_record(conversation.pk), *_replied(ticket)]
+    open_items = [*_sentences(requests, _OPEN_LABELS), *_unanswered(conversation)]
+    if ticket.is_open and not open_items:
+        open_items = [reason_label(ticket)]
+    return Summary(
+        wants=_wants(ticket) or "No messages yet",
+        done=" ".join(done) or ("Nothing yet." if ticket.is_open else "Nothing."),
+        open=" ".join(open_items) or "Nothing.",
+    )
+
+
+def _sentences(requests: Sequence[ActionRequest], labels: dict[ActionState, str]) -> list[str]:
+    return [
+        f"{face_of(request, 'en').title}: {labels[ActionState(request.state)]}."
+        for request in requests
+        if request.state in labels
+    ]
+
+
+def _turn_record(conversation_id: UUID) -> list[str]:
+    titles = Citation.objects.filter(message__conversation=conversation_id).order_by("title")
+    found = list(titles.values_list("title", flat=True).distinct()[:MAX_NAMES])
+    return [f"Answered from {', '.join(found)}."] if found else []
+
+
+def _replied(ticket: Ticket) -> list[str]:
+    replies = _messages(ticket, Source.AGENT).filter(audience=Audience.EVERYONE).order_by("seq")
+    names = list(dict.fromkeys(replies.values_list("author_name", flat=True)))[:MAX_NAMES]
+    return [f"{', '.join(names)} replied."] if names else []
+
+
+def _unanswered(conversation: Conversation) -> list[str]:
+    waiting = Message.objects.filter(
+        conversation=conversation, source=Source.CUSTOMER, seq__gt=conversation.answered_seq
+    ).count()
+    if not waiting:
+        return []
+    return ["The customer's last message is unanswered." if waiting == 1 else f"{waiting} messages are unanswered."]
+
+
+def _wants(ticket: Ticket) -> str:
+    """Return what the customer asked first in the ticket's episode, and what last before they asked for a person.
+
+    The request for a person itself is left out: the ticket says so already.
+    """
+    texts = [text for text in (ticket.summary, *_customer_texts(ticket)) if text.strip()]
+    relevant = [rest for text in texts if (rest := _without_handoff_request(text)) and courtesy(rest) is None]
+    if not relevant:
+        return texts[0][:MAX_CHARACTERS] if texts else ""
+    first, last = relevant[0][:MAX_CHARACTERS], _without_handoff_request(_last_message_before(ticket))[:MAX_CHARACTERS]
+    if last in first or courtesy(last):
+        return first
+    return last if first in last else f"{first} Then: {last}"
+
+
+def _without_handoff_request(text: str) -> str:
+    """Return a text without sentences that ask for a person."""
+    return " ".join(part for part in _SENTENCE_END.split(text.strip()) if not wants_person(part))
+
+
+def _customer_texts(ticket: Ticket) -> list[str]:
+    return list(_messages(ticket, Source.CUSTOMER).order_by("seq").values_list("text", flat=True)[:MAX_MESSAGES_READ])
+
+
+def _last_message_before(ticket: Ticket) -> str:
+    before = _messages(ticket, Source.CUSTOMER).filter(created_at__lte=ticket.created_at).order_by("-seq")
+    return before.values_list("text", flat=True).first() or ""
+
+
+def _messages(ticket: Ticket, source: Source) -> QuerySet[Message]:
+    """Return one side's messages in the ticket's episode.
+
+    A conversation only stores its current episode; that of an ended ticket lies between the previous ticket's end and
+    its own.
+    """
+    conversation = ticket.conversation
+    messages = Message.objects.filter(conversation=conversation, source=source)
+    if ticket.ended_at is None:
+        return messages.filter(seq__gt=conversation.episode_start_seq)
+    earlier = Ticket.objects.filter(conversation=conversation, ended_at__lt=ticket.ended_at).order_by("-ended_at")
+    began = earlier.values_list("ended_at", flat=True).first() or conversation.created_at
+    return messages.filter(created_at__gte=began, created_at__lte=ticket.ended_at)

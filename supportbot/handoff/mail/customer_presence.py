@@ -1,0 +1,35 @@
+"""Whether a customer has the chat open. Only mail depends on it, so a cache is enough: no entry means absent."""
+
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Final
+from uuid import UUID
+
+from django.core.cache import cache
+
+from supportbot.counting import CACHE_AWAY
+
+PRESENT_FOR_SECONDS: Final = 90
+
+
+def mark_customers_present(conversation_ids: Iterable[UUID]) -> None:
+    """Mark conversations whose customers have a socket open; repeat at least once a minute."""
+    with suppress(*CACHE_AWAY):
+        cache.set_many({_key(one): True for one in conversation_ids}, timeout=PRESENT_FOR_SECONDS)
+
+
+def mark_customers_absent(conversation_ids: Iterable[UUID]) -> None:
+    with suppress(*CACHE_AWAY):
+        cache.delete_many([_key(one) for one in conversation_ids])
+
+
+def is_customer_present(conversation_id: UUID) -> bool:
+    """Return whether the customer has the chat open; False without a cache, as one extra mail does no harm."""
+    try:
+        return cache.get(_key(conversation_id)) is not None
+    except CACHE_AWAY:
+        return False
+
+
+def _key(conversation_id: UUID) -> str:
+    return f"customer-here:{conversation_id}"

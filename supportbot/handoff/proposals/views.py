@@ -1,0 +1,89 @@
+"""The page on which an agent proposes an action to a customer: fill in, preview, send."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.http import require_http_methods
+
+from actions.cards import title_of
+from actions.spec import WriteAction
+from supportbot.accounts.callers import Staff
+from supportbot.accounts.models import User
+from supportbot.errors import FieldErrors, NotAllowed, SupportBotError
+from supportbot.handoff.desk.decorators import agent_required, render_page
+from supportbot.handoff.models import Ticket
+from supportbot.handoff.proposals.services import (
+    ORDER,
+    customer_orders,
+    form_fields,
+    offered_action,
+    preview_action,
+    propose_action,
+)
+from supportbot.handoff.tickets.access import ticket_for, user_of
+
+_CONTROL_FIELDS: Final = ("csrfmiddlewaretoken", "key", "seen", "step")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@agent_required
+def proposal(request: HttpRequest, staff: Staff, ticket_id: UUID, name: str) -> HttpResponse:
+    """Show the form; `check` adds a preview of the card, `send` sends it and returns to the ticket."""
+    ticket, person = ticket_for(staff, ticket_id), user_of(staff)
+    context: dict[str, Any] = {"ticket": ticket, "conversation": ticket.conversation, "title": title_of(name, "en")}
+    try:
+        if not staff.may("conversations:write"):
+            raise NotAllowed()
+        action = offered_action(ticket, person, name)
+    except SupportBotError as error:
+        context |= {"refused": error.message, "typed_texts": _typed_texts(request)}
+        return render_page(request, staff, "desk/proposal.html", context, status=error.status)
+    typed, status = request.POST if request.method == "POST" else request.GET, 200
+    problems: FieldErrors = {}
+    try:
+        if request.POST.get("step") in ("check", "send"):
+            shown = context["preview"] = preview_action(ticket, person, action, typed)
+            context["has_changed"] = request.POST.get("seen", shown.fingerprint) != shown.fingerprint
+            # A refusal is shown here: once proposed, it would be shown to the customer.
+            if request.POST["step"] == "send" and not shown.refusal and not context["has_changed"]:
+                propose_action(ticket, person, action, typed, _proposal_key(request))
+                return redirect("desk-ticket", ticket.pk)
+    except SupportBotError as error:
+        problems, status = error.fields, error.status
+        context |= {"preview": None, "problem": error.message}
+    context |= _form(ticket, person, action, typed, problems)
+    if problems.keys() & {ORDER, *(field.name for field in context["fields"])}:
+        context["problem"] = ""  # shown at its field
+    # One key per preview: sending it twice sends one card, a changed one is another.
+    return render_page(request, staff, "desk/proposal.html", {**context, "key": uuid4()}, status=status)
+
+
+def _form(
+    ticket: Ticket, person: User, action: WriteAction, typed: Mapping[str, str], problems: FieldErrors
+) -> dict[str, Any]:
+    orders: list[dict[str, Any]] = []
+    with suppress(SupportBotError):  # an order number can be typed instead, and a refusal then says why
+        orders = customer_orders(ticket, person)
+    return {
+        "orders": orders,
+        "order": typed.get(ORDER, ""),
+        "order_problems": problems.get(ORDER, []),
+        "fields": form_fields(action, typed, problems),
+    }
+
+
+def _typed_texts(request: HttpRequest) -> list[str]:
+    """Return the text typed into a form that can no longer be sent, so that it can be copied."""
+    typed = [request.POST.get(name, "").strip() for name in request.POST if name not in _CONTROL_FIELDS]
+    return [text for text in typed if text]
+
+
+def _proposal_key(request: HttpRequest) -> UUID:
+    try:
+        return UUID(request.POST.get("key", ""))
+    except ValueError:
+        return uuid4()

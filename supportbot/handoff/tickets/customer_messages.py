@@ -1,0 +1,81 @@
+"""What a customer's message means for the team, checked before the assistant gets it."""
+
+from django.utils.timezone import now
+
+from supportbot.chat.models import Conversation, ConversationEvent, Message, Source
+from supportbot.chat.services import add_system_message
+from supportbot.handoff.models import State, Ticket
+from supportbot.handoff.tickets.contact_addresses import deliverable, own_addresses_in
+from supportbot.handoff.tickets.notices import INVALID_ADDRESS, SEVERAL_ADDRESSES, localized
+from supportbot.handoff.tickets.presence import can_answer_customers, is_online
+from supportbot.handoff.tickets.queue import is_recently_ended
+from supportbot.handoff.tickets.selectors import open_ticket_for
+from supportbot.handoff.tickets.services import lock_ticket, reopen_for_owner, set_contact_email
+
+
+def on_customer_message(conversation: Conversation, seq: int) -> None:
+    """Store the address a waiting customer gives; reopen a ticket that was resolved just before the message."""
+    if conversation.mode == Conversation.Mode.WAITING:
+        _store_address(conversation, seq)
+    elif conversation.mode == Conversation.Mode.ASSISTANT:
+        reopen_if_recent(conversation, seq)
+
+
+def _store_address(conversation: Conversation, seq: int) -> None:
+    """Store the address in the message at `seq` with the waiting ticket; the conversation is locked.
+
+    The same address again changes nothing, another one replaces it. The customer is asked again if the address is
+    invalid or there are several.
+    """
+    ticket = open_ticket_for(conversation.pk)
+    if ticket is None or not _was_asked_for_address(ticket):
+        return
+    text = Message.objects.values_list("text", flat=True).get(conversation=conversation, seq=seq)
+    found = own_addresses_in(text)
+    if not found:
+        return
+    valid = deliverable(found)
+    if len(valid) == 1:
+        set_contact_email(ticket.pk, email=valid[0])
+    elif valid or not ticket.contact_email:
+        question = SEVERAL_ADDRESSES if valid else INVALID_ADDRESS
+        add_system_message(conversation, localized(question, conversation.locale))
+
+
+def _was_asked_for_address(ticket: Ticket) -> bool:
+    """Return whether the customer was asked for an address, even if the team has come online since."""
+    if ticket.state != State.WAITING:
+        return False
+    asked = {"event": "handoff.requested", "payload__ticket": str(ticket.pk), "payload__away": True}
+    return ticket.escalated_at is not None or bool(
+        ConversationEvent.objects.filter(conversation_id=ticket.conversation_id, **asked).exists()
+    )
+
+
+def reopen_if_recent(conversation: Conversation, seq: int) -> None:
+    """Reopen a ticket that was resolved minutes ago if its owner is still online; otherwise the assistant answers.
+
+    Only the first message after the end reopens it: once the assistant was asked, it keeps the conversation.
+    """
+    ticket = Ticket.objects.filter(conversation=conversation).select_related("assignee").order_by("-id").first()
+    if ticket is None or not _may_reopen(ticket) or _has_written_since(conversation, seq, ticket):
+        return
+    reopen_for_owner(conversation, lock_ticket(ticket.pk))
+
+
+def _may_reopen(ticket: Ticket) -> bool:
+    if ticket.state != State.RESOLVED or ticket.ended_at is None or ticket.assignee is None:
+        return False
+    owner = ticket.assignee
+    return (
+        is_recently_ended(ticket.ended_at, now())
+        and owner.is_active
+        and is_online(owner.pk)
+        and can_answer_customers(owner)
+    )
+
+
+def _has_written_since(conversation: Conversation, seq: int, ticket: Ticket) -> bool:
+    # By time: an unanswered "thank you" belongs to the new episode but was written before the end.
+    earlier = Message.objects.filter(conversation=conversation, source=Source.CUSTOMER, seq__lt=seq)
+    return bool(earlier.filter(created_at__gt=ticket.ended_at).exists())

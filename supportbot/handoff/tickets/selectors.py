@@ -1,0 +1,51 @@
+"""Reads tickets and the queue."""
+
+from typing import Final
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from supportbot.chat.models import Conversation, Message, Source
+from supportbot.handoff.models import OPEN, State, Ticket
+from supportbot.handoff.tickets.contact_addresses import deliverable, volunteered_addresses_in
+from supportbot.handoff.tickets.queue import WaitingTicket, position_of
+
+PAGE_SIZE: Final = 50
+
+
+def ticket_queryset(state: str = "") -> QuerySet[Ticket]:
+    """Return the workspace's tickets, optionally of one state, with the related rows that lists show."""
+    tickets = Ticket.objects.select_related("assignee", "conversation__customer")
+    return tickets.filter(state=state) if state else tickets
+
+
+def waiting_queue() -> list[WaitingTicket]:
+    """Return the workspace's waiting tickets, unordered."""
+    rows = Ticket.objects.filter(state=State.WAITING).values_list("id", "priority", "waiting_since")
+    return [WaitingTicket(*row) for row in rows]
+
+
+def next_ticket_ids() -> list[UUID]:
+    """Return the ids of the next tickets to serve, at most one page, in `queue.serving_order`."""
+    waiting = Ticket.objects.filter(state=State.WAITING).order_by("-priority", "waiting_since", "id")
+    return list(waiting.values_list("id", flat=True)[:PAGE_SIZE])
+
+
+def queue_position(ticket: Ticket) -> int | None:
+    """Return a ticket's position in the queue, 1 for the next; None if it is not waiting."""
+    return position_of(ticket.pk, waiting_queue()) if ticket.state == State.WAITING else None
+
+
+def last_volunteered_address(conversation: Conversation) -> str:
+    """Return the only address the customer volunteered in their last message of this episode, else ""."""
+    messages = Message.objects.filter(
+        conversation=conversation, source=Source.CUSTOMER, seq__gt=conversation.episode_start_seq
+    )
+    newest = messages.order_by("-seq").values_list("text", flat=True).first() or ""
+    addresses = deliverable(volunteered_addresses_in(newest))
+    return addresses[0] if len(addresses) == 1 else ""
+
+
+def open_ticket_for(conversation_id: UUID) -> Ticket | None:
+    found: Ticket | None = Ticket.objects.filter(conversation_id=conversation_id, state__in=OPEN).first()
+    return found

@@ -1,0 +1,305 @@
+"""What changes a ticket: requests, claims, transfers, endings.
+
+One call is one transaction; it locks the conversation first, then the ticket. Every change the customer should know
+about is an event in the same transaction. A takeover supersedes the assistant's open turns before `handoff.joined`
+enters the log, so no assistant text can follow it.
+"""
+
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from django.db import transaction
+from django.utils.timezone import now
+
+from supportbot.accounts.models import User
+from supportbot.chat.log import append_event, check_open, lock_conversation, ring_desk
+from supportbot.chat.models import Conversation
+from supportbot.chat.services import add_system_message, give_back, hand_over
+from supportbot.chat.turns import supersede_turns
+from supportbot.errors import InvalidInput, NotAllowed, NotFound
+from supportbot.handoff.errors import AlreadyClaimed, NotTicketOwner, QueueEmpty, TicketEnded
+from supportbot.handoff.models import HELD, Reason, Requester, State, Ticket
+from supportbot.handoff.tickets.contact_addresses import deliverable, is_deliverable
+from supportbot.handoff.tickets.language import customer_language
+from supportbot.handoff.tickets.notices import ADDRESS_NOTED, TEAM_AWAY, TEAM_AWAY_WITH_ADDRESS, localized
+from supportbot.handoff.tickets.presence import can_answer_customers, is_team_lead, is_team_online, record_presence
+from supportbot.handoff.tickets.queue import MAX_SNOOZE
+from supportbot.handoff.tickets.selectors import (
+    last_volunteered_address,
+    next_ticket_ids,
+    open_ticket_for,
+    queue_position,
+)
+from supportbot.handoff.tickets.texts import clean_note, clean_summary
+
+_ALLOWED_AFTER_END: Final = (Requester.AGENT, Requester.RULE)
+
+
+@transaction.atomic
+def request(conversation_id: UUID, *, reason: str, by: str, summary: str = "") -> Ticket:
+    """Open a ticket and return it; if one is open already, return that one and change nothing.
+
+    The customer sees `handoff.requested` and is asked for an address if the team is offline. Raises InvalidInput for an
+    unknown reason or requester, NotFound, and ConversationEnded: after the end, only the team or an action's outcome
+    can open a ticket.
+    """
+    _check_choice("reason", reason, Reason.values)
+    _check_choice("by", by, Requester.values)
+    conversation = lock_conversation(conversation_id)
+    if by not in _ALLOWED_AFTER_END:
+        check_open(conversation)
+    open_ticket = open_ticket_for(conversation_id)
+    if open_ticket is not None:
+        return open_ticket
+    ticket: Ticket = Ticket.objects.create(
+        conversation=conversation,
+        reason=reason,
+        requested_by=by,
+        summary=clean_summary(summary),
+        language=customer_language(conversation),
+    )
+    _enqueue(conversation, ticket)
+    return ticket
+
+
+def _enqueue(conversation: Conversation, ticket: Ticket) -> None:
+    hand_over(conversation, mode=Conversation.Mode.WAITING)
+    is_online = is_team_online()
+    payload = {"ticket": str(ticket.pk), "reason": str(ticket.reason), "place": queue_position(ticket)}
+    append_event(conversation, "handoff.requested", payload | ({} if is_online else {"away": True}))
+    if not is_online and not ticket.contact_email:
+        announce_reply_address(conversation, ticket, known=TEAM_AWAY_WITH_ADDRESS, unknown=TEAM_AWAY)
+
+
+def announce_reply_address(
+    conversation: Conversation, ticket: Ticket, *, known: dict[str, str], unknown: dict[str, str]
+) -> None:
+    """Tell the customer of a locked ticket where replies go (`known`), or ask for an address (`unknown`).
+
+    An address is known if the customer gave it, before or while asking for a person, or if their signed identity has
+    one.
+    """
+    from_identity = next(iter(deliverable([conversation.customer.email])), "")
+    address = ticket.contact_email or last_volunteered_address(conversation) or from_identity
+    if address and not ticket.contact_email:
+        _update(ticket, contact_email=address)
+    text = localized(known if address else unknown, conversation.locale)
+    add_system_message(conversation, text.format(address=address))
+
+
+@transaction.atomic
+def claim(ticket_id: UUID, *, agent: User) -> Ticket:
+    """Claim a waiting ticket for an agent; the first claim wins, and claiming one's own ticket again changes nothing.
+
+    Raises AlreadyClaimed with the owner's name, TicketEnded, and NotAllowed if the role does not answer customers.
+    """
+    if not can_answer_customers(agent):
+        raise NotAllowed("Your role cannot answer customers in this workspace.")
+    ticket = _assign_to(ticket_id, agent)
+    record_presence(agent)
+    return ticket
+
+
+def _assign_to(ticket_id: UUID, person: User) -> Ticket:
+    conversation, ticket = _lock(ticket_id)
+    taken = Ticket.objects.filter(pk=ticket_id, state=State.WAITING).update(
+        state=State.CLAIMED, assignee=person, claimed_at=now()
+    )
+    if not taken:
+        return _owned(ticket, person)
+    _join(conversation, ticket, person)
+    ticket.refresh_from_db()
+    return ticket
+
+
+def claim_next(*, agent: User) -> Ticket:
+    """Claim the next ticket in the queue, skipping any a colleague claims first; raises QueueEmpty."""
+    for ticket_id in next_ticket_ids():
+        try:
+            return claim(ticket_id, agent=agent)
+        except (AlreadyClaimed, TicketEnded, NotFound):  # NotFound: erased in the meantime
+            continue
+    raise QueueEmpty()
+
+
+@transaction.atomic
+def reopen(ticket_id: UUID, *, agent: User) -> Ticket:
+    """Open and claim a new ticket for an ended one's conversation, with the same reason and address.
+
+    The ticket never waits, so the customer hears who joined and not that the team is away.
+    """
+    conversation, ended = _lock(ticket_id)
+    ticket = ended if ended.is_open else open_ticket_for(conversation.pk)
+    if ticket is None:
+        ticket = Ticket.objects.create(
+            conversation=conversation,
+            reason=ended.reason,
+            requested_by=Requester.AGENT,
+            summary=ended.summary,
+            language=customer_language(conversation),
+            contact_email=ended.contact_email,
+        )
+    return claim(ticket.pk, agent=agent)
+
+
+def reopen_for_owner(conversation: Conversation, ticket: Ticket) -> None:
+    """Give a locked, resolved ticket and its locked conversation back to the agent who resolved it."""
+    assert ticket.assignee is not None  # only an assigned ticket can be resolved
+    _update(ticket, state=State.CLAIMED, ended_at=None)  # `claimed_at` stays: the customer has not waited since
+    _join(conversation, ticket, ticket.assignee)
+
+
+def _owned(ticket: Ticket, agent: User) -> Ticket:
+    if not ticket.is_open:
+        raise TicketEnded(ticket.state)
+    if ticket.assignee_id != agent.pk:
+        raise AlreadyClaimed(ticket.assignee.display_name if ticket.assignee else "A colleague")
+    return ticket
+
+
+def _join(conversation: Conversation, ticket: Ticket, agent: User) -> None:
+    supersede_turns(conversation)
+    hand_over(conversation, mode=Conversation.Mode.PERSON, agent=agent)
+    joined = {"ticket": str(ticket.pk), "agent": agent.display_name, "person": str(agent.pk)}
+    append_event(conversation, "handoff.joined", joined)
+
+
+@transaction.atomic
+def release(ticket_id: UUID, *, agent: User) -> Ticket:
+    """Put a held ticket back into the queue, where it keeps its age; the customer waits again."""
+    conversation, ticket = _lock_held(ticket_id, agent)
+    requeue(conversation, ticket)
+    return ticket
+
+
+def requeue(conversation: Conversation, ticket: Ticket) -> None:
+    """Put a locked ticket and its locked conversation back into the queue."""
+    _update(ticket, state=State.WAITING, assignee=None, claimed_at=None, snoozed_at=None, snoozed_until=None)
+    _enqueue(conversation, ticket)
+
+
+@transaction.atomic
+def transfer(ticket_id: UUID, *, agent: User, to: User) -> Ticket:
+    """Transfer a held ticket to a colleague; raises InvalidInput if their role cannot answer customers."""
+    conversation, ticket = _lock_held(ticket_id, agent)
+    if not can_answer_customers(to):
+        raise InvalidInput(fields={"to": [f"{to.username} cannot answer customers in this workspace."]})
+    if ticket.assignee_id != to.pk or ticket.state != State.CLAIMED:
+        _update(ticket, state=State.CLAIMED, assignee=to, claimed_at=now(), snoozed_at=None, snoozed_until=None)
+        _join(conversation, ticket, to)
+    return ticket
+
+
+@transaction.atomic
+def assign(ticket_id: UUID, *, agent: User, to: User) -> Ticket:
+    """Assign a waiting ticket, or one's own, to a colleague; raises what `claim` and `transfer` raise."""
+    if not can_answer_customers(agent):
+        raise NotAllowed("Your role cannot answer customers in this workspace.")
+    _, ticket = _lock(ticket_id)
+    if ticket.state != State.WAITING:
+        return transfer(ticket_id, agent=agent, to=to)
+    if not can_answer_customers(to):
+        raise InvalidInput(fields={"to": [f"{to.username} cannot answer customers in this workspace."]})
+    return _assign_to(ticket_id, to)
+
+
+@transaction.atomic
+def snooze(ticket_id: UUID, *, agent: User, until: datetime) -> Ticket:
+    """Snooze a ticket until a given time or until the customer writes; it stays with its owner."""
+    if not now() < until <= now() + MAX_SNOOZE:
+        raise InvalidInput(fields={"until": ["Choose a time in the future, at most one year from now."]})
+    conversation, ticket = _lock_held(ticket_id, agent)
+    _update(ticket, state=State.SNOOZED, snoozed_at=now(), snoozed_until=until)
+    ring_desk(conversation)  # no event: the customer does not see snoozing
+    return ticket
+
+
+@transaction.atomic
+def return_to_assistant(ticket_id: UUID, *, agent: User, note: str = "") -> Ticket:
+    """End a ticket and let the assistant answer the customer's next message.
+
+    The note becomes part of the assistant's context in the new episode; customers never see it.
+    """
+    note = clean_note(note)
+    conversation, ticket = _lock_held(ticket_id, agent)
+    end(conversation, ticket, State.RETURNED, note=note)
+    return ticket
+
+
+@transaction.atomic
+def resolve(ticket_id: UUID, *, agent: User) -> Ticket:
+    """End a ticket as resolved; the assistant answers next, unless the customer writes again at once.
+
+    See `customer_messages.reopen_if_recent`.
+    """
+    conversation, ticket = _lock_held(ticket_id, agent)
+    end(conversation, ticket, State.RESOLVED)
+    return ticket
+
+
+def end(conversation: Conversation, ticket: Ticket, outcome: State, *, note: str = "", by: str = "") -> None:
+    """End a locked ticket and return its locked conversation to the assistant, which says nothing unprompted.
+
+    `by` is "customer" if the customer ended it; otherwise the event reads as if the team had.
+    """
+    _update(ticket, state=outcome, ended_at=now(), snoozed_at=None, snoozed_until=None)
+    payload = {"ticket": str(ticket.pk), "outcome": str(outcome)}
+    append_event(conversation, "handoff.ended", payload | ({"by": by} if by else {}))
+    give_back(conversation, note=note)
+
+
+@transaction.atomic
+def set_contact_email(ticket_id: UUID, *, email: str) -> Ticket:
+    """Store the address for replies; storing the same one again changes nothing. Raises InvalidInput, TicketEnded."""
+    _check_email(email)
+    conversation, ticket = _lock(ticket_id)
+    if not ticket.is_open:
+        raise TicketEnded(ticket.state)
+    if ticket.contact_email != email:
+        _update(ticket, contact_email=email)
+        add_system_message(conversation, localized(ADDRESS_NOTED, conversation.locale).format(address=email))
+    return ticket
+
+
+def _lock(ticket_id: UUID) -> tuple[Conversation, Ticket]:
+    conversation_id = Ticket.objects.filter(pk=ticket_id).values_list("conversation_id", flat=True).first()
+    if conversation_id is None:
+        raise NotFound()
+    conversation = lock_conversation(conversation_id)
+    return conversation, lock_ticket(ticket_id)
+
+
+def lock_ticket(ticket_id: UUID) -> Ticket:
+    """Return the ticket under its row lock; the caller holds the conversation's lock."""
+    ticket: Ticket = Ticket.objects.select_for_update(no_key=True, of=("self",)).get(pk=ticket_id)
+    return ticket
+
+
+def _lock_held(ticket_id: UUID, agent: User) -> tuple[Conversation, Ticket]:
+    """Return conversation and ticket, locked, if the agent owns the ticket or leads the team."""
+    conversation, ticket = _lock(ticket_id)
+    if not ticket.is_open:
+        raise TicketEnded(ticket.state)
+    if ticket.state not in HELD:
+        raise NotTicketOwner()
+    if ticket.assignee_id != agent.pk and not is_team_lead(agent):
+        owner = ticket.assignee.display_name if ticket.assignee else "a colleague"
+        raise NotTicketOwner(f"This ticket is assigned to {owner}.")
+    return conversation, ticket
+
+
+def _update(ticket: Ticket, **changes: object) -> None:
+    for field, value in changes.items():
+        setattr(ticket, field, value)
+    ticket.save(update_fields=list(changes))
+
+
+def _check_choice(field: str, value: str, known: list[str]) -> None:
+    if value not in known:
+        raise InvalidInput(fields={field: [f"Choose one of {', '.join(known)}."]})
+
+
+def _check_email(email: str) -> None:
+    if not is_deliverable(email):
+        raise InvalidInput(fields={"email": ["Enter a valid e-mail address, such as name@example.com."]})

@@ -1,0 +1,157 @@
+"""Time-driven changes: escalates late and unanswered tickets, expires abandoned ones, wakes snoozed ones.
+
+Each ticket is changed in its own transaction.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils.timezone import now
+
+from supportbot.accounts.scope import across_workspaces, workspace_scope
+from supportbot.chat.log import lock_conversation, ring_desk
+from supportbot.chat.models import Conversation, Message, Source
+from supportbot.chat.services import add_system_message
+from supportbot.errors import NotFound
+from supportbot.handoff.models import Presence, Priority, State, Ticket
+from supportbot.handoff.tickets.notices import (
+    TEAM_AWAY,
+    TEAM_AWAY_WITH_ADDRESS,
+    WAIT_EXPIRED,
+    WAIT_TAKES_LONGER,
+    WAIT_TAKES_LONGER_WITH_ADDRESS,
+    localized,
+)
+from supportbot.handoff.tickets.presence import ONLINE_FOR, is_online, is_team_online
+from supportbot.handoff.tickets.queue import EXPIRES_AFTER, LATE_AFTER, SILENT_AFTER, has_expired, is_late
+from supportbot.handoff.tickets.services import announce_reply_address, end, lock_ticket, requeue
+
+BATCH_SIZE: Final = 500
+
+
+def escalate_late() -> int:
+    """Escalate each ticket that has waited too long, once, and notify its customer; return how many."""
+    return _apply_to_each(Q(state=State.WAITING, escalated_at=None, waiting_since__lte=now() - LATE_AFTER), _escalate)
+
+
+def expire_abandoned() -> int:
+    """End waits of a day without an address and let the assistant answer again; return how many."""
+    abandoned = Q(state=State.WAITING, contact_email="", waiting_since__lte=now() - EXPIRES_AFTER)
+    return _apply_to_each(abandoned, _expire)
+
+
+def wake_snoozed() -> int:
+    """Wake tickets whose snooze is over or whose customer has written since; return how many."""
+    with across_workspaces("customers who wrote to a snoozed ticket"):  # the scope applies when a queryset is built
+        wrote = Message.objects.filter(
+            conversation_id=OuterRef("conversation_id"), source=Source.CUSTOMER, created_at__gt=OuterRef("snoozed_at")
+        )
+    return _apply_to_each(Q(Q(snoozed_until__lte=now()) | Q(Exists(wrote)), state=State.SNOOZED), _wake)
+
+
+def escalate_silent() -> int:
+    """Handle claimed tickets whose customer has been unanswered for too long; return how many.
+
+    If the owner is offline, the ticket goes back to the queue and keeps its age; otherwise its priority rises.
+    """
+    with across_workspaces("customers whom nobody has answered"):
+        unanswered = _customer_messages_before(now() - SILENT_AFTER).filter(
+            conversation_id=OuterRef("conversation_id"), seq__gt=OuterRef("conversation__answered_seq")
+        )
+        here = Presence.objects.filter(
+            workspace_id=OuterRef("workspace_id"), user_id=OuterRef("assignee_id"),
+            seen_at__gt=now() - ONLINE_FOR, is_away=False,
+        )  # fmt: skip
+    is_to_act = Q(priority=Priority.NORMAL) | ~Q(Exists(here))
+    is_silent = Q(Exists(unanswered), state=State.CLAIMED, claimed_at__lte=now() - SILENT_AFTER)
+    return _apply_to_each(is_silent & is_to_act, _escalate_silent)
+
+
+def _customer_messages_before(moment: datetime) -> QuerySet[Message]:
+    return Message.objects.filter(source=Source.CUSTOMER, created_at__lte=moment)
+
+
+def _apply_to_each(wanted: Q, change: Callable[[Conversation, Ticket], bool]) -> int:
+    with across_workspaces("sweep of tickets"):
+        rows = Ticket.objects.filter(wanted).order_by("id")
+        found = list(rows.values_list("id", "conversation_id", "workspace_id")[:BATCH_SIZE])
+    return sum(_apply_to_one(change, *one) for one in found)
+
+
+def _apply_to_one(
+    change: Callable[[Conversation, Ticket], bool], ticket_id: UUID, conversation_id: UUID, workspace_id: UUID
+) -> bool:
+    with workspace_scope(workspace_id), transaction.atomic():
+        try:
+            conversation = lock_conversation(conversation_id)
+        except NotFound:  # erased in the meantime, along with its ticket
+            return False
+        return change(conversation, lock_ticket(ticket_id))
+
+
+# Each of these checks again under the lock: an agent may have claimed the ticket in the meantime.
+
+
+def _escalate(conversation: Conversation, ticket: Ticket) -> bool:
+    is_due = ticket.state == State.WAITING and ticket.escalated_at is None and is_late(ticket.waiting_since, now())
+    if is_due:
+        ticket.priority = max(ticket.priority, Priority.HIGH)
+        ticket.escalated_at = now()
+        ticket.save(update_fields=["priority", "escalated_at"])
+        _notify_of_delay(conversation, ticket)
+    return is_due
+
+
+def _notify_of_delay(conversation: Conversation, ticket: Ticket) -> None:
+    """Tell the customer of the delay, or that the team is away unless they were told so already."""
+    if is_team_online():
+        announce_reply_address(conversation, ticket, known=WAIT_TAKES_LONGER_WITH_ADDRESS, unknown=WAIT_TAKES_LONGER)
+        return
+    notices = Message.objects.filter(conversation=conversation, source=Source.SYSTEM, created_at__gte=ticket.created_at)
+    if not notices.exists():
+        announce_reply_address(conversation, ticket, known=TEAM_AWAY_WITH_ADDRESS, unknown=TEAM_AWAY)
+
+
+def _expire(conversation: Conversation, ticket: Ticket) -> bool:
+    has_address = bool(ticket.contact_email)
+    is_due = ticket.state == State.WAITING and has_expired(ticket.waiting_since, now(), has_address=has_address)
+    if is_due:
+        add_system_message(conversation, localized(WAIT_EXPIRED, conversation.locale))
+        end(conversation, ticket, State.EXPIRED)
+    return is_due
+
+
+def _escalate_silent(conversation: Conversation, ticket: Ticket) -> bool:
+    unanswered = _customer_messages_before(now() - SILENT_AFTER).filter(
+        conversation=conversation, seq__gt=conversation.answered_seq
+    )
+    if ticket.state != State.CLAIMED or not unanswered.exists():
+        return False
+    before, ticket.priority = ticket.priority, max(ticket.priority, Priority.HIGH)
+    ticket.save(update_fields=["priority"])
+    if ticket.assignee_id is None or not is_online(ticket.assignee_id):  # None: the account was deleted
+        requeue(conversation, ticket)
+        return True
+    ring_desk(conversation)
+    return ticket.priority != before
+
+
+def _wake(conversation: Conversation, ticket: Ticket) -> bool:
+    if ticket.state != State.SNOOZED or not _is_snooze_over(ticket):
+        return False
+    ticket.state, ticket.snoozed_at, ticket.snoozed_until = State.CLAIMED, None, None
+    ticket.save(update_fields=["state", "snoozed_at", "snoozed_until"])
+    ring_desk(conversation)
+    return True
+
+
+def _is_snooze_over(ticket: Ticket) -> bool:
+    assert ticket.snoozed_at is not None and ticket.snoozed_until is not None  # both are set while it is snoozed
+    wrote = Message.objects.filter(
+        conversation=ticket.conversation_id, source=Source.CUSTOMER, created_at__gt=ticket.snoozed_at
+    )
+    return ticket.snoozed_until <= now() or wrote.exists()

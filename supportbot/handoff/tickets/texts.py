@@ -1,0 +1,24 @@
+"""Cleans what the team and the assistant write about a ticket before it is stored. Pure."""
+
+from typing import Final
+
+from supportbot.chat.texts import UNREADABLE
+from supportbot.errors import InvalidInput
+from supportbot.language.normalise import visible
+
+MAX_SUMMARY_CHARACTERS: Final = 1_000
+MAX_NOTE_CHARACTERS: Final = 2_000
+
+
+def clean_summary(text: str) -> str:
+    """Return a storable summary, truncated: a request for a person never fails because of its wording."""
+    return visible(UNREADABLE.sub("", text)).strip()[:MAX_SUMMARY_CHARACTERS]
+
+
+def clean_note(text: str) -> str:
+    """Return the note; raises InvalidInput if it is too long or has characters that cannot be stored."""
+    if len(text) > MAX_NOTE_CHARACTERS:
+        raise InvalidInput(fields={"note": [f"Enter at most {MAX_NOTE_CHARACTERS:,} characters."]})
+    if UNREADABLE.search(text):
+        raise InvalidInput(fields={"note": ["Remove the characters that cannot be stored."]})
+    return visible(text).strip()

@@ -1,0 +1,236 @@
+"""The approvals page: exactly what will run, the rules with their numbers, and who may not decide."""
+
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+from django.utils.timezone import now, timedelta
+from selectolax.lexbor import LexborHTMLParser
+
+from actions.models import ActionRequest, AuditEntry
+from actions.policies import allow_approval, change_rules, ensure_policies, policy_of
+from actions.principals import Principal
+from actions.registry import all_actions
+from actions.services import approve, confirm, propose
+from actions.testing import FakeShop, connected
+from supportbot.accounts.models import Customer, Membership, User, Workspace
+from supportbot.chat.models import Conversation
+from supportbot.chat.services import add_customer_message
+from supportbot.handoff.approvals.selectors import rules_checked
+from tests.handoff.browsing import browser
+from tests.pages import visible_text
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def shop(workspace: Workspace) -> Iterator[FakeShop]:
+    with connected(FakeShop()) as fake:
+        fake.add_order("A-1", "cus_alice", total="189.00")
+        yield fake
+
+
+@pytest.fixture
+def waiting(shop: FakeShop, alice: Customer, conversation: Conversation) -> ActionRequest:
+    """Alice's confirmed refund of 189.00, above what runs by itself."""
+    ensure_policies()
+    add_customer_message(conversation.pk, text="They are <b>too tight</b>.", client_id="1")
+    principal = Principal(
+        alice.workspace_pk, alice.pk, "cus_alice", is_verified=True, expires_at=now() + timedelta(minutes=10)
+    )
+    wish = {"order_id": "A-1", "reason": "Too tight"}
+    request = propose(principal, "refund_order", wish, proposal_key="turn:1:1", conversation_id=conversation.pk)
+    return confirm(request.pk, principal=principal, digest=request.digest)
+
+
+@pytest.fixture
+def approver(waiting: ActionRequest, lead: User) -> User:
+    allow_approval(policy(), lead, actor="test")
+    return lead
+
+
+def policy() -> Any:
+    found = policy_of("refund_order")
+    assert found is not None
+    return found
+
+
+def page(client: Client, request: ActionRequest, status: int = 200) -> LexborHTMLParser:
+    return read(client.get(f"/desk/approvals/{request.pk}/"), status)
+
+
+def read(answer: Any, status: int) -> LexborHTMLParser:
+    assert answer.status_code == status
+    return LexborHTMLParser(answer.content.decode())
+
+
+def words(tree: LexborHTMLParser) -> str:
+    return re.sub(r"\s+", " ", tree.body.text() if tree.body else "")
+
+
+def decide(client: Client, request: ActionRequest, verdict: str, digest: str = "") -> Any:
+    return client.post(f"/desk/approvals/{request.pk}/{verdict}/", {"digest": digest})
+
+
+def state_of(request: ActionRequest) -> str:
+    return str(ActionRequest.objects.get(pk=request.pk).state)
+
+
+def test_the_page_shows_arguments_rules_and_messages(waiting: ActionRequest, approver: User) -> None:
+    tree = page(browser(approver), waiting)
+    told = words(tree)
+    for part in ("Refund €189.00", "A-1", "Too tight", "from the signed identity", "They are <b>too tight</b>."):
+        assert part in told
+    facts = {row.css_first("th").text(): row.css_first("td").text() for row in tree.css(".args tr")}
+    assert facts["Amount"] == "€189.00"
+    assert tree.css_first(".dg").text().replace(" ", "") == f"sha256{waiting.digest[:16]}"
+    assert tree.css_first("input[name=digest]").attributes["value"] == waiting.digest
+    assert [button.text().strip() for button in tree.css(".decide button.primary")] == ["Approve €189.00"]
+
+
+def test_a_removed_action_is_still_listed_by_name(
+    waiting: ActionRequest, approver: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = {name: action for name, action in all_actions().items() if name != "refund_order"}
+    for module in ("actions.cards", "actions.registry"):
+        monkeypatch.setattr(f"{module}.all_actions", lambda: left)
+    client = browser(approver)
+    assert "Refund order" in words(read(client.get("/desk/approvals/"), 200))
+    assert "Refund order" in words(page(client, waiting))
+
+
+def test_rules_show_their_numbers_and_which_one_needs_a_person(waiting: ActionRequest) -> None:
+    told = {rule.text: (rule.numbers, rule.needs_person) for rule in rules_checked(waiting)}
+    assert told["For this customer in 12 months"] == ("€189.00 of €400.00", False)
+    assert told["In this workspace today"] == ("€189.00 of €2,000.00", False)
+    assert told["Above €150.00: needs approval"] == ("€189.00", True)
+
+
+def test_another_currency_needs_approval_even_without_a_threshold(
+    waiting: ActionRequest, shop: FakeShop, alice: Customer
+) -> None:
+    change_rules(policy(), actor="test", approval_above=None)
+    shop.add_order("A-2", "cus_alice", total="20.00", currency="USD")
+    principal = Principal(
+        alice.workspace_pk, alice.pk, "cus_alice", is_verified=True, expires_at=now() + timedelta(minutes=10)
+    )
+    wish = {"order_id": "A-2", "reason": "Too tight"}
+    request = propose(principal, "refund_order", wish, proposal_key="turn:2:1", conversation_id=waiting.conversation_id)
+    confirmed = confirm(request.pk, principal=principal, digest=request.digest)
+    assert confirmed.state == "awaiting_approval"
+    assert [rule.text for rule in rules_checked(confirmed) if rule.needs_person] == ["Not in EUR: needs approval"]
+
+
+def test_a_request_in_its_last_minute_is_about_to_expire(waiting: ActionRequest, approver: User) -> None:
+    ActionRequest.objects.filter(pk=waiting.pk).update(expires_at=now() + timedelta(seconds=30))
+    tree = read(browser(approver).get("/desk/approvals/"), 200)
+    assert tree.css_first(".api time").text() == "about to expire"
+
+
+def test_approving_runs_exactly_this_and_is_logged(waiting: ActionRequest, approver: User) -> None:
+    client = browser(approver)
+    assert decide(client, waiting, "approve", waiting.digest).status_code == 302
+    assert state_of(waiting) == "queued"
+    assert AuditEntry.objects.filter(request_id=waiting.pk, actor=f"user:{approver.pk}").exists()
+    tree = page(client, waiting)
+    assert tree.css(".decide") == [] and "Daniel Brandt" in words(tree)
+
+
+def test_rejecting_informs_the_customer_and_runs_nothing(
+    waiting: ActionRequest, approver: User, shop: FakeShop
+) -> None:
+    client = browser(approver)
+    assert "decided against it. Nothing was done." in words(page(client, waiting))
+    assert decide(client, waiting, "reject").status_code == 302
+    assert (state_of(waiting), shop.refunds) == ("rejected", [])
+
+
+def test_a_reason_is_shown_to_its_audience_only(waiting: ActionRequest, approver: User) -> None:
+    client = browser(approver)
+    address = f"/desk/approvals/{waiting.pk}/reject/"
+    refused = read(client.post(address, {"reason": "<b>" * 200, "reads": "team"}), 400)
+    assert refused.css_first("#reason").text().strip() == "<b>" * 200  # nothing typed is lost
+    assert refused.css_first("[name=reads][checked]").attributes["value"] == "team"
+    assert "At most 500 characters." in refused.css_first("#reason-error").text()
+    assert client.post(address, {"reason": "<b>Worn</b> soles", "reads": "customer"}).status_code == 302
+    tree = page(client, waiting)
+    assert "decided against it: <b>Worn</b> soles. Nothing was done." in words(tree)
+    assert "shown to the customer: <b>Worn</b> soles." in words(tree)
+
+
+def test_a_digest_mismatch_needs_a_new_decision(waiting: ActionRequest, approver: User) -> None:
+    tree = read(decide(browser(approver), waiting, "approve", "0" * 64), 409)
+    assert "Please decide again" in tree.css_first("[role=alert]").text()
+    assert tree.css_first("input[name=digest]").attributes["value"] == waiting.digest
+    assert state_of(waiting) == "awaiting_approval"
+
+
+def test_a_colleagues_decision_is_shown_with_the_current_state(
+    waiting: ActionRequest, approver: User, bob: User
+) -> None:
+    allow_approval(policy(), bob, actor="test")
+    approve(waiting.pk, approver=bob, digest=waiting.digest)
+    tree = read(decide(browser(approver), waiting, "approve", waiting.digest), 409)
+    assert "This is the current state" in visible_text(tree.css_first("[role=alert]"))
+    assert (tree.css(".decide"), state_of(waiting)) == ([], "queued")
+
+
+def test_changed_rules_end_a_request_instead_of_running_it(waiting: ActionRequest, approver: User) -> None:
+    change_rules(policy(), actor="test", approval_above=Decimal(100))
+    decide(browser(approver), waiting, "approve", waiting.digest)
+    assert state_of(waiting) == "expired"
+
+
+def test_only_roles_that_can_approve_are_named_as_approvers(waiting: ActionRequest, approver: User, bob: User) -> None:
+    assert approver.display_name in words(page(browser(bob), waiting))
+    Membership.objects.filter(user=approver).update(role=Membership.Role.AGENT)
+    assert "No approver is set up" in words(page(browser(bob), waiting))
+
+
+def test_approving_ones_own_request_is_refused_with_a_reason(
+    waiting: ActionRequest, approver: User, alice: Customer
+) -> None:
+    for row in (User.objects.filter(pk=approver.pk), Customer.objects.filter(pk=alice.pk)):
+        row.update(email="alice@example.com")
+    client = browser(approver)
+    tree = page(client, waiting)
+    assert "This is your own request." in words(tree) and tree.css(".decide form") == []
+    for verdict in ("approve", "reject"):
+        assert read(decide(client, waiting, verdict, waiting.digest), 403).css_first("[role=alert]") is not None
+    assert state_of(waiting) == "awaiting_approval"
+
+
+def test_someone_without_the_right_sees_who_has_it(waiting: ActionRequest, approver: User, bob: User) -> None:
+    client = browser(bob)
+    tree = page(client, waiting)
+    assert "You cannot decide on this action. Ask one of: Daniel Brandt." in words(tree)
+    assert tree.css(".decide form") == []
+    assert decide(client, waiting, "approve", waiting.digest).status_code == 403
+    assert state_of(waiting) == "awaiting_approval"
+
+
+def test_a_stranger_and_an_unknown_verdict_get_not_found(waiting: ActionRequest, approver: User, mallory: User) -> None:
+    client = browser(mallory)
+    assert "A-1" not in client.get("/desk/approvals/").content.decode()
+    foreign = [client.get(f"/desk/approvals/{waiting.pk}/"), decide(client, waiting, "approve", waiting.digest)]
+    missing = client.get(f"/desk/approvals/{uuid4()}/")
+    unknown = decide(browser(approver), waiting, "explode", waiting.digest)
+    assert {answer.status_code for answer in (*foreign, missing, unknown)} == {404}
+    assert state_of(waiting) == "awaiting_approval"
+
+
+def test_tabs_list_waiting_running_and_decided_requests(waiting: ActionRequest, approver: User) -> None:
+    client = browser(approver)
+
+    def listed(shown: str) -> list[str]:
+        tree = read(client.get(f"/desk/approvals/?show={shown}"), 200)
+        return [" ".join(item.text(separator=" ").split()) for item in tree.css(".api")]
+
+    assert listed("decide") == ["Refund an order, Alice €189.00 Too tight 23 h left"]
+    assert (listed("running"), listed("decided")) == ([], [])
+    approve(waiting.pk, approver=approver, digest=waiting.digest)
+    assert (listed("decide"), len(listed("running"))) == ([], 1)

@@ -1,0 +1,80 @@
+"""The summary of a conversation."""
+
+import pytest
+
+from supportbot.accounts.models import User
+from supportbot.chat.models import Conversation
+from supportbot.chat.services import add_agent_message, add_customer_message, add_note
+from supportbot.handoff.desk.summary import build_summary
+from supportbot.handoff.models import Ticket
+from supportbot.handoff.tickets import services
+from tests.handoff.desk.turns import answer_turn
+
+pytestmark = pytest.mark.django_db
+
+
+def test_the_summary_lists_wants_done_and_open(conversation: Conversation, bob: User) -> None:
+    add_customer_message(conversation.pk, text="How long can I return boots?", client_id="1")
+    answer_turn(conversation, "60 days. [1]")
+    add_customer_message(conversation.pk, text="And worn ones?", client_id="2")
+    ticket = services.request(conversation.pk, reason="no_answer", by="assistant")
+    summary = build_summary(ticket)
+    assert summary.wants == "How long can I return boots? Then: And worn ones?"
+    assert (summary.done, summary.open) == ("Answered from Returns.", "The customer's last message is unanswered.")
+    services.claim(ticket.pk, agent=bob)
+    add_agent_message(conversation.pk, text="Not worn ones.", author=bob, client_id="3")
+    add_customer_message(conversation.pk, text="Thanks!", client_id="4")
+    after = build_summary(Ticket.objects.get())
+    assert after.wants == summary.wants
+    add_agent_message(conversation.pk, text="You are welcome.", author=bob, client_id="5")
+    assert build_summary(Ticket.objects.get()).open == "Not covered by our articles"
+
+
+def test_the_summary_of_an_ended_ticket_is_of_its_own_episode(conversation: Conversation, bob: User) -> None:
+    add_customer_message(conversation.pk, text="My zip is broken", client_id="1")
+    first = services.request(conversation.pk, reason="customer_asked", by="customer")
+    services.claim(first.pk, agent=bob)
+    add_note(conversation.pk, text="The third this week", author=bob, client_id="2")
+    services.resolve(first.pk, agent=bob)
+    second = services.request(conversation.pk, reason="customer_asked", by="agent")
+    services.claim(second.pk, agent=bob)
+    add_customer_message(conversation.pk, text="And a pole", client_id="3")
+    add_agent_message(conversation.pk, text="It is on its way.", author=bob, client_id="4")
+    services.resolve(second.pk, agent=bob)
+    told = [build_summary(ticket) for ticket in Ticket.objects.order_by("pk")]
+    assert [(one.wants, one.done, one.open) for one in told] == [
+        ("My zip is broken", "Nothing.", "Nothing."),
+        ("And a pole", "Bob replied.", "Nothing."),
+    ]
+
+
+def test_the_summary_keeps_text_beside_the_request_for_a_person(conversation: Conversation) -> None:
+    wish = "My tent has a hole. I would like to talk to a person please"
+    for place, text in enumerate(["How long can I return a tent?", wish]):
+        add_customer_message(conversation.pk, text=text, client_id=str(place))
+    ticket = services.request(conversation.pk, reason="customer_asked", by="assistant", summary=wish)
+    assert build_summary(ticket).wants == "My tent has a hole."
+    ticket = Ticket(conversation=conversation, created_at=ticket.created_at)
+    assert build_summary(ticket).wants == "How long can I return a tent? Then: My tent has a hole."
+
+
+@pytest.mark.parametrize("summary", ["My zip is broken", "My zip is broken. Can you help? It is the red one."])
+def test_text_shared_by_request_and_last_message_appears_once(conversation: Conversation, summary: str) -> None:
+    add_customer_message(conversation.pk, text="My zip is broken. Can you help?", client_id="1")
+    ticket = services.request(conversation.pk, reason="customer_asked", by="customer", summary=summary)
+    assert build_summary(ticket).wants == max(summary, "My zip is broken. Can you help?", key=len)
+
+
+def test_the_summary_leaves_out_greetings_and_the_request_for_a_person(conversation: Conversation) -> None:
+    for place, text in enumerate(["Hello", "My zip is broken", "I want to talk to a person"]):
+        add_customer_message(conversation.pk, text=text, client_id=str(place))
+    ticket = services.request(
+        conversation.pk, reason="customer_asked", by="assistant", summary="I want to talk to a person"
+    )
+    assert build_summary(ticket).wants == "My zip is broken"
+
+
+def test_a_request_for_a_person_alone_is_the_summary(conversation: Conversation) -> None:
+    add_customer_message(conversation.pk, text="I want to talk to a person", client_id="1")
+    ticket = services.request(conversation.pk, reason="customer_asked", by="customer")
+    assert build_summary(ticket).wants == "I want to talk to a person"

@@ -1,0 +1,109 @@
+"""Many at once: real threads, real commits."""
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier, Semaphore
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.db import connection
+
+from supportbot.accounts.models import Customer, Membership, User, Workspace
+from supportbot.accounts.scope import workspace_scope
+from supportbot.accounts.services import add_member, create_workspace
+from supportbot.chat.answers import Answer
+from supportbot.chat.errors import LeaseLost
+from supportbot.chat.models import ConversationEvent
+from supportbot.chat.services import add_customer_message, start_conversation
+from supportbot.chat.turns import claim_turn, finish_turn
+from supportbot.handoff.errors import AlreadyClaimed
+from supportbot.handoff.models import Ticket
+from supportbot.handoff.tickets import services
+
+pytestmark = pytest.mark.django_db(transaction=True)
+AGENTS = 20
+CLAIMS = 200
+CONNECTIONS = 40  # as a pool would allow them: the database has no room for two hundred
+
+
+def at_once(workspace: Workspace, *calls: Any) -> list[Any]:
+    """Run the calls in threads that start together; return what each returned or raised."""
+    gate, room = Barrier(len(calls)), Semaphore(CONNECTIONS)
+
+    def run(call: Any) -> Any:
+        gate.wait(timeout=30)
+        with workspace_scope(workspace.pk), room:
+            try:
+                return call()
+            except (AlreadyClaimed, LeaseLost) as refusal:
+                return refusal
+            finally:
+                connection.close()
+
+    with ThreadPoolExecutor(len(calls)) as threads:
+        return list(threads.map(run, calls))
+
+
+@pytest.fixture
+def house() -> Workspace:
+    return create_workspace("Wrenfell Outdoor")
+
+
+def agents(workspace: Workspace, count: int = AGENTS) -> list[User]:
+    people = [User.objects.create(username=f"agent{number}") for number in range(count)]
+    for one in people:
+        add_member(workspace, one, Membership.Role.AGENT)
+    return people
+
+
+def waiting_ticket() -> Ticket:
+    conversation = start_conversation(Customer.objects.create(external_id="cus_alice").pk)
+    return services.request(conversation.pk, reason="customer_asked", by="customer")
+
+
+def joined(conversation_id: UUID) -> list[str]:
+    events = ConversationEvent.objects.filter(conversation_id=conversation_id, event="handoff.joined")
+    return [event.payload["agent"] for event in events]
+
+
+def test_two_hundred_claims_have_one_winner_named_to_the_others(house: Workspace) -> None:
+    with workspace_scope(house.pk):
+        people, ticket = agents(house, CLAIMS), waiting_ticket()
+    outcomes = at_once(house, *(lambda who=who: services.claim(ticket.pk, agent=who) for who in people))
+    winners = [outcome for outcome in outcomes if isinstance(outcome, Ticket)]
+    losers = [outcome for outcome in outcomes if isinstance(outcome, AlreadyClaimed)]
+    with workspace_scope(house.pk):
+        owner = Ticket.objects.get(pk=ticket.pk).assignee
+        assert owner is not None
+        assert (len(winners), len(losers)) == (1, CLAIMS - 1)
+        assert {loser.owner for loser in losers} == {owner.display_name}
+        assert joined(ticket.conversation_id) == [owner.display_name]
+
+
+def test_twenty_requests_open_one_ticket(house: Workspace) -> None:
+    with workspace_scope(house.pk):
+        conversation = start_conversation(Customer.objects.create(external_id="cus_alice").pk)
+    wish = {"reason": "customer_asked", "by": "customer"}
+    tickets = at_once(house, *(lambda: services.request(conversation.pk, **wish) for _ in range(AGENTS)))
+    with workspace_scope(house.pk):
+        assert {ticket.pk for ticket in tickets} == {Ticket.objects.get().pk}
+        assert ConversationEvent.objects.filter(event="handoff.requested").count() == 1
+
+
+@pytest.mark.parametrize("attempt", range(5))
+def test_a_takeover_races_a_finishing_answer(house: Workspace, attempt: int) -> None:
+    with workspace_scope(house.pk):
+        bob = agents(house)[0]
+        conversation = start_conversation(Customer.objects.create(external_id="cus_alice").pk)
+        add_customer_message(conversation.pk, text="Where is my parcel?", client_id="1")
+        turn = claim_turn("runner-1")
+        assert turn is not None
+        ticket = services.request(conversation.pk, reason="customer_asked", by="customer")
+    at_once(
+        house,
+        lambda: services.claim(ticket.pk, agent=bob),
+        lambda: finish_turn(turn, Answer("Your parcel is here.", (), by="builtin")),
+    )
+    with workspace_scope(house.pk):
+        events = list(ConversationEvent.objects.order_by("seq").values_list("event", flat=True))
+        assert events[events.index("handoff.joined") + 1 :] == []

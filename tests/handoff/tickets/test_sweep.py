@@ -1,0 +1,199 @@
+"""What time does to tickets, each tick twice: the second finds nothing to do."""
+
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from django.utils.timezone import now
+
+from supportbot.accounts.models import Customer, User, Workspace
+from supportbot.accounts.scope import workspace_scope
+from supportbot.chat.log import lock_conversation
+from supportbot.chat.models import Conversation, Message
+from supportbot.chat.selectors import events_after
+from supportbot.chat.services import add_agent_message, add_customer_message, start_conversation
+from supportbot.handoff.models import Presence, Priority, Ticket
+from supportbot.handoff.tasks import sweep_tickets
+from supportbot.handoff.tickets import services, sweep
+from supportbot.handoff.tickets.presence import record_presence
+from supportbot.handoff.tickets.queue import EXPIRES_AFTER, LATE_AFTER, SILENT_AFTER
+from supportbot.handoff.tickets.sweep import escalate_late, escalate_silent, expire_abandoned, wake_snoozed
+
+pytestmark = pytest.mark.django_db
+
+
+def has_waited(ticket: Ticket, wait: timedelta) -> None:
+    Ticket.objects.filter(pk=ticket.pk).update(waiting_since=now() - wait)
+
+
+def told(conversation: Conversation) -> list[str]:
+    """Return the first words of what the customer was told after the notice that it is an AI."""
+    events = events_after(conversation.pk, 0)
+    return [event.payload["text"][:20] for event in events if event.payload.get("source") == "system"][1:]
+
+
+def test_a_late_ticket_is_escalated_and_its_customer_notified_once(conversation: Conversation, bob: User) -> None:
+    record_presence(bob)
+    ticket = services.request(conversation.pk, reason="customer_asked", by="customer")
+    assert escalate_late() == 0
+    has_waited(ticket, LATE_AFTER)
+    assert (escalate_late(), escalate_late()) == (1, 0)
+    ticket.refresh_from_db()
+    assert (ticket.priority, ticket.state) == (Priority.HIGH, "waiting")
+    assert told(conversation) == ["This is taking longe"]
+
+
+def test_the_away_notice_replaces_the_delay_notice(ticket: Ticket, conversation: Conversation) -> None:
+    has_waited(ticket, LATE_AFTER)
+    assert escalate_late() == 1
+    assert told(conversation) == ["Our team is not avai"]
+
+
+def test_a_team_that_went_offline_is_reported(conversation: Conversation, bob: User) -> None:
+    record_presence(bob)
+    ticket = services.request(conversation.pk, reason="customer_asked", by="customer")
+    assert told(conversation) == []
+    Presence.objects.update(seen_at=now() - timedelta(hours=1))
+    has_waited(ticket, LATE_AFTER)
+    assert escalate_late() == 1
+    assert told(conversation) == ["Our team is not avai"]
+
+
+def test_a_late_customer_with_an_address_is_told_where_replies_go(
+    alice: Customer, bob: User, conversation: Conversation
+) -> None:
+    record_presence(bob)
+    Customer.objects.filter(pk=alice.pk).update(email="alice@example.com")
+    waiting = services.request(conversation.pk, reason="customer_asked", by="customer")
+    has_waited(waiting, LATE_AFTER)
+    assert escalate_late() == 1
+    waiting.refresh_from_db()
+    assert waiting.contact_email == "alice@example.com"
+    assert "we will also reply to alice@example.com." in events_after(conversation.pk, 0)[-1].payload["text"]
+
+
+def test_a_claimed_ticket_is_never_late(ticket: Ticket, bob: User) -> None:
+    services.claim(ticket.pk, agent=bob)
+    has_waited(ticket, LATE_AFTER)
+    assert escalate_late() == 0
+
+
+def test_a_wait_of_a_day_ends_and_the_assistant_answers_again(ticket: Ticket, conversation: Conversation) -> None:
+    has_waited(ticket, EXPIRES_AFTER)
+    assert (expire_abandoned(), expire_abandoned()) == (1, 0)
+    ticket.refresh_from_db()
+    conversation.refresh_from_db()
+    assert (ticket.state, conversation.mode) == ("expired", "assistant")
+    event = events_after(conversation.pk, 0)[-1]
+    assert (event.event, event.payload["outcome"]) == ("handoff.ended", "expired")
+
+
+def test_a_wait_with_an_address_does_not_expire(ticket: Ticket) -> None:
+    services.set_contact_email(ticket.pk, email="alice@example.com")
+    has_waited(ticket, EXPIRES_AFTER)
+    assert expire_abandoned() == 0
+
+
+def test_a_snoozed_ticket_wakes_at_its_time(ticket: Ticket, bob: User) -> None:
+    services.claim(ticket.pk, agent=bob)
+    services.snooze(ticket.pk, agent=bob, until=now() + timedelta(hours=1))
+    assert wake_snoozed() == 0
+    Ticket.objects.filter(pk=ticket.pk).update(snoozed_until=now())
+    assert (wake_snoozed(), wake_snoozed()) == (1, 0)
+    ticket.refresh_from_db()
+    assert (ticket.state, ticket.assignee, ticket.snoozed_until) == ("claimed", bob, None)
+
+
+def test_a_snoozed_ticket_wakes_when_its_customer_writes(ticket: Ticket, conversation: Conversation, bob: User) -> None:
+    services.claim(ticket.pk, agent=bob)
+    add_customer_message(conversation.pk, text="before", client_id="1")
+    services.snooze(ticket.pk, agent=bob, until=now() + timedelta(hours=1))
+    assert wake_snoozed() == 0
+    add_customer_message(conversation.pk, text="after", client_id="2")
+    assert wake_snoozed() == 1
+
+
+def test_a_ticket_snoozed_again_before_the_lock_stays_snoozed(
+    ticket: Ticket, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services.claim(ticket.pk, agent=bob)
+    services.snooze(ticket.pk, agent=bob, until=now() + timedelta(hours=1))
+    Ticket.objects.filter(pk=ticket.pk).update(snoozed_until=now())
+
+    def aside_again(conversation_id: UUID) -> Conversation:
+        services.snooze(ticket.pk, agent=bob, until=now() + timedelta(days=1))
+        return lock_conversation(conversation_id)
+
+    monkeypatch.setattr(sweep, "lock_conversation", aside_again)
+    assert wake_snoozed() == 0
+    ticket.refresh_from_db()
+    assert ticket.state == "snoozed"
+
+
+def test_a_chat_erased_before_the_lock_does_not_block_others(
+    ticket: Ticket, alice: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = services.request(start_conversation(alice.pk).pk, reason="other", by="rule")
+    for late in (ticket, other):
+        has_waited(late, LATE_AFTER)
+
+    def erased(conversation_id: UUID) -> Conversation:
+        Conversation.objects.filter(pk=ticket.conversation_id).delete()
+        return lock_conversation(conversation_id)
+
+    monkeypatch.setattr(sweep, "lock_conversation", erased)
+    assert escalate_late() == 1
+    other.refresh_from_db()
+    assert other.escalated_at is not None
+
+
+def test_the_sweep_reaches_every_workspace(ticket: Ticket, other_workspace: Workspace) -> None:
+    has_waited(ticket, LATE_AFTER)
+    with workspace_scope(other_workspace.pk):
+        sweep_tickets()
+    ticket.refresh_from_db()
+    assert ticket.escalated_at is not None
+
+
+@pytest.fixture
+def silent(ticket: Ticket, conversation: Conversation, bob: User) -> Ticket:
+    """Bob claimed it and the customer has waited for his answer too long."""
+    services.claim(ticket.pk, agent=bob)
+    add_customer_message(conversation.pk, text="Hello?", client_id="1")
+    long_ago = now() - SILENT_AFTER
+    Message.objects.filter(conversation=conversation).update(created_at=long_ago)
+    Ticket.objects.filter(pk=ticket.pk).update(claimed_at=long_ago)
+    return ticket
+
+
+def test_an_unanswered_ticket_of_an_online_agent_is_escalated_once(silent: Ticket, bob: User) -> None:
+    assert (escalate_silent(), escalate_silent()) == (1, 0)
+    silent.refresh_from_db()
+    assert (silent.priority, silent.state, silent.assignee) == (Priority.HIGH, "claimed", bob)
+
+
+@pytest.mark.parametrize("change", [{"is_away": True}, {"seen_at": now() - timedelta(minutes=5)}])
+def test_an_unanswered_ticket_of_an_offline_agent_returns_to_the_queue(
+    silent: Ticket, conversation: Conversation, change: dict[str, object]
+) -> None:
+    Presence.objects.update(**change)
+    assert (escalate_silent(), escalate_silent()) == (1, 0)
+    silent.refresh_from_db()
+    conversation.refresh_from_db()
+    assert (silent.state, silent.assignee, silent.priority) == ("waiting", None, Priority.HIGH)
+    assert conversation.mode == "waiting"
+
+
+def test_an_unanswered_ticket_of_a_deleted_agent_returns_to_the_queue(silent: Ticket, bob: User) -> None:
+    bob.delete()
+    assert (escalate_silent(), escalate_silent()) == (1, 0)
+    silent.refresh_from_db()
+    assert (silent.state, silent.assignee) == ("waiting", None)
+
+
+def test_an_answered_ticket_or_a_fresh_claim_is_not_escalated(silent: Ticket, bob: User) -> None:
+    Ticket.objects.update(claimed_at=now())
+    assert escalate_silent() == 0
+    Ticket.objects.update(claimed_at=now() - SILENT_AFTER)
+    add_agent_message(silent.conversation_id, text="Here I am", author=bob, client_id="2")
+    assert escalate_silent() == 0
