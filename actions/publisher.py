@@ -11,9 +11,11 @@ import threading
 from typing import Final
 from uuid import UUID
 
+from celery import current_app
 from kombu.exceptions import OperationalError
 
 logger = logging.getLogger(__name__)
+RUN_REQUEST: Final = "actions.tasks.run_request"  # by name: the task imports the services, which import this module
 MOST_WAITING: Final = 1_000
 MESSAGE_LIFE_SECONDS: Final = 60
 
@@ -51,11 +53,13 @@ class Publisher:
 
 def publish(workspace_id: UUID, request_id: UUID) -> None:
     """Put one message on the queue `actions`; whoever gets it twice finds nothing to do the second time."""
-    from actions.tasks import run_request  # tasks import the services, which import this module
-
     # A message that no worker took in time is dropped: the sweep sends another.
-    run_request.apply_async(
-        args=(str(workspace_id), str(request_id)), retry=False, ignore_result=True, expires=MESSAGE_LIFE_SECONDS
+    current_app.send_task(
+        RUN_REQUEST,
+        args=(str(workspace_id), str(request_id)),
+        retry=False,
+        ignore_result=True,
+        expires=MESSAGE_LIFE_SECONDS,
     )
 
 

@@ -6,10 +6,11 @@ from celery import shared_task
 
 from actions import sweeping
 from actions.execution import execute
+from actions.publisher import RUN_REQUEST
 from supportbot.accounts.scope import workspace_scope
 
 
-@shared_task
+@shared_task(name=RUN_REQUEST)
 def run_request(workspace_id: str, request_id: str) -> None:
     with workspace_scope(UUID(workspace_id)):
         execute(UUID(request_id))

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils.timezone import now
@@ -12,7 +13,7 @@ from actions.connectors.port import Found
 from actions.execution import MAX_ATTEMPTS, claim
 from actions.models import ActionRequest
 from actions.principals import Principal
-from actions.publisher import Publisher
+from actions.publisher import Publisher, publish
 from actions.services import confirm
 from actions.states import State
 from actions.sweeping import hand_over, sweep
@@ -126,6 +127,19 @@ def test_the_work_goes_by_its_own_queue_and_the_clock_comes_by() -> None:
     for entry in app.conf.beat_schedule.values():
         if entry["task"].startswith("actions."):
             assert entry["task"] in {sweep_task.name, expire_waiting.name, write_down_heads.name}
+
+
+def test_a_published_message_names_the_task_and_goes_to_its_queue(
+    monkeypatch: pytest.MonkeyPatch, queued: ActionRequest
+) -> None:
+    sent: list[tuple[str, dict[str, Any]]] = []
+    monkeypatch.setattr(
+        app.amqp, "send_task_message", lambda producer, name, message, **more: sent.append((name, more))
+    )
+    publish(queued.workspace_pk, queued.pk)
+    [(name, options)] = sent
+    assert app.tasks[name].name == run_request.name
+    assert options["queue"].name == "actions" and options["retry"] is False
 
 
 def test_the_door_of_celery_runs_inside_the_requests_workspace(queued: ActionRequest, shop: FakeShop) -> None:
