@@ -19,6 +19,7 @@ from django.utils.timezone import now
 
 from actions.canonical import canonical
 from actions.models import AuditEntry, AuditHead
+from supportbot.errors import SupportBotError
 
 _PURPOSE: Final = b"supportbot audit chain 1"
 PAGE: Final = 1_000
@@ -62,6 +63,14 @@ def record(event: str, *, actor: str, request_id: UUID | None = None, **payload:
     entry.save(force_insert=True)
     head.seq, head.mac = entry.seq, entry.mac
     head.save(update_fields=["seq", "mac"])
+
+
+def note_refusal(
+    event: str, error: SupportBotError, *, actor: str, request_id: UUID | None = None, **facts: Any
+) -> None:
+    """Put a refusal on record, in a transaction of its own: nothing else happened."""
+    with transaction.atomic():
+        record(event, actor=actor, request_id=request_id, code=error.code, fields=sorted(error.fields), **facts)
 
 
 def _locked_head() -> AuditHead:

@@ -13,7 +13,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils.timezone import now
 
-from actions.connectors.port import DidNot, Found, Happened, Merchant, NeverSeen, Unclear, merchant
+from actions.connectors.port import DidNot, Found, Happened, Merchant, NeverSeen, Unclear, merchant, own_order
 from actions.errors import MerchantUnavailable, NotConnected, NotWaiting
 from actions.facts import Order
 from actions.models import ActionRequest, Attempt
@@ -22,7 +22,6 @@ from actions.reasons import Reason
 from actions.spec import Call
 from actions.states import State
 from actions.transitions import lock_request, move
-from actions.wishes import own_order
 from supportbot.accounts.models import Customer
 
 # Longer than all deadlines of one attempt together: find, order, run, find.

@@ -12,10 +12,12 @@ from django.db import IntegrityError, transaction
 from django.utils.timezone import now
 
 from actions import audit, ledger
+from actions.audit import note_refusal
 from actions.canonical import digest_of
-from actions.connectors.port import merchant
+from actions.connectors.port import merchant, own_order
 from actions.errors import InvalidArguments, KeyReused, UnknownAction
 from actions.facts import Facts, Order
+from actions.intents import Wish, read_wish
 from actions.models import ActionPolicy, ActionRequest
 from actions.money import Money
 from actions.policies import policy_of, rules_of
@@ -26,7 +28,6 @@ from actions.registry import write_action
 from actions.spec import Terms, WriteAction
 from actions.states import OPEN, State
 from actions.transitions import CARD_LIFE, lock_request, move
-from actions.wishes import Wish, note_refusal, own_order, read_wish
 from supportbot.ids import uuid7
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 
 from actions.errors import InvalidArguments
 from actions.money import AMOUNT, USUAL_DECIMALS, amount_of
-from actions.reading import UNSEEN, Number, shown_name
+from actions.strictjson import UNSEEN, Number, shown_name
 from supportbot.language.normalise import visible
 
 Problems = dict[str, list[str]]

@@ -13,8 +13,9 @@ from django.db import transaction
 from django.utils.timezone import now
 
 from actions import audit, ledger
+from actions.audit import note_refusal
 from actions.canonical import is_same_digest
-from actions.connectors.port import merchant
+from actions.connectors.port import merchant, own_order
 from actions.errors import (
     AlreadySent,
     DigestMismatch,
@@ -28,6 +29,7 @@ from actions.errors import (
 )
 from actions.execution import may_have_moved
 from actions.facts import Order
+from actions.intents import read_wish
 from actions.models import ActionRequest, name_of
 from actions.policies import may_approve, policy_of, rules_of
 from actions.policy import decide_read
@@ -38,7 +40,6 @@ from actions.registry import read_action
 from actions.selectors import unsettled_of
 from actions.states import WITHDRAWABLE, State
 from actions.transitions import APPROVAL_LIFE, lock_request, move
-from actions.wishes import note_refusal, own_order, read_wish
 from supportbot.accounts.models import Customer, User
 from supportbot.errors import NotFound, SupportBotError
 

@@ -242,9 +242,9 @@ OUTBOX_CONSUMERS: dict[str, list[str]] = {
     "agent_replied": ["supportbot.handoff.mail.on_agent_replied"],
     "conversation_erased": [
         "supportbot.chat.erasure.on_conversation_erased",
-        "actions.forgetting.on_conversation_erased",
+        "actions.erasure.on_conversation_erased",
     ],
-    "customer_forgotten": ["actions.forgetting.on_customer_forgotten"],
+    "customer_forgotten": ["actions.erasure.on_customer_forgotten"],
 }
 
 # --- Health details and metrics, for a scraper that is not on this machine.

@@ -4,13 +4,15 @@ It happened, it did not, we do not know: three types, so that nobody takes the t
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from django.conf import settings
 from django.utils.module_loading import import_string
+from django.utils.timezone import now
 
 from actions.facts import Order
+from actions.reasons import Reason
 from actions.spec import Call
 
 
@@ -67,3 +69,12 @@ def merchant() -> Merchant:
     connect = import_string(settings.ACTIONS_MERCHANT)
     connected: Merchant = connect()
     return connected
+
+
+def own_order(merchant: Merchant, order_id: str, merchant_id: str) -> Order | Reason:
+    """Return the customer's own order; a stranger's and a missing one get the same answer after the same question."""
+    asked_at = now()
+    order = merchant.order(order_id)
+    if order is None or order.customer != merchant_id:
+        return Reason("order_not_found", {"order": order_id})
+    return replace(order, read_at=asked_at)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from actions.customers import customer_known_as, stored
+from actions.principals import customer_known_as, stored
 from supportbot.accounts.models import Customer
 from supportbot.assistant.runner import carry_out
 from supportbot.asyncdb import db

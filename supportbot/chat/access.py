@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from actions.wishes import note_refusal
+from actions.audit import note_refusal
 from supportbot.accounts.callers import Caller, CustomerCaller
 from supportbot.chat.models import Conversation
 from supportbot.errors import NotFound

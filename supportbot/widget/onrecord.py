@@ -3,7 +3,7 @@
 from typing import Final
 from uuid import UUID
 
-from actions.wishes import note_refusal
+from actions.audit import note_refusal
 from supportbot.accounts.errors import AccountsError
 from supportbot.accounts.scope import workspace_scope
 from supportbot.counting import count

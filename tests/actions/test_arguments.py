@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from actions.canonical import canonical, digest_of, is_same_digest
 from actions.errors import InvalidArguments, UnknownAction
 from actions.money import Money, amount_of, is_amount_in, plain, spoken
-from actions.reading import read_arguments
 from actions.reasons import CODES, Reason, sentence
 from actions.registry import action_named, all_actions
 from actions.schema import parse_by
 from actions.spec import ReadAction
+from actions.strictjson import read_arguments
 
 REFUND = action_named("refund_order").arguments
 ADDRESS = action_named("change_shipping_address").arguments

@@ -14,7 +14,7 @@ from actions.connectors.merchant import HttpMerchant
 from actions.connectors.port import DidNot, Happened, NeverSeen, Unclear
 from actions.errors import MerchantUnavailable
 from actions.spec import Call
-from tests.actions.misbehaving import misbehaving, reply
+from tests.actions.raw_server import misbehaving, reply
 from tests.attacks.corpus import Row, rows
 
 SECRET = "whsec_c2VjcmV0IG9mIHRoZSB0ZXN0cyE="

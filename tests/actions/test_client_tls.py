@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from actions.connectors.client import Answer, NoAnswer, NotSent, exchange
-from tests.actions.misbehaving import Misbehaving, misbehaving, reply
+from tests.actions.raw_server import Misbehaving, misbehaving, reply
 
 
 @pytest.fixture

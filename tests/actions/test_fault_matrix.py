@@ -28,7 +28,7 @@ from supportbot.assistant.receivers import write_down
 from supportbot.chat.models import Conversation
 from supportbot.outbox.models import Announcement
 from tests.actions.conftest import REFUND
-from tests.actions.story import POINTS, Story, fault_at
+from tests.actions.refund_flow import POINTS, Story, fault_at
 
 pytestmark = pytest.mark.django_db
 BEFORE_THE_WISH, BEFORE_THE_CLICK = "before the proposal is committed", "before the confirmation is committed"

@@ -9,9 +9,8 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from actions.cards import face_of, reason_of
-from actions.customers import customer_known_as, stored
 from actions.models import ActionRequest
-from actions.principals import Principal, operator_for
+from actions.principals import Principal, customer_known_as, operator_for, stored
 from actions.registry import action_named
 from actions.services import confirm, preview, propose, run_read
 from actions.states import State

@@ -13,7 +13,7 @@ from typing import Any
 
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from tests.actions.misbehaving import closed, read_request, reply
+from tests.actions.raw_server import closed, read_request, reply
 
 SECRET = "whsec_dGhlIHNlY3JldCBvZiBhIG1vb2R5IG1lcmNoYW50"
 ADDRESS = dict.fromkeys(("name", "line1", "line2", "postal_code", "city", "country"), "x")

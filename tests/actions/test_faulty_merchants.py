@@ -24,8 +24,8 @@ from supportbot.accounts.models import Workspace
 from supportbot.chat.models import Conversation, ConversationEvent
 from supportbot.handoff.models import Ticket
 from supportbot.outbox.services import deliver_due
-from tests.actions.misbehaving import reply
-from tests.actions.moody import SECRET, Mood, MoodyMerchant, moody
+from tests.actions.fake_merchant import SECRET, Mood, MoodyMerchant, moody
+from tests.actions.raw_server import reply
 
 pytestmark = pytest.mark.django_db
 SILENCE = b"(silence)"
