@@ -1,7 +1,6 @@
-"""What the record of requests loses when its chat or its customer is erased: what people wrote about them, and what was
-only proposed.
+"""Erasing personal data from requests when their chat or their customer is erased: free text, and unconfirmed requests.
 
-The record of money itself stays, with the arguments that were confirmed. Hearing an announcement twice changes nothing.
+The record of money stays, with the confirmed arguments. Receiving an announcement twice changes nothing.
 """
 
 from uuid import UUID
@@ -15,28 +14,28 @@ from supportbot.outbox.models import Announcement
 
 
 def on_conversation_erased(announcement: Announcement) -> None:
-    """Forget what was written about an erased conversation's requests, and wished in vain."""
-    forget_words_about(announcement.object_id)
+    """Erase free text and unconfirmed arguments from an erased conversation's requests."""
+    erase_words_about(announcement.object_id)
 
 
-def forget_words_about(conversation_id: UUID) -> None:
-    """Forget what was written about the requests of a conversation that is gone, be it after the erasure."""
-    _forget(conversation_id=conversation_id)
+def erase_words_about(conversation_id: UUID) -> None:
+    """Erase the same from a conversation that is already gone, for text that was written after its erasure."""
+    _erase(conversation_id=conversation_id)
 
 
 def on_customer_forgotten(announcement: Announcement) -> None:
-    """Forget what was written about a forgotten customer's requests, and wished in vain."""
-    _forget(customer_id=announcement.object_id)
+    """Erase free text and unconfirmed arguments from a forgotten customer's requests."""
+    _erase(customer_id=announcement.object_id)
 
 
 @transaction.atomic
-def _forget(**whose: UUID) -> None:
-    _forget_words(**whose)
-    _forget_wishes(**whose)
+def _erase(**whose: UUID) -> None:
+    _erase_words(**whose)
+    _erase_unconfirmed(**whose)
 
 
-def _forget_words(**whose: UUID) -> None:
-    """Take away what colleagues gave as their reason to reject; its entry in the audit keeps the keyed hash alone."""
+def _erase_words(**whose: UUID) -> None:
+    """Remove the reasons that colleagues gave for rejections; the audit entry keeps only their keyed hash."""
     rejected = ActionRequest.objects.filter(state=State.REJECTED, **whose).exclude(reason_facts={})
     for request in rejected.order_by("pk").select_for_update(no_key=True):
         request.reason_code, request.reason_facts = "rejected", {}
@@ -44,8 +43,8 @@ def _forget_words(**whose: UUID) -> None:
         audit.record("words.erased", actor="system", request_id=request.pk)
 
 
-def _forget_wishes(**whose: UUID) -> None:
-    """Take away what a customer wanted and nobody confirmed: their words, perhaps an address. No money moved by it."""
+def _erase_unconfirmed(**whose: UUID) -> None:
+    """Remove what a customer asked for and never confirmed: their words, perhaps an address. No money has moved."""
     over = ActionRequest.objects.filter(confirmed_by="", state__in=FINAL, **whose).exclude(arguments={}, shown={})
     for request in over.order_by("pk").select_for_update(no_key=True):
         request.arguments, request.shown = {}, {}

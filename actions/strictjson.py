@@ -1,7 +1,7 @@
-"""Arguments as a stranger writes them: JSON whose every ambiguity is refused.
+"""Strict JSON for arguments from outside: every ambiguity is refused.
 
-Python's reader takes NaN, keeps the last of two equal keys and turns numbers into floats. Here a number stays the text
-it was, so that an amount is judged by its own digits.
+Python's parser accepts NaN, keeps the last of two equal keys and turns numbers into floats. Here a number keeps its
+text, so an amount is judged by its own digits.
 """
 
 import json
@@ -13,8 +13,8 @@ from typing import Any, Final, NoReturn
 from actions.errors import InvalidArguments
 
 MAX_CHARACTERS: Final = 16_000
-# Control, format (bidi, zero width), half surrogates, private use, unassigned, line and paragraph separators.
-UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+# Control, format (bidi, zero width), lone surrogates, private use, unassigned, line and paragraph separators.
+INVISIBLE_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,39 +25,39 @@ class Number:
 
 
 def read_arguments(raw: str | Mapping[str, Any]) -> dict[str, Any]:
-    """Return the one JSON object in `raw`, numbers as `Number`; raises InvalidArguments naming the cause.
+    """Return the JSON object in `raw`, with numbers as `Number`; raises InvalidArguments naming the cause.
 
-    A mapping goes through the same reader: what its text would not pass, it does not pass either.
+    A mapping goes through the same parser, so it meets the same rules as text.
     """
     text = raw if isinstance(raw, str) else _written(raw)
     if len(text) > MAX_CHARACTERS:
-        raise _broken(f"They have more than {MAX_CHARACTERS:,} characters.")
+        raise _unreadable(f"They have more than {MAX_CHARACTERS:,} characters.")
     try:
         value = _decoder.decode(text)
     except InvalidArguments:
         raise
     except RecursionError as error:
-        raise _broken("They are nested too deeply.") from error
+        raise _unreadable("They are nested too deeply.") from error
     except ValueError as error:
-        raise _broken("They are not one JSON object.") from error
+        raise _unreadable("They are not a JSON object.") from error
     if not isinstance(value, dict):
-        raise _broken("They are not one JSON object.")
+        raise _unreadable("They are not a JSON object.")
     return value
 
 
-def shown_name(name: str) -> str:
-    """Return a stranger's key in a form that can be stored and shown."""
-    return "".join("?" if unicodedata.category(char) in UNSEEN else char for char in name[:60])
+def printable_name(name: str) -> str:
+    """Return a key from outside in a form that can be stored and shown."""
+    return "".join("?" if unicodedata.category(char) in INVISIBLE_CATEGORIES else char for char in name[:60])
 
 
 def _written(raw: Mapping[str, Any]) -> str:
     try:
         return json.dumps(dict(raw))
     except (TypeError, ValueError, RecursionError) as error:
-        raise _broken("They hold a value that JSON does not know.") from error
+        raise _unreadable("They contain a value that JSON does not support.") from error
 
 
-def _broken(cause: str) -> InvalidArguments:
+def _unreadable(cause: str) -> InvalidArguments:
     return InvalidArguments(f"The arguments cannot be read. {cause}", fields={"arguments": [cause]})
 
 
@@ -65,13 +65,13 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value: dict[str, Any] = {}
     for name, item in pairs:
         if name in value:
-            raise InvalidArguments(fields={shown_name(name): ["This argument stands twice."]})
+            raise InvalidArguments(fields={printable_name(name): ["This argument is given twice."]})
         value[name] = item
     return value
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise _broken(f"{name} is not JSON.")
+    raise _unreadable(f"{name} is not valid JSON.")
 
 
 _decoder: Final = json.JSONDecoder(

@@ -4,7 +4,8 @@ from typing import Final
 
 from django.db.models import QuerySet
 
-from actions.cards import face_of, reason_of
+from actions.cards import card_of as face_of
+from actions.cards import reason_of
 from actions.models import ActionRequest
 from actions.states import State
 from supportbot.chat.models import Conversation

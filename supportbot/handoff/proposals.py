@@ -11,14 +11,14 @@ from typing import Any, Final
 from uuid import UUID
 
 from actions import schema
-from actions.cards import face_of
+from actions.cards import card_of
 from actions.models import ActionRequest
 from actions.principals import Principal, proposed_by
 from actions.reasons import sentence
 from actions.registry import action_named, all_actions
-from actions.selectors import offered_actions
+from actions.selectors import enabled_actions
 from actions.services import preview, propose, run_read
-from actions.spec import Action, Face, Risk, WriteAction
+from actions.spec import Action, Card, Risk, WriteAction
 from supportbot.accounts.models import User
 from supportbot.handoff.errors import NotOffered, NotYourTicket
 from supportbot.handoff.models import HELD, Ticket
@@ -54,7 +54,7 @@ class Entry:
 class Checked:
     """What the card would say, or why there would be none."""
 
-    face: Face
+    face: Card
     needs_approval: bool
     refusal: str
 
@@ -69,7 +69,7 @@ def offers_of(ticket: Ticket, person: User) -> list[Offer]:
     """Return what this person may ask the ticket's customer to confirm, nothing unless they have the ticket."""
     if not _has(ticket, person) or ticket.conversation.customer.is_anonymous:
         return []
-    offered = offered_actions()
+    offered = enabled_actions()
     return [
         Offer(action.name, action.title["en"], _ICONS[action.risk])
         for action in all_actions().values()
@@ -155,7 +155,7 @@ def checked(ticket: Ticket, person: User, action: WriteAction, typed: Mapping[st
     shown = preview(_principal(ticket, person, locale="en"), action.name, arguments_in(action, typed))
     reason = shown.decision.reason
     refusal = sentence(reason, "en") if shown.decision.is_refusal and reason else ""
-    return Checked(face_of(shown.request, "en"), shown.decision.needs_approval, refusal)
+    return Checked(card_of(shown.request, "en"), shown.decision.needs_approval, refusal)
 
 
 def ask(ticket: Ticket, person: User, action: WriteAction, typed: Mapping[str, str], key: UUID) -> ActionRequest:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from actions.cards import face_of
+from actions.cards import card_of
 from actions.models import ActionRequest
 from actions.states import State as ActionState
 from supportbot.builtin.intents import courtesy, wants_person
@@ -61,7 +61,7 @@ def summary_of(ticket: Ticket) -> Summary:
 
 def _sentences(requests: Sequence[ActionRequest], told: dict[ActionState, str]) -> list[str]:
     return [
-        f"{face_of(request, 'en').title}: {told[ActionState(request.state)]}."
+        f"{card_of(request, 'en').title}: {told[ActionState(request.state)]}."
         for request in requests
         if request.state in told
     ]

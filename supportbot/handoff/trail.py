@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
-from actions.cards import face_of, reason_of
+from actions.cards import card_of, reason_of
 from actions.models import ActionRequest
 from actions.selectors import Step as Taken
 from actions.selectors import steps_of
@@ -208,7 +208,7 @@ def acted(request: ActionRequest) -> Acted:
     names = names_of_actors(one.actor for one in taken)
     return Acted(
         request=request.pk,
-        title=face_of(request, "en").title,
+        title=card_of(request, "en").title,
         state=STATES[ActionState(request.state)],
         reason=reason["text"] if reason else "",
         digest=request.digest,

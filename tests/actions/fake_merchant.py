@@ -1,6 +1,6 @@
-"""A merchant over real HTTP that keeps books and has moods: for some calls it answers as a broken or hostile one would.
+"""A fake merchant over real HTTP with injected faults: it answers some calls as a broken or hostile merchant would.
 
-Moods concern the answer; whether the work is done first is told apart, as in life nobody can see it from outside.
+A fault is about the answer. Whether the work is done first is set separately, since nobody can see that from outside.
 """
 
 import json
@@ -20,24 +20,24 @@ ADDRESS = dict.fromkeys(("name", "line1", "line2", "postal_code", "city", "count
 
 
 @dataclass(frozen=True)
-class Mood:
-    """What the next calls of a kind (orders, operations, refunds) get, and whether a refund is carried out first."""
+class Fault:
+    """The answer to the next call of a kind (orders, operations, refunds), and whether a refund is executed first."""
 
     kind: str
     answer: bytes
-    does_the_work: bool = False
-    is_silent: bool = False  # holds the connection open without a word
+    executes_first: bool = False
+    hangs: bool = False  # keeps the connection open without an answer
 
 
 @dataclass
-class MoodyMerchant:
-    """`moods` are used up one per call of their kind; `always` ones stay."""
+class FakeMerchant:
+    """Each call uses up one of `faults` of its kind; those in `always` stay."""
 
     listener: socket.socket = field(default_factory=lambda: socket.create_server(("127.0.0.1", 0)))
-    moods: list[Mood] = field(default_factory=list)
-    always: dict[str, Mood] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+    always: dict[str, Fault] = field(default_factory=dict)
     refunds: dict[str, dict[str, Any]] = field(default_factory=dict)
-    heard: list[str] = field(default_factory=list)
+    received: list[str] = field(default_factory=list)
     stopping: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -45,8 +45,8 @@ class MoodyMerchant:
     def address(self) -> str:
         return f"127.0.0.1:{self.listener.getsockname()[1]}"
 
-    def come_to_its_senses(self) -> None:
-        self.moods.clear()
+    def recover(self) -> None:
+        self.faults.clear()
         self.always.clear()
 
     def serve(self) -> None:
@@ -55,43 +55,43 @@ class MoodyMerchant:
                 caller, _ = self.listener.accept()
             except OSError:
                 return
-            threading.Thread(target=self._meet, args=[caller], daemon=True).start()
+            threading.Thread(target=self._accept, args=[caller], daemon=True).start()
 
-    def _meet(self, caller: socket.socket) -> None:
+    def _accept(self, caller: socket.socket) -> None:
         with caller:
             try:
                 asked = read_request(caller)
-                if asked.strip():  # else it hung up before a word
+                if asked.strip():  # else it hung up before sending anything
                     self._answer(caller, asked)
-            except OSError:  # the platform has had enough
+            except OSError:  # the platform hung up
                 return
 
     def _answer(self, caller: socket.socket, raw: bytes) -> None:
         head, _, body = raw.partition(b"\r\n\r\n")
         method, path = head.decode().split(" ")[:2]
         kind, name = path.strip("/").split("/")[0], path.rpartition("/")[2]
-        self.heard.append(f"{method} {kind}")
+        self.received.append(f"{method} {kind}")
         if not _is_signed(head.decode(), body):
             caller.sendall(reply("401 Unauthorized", b'{"code": "bad_signature", "message": "Who are you?"}'))
             return
-        mood = self._mood(kind)
-        if mood is None or mood.does_the_work:
-            sane = self._sane(kind, name, body)
-        if mood is None:
-            caller.sendall(sane)
-        elif mood.is_silent:
+        fault = self._next_fault(kind)
+        if fault is None or fault.executes_first:
+            normal = self._respond(kind, name, body)
+        if fault is None:
+            caller.sendall(normal)
+        elif fault.hangs:
             self.stopping.wait(30)
         else:
-            caller.sendall(mood.answer)
+            caller.sendall(fault.answer)
 
-    def _mood(self, kind: str) -> Mood | None:
+    def _next_fault(self, kind: str) -> Fault | None:
         with self.lock:
-            found = next((mood for mood in self.moods if mood.kind == kind), None)
+            found = next((fault for fault in self.faults if fault.kind == kind), None)
             if found is not None:
-                self.moods.remove(found)
+                self.faults.remove(found)
             return found or self.always.get(kind)
 
-    def _sane(self, kind: str, name: str, body: bytes) -> bytes:
+    def _respond(self, kind: str, name: str, body: bytes) -> bytes:
         with self.lock:
             if kind == "refunds":
                 wanted = json.loads(body)
@@ -102,8 +102,8 @@ class MoodyMerchant:
                 return reply("200 OK", json.dumps(done).encode())
             if kind == "operations":
                 known = self.refunds.get(name)
-                told = {"state": "done", "status": 200, "result": known}
-                return reply("200 OK", json.dumps(told).encode()) if known else reply("404 Not Found", b"{}")
+                body = {"state": "done", "status": 200, "result": known}
+                return reply("200 OK", json.dumps(body).encode()) if known else reply("404 Not Found", b"{}")
             return reply("200 OK", json.dumps(self._order(name)).encode())
 
     def _order(self, name: str) -> dict[str, Any]:
@@ -126,8 +126,8 @@ def _is_signed(head: str, body: bytes) -> bool:
 
 
 @contextmanager
-def moody() -> Iterator[MoodyMerchant]:
-    merchant = MoodyMerchant()
+def fake_merchant() -> Iterator[FakeMerchant]:
+    merchant = FakeMerchant()
     serving = threading.Thread(target=merchant.serve, daemon=True)
     serving.start()
     try:

@@ -1,4 +1,4 @@
-"""A web server on loopback that answers as a broken or hostile merchant would, byte by byte."""
+"""A raw web server on loopback that answers as a broken or hostile merchant would, byte by byte."""
 
 import socket
 import ssl
@@ -7,16 +7,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 
-class Misbehaving:
-    """Answers every connection with the same bytes; `pause` seconds lie between two of them where it dribbles.
+class RawServer:
+    """Answers every connection with the same bytes, with `pause` seconds between two of them.
 
-    One that does not listen begins at once: no request is read.
+    With `listens=False` it answers at once, without reading the request.
     """
 
     def __init__(self, answer: bytes, *, pause: float = 0.0, listens: bool = True) -> None:
         self.answer, self.pause, self.listens = answer, pause, listens
         self.tls: ssl.SSLContext | None = None
-        self.heard: list[bytes] = []
+        self.received: list[bytes] = []
         self.stopping = threading.Event()
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self.listener.getsockname()[1]
@@ -29,19 +29,19 @@ class Misbehaving:
             except OSError:
                 return
             with caller:
-                self._meet(caller)
+                self._accept(caller)
 
-    def _meet(self, caller: socket.socket) -> None:
+    def _accept(self, caller: socket.socket) -> None:
         try:
-            with self.tls.wrap_socket(caller, server_side=True) if self.tls else caller as spoken:
-                self._answer(spoken)
+            with self.tls.wrap_socket(caller, server_side=True) if self.tls else caller as accepted:
+                self._answer(accepted)
         except OSError:  # the client does not trust this server
             return
 
     def _answer(self, caller: socket.socket) -> None:
         try:
             if self.listens:
-                self.heard.append(read_request(caller))
+                self.received.append(read_request(caller))
             if not self.pause:
                 caller.sendall(self.answer)
                 return
@@ -49,16 +49,16 @@ class Misbehaving:
                 caller.sendall(bytes([byte]))
                 if self.stopping.wait(self.pause):
                     return
-        except OSError:  # the client has had enough
+        except OSError:  # the client hung up
             return
 
 
 def read_request(caller: socket.socket) -> bytes:
-    """Return the whole request: a connection closed over unread bytes is reset, and takes the answer with it."""
-    heard = b""
-    while b"\r\n\r\n" not in heard and (more := caller.recv(65_536)):
-        heard += more
-    head, _, body = heard.partition(b"\r\n\r\n")
+    """Return the whole request: closing a connection with unread bytes resets it, and the answer is lost."""
+    received = b""
+    while b"\r\n\r\n" not in received and (more := caller.recv(65_536)):
+        received += more
+    head, _, body = received.partition(b"\r\n\r\n")
     [length] = [int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")] or [0]
     while len(body) < length and (more := caller.recv(65_536)):
         body += more
@@ -66,8 +66,8 @@ def read_request(caller: socket.socket) -> bytes:
 
 
 @contextmanager
-def misbehaving(answer: bytes, *, pause: float = 0.0, listens: bool = True) -> Iterator[Misbehaving]:
-    server = Misbehaving(answer, pause=pause, listens=listens)
+def raw_server(answer: bytes, *, pause: float = 0.0, listens: bool = True) -> Iterator[RawServer]:
+    server = RawServer(answer, pause=pause, listens=listens)
     server.thread.start()
     try:
         yield server
@@ -77,9 +77,9 @@ def misbehaving(answer: bytes, *, pause: float = 0.0, listens: bool = True) -> I
 
 
 def closed(listener: socket.socket, serving: threading.Thread) -> None:
-    """Close a listener once nobody accepts from it: the next may get its number, and its caller was met here."""
+    """Close a listener after its thread has ended: otherwise it could accept a caller of the next one on this port."""
     with suppress(OSError):
-        listener.shutdown(socket.SHUT_RDWR)  # wakes who waits for a caller
+        listener.shutdown(socket.SHUT_RDWR)  # wakes a waiting accept()
     serving.join(5)
     listener.close()
 

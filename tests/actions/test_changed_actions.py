@@ -1,10 +1,10 @@
-"""A request under way while a new release comes: its action is gone from the code, or means something else by now."""
+"""A request in progress during an upgrade: the new release has removed its action, or changed its meaning."""
 
 from collections.abc import Callable
 
 import pytest
 
-from actions.cards import face_of
+from actions.cards import card_of
 from actions.catalogue.refund_order import RefundOrder
 from actions.errors import Expired
 from actions.execution import MAX_ATTEMPTS
@@ -24,7 +24,7 @@ Release = Callable[[], None]
 
 @pytest.fixture(params=["gone", "another version"])
 def release(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Release:
-    """Return what puts the next release in place, in which refunds are no longer what they were."""
+    """Return a function that installs the next release, in which the refund action has changed."""
     rest = {name: action for name, action in all_actions().items() if name != "refund_order"}
 
     def comes() -> None:
@@ -42,21 +42,21 @@ def end_of(request: ActionRequest) -> tuple[str, str]:
     return request.state, request.reason_code
 
 
-def test_its_card_expires(card: ActionRequest, principal: Principal, release: Release) -> None:
+def test_the_card_of_a_changed_action_expires(card: ActionRequest, principal: Principal, release: Release) -> None:
     release()
     with pytest.raises(Expired):
         confirm(card.pk, principal=principal, digest=card.digest)
     assert end_of(card) == (State.EXPIRED, "policy_changed")
 
 
-def test_its_approval_expires(waiting: ActionRequest, approver: User, release: Release) -> None:
+def test_the_approval_of_a_changed_action_expires(waiting: ActionRequest, approver: User, release: Release) -> None:
     release()
     with pytest.raises(Expired):
         approve(waiting.pk, approver=approver, digest=waiting.digest)
     assert end_of(waiting) == (State.EXPIRED, "policy_changed")
 
 
-def test_what_was_not_sent_is_not_sent(queued: ActionRequest, shop: FakeShop, release: Release) -> None:
+def test_a_changed_action_is_not_sent(queued: ActionRequest, shop: FakeShop, release: Release) -> None:
     release()
     run_queued()
     assert end_of(queued) == (State.FAILED, "policy_changed")
@@ -64,7 +64,9 @@ def test_what_was_not_sent_is_not_sent(queued: ActionRequest, shop: FakeShop, re
 
 
 @pytest.mark.parametrize("attempts", [1, MAX_ATTEMPTS])
-def test_what_was_done_is_told_as_done(attempts: int, queued: ActionRequest, shop: FakeShop, release: Release) -> None:
+def test_a_completed_call_is_reported_as_done(
+    attempts: int, queued: ActionRequest, shop: FakeShop, release: Release
+) -> None:
     shop.faults, shop.can_be_found = ["commit_then_silence"], False
     for _ in range(attempts):
         make_due()
@@ -75,10 +77,10 @@ def test_what_was_done_is_told_as_done(attempts: int, queued: ActionRequest, sho
     run_queued()
     sweep()
     assert end_of(queued) == (State.SUCCEEDED, "")
-    assert len(shop.refunds) == 1 and face_of(queued).title
+    assert len(shop.refunds) == 1 and card_of(queued).title
 
 
-def test_an_equal_wish_gets_a_card_of_the_new_meaning(
+def test_an_equal_intent_gets_a_card_of_the_new_version(
     card: ActionRequest, principal: Principal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(RefundOrder, "version", 2)

@@ -1,4 +1,4 @@
-"""Several who decide at the same moment, and digests of something else: there is one decision, and the right one."""
+"""Simultaneous decisions and wrong digests: exactly one decision counts, and it is the right one."""
 
 import threading
 from collections.abc import Callable
@@ -41,7 +41,7 @@ def second_approver(approver: User, policies: list[ActionPolicy]) -> User:
 
 
 def all_at_once(workspace_id: Any, *acts: Act) -> list[str]:
-    """Let all act at the same moment; return the codes of those who were refused."""
+    """Run all at the same moment; return the error codes of those that were refused."""
     start, refused = threading.Barrier(len(acts)), []
 
     def run(act: Act) -> None:
@@ -60,7 +60,9 @@ def all_at_once(workspace_id: Any, *acts: Act) -> list[str]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_approve_at_once(waiting: ActionRequest, approver: User, second_approver: User, shop: FakeShop) -> None:
+def test_two_approvals_at_once_count_once(
+    waiting: ActionRequest, approver: User, second_approver: User, shop: FakeShop
+) -> None:
     both = [approver, second_approver] * 4
     acts = [lambda who=who: approve(waiting.pk, approver=who, digest=waiting.digest) for who in both]
     assert all_at_once(waiting.workspace_pk, *acts) == ["not_waiting"] * 7
@@ -85,7 +87,7 @@ def test_one_approves_while_another_rejects(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_customer_withdraws_while_a_colleague_cancels_and_a_worker_begins(
+def test_withdrawal_cancellation_and_claim_at_once(
     queued: ActionRequest, principal: Principal, approver: User, shop: FakeShop
 ) -> None:
     refused = all_at_once(
@@ -101,7 +103,7 @@ def test_a_customer_withdraws_while_a_colleague_cancels_and_a_worker_begins(
     assert status == ("spent" if queued.state == State.SUCCEEDED else "released")
 
 
-def test_the_digest_of_another_own_card_confirms_nothing(
+def test_the_digest_of_another_card_confirms_nothing(
     card: ActionRequest, proposals: Callable[..., ActionRequest], principal: Principal, shop: FakeShop
 ) -> None:
     other = proposals(amount="5.00")
@@ -115,7 +117,7 @@ def test_the_digest_of_another_own_card_confirms_nothing(
 def test_an_equal_card_of_another_customer_has_another_digest(
     card: ActionRequest, principal: Principal, shop: FakeShop
 ) -> None:
-    """Even a wish with the very same arguments is bound to its customer and request."""
+    """Even with identical arguments, the digest is bound to its customer and request."""
     stranger = signed_in_as(Customer.objects.create(external_id="cus_stranger", name="Stranger"))
     shop.change_order("A-1001", customer="cus_stranger")
     theirs = propose(stranger, "refund_order", REFUND, proposal_key="turn:7:1")
@@ -124,10 +126,10 @@ def test_an_equal_card_of_another_customer_has_another_digest(
         confirm(theirs.pk, principal=stranger, digest=card.digest)
 
 
-def test_a_card_of_another_workspace_is_like_none(
+def test_a_card_of_another_workspace_is_not_found(
     card: ActionRequest, alice: Customer, other_workspace: Workspace, shop: FakeShop
 ) -> None:
-    """Also for somebody whom that workspace's merchant knows by the same number."""
+    """Even for a customer with the same merchant id in that workspace."""
     with workspace_scope(other_workspace.pk):
         ensure_policies()
         namesake = signed_in_as(Customer.objects.create(external_id=alice.external_id, name="Namesake"))
@@ -141,10 +143,10 @@ def test_a_card_of_another_workspace_is_like_none(
     assert card.state == State.AWAITING_CONFIRMATION and shop.refunds == []
 
 
-def test_a_foreign_order_costs_as_many_questions_as_a_missing_one(
+def test_a_foreign_order_takes_as_many_queries_as_a_missing_one(
     proposals: Callable[..., ActionRequest], shop: FakeShop
 ) -> None:
-    """The same work for both, so that no clock tells them apart."""
+    """Both take the same work, so timing does not reveal which is which."""
     asked = []
     for order in ("B-2002", "Z-9999"):
         shop.calls.clear()

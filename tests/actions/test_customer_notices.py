@@ -1,4 +1,4 @@
-"""Every accepted request ends, and its customer learns how: next day, after a reconnect, in a chat that was ended."""
+"""Every accepted request ends and its customer is notified: the next day, after a reconnect, in an ended chat."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -52,7 +52,7 @@ def confirmed(principal: Principal, conversation: Conversation, **wish: str) -> 
 
 
 def let_pass(time: timedelta, shop: FakeShop) -> None:
-    """Move every moment on record back, as if so much time had gone by without a worker."""
+    """Move all stored times back, as if this much time had passed without a worker."""
     for column in ("due_at", "lease_until", "expires_at", "changed_at"):
         ActionRequest.objects.exclude(**{column: None}).update(**{column: F(column) - time})
     Attempt.objects.exclude(sent_at=None).update(sent_at=F("sent_at") - time)
@@ -62,7 +62,7 @@ def let_pass(time: timedelta, shop: FakeShop) -> None:
 
 
 def work() -> None:
-    """Let workers and the clock do what they can by now."""
+    """Run what workers and periodic tasks would do by now."""
     for _ in range(MAX_ATTEMPTS):
         sweep()
         run_queued()
@@ -71,7 +71,7 @@ def work() -> None:
 
 
 def read(conversation: Conversation, after: int = 0) -> list[str]:
-    """Return what a reader who comes back gets to see of actions, and the last thing that was said of them."""
+    """Return the action events that a returning reader sees, and the last message about them."""
     deliver_due()
     events = events_after(conversation.pk, after)
     return [event.event for event in events if event.event.startswith(("action.", "assistant.final"))]
@@ -81,7 +81,7 @@ def said_last(conversation: Conversation) -> str:
     return Message.objects.filter(conversation=conversation).latest("seq").text
 
 
-def test_a_worker_that_was_away_for_a_day_loses_nothing(
+def test_a_worker_outage_of_a_day_loses_nothing(
     shop: FakeShop, principal: Principal, conversation: Conversation
 ) -> None:
     request = confirmed(principal, conversation)
@@ -95,10 +95,10 @@ def test_a_worker_that_was_away_for_a_day_loses_nothing(
     assert "RF-1" in said_last(conversation)
 
 
-def test_what_the_day_has_changed_is_found_before_the_call(
+def test_changes_of_a_day_are_found_before_the_call(
     shop: FakeShop, principal: Principal, conversation: Conversation
 ) -> None:
-    """The window of 60 days closes while no worker is there: the refund is not done, and its customer reads why."""
+    """The window of 60 days closes while no worker is running: nothing is refunded, and the customer learns why."""
     shop.add_order("A-1009", "cus_alice", delivered_days_ago=59.5)
     request = confirmed(principal, conversation, order_id="A-1009")
     let_pass(A_DAY, shop)
@@ -110,7 +110,7 @@ def test_what_the_day_has_changed_is_found_before_the_call(
     assert LedgerEntry.objects.get().status == LedgerEntry.Status.RELEASED
 
 
-def test_a_card_and_an_approval_that_nobody_decided_end_with_an_offer(
+def test_undecided_cards_and_approvals_end_with_an_offer(
     shop: FakeShop, principal: Principal, conversation: Conversation
 ) -> None:
     limit("refund_order", approval_above=Decimal(1))
@@ -136,15 +136,13 @@ def test_a_card_and_an_approval_that_nobody_decided_end_with_an_offer(
     assert shop.refunds == [] and LedgerEntry.objects.get().status == LedgerEntry.Status.RELEASED
 
 
-def test_an_outcome_that_is_known_only_next_day(
-    shop: FakeShop, principal: Principal, conversation: Conversation
-) -> None:
+def test_an_outcome_known_only_the_next_day(shop: FakeShop, principal: Principal, conversation: Conversation) -> None:
     shop.faults, shop.can_be_found = ["commit_then_silence"], False
     request = confirmed(principal, conversation)
     work()
     assert "action.unknown" in read(conversation)
     assert Ticket.objects.get().conversation_id == conversation.pk
-    for _ in range(30):  # the looks grow rarer, but do not end
+    for _ in range(30):  # checks become less frequent, but do not stop
         let_pass(timedelta(hours=1), shop)
         sweep()
     request.refresh_from_db()
@@ -158,9 +156,7 @@ def test_an_outcome_that_is_known_only_next_day(
     assert "Done: " in said_last(conversation)
 
 
-def test_a_chat_that_was_ended_is_told_all_the_same(
-    shop: FakeShop, principal: Principal, conversation: Conversation
-) -> None:
+def test_an_ended_chat_is_still_notified(shop: FakeShop, principal: Principal, conversation: Conversation) -> None:
     confirmed(principal, conversation)
     end_conversation(conversation.pk)
     work()
@@ -168,7 +164,7 @@ def test_a_chat_that_was_ended_is_told_all_the_same(
     assert not Announcement.objects.filter(delivered_at=None).exists()
 
 
-def test_an_unknown_outcome_in_a_chat_that_was_ended_calls_a_person(
+def test_an_unknown_outcome_in_an_ended_chat_hands_over_to_a_person(
     shop: FakeShop, principal: Principal, conversation: Conversation
 ) -> None:
     shop.faults, shop.can_be_found = ["silence"], False
@@ -180,7 +176,7 @@ def test_an_unknown_outcome_in_a_chat_that_was_ended_calls_a_person(
     assert not Announcement.objects.filter(delivered_at=None).exists()
 
 
-def test_a_chat_in_a_persons_hands_is_told_in_a_line_of_the_systems(
+def test_a_chat_with_an_agent_gets_a_system_line(
     shop: FakeShop, principal: Principal, conversation: Conversation, approver: User
 ) -> None:
     confirmed(principal, conversation)
@@ -191,7 +187,7 @@ def test_a_chat_in_a_persons_hands_is_told_in_a_line_of_the_systems(
     assert "Done: " in said_last(conversation)
 
 
-def test_a_customer_who_was_forgotten_meanwhile_is_paid_nothing_and_nothing_breaks(
+def test_an_erased_customer_is_paid_nothing_and_nothing_breaks(
     shop: FakeShop, principal: Principal, conversation: Conversation
 ) -> None:
     request = confirmed(principal, conversation)
@@ -202,7 +198,7 @@ def test_a_customer_who_was_forgotten_meanwhile_is_paid_nothing_and_nothing_brea
     assert shop.refunds == []
 
 
-def test_a_telling_that_failed_for_long_is_made_up_for(
+def test_a_notice_that_failed_for_long_is_caught_up(
     shop: FakeShop, principal: Principal, conversation: Conversation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     request = confirmed(principal, conversation)
@@ -222,7 +218,7 @@ def test_a_telling_that_failed_for_long_is_made_up_for(
     assert read(conversation) == ["action.proposed", "action.queued", "action.succeeded", "assistant.final"]
 
 
-def test_an_approval_of_yesterday_is_carried_out_under_todays_rules(
+def test_yesterdays_approval_runs_under_todays_rules(
     shop: FakeShop, principal: Principal, conversation: Conversation, approver: User
 ) -> None:
     limit("refund_order", approval_above=Decimal(1))

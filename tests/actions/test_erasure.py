@@ -1,4 +1,4 @@
-"""What colleagues wrote and what nobody confirmed goes with the customer's chats; the record of money stays whole."""
+"""Erasing a customer's chats removes colleagues' texts and unconfirmed requests; the record of money stays intact."""
 
 from datetime import timedelta
 from uuid import uuid4
@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 from django.utils.timezone import now
 
 from actions import audit
-from actions.cards import face_of
+from actions.cards import card_of
 from actions.models import ActionRequest, AuditEntry
 from actions.principals import Principal
 from actions.services import confirm, decline, propose, reject
@@ -26,9 +26,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.parametrize("topic", ["conversation_erased", "customer_forgotten"])
-def test_the_words_of_a_rejection_are_forgotten(
-    shop: FakeShop, principal: Principal, approver: User, topic: str
-) -> None:
+def test_the_reason_of_a_rejection_is_erased(shop: FakeShop, principal: Principal, approver: User, topic: str) -> None:
     limit("refund_order", max_per_customer_year=None)
     wish = {**REFUND, "order_id": "A-1002"}
     conversation = start_conversation(principal.customer_id)
@@ -54,7 +52,7 @@ def test_the_words_of_a_rejection_are_forgotten(
 
 
 @pytest.mark.parametrize("topic", ["conversation_erased", "customer_forgotten"])
-def test_what_was_only_proposed_is_forgotten(shop: FakeShop, principal: Principal, topic: str) -> None:
+def test_unconfirmed_requests_are_erased(shop: FakeShop, principal: Principal, topic: str) -> None:
     conversation = start_conversation(principal.customer_id)
 
     def wish(number: int, **arguments: str) -> ActionRequest:
@@ -77,14 +75,14 @@ def test_what_was_only_proposed_is_forgotten(shop: FakeShop, principal: Principa
         deliver_due()
     rows = {row.pk: row for row in ActionRequest.objects.all()}
     assert [(rows[card.pk].arguments, rows[card.pk].shown) for card in (refused, declined)] == [({}, {})] * 2
-    assert face_of(rows[declined.pk]).summary == "Refund an order"
+    assert card_of(rows[declined.pk]).summary == "Refund an order"
     assert rows[done.pk].arguments == done.arguments and rows[done.pk].shown == done.shown
-    assert rows[open_card.pk].arguments == open_card.arguments  # until it is over: its digest binds it
+    assert rows[open_card.pk].arguments == open_card.arguments  # until it is final: its digest covers them
     assert AuditEntry.objects.filter(event="wish.erased").count() == 2
     assert audit.verify().is_whole
 
 
-def test_a_card_that_outlives_its_chat_is_forgotten_when_it_is_over(shop: FakeShop, principal: Principal) -> None:
+def test_a_card_that_outlives_its_chat_is_erased_once_final(shop: FakeShop, principal: Principal) -> None:
     conversation = start_conversation(principal.customer_id)
     card = propose(principal, "refund_order", REFUND, proposal_key="turn:1:1", conversation_id=conversation.pk)
     deliver_due()
@@ -98,7 +96,7 @@ def test_a_card_that_outlives_its_chat_is_forgotten_when_it_is_over(shop: FakeSh
     assert (card.state, card.arguments, card.shown) == (State.EXPIRED, {}, {})
 
 
-def test_what_was_confirmed_is_never_emptied(card: ActionRequest, principal: Principal, shop: FakeShop) -> None:
+def test_confirmed_requests_keep_their_arguments(card: ActionRequest, principal: Principal, shop: FakeShop) -> None:
     confirm(card.pk, principal=principal, digest=card.digest)
     run_queued()
     with pytest.raises(IntegrityError, match="never change"), transaction.atomic():

@@ -1,4 +1,4 @@
-"""docs/actions.md leads to a new action: what it shows to write is whole, and the test it shows is run here."""
+"""docs/actions.md explains how to add an action: its example must work, and its test runs here."""
 
 import re
 import sys
@@ -19,7 +19,7 @@ _ACTION, _TEST = re.findall(r"```python\n(.*?)```", _GUIDE, re.DOTALL)
 
 @pytest.fixture(autouse=True)
 def in_the_catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Put the guide's file where it tells to put it, for one test."""
+    """Install the guide's action in the catalogue, for one test."""
     (tmp_path / "keep_for_less.py").write_text(_ACTION)
     monkeypatch.setattr(catalogue, "__path__", [*catalogue.__path__, str(tmp_path)])
     all_actions.cache_clear()
@@ -31,7 +31,7 @@ def in_the_catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
 exec(compile(_TEST, "docs/actions.md", "exec"))  # its tests are this module's
 
 
-def test_the_built_in_answerer_hears_the_guides_wish_and_each_of_its_examples() -> None:
+def test_the_built_in_answerer_detects_the_guides_examples() -> None:
     (said,) = re.findall(r'and write "([^"]+)": the built-in', _GUIDE)
     examples = all_actions()["keep_for_less"].examples
     for locale, text in [("en", said), *((locale, text) for locale, texts in examples.items() for text in texts)]:

@@ -1,4 +1,4 @@
-"""Confirmations at once, as many as there are connections or a hundred, never pass a cap, whichever it is."""
+"""Many confirmations at once, one per connection or a hundred, never exceed any limit."""
 
 import threading
 from collections.abc import Callable
@@ -43,7 +43,7 @@ def rule(**limits: Any) -> None:
 
 @pytest.fixture
 def crowd(shop: FakeShop) -> list[Principal]:
-    """Four customers, each with an order large enough for all they want."""
+    """Four customers, each with an order large enough for all their requests."""
     customers = [Customer.objects.create(external_id=f"cus_{number}", name="x") for number in range(4)]
     for customer in customers:
         shop.add_order(f"C-{customer.external_id}", str(customer.external_id), total="5000.00")
@@ -51,12 +51,12 @@ def crowd(shop: FakeShop) -> list[Principal]:
 
 
 def cards_of(people: list[Principal], count: int = CONNECTIONS) -> list[tuple[Principal, ActionRequest]]:
-    """Return cards of 10, 11, 12 and so on, dealt out among these people."""
+    """Return cards of 10, 11, 12 and so on, distributed among these customers."""
     made = []
     for number in range(count):
         who = people[number % len(people)]
-        wish = {"order_id": f"C-{who.external_id}", "reason": "x", "amount": f"{10 + number}.00"}
-        made.append((who, propose(who, "refund_order", wish, proposal_key=f"cap:{number}")))
+        intent = {"order_id": f"C-{who.external_id}", "reason": "x", "amount": f"{10 + number}.00"}
+        made.append((who, propose(who, "refund_order", intent, proposal_key=f"cap:{number}")))
     return made
 
 
@@ -82,39 +82,39 @@ def taken(**which: Any) -> Decimal:
 
 
 @pytest.mark.parametrize("limit", ["max_per_order", "max_per_customer_day", "max_per_customer_year"])
-def test_no_sum_passes_its_cap(limit: str, crowd: list[Principal]) -> None:
+def test_no_sum_exceeds_its_limit(limit: str, crowd: list[Principal]) -> None:
     rule(**{limit: Decimal(300)})
     click_all(cards_of(crowd[:1]))
     assert_filled_to(300, largest=49)
 
 
-def test_the_sum_of_all_customers_passes_no_cap(crowd: list[Principal]) -> None:
+def test_the_sum_of_all_customers_exceeds_no_limit(crowd: list[Principal]) -> None:
     rule(max_per_workspace_day=Decimal(300))
     click_all(cards_of(crowd, count=60))
     assert_filled_to(300, largest=109)
 
 
 def assert_filled_to(cap: int, *, largest: int) -> None:
-    """What is left of the cap is less than the largest card, or that card would have fitted."""
+    """The rest of the limit is smaller than the largest card, or that card would have fitted."""
     assert cap - largest < taken() <= cap
     states = set(ActionRequest.objects.values_list("state", flat=True))
     assert states == {State.QUEUED, State.CANCELLED}
 
 
-def test_each_customer_has_a_cap_of_their_own(crowd: list[Principal]) -> None:
+def test_each_customer_has_their_own_limit(crowd: list[Principal]) -> None:
     rule(max_per_customer_day=Decimal(200))
     click_all(cards_of(crowd))
     for who in crowd:
         assert Decimal(200 - 49) < taken(customer_id=who.customer_id) <= Decimal(200)
 
 
-def test_no_count_passes_its_cap(crowd: list[Principal]) -> None:
+def test_no_count_exceeds_its_limit(crowd: list[Principal]) -> None:
     rule(max_requests_per_customer_day=7)
     click_all(cards_of(crowd[:1]))
     assert LedgerEntry.objects.count() == 7
 
 
-def test_an_order_never_gives_back_more_than_was_paid(crowd: list[Principal], shop: FakeShop) -> None:
+def test_an_order_never_refunds_more_than_was_paid(crowd: list[Principal], shop: FakeShop) -> None:
     rule()
     cards = cards_of(crowd[:1])
     shop.change_order("C-cus_0", total=Decimal("300.00"))
@@ -122,7 +122,7 @@ def test_an_order_never_gives_back_more_than_was_paid(crowd: list[Principal], sh
     assert Decimal(300 - 49) < taken() <= Decimal(300)
 
 
-def test_many_clicks_on_one_card_are_one(crowd: list[Principal]) -> None:
+def test_many_confirmations_of_one_card_count_once(crowd: list[Principal]) -> None:
     rule()
     [(who, card), *_] = cards_of(crowd[:1])
     start, refused = threading.Barrier(CONNECTIONS), []
@@ -146,7 +146,7 @@ def test_many_clicks_on_one_card_are_one(crowd: list[Principal]) -> None:
 def test_what_was_paid_since_the_order_was_read_counts(
     shop: FakeShop, principal: Principal, proposals: Callable[..., ActionRequest], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two slices are more than the order: the first is carried out while the second's confirmation looks at it."""
+    """Two partial refunds exceed the order: the first is executed while the second is being confirmed."""
     first, second = proposals(amount="30.00"), proposals(amount="25.00")
     confirm(first.pk, principal=principal, digest=first.digest)
     look = shop.order

@@ -1,4 +1,4 @@
-"""Connecting a shop: what no call could ever reach is refused there, with the cause, and what was connected stays."""
+"""Connecting a shop: unreachable addresses are refused with the reason, and the existing connection stays."""
 
 import pytest
 
@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("workspace")]
 @pytest.mark.parametrize(
     "url", [GOOD, "https://shop.example:8443", "https://93.184.216.34/v1", "http://127.0.0.1:8100/merchant/v1"]
 )
-def test_what_is_connected(url: str, workspace: Workspace) -> None:
+def test_valid_urls_are_connected(url: str, workspace: Workspace) -> None:
     connect_merchant(url, SECRET, actor="test")
     assert MerchantConnection.objects.get().base_url == url
 
@@ -39,7 +39,7 @@ def test_what_is_connected(url: str, workspace: Workspace) -> None:
         (f"{GOOD}#top", "#"),
     ],
 )
-def test_what_is_not_and_why(url: str, cause: str) -> None:
+def test_invalid_urls_are_refused_with_the_reason(url: str, cause: str) -> None:
     connect_merchant(GOOD, SECRET, actor="test")
     with pytest.raises(InvalidInput) as refused:
         connect_merchant(url, SECRET, actor="test")
@@ -48,7 +48,7 @@ def test_what_is_not_and_why(url: str, cause: str) -> None:
 
 
 @pytest.mark.parametrize("secret", ["not base64 at all!", "whsec_c2hvcnQ=", ""])
-def test_a_secret_that_is_none(secret: str) -> None:
+def test_an_invalid_secret_is_refused(secret: str) -> None:
     with pytest.raises(InvalidInput) as refused:
         connect_merchant(GOOD, secret, actor="test")
     assert list(refused.value.fields) == ["secret"] and not MerchantConnection.objects.exists()

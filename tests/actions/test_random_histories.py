@@ -1,4 +1,4 @@
-"""Many requests through random deaths, lost replies and double deliveries: none doubled, none lost, none stuck."""
+"""Many requests with random crashes, lost replies and double deliveries: none doubled, none lost, none stuck."""
 
 import random
 from datetime import timedelta
@@ -28,7 +28,7 @@ def no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def deliver(request: ActionRequest, chance: random.Random) -> None:
-    """One message reaches a worker, which may die; now and then an attempt goes silent and comes back as a zombie."""
+    """Deliver one message to a worker, which may die; sometimes an attempt goes silent and returns as a zombie."""
     if chance.random() < 0.15:
         zombie = claim(request.pk)
         make_due()
@@ -43,7 +43,7 @@ def deliver(request: ActionRequest, chance: random.Random) -> None:
 
 
 @pytest.mark.parametrize("seed", [1, 20, 300])
-def test_a_storm(seed: int, shop: FakeShop, principal: Principal) -> None:
+def test_random_faults(seed: int, shop: FakeShop, principal: Principal) -> None:
     chance = random.Random(seed)
     limit("refund_order", max_per_customer_year=None, max_per_workspace_day=None, approval_above=None)
     requests = []
@@ -78,13 +78,13 @@ def _let_it_clear_up(shop: FakeShop, requests: list[ActionRequest]) -> None:
     sweep()
 
 
-def _check(shop: FakeShop, story: str) -> None:
-    assert not ActionRequest.objects.exclude(state__in=FINAL).exists(), story
+def _check(shop: FakeShop, flow: str) -> None:
+    assert not ActionRequest.objects.exclude(state__in=FINAL).exists(), flow
     paid = [refund.key for refund in shop.refunds]
-    assert len(paid) == len(set(paid)), story
+    assert len(paid) == len(set(paid)), flow
     succeeded = {str(pk) for pk in ActionRequest.objects.filter(state=State.SUCCEEDED).values_list("pk", flat=True)}
-    assert succeeded == set(paid), story  # "succeeded" is said of what was paid, "failed" of nothing that was
-    assert LedgerEntry.objects.filter(status="spent").count() == len(paid), story
-    assert not LedgerEntry.objects.filter(status="reserved").exists(), story
-    assert all(order.refunded in (0, Decimal(20)) for name, order in shop.orders.items() if name[0] == "S"), story
-    assert verify().is_whole, story
+    assert succeeded == set(paid), flow  # exactly the paid requests succeeded
+    assert LedgerEntry.objects.filter(status="spent").count() == len(paid), flow
+    assert not LedgerEntry.objects.filter(status="reserved").exists(), flow
+    assert all(order.refunded in (0, Decimal(20)) for name, order in shop.orders.items() if name[0] == "S"), flow
+    assert verify().is_whole, flow

@@ -1,4 +1,4 @@
-"""What a customer is told of their orders, and of what they asked for about them."""
+"""What look-ups show customers of their orders and their requests about them."""
 
 from collections.abc import Callable
 from uuid import uuid4
@@ -17,9 +17,9 @@ from tests.actions.conftest import signed_in_as
 pytestmark = pytest.mark.django_db
 
 
-def test_reads_answer_with_own_orders_only(shop: FakeShop, principal: Principal) -> None:
-    told = run_read(principal, "order_status", "{}")
-    assert {order["id"] for order in told["orders"]} == {"A-1001", "A-1002", "A-1003", "A-1005"}
+def test_look_ups_return_own_orders_only(shop: FakeShop, principal: Principal) -> None:
+    result = run_read(principal, "order_status", "{}")
+    assert {order["id"] for order in result["orders"]} == {"A-1001", "A-1002", "A-1003", "A-1005"}
     one = run_read(principal, "order_status", {"order_id": "A-1003"})
     assert one["orders"][0]["status"] == "packed"
     for foreign in ("B-2002", "Z-9999"):
@@ -29,12 +29,12 @@ def test_reads_answer_with_own_orders_only(shop: FakeShop, principal: Principal)
     assert ActionRequest.objects.count() == 0
 
 
-def test_a_read_tells_what_was_asked_for_and_is_not_settled(
+def test_a_look_up_shows_unsettled_requests(
     card: ActionRequest, principal: Principal, proposals: Callable[..., ActionRequest]
 ) -> None:
     def asked_for(who: Principal) -> list[str]:
         orders = run_read(who, "order_status", {"order_id": "A-1001"})["orders"]
-        return [wish["state"] for wish in orders[0].get("asked_for", ())]
+        return [request["state"] for request in orders[0].get("asked_for", ())]
 
     assert asked_for(principal) == ["awaiting_confirmation"]
     confirm(card.pk, principal=principal, digest=card.digest)
@@ -46,14 +46,14 @@ def test_a_read_tells_what_was_asked_for_and_is_not_settled(
     assert asked_for(principal) == ["awaiting_confirmation"] and asked_for(other) == []
 
 
-def test_a_later_wish_that_was_refused_hides_none_that_waits(
+def test_a_later_refused_request_does_not_hide_an_open_one(
     waiting: ActionRequest, principal: Principal, proposals: Callable[..., ActionRequest], approver: User
 ) -> None:
     def asked_for() -> list[str]:
         orders = run_read(principal, "order_status", {"order_id": "A-1002"})["orders"]
-        return [wish["state"] for wish in orders[0].get("asked_for", ())]
+        return [request["state"] for request in orders[0].get("asked_for", ())]
 
-    assert proposals(order_id="A-1002", amount="5.00").state == State.REFUSED  # all of it is asked for already
+    assert proposals(order_id="A-1002", amount="5.00").state == State.REFUSED  # the whole amount is already requested
     assert asked_for() == ["awaiting_approval"]
     reject(waiting.pk, approver=approver)
     part = proposals(order_id="A-1002", amount="5.00")

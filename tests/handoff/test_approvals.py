@@ -149,7 +149,7 @@ def test_rejecting_says_what_the_customer_reads_and_moves_nothing(
     waiting: ActionRequest, approver: User, shop: FakeShop
 ) -> None:
     client = browser(approver)
-    assert "decided against it. Nothing was done." in words(page(client, waiting))
+    assert "reviewed it and declined. Nothing was done." in words(page(client, waiting))
     assert decide(client, waiting, "reject").status_code == 302
     assert (state_of(waiting), shop.refunds) == ("rejected", [])
 
@@ -163,7 +163,7 @@ def test_a_reason_is_told_to_whom_it_is_meant_for(waiting: ActionRequest, approv
     assert "At most 500 characters." in refused.css_first("#unfit").text()
     assert client.post(address, {"reason": "<b>Worn</b> soles", "reads": "customer"}).status_code == 302
     tree = page(client, waiting)
-    assert "decided against it: <b>Worn</b> soles. Nothing was done." in words(tree)
+    assert "declined: <b>Worn</b> soles. Nothing was done." in words(tree)
     assert "the customer was told: <b>Worn</b> soles." in words(tree)
 
 
