@@ -16,7 +16,7 @@ from actions.models import AuditEntry
 from actions.policies import ensure_policies
 from actions.testing import FakeShop, connected
 from kb import ports
-from kb.index import sync_articles
+from kb.indexing.index import sync_articles
 from kb.services import Change, create_article, publish
 from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.chat.answers import Answer, CitedSpan, Withheld

@@ -9,8 +9,8 @@ from typing import IO, cast
 
 from kb.documents import Document, Failure
 from kb.errors import InvalidDocument
-from kb.loaders.html import markdown_of_html
-from kb.loaders.markdown import KEYS, check_keys, document_of
+from kb.importing.loaders.html import markdown_of_html
+from kb.importing.loaders.markdown import KEYS, check_keys, document_of
 
 # After decompression. A gzip file of a few megabytes can hold a thousand times as much.
 MOST_FILE_BYTES = 512 * 1024 * 1024

@@ -2,7 +2,7 @@
 
 Documents come one by one from a loader and go in groups, each in one transaction with a few statements, so that a
 thousand articles cost about what their texts cost. An item that cannot be read is reported; the others are not held up.
-Nothing is embedded here: `kb.index.sync_articles` does that afterwards.
+Nothing is embedded here: `kb.indexing.index.sync_articles` does that afterwards.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -14,11 +14,11 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Q
 
+from kb.collections import DEFAULT_NAME, collection_named
 from kb.documents import Document, Failure, check_locale, check_wording
-from kb.lexical import fill_search_vectors
+from kb.indexing.lexical import fill_search_vectors
 from kb.models import Article, Audience, Collection, State
 from kb.revisions import lock_articles, make_live, save_articles, set_facts, tell, write_revisions
-from kb.shelves import DEFAULT_NAME, collection_named
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import current_workspace_id
 

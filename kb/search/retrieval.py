@@ -1,7 +1,7 @@
 """One question in, the passages that may answer it out, best first, and how sure one may be of them.
 
 Both indexes are asked for every part of a question: full text for its words, vectors for its meaning. What they found
-is put in order by `kb.fusion` and read once more through `kb.access`; only that makes a Candidate a Passage.
+is put in order by `kb.search.fusion` and read once more through `kb.access`; only that makes a Candidate a Passage.
 
 Two kinds of questions are asked twice. A follow-up is also asked with what was said before it. A part of a long message
 is asked again from a place between itself and the first passages it found: what a customer tells of a case is in other
@@ -18,9 +18,14 @@ from uuid import UUID
 
 from django.conf import settings
 
-from kb import questions
 from kb.access import Viewer, readable
-from kb.candidates import (
+from kb.errors import EmbeddingUnavailable, RecipeMismatch
+from kb.indexing.lexical import Term, configuration, terms
+from kb.indexing.lexical import words as words_of
+from kb.indexing.recipes import active_recipe, embedder_of
+from kb.models import Chunk, Recipe
+from kb.search import questions
+from kb.search.candidates import (
     EXACT_UP_TO,
     Scope,
     Survey,
@@ -30,20 +35,14 @@ from kb.candidates import (
     nearest_by_index,
     nearest_exactly,
     survey,
+    words_found,
 )
-from kb.confidence import Calibration, Evidence, calibration_set
-from kb.errors import EmbeddingUnavailable, RecipeMismatch
-from kb.evidence import gathered
-from kb.fusion import DEFAULT, Candidate, Found, fused, fused_by_article, in_context, ordered, preferring
-from kb.lexical import Term, configuration, terms
-from kb.lexical import words as words_of
-from kb.models import Chunk, Recipe
-from kb.passages import Passage, passages_of
-from kb.recipes import active_recipe, embedder_of
-from kb.wordquery import known_share, word_query
+from kb.search.confidence import Calibration, Evidence, calibration_set
+from kb.search.fusion import DEFAULT, Candidate, Found, fused, fused_by_article, in_context, lead, ordered, preferring
+from kb.search.lexical_query import known_share, rarity, word_query
+from kb.search.passages import Retrieval, passages_of
 from supportbot.accounts.scope import current_workspace_id
-
-__all__ = ["Mode", "Passage", "Retrieval", "evidence_for", "search"]
+from supportbot.language.detection import base_language
 
 logger = logging.getLogger(__name__)
 
@@ -55,21 +54,9 @@ DEPTH = 60
 _DRAWN_TO = 5
 # From this confidence on a question is taken to find its answer without what was said before.
 _STANDS_ALONE = 0.9
-
-
-@dataclass(frozen=True, slots=True)
-class Retrieval:
-    """What one search found and how sure we are that it is about what was asked; `confidence` is a probability.
-
-    `share` and `is_across` are of use to whoever looks for the answer in the passages (`kb.confidence.Grounds`).
-    """
-
-    passages: tuple[Passage, ...]
-    confidence: float
-    is_answerable: bool
-    took_ms: float
-    share: float = 0.0
-    is_across: bool = False
+# An answer is made of the first few passages; words found further down do not help it.
+FIRST_PASSAGES = 5
+_COMPARED = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,3 +219,45 @@ def _calibration(look: _Look) -> Calibration:
     fitted = calibration_set(recipe.calibration, recipe.name)
     # Without neighbours (no model, or nothing embedded yet) similarities say nothing, not "far away".
     return fitted.full if any(part.near for part in look.parts) else fitted.words_only
+
+
+def gathered(
+    scope: Scope,
+    terms: Sequence[Term],
+    survey: Survey,
+    *,
+    first: Sequence[UUID],
+    part: Found,
+) -> Evidence:
+    """Return the evidence for one part of a question; `first` are its best passages."""
+    weights = [rarity(survey.counts[term.word], survey.chunks) for term in terms]
+    rows = words_found(scope, first[:FIRST_PASSAGES], terms)
+    found = [hits for _, hits in rows]
+    return Evidence(
+        similarity=part.near[0].similarity or 0.0 if part.near else 0.0,
+        lead=lead(part.near),
+        best_share=max((_share(weights, row) for row in found), default=0.0),
+        joint_share=_share(weights, [any(column) for column in zip(*found, strict=True)]),
+        known_share=known_share(terms, survey),
+        overlap=_overlap(part.near, part.worded),
+        length=math.log1p(len(terms)),
+        across=float(_is_across(scope.viewer.locale, [locale for locale, _ in rows])),
+    )
+
+
+def _is_across(asked: str | None, found: Sequence[str]) -> bool:
+    """Say whether all passages are in another language than the question; unknown ones count as its own."""
+    languages = {base_language(locale) for locale in found}
+    return bool(asked and languages) and base_language(asked or "") not in languages and "" not in languages
+
+
+def _share(weights: Sequence[float], hits: Sequence[bool]) -> float:
+    """Return the share of the weights that is hit; a question without telling words has none of them found."""
+    total = sum(weights)
+    return sum(weight for weight, hit in zip(weights, hits, strict=False) if hit) / total if total else 0.0
+
+
+def _overlap(near: Sequence[Candidate], worded: Sequence[Candidate]) -> float:
+    """Return which share of the nearest passages both indexes put first; chance agrees on one, rarely on several."""
+    first = {candidate.chunk_id for candidate in worded[:_COMPARED]}
+    return sum(candidate.chunk_id in first for candidate in near[:_COMPARED]) / _COMPARED

@@ -16,9 +16,9 @@ from django.db import connection, transaction
 from pgvector import HalfVector
 
 from kb.access import Viewer, readable
-from kb.fusion import Candidate
-from kb.lexical import Term
+from kb.indexing.lexical import Term
 from kb.models import Recipe
+from kb.search.fusion import Candidate
 
 # Above this many chunks in scope the exact scan (about 1 ms a thousand) costs more than the index.
 EXACT_UP_TO = 5_000

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
-from kb.confidence import Calibration, Evidence, Grounds
+from kb.search.confidence import Calibration, Evidence, Grounds
 
 # Promised are 90 % of answerable questions answered and 80 % of the others refused. The fit aims higher on the first,
 # which is the one that unseen knowledge costs.

@@ -8,7 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from kb.access import Viewer
-from kb.index import sync_articles
+from kb.indexing.index import sync_articles
 from kb.models import Recipe
 from kb.search import search
 from kb.services import Change, create_article, publish

@@ -7,16 +7,17 @@ missing.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q
 
-from kb.chunking import chunk, content_hash, embedding_text
-from kb.lexical import fill_search_vectors
+from kb.indexing.chunking import chunk, content_hash, embedding_text
+from kb.indexing.lexical import fill_search_vectors
+from kb.indexing.recipes import active_recipe, hold_active_recipe
+from kb.indexing.vectors import KnownVectors, Progress, SyncReport, embed_missing, settle, silent
 from kb.models import Article, Chunk, Recipe, Revision, State
-from kb.recipes import hold_active_recipe
-from kb.vectors import KnownVectors, Progress, SyncReport, embed_missing, settle, silent
 
 ARTICLES_PER_COMMIT = 50
 
@@ -103,3 +104,35 @@ def _chunk_rows(article: Article, recipe: Recipe, kept: Vectors) -> Iterator[Chu
 def _clear(article_ids: Sequence[UUID]) -> None:
     """Drop the rows of articles that are not live; archiving did that, unless it raced with an index task."""
     Chunk.objects.filter(article__in=article_ids).exclude(article__state=State.LIVE).delete()
+
+
+@dataclass(frozen=True, slots=True)
+class DriftReport:
+    """What was wrong in one workspace; all of it is right now."""
+
+    articles: int
+    embedded: int
+    orphans: int
+
+
+def articles_behind() -> list[UUID]:
+    """Return the live articles of the workspace whose index does not match their live revision."""
+    recipe = active_recipe()
+    missing = Chunk.objects.filter(article=OuterRef("pk"), recipe=recipe, embedding=None)
+    unmarked = Q(indexed_revision=None) | ~Q(indexed_revision=F("live_revision__number"))
+    behind = Q(state=State.LIVE) & (unmarked | Q(Exists(missing))) | behind_in_rows(recipe)
+    return list(Article.objects.filter(behind).order_by("id").values_list("pk", flat=True))
+
+
+def repair_drift() -> DriftReport:
+    """Mend the index of the workspace. Raises RecipeMismatch or EmbeddingUnavailable; what was mended stays so."""
+    orphans = _remove_orphans(active_recipe())
+    behind: Sequence[UUID] = articles_behind()
+    report = sync_articles(behind)
+    return DriftReport(articles=len(behind), embedded=report.embedded, orphans=orphans)
+
+
+def _remove_orphans(recipe: Recipe) -> int:
+    """Delete rows of articles that are not live; rows of another recipe are the business of `kb.indexing.reindex`."""
+    removed, _ = Chunk.objects.filter(recipe=recipe).exclude(article__state=State.LIVE).delete()
+    return removed

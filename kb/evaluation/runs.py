@@ -7,9 +7,9 @@ from typing import Any
 
 from kb.access import Viewer, readable
 from kb.errors import InvalidDocument
-from kb.measures import CUTOFF, NAMES, Scores, mean, percentile, scored
+from kb.evaluation.measures import CUTOFF, NAMES, Scores, mean, percentile, scored
+from kb.evaluation.question_files import conversation_of, locale_of, rows_of
 from kb.ports import Said, asking
-from kb.questionfiles import conversation_of, locale_of, rows_of
 from kb.search import Mode, Retrieval, search
 
 # Passages fetched for ten articles: several of a long one may stand in front, and some are excluded.
@@ -48,7 +48,7 @@ class Marks:
 
 
 def read_questions(path: Path) -> list[Question]:
-    """Return the questions of a file (`kb.questionfiles`). Raises InvalidDocument naming the line and the cause."""
+    """Return the questions in a file (`question_files`). Raises InvalidDocument naming the line and the cause."""
     return [_parsed(row, where) for where, row in rows_of(path)]
 
 

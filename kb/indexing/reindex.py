@@ -13,11 +13,11 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.utils import timezone
 
-from kb.index import ARTICLES_PER_COMMIT, locked_live, mend_chunk_rows, replace_chunks
+from kb.indexing.index import ARTICLES_PER_COMMIT, locked_live, mend_chunk_rows, replace_chunks
+from kb.indexing.recipes import flip_to, recipe_for
+from kb.indexing.vectors import KnownVectors, Progress, SyncReport, embed_missing, settle, silent
 from kb.models import Article, Chunk, Recipe, State
 from kb.ports import embedder
-from kb.recipes import flip_to, recipe_for
-from kb.vectors import KnownVectors, Progress, SyncReport, embed_missing, settle, silent
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import across_workspaces, workspace_scope
 

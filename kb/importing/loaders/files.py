@@ -7,9 +7,9 @@ from pathlib import Path
 
 from kb.documents import Document, Failure
 from kb.errors import InvalidDocument
-from kb.loaders.html import read_html
-from kb.loaders.jsonl import read_lines
-from kb.loaders.markdown import read_markdown, read_text
+from kb.importing.loaders.html import read_html
+from kb.importing.loaders.jsonl import read_lines
+from kb.importing.loaders.markdown import read_markdown, read_text
 
 # A body may have two million characters, which are at most eight million bytes.
 MOST_FILE_BYTES = 8_000_000

@@ -11,13 +11,13 @@ from typing import Any
 from uuid import UUID
 
 from kb.access import Viewer
-from kb.confidence import Calibration
 from kb.errors import TooFewQuestions
-from kb.fitting import WITH_VECTORS, WITHOUT_VECTORS, Example, answered, area, fit
+from kb.evaluation.fitting import WITH_VECTORS, WITHOUT_VECTORS, Example, answered, area, fit
+from kb.evaluation.question_files import locale_of, rows_of, text_of
+from kb.indexing.vectors import Progress, silent
 from kb.models import Audience
-from kb.questionfiles import locale_of, rows_of, text_of
 from kb.search import evidence_for
-from kb.vectors import Progress, silent
+from kb.search.confidence import Calibration
 from supportbot.accounts.scope import workspace_scope
 
 # Questions of another corpus put to this one: more of them teach nothing new.
@@ -66,7 +66,7 @@ class Foreign:
 
 
 def read_texts(path: Path) -> list[Text]:
-    """Return the questions of a file (`kb.questionfiles`). Raises InvalidDocument naming the line and the cause."""
+    """Return the questions in a file (`question_files`). Raises InvalidDocument naming the line and the cause."""
     return [
         Text(str(row.get("id", where)), text_of(row, where), str(row.get("kind", "")), locale_of(row))
         for where, row in rows_of(path)

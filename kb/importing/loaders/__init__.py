@@ -4,6 +4,6 @@ Nothing raises for a bad item: each becomes a `Failure` that names the place, th
 goes on.
 """
 
-from kb.loaders.files import load
+from kb.importing.loaders.files import load
 
 __all__ = ["load"]

@@ -5,8 +5,8 @@ import threading
 import pytest
 from kombu.exceptions import OperationalError
 
-from kb.nudge import Publisher
 from kb.services import Change, create_article, publish
+from kb.tasks import Publisher
 from supportbot.accounts.models import Workspace
 from supportbot.outbox.models import Announcement
 from supportbot.outbox.services import deliver_due

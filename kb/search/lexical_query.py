@@ -8,8 +8,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kb.candidates import MOST_RANKED, Survey
-from kb.lexical import Term
+from kb.indexing.lexical import Term
+from kb.search.candidates import MOST_RANKED, Survey
 
 # Several common words are asked for together; more than this many together are found nowhere.
 _TOGETHER = 3

@@ -5,13 +5,13 @@ and pictures are left out.
 """
 
 import re
+from collections.abc import Sequence
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from kb.documents import MOST_BODY_CHARACTERS, MOST_TITLE_CHARACTERS, Document, check_storable
 from kb.errors import InvalidDocument
-from kb.loaders.markdown import document_of
-from kb.loaders.tables import markdown_table
+from kb.importing.loaders.markdown import document_of
 
 # Deeper trees are written to break parsers; below this only the text is taken.
 DEEPEST = 120
@@ -176,3 +176,19 @@ def _literal(match: re.Match[str]) -> str:
     """Put a backslash before the sign that would begin a list or heading ("1." needs it before the dot)."""
     sign = match.group(1)
     return f"{sign[:-1]}\\{sign[-1]}"
+
+
+def markdown_table(rows: Sequence[Sequence[str]]) -> str:
+    """Return the rows as a pipe table whose first row is the head; rows are filled up to the widest one."""
+    filled = [row for row in rows if any(cell.strip() for cell in row)]
+    if not filled:
+        return ""
+    width = max(len(row) for row in filled)
+    lines = ["| " + " | ".join(_cells(row, width)) + " |" for row in filled]
+    lines.insert(1, "|" + "---|" * width)
+    return "\n".join(lines)
+
+
+def _cells(row: Sequence[str], width: int) -> list[str]:
+    cells = [cell.replace("|", "\\|").replace("\n", " ") for cell in row]
+    return cells + [""] * (width - len(cells))

@@ -6,8 +6,8 @@ from uuid import UUID
 
 from kb.access import readable
 from kb.addresses import article_address
-from kb.candidates import Scope
 from kb.models import Chunk
+from kb.search.candidates import Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,21 @@ class Passage:
     score: float
     similarity: float | None
     chunk_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieval:
+    """What one search found and how sure we are that it is about what was asked; `confidence` is a probability.
+
+    `share` and `is_across` are of use to whoever looks for the answer in the passages (`kb.search.confidence.Grounds`).
+    """
+
+    passages: tuple[Passage, ...]
+    confidence: float
+    is_answerable: bool
+    took_ms: float
+    share: float = 0.0
+    is_across: bool = False
 
 
 def passages_of(

@@ -1,6 +1,7 @@
 """Giving vectors to chunk rows that have none: outside any transaction, a few at a time, shared between processes."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 from uuid import UUID
@@ -9,13 +10,14 @@ from django.db import connection, transaction
 from django.db.models import Count, Exists, OuterRef, QuerySet, Subquery
 from pgvector import HalfVector
 
-from kb.chunking import ChunkText, embedding_text
-from kb.locks import article_locked, free_articles
+from kb.indexing.chunking import ChunkText, embedding_text
+from kb.indexing.recipes import embedder_of
 from kb.models import Article, Chunk, Recipe, Revision, State
-from kb.recipes import embedder_of
 
 # What a killed process has to embed again; also how long (about ten seconds with the packaged model) others may wait.
 CHUNKS_PER_COMMIT = 32
+# PostgreSQL's own hash makes the 64-bit key; the seed keeps these keys apart from other users of advisory locks.
+_KEY = "hashtextextended({}::text, 27490)"
 
 
 class Progress(Protocol):
@@ -23,7 +25,7 @@ class Progress(Protocol):
 
 
 class KnownVectors(Protocol):
-    """Vectors by content hash, made earlier and kept for later: `kb.vectorcache.VectorCache` is one."""
+    """Vectors by content hash, made earlier and kept for later: `kb.indexing.vectorcache.VectorCache` is one."""
 
     def get(self, content_hash: str, /) -> Sequence[float] | None: ...
 
@@ -175,3 +177,34 @@ def _groups(article_ids: Sequence[UUID], recipe: Recipe) -> Iterator[list[UUID]]
             group, size = [], 0
     if group:
         yield group
+
+
+@contextmanager
+def free_articles(article_ids: Sequence[UUID]) -> Iterator[list[UUID]]:
+    """Take and yield those of the articles that nobody else works on."""
+    taken = f"SELECT id FROM unnest(%s::uuid[]) AS wanted(id) WHERE pg_try_advisory_lock({_KEY.format('id')})"
+    with connection.cursor() as cursor:
+        cursor.execute(taken, [list(article_ids)])
+        held = [row[0] for row in cursor.fetchall()]
+    try:
+        yield held
+    finally:
+        _release(held)
+
+
+@contextmanager
+def article_locked(article_id: UUID) -> Iterator[None]:
+    """Wait until nobody else works on the article, then take it."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT pg_advisory_lock({_KEY.format('%s')})", [str(article_id)])
+    try:
+        yield
+    finally:
+        _release([article_id])
+
+
+def _release(article_ids: Sequence[UUID]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT pg_advisory_unlock({_KEY.format('id')}) FROM unnest(%s::uuid[]) AS held(id)", [list(article_ids)]
+        )
