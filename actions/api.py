@@ -1,7 +1,7 @@
-"""REST views of actions: what there is, the requests, and the decisions about one.
+"""REST views of actions: the catalogue, the requests, and the decisions on a request.
 
-A customer confirms with their own identity token and nobody in their place; a person of the team approves, with a key
-or log-in that acts as that person.
+Only the customer confirms, with their own identity token. Approval needs a team member: a key or log-in that acts as
+that person.
 """
 
 from typing import Any, cast
@@ -42,17 +42,17 @@ class ActionList(ScopedAPIView):
     filters = frozenset({"locale"})
 
     @extend_schema(
-        parameters=[OpenApiParameter("locale", str, description="Of title and description: `en` or `de`.")],
+        parameters=[OpenApiParameter("locale", str, description="Language of title and description: `en` or `de`.")],
         responses=ActionSerializer(many=True),
     )
     def get(self, request: Request) -> Response:
-        """Return every action there is, with the rules of this workspace; there are few, so there are no pages."""
+        """Return every action with this workspace's rules. The list is short, so it is not paginated."""
         policies, locale = policies_in_force(), request.query_params.get("locale", "en")
-        shown = [_entry(action, policies.get(action.name), locale) for action in all_actions().values()]
+        shown = [_action_entry(action, policies.get(action.name), locale) for action in all_actions().values()]
         return Response(ActionSerializer(shown, many=True).data)
 
 
-def _entry(action: Action, policy: ActionPolicy | None, locale: str) -> dict[str, Any]:
+def _action_entry(action: Action, policy: ActionPolicy | None, locale: str) -> dict[str, Any]:
     return {
         "name": action.name,
         "version": action.version,
@@ -66,7 +66,7 @@ def _entry(action: Action, policy: ActionPolicy | None, locale: str) -> dict[str
 
 
 class RequestList(ScopedAPIView, ListAPIView[ActionRequest]):
-    """Requests, newest first: the workspace's for the team, their own for a customer."""
+    """Requests, newest first: all of the workspace for the team, only their own for a customer."""
 
     permission_classes = [IsCustomer | needs("actions:read")]
     serializer_class = ActionRequestSerializer
@@ -76,8 +76,8 @@ class RequestList(ScopedAPIView, ListAPIView[ActionRequest]):
     @extend_schema(
         parameters=[
             OpenApiParameter("state", str, enum=State.values),
-            OpenApiParameter("customer", UUID, description="Only of this customer."),
-            OpenApiParameter("conversation", UUID, description="Only of this conversation."),
+            OpenApiParameter("customer", UUID, description="Only requests of this customer."),
+            OpenApiParameter("conversation", UUID, description="Only requests of this conversation."),
         ],
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -98,7 +98,7 @@ class RequestDetail(ScopedAPIView):
 
     @extend_schema(responses=ActionRequestDetailSerializer)
     def get(self, request: Request, request_id: UUID) -> Response:
-        """Show one request, with the steps it has taken."""
+        """Return one request with its history of states."""
         found = request_for(_caller(request), request_id)
         return _shown(found)
 
@@ -108,7 +108,7 @@ class Confirm(ScopedAPIView):
 
     @extend_schema(request=DigestInput, responses=ActionRequestDetailSerializer)
     def post(self, request: Request, request_id: UUID) -> Response:
-        """Confirm one's own card, exactly as it was shown."""
+        """Confirm your own card, exactly as it was shown."""
         caller = cast(CustomerCaller, request.auth)
         check_may_confirm_here(caller)
         principal = principal_of(caller)
@@ -120,8 +120,8 @@ class Approve(ScopedAPIView):
 
     @extend_schema(request=DigestInput, responses=ActionRequestDetailSerializer)
     def post(self, request: Request, request_id: UUID) -> Response:
-        """Let a waiting request run, exactly as it was shown."""
-        return _shown(services.approve(request_id, approver=_person(request), digest=_digest(request)))
+        """Approve a waiting request, exactly as it was shown."""
+        return _shown(services.approve(request_id, approver=_staff_user(request), digest=_digest(request)))
 
 
 class Reject(ScopedAPIView):
@@ -129,10 +129,10 @@ class Reject(ScopedAPIView):
 
     @extend_schema(request=RejectInput, responses=ActionRequestDetailSerializer)
     def post(self, request: Request, request_id: UUID) -> Response:
-        """Say no to a waiting request, with words for the customer or a note for the team."""
+        """Reject a waiting request, with a message for the customer or a note for the team."""
         data = RejectInput(data=request.data)
         data.is_valid(raise_exception=True)
-        return _shown(services.reject(request_id, approver=_person(request), **data.validated_data))
+        return _shown(services.reject(request_id, approver=_staff_user(request), **data.validated_data))
 
 
 class Cancel(ScopedAPIView):
@@ -140,12 +140,12 @@ class Cancel(ScopedAPIView):
 
     @extend_schema(request=NothingInput, responses=ActionRequestDetailSerializer)
     def post(self, request: Request, request_id: UUID) -> Response:
-        """Decline one's own card, or withdraw what has not been sent yet."""
-        _no_fields(request)
+        """Decline your own card, or withdraw a request that has not been sent yet."""
+        _check_no_fields(request)
         caller = _caller(request)
         if isinstance(caller, CustomerCaller):
             return _shown(services.decline(request_id, principal=principal_of(caller)))
-        return _shown(services.cancel(request_id, canceller=_person(request)))
+        return _shown(services.cancel(request_id, canceller=_staff_user(request)))
 
 
 def _shown(request: ActionRequest) -> Response:
@@ -158,10 +158,10 @@ def _caller(request: Request) -> Caller:
     return cast(Caller, request.auth)
 
 
-def _person(request: Request) -> User:
+def _staff_user(request: Request) -> User:
     staff = cast(Staff, request.auth)
     if staff.user_id is None:
-        raise NotAllowed("This key acts as a service, and only a person may decide: use a key that acts as a person.")
+        raise NotAllowed("This key acts as a service. Only a person can decide: use a key that acts as a person.")
     return User.objects.get(pk=staff.user_id)
 
 
@@ -171,7 +171,7 @@ def _digest(request: Request) -> str:
     return str(data.validated_data["digest"])
 
 
-def _no_fields(request: Request) -> None:
+def _check_no_fields(request: Request) -> None:
     NothingInput(data=request.data).is_valid(raise_exception=True)
 
 

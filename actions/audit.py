@@ -1,7 +1,7 @@
-"""The audit: one chain per workspace that shows every edit, gap, reordering and missing end.
+"""The audit log: one hash chain per workspace that reveals every edit, gap, reordering and truncation.
 
-Each entry carries a MAC over its content and the MAC before it, made with a key that lies outside the database. Whoever
-has the database alone cannot rewrite it; whoever has both is found out by a head that was written down elsewhere.
+Each entry carries a MAC over its content and the previous MAC, made with a key that is kept outside the database. The
+database alone is not enough to rewrite the chain. Someone who holds both is caught by a checkpoint stored elsewhere.
 """
 
 import hashlib
@@ -19,6 +19,7 @@ from django.utils.timezone import now
 
 from actions.canonical import canonical
 from actions.models import AuditEntry, AuditHead
+from supportbot.errors import SupportBotError
 
 _PURPOSE: Final = b"supportbot audit chain 1"
 PAGE: Final = 1_000
@@ -26,7 +27,7 @@ PAGE: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The end of a chain: how many entries there are, and the MAC of the last."""
+    """The end of a chain: the number of entries and the MAC of the last one."""
 
     seq: int
     mac: str
@@ -34,7 +35,7 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """`problem` is "" for a whole chain; else it names the first entry that is wrong, and how."""
+    """The result of a check. `problem` is "" for an intact chain; otherwise it names the first wrong entry and why."""
 
     head: Head
     problem: str = ""
@@ -45,8 +46,8 @@ class Verification:
 
 
 def record(event: str, *, actor: str, request_id: UUID | None = None, **payload: Any) -> None:
-    """Add an entry inside the transaction of what it tells. The payload is texts, whole numbers and truth values."""
-    head = _locked_head()
+    """Add an entry, in the same transaction as the change. The payload holds strings, integers and booleans only."""
+    head = _lock_head()
     key_id, key = _keys()[0]
     entry = AuditEntry(
         seq=head.seq + 1,
@@ -64,20 +65,28 @@ def record(event: str, *, actor: str, request_id: UUID | None = None, **payload:
     head.save(update_fields=["seq", "mac"])
 
 
-def _locked_head() -> AuditHead:
-    assert transaction.get_connection().in_atomic_block, "an audit entry belongs into the transaction of its step"
+def record_refusal(
+    event: str, error: SupportBotError, *, actor: str, request_id: UUID | None = None, **facts: Any
+) -> None:
+    """Log a refusal in its own transaction: nothing else has changed."""
+    with transaction.atomic():
+        record(event, actor=actor, request_id=request_id, code=error.code, fields=sorted(error.fields), **facts)
+
+
+def _lock_head() -> AuditHead:
+    assert transaction.get_connection().in_atomic_block, "an audit entry belongs in the transaction of its step"
     found = AuditHead.objects.select_for_update(no_key=True).first()
     if found is None:
-        # Two first entries at once: the second insert waits for the first and does nothing.
+        # Two first entries at the same time: the second insert waits for the first, then does nothing.
         AuditHead.objects.bulk_create([AuditHead()], ignore_conflicts=True)
         found = AuditHead.objects.select_for_update(no_key=True).get()
     return found
 
 
 def _keys() -> list[tuple[str, bytes]]:
-    """Return (id, key) per FIELD_KEYS; the first one signs, every one of them verifies (rotation)."""
+    """Return (id, key) for each of FIELD_KEYS: the first one signs, all of them verify (key rotation)."""
     if not settings.FIELD_KEYS:
-        raise ImproperlyConfigured("FIELD_KEYS is empty: the audit needs a key that lies outside the database.")
+        raise ImproperlyConfigured("FIELD_KEYS is empty. The audit log needs a key that is kept outside the database.")
     keys = [hmac.digest(key.encode(), _PURPOSE, hashlib.sha256) for key in settings.FIELD_KEYS]
     return [(hashlib.sha256(key).hexdigest()[:12], key) for key in keys]
 
@@ -97,14 +106,14 @@ def _mac(entry: AuditEntry, key: bytes) -> str:
 
 
 def head() -> Head:
-    """Return the present end of the scope's chain."""
+    """Return the current end of the workspace's chain."""
     row = AuditHead.objects.first()
     return Head(row.seq, row.mac) if row else Head(0, "")
 
 
 def verify(expected: list[Head] | None = None) -> Verification:
-    """Walk the scope's whole chain; `expected` are heads written down earlier, which must still lie on it."""
-    # The head is read first: entries added during the walk lie behind it.
+    """Check the workspace's whole chain; `expected` holds earlier checkpoints, which must still be part of it."""
+    # The head is read first: entries added during the check come after it.
     end = head()
     milestones = {known.seq: known.mac for known in (end, *(expected or [])) if known.seq}
     keys, seq, mac = dict(_keys()), 0, ""
@@ -112,31 +121,31 @@ def verify(expected: list[Head] | None = None) -> Verification:
     for entry in entries.iterator(chunk_size=PAGE):
         problem = _problem(entry, seq + 1, mac, keys)
         if not problem and milestones.get(entry.seq, entry.mac) != entry.mac:
-            problem = f"entry {entry.seq} is not the one that was written down"
+            problem = f"entry {entry.seq} does not match its checkpoint"
         if problem:
             return Verification(end, problem)
         seq, mac = entry.seq, entry.mac
-    return Verification(end, _missing(seq, end, milestones))
+    return Verification(end, _missing_entry(seq, end, milestones))
 
 
 def _problem(entry: AuditEntry, seq: int, previous: str, keys: Mapping[str, bytes]) -> str:
     if entry.seq != seq:
         return f"entry {seq} is missing"
     if entry.previous != previous:
-        return f"entry {seq} does not follow the one before it"
+        return f"entry {seq} does not follow the previous one"
     key = keys.get(entry.key_id)
     if key is None:
-        return f"entry {seq} was signed with a key that FIELD_KEYS does not hold"
+        return f"entry {seq} was signed with a key that is not in FIELD_KEYS"
     if not hmac.compare_digest(entry.mac, _mac(entry, key)):
         return f"entry {seq} was changed"
     return ""
 
 
-def _missing(seq: int, end: Head, milestones: Mapping[int, str]) -> str:
+def _missing_entry(seq: int, end: Head, milestones: Mapping[int, str]) -> str:
     last = max(milestones, default=0)
     if seq < last or seq < end.seq:
         return f"entry {seq + 1} is missing"
-    # Entries that nobody counted: somebody set the head back.
+    # Entries beyond the head: someone has reset the head.
     if AuditEntry.objects.filter(seq__gt=end.seq).exists() and head() == end:
-        return f"entry {end.seq + 1} lies behind the end"
+        return f"entry {end.seq + 1} comes after the end"
     return ""

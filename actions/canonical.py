@@ -1,4 +1,4 @@
-"""One way to write a value, and the digest that binds a confirmation to exactly what was shown."""
+"""Canonical JSON, and the digest that binds a confirmation to exactly what was shown."""
 
 import hashlib
 import hmac
@@ -12,20 +12,20 @@ DIGEST_VERSION: Final = 1
 
 
 def canonical(value: Any) -> bytes:
-    """Return UTF-8 JSON: keys sorted, no spaces, every text in Unicode's composed form (NFC).
+    """Return UTF-8 JSON: sorted keys, no spaces, every string in Unicode normal form C.
 
-    Money is a text such as "12.50" by then, so no number here is a float.
+    Money is already a string such as "12.50", so no number here is a float.
     """
-    return json.dumps(_composed(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    return json.dumps(_normalized(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def _composed(value: Any) -> Any:
+def _normalized(value: Any) -> Any:
     if isinstance(value, str):
         return unicodedata.normalize("NFC", value)
     if isinstance(value, Mapping):
-        return {_composed(name): _composed(item) for name, item in value.items()}
+        return {_normalized(name): _normalized(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_composed(item) for item in value]
+        return [_normalized(item) for item in value]
     return value
 
 
@@ -39,7 +39,7 @@ def digest_of(
     policy_version: int,
     arguments: Mapping[str, Any],
 ) -> str:
-    """Return the hex SHA-256 that stands for one request to one customer under one policy."""
+    """Return the hex SHA-256 that identifies one request for one customer under one policy version."""
     content = {
         "v": DIGEST_VERSION,
         "workspace": str(workspace),
@@ -54,10 +54,10 @@ def digest_of(
 
 
 def asked_digest_of(action: str, arguments: Mapping[str, Any]) -> str:
-    """Return the hash by which an equal wish is recognised, whoever asks and however its JSON was written."""
+    """Return the hash that equal intents share, whoever asks and however their JSON is written."""
     return hashlib.sha256(canonical({"action": action, "arguments": arguments})).hexdigest()
 
 
 def is_same_digest(given: str, stored: str) -> bool:
-    """Compare in constant time; whatever is not ASCII is no digest."""
+    """Compare in constant time; non-ASCII text never matches."""
     return given.isascii() and hmac.compare_digest(given, stored)

@@ -1,6 +1,6 @@
-"""How a request reads: made from its row, in the customer's language, never from a model's words.
+"""How a request is displayed: built from its row in the customer's language, never from a model's text.
 
-The payloads here are those of the `action.*` events, so that chat, desk and REST show the same.
+The `action.*` events use the payloads below, so chat, desk and REST show the same.
 """
 
 from datetime import datetime
@@ -9,27 +9,27 @@ from typing import Any
 from actions.models import ActionRequest
 from actions.reasons import Reason, sentence
 from actions.registry import all_actions
-from actions.spec import Face, WriteAction, label
+from actions.spec import Card, WriteAction, label
 
 
 def title_of(action: str, locale: str) -> str:
-    """Return what an action is called; of one that the code no longer has, its name in words."""
+    """Return an action's title, or its name in words if the code no longer has the action."""
     spec = all_actions().get(action)
     return label(locale, spec.title["en"], spec.title["de"]) if spec else action.replace("_", " ").capitalize()
 
 
-def face_of(request: ActionRequest, locale: str = "") -> Face:
-    """Return title, summary, button and rows; of an action that the code no longer has, its name."""
+def card_of(request: ActionRequest, locale: str = "") -> Card:
+    """Return the request's card; if the code no longer has the action, a card with only its name."""
     spec, locale = all_actions().get(request.action), locale or request.locale
     if isinstance(spec, WriteAction) and request.shown:
-        return spec.face(request.arguments, request.shown, locale)
-    # Refused before the merchant's facts made it complete: there is nothing to show but what it is.
+        return spec.card(request.arguments, request.shown, locale)
+    # Refused before the merchant's data completed it: there is nothing to show but the title.
     title = title_of(request.action, locale)
-    return Face(title=title, summary=title, button=title, rows=())
+    return Card(title=title, summary=title, button=title, rows=())
 
 
 def reason_of(request: ActionRequest, locale: str = "") -> dict[str, str] | None:
-    """Return {"code", "text"}, or None where the request needs no explanation."""
+    """Return {"code", "text"}, or None if the request needs no explanation."""
     if not request.reason_code:
         return None
     reason = Reason(request.reason_code, request.reason_facts)
@@ -37,30 +37,30 @@ def reason_of(request: ActionRequest, locale: str = "") -> dict[str, str] | None
 
 
 def proposed_payload(request: ActionRequest) -> dict[str, Any]:
-    """Return what `action.proposed` carries."""
-    face = face_of(request)
+    """Return the payload of `action.proposed`."""
+    card = card_of(request)
     return {
         "request": str(request.pk),
         "action": request.action,
-        "title": face.title,
-        "summary": face.summary,
-        "button": face.button,
-        "rows": [{"label": row.label, "value": row.value} for row in face.rows],
+        "title": card.title,
+        "summary": card.summary,
+        "button": card.button,
+        "rows": [{"label": row.label, "value": row.value} for row in card.rows],
         "arguments": request.arguments,
         "digest": request.digest,
-        "expires_at": _moment(request.expires_at),
+        "expires_at": _iso_datetime(request.expires_at),
         "needs_approval": request.needs_approval,
     }
 
 
-def _moment(at: datetime | None) -> str | None:
-    """Return a moment as the REST API writes it, so that a client compares the two as they are."""
+def _iso_datetime(at: datetime | None) -> str | None:
+    """Return a time in the REST API's format, so that clients can compare the two directly."""
     return at.isoformat().replace("+00:00", "Z") if at else None
 
 
 def state_payload(request: ActionRequest) -> dict[str, Any]:
-    """Return what `action.queued`, `.succeeded` and the others carry; the event's name is the request's state."""
-    payload: dict[str, Any] = {"request": str(request.pk), "action": request.action, "title": face_of(request).title}
+    """Return the payload of `action.queued`, `.succeeded` and so on; the event is named after the request's state."""
+    payload: dict[str, Any] = {"request": str(request.pk), "action": request.action, "title": card_of(request).title}
     reason = reason_of(request)
     if reason:
         payload["reason"] = reason

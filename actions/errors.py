@@ -1,4 +1,4 @@
-"""Why an action is not proposed, confirmed or approved. Nothing has moved when one of these is raised."""
+"""Why an action is not proposed, confirmed or approved. No money has moved when one of these is raised."""
 
 from supportbot.errors import SupportBotError
 
@@ -14,69 +14,69 @@ class UnknownAction(ActionError):
 
 
 class InvalidArguments(ActionError):
-    """The arguments do not fit the action's schema; `fields` names each that must be mended."""
+    """The arguments do not fit the action's schema; `fields` names each invalid one."""
 
     code = "invalid_arguments"
     status = 400
-    default_message = "The arguments do not fit this action."
+    default_message = "The arguments are invalid for this action."
 
 
 class KeyReused(ActionError):
     code = "key_reused"
     status = 409
-    default_message = "This proposal key already stands for another action or other arguments."
+    default_message = "This proposal key was already used with another action or other arguments."
 
 
 class NotSignedIn(ActionError):
-    """The customer has not proven who they are, or did so too long ago."""
+    """The customer has not proven their identity, or did so too long ago."""
 
     code = "identity_required"
     status = 401
-    default_message = "Sign in again: an action needs a fresh proof of who you are."
+    default_message = "Please sign in again. Actions need a recent proof of identity."
 
 
 class NotWaiting(ActionError):
-    """Somebody decided first, or the request has reached another state on its way."""
+    """Someone else decided first, or the request has moved to another state."""
 
     code = "not_waiting"
     status = 409
-    default_message = "This request no longer waits for that."
+    default_message = "This request is no longer waiting for that decision."
 
 
 class Expired(NotWaiting):
     code = "expired"
-    default_message = "This request has expired and nothing was done: ask for a fresh one."
+    default_message = "This request has expired and nothing was done. Please ask again."
 
 
 class AlreadySent(NotWaiting):
-    """The shop may have carried it out: whether it did is being found out, so nobody can say that nothing was done."""
+    """The shop may have carried it out. That is still being checked, so nobody can say that nothing was done."""
 
-    default_message = "It was sent to the shop already, so it can no longer be withdrawn: its outcome is being checked."
+    default_message = "This was already sent to the shop and can no longer be withdrawn. We are checking its outcome."
 
 
 class DigestMismatch(ActionError):
     code = "digest_mismatch"
     status = 409
-    default_message = "What was confirmed is not what this request says: load it again and decide again."
+    default_message = "This request has changed since it was shown. Reload it and decide again."
 
 
 class NotApprover(ActionError):
     code = "not_allowed"
     status = 403
-    default_message = "You may not decide about this action."
+    default_message = "You are not allowed to decide on this action."
 
 
 class OwnRequest(NotApprover):
     code = "own_request"
-    default_message = "You may not decide about a request that you asked for or confirmed, or that concerns yourself."
+    default_message = "You cannot decide on a request that you made or confirmed, or that is about you."
 
 
 class MerchantUnavailable(ActionError):
-    """The merchant's system could not be asked: nothing was decided, try again."""
+    """The merchant's system could not be reached: nothing was decided, try again."""
 
     code = "merchant_unavailable"
     status = 503
-    default_message = "The shop's system does not answer at the moment, so nothing was changed. Please try again."
+    default_message = "The shop's system is not responding, so nothing was changed. Please try again."
 
 
 class NotConnected(ActionError):
@@ -92,7 +92,7 @@ class SwitchedOff(ActionError):
 
 
 class ReadRefused(ActionError):
-    """A look-up that is not answered; `reason_code` says why, the message says it to the customer."""
+    """A look-up that is refused; `reason_code` says why, the message explains it to the customer."""
 
     code = "refused"
     status = 409

@@ -1,4 +1,4 @@
-"""What the merchant says of an order, as the policy and the cards read it. Values in, nothing looked up."""
+"""The merchant's data about an order, as policies and cards read it. Pure values; nothing is looked up here."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One order of one customer, at the moment the merchant was asked."""
+    """One customer's order, as it was when the merchant was asked."""
 
     id: str
     customer: str  # the merchant's own customer id
@@ -53,11 +53,11 @@ class Order:
     lines: tuple[Line, ...]
     address: Address
     payment: str
-    read_at: datetime | None = None  # when it was asked for: what was done later, it does not show
+    read_at: datetime | None = None  # when it was requested: it does not show later changes
 
     @property
     def remaining(self) -> Money:
-        """What was paid and not yet paid back."""
+        """What was paid and not yet refunded."""
         return Money(self.total - self.refunded, self.currency)
 
     @property
@@ -70,7 +70,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Unsettled:
-    """What a customer asked for and the order does not show: under way, or come to nothing. `title` is the card's."""
+    """A customer's request that the order does not show: still open, or without success. `title` is the card's."""
 
     order: str
     action: str
@@ -80,8 +80,8 @@ class Unsettled:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All that eligibility depends on. `pending` is what others take that the order does not show yet; nothing once the
-    request has reserved its own amount beside them."""
+    """Everything that eligibility depends on. `pending` is what other requests take and the order does not show yet; it
+    is zero once the request has reserved its own amount next to theirs."""
 
     order: Order
     now: datetime

@@ -1,4 +1,4 @@
-"""The ledger: what confirmed requests take from the limits, summed and reserved under one lock per workspace."""
+"""The ledger: how much of the limits confirmed requests use, summed and reserved under one lock per workspace."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -21,7 +21,7 @@ Status = LedgerEntry.Status
 
 @dataclass(frozen=True, slots=True)
 class DayUse:
-    """What one action has taken from the workspace's limit of a day, what is under way included."""
+    """How much of the workspace's daily limit one action has used, including requests in progress."""
 
     action: str
     taken: Decimal
@@ -30,18 +30,18 @@ class DayUse:
 
 
 def lock() -> None:
-    """Let one transaction at a time sum and reserve in this workspace. After the request's lock, before the audit's."""
-    assert transaction.get_connection().in_atomic_block, "a lock outside a transaction holds nothing"
+    """Let one transaction at a time sum and reserve in this workspace. Lock order: request, ledger, audit."""
+    assert transaction.get_connection().in_atomic_block, "a lock outside a transaction locks nothing"
     if LedgerHead.objects.select_for_update(no_key=True).first() is None:
         LedgerHead.objects.bulk_create([LedgerHead()], ignore_conflicts=True)
         LedgerHead.objects.select_for_update(no_key=True).get()
 
 
 def used(request: ActionRequest, moment: datetime) -> Used:
-    """Return what the action has taken already, this request not counted; exact only under the lock.
+    """Return what the action has used so far, without this request; exact only under the lock.
 
-    A request that has reserved its amount keeps its day: approved or carried out after midnight, it takes nothing from
-    the new one.
+    A request keeps the day on which its amount was reserved: if it is approved or executed after midnight, it uses
+    nothing of the new day's limit.
     """
     held = _held_by(request)
     today = held.day if held else workspace_day(moment)
@@ -53,13 +53,13 @@ def used(request: ActionRequest, moment: datetime) -> Used:
         customer_day=_sum(of_customer.filter(day=today)),
         customer_year=_sum(of_customer.filter(day__gt=today - YEAR, day__lte=today)),
         workspace_day=_sum(counted.filter(day=today)),
-        # Sums are of one currency; a number of requests is of all.
+        # Sums are per currency; the number of requests covers all currencies.
         requests_customer_day=all_of_action.filter(customer_id=request.customer_id, day=today).count(),
     )
 
 
 def used_by_day_limits(moment: datetime) -> list[DayUse]:
-    """Return how far the scope's limits of a day are used, for every action that has one and is switched on."""
+    """Return how much of each daily limit is used, for every enabled action that has one."""
     policies = ActionPolicy.objects.filter(is_enabled=True, current__max_per_workspace_day__isnull=False)
     entries = LedgerEntry.objects.filter(day=workspace_day(moment)).exclude(status=Status.RELEASED)
     uses = []
@@ -72,10 +72,10 @@ def used_by_day_limits(moment: datetime) -> list[DayUse]:
 
 
 def pending(request: ActionRequest, read_at: datetime | None) -> Decimal:
-    """Return what other confirmed requests of any action take from this request's order beyond what it shows.
+    """Return what other confirmed requests of any action take from this request's order and it does not show yet.
 
-    The order was asked for at `read_at`: what was spent since then, it may not show yet. Nothing for a request that has
-    reserved its own amount: it fitted beside the others then, and what the order shows of them now would count twice.
+    The order was read at `read_at`, so it may not show what was spent since then. Zero for a request that has reserved
+    its own amount: it fitted next to the others at that time, and counting what the order now shows would count twice.
     """
     if _held_by(request):
         return Decimal(0)
@@ -93,7 +93,7 @@ def _held_by(request: ActionRequest) -> LedgerEntry | None:
 
 
 def _counting(request: ActionRequest) -> QuerySet[LedgerEntry]:
-    """Return what other requests take from the limits."""
+    """Return the entries of other requests that count towards the limits."""
     return LedgerEntry.objects.exclude(request_id=request.pk).exclude(status=Status.RELEASED)
 
 
@@ -103,7 +103,7 @@ def _sum(entries: QuerySet[LedgerEntry]) -> Decimal:
 
 
 def reserve(request: ActionRequest, money: Money | None, moment: datetime) -> None:
-    """Take the request's amount from the limits. Call under the lock, after the policy has agreed."""
+    """Reserve the request's amount. Call under the lock, after the policy has allowed it."""
     LedgerEntry.objects.create(
         request=request,
         action=request.action,
@@ -120,11 +120,11 @@ def spend(request: ActionRequest) -> None:
 
 
 def release(request: ActionRequest) -> None:
-    """Give back what was reserved: nothing has moved."""
+    """Release the reserved amount: nothing has moved."""
     LedgerEntry.objects.filter(request_id=request.pk).update(status=Status.RELEASED)
 
 
 def workspace_day(moment: datetime) -> date:
-    """Return the date in the workspace's own time zone: limits turn over at its midnight."""
+    """Return the date in the workspace's time zone: limits reset at its midnight."""
     zone = Workspace.objects.values_list("timezone", flat=True).get(pk=current_workspace_id())
     return moment.astimezone(ZoneInfo(zone)).date()

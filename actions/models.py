@@ -1,10 +1,10 @@
 """The tables of guarded actions.
 
-Invariants, held by the database:
-- a request begins as proposed, moves by the table in `states` and keeps its terms (trigger);
-- a proposal key stands for one request; an equal wish has at most one open request;
-- a request has at most one entry in the ledger, and it belongs to the request's workspace;
-- versions of a policy and entries of the audit never change; the audit is deleted only with its whole workspace.
+Invariants, enforced by the database:
+- a request starts as proposed, follows the transitions in `states` and keeps its terms (trigger);
+- a proposal key belongs to one request; equal intents share at most one open request;
+- a request has at most one ledger entry, in the request's workspace;
+- policy versions and audit entries never change; the audit is deleted only together with its workspace.
 
 Customer, conversation and proposal key are plain values: the record of money outlives the erasure of a chat.
 """
@@ -27,12 +27,12 @@ APPROVE = "approve_action"
 
 
 def _amount(*validators: MinValueValidator) -> "models.DecimalField[Decimal | None, Decimal | None]":
-    """A column for money: nine digits and three decimals at most; `money.plain` writes as many as the currency has."""
+    """A column for money: up to nine digits and three decimals; `money.format_amount` writes the currency's own."""
     return models.DecimalField(max_digits=12, decimal_places=3, null=True, blank=True, validators=validators)
 
 
 class MerchantConnection(TenantModel):
-    """Where the workspace's orders live, and the secret that signs our calls to it."""
+    """The merchant API of the workspace, and the secret that signs our calls to it."""
 
     base_url = models.URLField(max_length=300)
     secret = EncryptedTextField()
@@ -46,7 +46,7 @@ class MerchantConnection(TenantModel):
 
 
 class ActionPolicy(TenantModel):
-    """What one workspace allows of one action: the lasting thing on which rights hang, and its kill switch."""
+    """What one workspace allows for one action. Approval rights and the kill switch belong to it."""
 
     action = models.CharField(max_length=60)
     is_enabled = models.BooleanField(default=True)
@@ -68,7 +68,7 @@ class ActionPolicy(TenantModel):
 
 
 class ActionPolicyUserPermission(UserObjectPermissionBase):
-    """A person's right on a policy. Direct tables: guardian's generic ones compare texts and take seconds when full."""
+    """A person's right on a policy. Direct tables: guardian's generic ones compare text keys and are slow."""
 
     content_object = models.ForeignKey(ActionPolicy, on_delete=models.CASCADE)
 
@@ -78,7 +78,7 @@ class ActionPolicyGroupPermission(GroupObjectPermissionBase):
 
 
 class ActionPolicyVersion(TenantModel):
-    """The rules in force at one time; a change is a new row. An empty limit is no limit; amounts in `currency`."""
+    """The rules in force at one time; every change is a new row. NULL means no limit; amounts are in `currency`."""
 
     policy = models.ForeignKey(ActionPolicy, on_delete=models.CASCADE, related_name="versions", db_constraint=False)
     number = models.PositiveIntegerField()
@@ -106,7 +106,7 @@ class ActionPolicyVersion(TenantModel):
 
 
 class ActionRequest(TenantModel):
-    """One wish on its way from proposal to a final, truthful state."""
+    """One requested action, from its proposal to a final, truthful state."""
 
     customer_id = models.UUIDField()
     conversation_id = models.UUIDField(null=True)
@@ -117,13 +117,13 @@ class ActionRequest(TenantModel):
         ActionPolicyVersion, on_delete=models.PROTECT, related_name="+", db_constraint=False
     )
     locale = models.CharField(max_length=12, default="en")
-    asked_digest = models.CharField(max_length=64)  # of the wish as it came, before amounts were worked out
-    arguments = models.JSONField()  # canonical, complete: what the card shows, the digest binds and the merchant gets
+    asked_digest = models.CharField(max_length=64)  # of the intent as it came in, before amounts were computed
+    arguments = models.JSONField()  # canonical, complete: shown, confirmed and sent like this
     digest = models.CharField(max_length=64)
     order_id = models.CharField(max_length=60, blank=True)
     amount = _amount()
     currency = models.CharField(max_length=3, blank=True)
-    shown = models.JSONField(default=dict)  # facts of the merchant that the card repeats (names, payment, old address)
+    shown = models.JSONField(default=dict)  # merchant data that the card repeats (names, payment, old address)
     needs_approval = models.BooleanField(default=False)
     state = models.CharField(max_length=24, choices=State.choices, default=State.PROPOSED)
     reason_code = models.CharField(max_length=60, blank=True)
@@ -137,7 +137,7 @@ class ActionRequest(TenantModel):
     expires_at = models.DateTimeField(null=True)
     attempt_count = models.PositiveSmallIntegerField(default=0)
     lease_until = models.DateTimeField(null=True)
-    due_at = models.DateTimeField(null=True)  # when the sweep takes it up: a retry, or the next look for an outcome
+    due_at = models.DateTimeField(null=True)  # when the sweep picks it up: a retry, or the next check of its outcome
 
     class Meta:
         constraints = [
@@ -183,7 +183,7 @@ class ActionRequest(TenantModel):
 
 
 class Attempt(TenantModel):
-    """One try to carry a request out, written before anything is sent."""
+    """One attempt to execute a request, written before anything is sent."""
 
     class Outcome(models.TextChoices):
         HAPPENED = "happened"
@@ -193,10 +193,9 @@ class Attempt(TenantModel):
     request = models.ForeignKey(ActionRequest, on_delete=models.CASCADE, related_name="attempts", db_constraint=False)
     number = models.PositiveSmallIntegerField()
     started_at = models.DateTimeField(default=now, editable=False)
-    sent_at = models.DateTimeField(null=True)  # set before the call: from here on something may have moved
-    was_answered = models.BooleanField(
-        default=False, db_default=False
-    )  # unclear as it was, the merchant has done with the call
+    sent_at = models.DateTimeField(null=True)  # set before the call: money may have moved from here on
+    # Unclear as the answer was, the merchant has finished with the call.
+    was_answered = models.BooleanField(default=False, db_default=False)
     finished_at = models.DateTimeField(null=True)
     outcome = models.CharField(max_length=12, choices=Outcome.choices, blank=True)
     detail = models.CharField(max_length=200, blank=True)
@@ -213,14 +212,14 @@ class Attempt(TenantModel):
 
 
 class LedgerHead(TenantModel):
-    """The row that is locked while limits are summed and an amount is reserved: one per workspace."""
+    """The row that is locked while limits are summed and amounts reserved: one per workspace."""
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["workspace"], name="ledger_head_once")]
 
 
 class LedgerEntry(TenantModel):
-    """What a confirmed request takes from the limits. A released entry counts no more."""
+    """What a confirmed request uses of the limits. A released entry no longer counts."""
 
     class Status(models.TextChoices):
         RESERVED = "reserved"
@@ -249,7 +248,7 @@ class LedgerEntry(TenantModel):
 
 
 class AuditHead(TenantModel):
-    """The end of a workspace's audit chain; locked while an entry is added, so the chain has one order."""
+    """The end of a workspace's audit chain; locked while an entry is added, so entries have one order."""
 
     seq = models.PositiveBigIntegerField(default=0)
     mac = models.CharField(max_length=64, blank=True)
@@ -259,7 +258,7 @@ class AuditHead(TenantModel):
 
 
 class AuditEntry(TenantModel):
-    """One step, chained to the one before by a MAC whose key does not lie in the database. Holds no personal data."""
+    """One step, chained to the previous one by a MAC whose key is outside the database. Holds no personal data."""
 
     seq = models.PositiveBigIntegerField()
     at = models.DateTimeField()
@@ -279,5 +278,5 @@ class AuditEntry(TenantModel):
 
 
 def name_of(user: User) -> str:
-    """Return how a person stands in records: stable, and free of personal data."""
+    """Return a person's name in records: stable, and free of personal data."""
     return f"user:{user.pk}"

@@ -1,11 +1,11 @@
-"""Money: a Decimal with its currency, and the words for it."""
+"""Money: a Decimal with its currency, and its formatting."""
 
 import re
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-# Decimal and DRF take other scripts' digits, "1_0", " 5 " and "1e2" for amounts; this takes ASCII digits alone.
+# Decimal and DRF accept digits of other scripts, "1_0", " 5 " and "1e2" as amounts; this accepts ASCII digits only.
 AMOUNT: Final = re.compile(r"[0-9]{1,9}(\.[0-9]{1,3})?", re.ASCII)
 CURRENCY: Final = re.compile(r"[A-Z]{3}", re.ASCII)
 _SIGNS: Final = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥"}
@@ -25,39 +25,39 @@ class Money:
     currency: str
 
     def __str__(self) -> str:
-        return f"{plain(self.amount, self.currency)} {self.currency}"
+        return f"{format_amount(self.amount, self.currency)} {self.currency}"
 
 
-def amount_of(text: str) -> Decimal | None:
-    """Return the amount that a text such as "12.5" states; None for anything else. A currency may allow less."""
+def parse_amount(text: str) -> Decimal | None:
+    """Return the amount in a text such as "12.5", or None for anything else. A currency may allow fewer decimals."""
     return Decimal(text) if AMOUNT.fullmatch(text) else None
 
 
-def decimals_of(currency: str) -> int:
-    """Return how many decimals the currency's smallest unit has: 2 for EUR, 0 for JPY, 3 for KWD."""
+def currency_decimals(currency: str) -> int:
+    """Return the number of decimals of a currency: 2 for EUR, 0 for JPY, 3 for KWD."""
     return _DECIMALS.get(currency, USUAL_DECIMALS)
 
 
 def is_amount_in(text: str, currency: str) -> bool:
-    """Say whether a text states an amount that this currency has; "1.000" is none in EUR, where it may mean 1,000."""
-    amount, decimals = amount_of(text), decimals_of(currency)
+    """Return whether a text is a valid amount in this currency; "1.000" is not in EUR, where it may mean 1,000."""
+    amount, decimals = parse_amount(text), currency_decimals(currency)
     if amount is None or len(text.partition(".")[2]) > max(decimals, USUAL_DECIMALS):
         return False
     return amount == amount.quantize(_unit(decimals))
 
 
-def plain(amount: Decimal, currency: str) -> str:
-    """Return an amount as the wire and the digest write it: "12.50" in EUR, "1250" in JPY, "12.500" in KWD."""
-    return str(amount.quantize(_unit(decimals_of(currency))))
+def format_amount(amount: Decimal, currency: str) -> str:
+    """Return an amount as used on the wire and in digests: "12.50" in EUR, "1250" in JPY, "12.500" in KWD."""
+    return str(amount.quantize(_unit(currency_decimals(currency))))
 
 
 def _unit(decimals: int) -> Decimal:
     return Decimal(1).scaleb(-decimals)
 
 
-def spoken(money: Money, locale: str) -> str:
-    """Return an amount for a reader, such as "€69.00" or "69,00 €"."""
-    sign, figure = _SIGNS.get(money.currency), f"{money.amount:,.{decimals_of(money.currency)}f}"
+def format_money(money: Money, locale: str) -> str:
+    """Return money as people read it, such as "€69.00" or "69,00 €"."""
+    sign, figure = _SIGNS.get(money.currency), f"{money.amount:,.{currency_decimals(money.currency)}f}"
     if locale.startswith("de"):
         return f"{figure.translate(str.maketrans(',.', '.,'))} {sign or money.currency}"
     return f"{sign}{figure}" if sign else f"{money.currency} {figure}"

@@ -1,4 +1,4 @@
-"""A workspace's policies: made once with an action's own limits, changed only by a new version."""
+"""A workspace's policies: created once with an action's default limits, changed only by a new version."""
 
 from dataclasses import asdict
 from typing import Any
@@ -30,38 +30,38 @@ _RULE_FIELDS = (
 
 @transaction.atomic
 def ensure_policies(*, actor: str = "system") -> list[ActionPolicy]:
-    """Give the scope's workspace a policy for every action it has none for yet; return those that were made."""
-    return _make_missing(actor=actor, is_enabled=True)
+    """Create the current workspace's missing policies, enabled; return the new ones."""
+    return _add_missing_policies(actor=actor, is_enabled=True)
 
 
 @transaction.atomic
-def take_up_new_actions(*, actor: str) -> list[ActionPolicy]:
-    """Give a connected workspace a policy for every action that came after its connection; return those that were made.
+def add_new_actions(*, actor: str) -> list[ActionPolicy]:
+    """Create policies for actions that were added after the workspace was connected; return the new ones.
 
-    They are switched off: that the code can do something new is no decision to offer it. No merchant, no policies.
+    They are switched off: a new release does not decide what a workspace offers. Without a merchant there are none.
     """
-    return _make_missing(actor=actor, is_enabled=False) if MerchantConnection.objects.exists() else []
+    return _add_missing_policies(actor=actor, is_enabled=False) if MerchantConnection.objects.exists() else []
 
 
-def rules_to_begin_with(action: Action) -> Rules | None:
-    """Return what `take_up_new_actions` would put in force for an action, storing nothing; None without a merchant."""
+def initial_rules(action: Action) -> Rules | None:
+    """Return the rules that `add_new_actions` would create for an action, storing nothing; None without a merchant."""
     if not MerchantConnection.objects.exists():
         return None
-    return Rules(number=0, currency=_own_currency(), is_enabled=False, **asdict(action.limits))
+    return Rules(number=0, currency=_workspace_currency(), is_enabled=False, **asdict(action.limits))
 
 
-def _own_currency() -> str:
+def _workspace_currency() -> str:
     return str(Workspace.objects.values_list("currency", flat=True).get(pk=current_workspace_id()))
 
 
-def _make_missing(*, actor: str, is_enabled: bool) -> list[ActionPolicy]:
-    currency = _own_currency()
+def _add_missing_policies(*, actor: str, is_enabled: bool) -> list[ActionPolicy]:
+    currency = _workspace_currency()
     known = set(ActionPolicy.objects.values_list("action", flat=True))
     made = []
     for action in all_actions().values():
         if action.name not in known:
             policy, is_new = ActionPolicy.objects.get_or_create(action=action.name, defaults={"is_enabled": is_enabled})
-            if not is_new:  # somebody else has just made it
+            if not is_new:  # created concurrently
                 continue
             _add_version(policy, 1, {"currency": currency, **asdict(action.limits)}, actor=actor)
             made.append(policy)
@@ -70,10 +70,10 @@ def _make_missing(*, actor: str, is_enabled: bool) -> list[ActionPolicy]:
 
 @transaction.atomic
 def change_rules(policy: ActionPolicy, *, actor: str, **changes: Any) -> ActionPolicyVersion:
-    """Put a new version of the rules in force; cards of the old one expire when they are confirmed."""
+    """Create a new version of the rules; cards of the old version expire when they are confirmed."""
     locked = ActionPolicy.objects.select_for_update(no_key=True).get(pk=policy.pk)
     old = locked.current
-    assert old is not None  # every policy is made with its first version
+    assert old is not None  # every policy is created with its first version
     fields = {name: getattr(old, name) for name in _RULE_FIELDS}
     return _add_version(locked, old.number + 1, {**fields, **changes}, actor=actor)
 
@@ -90,13 +90,13 @@ def _add_version(policy: ActionPolicy, number: int, fields: dict[str, Any], *, a
 
 @transaction.atomic
 def switch(policy: ActionPolicy, *, is_enabled: bool, actor: str) -> None:
-    """Turn an action off or on for the workspace, at once and for everything not yet sent."""
+    """Switch an action on or off for the workspace, effective at once for everything not yet sent."""
     ActionPolicy.objects.filter(pk=policy.pk).update(is_enabled=is_enabled)
     audit.record("policy.enabled" if is_enabled else "policy.disabled", actor=actor, action=policy.action)
 
 
 def rules_of(policy: ActionPolicy | None) -> Rules:
-    """Return the rules in force; without a policy nothing is allowed."""
+    """Return the current rules; without a policy nothing is allowed."""
     if policy is None or policy.current is None:
         return Rules(number=0, currency="", is_enabled=False)
     version = policy.current
@@ -109,9 +109,9 @@ def policy_of(action: str) -> ActionPolicy | None:
 
 
 def may_approve(person: User, policy: ActionPolicy) -> bool:
-    """Say whether a person holds the right on this policy, themselves or by a group, and works in its workspace.
+    """Return whether a person has the right on this policy, directly or by a group, and is a member of its workspace.
 
-    Rows are asked for, not `has_perm`: that one says yes to every superuser.
+    This queries rows instead of calling `has_perm`, which says yes to every superuser.
     """
     if not person.is_active or not Membership.objects.filter(user=person, workspace_id=policy.workspace_pk).exists():
         return False
@@ -123,7 +123,7 @@ def may_approve(person: User, policy: ActionPolicy) -> bool:
 
 
 def approvers_of(policy: ActionPolicy) -> list[User]:
-    """Return everybody who may approve requests under this policy, by name."""
+    """Return everyone who may approve requests under this policy, sorted by user name."""
     members = User.objects.filter(is_active=True, memberships__workspace_id=policy.workspace_pk).order_by("username")
     return [person for person in members if may_approve(person, policy)]
 
@@ -131,7 +131,7 @@ def approvers_of(policy: ActionPolicy) -> list[User]:
 @transaction.atomic
 def allow_approval(policy: ActionPolicy, person: User, *, actor: str) -> None:
     """Let a person approve requests under this policy."""
-    from guardian.shortcuts import assign_perm  # asks for the models' tables, so not before the apps are ready
+    from guardian.shortcuts import assign_perm  # imports models, so only after the apps are ready
 
     assign_perm(f"actions.{APPROVE}", person, policy)
     audit.record("policy.approver_added", actor=actor, action=policy.action, person=name_of(person))
@@ -139,7 +139,7 @@ def allow_approval(policy: ActionPolicy, person: User, *, actor: str) -> None:
 
 @transaction.atomic
 def forbid_approval(policy: ActionPolicy, person: User, *, actor: str) -> None:
-    """Take a person's own right back; one that a group passes on stays."""
+    """Revoke a person's own right; a right through a group remains."""
     from guardian.shortcuts import remove_perm  # as above
 
     remove_perm(f"actions.{APPROVE}", person, policy)
@@ -148,7 +148,7 @@ def forbid_approval(policy: ActionPolicy, person: User, *, actor: str) -> None:
 
 @transaction.atomic
 def forbid_every_approval(person: User, *, actor: str) -> None:
-    """Take a person's own rights under all of the scope's policies, as they leave: none wakes if they come back."""
+    """Revoke a person's own rights under all policies of the workspace when they leave: none returns if they rejoin."""
     rights = ActionPolicyUserPermission.objects.filter(user=person, permission__codename=APPROVE)
     for policy in ActionPolicy.objects.filter(pk__in=rights.values("content_object")).order_by("action"):
         forbid_approval(policy, person, actor=actor)

@@ -1,4 +1,4 @@
-"""Whether a request may go on. Pure: values in, a decision out; no database, no clock, no network."""
+"""Whether a request may proceed. Pure: values in, a decision out; no database, no clock, no network."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -33,7 +33,7 @@ class Rules:
 
     @property
     def has_figures(self) -> bool:
-        """Say whether any rule is an amount in `currency`."""
+        """Return whether any rule is an amount in `currency`."""
         figures = (
             self.max_per_order, self.max_per_customer_day, self.max_per_customer_year, self.max_per_workspace_day,
             self.approval_above,
@@ -43,7 +43,7 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """What this action has taken already, reserved or spent, in the currency of the request."""
+    """What this action has used so far, reserved or spent, in the currency of the request."""
 
     order: Decimal = Decimal(0)
     customer_day: Decimal = Decimal(0)
@@ -67,12 +67,12 @@ class Decision:
 
 
 def decide_read(rules: Rules) -> Decision:
-    """A read needs no card; only the kill switch can stop it."""
+    """Decide on a look-up: it needs no card, and only the kill switch can stop it."""
     return Decision(Verdict.RUN) if rules.is_enabled else _refuse("action_disabled")
 
 
 def decide_write(*, rules: Rules, obstacle: Reason | None, money: Money | None, used: Used) -> Decision:
-    """Decide about something that changes an order; `used` does not count the request itself."""
+    """Decide on an action that changes an order; `used` does not include the request itself."""
     if not rules.is_enabled:
         return _refuse("action_disabled")
     if obstacle is not None:
@@ -82,11 +82,11 @@ def decide_write(*, rules: Rules, obstacle: Reason | None, money: Money | None, 
         return _refuse(exceeded)
     if rules.is_shadow:
         return _refuse("shadow_mode")
-    return Decision(Verdict.CONFIRM_AND_APPROVE if _wants_a_person(rules, money, used) else Verdict.CONFIRM)
+    return Decision(Verdict.CONFIRM_AND_APPROVE if _needs_approval(rules, money, used) else Verdict.CONFIRM)
 
 
 def _exceeded(rules: Rules, amount: Decimal, used: Used) -> str:
-    """Return the code of the first limit that this amount would pass, "" for none."""
+    """Return the code of the first limit that this amount would exceed, "" for none."""
     sums = (
         ("limit_order", used.order, rules.max_per_order),
         ("limit_customer_day", used.customer_day, rules.max_per_customer_day),
@@ -100,11 +100,11 @@ def _exceeded(rules: Rules, amount: Decimal, used: Used) -> str:
     return "limit_count_day" if most is not None and used.requests_customer_day >= most else ""
 
 
-def _wants_a_person(rules: Rules, money: Money | None, used: Used) -> bool:
-    """Above the threshold a person decides. Slices add up: by order and by the customer's day."""
+def _needs_approval(rules: Rules, money: Money | None, used: Used) -> bool:
+    """Above the threshold a person decides. Partial amounts add up, per order and per customer and day."""
     if money is None:
         return False
-    # No figure of the rules says anything about another currency's amounts.
+    # The rules' amounts say nothing about another currency.
     if money.currency != rules.currency and rules.has_figures:
         return True
     if rules.approval_above is None:

@@ -1,19 +1,21 @@
-"""For whom an action is asked, and by whom. It comes from a signed identity, from the desk's log-in or from an
-operator's shell, never from arguments."""
+"""Who asks for an action, and for which customer. This comes from a signed identity, a desk log-in or an operator's
+shell, never from arguments."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
+from actions.connectors.port import merchant
 from actions.errors import NotSignedIn
 from actions.models import name_of
 from supportbot.accounts.callers import CustomerCaller
 from supportbot.accounts.models import Customer, User
+from supportbot.errors import NotFound
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A customer, as far as they are known. `expires_at` is the end of the proof; without one it is not fresh."""
+    """A customer, as far as they are known. `expires_at` is when their proof of identity ends; None is never fresh."""
 
     workspace_id: UUID
     customer_id: UUID
@@ -21,29 +23,29 @@ class Principal:
     is_verified: bool
     locale: str = "en"
     expires_at: datetime | None = None
-    operator: str = ""  # who acts in the customer's place, from the shell of this machine
-    colleague: str = ""  # who of the team asks the customer, as they stand in records; confirms nothing
+    operator: str = ""  # an operator who acts for the customer from this machine's shell
+    colleague: str = ""  # a team member who proposes to the customer, by their name in records; cannot confirm
 
     @property
     def actor(self) -> str:
-        """Name in records, free of personal data."""
+        """The name in records, free of personal data."""
         if self.operator:
             return f"operator:{self.operator}"
         return self.colleague or f"customer:{self.customer_id}"
 
     def merchant_id(self) -> str:
-        """Return the merchant's id of a verified customer; raises NotSignedIn for everybody else."""
+        """Return the merchant's id of a verified customer; raises NotSignedIn for everyone else."""
         if not self.is_verified or self.external_id is None:
             raise NotSignedIn("I can only do this for customers who are signed in.")
         return self.external_id
 
     def is_fresh(self, moment: datetime) -> bool:
-        """Say whether the proof is good enough to confirm with, at this moment."""
+        """Return whether the proof of identity is good enough to confirm at this moment."""
         return bool(self.operator) or (self.is_verified and self.expires_at is not None and self.expires_at > moment)
 
 
 def principal_of(caller: CustomerCaller) -> Principal:
-    """Return the principal of a caller, with the end of their proof."""
+    """Return the principal for an API caller, with the end of their proof of identity."""
     customer = Customer.objects.get(pk=caller.customer_id)
     return Principal(
         workspace_id=caller.workspace_id,
@@ -56,7 +58,7 @@ def principal_of(caller: CustomerCaller) -> Principal:
 
 
 def principal_in_conversation(customer: Customer, *, locale: str = "") -> Principal:
-    """Return a customer as a conversation knows them: enough to look up and to propose, never to confirm."""
+    """Return the principal for a conversation's customer: enough to look up and propose, never to confirm."""
     return Principal(
         workspace_id=customer.workspace_pk,
         customer_id=customer.pk,
@@ -67,12 +69,12 @@ def principal_in_conversation(customer: Customer, *, locale: str = "") -> Princi
 
 
 def proposed_by(colleague: User, customer: Customer, *, locale: str) -> Principal:
-    """Return a customer whom somebody of the team asks to confirm; every record names the colleague."""
+    """Return the principal for a proposal by a team member; every record names the colleague."""
     return replace(principal_in_conversation(customer, locale=locale), colleague=name_of(colleague))
 
 
 def operator_for(customer: Customer, operator: str) -> Principal:
-    """Return a customer in whose place an operator acts; every record names the operator."""
+    """Return the principal for an operator who acts for a customer; every record names the operator."""
     return Principal(
         workspace_id=customer.workspace_pk,
         customer_id=customer.pk,
@@ -81,3 +83,23 @@ def operator_for(customer: Customer, operator: str) -> Principal:
         locale=customer.locale or "en",
         operator=operator,
     )
+
+
+def find_customer(merchant_id: str) -> Customer:
+    """Return the customer with this merchant id; one who has never chatted is found by their orders, and not saved yet.
+
+    Raises NotFound for an id that neither the workspace nor its shop knows.
+    """
+    is_plain = merchant_id.isprintable() and bool(merchant_id.strip())
+    known = Customer.objects.filter(external_id=merchant_id).first() if is_plain else None
+    if known is not None:
+        return known
+    if not is_plain or not merchant().orders_of(merchant_id):
+        raise NotFound(f"Neither this workspace nor its shop knows a customer {merchant_id!r}.")
+    return Customer(external_id=merchant_id)
+
+
+def stored(customer: Customer) -> Customer:
+    """Return the customer's row, created now if there was none."""
+    row, _ = Customer.objects.get_or_create(external_id=customer.external_id, defaults={"locale": customer.locale})
+    return row

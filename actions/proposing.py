@@ -1,6 +1,6 @@
-"""From a wish to a request: made once per key, decided by the policy, shown as a card.
+"""From an intent to a request: created once per key, decided by the policy, shown as a card.
 
-Nothing is asked of the merchant inside a transaction: the facts come first, and they are read again before it counts.
+The merchant is never called inside a transaction: its data is read before, and again before it matters.
 """
 
 from collections.abc import Mapping
@@ -12,10 +12,12 @@ from django.db import IntegrityError, transaction
 from django.utils.timezone import now
 
 from actions import audit, ledger
+from actions.audit import record_refusal
 from actions.canonical import digest_of
-from actions.connectors.port import merchant
+from actions.connectors.port import fetch_own_order, merchant
 from actions.errors import InvalidArguments, KeyReused, UnknownAction
 from actions.facts import Facts, Order
+from actions.intents import Intent, parse_intent
 from actions.models import ActionPolicy, ActionRequest
 from actions.money import Money
 from actions.policies import policy_of, rules_of
@@ -25,21 +27,20 @@ from actions.reasons import Reason
 from actions.registry import write_action
 from actions.spec import Terms, WriteAction
 from actions.states import OPEN, State
-from actions.transitions import CARD_LIFE, lock_request, move
-from actions.wishes import Wish, note_refusal, own_order, read_wish
+from actions.transitions import CARD_LIFE, lock_request, transition
 from supportbot.ids import uuid7
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What would happen: the decision, and the request as it would be shown. Nothing is stored."""
+    """What would happen: the decision, and the request as it would be shown; nothing is stored."""
 
     decision: Decision
     request: ActionRequest
 
 
 @dataclass(frozen=True, slots=True)
-class Prospect:
+class ResolvedTerms:
     """The order and the complete terms, or the reason why there are none."""
 
     order: Order | None = None
@@ -55,101 +56,101 @@ def propose(
     proposal_key: str,
     conversation_id: UUID | None = None,
 ) -> ActionRequest:
-    """Return the request for a wish: waiting for the customer's confirmation, or refused with its reason.
+    """Return the new request: waiting for the customer's confirmation, or refused with its reason.
 
-    Idempotent on `proposal_key`; an equal wish that is still open gives that request. Raises UnknownAction,
-    InvalidArguments, NotSignedIn, KeyReused (the key stands for another wish) or MerchantUnavailable.
+    Idempotent on `proposal_key`; an equal request that is still open is returned instead of a new one. Raises
+    UnknownAction, InvalidArguments, NotSignedIn, KeyReused (the key belongs to another intent) or MerchantUnavailable.
     """
-    wish = read_wish(principal, action, arguments)
-    spec, policy = _spec(wish), _policy(wish)
-    known = _of_key(wish, proposal_key)
+    intent = parse_intent(principal, action, arguments)
+    spec, policy = _spec(intent), _policy(intent)
+    known = _find_by_key(intent, proposal_key)
     if known is not None:
         return known
-    draft, prospect = _draft(wish, spec, policy, proposal_key, conversation_id)
-    decision = _decide(spec, draft, prospect, rules_of(policy))
+    draft, resolved = _draft(intent, spec, policy, proposal_key, conversation_id)
+    decision = _decide(spec, draft, resolved, rules_of(policy))
     try:
         with transaction.atomic():
-            return _equal_open(draft) or _store(draft, decision)
+            return _reuse_equal_request(draft) or _store(draft, decision)
     except IntegrityError:
-        # Somebody stored the same key or an equal wish between our look and our insert.
-        return _of_key(wish, proposal_key) or _winner(draft)
+        # The same key or an equal request was stored between our query and our insert.
+        return _find_by_key(intent, proposal_key) or _concurrent_request(draft)
 
 
 def preview(principal: Principal, action: str, arguments: str | Mapping[str, Any]) -> Preview:
-    """Return what `propose` would decide, on the same path, and store nothing."""
-    wish = read_wish(principal, action, arguments)
-    spec, policy = _spec(wish), _policy(wish)
-    draft, prospect = _draft(wish, spec, policy, f"preview:{uuid7()}", None)
-    return Preview(_decide(spec, draft, prospect, rules_of(policy)), draft)
+    """Return what `propose` would decide, by the same path; stores nothing."""
+    intent = parse_intent(principal, action, arguments)
+    spec, policy = _spec(intent), _policy(intent)
+    draft, resolved = _draft(intent, spec, policy, f"preview:{uuid7()}", None)
+    return Preview(_decide(spec, draft, resolved, rules_of(policy)), draft)
 
 
-def _spec(wish: Wish) -> WriteAction:
-    if not isinstance(wish.action, WriteAction):
-        error = UnknownAction(f"{wish.action.name} only reads: it is answered at once and needs no request.")
-        note_refusal("wish.refused", error, actor=wish.principal.actor, action=wish.action.name)
+def _spec(intent: Intent) -> WriteAction:
+    if not isinstance(intent.action, WriteAction):
+        error = UnknownAction(f"{intent.action.name} is a look-up: it is answered at once and needs no request.")
+        record_refusal("wish.refused", error, actor=intent.principal.actor, action=intent.action.name)
         raise error
-    return wish.action
+    return intent.action
 
 
-def _policy(wish: Wish) -> ActionPolicy:
-    policy = policy_of(wish.action.name)
+def _policy(intent: Intent) -> ActionPolicy:
+    policy = policy_of(intent.action.name)
     if policy is None:
         error = UnknownAction("This workspace does not offer this action.")
-        note_refusal("wish.refused", error, actor=wish.principal.actor, action=wish.action.name)
+        record_refusal("wish.refused", error, actor=intent.principal.actor, action=intent.action.name)
         raise error
     return policy
 
 
-def _of_key(wish: Wish, proposal_key: str) -> ActionRequest | None:
+def _find_by_key(intent: Intent, proposal_key: str) -> ActionRequest | None:
     request: ActionRequest | None = ActionRequest.objects.filter(proposal_key=proposal_key).first()
     if request is None:
         return None
-    is_same = request.customer_id == wish.principal.customer_id and request.action == wish.action.name
-    if is_same and request.asked_digest == wish.asked_digest:
+    is_same = request.customer_id == intent.principal.customer_id and request.action == intent.action.name
+    if is_same and request.asked_digest == intent.asked_digest:
         return request
     error = KeyReused()
-    note_refusal("wish.refused", error, actor=wish.principal.actor, action=wish.action.name)
+    record_refusal("wish.refused", error, actor=intent.principal.actor, action=intent.action.name)
     raise error
 
 
 def _draft(
-    wish: Wish, spec: WriteAction, policy: ActionPolicy, key: str, conversation_id: UUID | None
-) -> tuple[ActionRequest, Prospect]:
-    """Return the request as it would be stored, and what the merchant's facts make of the wish."""
-    prospect = _prospect(wish, spec)
-    terms = prospect.terms
+    intent: Intent, spec: WriteAction, policy: ActionPolicy, key: str, conversation_id: UUID | None
+) -> tuple[ActionRequest, ResolvedTerms]:
+    """Return the request as it would be stored, and the intent resolved with the merchant's data."""
+    resolved = _resolve_terms(intent, spec)
+    terms = resolved.terms
     draft = ActionRequest(
         id=uuid7(),
-        customer_id=wish.principal.customer_id,
+        customer_id=intent.principal.customer_id,
         conversation_id=conversation_id,
         proposal_key=key,
         action=spec.name,
         spec_version=spec.version,
         policy_version=policy.current,
-        locale=wish.principal.locale[:12],
-        asked_digest=wish.asked_digest,
-        arguments=terms.arguments if terms else wish.asked,
-        # As the merchant writes it: whatever spellings it takes, sums are of one order.
-        order_id=prospect.order.id if prospect.order else wish.asked["order_id"],
+        locale=intent.principal.locale[:12],
+        asked_digest=intent.asked_digest,
+        arguments=terms.arguments if terms else intent.asked,
+        # In the merchant's spelling: limits add up per order, whatever spellings the merchant accepts.
+        order_id=resolved.order.id if resolved.order else intent.asked["order_id"],
         amount=terms.money.amount if terms and terms.money else None,
         currency=terms.money.currency if terms and terms.money else "",
         shown=dict(terms.shown) if terms else {},
-        proposed_by=wish.principal.actor,
+        proposed_by=intent.principal.actor,
     )
     draft.digest = _digest(draft)
-    return draft, prospect
+    return draft, resolved
 
 
-def _prospect(wish: Wish, spec: WriteAction) -> Prospect:
-    order = own_order(merchant(), wish.asked["order_id"], wish.merchant_id)
+def _resolve_terms(intent: Intent, spec: WriteAction) -> ResolvedTerms:
+    order = fetch_own_order(merchant(), intent.asked["order_id"], intent.merchant_id)
     if isinstance(order, Reason):
-        return Prospect(reason=order)
+        return ResolvedTerms(reason=order)
     try:
-        terms = spec.terms(wish.asked, order)
+        terms = spec.terms(intent.asked, order)
     except InvalidArguments as error:
-        note_refusal("wish.refused", error, actor=wish.principal.actor, action=wish.action.name)
+        record_refusal("wish.refused", error, actor=intent.principal.actor, action=intent.action.name)
         raise
-    return Prospect(reason=terms) if isinstance(terms, Reason) else Prospect(order, terms)
+    return ResolvedTerms(reason=terms) if isinstance(terms, Reason) else ResolvedTerms(order, terms)
 
 
 def _digest(request: ActionRequest) -> str:
@@ -164,14 +165,14 @@ def _digest(request: ActionRequest) -> str:
     )
 
 
-def _decide(spec: WriteAction, draft: ActionRequest, prospect: Prospect, rules: Rules) -> Decision:
-    if prospect.order is None:
-        return Decision(Verdict.REFUSE, prospect.reason)
-    return _decision(spec, draft, prospect.order, rules)
+def _decide(spec: WriteAction, draft: ActionRequest, resolved: ResolvedTerms, rules: Rules) -> Decision:
+    if resolved.order is None:
+        return Decision(Verdict.REFUSE, resolved.reason)
+    return _decision(spec, draft, resolved.order, rules)
 
 
-def decision_about(request: ActionRequest, order: Order | Reason) -> Decision:
-    """Return what the policy says about a stored request at this moment, its order read anew.
+def reevaluate(request: ActionRequest, order: Order | Reason) -> Decision:
+    """Return the policy's current decision on a stored request, for its freshly read order.
 
     The sums are exact only under the ledger's lock.
     """
@@ -198,26 +199,26 @@ def money_in(request: ActionRequest) -> Money | None:
     return Money(request.amount, request.currency) if request.amount is not None else None
 
 
-def _equal_open(draft: ActionRequest) -> ActionRequest | None:
-    """Return the open request for an equal wish; a card that is over or lies in another chat makes way."""
-    found = _open_like(draft)
+def _reuse_equal_request(draft: ActionRequest) -> ActionRequest | None:
+    """Return the open request for an equal intent; one that has lapsed or belongs to another chat is ended instead."""
+    found = _find_equal_open(draft)
     if found is None:
         return None
     equal = lock_request(found.pk)
     if equal.state != State.AWAITING_CONFIRMATION:
         return equal if equal.state in OPEN else None
-    over = lapse(equal)
-    if over is not None:
-        move(equal, State.EXPIRED, actor="system", reason=over)
+    lapsed = lapse_reason(equal)
+    if lapsed is not None:
+        transition(equal, State.EXPIRED, actor="system", reason=lapsed)
         return None
     if equal.conversation_id != draft.conversation_id:
-        move(equal, State.CANCELLED, actor="system", reason=Reason("superseded"))
+        transition(equal, State.CANCELLED, actor="system", reason=Reason("superseded"))
         return None
     return equal
 
 
-def lapse(request: ActionRequest) -> Reason | None:
-    """Return why a waiting request is over: its time, other rules than it was shown under, or another meaning."""
+def lapse_reason(request: ActionRequest) -> Reason | None:
+    """Return why a waiting request has lapsed (time-out, changed rules or a changed action); None if it has not."""
     if request.is_expired(now()):
         return Reason("not_confirmed" if request.state == State.AWAITING_CONFIRMATION else "not_approved")
     policy = policy_of(request.action)
@@ -226,7 +227,7 @@ def lapse(request: ActionRequest) -> Reason | None:
     return None
 
 
-def _open_like(draft: ActionRequest) -> ActionRequest | None:
+def _find_equal_open(draft: ActionRequest) -> ActionRequest | None:
     equal: ActionRequest | None = ActionRequest.objects.filter(
         customer_id=draft.customer_id,
         action=draft.action,
@@ -236,11 +237,11 @@ def _open_like(draft: ActionRequest) -> ActionRequest | None:
     return equal
 
 
-def _winner(draft: ActionRequest) -> ActionRequest:
-    winner = _open_like(draft)
-    if winner is None:  # it came and went within a moment: the caller may ask again
-        raise KeyReused("An equal request was decided at this very moment: ask again.")
-    return winner
+def _concurrent_request(draft: ActionRequest) -> ActionRequest:
+    request = _find_equal_open(draft)
+    if request is None:  # it has been decided meanwhile: the caller may ask again
+        raise KeyReused("An equal request was decided at the same moment. Please ask again.")
+    return request
 
 
 def _store(draft: ActionRequest, decision: Decision) -> ActionRequest:
@@ -250,20 +251,20 @@ def _store(draft: ActionRequest, decision: Decision) -> ActionRequest:
         action=draft.action, policy=draft.policy_version.number, verdict=str(decision.verdict), digest=draft.digest,
     )  # fmt: skip
     if decision.is_refusal:
-        return move(draft, State.REFUSED, actor="policy", reason=decision.reason)
+        return transition(draft, State.REFUSED, actor="policy", reason=decision.reason)
     _replace_older(draft)
-    return move(
+    return transition(
         draft, State.AWAITING_CONFIRMATION, actor="policy",
         expires_at=now() + CARD_LIFE, needs_approval=decision.needs_approval,
     )  # fmt: skip
 
 
 def _replace_older(draft: ActionRequest) -> None:
-    """End the cards for the same that an earlier answer of this chat has shown; those of one answer stand together."""
+    """End the cards for the same order and action from this chat's earlier answers; cards of one answer coexist."""
     answer = draft.proposal_key.rpartition(":")[0]
     older = ActionRequest.objects.select_for_update(no_key=True).filter(
         customer_id=draft.customer_id, conversation_id=draft.conversation_id, action=draft.action,
         order_id=draft.order_id, state=State.AWAITING_CONFIRMATION,
     )  # fmt: skip
     for card in older.exclude(proposal_key__startswith=f"{answer}:").order_by("id") if draft.conversation_id else ():
-        move(card, State.CANCELLED, actor="system", reason=Reason("replaced"))
+        transition(card, State.CANCELLED, actor="system", reason=Reason("replaced"))

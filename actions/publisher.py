@@ -1,8 +1,7 @@
-"""Handing queued requests to Celery without ever waiting for the broker.
+"""Sending queued requests to Celery without ever waiting for the broker.
 
-A broker that is down makes a publish wait, one that hangs holds it for ever; so one thread per process publishes, from
-a short queue that drops what does not fit. Nothing is lost by that: the sweep hands over every request that is still
-queued.
+A broker that is down or hangs would block its caller, so one thread per process publishes, from a short queue that
+drops what does not fit. Nothing is lost: the sweep publishes every request that is still queued.
 """
 
 import logging
@@ -11,28 +10,30 @@ import threading
 from typing import Final
 from uuid import UUID
 
+from celery import current_app
 from kombu.exceptions import OperationalError
 
 logger = logging.getLogger(__name__)
-MOST_WAITING: Final = 1_000
+RUN_REQUEST: Final = "actions.tasks.run_request"  # by name: the task imports the services, which import this module
+QUEUE_SIZE: Final = 1_000
 MESSAGE_LIFE_SECONDS: Final = 60
 
 
 class Publisher:
-    """Publishes in its own thread, which starts with the first request."""
+    """Publishes from its own thread, which starts with the first request."""
 
     def __init__(self) -> None:
-        self._waiting: queue.Queue[tuple[UUID, UUID]] = queue.Queue(maxsize=MOST_WAITING)
+        self._waiting: queue.Queue[tuple[UUID, UUID]] = queue.Queue(maxsize=QUEUE_SIZE)
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
 
     def wake(self, workspace_id: UUID, request_id: UUID) -> None:
-        """Let a worker hear of a queued request soon; returns at once, whatever the broker does."""
+        """Notify a worker of a queued request soon; returns at once, whatever the broker does."""
         self._start()
         try:
             self._waiting.put_nowait((workspace_id, request_id))
         except queue.Full:
-            logger.info("actions: nudge dropped, the sweep will find the request")
+            logger.info("actions: publisher queue is full, the sweep will publish the request")
 
     def _start(self) -> None:
         with self._starting:
@@ -46,16 +47,18 @@ class Publisher:
             try:
                 publish(workspace_id, request_id)
             except (OperationalError, OSError):
-                logger.info("actions: the broker does not answer, the sweep will find the request")
+                logger.info("actions: the broker is not responding, the sweep will publish the request")
 
 
 def publish(workspace_id: UUID, request_id: UUID) -> None:
-    """Put one message on the queue `actions`; whoever gets it twice finds nothing to do the second time."""
-    from actions.tasks import run_request  # tasks import the services, which import this module
-
-    # A message that no worker took in time is dropped: the sweep sends another.
-    run_request.apply_async(
-        args=(str(workspace_id), str(request_id)), retry=False, ignore_result=True, expires=MESSAGE_LIFE_SECONDS
+    """Put one message on the queue `actions`; a second delivery has no effect."""
+    # A message that no worker takes in time expires: the sweep sends another.
+    current_app.send_task(
+        RUN_REQUEST,
+        args=(str(workspace_id), str(request_id)),
+        retry=False,
+        ignore_result=True,
+        expires=MESSAGE_LIFE_SECONDS,
     )
 
 

@@ -1,6 +1,6 @@
-"""Typed arguments, closed: what a field does not expect is refused, nothing is converted.
+"""Typed, closed arguments: unexpected values are refused, nothing is converted.
 
-A field parses one value and says what it is in JSON Schema, for a model's tool list. Mistakes are collected under the
+A field parses one value and describes itself in JSON Schema for a model's tool list. Errors are collected under the
 path of their field, such as `address.city`.
 """
 
@@ -12,48 +12,48 @@ from decimal import Decimal
 from typing import Any, Final, Protocol
 
 from actions.errors import InvalidArguments
-from actions.money import AMOUNT, USUAL_DECIMALS, amount_of
-from actions.reading import UNSEEN, Number, shown_name
+from actions.money import AMOUNT, USUAL_DECIMALS, parse_amount
+from actions.strictjson import INVISIBLE_CATEGORIES, Number, printable_name
 from supportbot.language.normalise import visible
 
 Problems = dict[str, list[str]]
-# Of the format signs, words and emoji need some: `visible` knows which, and where.
-_UNREADABLE: Final = UNSEEN - {"Cf"}
+# Words and emoji need some of the format characters (Cf): `visible` knows which, and where.
+_UNREADABLE: Final = INVISIBLE_CATEGORIES - {"Cf"}
 
 
 class Field(Protocol):
     def parse(self, value: Any, at: str, problems: Problems) -> Any:
-        """Return the canonical value; on a mistake add it under `at` and return anything."""
+        """Return the canonical value; on an error, add it to `problems` under `at` and return any value."""
 
     def json_schema(self) -> dict[str, Any]: ...
 
 
-def _wrong(problems: Problems, at: str, message: str) -> None:
+def _add_problem(problems: Problems, at: str, message: str) -> None:
     problems.setdefault(at, []).append(message)
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """One line of text without invisible characters, which could hide or turn around what a reader sees."""
+    """One line of text without invisible characters, which could hide or reverse what a reader sees."""
 
     description: str
     max_length: int = 100
     pattern: str = ""
-    example: str = ""  # what a pattern means, for people
+    example: str = ""  # explains the pattern to people
 
     def parse(self, value: Any, at: str, problems: Problems) -> str:
         if not isinstance(value, str):
-            _wrong(problems, at, "Write a text.")
+            _add_problem(problems, at, "Enter text.")
             return ""
         text = unicodedata.normalize("NFC", value).strip()
         if any(unicodedata.category(char) in _UNREADABLE for char in value) or visible(text) != text:
-            _wrong(problems, at, "Control characters, invisible characters and stacks of accents are not allowed.")
+            _add_problem(problems, at, "Remove control characters, invisible characters and stacked accents.")
         elif not text:
-            _wrong(problems, at, "This may not be empty.")
+            _add_problem(problems, at, "This is required.")
         elif len(text) > self.max_length:
-            _wrong(problems, at, f"At most {self.max_length} characters.")
+            _add_problem(problems, at, f"At most {self.max_length} characters.")
         elif self.pattern and not re.fullmatch(self.pattern, text, re.ASCII):
-            _wrong(problems, at, f"Write it in a form such as {self.example or self.pattern}.")
+            _add_problem(problems, at, f"Use a format such as {self.example or self.pattern}.")
         return text
 
     def json_schema(self) -> dict[str, Any]:
@@ -63,14 +63,14 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class OrderId:
-    """A merchant's order number: ASCII, so that no look-alike passes for it."""
+    """A merchant's order number: ASCII only, so that no look-alike can stand in for it."""
 
     description: str = "The number of the customer's order, exactly as they or the order list wrote it."
 
     def parse(self, value: Any, at: str, problems: Problems) -> str:
         if isinstance(value, str) and _ORDER_ID.fullmatch(value):
             return value
-        _wrong(problems, at, "Write one order number: letters, digits, - and _, at most 40.")
+        _add_problem(problems, at, "Enter one order number: at most 40 letters, digits, - and _.")
         return ""
 
     def json_schema(self) -> dict[str, Any]:
@@ -82,18 +82,18 @@ _ORDER_ID: Final = re.compile(r"#?[A-Za-z0-9][A-Za-z0-9_-]{0,39}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """Money above zero, as text or as a JSON number written that way; becomes "12.50".
+    """An amount above zero, as a string or as a JSON number in the same form; becomes "12.50".
 
-    A third decimal is kept for the currencies that have one: whose order it is decides, when its currency is known.
+    A third decimal is kept for currencies that have one. The order's currency decides later.
     """
 
     description: str
 
     def parse(self, value: Any, at: str, problems: Problems) -> str:
         text = value.text if isinstance(value, Number) else value
-        amount = amount_of(text) if isinstance(text, str) else None
+        amount = parse_amount(text) if isinstance(text, str) else None
         if amount is None or not amount:
-            _wrong(problems, at, 'Write an amount above zero in digits, with a point before its decimals: "12.50".')
+            _add_problem(problems, at, 'Enter an amount above zero in digits, with a decimal point: "12.50".')
             return ""
         return f"{amount:.{max(USUAL_DECIMALS, _decimals(amount))}f}"
 
@@ -115,7 +115,7 @@ class Count:
             count = int(value.text)
             if 1 <= count <= self.maximum:
                 return count
-        _wrong(problems, at, f"Write a whole number from 1 to {self.maximum}.")
+        _add_problem(problems, at, f"Enter a whole number from 1 to {self.maximum}.")
         return 0
 
     def json_schema(self) -> dict[str, Any]:
@@ -124,7 +124,7 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A list with at least one entry."""
+    """A non-empty list."""
 
     description: str
     of: "Shape"
@@ -132,7 +132,7 @@ class Listing:
 
     def parse(self, value: Any, at: str, problems: Problems) -> list[Any]:
         if not isinstance(value, list) or not 1 <= len(value) <= self.max_length:
-            _wrong(problems, at, f"Write a list of 1 to {self.max_length} entries.")
+            _add_problem(problems, at, f"Enter a list of 1 to {self.max_length} entries.")
             return []
         return [self.of.parse(entry, f"{at}.{position}", problems) for position, entry in enumerate(value)]
 
@@ -145,7 +145,7 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """An object with exactly these fields; of the `exclusive` ones it has one at most."""
+    """An object with exactly these fields, and at most one of the `exclusive` ones."""
 
     required: Mapping[str, Field]
     optional: Mapping[str, Field]
@@ -154,17 +154,17 @@ class Shape:
 
     def parse(self, value: Any, at: str, problems: Problems) -> dict[str, Any]:
         if not isinstance(value, dict):
-            _wrong(problems, at or "arguments", "Write an object.")
+            _add_problem(problems, at or "arguments", "Enter an object.")
             return {}
         fields = {**self.required, **self.optional}
         prefix = f"{at}." if at else ""
         for name in sorted(value.keys() - fields.keys()):
-            _wrong(problems, f"{prefix}{shown_name(name)}", "This argument is not known here.")
+            _add_problem(problems, f"{prefix}{printable_name(name)}", "Unknown argument.")
         for name in sorted(self.required.keys() - value.keys()):
-            _wrong(problems, f"{prefix}{name}", "This argument is required.")
+            _add_problem(problems, f"{prefix}{name}", "This argument is required.")
         if len(set(self.exclusive) & value.keys()) > 1:
             for name in self.exclusive:
-                _wrong(problems, f"{prefix}{name}", f"Give only one of {' and '.join(self.exclusive)}.")
+                _add_problem(problems, f"{prefix}{name}", f"Use only one of {' and '.join(self.exclusive)}.")
         return {
             name: field.parse(value[name], f"{prefix}{name}", problems)
             for name, field in fields.items()
@@ -182,8 +182,8 @@ class Shape:
         return {**shape, "description": self.description} if self.description else shape
 
 
-def parse_by(shape: Shape, value: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the canonical arguments; raises InvalidArguments with every mistake under its field."""
+def parse_arguments(shape: Shape, value: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the canonical arguments; raises InvalidArguments with every error under its field."""
     problems: Problems = {}
     parsed = shape.parse(value, "", problems)
     if problems:

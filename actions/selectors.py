@@ -1,4 +1,4 @@
-"""What is read of requests: lists for the team and for a customer, and the steps that one has taken."""
+"""Reading requests: lists for the team and for a customer, and a request's history."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.utils.timezone import now
 
-from actions.cards import face_of
+from actions.cards import card_of
 from actions.facts import Unsettled
 from actions.models import ActionPolicy, ActionRequest, AuditEntry
 from actions.states import OPEN, State
@@ -16,15 +16,15 @@ from supportbot.accounts.callers import Caller, CustomerCaller
 from supportbot.errors import NotFound
 
 _STEP: Final = "request."
-# What was refused, declined or let lapse was told at once, and what succeeded stands in the order itself.
-_CAME_TO_NOTHING: Final = (State.REJECTED, State.FAILED)
-_DECIDED: Final = (*OPEN, *_CAME_TO_NOTHING, State.SUCCEEDED)
-_REMEMBERED: Final = timedelta(days=30)
+# The customer already knows of refused, declined and expired requests, and the order itself shows successful ones.
+_UNSUCCESSFUL: Final = (State.REJECTED, State.FAILED)
+_DECIDED: Final = (*OPEN, *_UNSUCCESSFUL, State.SUCCEEDED)
+_RECENT: Final = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One state a request has reached. `number` grows with every step of the workspace, with gaps."""
+    """A state that a request has reached. `number` increases with every step in the workspace, with gaps."""
 
     number: int
     state: State
@@ -34,7 +34,7 @@ class Step:
 
 
 def steps_of(request_id: UUID) -> list[Step]:
-    """Return every state a request has reached, oldest first: announcements may be joined, these are not."""
+    """Return every state that a request has reached, oldest first. Announcements may be merged; these are not."""
     entries = AuditEntry.objects.filter(request_id=request_id, event__startswith=_STEP).order_by("seq")
     return [
         Step(entry.seq, State(state), entry.at, entry.actor, entry.payload.get("reason", ""))
@@ -44,7 +44,7 @@ def steps_of(request_id: UUID) -> list[Step]:
 
 
 def requests_of(caller: Caller) -> QuerySet[ActionRequest]:
-    """Return the requests a caller may read: a customer's own, all of the workspace for the team with the scope."""
+    """Return the requests that a caller may read: a customer's own, or the whole workspace's with the scope."""
     requests = ActionRequest.objects.select_related("policy_version").filter(workspace_id=caller.workspace_id)
     if isinstance(caller, CustomerCaller):
         return requests.filter(customer_id=caller.customer_id)
@@ -52,7 +52,7 @@ def requests_of(caller: Caller) -> QuerySet[ActionRequest]:
 
 
 def request_for(caller: Caller, request_id: UUID) -> ActionRequest:
-    """Return a request; raises NotFound for a foreign one exactly as for a missing one."""
+    """Return a request; raises NotFound for someone else's exactly as for a missing one."""
     request = requests_of(caller).filter(pk=request_id).first()
     if request is None:
         raise NotFound()
@@ -60,30 +60,28 @@ def request_for(caller: Caller, request_id: UUID) -> ActionRequest:
 
 
 def policies_in_force() -> dict[str, ActionPolicy]:
-    """Return the scope's policies by the name of their action."""
+    """Return the workspace's policies by action name."""
     return {policy.action: policy for policy in ActionPolicy.objects.select_related("current")}
 
 
-def offered_actions() -> frozenset[str]:
-    """Return the names of the actions that are switched on here: what a model may be told of."""
+def enabled_actions() -> frozenset[str]:
+    """Return the names of the enabled actions: those that a model may know of."""
     return frozenset(ActionPolicy.objects.filter(is_enabled=True).values_list("action", flat=True))
 
 
-def unsettled_of(customer_id: UUID, locale: str) -> list[Unsettled]:
-    """Return what a customer waits for, newest first, and what they lately asked for in vain and have not asked since.
+def unsettled_requests(customer_id: UUID, locale: str) -> list[Unsettled]:
+    """Return a customer's open requests and their recent unsuccessful ones that they have not repeated, newest first.
 
-    A later wish that was refused, declined or let lapse hides nothing: often an earlier one is why it was refused.
+    A later request that was refused, declined or expired hides nothing: it was often refused because of an earlier one.
     """
-    recent = ActionRequest.objects.filter(
-        customer_id=customer_id, changed_at__gt=now() - _REMEMBERED, state__in=_DECIDED
-    )
-    told, later = [], set()
+    recent = ActionRequest.objects.filter(customer_id=customer_id, changed_at__gt=now() - _RECENT, state__in=_DECIDED)
+    unsettled, later = [], set()
     for request in recent.order_by("-created_at", "-id"):
-        wish = (request.order_id, request.action)
+        subject = (request.order_id, request.action)
         is_open = request.state in OPEN
         if is_open and request.is_expired(now()):
             continue
-        if is_open or (request.state in _CAME_TO_NOTHING and wish not in later):
-            told.append(Unsettled(*wish, face_of(request, locale).title, request.state))
-        later.add(wish)
-    return told
+        if is_open or (request.state in _UNSUCCESSFUL and subject not in later):
+            unsettled.append(Unsettled(*subject, card_of(request, locale).title, request.state))
+        later.add(subject)
+    return unsettled

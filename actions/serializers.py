@@ -1,24 +1,24 @@
-"""What the REST views of actions read and show."""
+"""Serializers of the REST views of actions."""
 
 from typing import Any, Final
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from actions.cards import face_of, reason_of
+from actions.cards import card_of, reason_of
 from actions.models import ActionPolicyVersion, ActionRequest
-from actions.money import plain
-from actions.reasons import MOST_CHARACTERS
+from actions.money import format_amount
+from actions.reasons import MAX_CHARACTERS
 from actions.selectors import Step
 from supportbot.web import ClosedSerializerMixin, TextField, example
 
-# What actions.reasons refuses, as the OpenAPI schema tells it: controls that are no space.
+# What actions.reasons refuses, for the OpenAPI schema: control characters that are not white space.
 _LINE: Final = {"pattern": r"^[^\u0000-\u0008\u000e-\u001b\u007f-\u0084\u0086-\u009f]+$"}
 
 
 @extend_schema_field({"type": ["string", "null"], "example": "12.50"})
 class AmountField(serializers.Field[Any, Any, str | None, Any]):
-    """An amount of a row as its currency writes it: the column has decimals for every currency."""
+    """An amount of a row with its currency's own decimals: the column has enough for every currency."""
 
     def __init__(self, name: str) -> None:
         super().__init__(source="*", read_only=True)
@@ -26,7 +26,7 @@ class AmountField(serializers.Field[Any, Any, str | None, Any]):
 
     def to_representation(self, row: Any) -> str | None:
         amount = getattr(row, self.name)
-        return None if amount is None else plain(amount, row.currency)
+        return None if amount is None else format_amount(amount, row.currency)
 
 
 class RowSerializer(serializers.Serializer[Any]):
@@ -47,7 +47,7 @@ class StepSerializer(serializers.Serializer[Step]):
 
 
 class ActionRequestSerializer(serializers.ModelSerializer[ActionRequest]):
-    """A request as its card shows it; `digest` stands for exactly these arguments."""
+    """A request as its card shows it; `digest` identifies exactly these arguments."""
 
     customer = serializers.UUIDField(source="customer_id", read_only=True)
     conversation = serializers.UUIDField(source="conversation_id", read_only=True, allow_null=True)
@@ -71,14 +71,14 @@ class ActionRequestSerializer(serializers.ModelSerializer[ActionRequest]):
         read_only_fields = fields
 
     def get_title(self, request: ActionRequest) -> str:
-        return face_of(request).title
+        return card_of(request).title
 
     def get_summary(self, request: ActionRequest) -> str:
-        return face_of(request).summary
+        return card_of(request).summary
 
     @extend_schema_field(RowSerializer(many=True))
     def get_rows(self, request: ActionRequest) -> list[dict[str, str]]:
-        return [{"label": row.label, "value": row.value} for row in face_of(request).rows]
+        return [{"label": row.label, "value": row.value} for row in card_of(request).rows]
 
     @extend_schema_field(ReasonSerializer(allow_null=True))
     def get_reason(self, request: ActionRequest) -> dict[str, str] | None:
@@ -86,7 +86,7 @@ class ActionRequestSerializer(serializers.ModelSerializer[ActionRequest]):
 
 
 class ActionRequestDetailSerializer(ActionRequestSerializer):
-    """As above, with the way it has come."""
+    """A request with its history of states."""
 
     steps = StepSerializer(many=True, read_only=True)
 
@@ -103,10 +103,10 @@ class DigestInput(ClosedSerializerMixin, serializers.Serializer[Any]):
 @example(words="The parcel is on its way already.", note="Carrier confirmed")
 class RejectInput(ClosedSerializerMixin, serializers.Serializer[Any]):
     words = TextField(
-        max_length=MOST_CHARACTERS, required=False, allow_blank=True, told=_LINE, help_text="For the customer."
+        max_length=MAX_CHARACTERS, required=False, allow_blank=True, told=_LINE, help_text="For the customer."
     )
     note = TextField(
-        max_length=MOST_CHARACTERS, required=False, allow_blank=True, told=_LINE, help_text="For the team alone."
+        max_length=MAX_CHARACTERS, required=False, allow_blank=True, told=_LINE, help_text="For the team only."
     )
 
 
@@ -127,7 +127,7 @@ class RulesSerializer(serializers.ModelSerializer[ActionPolicyVersion]):
 
 
 class ActionSerializer(serializers.Serializer[Any]):
-    """An action and what this workspace allows of it."""
+    """An action and what this workspace allows for it."""
 
     name = serializers.CharField()
     version = serializers.IntegerField()

@@ -1,7 +1,7 @@
-"""What an action is: its name, its closed arguments, what it means, and how it reads on a card.
+"""What defines an action: its name, its closed arguments, its rules, and its card.
 
-Everything here is pure: facts in, values out. One file per action in `catalogue/` makes one of these; a new action is a
-copy of its neighbour.
+Everything here is pure: facts in, values out. Each file in `catalogue/` defines one action; start a new one by copying
+an existing file.
 """
 
 from abc import ABC, abstractmethod
@@ -12,13 +12,13 @@ from enum import StrEnum
 from typing import Any, ClassVar
 
 from actions.facts import Arguments, Facts, Order, Unsettled
-from actions.money import Money, spoken
+from actions.money import Money, format_money
 from actions.reasons import Reason
 from actions.schema import Shape
 
 
 class Risk(StrEnum):
-    """What can go wrong: nothing changes, something changes, money moves."""
+    """What the action does: it only reads, changes something, or moves money."""
 
     READ = "read"
     CHANGE = "change"
@@ -27,7 +27,7 @@ class Risk(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The rules that a new workspace starts with, in its own currency; None is no limit."""
+    """The default rules of a new workspace, in its own currency; None means no limit."""
 
     max_per_order: Decimal | None = None
     max_per_customer_day: Decimal | None = None
@@ -40,16 +40,16 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """A wish made complete by the merchant's facts: exactly what would be done."""
+    """An intent completed with the merchant's data: exactly what would be done."""
 
     arguments: dict[str, Any]
     money: Money | None = None
-    shown: Mapping[str, str] = field(default_factory=dict)  # facts of the merchant that the card repeats
+    shown: Mapping[str, str] = field(default_factory=dict)  # merchant data that the card repeats
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One command to the merchant, in the words of the port; a connector translates it."""
+    """One command to the merchant, in the port's terms; a connector translates it."""
 
     kind: str  # refund, change_address or cancel
     order: str
@@ -64,8 +64,8 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Face:
-    """What a card says in words."""
+class Card:
+    """The texts of a card."""
 
     title: str
     summary: str
@@ -74,8 +74,8 @@ class Face:
 
 
 class Action(ABC):
-    """The part that reads and writes share. `description` and `examples` by locale: the built-in answerer knows wishes
-    from them, and a model gets them as its tool list."""
+    """What reads and writes share. `description` and `examples` are by locale: the built-in answerer detects intents
+    with them, and a model gets them in its tool list."""
 
     name: ClassVar[str]
     version: ClassVar[int] = 1
@@ -96,13 +96,13 @@ class Action(ABC):
 
 
 class ReadAction(Action):
-    """Something that is looked up inside a turn; nothing changes, so there is no card."""
+    """A look-up inside a turn; nothing changes, so there is no card."""
 
     risk = Risk.READ
 
     @abstractmethod
     def answer(self, orders: Sequence[Order], unsettled: Sequence[Unsettled], locale: str) -> dict[str, Any]:
-        """Return what the customer may know of their own orders, and of what they asked for about them, as JSON."""
+        """Return what the customer may see of their own orders and their requests about them, as JSON."""
 
     @abstractmethod
     def words(self, answer: Mapping[str, Any], locale: str) -> str:
@@ -110,43 +110,43 @@ class ReadAction(Action):
 
 
 class WriteAction(Action):
-    """Something that changes one order. `order_id` is always an argument."""
+    """An action that changes one order. `order_id` is always an argument."""
 
     @abstractmethod
     def terms(self, asked: Arguments, order: Order) -> Terms | Reason:
-        """Make the wish complete, or say why it makes no sense for this order; raises InvalidArguments for what only
-        the order shows to be wrongly written."""
+        """Return the complete terms, or the reason why the intent makes no sense for this order. Raises
+        InvalidArguments for a value that only the order shows to be invalid."""
 
-    def suits(self, order: Order) -> bool:
-        """Return whether the order's state allows it at all, whatever is asked: what a customer may choose from."""
+    def is_applicable(self, order: Order) -> bool:
+        """Return whether the order's state allows this action at all; customers choose from the applicable ones."""
         return True
 
     @abstractmethod
     def obstacle(self, arguments: Arguments, facts: Facts) -> Reason | None:
-        """Return what stands against it now: asked at proposal, at confirmation and right before the call."""
+        """Return what forbids it now, or None; checked at proposal, at confirmation and right before the call."""
 
     @abstractmethod
     def call(self, arguments: Arguments, customer: str) -> Call: ...
 
     @abstractmethod
-    def face(self, arguments: Arguments, shown: Mapping[str, str], locale: str) -> Face: ...
+    def card(self, arguments: Arguments, shown: Mapping[str, str], locale: str) -> Card: ...
 
     @abstractmethod
     def receipt(self, arguments: Arguments, result: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what is kept of the merchant's answer: short texts, no more."""
+        """Return what is stored of the merchant's answer: short texts only."""
 
 
 def money_of(arguments: Arguments) -> Money:
-    """Return the amount that complete arguments carry."""
+    """Return the amount in complete arguments."""
     return Money(Decimal(arguments["amount"]), arguments["currency"])
 
 
-def spoken_amount(arguments: Arguments, locale: str) -> str:
-    return spoken(money_of(arguments), locale)
+def formatted_amount(arguments: Arguments, locale: str) -> str:
+    return format_money(money_of(arguments), locale)
 
 
 def short(value: object, limit: int = 120) -> str:
-    """Return a merchant's text for a receipt: printable, of bounded length, "" for anything else."""
+    """Return a merchant's text for a receipt: printable and of limited length, or "" if it is not a string."""
     return "".join(char for char in value if char.isprintable())[:limit] if isinstance(value, str) else ""
 
 

@@ -1,7 +1,7 @@
-"""The life of a request: one table for code, database and events.
+"""The states of a request: one table for code, database and events.
 
-The CHECK on the column and the trigger that guards each change are generated from here; a migration carries their text,
-and a test compares it with what this module says.
+The CHECK on the column and the trigger that guards each change are generated from this module. A migration contains
+their text, and a test compares the two.
 """
 
 from typing import Final
@@ -34,7 +34,7 @@ TRANSITIONS: Final[dict[State, tuple[State, ...]]] = {
     State.UNKNOWN: (State.SUCCEEDED, State.FAILED),
 }
 FINAL: Final = frozenset(state for state in State if state not in TRANSITIONS)
-# An equal wish meets the request that is already open instead of making a second one.
+# An equal intent returns the request that is already open instead of creating a second one.
 OPEN: Final = (
     State.AWAITING_CONFIRMATION, State.AWAITING_APPROVAL, State.QUEUED, State.EXECUTING, State.UNKNOWN,
 )  # fmt: skip
@@ -46,10 +46,10 @@ def may_become(old: State, new: State) -> bool:
 
 
 def trigger_function_sql() -> str:
-    """Return the function behind the trigger: a request begins as proposed, takes allowed steps only, keeps its terms.
+    """Return the trigger's function: a request starts as proposed, takes only allowed transitions and keeps its terms.
 
-    What was shown and confirmed (`FIXED`, and the arguments) never changes; of what nobody confirmed the arguments may
-    be emptied once it is over. A request is deleted only together with its workspace.
+    What was shown and confirmed (`FIXED` and the arguments) never changes. The arguments of a request that nobody
+    confirmed may be emptied once it is final. A request is deleted only together with its workspace.
     """
     pairs = ", ".join(f"'{old}>{new}'" for old, targets in TRANSITIONS.items() for new in targets)
     fixed = " OR ".join(f"NEW.{column} IS DISTINCT FROM OLD.{column}" for column in FIXED)

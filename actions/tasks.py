@@ -1,4 +1,4 @@
-"""Celery's doors to the execution, on the queue `actions`. All of them are safe to run twice and at once."""
+"""The Celery tasks of actions, on the queue `actions`. All are safe to run twice and concurrently."""
 
 from uuid import UUID
 
@@ -6,10 +6,11 @@ from celery import shared_task
 
 from actions import sweeping
 from actions.execution import execute
+from actions.publisher import RUN_REQUEST
 from supportbot.accounts.scope import workspace_scope
 
 
-@shared_task
+@shared_task(name=RUN_REQUEST)
 def run_request(workspace_id: str, request_id: str) -> None:
     with workspace_scope(UUID(workspace_id)):
         execute(UUID(request_id))
@@ -17,7 +18,7 @@ def run_request(workspace_id: str, request_id: str) -> None:
 
 @shared_task
 def sweep() -> None:
-    """Take up what was lost on its way, and ask for outcomes that are not known."""
+    """Recover lost requests and check unknown outcomes."""
     sweeping.sweep()
 
 
@@ -27,5 +28,11 @@ def expire_waiting() -> None:
 
 
 @shared_task
+def checkpoint_audit_chain() -> None:
+    sweeping.checkpoint_audit_chain()
+
+
+@shared_task(name="actions.tasks.write_down_heads")
 def write_down_heads() -> None:
-    sweeping.write_down_heads()
+    """The former name of `checkpoint_audit_chain`, for messages that an older beat has sent; until 0.3."""
+    sweeping.checkpoint_audit_chain()

@@ -1,6 +1,6 @@
-"""FakeShop: a merchant in memory that keeps books, for tests and evaluations. It misbehaves when told to.
+"""FakeShop: an in-memory merchant that records what it did, for tests and evaluations. It can inject faults.
 
-Like a real one it decides a key once: the same key with the same command gives the first answer again.
+Like a real merchant it decides each key once: the same key with the same command returns the first answer again.
 """
 
 import threading
@@ -20,7 +20,7 @@ from actions.errors import MerchantUnavailable
 from actions.execution import execute
 from actions.facts import Address, Line, Order
 from actions.models import ActionRequest
-from actions.money import plain
+from actions.money import format_amount
 from actions.spec import Call
 from actions.states import State
 
@@ -44,12 +44,12 @@ class Change:
 
 
 class ProcessDied(BaseException):
-    """What a kill -9 looks like from inside: no handler runs, nothing after it happens."""
+    """Simulates kill -9: no handler runs and nothing happens after it."""
 
 
 @dataclass
 class FakeShop:
-    """Orders, books and faults. `faults` are taken one per command, in order: "" is none.
+    """Orders, records and faults. Each command takes the next of `faults`; "" means none.
 
     commit_then_silence: done, reply lost. silence: not done, no reply. nonsense: not done, answered 500.
     refuse_connection: never arrived.
@@ -60,10 +60,10 @@ class FakeShop:
     refunds: list[Refund] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
-    is_reachable: bool = True  # for questions: order, orders_of
+    is_reachable: bool = True  # for `order` and `orders_of`
     can_be_found: bool = True  # for `find`
     calls: list[str] = field(default_factory=list)
-    _decided: dict[str, tuple[Call, Outcome]] = field(default_factory=dict)
+    _outcomes: dict[str, tuple[Call, Outcome]] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
     def add_order(
@@ -81,7 +81,7 @@ class FakeShop:
         return self.orders[order_id]
 
     def change_order(self, order_id: str, **changes: Any) -> None:
-        """Let somebody else change an order meanwhile."""
+        """Change an order, as someone else would."""
         self.orders[order_id] = replace(self.orders[order_id], **changes)
 
     def order(self, order_id: str) -> Order | None:
@@ -117,17 +117,17 @@ class FakeShop:
         self.calls.append("find")
         if not self.can_be_found:
             return Unclear("no answer")
-        known = self._decided.get(idempotency_key)
+        known = self._outcomes.get(idempotency_key)
         return known[1] if known else NeverSeen()
 
     def _decide(self, call: Call, key: str) -> Outcome:
         with self._lock:
-            if key in self._decided:
-                known, outcome = self._decided[key]
+            if key in self._outcomes:
+                known, outcome = self._outcomes[key]
                 assert known == call, f"the key {key} came back with another command"
                 return outcome
             outcome = self._do(call, key)
-            self._decided[key] = (call, outcome)
+            self._outcomes[key] = (call, outcome)
             return outcome
 
     def _do(self, call: Call, key: str) -> Outcome:
@@ -144,16 +144,20 @@ class FakeShop:
 
     def _pay_back(self, order: Order, amount: Decimal, key: str) -> Outcome:
         if amount > order.remaining.amount:
-            return DidNot("amount_above_remaining", "That is more than is left.", is_final=True)
+            return DidNot("amount_above_remaining", "That is more than the remaining amount.", is_final=True)
         self.change_order(order.id, refunded=order.refunded + amount)
         self.refunds.append(Refund(order.id, amount, order.currency, key))
         return Happened(
-            {"refund": f"RF-{len(self.refunds)}", "amount": plain(amount, order.currency), "payment": order.payment}
+            {
+                "refund": f"RF-{len(self.refunds)}",
+                "amount": format_amount(amount, order.currency),
+                "payment": order.payment,
+            }
         )
 
     def _change_address(self, order: Order, call: Call, key: str) -> Outcome:
         if not order.is_before_shipping:
-            return DidNot("already_shipped", "It has left.", is_final=True)
+            return DidNot("already_shipped", "The order has shipped.", is_final=True)
         address = replace(HOME, **{"line2": "", **call.fields})
         self.change_order(order.id, address=address)
         self.changes.append(Change(order.id, "change_address", dict(call.fields), key))
@@ -161,7 +165,7 @@ class FakeShop:
 
     def _cancel(self, order: Order, key: str) -> Outcome:
         if not order.is_before_shipping:
-            return DidNot("already_shipped", "It has left.", is_final=True)
+            return DidNot("already_shipped", "The order has shipped.", is_final=True)
         paid_back = order.remaining.amount
         self.change_order(order.id, status="cancelled", refunded=order.total)
         self.refunds.append(Refund(order.id, paid_back, order.currency, key))
@@ -169,34 +173,34 @@ class FakeShop:
         return Happened({"order": order.id, "key": key})
 
 
-_present: list[FakeShop] = []
+_connected_shops: list[FakeShop] = []
 
 
-def present_shop() -> FakeShop:
-    """Return the shop that `connected` put in place; the setting ACTIONS_MERCHANT names this function."""
-    return _present[-1]
+def current_shop() -> FakeShop:
+    """Return the shop that `connected` installed; the setting ACTIONS_MERCHANT names this function."""
+    return _connected_shops[-1]
 
 
 @contextmanager
 def connected(shop: FakeShop) -> Iterator[FakeShop]:
-    """Let this shop be the merchant of every workspace inside."""
-    _present.append(shop)
+    """Make this shop the merchant of every workspace inside the block."""
+    _connected_shops.append(shop)
     try:
-        with override_settings(ACTIONS_MERCHANT="actions.testing.present_shop"):
+        with override_settings(ACTIONS_MERCHANT="actions.testing.current_shop"):
             yield shop
     finally:
-        _present.pop()
+        _connected_shops.pop()
 
 
 def make_due(*, by: timedelta = timedelta(hours=2)) -> None:
-    """Let waiting pauses and leases of the scope's requests be over, as if time had passed."""
+    """End the pauses and leases of the workspace's requests, as if time had passed."""
     moment: datetime = now() - by
     for column in ("due_at", "lease_until"):
         ActionRequest.objects.exclude(**{column: None}).update(**{column: moment})
 
 
 def run_queued() -> list[UUID]:
-    """Carry out what is queued in the scope, as workers would; return the requests' ids."""
+    """Execute what is queued in the workspace, as workers would; return the requests' ids."""
     queued = list(ActionRequest.objects.filter(state=State.QUEUED).order_by("id").values_list("id", flat=True))
     for request_id in queued:
         execute(request_id)

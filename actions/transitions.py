@@ -1,4 +1,4 @@
-"""Moving a request: one conditional UPDATE, with its audit entry and its announcement in the same transaction."""
+"""Changing a request's state: one conditional UPDATE, with audit entry and announcement in the same transaction."""
 
 from datetime import timedelta
 from functools import partial
@@ -22,22 +22,22 @@ from supportbot.outbox.services import announce
 CARD_LIFE: Final = timedelta(minutes=15)
 APPROVAL_LIFE: Final = timedelta(hours=24)
 TOPIC: Final = "action_changed"
-_SEAL: Final = "actions.reason"
+_FACTS_SALT: Final = "actions.reason"
 _RELEASING: Final = frozenset({State.CANCELLED, State.REJECTED, State.EXPIRED, State.FAILED})
 
 
 def lock_request(request_id: UUID) -> ActionRequest:
-    """Return the request, locked to the end of the transaction; raises NotFound."""
+    """Return the request, locked until the end of the transaction; raises NotFound."""
     request = ActionRequest.objects.select_for_update(no_key=True).filter(pk=request_id).first()
     if request is None:
         raise NotFound()
     return request
 
 
-def move(
+def transition(
     request: ActionRequest, to: State, *, actor: str, reason: Reason | None = None, **fields: Any
 ) -> ActionRequest:
-    """Take one step, and settle the ledger where it is final; raises NotWaiting when somebody else was first."""
+    """Change a request's state, and settle the ledger if that is final; raises NotWaiting if it has changed already."""
     old = request.state
     changes = {"state": to, "changed_at": now(), **_reason_fields(reason), **fields}
     if not ActionRequest.objects.filter(pk=request.pk, state=old).update(**changes):
@@ -47,28 +47,27 @@ def move(
     _settle_ledger(request, to)
     audit.record(
         f"request.{to}", actor=actor, request_id=request.pk,
-        before=str(old), reason=reason.code if reason else "", digest=request.digest, **_sealed(reason),
+        before=str(old), reason=reason.code if reason else "", digest=request.digest, **_facts_digest(reason),
     )  # fmt: skip
     announce(TOPIC, request.pk, workspace_id=request.workspace_pk)
-    if to is State.QUEUED and request.due_at is None:  # a retry waits for its moment and for the sweep
+    if to is State.QUEUED and request.due_at is None:  # a retry waits until it is due, and for the sweep
         wake = partial(publisher.wake, request.workspace_pk, request.pk)
         transaction.on_commit(wake, robust=True)
     return request
 
 
 def _reason_fields(reason: Reason | None) -> dict[str, Any]:
-    """Return the row's reason: that of this state, none where it needs none."""
+    """Return the row's reason fields for the new state, empty if there is no reason."""
     return {"reason_code": reason.code if reason else "", "reason_facts": dict(reason.facts) if reason else {}}
 
 
-def _sealed(reason: Reason | None) -> dict[str, str]:
-    """Return what binds the words of a reason to its entry. They stand in the row: the audit holds no personal data.
-
-    Keyed, since a few words could be guessed from a plain hash.
+def _facts_digest(reason: Reason | None) -> dict[str, str]:
+    """Return a keyed hash that binds a reason's text to its audit entry. The text itself stays in the row, since the
+    audit holds no personal data; a plain hash of a few words could be guessed.
     """
     if reason is None or not reason.facts:
         return {}
-    return {"facts": salted_hmac(_SEAL, canonical(reason.facts), algorithm="sha256").hexdigest()}
+    return {"facts": salted_hmac(_FACTS_SALT, canonical(reason.facts), algorithm="sha256").hexdigest()}
 
 
 def _settle_ledger(request: ActionRequest, to: State) -> None:

@@ -34,9 +34,9 @@ def main() -> None:
 def measure(chunks: int, workspaces: int, queries: int) -> None:
     import numpy as np
 
-    from kb import candidates
     from kb.access import Viewer
     from kb.models import Recipe
+    from kb.search import candidates
     from supportbot.accounts.scope import workspace_scope
 
     is_small = chunks // workspaces <= candidates.EXACT_UP_TO

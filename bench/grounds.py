@@ -10,7 +10,7 @@ ANSWERABLE or UNANSWERABLE, any other is left out. Each is searched for as a tur
 Printed is for each corpus what the fit on the other ones makes of it: AUC, how many answerable questions are answered,
 and how many of each kind of others are refused, first by the grounds alone and then together with the search's own
 confidence. A line `folds` does the same by fifths of all conversations. The numbers fitted on everything come last;
-`--out` writes them as `kb/calibrations/answers.json` has them.
+`--out` writes them as `kb/search/calibrations/answers.json` has them.
 """
 
 import argparse
@@ -27,8 +27,8 @@ from bench.retrieval import CACHE
 from bench.scratch import installation
 
 if TYPE_CHECKING:
-    from kb.confidence import Calibration
-    from kb.fitting import Example
+    from kb.evaluation.fitting import Example
+    from kb.search.confidence import Calibration
 
 _LABELS: Final = {"ANSWERABLE": "", "UNANSWERABLE": "near_miss"}
 _FOLDS: Final = 5
@@ -62,7 +62,7 @@ def put(corpus: str, cache: Path) -> list[Asked]:
     """Fill a workspace with a corpus and ask its questions."""
     from django.core.management import call_command
 
-    from kb.questionfiles import rows_of
+    from kb.evaluation.question_files import rows_of
     from supportbot.accounts.scope import workspace_scope
     from supportbot.accounts.services import create_workspace
 
@@ -81,9 +81,9 @@ def put(corpus: str, cache: Path) -> list[Asked]:
 def ask(corpus: str, row: dict[str, Any], where: str) -> Asked | None:
     """Search as a turn does and compare the sentences; None for a row that is neither answerable nor not."""
     from kb.access import Viewer
-    from kb.fitting import Example
+    from kb.evaluation.fitting import Example
+    from kb.evaluation.question_files import conversation_of, locale_of
     from kb.models import Audience
-    from kb.questionfiles import conversation_of, locale_of
     from supportbot.assistant.nearness import grounds, nearness_of
     from supportbot.assistant.retrieval import seek
     from supportbot.language.detection import detect
@@ -122,7 +122,7 @@ def fitted(asked: Sequence[Asked]) -> dict[str, Any]:
 
 def calibrated(asked: Sequence[Asked]) -> "Calibration":
     """Return the fit, with the threshold at which grounds and search together come nearest to both aims."""
-    from kb.fitting import ON_GROUNDS, WANTED_OF_NEAR_MISSES, confidence, fit, is_across, reaching_across
+    from kb.evaluation.fitting import ON_GROUNDS, WANTED_OF_NEAR_MISSES, confidence, fit, is_across, reaching_across
 
     examples = to_fit_on(asked)
     found = fit(examples, ON_GROUNDS, WANTED_OF_NEAR_MISSES)
@@ -174,7 +174,7 @@ def report(asked: Sequence[Asked]) -> None:
 
 
 def print_row(name: str, judged: Sequence[tuple[Any, Asked]]) -> None:
-    from kb.fitting import confidence, is_across
+    from kb.evaluation.fitting import confidence, is_across
 
     kinds: dict[str, list[tuple[float, bool, bool]]] = {}
     for calibration, one in judged:

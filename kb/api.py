@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from kb.access import Viewer
+from kb.collections import check_may_write, default_collection, found_or_made
 from kb.models import Article, Audience, Collection, Revision
 from kb.search import Retrieval, search
 from kb.selectors import all_articles, article_with_id
@@ -28,8 +29,6 @@ from kb.serializers import (
     SearchResultSerializer,
 )
 from kb.services import archive, create_article, publish, save_draft
-from kb.shelves import default_collection, found_or_made
-from kb.writers import check_may_write
 from supportbot.accounts.auth import CallerThrottle
 from supportbot.accounts.models import User
 from supportbot.accounts.permissions import needs

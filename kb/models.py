@@ -159,7 +159,7 @@ class Recipe(models.Model):
     is_active = models.BooleanField(default=False)
     # When another took its place; its chunk rows are dropped a little later. None for one that is being built.
     retired_at = models.DateTimeField(null=True, blank=True)
-    # What `kb.confidence` fitted on data for this recipe; empty means its defaults.
+    # What `kb.search.confidence` fitted on data for this recipe; empty means its defaults.
     calibration = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -13,7 +13,7 @@ from django.utils.module_loading import import_string
 
 if TYPE_CHECKING:
     from kb.access import Viewer
-    from kb.search import Retrieval
+    from kb.search.passages import Retrieval
 
 SHORT_NAMES = {
     "packaged": "kb.embedders.packaged.PackagedEmbedder",

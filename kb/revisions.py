@@ -10,9 +10,9 @@ from django.utils import timezone
 
 from kb.access import is_wider
 from kb.documents import Wording
-from kb.index import replace_chunks
+from kb.indexing.index import replace_chunks
+from kb.indexing.recipes import hold_active_recipe
 from kb.models import Article, Chunk, Revision, State
-from kb.recipes import hold_active_recipe
 from supportbot.accounts.models import User
 from supportbot.accounts.scope import current_workspace_id
 from supportbot.outbox.services import announce

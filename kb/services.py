@@ -8,14 +8,14 @@ from django.db.models import Q
 from django.utils.text import slugify
 
 from kb.access import is_wider
+from kb.collections import DEFAULT_NAME, collection_named
 from kb.documents import check_audience, check_category, check_external_id, check_locale, check_url
 from kb.documents import check_wording as checked
 from kb.errors import ArticleChanged, ArticleExists, ArticleMissing, InvalidDocument
-from kb.importing import ImportReport, import_documents, import_drafts, preview_import
-from kb.lexical import fill_search_vectors
+from kb.importing.importer import ImportReport, import_documents, import_drafts, preview_import
+from kb.indexing.lexical import fill_search_vectors
 from kb.models import Article, Collection, State
 from kb.revisions import lock_articles, make_live, set_facts, take_down, tell, write_revisions
-from kb.shelves import DEFAULT_NAME, collection_named
 from supportbot.accounts.models import User, Workspace
 from supportbot.accounts.scope import current_workspace_id
 from supportbot.ids import uuid7

@@ -1,26 +1,66 @@
-"""Celery's doors to the index, on the queue `ingestion`, and the outbox's ear.
+"""The Celery tasks of the index, on the queue `ingestion`, and the consumer of `article_changed`.
 
-`sweep` runs every minute for what a lost nudge left behind, `repair` every night for everything else; both find nothing
-to do on a quiet day.
+`sweep` runs every minute for messages that were lost, `repair` every night for everything else; both find
+nothing to do on a quiet day. Nobody waits for the broker: one that is down or hangs would block its caller, so one
+thread per process publishes, from a short queue that drops what does not fit. The sweep finds what was dropped.
 """
 
 import logging
-from collections.abc import Iterator
+import queue
+import threading
+from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Final
 from uuid import UUID
 
 from celery import shared_task
+from kombu.exceptions import OperationalError
 
-from kb.drift import articles_behind, repair_drift
 from kb.errors import KnowledgeError
-from kb.index import sync_article, sync_articles
-from kb.nudge import publisher
-from kb.reindex import drop_retired
+from kb.indexing.index import articles_behind, repair_drift, sync_article, sync_articles
+from kb.indexing.reindex import drop_retired
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.outbox.models import Announcement
 
 logger = logging.getLogger(__name__)
+MOST_WAITING: Final = 1_000
+
+_Publish = Callable[[], object]
+
+
+class Publisher:
+    """Publishes in its own thread, which starts with the first message."""
+
+    def __init__(self) -> None:
+        self._waiting: queue.Queue[_Publish] = queue.Queue(maxsize=MOST_WAITING)
+        self._starting = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def put(self, publish: _Publish) -> None:
+        """Let `publish` be called soon; dropped if too many wait already."""
+        self._start()
+        try:
+            self._waiting.put_nowait(publish)
+        except queue.Full:
+            logger.info("kb: index nudge dropped, the sweep will find the article")
+
+    def _start(self) -> None:
+        with self._starting:
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._run, name="kb-nudge", daemon=True)
+                self._thread.start()
+
+    def _run(self) -> None:
+        while True:
+            publish = self._waiting.get()
+            try:
+                publish()
+            except (OperationalError, OSError):
+                logger.info("kb: the broker does not answer, the sweep will find the article")
+
+
+publisher: Final = Publisher()
 
 
 def on_article_changed(announcement: Announcement) -> None:

@@ -11,25 +11,78 @@ from functools import wraps
 from itertools import groupby
 from typing import Concatenate, ParamSpec
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path
 from django.utils.text import Truncator
-from django.utils.translation import get_language, override
+from django.utils.translation import get_language, get_language_info, override
+from django.utils.translation.trans_real import parse_accept_lang_header
 
 from kb.access import Viewer
 from kb.addresses import article_address, help_path, passage_address
 from kb.errors import ArticleMissing
-from kb.languages import Language, chosen, offered, spoken
 from kb.models import Article, Revision
 from kb.rendering import render_article
 from kb.search import Passage, search
 from kb.selectors import help_article, help_articles, help_locales, published_revision
-from kb.throttles import HelpSearchThrottle
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
+from supportbot.counting import FailOpenThrottle
 from supportbot.language.detection import base_language
 from supportbot.language.plaintext import plain
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """One entry of the switch: its code, and its name in itself."""
+
+    code: str
+    name: str
+
+
+def offered(locales: Iterable[str]) -> list[Language]:
+    """Return the languages of these locales by name, each once."""
+    codes = {base_language(locale) for locale in locales}
+    return sorted((Language(code, _own_name(code)) for code in codes), key=lambda one: one.name.casefold())
+
+
+def chosen(request: HttpRequest, languages: Sequence[Language], fallback: str) -> str:
+    """Return what `?lang=` names, else what the browser asks for, else the fallback; each only if it is offered."""
+    known = [one.code for one in languages]
+    accepted = [code for code, _ in parse_accept_lang_header(request.headers.get("Accept-Language", ""))]
+    for wish in (request.GET.get("lang", ""), *accepted, fallback):
+        if base_language(wish) in known:
+            return base_language(wish)
+    return known[0] if known else base_language(fallback)
+
+
+def spoken(language: str) -> str:
+    """Return the language of the page's own words: this one, or English where we do not speak it."""
+    return language if language in dict(settings.LANGUAGES) else "en"
+
+
+def _own_name(code: str) -> str:
+    try:
+        name: str = get_language_info(code)["name_local"]
+    except KeyError:
+        return code.upper()
+    return name[:1].upper() + name[1:]
+
+
+class HelpSearchThrottle(FailOpenThrottle):
+    scope = "help_search"
+    rate = "30/min"
+
+    def get_cache_key(self, request: HttpRequest, view: None = None) -> str:  # type: ignore[override]  # a plain page
+        return self.cache_format % {"scope": self.scope, "ident": self.get_ident(request)}  # type: ignore[arg-type]
+
+    def seconds_to_wait(self, request: HttpRequest) -> int:
+        """Count a search; return 0 if it may run, else in how many seconds the next one may."""
+        if self.allow_request(request, None):  # type: ignore[arg-type]  # reads META only, as get_ident does
+            return 0
+        return max(1, round(self.wait() or 1))
+
 
 MOST_QUERY_CHARACTERS = 300
 # No article is named so, and the database would refuse a NUL.

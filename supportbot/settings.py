@@ -229,7 +229,7 @@ CELERY_BEAT_SCHEDULE = {
     "repair-index": {"task": "kb.tasks.repair", "schedule": crontab(hour=3, minute=20)},
     "sweep-actions": {"task": "actions.tasks.sweep", "schedule": 2.0, "options": {"expires": 2}},
     "expire-actions": {"task": "actions.tasks.expire_waiting", "schedule": 10.0, "options": {"expires": 10}},
-    "write-down-audit-heads": {"task": "actions.tasks.write_down_heads", "schedule": 3600.0},
+    "checkpoint-audit-chain": {"task": "actions.tasks.checkpoint_audit_chain", "schedule": 3600.0},
     "send-mail": {"task": "supportbot.handoff.tasks.send_mail", "schedule": 10.0, "options": {"expires": 10}},
 }
 
@@ -242,9 +242,9 @@ OUTBOX_CONSUMERS: dict[str, list[str]] = {
     "agent_replied": ["supportbot.handoff.mail.delivery.on_agent_replied"],
     "conversation_erased": [
         "supportbot.chat.erasure.on_conversation_erased",
-        "actions.forgetting.on_conversation_erased",
+        "actions.erasure.on_conversation_erased",
     ],
-    "customer_forgotten": ["actions.forgetting.on_customer_forgotten"],
+    "customer_forgotten": ["actions.erasure.on_customer_forgotten"],
 }
 
 # --- Health details and metrics, for a scraper that is not on this machine.

@@ -1,1 +1,1 @@
-"""One file per action; each names its ACTION."""
+"""One file per action; each defines its ACTION."""

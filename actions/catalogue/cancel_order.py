@@ -1,13 +1,13 @@
-"""Cancel an order that has not left yet; what was paid is paid back."""
+"""Cancel an order that has not shipped yet, and refund what was paid."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from actions.facts import Arguments, Facts, Order
-from actions.money import plain
+from actions.money import format_amount
 from actions.reasons import Reason
 from actions.schema import OrderId, Shape, Text
-from actions.spec import Call, Face, Limits, Risk, Row, Terms, WriteAction, label, money_of, short, spoken_amount
+from actions.spec import Call, Card, Limits, Risk, Row, Terms, WriteAction, formatted_amount, label, money_of, short
 
 
 class CancelOrder(WriteAction):
@@ -16,7 +16,7 @@ class CancelOrder(WriteAction):
     arguments = Shape(required={"order_id": OrderId()}, optional={"reason": Text("Why, in the customer's words.", 200)})
     title = {"en": "Cancel an order", "de": "Bestellung stornieren"}
     description = {
-        "en": "Cancel an order of the customer that has not left the warehouse yet, and pay back what was paid.",
+        "en": "Cancel a customer's order that has not left the warehouse yet, and refund what was paid.",
         "de": "Eine Bestellung stornieren, die das Lager noch nicht verlassen hat, und das Geld zurückzahlen.",
     }
     examples = {
@@ -89,12 +89,12 @@ class CancelOrder(WriteAction):
         arguments = {
             **asked,
             "order_id": order.id,
-            "amount": plain(money.amount, money.currency),
+            "amount": format_amount(money.amount, money.currency),
             "currency": money.currency,
         }
         return Terms(arguments, money, {"payment": order.payment})
 
-    def suits(self, order: Order) -> bool:
+    def is_applicable(self, order: Order) -> bool:
         return order.is_before_shipping
 
     def obstacle(self, arguments: Arguments, facts: Facts) -> Reason | None:
@@ -111,19 +111,19 @@ class CancelOrder(WriteAction):
         wanted = {"reason": arguments["reason"]} if "reason" in arguments else {}
         return Call("cancel", arguments["order_id"], customer, wanted)
 
-    def face(self, arguments: Arguments, shown: Mapping[str, str], locale: str) -> Face:
-        amount, order = spoken_amount(arguments, locale), arguments["order_id"]
+    def card(self, arguments: Arguments, shown: Mapping[str, str], locale: str) -> Card:
+        amount, order = formatted_amount(arguments, locale), arguments["order_id"]
         rows = [
             Row(label(locale, "Order", "Bestellung"), order),
-            Row(label(locale, "Paid back", "Zurückgezahlt"), amount),
+            Row(label(locale, "Refund", "Erstattung"), amount),
             Row(label(locale, "To", "An"), shown.get("payment", "")),
             Row(label(locale, "Reason", "Grund"), arguments.get("reason", "")),
         ]
-        return Face(
+        return Card(
             title=label(locale, f"Cancel order {order}", f"Bestellung {order} stornieren"),
             summary=label(
                 locale,
-                f"Cancel order {order} and pay back {amount}.",
+                f"Cancel order {order} and refund {amount}.",
                 f"Bestellung {order} stornieren und {amount} zurückzahlen.",
             ),
             button=label(locale, "Cancel the order", "Bestellung stornieren"),

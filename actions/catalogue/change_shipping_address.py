@@ -1,4 +1,4 @@
-"""Send a parcel that has not left yet somewhere else in the same country."""
+"""Send an order that has not shipped yet to another address in the same country."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from actions.facts import Address, Arguments, Facts, Order
 from actions.reasons import Reason
 from actions.schema import OrderId, Shape, Text
-from actions.spec import Call, Face, Limits, Risk, Row, Terms, WriteAction, label, short
+from actions.spec import Call, Card, Limits, Risk, Row, Terms, WriteAction, label, short
 
 _ADDRESS = Shape(
     description="The new address, as the customer gave it.",
@@ -16,9 +16,9 @@ _ADDRESS = Shape(
         "city": Text("City.", 60),
     },
     optional={
-        "name": Text("Whom the parcel is for; left out, it stays the same person.", 100),
-        "line2": Text("Floor, company or the like.", 100),
-        "country": Text("Country, as two letters such as DE; left out, it stays.", 2, pattern="[A-Z]{2}", example="DE"),
+        "name": Text("The recipient; if left out, it stays the same person.", 100),
+        "line2": Text("Floor, company and so on.", 100),
+        "country": Text("Two-letter country code, such as DE; optional.", 2, pattern="[A-Z]{2}", example="DE"),
     },
 )  # fmt: skip
 _FIELDS = ("name", "line1", "line2", "postal_code", "city", "country")
@@ -29,7 +29,7 @@ class ChangeShippingAddress(WriteAction):
     risk = Risk.CHANGE
     arguments = Shape(required={"order_id": OrderId(), "address": _ADDRESS}, optional={})
     description = {
-        "en": "Change the shipping address of an order of the customer that has not left the warehouse yet.",
+        "en": "Change the shipping address of a customer's order that has not left the warehouse yet.",
         "de": "Die Lieferadresse einer Bestellung ändern, die das Lager noch nicht verlassen hat.",
     }
     examples = {
@@ -124,7 +124,7 @@ class ChangeShippingAddress(WriteAction):
         address = {name: asked["address"].get(name, kept.get(name, "")) for name in _FIELDS}
         return Terms({"order_id": order.id, "address": address}, shown={"before": _one_line(order.address.as_json())})
 
-    def suits(self, order: Order) -> bool:
+    def is_applicable(self, order: Order) -> bool:
         return order.is_before_shipping
 
     def obstacle(self, arguments: Arguments, facts: Facts) -> Reason | None:
@@ -143,14 +143,14 @@ class ChangeShippingAddress(WriteAction):
         filled = {name: value for name, value in arguments["address"].items() if value}
         return Call("change_address", arguments["order_id"], customer, filled)
 
-    def face(self, arguments: Arguments, shown: Mapping[str, str], locale: str) -> Face:
+    def card(self, arguments: Arguments, shown: Mapping[str, str], locale: str) -> Card:
         order, address = arguments["order_id"], _one_line(arguments["address"])
         rows = [
             Row(label(locale, "New address", "Neue Adresse"), address),
-            Row(label(locale, "Before", "Bisher"), shown.get("before", "")),
+            Row(label(locale, "Current address", "Bisherige Adresse"), shown.get("before", "")),
             Row(label(locale, "Order", "Bestellung"), order),
         ]
-        return Face(
+        return Card(
             title=label(locale, "Change the delivery address", "Lieferadresse ändern"),
             summary=label(locale, f"Send order {order} to {address}.", f"Bestellung {order} an {address} liefern."),
             button=label(locale, "Change address", "Adresse ändern"),

@@ -1,4 +1,4 @@
-"""Where is my order? Read only: answered inside the turn, from the merchant's own state."""
+"""Where is my order? A look-up: answered inside the turn, from the merchant's current data."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -8,31 +8,31 @@ from django.utils.formats import date_format
 from django.utils.translation import override
 
 from actions.facts import Order, Unsettled
-from actions.money import Money, spoken
-from actions.registry import actions_for
+from actions.money import Money, format_money
+from actions.registry import applicable_actions
 from actions.schema import OrderId, Shape
 from actions.spec import ReadAction, label
 
 _STATUS = {
     "paid": ("paid, not packed yet", "bezahlt, noch nicht gepackt"),
-    "packed": ("packed, leaves soon", "gepackt, geht bald auf den Weg"),
+    "packed": ("packed, shipping soon", "gepackt, wird bald verschickt"),
     "shipped": ("on its way", "unterwegs"),
     "delivered": ("delivered", "zugestellt"),
     "cancelled": ("cancelled", "storniert"),
     "returned": ("returned", "zurückgeschickt"),
 }
-_SETTLED = {"delivered", "cancelled", "returned"}
-_MOST_EARLIER = 5
-_MOST_OPEN = 10
-_MOST_TOLD = 40  # of a regular customer's hundreds; a model pays for every one of them
-_CAME_TO = {
-    "awaiting_confirmation": ("waits for your confirmation", "wartet auf Ihre Bestätigung"),
-    "awaiting_approval": ("waits for approval by our team", "wartet auf die Freigabe durch unser Team"),
-    "queued": ("is under way", "wird ausgeführt"),
-    "executing": ("is under way", "wird ausgeführt"),
-    "unknown": ("its outcome is being checked", "der Ausgang wird geprüft"),
-    "rejected": ("was not approved by our team", "wurde von unserem Team nicht freigegeben"),
-    "failed": ("could not be carried out", "konnte nicht ausgeführt werden"),
+_CLOSED = {"delivered", "cancelled", "returned"}
+_MAX_EARLIER = 5
+_MAX_OPEN = 10
+_MAX_LISTED = 40  # a regular customer may have hundreds, and each one costs a model tokens
+_STATE_TEXT = {
+    "awaiting_confirmation": ("waiting for your confirmation", "wartet auf Ihre Bestätigung"),
+    "awaiting_approval": ("waiting for our team's approval", "wartet auf die Freigabe durch unser Team"),
+    "queued": ("in progress", "wird ausgeführt"),
+    "executing": ("in progress", "wird ausgeführt"),
+    "unknown": ("outcome being checked", "Ergebnis wird geprüft"),
+    "rejected": ("not approved by our team", "wurde von unserem Team nicht freigegeben"),
+    "failed": ("could not be completed", "konnte nicht ausgeführt werden"),
 }
 
 
@@ -41,8 +41,8 @@ class OrderStatus(ReadAction):
     arguments = Shape(required={}, optional={"order_id": OrderId()})
     title = {"en": "Order status", "de": "Bestellstatus"}
     description = {
-        "en": "Look up status, contents and delivery of the customer's own orders; without an order number, of all.",
-        "de": "Status, Inhalt und Lieferung der eigenen Bestellungen nachsehen; ohne Bestellnummer die aller.",
+        "en": "Look up status, contents and delivery of one of the customer's own orders, or of all of them.",
+        "de": "Status, Inhalt und Lieferung der eigenen Bestellungen abrufen; ohne Bestellnummer alle.",
     }
     examples = {
         "en": (
@@ -146,34 +146,34 @@ class OrderStatus(ReadAction):
     }
 
     def answer(self, orders: Sequence[Order], unsettled: Sequence[Unsettled], locale: str) -> dict[str, Any]:
-        wished = {wish.order for wish in unsettled}
-        told = [order for place, order in enumerate(orders) if place < _MOST_TOLD or order.id in wished]
-        older = len(orders) - len(told)
+        requested = {request.order for request in unsettled}
+        listed = [order for place, order in enumerate(orders) if place < _MAX_LISTED or order.id in requested]
+        older = len(orders) - len(listed)
         return {
-            "orders": [_told(order, _asked_about(order, unsettled, locale), locale) for order in told],
+            "orders": [_as_json(order, _requests_about(order, unsettled, locale), locale) for order in listed],
             **({"older_orders": older} if older else {}),
         }
 
     def words(self, answer: Mapping[str, Any], locale: str) -> str:
         if not answer["orders"]:
             return label(locale, "There are no orders in your account.", "In Ihrem Konto gibt es keine Bestellungen.")
-        open_ones = [order for order in answer["orders"] if order["status"] not in _SETTLED or "asked_for" in order]
-        told = open_ones[:_MOST_OPEN] or answer["orders"][:1]  # where nothing is open, the newest is what was meant
-        others = [order for order in answer["orders"] if order not in told]
-        lines = [_sentence(order, locale) for order in told]
+        open_ones = [order for order in answer["orders"] if order["status"] not in _CLOSED or "asked_for" in order]
+        detailed = open_ones[:_MAX_OPEN] or answer["orders"][:1]  # if none is open, the newest one is meant
+        others = [order for order in answer["orders"] if order not in detailed]
+        lines = [_sentence(order, locale) for order in detailed]
         older = answer.get("older_orders", 0)
-        return "\n".join([*lines, _in_short(others, older, locale)] if others else lines)
+        return "\n".join([*lines, _summary_line(others, older, locale)] if others else lines)
 
 
-def _asked_about(order: Order, unsettled: Sequence[Unsettled], locale: str) -> list[dict[str, str]]:
+def _requests_about(order: Order, unsettled: Sequence[Unsettled], locale: str) -> list[dict[str, str]]:
     return [
-        {"what": wish.title, "state": wish.state, "state_text": label(locale, *_CAME_TO[wish.state])}
-        for wish in unsettled
-        if wish.order == order.id and wish.state in _CAME_TO
+        {"what": request.title, "state": request.state, "state_text": label(locale, *_STATE_TEXT[request.state])}
+        for request in unsettled
+        if request.order == order.id and request.state in _STATE_TEXT
     ]
 
 
-def _told(order: Order, asked_for: Sequence[Mapping[str, str]], locale: str) -> dict[str, Any]:
+def _as_json(order: Order, asked_for: Sequence[Mapping[str, str]], locale: str) -> dict[str, Any]:
     english, german = _STATUS.get(order.status, (order.status, order.status))
     dates = {"shipped_at": order.shipped_at, "delivered_at": order.delivered_at}
     return {
@@ -183,10 +183,10 @@ def _told(order: Order, asked_for: Sequence[Mapping[str, str]], locale: str) -> 
         "placed_on": order.placed_at.date().isoformat(),
         **{name: moment.date().isoformat() for name, moment in dates.items() if moment},
         **({"expected_on": order.expected_on} if order.expected_on else {}),
-        "total": spoken(Money(order.total, order.currency), locale),
-        "refunded": spoken(Money(order.refunded, order.currency), locale),
+        "total": format_money(Money(order.total, order.currency), locale),
+        "refunded": format_money(Money(order.refunded, order.currency), locale),
         **({"asked_for": list(asked_for)} if asked_for else {}),
-        "possible_actions": actions_for(order),
+        "possible_actions": applicable_actions(order),
         "items": [{"sku": line.sku, "name": line.name, "quantity": line.quantity} for line in order.lines],
     }
 
@@ -198,47 +198,47 @@ _DAYS = {
 }
 
 
-def _in_short(others: Sequence[Mapping[str, Any]], older: int, locale: str) -> str:
-    """Return the orders that have ended, or are too many, in one line, the newest by name: a long list is no answer."""
-    named = ", ".join(f"{order['id']} ({', '.join(_ended(order, locale))})" for order in others[:_MOST_EARLIER])
-    more = max(len(others) - _MOST_EARLIER, 0) + older
+def _summary_line(others: Sequence[Mapping[str, Any]], older: int, locale: str) -> str:
+    """Return one line about the closed or surplus orders, naming only the newest: a long list does not help."""
+    named = ", ".join(f"{order['id']} ({', '.join(_closing_facts(order, locale))})" for order in others[:_MAX_EARLIER])
+    more = max(len(others) - _MAX_EARLIER, 0) + older
     rest = label(locale, f" and {more} more", f" und {more} weitere") if more > 0 else ""
-    if all(order["status"] in _SETTLED for order in others):
+    if all(order["status"] in _CLOSED for order in others):
         return label(locale, f"Earlier orders: {named}{rest}.", f"Frühere Bestellungen: {named}{rest}.")
-    return label(locale, f"Further orders: {named}{rest}.", f"Weitere Bestellungen: {named}{rest}.")
+    return label(locale, f"Other orders: {named}{rest}.", f"Weitere Bestellungen: {named}{rest}.")
 
 
-def _ended(order: Mapping[str, Any], locale: str) -> list[str]:
+def _closing_facts(order: Mapping[str, Any], locale: str) -> list[str]:
     ordered = label(locale, "ordered on", "bestellt am")
     day = order.get("delivered_at")
-    when = _spoken_day(day, locale) if day else f"{ordered} {_spoken_day(order['placed_on'], locale)}"
+    when = _format_day(day, locale) if day else f"{ordered} {_format_day(order['placed_on'], locale)}"
     return [order["status_text"], when, *_refunded(order, locale)]
 
 
-def _sentence(told: Mapping[str, Any], locale: str) -> str:
+def _sentence(order: Mapping[str, Any], locale: str) -> str:
     days = [
-        f"{label(locale, *words)} {_spoken_day(told[name], locale)}" for name, words in _DAYS.items() if name in told
+        f"{label(locale, *words)} {_format_day(order[name], locale)}" for name, words in _DAYS.items() if name in order
     ]
-    order = label(locale, f"Order {told['id']}", f"Bestellung {told['id']}")
-    total = label(locale, f"total {told['total']}", f"Summe {told['total']}")
-    state = f"{order}: {', '.join([told['status_text'], *days, total, *_refunded(told, locale)])}."
-    return " ".join([state, *(_asked(wish, locale) for wish in told.get("asked_for", ()))])
+    name = label(locale, f"Order {order['id']}", f"Bestellung {order['id']}")
+    total = label(locale, f"total {order['total']}", f"Summe {order['total']}")
+    state = f"{name}: {', '.join([order['status_text'], *days, total, *_refunded(order, locale)])}."
+    return " ".join([state, *(_request_sentence(request, locale) for request in order.get("asked_for", ()))])
 
 
-def _asked(wish: Mapping[str, str], locale: str) -> str:
-    return label(locale, f"Asked for: {wish['what']} ({wish['state_text']}).",
-                 f"Gewünscht: {wish['what']} ({wish['state_text']}).")  # fmt: skip
+def _request_sentence(request: Mapping[str, str], locale: str) -> str:
+    return label(locale, f"Requested: {request['what']} ({request['state_text']}).",
+                 f"Angefragt: {request['what']} ({request['state_text']}).")  # fmt: skip
 
 
-def _refunded(told: Mapping[str, Any], locale: str) -> list[str]:
-    """Return what was paid back, in words; nothing where nothing was."""
-    if not any(digit in told["refunded"] for digit in "123456789"):
+def _refunded(order: Mapping[str, Any], locale: str) -> list[str]:
+    """Return the refunded amount in words, or nothing if there is none."""
+    if not any(digit in order["refunded"] for digit in "123456789"):
         return []
-    return [label(locale, f"refunded {told['refunded']}", f"erstattet {told['refunded']}")]
+    return [label(locale, f"refunded {order['refunded']}", f"erstattet {order['refunded']}")]
 
 
-def _spoken_day(iso: str, locale: str) -> str:
-    """Return a day as one says it of a parcel, whose year nobody asks for; what is no day, as the merchant wrote it."""
+def _format_day(iso: str, locale: str) -> str:
+    """Return a date without its year, as people say it of a parcel; text that is not a date stays as it is."""
     try:
         day = date.fromisoformat(iso)
     except ValueError:

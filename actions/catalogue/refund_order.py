@@ -1,4 +1,4 @@
-"""Pay back a delivered order: all that is left of it, some of its items, or an amount."""
+"""Refund a delivered order: all that remains of it, some of its items, or an amount."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -6,18 +6,18 @@ from typing import Any
 
 from actions.errors import InvalidArguments
 from actions.facts import Arguments, Facts, Order
-from actions.money import Money, decimals_of, is_amount_in, plain
+from actions.money import Money, currency_decimals, format_amount, is_amount_in
 from actions.reasons import Reason
 from actions.schema import Amount, Count, Listing, OrderId, Shape, Text
-from actions.spec import Call, Face, Limits, Risk, Row, Terms, WriteAction, label, money_of, short, spoken_amount
+from actions.spec import Call, Card, Limits, Risk, Row, Terms, WriteAction, formatted_amount, label, money_of, short
 
-_MOST_NAMED = 12  # on a card; the amount is that of all
+_MAX_NAMED = 12  # items on a card; the amount covers all of them
 
 _ITEM = Shape(
     required={
-        "sku": Text("The item's sku, as the order lists it.", 40, pattern=r"[A-Za-z0-9._-]{1,40}", example="TENT-2")
+        "sku": Text("The item's SKU, as listed in the order.", 40, pattern=r"[A-Za-z0-9._-]{1,40}", example="TENT-2")
     },
-    optional={"quantity": Count("How many of it; 1 if left out.")},
+    optional={"quantity": Count("How many; 1 if left out.")},
 )
 
 
@@ -34,7 +34,7 @@ class RefundOrder(WriteAction):
     )
     title = {"en": "Refund an order", "de": "Bestellung erstatten"}
     description = {
-        "en": "Refund a delivered order of the customer: the whole of it, some items, or an amount.",
+        "en": "Refund a customer's delivered order: all of it, some items, or an amount.",
         "de": "Eine gelieferte Bestellung erstatten: ganz, einzelne Artikel oder einen Betrag.",
     }
     examples = {
@@ -108,27 +108,27 @@ class RefundOrder(WriteAction):
     )
 
     def terms(self, asked: Arguments, order: Order) -> Terms | Reason:
-        if order.remaining.amount <= 0 and order.status != "cancelled":  # "Refund €0.00" would name nothing to decide
+        if order.remaining.amount <= 0 and order.status != "cancelled":  # a card for "Refund €0.00" would make no sense
             return Reason("already_refunded", {"order": order.id})
         if "items" in asked:
-            money = _worth(asked["items"], order)
+            money = _price(asked["items"], order)
         elif "amount" in asked:
-            money = _asked_for(asked["amount"], order.currency)
+            money = _requested_amount(asked["amount"], order.currency)
         else:
             money = order.remaining
         if isinstance(money, Reason):
             return money
-        items = [{"sku": sku, "quantity": count} for sku, count in _counted(asked.get("items", ())).items()]
+        items = [{"sku": sku, "quantity": count} for sku, count in _quantities(asked.get("items", ())).items()]
         arguments = {
             "order_id": order.id,
-            "amount": plain(money.amount, money.currency),
+            "amount": format_amount(money.amount, money.currency),
             "currency": money.currency,
             "reason": asked["reason"],
             **({"items": items} if items else {}),
         }
         return Terms(arguments, money, {"payment": order.payment, "items": _named(items, order)})
 
-    def suits(self, order: Order) -> bool:
+    def is_applicable(self, order: Order) -> bool:
         return order.status == "delivered" and order.remaining.amount > 0
 
     def obstacle(self, arguments: Arguments, facts: Facts) -> Reason | None:
@@ -141,11 +141,11 @@ class RefundOrder(WriteAction):
             return Reason("not_delivered", about)
         if facts.window_days is not None and (facts.now - order.delivered_at).days >= facts.window_days:
             return Reason("outside_window", {**about, "days": str(facts.window_days)})
-        if "items" in arguments and isinstance(worth := _worth(arguments["items"], order), Reason):
-            return worth
+        if "items" in arguments and isinstance(price := _price(arguments["items"], order), Reason):
+            return price
         left = Money(order.remaining.amount - facts.pending, order.currency)
         if money_of(arguments).amount > left.amount or arguments["currency"] != order.currency:
-            most = plain(max(left.amount, Decimal(0)), left.currency)
+            most = format_amount(max(left.amount, Decimal(0)), left.currency)
             return Reason("amount_above_remaining", {**about, "left": most, "currency": left.currency})
         return None
 
@@ -153,8 +153,8 @@ class RefundOrder(WriteAction):
         wanted = {name: arguments[name] for name in ("amount", "currency", "items", "reason") if name in arguments}
         return Call("refund", arguments["order_id"], customer, wanted)
 
-    def face(self, arguments: Arguments, shown: Mapping[str, str], locale: str) -> Face:
-        amount, order = spoken_amount(arguments, locale), arguments["order_id"]
+    def card(self, arguments: Arguments, shown: Mapping[str, str], locale: str) -> Card:
+        amount, order = formatted_amount(arguments, locale), arguments["order_id"]
         title = label(locale, f"Refund {amount}", f"{amount} erstatten")
         rows = [
             Row(label(locale, "For", "Für"), shown.get("items", "")),
@@ -162,7 +162,7 @@ class RefundOrder(WriteAction):
             Row(label(locale, "Reason", "Grund"), arguments["reason"]),
             Row(label(locale, "To", "An"), shown.get("payment", "")),
         ]
-        return Face(
+        return Card(
             title=title,
             summary=label(locale, f"Refund {amount} for order {order}.", f"{amount} für Bestellung {order} erstatten."),
             button=title,
@@ -179,27 +179,27 @@ class RefundOrder(WriteAction):
         }
 
 
-def _asked_for(text: str, currency: str) -> Money:
+def _requested_amount(text: str, currency: str) -> Money:
     if not is_amount_in(text, currency):
-        decimals = decimals_of(currency)
+        decimals = currency_decimals(currency)
         most = f"at most {decimals}" if decimals else "no"
-        raise InvalidArguments(fields={"amount": [f"The order is in {currency}, whose amounts have {most} decimals."]})
+        raise InvalidArguments(fields={"amount": [f"The order is in {currency}, which has {most} decimals."]})
     return Money(Decimal(text), currency)
 
 
-def _worth(items: Sequence[Mapping[str, Any]], order: Order) -> Money | Reason:
+def _price(items: Sequence[Mapping[str, Any]], order: Order) -> Money | Reason:
     """Return what these items cost, or why they cannot be refunded."""
-    worth = Decimal(0)
-    for sku, quantity in _counted(items).items():
+    price = Decimal(0)
+    for sku, quantity in _quantities(items).items():
         line = order.line(sku)
         if line is None or line.price * quantity > line.price * line.quantity - line.refunded:
             return Reason("item_not_in_order", {"order": order.id, "sku": sku})
-        worth += line.price * quantity
-    return Money(worth, order.currency)
+        price += line.price * quantity
+    return Money(price, order.currency)
 
 
-def _counted(items: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    """Return how many of each sku are meant, also when one is named twice."""
+def _quantities(items: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Return the quantity of each SKU, adding up SKUs that are listed twice."""
     counted: dict[str, int] = {}
     for item in items:
         counted[item["sku"]] = counted.get(item["sku"], 0) + int(item.get("quantity", 1))
@@ -209,8 +209,8 @@ def _counted(items: Sequence[Mapping[str, Any]]) -> dict[str, int]:
 def _named(items: list[dict[str, Any]], order: Order) -> str:
     chosen = {item["sku"]: item["quantity"] for item in items} or {line.sku: line.quantity for line in order.lines}
     named = [(line.name, chosen[line.sku]) for line in order.lines if line.sku in chosen]
-    told = ", ".join(name if count == 1 else f"{count} × {name}" for name, count in named[:_MOST_NAMED])
-    return told if len(named) <= _MOST_NAMED else f"{told}, … (+{len(named) - _MOST_NAMED})"
+    listed = ", ".join(name if count == 1 else f"{count} × {name}" for name, count in named[:_MAX_NAMED])
+    return listed if len(named) <= _MAX_NAMED else f"{listed}, … (+{len(named) - _MAX_NAMED})"
 
 
 ACTION = RefundOrder()

@@ -1,1 +1,1 @@
-"""The way to the merchant's own system: a port, and the connector that speaks HTTP."""
+"""Access to the merchant's system: the port, and the connector that speaks HTTP."""

@@ -1,7 +1,7 @@
 """Which network addresses a merchant's system may have.
 
-`ipaddress.is_global` alone says yes to several forms that lead back to a private IPv4 address (NAT64, 6to4) and to
-multicast; so IPv6 is an allow-list and IPv4 has a few more exceptions.
+`ipaddress.is_global` alone accepts multicast and several forms that lead back to a private IPv4 address (NAT64, 6to4),
+so IPv6 has an allow-list and IPv4 a few more exceptions.
 """
 
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
@@ -15,7 +15,7 @@ _V6_CLOSED: Final = tuple(
 
 
 def is_address(host: str) -> bool:
-    """Say whether a host is an address itself, not a name."""
+    """Return whether a host is an IP address, not a name."""
     try:
         ip_address(host)
     except ValueError:
@@ -24,17 +24,17 @@ def is_address(host: str) -> bool:
 
 
 def is_public(address: str) -> bool:
-    """Say whether an address (as getaddrinfo gave it) lies in the public internet."""
+    """Return whether an address (from getaddrinfo) is in the public internet."""
     try:
         ip = ip_address(address.partition("%")[0])
     except ValueError:
         return False
     if isinstance(ip, IPv6Address):
-        return is_public_v4(ip.ipv4_mapped) if ip.ipv4_mapped else _is_public_v6(ip)
-    return is_public_v4(ip)
+        return _is_public_v4(ip.ipv4_mapped) if ip.ipv4_mapped else _is_public_v6(ip)
+    return _is_public_v4(ip)
 
 
-def is_public_v4(ip: IPv4Address) -> bool:
+def _is_public_v4(ip: IPv4Address) -> bool:
     return ip.is_global and not any(ip in net for net in _V4_CLOSED)
 
 

@@ -1,8 +1,8 @@
-"""The one HTTP client of this room: JSON to one known host, within one deadline.
+"""The HTTP client for merchants: JSON to one known host, within one deadline.
 
-The name is resolved once, every answer is checked, and the connection goes to a checked address, so a name that
-changes its mind leads nowhere. Redirects are not followed, no proxy variable is read, the answer is capped while it is
-read, and a watchdog ends what dribbles, be it the handshake or the answer.
+The name is resolved once, every resolved address is checked, and the connection goes to a checked address, which rules
+out DNS rebinding. Redirects are not followed, proxy variables are ignored, the response size is capped while reading,
+and a watchdog ends slow handshakes and slow responses.
 """
 
 import http.client
@@ -22,19 +22,19 @@ from django.conf import settings
 
 from actions.connectors.addresses import is_public
 
-MAX_ANSWER_BYTES: Final = 1024 * 1024
+MAX_RESPONSE_BYTES: Final = 1024 * 1024
 CONNECT_SECONDS: Final = 3.0
-OPEN_PORTS: Final = frozenset({443, 8443})
+ALLOWED_PORTS: Final = frozenset({443, 8443})
 
 
 class NotSent(Exception):
-    """The request did not leave this machine: nothing can have happened."""
+    """The request did not leave this machine, so nothing can have happened."""
 
 
 class NoAnswer(Exception):
-    """The request was sent, or a part of it, and no usable answer came: anything can have happened.
+    """The request was sent, at least in part, and no usable answer came: anything can have happened.
 
-    `status` is that of an answer which came but says nothing, 0 where none began: the call may still be under way.
+    `status` is that of an unusable answer, or 0 if none began; then the call may still be in progress.
     """
 
     def __init__(self, cause: str, *, status: int = 0) -> None:
@@ -49,8 +49,8 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a URL leads, before its name is resolved."""
+class Endpoint:
+    """The parts of a URL, before its host name is resolved."""
 
     is_tls: bool
     host: str
@@ -58,8 +58,8 @@ class Place:
     path: str
 
     @property
-    def is_for_the_web(self) -> bool:
-        return self.is_tls and self.port in OPEN_PORTS
+    def is_public_https(self) -> bool:
+        return self.is_tls and self.port in ALLOWED_PORTS
 
     @property
     def host_header(self) -> str:
@@ -69,102 +69,102 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A checked place to connect to: any of these addresses."""
+    """A checked endpoint, with the addresses to connect to."""
 
-    place: Place
+    endpoint: Endpoint
     addresses: tuple[str, ...]
 
 
 def exchange(method: str, url: str, *, body: bytes, headers: Mapping[str, str], deadline_seconds: float) -> Answer:
-    """Send one request and return its JSON answer, whatever its status; raises NotSent or NoAnswer."""
+    """Send one request and return its JSON response with any status; raises NotSent or NoAnswer."""
     ends_at = time.monotonic() + deadline_seconds
     target = checked_target(url, seconds=deadline_seconds)
-    connection = http.client.HTTPConnection(target.place.host, target.place.port)
-    connection.sock = _connected(target, ends_at)
-    with closing(connection), _cut_at(ends_at, connection.sock):
-        _greet(connection.sock)
-        return _read(_response(connection, method, target.place, body, headers))
+    connection = http.client.HTTPConnection(target.endpoint.host, target.endpoint.port)
+    connection.sock = _connect(target, ends_at)
+    with closing(connection), _shut_down_at(ends_at, connection.sock):
+        _handshake(connection.sock)
+        return _read(_response(connection, method, target.endpoint, body, headers))
 
 
 @contextmanager
-def _cut_at(ends_at: float, sock: socket.socket) -> Iterator[None]:
-    """End what is said over a connection when its time is over."""
-    cut = threading.Timer(max(0.0, ends_at - time.monotonic()), _cut, args=[sock])
-    cut.daemon = True
-    cut.start()
+def _shut_down_at(ends_at: float, sock: socket.socket) -> Iterator[None]:
+    """Shut the connection down when its deadline passes."""
+    watchdog = threading.Timer(max(0.0, ends_at - time.monotonic()), _abort, args=[sock])
+    watchdog.daemon = True
+    watchdog.start()
     try:
         yield
     finally:
-        cut.cancel()
+        watchdog.cancel()
 
 
-def _cut(sock: socket.socket) -> None:
+def _abort(sock: socket.socket) -> None:
     try:
-        # The plain socket's: that of TLS would take its reader's ground away in the middle of a read.
+        # The plain socket's method: that of the TLS socket would break a read that is in progress.
         socket.socket.shutdown(sock, socket.SHUT_RDWR)
-    except OSError:  # closed by the other side meanwhile
+    except OSError:  # already closed by the other side
         return
 
 
 def _response(
-    connection: http.client.HTTPConnection, method: str, place: Place, body: bytes, headers: Mapping[str, str]
+    connection: http.client.HTTPConnection, method: str, endpoint: Endpoint, body: bytes, headers: Mapping[str, str]
 ) -> http.client.HTTPResponse:
-    """Send the request; return once the answer's head is here."""
+    """Send the request; return when the response's headers have arrived."""
     try:
-        connection.request(method, place.path, body or None, {"Host": place.host_header, **headers})
+        connection.request(method, endpoint.path, body or None, {"Host": endpoint.host_header, **headers})
         return connection.getresponse()
     except (OSError, http.client.HTTPException) as error:
         raise NoAnswer(type(error).__name__) from error
 
 
 def checked_target(url: str, *, seconds: float = CONNECT_SECONDS) -> Target:
-    """Return where a URL leads; raises NotSent for a scheme, port or address that is not allowed.
+    """Return the checked target of a URL; raises NotSent for a scheme, port or address that is not allowed.
 
-    The name must be resolved within so many seconds.
+    The host name must resolve within `seconds`.
     """
-    place = place_of(url)
-    is_own = f"{place.host}:{place.port}" in settings.ACTIONS_LOOPBACK
-    if not is_own and not place.is_for_the_web:
-        raise NotSent("the address must begin with https and use a port for the web")
-    return Target(place, _resolved(place, seconds, is_own=is_own))
+    endpoint = parse_endpoint(url)
+    is_own = f"{endpoint.host}:{endpoint.port}" in settings.ACTIONS_LOOPBACK
+    if not is_own and not endpoint.is_public_https:
+        raise NotSent("the address must use https on port 443 or 8443")
+    return Target(endpoint, _resolve_checked(endpoint, seconds, is_own=is_own))
 
 
-def place_of(url: str) -> Place:
-    """Return the parts of an http(s) URL; raises NotSent for one that can be read in more than one way."""
-    # urlsplit drops tabs and line ends in silence, browsers take a backslash for a slash, and what is not ASCII has
-    # one spelling in the name service and another on the wire.
+def parse_endpoint(url: str) -> Endpoint:
+    """Return the parts of an http(s) URL; raises NotSent for an ambiguous one."""
+    # urlsplit silently drops tabs and line breaks, browsers treat a backslash as a slash, and non-ASCII text is spelled
+    # differently in DNS and on the wire.
     if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
-        raise NotSent("the address holds characters that do not belong there")
+        raise NotSent("the address contains invalid characters")
     try:
         parts = urlsplit(url)
         port = (443 if parts.scheme == "https" else 80) if parts.port is None else parts.port
     except ValueError as error:
-        raise NotSent("the address cannot be read") from error
+        raise NotSent("the address is not a valid URL") from error
     host = parts.hostname or ""
     if parts.scheme not in ("http", "https") or not host or "@" in parts.netloc:
-        raise NotSent("the address must be http(s) without a user name")
+        raise NotSent("the address must start with http:// or https:// and have no user name")
     path = parts.path + (f"?{parts.query}" if parts.query else "")
-    return Place(parts.scheme == "https", host, port, path or "/")
+    return Endpoint(parts.scheme == "https", host, port, path or "/")
 
 
-def _resolved(place: Place, seconds: float, *, is_own: bool) -> tuple[str, ...]:
+def _resolve_checked(endpoint: Endpoint, seconds: float, *, is_own: bool) -> tuple[str, ...]:
     try:
-        found = _looked_up(place, seconds)
+        found = _resolve(endpoint, seconds)
     except (OSError, UnicodeError) as error:  # TimeoutError is an OSError
-        raise NotSent("the name cannot be resolved") from error
-    # One private answer among public ones is a trap: all must be fit.
+        raise NotSent("the host name cannot be resolved") from error
+    # One private address among public ones is a trap: all must be public.
     if not found or (not is_own and not all(is_public(address) for address in found)):
-        raise NotSent("the address does not lie in the public internet")
+        raise NotSent("the address is not in the public internet")
     return found
 
 
-def _looked_up(place: Place, seconds: float) -> tuple[str, ...]:
-    """Ask the resolver in a thread that is left behind when it takes too long: it knows no deadline of ours."""
+def _resolve(endpoint: Endpoint, seconds: float) -> tuple[str, ...]:
+    """Call the resolver in a thread that is abandoned when it takes too long, since it has no time-out of its own."""
     answer: Future[tuple[str, ...]] = Future()
 
     def ask() -> None:
         try:
-            entries = socket.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM)
+            entries = socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM)
             answer.set_result(tuple(dict.fromkeys(str(entry[4][0]) for entry in entries)))
         except (OSError, UnicodeError) as error:
             answer.set_exception(error)
@@ -173,32 +173,32 @@ def _looked_up(place: Place, seconds: float) -> tuple[str, ...]:
     return answer.result(seconds)
 
 
-def _connected(target: Target, ends_at: float) -> socket.socket:
-    """Return a connection to the first address that takes one; TLS is prepared and not yet spoken."""
+def _connect(target: Target, ends_at: float) -> socket.socket:
+    """Return a connection to the first address that accepts one; the TLS handshake comes later."""
     share = min(CONNECT_SECONDS, ends_at - time.monotonic()) / len(target.addresses)
     for address in target.addresses:
         try:
-            plain = socket.create_connection((address, target.place.port), timeout=max(share, 0.001))
-            return _prepared(plain, target.place)
+            plain = socket.create_connection((address, target.endpoint.port), timeout=max(share, 0.001))
+            return _wrap_tls(plain, target.endpoint)
         except OSError as error:
             cause = error
     raise NotSent(f"no connection: {type(cause).__name__}") from cause
 
 
-def _prepared(plain: socket.socket, place: Place) -> socket.socket:
-    plain.settimeout(None)  # from here on the watchdog keeps the time
-    if not place.is_tls:
+def _wrap_tls(plain: socket.socket, endpoint: Endpoint) -> socket.socket:
+    plain.settimeout(None)  # from here on the watchdog enforces the deadline
+    if not endpoint.is_tls:
         return plain
     try:
         context = ssl.create_default_context()
-        return context.wrap_socket(plain, server_hostname=place.host, do_handshake_on_connect=False)
+        return context.wrap_socket(plain, server_hostname=endpoint.host, do_handshake_on_connect=False)
     except OSError:
         plain.close()
         raise
 
 
-def _greet(sock: socket.socket) -> None:
-    """Speak the handshake where there is one; raises NotSent, since no word of the request comes before it."""
+def _handshake(sock: socket.socket) -> None:
+    """Do the TLS handshake if there is one; raises NotSent, since nothing of the request has been sent by then."""
     try:
         if isinstance(sock, ssl.SSLSocket):
             sock.do_handshake()
@@ -211,10 +211,10 @@ def _read(response: http.client.HTTPResponse) -> Answer:
     if kind != "application/json" or response.getheader("Content-Encoding"):
         raise NoAnswer(f"answered {response.status} without JSON", status=response.status)
     try:
-        raw = response.read(MAX_ANSWER_BYTES + 1)
+        raw = response.read(MAX_RESPONSE_BYTES + 1)
     except (OSError, http.client.HTTPException) as error:
         raise NoAnswer(f"answered {response.status} in part", status=response.status) from error
-    if len(raw) > MAX_ANSWER_BYTES:
+    if len(raw) > MAX_RESPONSE_BYTES:
         raise NoAnswer("answered more than 1 MiB", status=response.status)
     try:
         return Answer(response.status, json.loads(raw))

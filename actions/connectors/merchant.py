@@ -1,4 +1,4 @@
-"""The HTTP connector: a merchant API whose calls are signed by Standard Webhooks (examples/shop is one)."""
+"""The HTTP connector, for a merchant API with calls signed by Standard Webhooks (examples/shop is one)."""
 
 import json
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from urllib.parse import quote
 from standardwebhooks import Webhook
 
 from actions.connectors.client import Answer, NoAnswer, NotSent, exchange
-from actions.connectors.orders import NotAnOrder, order_of
+from actions.connectors.orders import InvalidOrder, parse_order
 from actions.connectors.port import DidNot, Found, Happened, NeverSeen, Outcome, Unclear
 from actions.errors import MerchantUnavailable, NotConnected
 from actions.facts import Order
@@ -20,15 +20,15 @@ from supportbot.ids import uuid7
 
 READ_SECONDS: Final = 4.0
 RUN_SECONDS: Final = 8.0
-# The merchant asks for patience: nothing was done.
-_LATER: Final = frozenset({408, 425, 429})
-# Taken in and not done yet; and a gateway's word, those that gateways made up included (524: the shop is at work, and
-# nobody waits for it any longer). What stands behind either may still be at work.
-_IN_BETWEEN: Final = frozenset({202, 502, 504, *range(520, 600)})
+# The merchant asks to try again later: nothing was done.
+_RETRY_LATER: Final = frozenset({408, 425, 429})
+# Accepted but not done yet, or a gateway's own status, non-standard ones included (524: the shop is still working, but
+# the gateway has stopped waiting). In both cases the shop may still be working on the call.
+_STILL_RUNNING: Final = frozenset({202, 502, 504, *range(520, 600)})
 
 
 def connected_merchant() -> "HttpMerchant":
-    """Return the merchant of the scope's workspace; raises NotConnected."""
+    """Return the current workspace's merchant; raises NotConnected."""
     connection = MerchantConnection.objects.first()
     if connection is None:
         raise NotConnected()
@@ -41,11 +41,11 @@ class HttpMerchant:
     secret: str
 
     def order(self, order_id: str) -> Order | None:
-        answer = self._ask(f"/orders/{quote(order_id, safe='')}")
+        answer = self._get(f"/orders/{quote(order_id, safe='')}")
         return None if answer.status == 404 else self._order(answer.body)
 
     def orders_of(self, customer: str) -> tuple[Order, ...]:
-        answer = self._ask(f"/customers/{quote(customer, safe='')}/orders")
+        answer = self._get(f"/customers/{quote(customer, safe='')}/orders")
         if answer.status == 404:
             return ()
         listed = answer.body.get("orders") if isinstance(answer.body, dict) else None
@@ -54,14 +54,14 @@ class HttpMerchant:
         return tuple(self._order(entry) for entry in listed)
 
     def run(self, call: Call, *, idempotency_key: str) -> Outcome:
-        path, body = _command(call, idempotency_key)
+        path, body = _build_request(call, idempotency_key)
         try:
             answer = self._send("POST", path, json.dumps(body).encode(), RUN_SECONDS)
         except NotSent as error:
             return DidNot("not_sent", str(error), is_final=False)
         except NoAnswer as error:
-            return Unclear(str(error), was_answered=_is_over(error.status))
-        return _outcome(answer)
+            return Unclear(str(error), was_answered=_is_finished(error.status))
+        return _parse_outcome(answer)
 
     def find(self, idempotency_key: str) -> Found:
         try:
@@ -70,9 +70,9 @@ class HttpMerchant:
             return Unclear(str(error))
         if answer.status == 404:
             return NeverSeen()
-        return _decided(answer.body) if answer.status == 200 else Unclear(f"answered {answer.status}")
+        return _parse_operation(answer.body) if answer.status == 200 else Unclear(f"answered {answer.status}")
 
-    def _ask(self, path: str) -> Answer:
+    def _get(self, path: str) -> Answer:
         try:
             answer = self._send("GET", path, b"", READ_SECONDS)
         except (NotSent, NoAnswer) as error:
@@ -83,8 +83,8 @@ class HttpMerchant:
 
     def _order(self, data: Any) -> Order:
         try:
-            return order_of(data)
-        except NotAnOrder as error:
+            return parse_order(data)
+        except InvalidOrder as error:
             raise MerchantUnavailable() from error
 
     def _send(self, method: str, path: str, body: bytes, seconds: float) -> Answer:
@@ -101,7 +101,7 @@ def _signed(secret: str, body: bytes) -> dict[str, str]:
     }
 
 
-def _command(call: Call, key: str) -> tuple[str, dict[str, Any]]:
+def _build_request(call: Call, key: str) -> tuple[str, dict[str, Any]]:
     order = quote(call.order, safe="")
     body = {**call.fields, "customer": call.customer, "key": key}
     match call.kind:
@@ -114,35 +114,36 @@ def _command(call: Call, key: str) -> tuple[str, dict[str, Any]]:
     raise ValueError(f"the merchant API has no command {call.kind}")
 
 
-def _outcome(answer: Answer) -> Outcome:
+def _parse_outcome(answer: Answer) -> Outcome:
     if answer.status == 200 and isinstance(answer.body, dict):
         return Happened(answer.body)
-    # 409: the key is known with other content. What became of it, only `find` can tell.
+    # 409: the key is known with other content. Only `find` can tell its outcome.
     if 400 <= answer.status < 500 and answer.status != 409:
-        return _refusal(answer.body, answer.status)
-    return Unclear(f"answered {answer.status}", was_answered=_is_over(answer.status))
+        return _parse_refusal(answer.body, answer.status)
+    return Unclear(f"answered {answer.status}", was_answered=_is_finished(answer.status))
 
 
-def _is_over(status: int) -> bool:
-    """Say whether an answer means that the merchant has done with the call; 0 is none."""
-    return status != 0 and status not in _IN_BETWEEN
+def _is_finished(status: int) -> bool:
+    """Return whether a status means that the merchant has finished with the call; 0 means no answer."""
+    return status != 0 and status not in _STILL_RUNNING
 
 
-def _refusal(body: Any, status: int) -> DidNot:
-    told: Mapping[str, Any] = body if isinstance(body, dict) else {}
-    return DidNot(_told(told, "code", 60) or f"http_{status}", _told(told, "message", 200), status not in _LATER)
+def _parse_refusal(body: Any, status: int) -> DidNot:
+    error: Mapping[str, Any] = body if isinstance(body, dict) else {}
+    code, message = _text(error, "code", 60) or f"http_{status}", _text(error, "message", 200)
+    return DidNot(code, message, is_final=status not in _RETRY_LATER)
 
 
-def _told(body: Mapping[str, Any], name: str, limit: int) -> str:
+def _text(body: Mapping[str, Any], name: str, limit: int) -> str:
     value = body.get(name)
     return "".join(char for char in value if char.isprintable())[:limit] if isinstance(value, str) else ""
 
 
-def _decided(body: Any) -> Found:
-    """Read `{"state": "done"|"refused", "status", "result"}`; anything else says nothing."""
+def _parse_operation(body: Any) -> Found:
+    """Parse `{"state": "done"|"refused", "status", "result"}`; anything else is unclear."""
     if isinstance(body, dict) and isinstance(body.get("result"), dict):
         if body.get("state") == "done":
             return Happened(body["result"])
         if body.get("state") == "refused":
-            return _refusal(body["result"], 422)
-    return Unclear("answered something else")
+            return _parse_refusal(body["result"], 422)
+    return Unclear("unexpected answer")

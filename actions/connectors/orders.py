@@ -1,4 +1,4 @@
-"""An order as the merchant's JSON tells it; what does not fit is no order."""
+"""Parsing an order from the merchant's JSON; anything invalid is refused."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -8,19 +8,19 @@ from typing import Any, Final
 from actions.facts import Address, Line, Order
 from actions.money import CURRENCY, is_amount_in
 
-MOST_OF_AN_ID: Final = 60  # what a request keeps of it
+MAX_ID_LENGTH: Final = 60  # as long as the request's column
 
 
-class NotAnOrder(ValueError):
+class InvalidOrder(ValueError):
     """The merchant's JSON lacks a field or has one of the wrong kind."""
 
 
-def order_of(data: Any) -> Order:
-    """Return the order in a JSON value; raises NotAnOrder."""
+def parse_order(data: Any) -> Order:
+    """Return the order in a JSON value; raises InvalidOrder."""
     try:
         return _order(data)
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
-        raise NotAnOrder(f"{type(error).__name__}: {error}"[:120]) from error
+        raise InvalidOrder(f"{type(error).__name__}: {error}"[:120]) from error
 
 
 def _order(data: Mapping[str, Any]) -> Order:
@@ -32,9 +32,9 @@ def _order(data: Mapping[str, Any]) -> Order:
         currency=currency,
         total=_amount(data["total"], currency),
         refunded=_amount(data["refunded"], currency),
-        placed_at=_moment(data["placed_at"]),
-        shipped_at=_moment(data["shipped_at"]) if data.get("shipped_at") else None,
-        delivered_at=_moment(data["delivered_at"]) if data.get("delivered_at") else None,
+        placed_at=_datetime(data["placed_at"]),
+        shipped_at=_datetime(data["shipped_at"]) if data.get("shipped_at") else None,
+        delivered_at=_datetime(data["delivered_at"]) if data.get("delivered_at") else None,
         expected_on=_text(data.get("expected_on", "")),
         lines=tuple(_line(line, currency) for line in data["items"]),
         address=Address(**{name: _text(data["address"][name]) for name in Address.__slots__}),
@@ -53,25 +53,25 @@ def _line(data: Mapping[str, Any], currency: str) -> Line:
 
 
 def _text(value: Any) -> str:
-    """Return a text that can be stored and shown: the merchant's data is not ours."""
+    """Return text that can be stored and shown: the merchant's data is not trusted."""
     if not isinstance(value, str):
-        raise TypeError("not a text")
+        raise TypeError("not a string")
     return "".join(char for char in value if char.isprintable())[:200]
 
 
 def _id(value: Any) -> str:
-    """Return an order's number whole: a part of it would be another order's."""
-    if not isinstance(value, str) or not value.isprintable() or not 1 <= len(value) <= MOST_OF_AN_ID:
-        raise ValueError("not the number of an order")
+    """Return the complete order number: a truncated one could be another order's."""
+    if not isinstance(value, str) or not value.isprintable() or not 1 <= len(value) <= MAX_ID_LENGTH:
+        raise ValueError("not an order number")
     return value
 
 
 def _count(value: Any) -> int:
-    if isinstance(value, bool | float):  # two and a half pieces, or infinitely many
+    if isinstance(value, bool | float):  # 2.5 or infinity
         raise TypeError("not a whole number")
     count = int(value)
     if count < 0:
-        raise ValueError("less than none")
+        raise ValueError("a negative number")
     return count
 
 
@@ -87,8 +87,8 @@ def _currency(value: Any) -> str:
     return str(value)
 
 
-def _moment(value: Any) -> datetime:
+def _datetime(value: Any) -> datetime:
     moment = datetime.fromisoformat(value)
     if moment.tzinfo is None:
-        raise ValueError("a time without its zone")
+        raise ValueError("a time without a time zone")
     return moment

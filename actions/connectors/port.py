@@ -1,16 +1,18 @@
-"""What the platform asks of a merchant's system, and the three things a command can come to.
+"""What the platform needs from a merchant's system, and the three possible outcomes of a command.
 
-It happened, it did not, we do not know: three types, so that nobody takes the third for one of the others.
+It happened, it did not, we do not know: three types, so that the third is never mistaken for one of the others.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from django.conf import settings
 from django.utils.module_loading import import_string
+from django.utils.timezone import now
 
 from actions.facts import Order
+from actions.reasons import Reason
 from actions.spec import Call
 
 
@@ -21,7 +23,7 @@ class Happened:
 
 @dataclass(frozen=True, slots=True)
 class DidNot:
-    """Nothing has moved. A final one is the merchant's no; any other may be tried again with the same key."""
+    """Nothing has moved. A final one is the merchant's refusal; any other may be retried with the same key."""
 
     code: str
     message: str
@@ -30,8 +32,8 @@ class DidNot:
 
 @dataclass(frozen=True, slots=True)
 class Unclear:
-    """Sent, without an answer that says anything: it may have moved. The merchant is asked by key, nothing is re-sent
-    blind. `was_answered`: the merchant has done with this call, it is not under way any more."""
+    """Sent without a conclusive answer: money may have moved. The merchant is asked by key; nothing is re-sent blindly.
+    `was_answered`: the merchant has finished with this call, so it is no longer in progress."""
 
     cause: str
     was_answered: bool = False
@@ -39,7 +41,7 @@ class Unclear:
 
 @dataclass(frozen=True, slots=True)
 class NeverSeen:
-    """The merchant does not know the key: so far nothing has moved under it."""
+    """The merchant does not know the key: nothing has moved under it so far."""
 
 
 Outcome = Happened | DidNot | Unclear
@@ -50,20 +52,29 @@ class Merchant(Protocol):
     """A merchant's system. Every call ends within its own deadline."""
 
     def order(self, order_id: str) -> Order | None:
-        """Return an order, whoever owns it; None if there is none. Raises MerchantUnavailable."""
+        """Return an order, no matter whose it is, or None. Raises MerchantUnavailable."""
 
     def orders_of(self, customer: str) -> tuple[Order, ...]:
         """Return a customer's orders, newest first. Raises MerchantUnavailable."""
 
     def run(self, call: Call, *, idempotency_key: str) -> Outcome:
-        """Carry out a command; the same key never does it twice."""
+        """Execute a command; the same key never executes it twice."""
 
     def find(self, idempotency_key: str) -> Found:
-        """Return what became of a key."""
+        """Return the outcome recorded under a key."""
 
 
 def merchant() -> Merchant:
-    """Return the merchant of the scope's workspace; raises NotConnected when there is none."""
+    """Return the current workspace's merchant; raises NotConnected if there is none."""
     connect = import_string(settings.ACTIONS_MERCHANT)
     connected: Merchant = connect()
     return connected
+
+
+def fetch_own_order(merchant: Merchant, order_id: str, merchant_id: str) -> Order | Reason:
+    """Return the customer's own order; someone else's and a missing one give the same result after the same query."""
+    asked_at = now()
+    order = merchant.order(order_id)
+    if order is None or order.customer != merchant_id:
+        return Reason("order_not_found", {"order": order_id})
+    return replace(order, read_at=asked_at)

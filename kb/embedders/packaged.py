@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from kb.chunking import EMBEDDING_CHARACTERS
 from kb.errors import EmbeddingUnavailable
+from kb.indexing.chunking import EMBEDDING_CHARACTERS
 from kb.ports import RecipeSpec
 
 if TYPE_CHECKING:

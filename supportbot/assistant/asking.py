@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from actions.customers import customer_known_as, stored
+from actions.principals import find_customer as customer_known_as
+from actions.principals import stored
 from supportbot.accounts.models import Customer
 from supportbot.assistant.runner import carry_out
 from supportbot.asyncdb import db

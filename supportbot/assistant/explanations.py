@@ -4,7 +4,7 @@ from typing import Final
 
 from django.db.models import QuerySet
 
-from actions.cards import face_of, reason_of
+from actions.cards import card_of, reason_of
 from actions.models import ActionRequest
 from actions.states import State
 from supportbot.chat.models import Conversation
@@ -35,7 +35,7 @@ def explanation(request: ActionRequest) -> str:
     language = "de" if request.locale.startswith("de") else "en"
     reason = reason_of(request)
     text = _TEXTS[language][State(request.state)].format(
-        what=face_of(request).summary.rstrip("."), reason=reason["text"] if reason else ""
+        what=card_of(request).summary.rstrip("."), reason=reason["text"] if reason else ""
     )
     reference = (request.receipt or {}).get("reference")
     return f"{text} {_REFERENCE[language].format(reference=reference)}" if reference else text.strip()

@@ -16,7 +16,7 @@ from actions.errors import ActionError, MerchantUnavailable, NotConnected, NotWa
 from actions.models import ActionRequest
 from actions.principals import Principal, principal_in_conversation
 from actions.registry import action_named, all_actions, read_action
-from actions.selectors import offered_actions
+from actions.selectors import enabled_actions as offered_actions
 from actions.services import decline, propose, run_read
 from actions.spec import Action
 from actions.states import State

@@ -2,7 +2,7 @@
 
 It chooses by it. Search says that passages are about the same things, and such a passage may well say nothing of what
 was asked: how near the nearest line of what is to be quoted is, and how much of the question's words one passage holds,
-tell whether the answer stands there (`kb.confidence.Grounds`).
+tell whether the answer stands there (`kb.search.confidence.Grounds`).
 
 It is measured here because the model room knows no embedder. With a model of one's own nothing is measured: that model
 reads for itself, and as its stand-in the built-in answerer goes by words.
@@ -16,9 +16,9 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Final
 
-from kb.confidence import Grounds, answer_calibration
 from kb.errors import EmbeddingUnavailable
 from kb.ports import embedder
+from kb.search.confidence import Grounds, answer_calibration
 from supportbot.assistant.retrieval import Found
 from supportbot.builtin.ranking import worth_checking, worth_comparing
 from supportbot.llm.remote import is_remote_configured

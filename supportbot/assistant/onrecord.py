@@ -1,6 +1,6 @@
 """What a model asked for and did not get is put on record, as a refused wish of a customer is."""
 
-from actions.wishes import note_refusal
+from actions.audit import record_refusal as note_refusal
 from supportbot.assistant.calls import Place
 from supportbot.assistant.errors import ToolRefused
 from supportbot.chat.models import Conversation

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db import transaction
 
 from actions.cards import proposed_payload, state_payload
-from actions.forgetting import forget_words_about
+from actions.erasure import erase_words_about as forget_words_about
 from actions.models import ActionRequest
 from actions.reasons import Reason, sentence
 from actions.selectors import Step, steps_of

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from actions.wishes import note_refusal
+from actions.audit import record_refusal
 from supportbot.accounts.callers import Caller, CustomerCaller
 from supportbot.chat.models import Conversation
 from supportbot.errors import NotFound
@@ -39,6 +39,6 @@ def conversation_for(caller: Caller, conversation_id: UUID) -> Conversation:
         error = NotFound()
         if isinstance(caller, CustomerCaller):  # foreign and missing alike: the time it takes tells nothing either
             actor = f"customer:{caller.customer_id}"
-            note_refusal("conversation.not_theirs", error, actor=actor, asked_for=str(conversation_id))
+            record_refusal("conversation.not_theirs", error, actor=actor, asked_for=str(conversation_id))
         raise error
     return conversation

@@ -13,7 +13,7 @@ from django.utils.timezone import now
 
 from actions.ledger import DayUse, used_by_day_limits
 from actions.models import ActionRequest
-from actions.money import Money, spoken
+from actions.money import Money, format_money
 from actions.registry import all_actions
 from actions.states import State as RequestState
 from kb.models import Article, State
@@ -48,8 +48,8 @@ def _limit(use: DayUse) -> dict[str, Any]:
     action = all_actions().get(use.action)
     return {
         "title": action.title["en"] if action else use.action,
-        "taken": spoken(Money(use.taken, use.currency), "en"),
-        "limit": spoken(Money(use.limit, use.currency), "en"),
+        "taken": format_money(Money(use.taken, use.currency), "en"),
+        "limit": format_money(Money(use.limit, use.currency), "en"),
         "value": f"{use.taken:f}",
         "max": f"{use.limit:f}",
         "is_near": use.taken >= use.limit * NEARLY,

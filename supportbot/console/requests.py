@@ -11,9 +11,9 @@ from django.db.models.functions import Coalesce, NullIf
 from django.http import HttpRequest
 
 from actions import audit
-from actions.cards import face_of, reason_of, title_of
+from actions.cards import card_of, reason_of, title_of
 from actions.models import ActionRequest, Attempt, AuditEntry
-from actions.money import Money, is_amount_in, spoken
+from actions.money import Money, format_money, is_amount_in
 from actions.policy import Verdict
 from actions.registry import all_actions
 from actions.states import State
@@ -113,7 +113,7 @@ class ActionRequestAdmin(ScopedAdmin):
 
     def told(self, request: HttpRequest, row: ActionRequest) -> dict[str, Any]:
         return {
-            "face": face_of(row, "en"),
+            "face": card_of(row, "en"),
             "reason": reason_of(row, "en"),
             "kind": KINDS.get(row.state, ""),
             "state": _state(row.state),
@@ -133,7 +133,7 @@ def _receipt(row: ActionRequest) -> dict[str, Any]:
     told = dict(row.receipt or {})
     amount, currency = str(told.get("amount", "")), str(told.get("currency", ""))
     if currency and is_amount_in(amount, currency):  # an action's receipt is its own: nothing says that it has these
-        told["amount"] = spoken(Money(Decimal(amount), currency), "en")
+        told["amount"] = format_money(Money(Decimal(amount), currency), "en")
         del told["currency"]
     return told
 

@@ -10,7 +10,7 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from actions.models import ActionPolicy, ActionPolicyVersion, name_of
-from actions.money import Money, is_amount_in, plain, spoken
+from actions.money import Money, format_amount, format_money, is_amount_in
 from actions.policies import allow_approval, approvers_of, change_rules, forbid_approval, switch
 from actions.registry import all_actions
 from supportbot.accounts.models import User
@@ -91,7 +91,9 @@ class RulesForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
         currency = self.instance.current.currency if self.instance.current else ""
         for name in AMOUNTS:
             if cleaned.get(name) is not None and not is_amount_in(self.data[name].strip(), currency):
-                self.add_error(name, f"Write an amount such as {plain(Decimal(1000), currency)}, in {currency}.")
+                self.add_error(
+                    name, f"Write an amount such as {format_amount(Decimal(1000), currency)}, in {currency}."
+                )
         return cleaned
 
     def changed_rules(self) -> dict[str, Any]:
@@ -180,7 +182,7 @@ class ActionPolicyAdmin(ScopedAdmin):
 
 def _exact(amount: Decimal | None, currency: str) -> Decimal | None:
     """Return an amount with its currency's decimals: the column's three would read as thousands."""
-    return None if amount is None else Decimal(plain(amount, currency))
+    return None if amount is None else Decimal(format_amount(amount, currency))
 
 
 def _about_limits(policy: ActionPolicy | None) -> str:
@@ -190,7 +192,7 @@ def _about_limits(policy: ActionPolicy | None) -> str:
 
 def _money(version: ActionPolicyVersion | None, rule: str, *, otherwise: str) -> str:
     amount = getattr(version, rule) if version else None
-    return otherwise if amount is None or version is None else spoken(Money(amount, version.currency), "en")
+    return otherwise if amount is None or version is None else format_money(Money(amount, version.currency), "en")
 
 
 def _versions(policy: ActionPolicy) -> list[dict[str, Any]]:

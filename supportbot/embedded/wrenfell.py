@@ -20,12 +20,12 @@ from actions.models import MerchantConnection
 from actions.policies import allow_approval, ensure_policies
 from kb.documents import Document, Failure
 from kb.errors import RecipeMismatch
-from kb.index import sync_articles
-from kb.loaders import load
+from kb.importing.loaders import load
+from kb.indexing.index import sync_articles
+from kb.indexing.vectorcache import VectorCache
+from kb.indexing.vectors import KnownVectors, NoVectors, ReadOnlyVectors
 from kb.ports import embedder
 from kb.services import import_documents
-from kb.vectorcache import VectorCache
-from kb.vectors import KnownVectors, NoVectors, ReadOnlyVectors
 from supportbot.accounts.callers import ROLE_SCOPES
 from supportbot.accounts.errors import InvalidKey, NameTaken
 from supportbot.accounts.models import User, Workspace

@@ -3,7 +3,7 @@
 from typing import Final
 from uuid import UUID
 
-from actions.wishes import note_refusal
+from actions.audit import record_refusal
 from supportbot.accounts.errors import AccountsError
 from supportbot.accounts.scope import workspace_scope
 from supportbot.counting import count
@@ -20,4 +20,4 @@ def note_turned_away(error: SupportBotError, *, workspace_id: UUID, channel_id: 
     if not isinstance(error, _TURNED_AWAY) or count(f"turned-away:{channel_id}", seconds=60) > NOTED_PER_MINUTE:
         return
     with workspace_scope(workspace_id):
-        note_refusal("door.refused", error, actor=actor, channel=str(channel_id))
+        record_refusal("door.refused", error, actor=actor, channel=str(channel_id))

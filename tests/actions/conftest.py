@@ -22,7 +22,7 @@ def policies(workspace: Workspace) -> list[ActionPolicy]:
 
 @pytest.fixture
 def shop(policies: list[ActionPolicy]) -> Iterator[FakeShop]:
-    """A merchant that knows Alice's orders and one of a stranger; put in place of the HTTP connector."""
+    """A fake merchant with Alice's orders and one of a stranger, in place of the HTTP connector."""
     with connected(FakeShop()) as fake:
         fake.add_order("A-1001", "cus_alice", total="49.90")
         fake.add_order("A-1002", "cus_alice", total="640.00", delivered_days_ago=10)
@@ -33,7 +33,7 @@ def shop(policies: list[ActionPolicy]) -> Iterator[FakeShop]:
 
 
 def signed_in_as(customer: Customer, **changes: Any) -> Principal:
-    """Return a customer with an identity token of ten minutes."""
+    """Return the principal of a customer whose identity token is valid for ten minutes."""
     facts: dict[str, Any] = {
         "workspace_id": customer.workspace_pk,
         "customer_id": customer.pk,
@@ -72,7 +72,7 @@ def approver(policies: list[ActionPolicy], bob: User) -> User:
 
 @pytest.fixture
 def waiting(shop: FakeShop, principal: Principal) -> ActionRequest:
-    """A confirmed refund of 640.00, which waits for a person."""
+    """A confirmed refund of 640.00 that is waiting for approval."""
     limit("refund_order", max_per_customer_year=None)
     request = propose(principal, "refund_order", {**REFUND, "order_id": "A-1002"}, proposal_key="turn:1:2")
     return confirm(request.pk, principal=principal, digest=request.digest)
@@ -91,15 +91,15 @@ def proposals(shop: FakeShop, principal: Principal) -> Callable[..., ActionReque
     count = iter(range(1, 1000))
 
     def make(action: str = "refund_order", **arguments: Any) -> ActionRequest:
-        wish = {**REFUND, **arguments} if action == "refund_order" else arguments
-        return propose(principal, action, wish, proposal_key=f"turn:9:{next(count)}")
+        intent = {**REFUND, **arguments} if action == "refund_order" else arguments
+        return propose(principal, action, intent, proposal_key=f"turn:9:{next(count)}")
 
     return make
 
 
 @pytest.fixture
 def messages(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What the sweep puts on the broker."""
+    """The messages that the sweep publishes."""
     sent: list[str] = []
     monkeypatch.setattr("actions.sweeping.publish", lambda workspace_id, request_id: sent.append(str(request_id)))
     return sent

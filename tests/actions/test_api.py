@@ -50,7 +50,7 @@ def test_a_customer_reads_and_confirms_their_card(alices: APIClient, card: Actio
     assert alices.get(REQUESTS).json()["results"][0]["id"] == str(card.pk)
 
 
-def test_nobody_else_confirms_or_sees_it(
+def test_only_the_customer_sees_and_confirms_it(
     bobs: APIClient, card: ActionRequest, channel: NewChannel, workspace: Workspace, shop: FakeShop
 ) -> None:
     stranger = Customer.objects.create(external_id="cus_stranger", name="Stranger")
@@ -84,14 +84,14 @@ def test_a_confirmation_without_its_digest_names_the_field(
     assert card.state == State.AWAITING_CONFIRMATION
 
 
-def test_a_used_a_changed_and_an_expired_confirmation(alices: APIClient, card: ActionRequest, shop: FakeShop) -> None:
+def test_a_used_or_changed_confirmation_is_refused(alices: APIClient, card: ActionRequest, shop: FakeShop) -> None:
     assert act(alices, card, "confirm", digest="0" * 64).json()["code"] == "digest_mismatch"
     assert act(alices, card, "confirm", digest=card.digest).status_code == 200
     again = act(alices, card, "confirm", digest=card.digest)
     assert (again.status_code, again.json()["code"]) == (409, "not_waiting")
 
 
-def test_a_person_with_the_right_approves(bobs: APIClient, waiting: ActionRequest, shop: FakeShop) -> None:
+def test_a_person_with_the_right_can_approve(bobs: APIClient, waiting: ActionRequest, shop: FakeShop) -> None:
     listed = bobs.get(REQUESTS, {"state": "awaiting_approval"}).json()["results"]
     assert [entry["id"] for entry in listed] == [str(waiting.pk)]
     answer = act(bobs, waiting, "approve", digest=listed[0]["digest"])
@@ -123,7 +123,7 @@ def test_reject_and_cancel(bobs: APIClient, alices: APIClient, card: ActionReque
     assert act(bobs, waiting, "reject", words="x" * 501).status_code == 400
     rejected = act(bobs, waiting, "reject", words="Worn boots are swapped", note="Third time this year").json()
     assert rejected["reason"]["code"] == "rejected_with_words"
-    assert "against it: Worn boots are swapped. Nothing was done." in rejected["reason"]["text"]
+    assert "declined: Worn boots are swapped. Nothing was done." in rejected["reason"]["text"]
     assert "Third time" not in alices.get(f"{REQUESTS}/{waiting.pk}").content.decode()
     assert act(bobs, card, "cancel", why="because").json()["fields"] == {"why": ["This field is not known here."]}
     declined = act(alices, card, "cancel").json()
@@ -139,13 +139,13 @@ def test_the_list_of_actions(bobs: APIClient, alices: APIClient, shop: FakeShop)
     assert alices.get("/api/v1/actions").status_code == 403
 
 
-def test_filters_that_make_no_sense_are_named(bobs: APIClient) -> None:
+def test_invalid_filters_are_named(bobs: APIClient) -> None:
     for query in ({"state": "done"}, {"customer": "x"}, {"conversation": "\x00"}):
         answer = bobs.get(REQUESTS, query)
         assert (answer.status_code, set(answer.json()["fields"])) == (400, set(query))
 
 
-def test_the_list_asks_the_database_the_same_number_of_times(
+def test_the_list_runs_a_constant_number_of_queries(
     bobs: APIClient, proposals: Any, django_assert_max_num_queries: Any
 ) -> None:
     for step in range(12):

@@ -1,4 +1,4 @@
-"""Who may let a confirmed request run, and who may not."""
+"""Who may approve a confirmed request, and who may not."""
 
 from decimal import Decimal
 
@@ -56,12 +56,12 @@ def test_a_second_approval_pays_nothing(waiting: ActionRequest, approver: User, 
     assert len(shop.refunds) == 1
 
 
-def test_nobody_approves_without_the_right(
+def test_approval_needs_the_right(
     waiting: ActionRequest, bob: User, mallory: User, workspace: Workspace, shop: FakeShop
 ) -> None:
     root = User.objects.create_superuser("root", password="correct horse battery")
     add_member(workspace, root, Membership.Role.ADMIN)
-    # The right on another action, the right on the whole model, and the right held elsewhere are other rights.
+    # None of these is the right on this policy: one on another action, on the whole model, or in another workspace.
     other = policy_of("cancel_order")
     assert other is not None
     allow_approval(other, bob, actor="test")
@@ -78,7 +78,7 @@ def test_nobody_approves_without_the_right(
     assert still_waits(waiting, shop)
 
 
-def test_a_group_passes_its_right_on(waiting: ActionRequest, bob: User, workspace: Workspace) -> None:
+def test_a_group_grants_its_right(waiting: ActionRequest, bob: User, workspace: Workspace) -> None:
     policy = policy_of("refund_order")
     assert policy is not None
     leads = Group.objects.create(name="Leads")
@@ -92,7 +92,7 @@ def test_a_group_passes_its_right_on(waiting: ActionRequest, bob: User, workspac
     assert not may_approve(bob, policy)
 
 
-def test_one_never_approves_ones_own(waiting: ActionRequest, approver: User, alice: Customer, shop: FakeShop) -> None:
+def test_own_requests_are_not_approved(waiting: ActionRequest, approver: User, alice: Customer, shop: FakeShop) -> None:
     approver.is_superuser = True
     approver.email = "Alice@Example.com"
     approver.save(update_fields=["is_superuser", "email"])
@@ -101,7 +101,7 @@ def test_one_never_approves_ones_own(waiting: ActionRequest, approver: User, ali
     assert still_waits(waiting, shop)
 
 
-def test_who_confirmed_as_operator_does_not_approve(shop: FakeShop, approver: User, alice: Customer) -> None:
+def test_an_operator_who_confirmed_cannot_approve(shop: FakeShop, approver: User, alice: Customer) -> None:
     limit("refund_order", max_per_customer_year=None)
     operator = operator_for(alice, approver.username)
     card = propose(operator, "refund_order", {**REFUND, "order_id": "A-1002"}, proposal_key="operator:1")
@@ -111,7 +111,7 @@ def test_who_confirmed_as_operator_does_not_approve(shop: FakeShop, approver: Us
     assert still_waits(request, shop)
 
 
-def test_another_workspaces_request_is_not_there(
+def test_another_workspaces_request_is_not_found(
     waiting: ActionRequest, approver: User, other_workspace: Workspace
 ) -> None:
     from supportbot.accounts.scope import workspace_scope
@@ -127,7 +127,7 @@ def test_an_approval_is_bound_to_what_was_shown(waiting: ActionRequest, approver
     assert still_waits(waiting, shop)
 
 
-def test_an_approval_that_comes_too_late(waiting: ActionRequest, approver: User, shop: FakeShop) -> None:
+def test_a_late_approval_is_refused(waiting: ActionRequest, approver: User, shop: FakeShop) -> None:
     ActionRequest.objects.filter(pk=waiting.pk).update(expires_at=now() - timedelta(seconds=1))
     with pytest.raises(errors.Expired):
         approve(waiting.pk, approver=approver, digest=waiting.digest)
@@ -149,7 +149,7 @@ def test_new_rules_and_the_kill_switch_stop_an_approval(waiting: ActionRequest, 
         approve(waiting.pk, approver=approver, digest=waiting.digest)
 
 
-def test_a_reason_for_the_team_is_not_the_customers(waiting: ActionRequest, approver: User) -> None:
+def test_a_note_for_the_team_is_not_shown_to_the_customer(waiting: ActionRequest, approver: User) -> None:
     for unfit in ("x" * 501, "a\x00b", "\ud83d"):
         with pytest.raises(InvalidInput):
             reject(waiting.pk, approver=approver, words=unfit)
@@ -157,14 +157,14 @@ def test_a_reason_for_the_team_is_not_the_customers(waiting: ActionRequest, appr
     assert (rejected.reason_code, rejected.reason_facts) == ("rejected", {"note": "Looks like misuse"})
     assert "misuse" not in str(state_payload(rejected))
     entry = AuditEntry.objects.get(request_id=waiting.pk, event="request.rejected")
-    assert "misuse" not in str(entry.payload)  # the audit is kept longer than people may be
+    assert "misuse" not in str(entry.payload)  # the audit is kept longer than personal data may be
     assert (
         entry.payload["facts"]
         == salted_hmac("actions.reason", '{"note":"Looks like misuse"}', algorithm="sha256").hexdigest()
     )
 
 
-def test_a_rejection_gives_the_reserved_amount_back(waiting: ActionRequest, approver: User, shop: FakeShop) -> None:
+def test_a_rejection_releases_the_reserved_amount(waiting: ActionRequest, approver: User, shop: FakeShop) -> None:
     assert LedgerEntry.objects.get().status == LedgerEntry.Status.RESERVED
     assert reject(waiting.pk, approver=approver).reason_code == "rejected"
     assert LedgerEntry.objects.get().status == LedgerEntry.Status.RELEASED
@@ -173,7 +173,7 @@ def test_a_rejection_gives_the_reserved_amount_back(waiting: ActionRequest, appr
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "expected"),
     [
         ("Worn boots", "Worn boots."),
         ("see (terms)", "see (terms)."),
@@ -183,5 +183,5 @@ def test_a_rejection_gives_the_reserved_amount_back(waiting: ActionRequest, appr
         (",", ""),
     ],
 )
-def test_a_reason_is_a_sentence_of_its_own(words: str, told: str) -> None:
-    assert rejection(words=words, note="").facts.get("words", "") == told
+def test_a_reason_becomes_a_complete_sentence(words: str, expected: str) -> None:
+    assert rejection(words=words, note="").facts.get("words", "") == expected

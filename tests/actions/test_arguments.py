@@ -1,4 +1,4 @@
-"""Arguments of strangers: what is read, what is refused, and what a digest stands for."""
+"""Arguments from outside: what is accepted, what is refused, and what the digest covers."""
 
 import json
 import unicodedata
@@ -12,19 +12,19 @@ from hypothesis import strategies as st
 
 from actions.canonical import canonical, digest_of, is_same_digest
 from actions.errors import InvalidArguments, UnknownAction
-from actions.money import Money, amount_of, is_amount_in, plain, spoken
-from actions.reading import read_arguments
+from actions.money import Money, format_amount, format_money, is_amount_in, parse_amount
 from actions.reasons import CODES, Reason, sentence
 from actions.registry import action_named, all_actions
-from actions.schema import parse_by
+from actions.schema import parse_arguments
 from actions.spec import ReadAction
+from actions.strictjson import read_arguments
 
 REFUND = action_named("refund_order").arguments
 ADDRESS = action_named("change_shipping_address").arguments
 
 
 def parse(text: str) -> dict[str, Any]:
-    return parse_by(REFUND, read_arguments(text))
+    return parse_arguments(REFUND, read_arguments(text))
 
 
 def refused(text: str) -> dict[str, list[str]]:
@@ -38,7 +38,7 @@ def refused(text: str) -> dict[str, list[str]]:
     ("written", "amount"),
     [('"12.5"', "12.50"), ("12.50", "12.50"), ("5", "5.00"), ('"007"', "7.00"), ("12.505", "12.505")],
 )
-def test_an_amount_is_judged_by_its_own_digits(written: str, amount: str) -> None:
+def test_amounts_are_parsed_from_their_digits(written: str, amount: str) -> None:
     assert parse(f'{{"order_id": "A-1", "reason": "x", "amount": {written}}}')["amount"] == amount
 
 
@@ -50,7 +50,7 @@ def test_an_amount_is_judged_by_its_own_digits(written: str, amount: str) -> Non
         '"10.00; DROP TABLE orders"', "1e+308", '"1."', '".5"', '"+5"', "9" * 400, '"1000000000"', '"5\\n"',
     ],
 )  # fmt: skip
-def test_no_other_amount_passes(written: str) -> None:
+def test_other_amounts_are_refused(written: str) -> None:
     assert list(refused(f'{{"order_id": "A-1", "reason": "x", "amount": {written}}}')) == ["amount"]
 
 
@@ -91,7 +91,7 @@ def test_no_other_amount_passes(written: str) -> None:
         ('{"reason": "x"}', "order_id"),
     ],
 )  # fmt: skip
-def test_a_mistake_is_named_by_its_field(text: str, field: str) -> None:
+def test_an_error_names_its_field(text: str, field: str) -> None:
     assert field in refused(text)
 
 
@@ -108,7 +108,7 @@ def test_a_mistake_is_named_by_its_field(text: str, field: str) -> None:
         "می\u200cخواهم",
     ],
 )
-def test_what_people_write_is_a_reason(reason: str) -> None:
+def test_ordinary_text_is_a_valid_reason(reason: str) -> None:
     written = json.dumps({"order_id": "A-1", "reason": reason})
     assert parse(written)["reason"] == unicodedata.normalize("NFC", reason)
 
@@ -120,20 +120,20 @@ def test_items_and_an_amount_together_are_refused() -> None:
 def test_an_address_is_an_object_with_known_fields() -> None:
     for address in ("1 Drop St", {"line1": "x"}, {"line1": "x", "postal_code": "1", "city": "y", "geo": "z"}):
         with pytest.raises(InvalidArguments):
-            parse_by(ADDRESS, read_arguments({"order_id": "A-1", "address": address}))
+            parse_arguments(ADDRESS, read_arguments({"order_id": "A-1", "address": address}))
 
 
-def test_a_mapping_passes_the_same_reader() -> None:
+def test_a_mapping_meets_the_same_rules() -> None:
     for value in (float("nan"), object(), 10**5000):
         with pytest.raises(InvalidArguments):
-            parse_by(REFUND, read_arguments({"order_id": "A-1", "reason": "x", "amount": value}))
+            parse_arguments(REFUND, read_arguments({"order_id": "A-1", "reason": "x", "amount": value}))
 
 
 @given(st.text(max_size=40))
-def test_whatever_text_passes_as_an_amount_is_that_amount(text: str) -> None:
-    amount = amount_of(text)
+def test_any_text_accepted_as_an_amount_is_that_amount(text: str) -> None:
+    amount = parse_amount(text)
     if amount is not None:
-        assert text.isascii() and Decimal(text) == amount and is_amount_in(plain(amount, "KWD"), "KWD")
+        assert text.isascii() and Decimal(text) == amount and is_amount_in(format_amount(amount, "KWD"), "KWD")
 
 
 JSON = st.recursive(
@@ -144,7 +144,7 @@ JSON = st.recursive(
 
 
 @given(st.text() | JSON.map(json.dumps))
-def test_any_text_is_read_or_refused_with_a_field(text: str) -> None:
+def test_any_text_is_parsed_or_refused_with_a_field(text: str) -> None:
     try:
         assert set(parse(text)) <= {"order_id", "reason", "amount", "items"}
     except InvalidArguments as error:
@@ -162,8 +162,8 @@ def digest(**changes: Any) -> str:
     return digest_of(**{**content, **changes})
 
 
-def test_the_digest_is_what_the_outside_can_compute() -> None:
-    """Golden value: SHA-256 of exactly this text, so other programs can check a card."""
+def test_the_digest_can_be_computed_independently() -> None:
+    """Golden value: the SHA-256 of exactly this text, so other programs can verify a card."""
     text = (
         '{"action":"refund_order","arguments":{"amount":"12.50","order_id":"A-1","reason":"é"},'
         '"customer":"00000000-0000-0000-0000-000000000002","policy_version":1,'
@@ -211,7 +211,7 @@ def _keys(value: Any) -> list[str]:
     return [key for item in value for key in _keys(item)] if isinstance(value, list) else []
 
 
-def test_no_text_but_the_digest_passes_for_it() -> None:
+def test_only_the_digest_itself_matches() -> None:
     stored = digest()
     assert is_same_digest(stored, stored)
     for wrong in ("", stored[:-1], stored + "0", stored.upper(), "é" * 64):
@@ -234,10 +234,10 @@ def test_the_catalogue_is_complete() -> None:
         )
 
 
-def test_money_and_reasons_are_spoken_in_both_languages() -> None:
-    assert spoken(Money(Decimal("1234.5"), "EUR"), "en") == "€1,234.50"
-    assert spoken(Money(Decimal("1234.5"), "EUR"), "de-AT") == "1.234,50 €"
-    assert spoken(Money(Decimal(5), "CHF"), "en") == "CHF 5.00"
+def test_money_and_reasons_are_formatted_in_both_languages() -> None:
+    assert format_money(Money(Decimal("1234.5"), "EUR"), "en") == "€1,234.50"
+    assert format_money(Money(Decimal("1234.5"), "EUR"), "de-AT") == "1.234,50 €"
+    assert format_money(Money(Decimal(5), "CHF"), "en") == "CHF 5.00"
     for code in CODES:
         english, german = (sentence(Reason(code, {"message": "{order} <b>"}), locale) for locale in ("en", "de"))
         assert english != german and english and german

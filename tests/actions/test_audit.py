@@ -1,4 +1,4 @@
-"""The audit chain shows every edit, gap, reordering and missing end, whoever made it."""
+"""The audit chain reveals every edit, gap, reordering and truncation."""
 
 import json
 import random
@@ -14,7 +14,7 @@ from actions import audit
 from actions.audit import Head, record, verify
 from actions.models import ActionPolicyVersion, ActionRequest, AuditEntry, AuditHead
 from actions.states import TRANSITIONS, State, may_become
-from actions.sweeping import write_down_heads
+from actions.sweeping import checkpoint_audit_chain
 from supportbot.accounts.models import Workspace
 
 pytestmark = pytest.mark.django_db
@@ -28,7 +28,7 @@ def chain(workspace: Workspace) -> list[AuditEntry]:
 
 
 def as_superuser(sql: str, *values: Any) -> None:
-    """Change rows as somebody who owns the database, past the triggers."""
+    """Change rows as the database's owner, bypassing the triggers."""
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute("ALTER TABLE actions_auditentry DISABLE TRIGGER USER")
@@ -36,7 +36,7 @@ def as_superuser(sql: str, *values: Any) -> None:
         cursor.execute("ALTER TABLE actions_auditentry ENABLE TRIGGER USER")
 
 
-def test_a_whole_chain(chain: list[AuditEntry]) -> None:
+def test_an_intact_chain_verifies(chain: list[AuditEntry]) -> None:
     found = verify()
     assert (found.is_whole, found.head) == (True, Head(6, chain[-1].mac))
 
@@ -57,20 +57,20 @@ def test_a_whole_chain(chain: list[AuditEntry]) -> None:
         ("UPDATE actions_auditentry SET seq = seq + 100 WHERE seq = 3", "entry 3 is missing"),
     ],
 )
-def test_what_was_done_to_it_is_named(chain: list[AuditEntry], sql: str, problem: str) -> None:
+def test_tampering_is_named(chain: list[AuditEntry], sql: str, problem: str) -> None:
     as_superuser(sql)
     assert verify().problem == problem
 
 
-def test_two_entries_that_change_places(chain: list[AuditEntry]) -> None:
+def test_swapped_entries_are_found(chain: list[AuditEntry]) -> None:
     as_superuser("UPDATE actions_auditentry SET seq = 1000 WHERE seq = 2")
     as_superuser("UPDATE actions_auditentry SET seq = 2 WHERE seq = 3")
     as_superuser("UPDATE actions_auditentry SET seq = 3 WHERE seq = 1000")
-    assert verify().problem == "entry 2 does not follow the one before it"
+    assert verify().problem == "entry 2 does not follow the previous one"
 
 
-def test_an_end_cut_off_with_its_head(chain: list[AuditEntry]) -> None:
-    """Whoever sets the head back as well is found out by the end that was written down elsewhere."""
+def test_a_truncated_chain_with_its_head_reset_is_found_by_a_checkpoint(chain: list[AuditEntry]) -> None:
+    """Resetting the head as well does not help: the checkpoint stored elsewhere no longer matches."""
     noted = audit.head()
     as_superuser("DELETE FROM actions_auditentry WHERE seq > 4")
     AuditHead.objects.update(seq=4, mac=chain[3].mac)
@@ -78,20 +78,20 @@ def test_an_end_cut_off_with_its_head(chain: list[AuditEntry]) -> None:
     assert verify([noted]).problem == "entry 5 is missing"
     record("test.step", actor="test", number=5)
     record("test.step", actor="test", number=66)
-    assert verify([noted]).problem == "entry 6 is not the one that was written down"
+    assert verify([noted]).problem == "entry 6 does not match its checkpoint"
 
 
-def test_a_head_set_back_alone(chain: list[AuditEntry]) -> None:
+def test_a_reset_head_is_found(chain: list[AuditEntry]) -> None:
     AuditHead.objects.update(seq=4, mac=chain[3].mac)
-    assert verify().problem == "entry 5 lies behind the end"
+    assert verify().problem == "entry 5 comes after the end"
 
 
-def test_another_key_neither_signs_nor_opens(chain: list[AuditEntry], settings: Any) -> None:
+def test_another_key_neither_signs_nor_verifies(chain: list[AuditEntry], settings: Any) -> None:
     settings.FIELD_KEYS = ["another", *settings.FIELD_KEYS]
     record("test.step", actor="test", number=7)
     assert verify().is_whole  # rotated: the old key still verifies
     settings.FIELD_KEYS = ["another"]
-    assert verify().problem == "entry 1 was signed with a key that FIELD_KEYS does not hold"
+    assert verify().problem == "entry 1 was signed with a key that is not in FIELD_KEYS"
 
 
 def test_the_database_refuses_changes(chain: list[AuditEntry], card: ActionRequest) -> None:
@@ -115,7 +115,7 @@ def test_the_database_refuses_changes(chain: list[AuditEntry], card: ActionReque
 
 
 @pytest.mark.parametrize("old", list(State))
-def test_the_trigger_knows_the_table(card: ActionRequest, old: State) -> None:
+def test_the_trigger_enforces_the_table(card: ActionRequest, old: State) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute("ALTER TABLE actions_actionrequest DISABLE TRIGGER USER")
@@ -133,28 +133,28 @@ def test_the_trigger_knows_the_table(card: ActionRequest, old: State) -> None:
     assert set(TRANSITIONS) < set(State)
 
 
-def test_the_command_compares_with_what_was_written_down(
+def test_the_command_compares_with_checkpoints(
     chain: list[AuditEntry], workspace: Workspace, settings: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings.ACTIONS_AUDIT_HEADS = tmp_path / "heads.jsonl"
-    write_down_heads()
+    checkpoint_audit_chain()
     call_command("audit_verify", "--json", "--workspace", "wrenfell")
-    told = json.loads(capsys.readouterr().out)
-    assert (told["entries"], told["compared_with"]) == (6, 1)
-    call_command("audit_verify", "--json", "--workspace", "wrenfell", "--head", told["head"])
+    result = json.loads(capsys.readouterr().out)
+    assert (result["entries"], result["compared_with"]) == (6, 1)
+    call_command("audit_verify", "--json", "--workspace", "wrenfell", "--head", result["head"])
     as_superuser("DELETE FROM actions_auditentry WHERE seq > 4")
     AuditHead.objects.update(seq=4, mac=chain[3].mac)
     with pytest.raises(CommandError, match="entry 5 is missing"):
         call_command("audit_verify", "--workspace", "wrenfell")
-    with pytest.raises(CommandError, match="is not an end"):
+    with pytest.raises(CommandError, match="is not a head"):
         call_command("audit_verify", "--workspace", "wrenfell", "--head", "six")
     with settings.ACTIONS_AUDIT_HEADS.open("a") as heads:
         heads.write('{"workspace": "0199')
-    with pytest.raises(CommandError, match="line 2 is no end of a chain"):
+    with pytest.raises(CommandError, match="line 2 is not a checkpoint"):
         call_command("audit_verify", "--workspace", "wrenfell")
 
 
-def test_no_random_edit_passes(chain: list[AuditEntry]) -> None:
+def test_random_edits_are_found(chain: list[AuditEntry]) -> None:
     seed = 20261125
     chance = random.Random(seed)
     columns = {

@@ -1,4 +1,4 @@
-"""A request in words, made from its row."""
+"""Cards are built from the request's row."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 from rest_framework.serializers import DateTimeField
 
-from actions.cards import face_of, proposed_payload, state_payload
+from actions.cards import card_of, proposed_payload, state_payload
 from actions.facts import Line
 from actions.models import ActionRequest
 from actions.principals import Principal
@@ -17,7 +17,7 @@ from actions.testing import FakeShop
 pytestmark = pytest.mark.django_db
 
 
-def test_what_was_refused_before_it_was_complete_still_has_a_face(proposals: Callable[..., ActionRequest]) -> None:
+def test_a_request_refused_early_still_has_a_card(proposals: Callable[..., ActionRequest]) -> None:
     request = proposals(order_id="Z-9999")
     assert state_payload(request) == {
         "request": str(request.pk), "action": "refund_order", "title": "Refund an order",
@@ -39,18 +39,18 @@ def test_a_card_is_made_from_its_row(card: ActionRequest) -> None:
     assert proposed_payload(card)["title"] == "49,90 € erstatten"
 
 
-def test_the_card_of_a_large_order_stays_a_card(proposals: Callable[..., ActionRequest], shop: FakeShop) -> None:
+def test_the_card_of_a_large_order_stays_short(proposals: Callable[..., ActionRequest], shop: FakeShop) -> None:
     lines = tuple(Line(f"S-{n}", f"Part {n}", 1, Decimal(1), Decimal(0)) for n in range(1, 301))
     shop.add_order("A-9", "cus_alice", total="300.00", lines=lines)
     [named] = [row["value"] for row in proposed_payload(proposals(order_id="A-9"))["rows"] if row["label"] == "For"]
     assert named.startswith("Part 1, Part 2, ") and named.endswith("Part 12, … (+288)")
 
 
-def test_a_request_of_an_action_that_is_gone_keeps_its_name_and_breaks_no_look_up(
+def test_a_request_of_a_removed_action_keeps_its_name_and_breaks_no_look_up(
     card: ActionRequest, principal: Principal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     left = {name: action for name, action in all_actions().items() if name != "refund_order"}
     monkeypatch.setattr("actions.cards.all_actions", lambda: left)
     [order] = run_read(principal, "order_status", {"order_id": "A-1001"})["orders"]
-    assert [wish["what"] for wish in order["asked_for"]] == ["Refund order"]
-    assert face_of(card).title == "Refund order"
+    assert [request["what"] for request in order["asked_for"]] == ["Refund order"]
+    assert card_of(card).title == "Refund order"

@@ -1,4 +1,4 @@
-"""The one HTTP client, against merchants that break every rule, and addresses that it must not call."""
+"""The HTTP client, against merchants that break every rule and addresses that it must not call."""
 
 import json
 import socket
@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from actions.connectors.addresses import is_public
-from actions.connectors.client import MAX_ANSWER_BYTES, NoAnswer, NotSent, checked_target, exchange
+from actions.connectors.client import MAX_RESPONSE_BYTES, NoAnswer, NotSent, checked_target, exchange
 from actions.connectors.merchant import HttpMerchant
 from actions.connectors.port import DidNot, Happened, NeverSeen, Unclear
 from actions.errors import MerchantUnavailable
 from actions.spec import Call
-from tests.actions.misbehaving import misbehaving, reply
+from tests.actions.raw_server import raw_server, reply
 from tests.attacks.corpus import Row, rows
 
 SECRET = "whsec_c2VjcmV0IG9mIHRoZSB0ZXN0cyE="
@@ -23,7 +23,7 @@ CALL = Call("refund", "A-1", "cus_1", {"amount": "1.00", "currency": "EUR", "rea
 
 @pytest.fixture
 def at(settings: Any) -> Any:
-    """Return a merchant at a port of this machine, which is allowed for the test."""
+    """Return the URL of a merchant on a local port, which is allowed for the test."""
 
     def merchant(port: int) -> HttpMerchant:
         settings.ACTIONS_LOOPBACK = [f"127.0.0.1:{port}"]
@@ -43,7 +43,7 @@ def at(settings: Any) -> Any:
         (reply("200 OK", b"{broken"), True),
         (reply("200 OK", b"[" * 100_000), True),
         (reply("200 OK", b"[1]"), True),
-        (reply("200 OK", b'{"a": "' + b"x" * MAX_ANSWER_BYTES + b'"}'), True),
+        (reply("200 OK", b'{"a": "' + b"x" * MAX_RESPONSE_BYTES + b'"}'), True),
         (reply("200 OK", b"\x1f\x8b", more="Content-Encoding: gzip\r\n"), True),
         (reply("302 Found", b"{}", more="Location: http://169.254.169.254/\r\n"), True),
         (reply("409 Conflict", b'{"code": "key_reused"}'), True),
@@ -58,7 +58,7 @@ def at(settings: Any) -> Any:
     ],
 )  # fmt: skip
 def test_no_usable_answer_to_a_command_is_unclear(at: Any, answer: bytes, is_over: bool) -> None:
-    with misbehaving(answer) as server:
+    with raw_server(answer) as server:
         merchant = at(server.port)
         outcome = merchant.run(CALL, idempotency_key="k")
         assert isinstance(outcome, Unclear) and outcome.was_answered is is_over
@@ -67,34 +67,34 @@ def test_no_usable_answer_to_a_command_is_unclear(at: Any, answer: bytes, is_ove
             merchant.order("A-1")
         with pytest.raises(MerchantUnavailable):
             merchant.orders_of("cus_1")
-        assert len(server.heard) == 4  # one call each: nothing is retried, no redirect is followed
+        assert len(server.received) == 4  # one call each: nothing is retried, no redirect is followed
 
 
-def test_answers_that_say_something(at: Any) -> None:
-    told = {"422 No": ("too_high", True), "404 Not Found": ("none", True), "429 Later": ("later", False)}
-    for status, (code, is_final) in told.items():
-        with misbehaving(reply(status, json.dumps({"code": code, "message": "No."}).encode())) as server:
+def test_conclusive_answers(at: Any) -> None:
+    expected = {"422 No": ("too_high", True), "404 Not Found": ("none", True), "429 Later": ("later", False)}
+    for status, (code, is_final) in expected.items():
+        with raw_server(reply(status, json.dumps({"code": code, "message": "No."}).encode())) as server:
             outcome = at(server.port).run(CALL, idempotency_key="k")
             assert outcome == DidNot(code, "No.", is_final)
-    with misbehaving(reply("200 OK", b'{"refund": "RF-1"}')) as server:
+    with raw_server(reply("200 OK", b'{"refund": "RF-1"}')) as server:
         assert at(server.port).run(CALL, idempotency_key="k") == Happened({"refund": "RF-1"})
-    with misbehaving(reply("404 Not Found", b"{}")) as server:
+    with raw_server(reply("404 Not Found", b"{}")) as server:
         assert at(server.port).find("k") == NeverSeen()
         assert at(server.port).order("A-1") is None
         assert at(server.port).orders_of("cus_1") == ()
     done = b'{"state": "done", "status": 200, "result": {"refund": "RF-1"}}'
-    with misbehaving(reply("200 OK", done)) as server:
+    with raw_server(reply("200 OK", done)) as server:
         assert at(server.port).find("k") == Happened({"refund": "RF-1"})
 
 
-def test_a_merchant_that_does_not_listen_got_nothing(at: Any, unused_port: int) -> None:
+def test_a_merchant_that_does_not_listen_received_nothing(at: Any, unused_port: int) -> None:
     outcome = at(unused_port).run(CALL, idempotency_key="k")
     assert isinstance(outcome, DidNot) and not outcome.is_final
 
 
 @pytest.mark.parametrize("answer", [reply("200 OK", b'{"a": 1}'), b"HTTP/1.1 200 OK\r\n" + b"X: 1\r\n" * 1_000])
-def test_an_answer_that_dribbles_is_cut_at_the_deadline(at: Any, answer: bytes) -> None:
-    with misbehaving(answer, pause=0.05) as server:
+def test_a_slow_answer_is_cut_off_at_the_deadline(at: Any, answer: bytes) -> None:
+    with raw_server(answer, pause=0.05) as server:
         at(server.port)
         with pytest.raises(NoAnswer):
             exchange("GET", f"http://127.0.0.1:{server.port}/", body=b"", headers={}, deadline_seconds=0.4)
@@ -103,9 +103,9 @@ def test_an_answer_that_dribbles_is_cut_at_the_deadline(at: Any, answer: bytes) 
 @pytest.mark.parametrize(
     "before_tls", [b"", b"\x16\x03\x03\x40\x00" + b"\x02" * 200], ids=["silence", "a handshake that dribbles"]
 )
-def test_a_handshake_ends_at_the_deadline_and_nothing_was_sent(settings: Any, before_tls: bytes) -> None:
-    """Each byte comes in time, the whole never would."""
-    with misbehaving(before_tls or b"\x16", pause=0.05 if before_tls else 30, listens=False) as server:
+def test_a_slow_handshake_ends_at_the_deadline_with_nothing_sent(settings: Any, before_tls: bytes) -> None:
+    """Every byte arrives in time, but the whole answer never would."""
+    with raw_server(before_tls or b"\x16", pause=0.05 if before_tls else 30, listens=False) as server:
         settings.ACTIONS_LOOPBACK = [f"127.0.0.1:{server.port}"]
         began = time.monotonic()
         with pytest.raises(NotSent):
@@ -113,7 +113,7 @@ def test_a_handshake_ends_at_the_deadline_and_nothing_was_sent(settings: Any, be
         assert time.monotonic() - began < 3
 
 
-def test_a_resolver_that_hangs_is_waited_for_until_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hanging_resolver_is_given_up_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = threading.Event()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **more: answers.wait(20) and [])
     with pytest.raises(NotSent, match="resolved"):
@@ -121,17 +121,15 @@ def test_a_resolver_that_hangs_is_waited_for_until_the_deadline(monkeypatch: pyt
     answers.set()
 
 
-def test_the_next_address_is_tried_where_the_first_takes_no_call(
-    settings: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As where a name has two addresses and one of the machines is down."""
+def test_the_next_address_is_tried_if_the_first_refuses(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host name has two addresses, and one of the machines is down."""
     real, both = socket.getaddrinfo, ["::1", "127.0.0.1"]
 
     def resolve(host: str, *rest: Any, **more: Any) -> Any:
         return [entry for one in (both if host == "shop.test" else [host]) for entry in real(one, *rest, **more)]
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
-    with misbehaving(reply("200 OK", b'{"refund": "RF-1"}')) as server:
+    with raw_server(reply("200 OK", b'{"refund": "RF-1"}')) as server:
         settings.ACTIONS_LOOPBACK = [f"shop.test:{server.port}"]
         merchant = HttpMerchant(f"http://shop.test:{server.port}", SECRET)
         assert merchant.run(CALL, idempotency_key="k") == Happened({"refund": "RF-1"})
@@ -148,7 +146,7 @@ def test_the_next_address_is_tried_where_the_first_takes_no_call(
         "https://127.0.0.1/h\u00e4ndler", "https://sh\u00f6p.example/",
     ],
 )  # fmt: skip
-def test_what_is_not_called(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_forbidden_urls_are_not_called(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     real = socket.getaddrinfo
     monkeypatch.setattr(
         socket,
@@ -163,7 +161,7 @@ def _is_literal(host: str) -> bool:
     return host[:1].isdigit() or ":" in host or host == "localhost"
 
 
-def test_one_private_answer_among_public_ones_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_private_address_among_public_ones_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     def answers(*addresses: str) -> None:
         found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 443)) for address in addresses]
         monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **more: found)
@@ -174,7 +172,7 @@ def test_one_private_answer_among_public_ones_is_enough(monkeypatch: pytest.Monk
     answers("93.184.216.34")
     target = checked_target("https://shop.example/api?x=1")
     assert target.addresses == ("93.184.216.34",)
-    assert (target.place.host_header, target.place.path) == ("shop.example", "/api?x=1")
+    assert (target.endpoint.host_header, target.endpoint.path) == ("shop.example", "/api?x=1")
 
 
 @pytest.mark.parametrize(
@@ -190,7 +188,7 @@ def test_public_addresses(address: str, is_open: bool) -> None:
     assert is_public(address) is is_open
 
 
-# Decided after the first answer: redirects are never followed, and the address that was checked is connected to.
+# Redirects are never followed, and the connection goes to the address that was checked.
 LATER = {"rebind", "meta_refresh", "sitemap"}
 
 
@@ -209,7 +207,7 @@ def test_a_hostile_address_is_never_called(row: Row, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
     if row.raw["expect"] == "allow":
-        assert checked_target(url).place.is_tls
+        assert checked_target(url).endpoint.is_tls
         return
     for one in (url, url.replace("http:", "https:", 1)):
         with pytest.raises(NotSent):

@@ -1,4 +1,4 @@
-"""The HTTP client over TLS: who cannot show the certificate of the name that was meant is told nothing."""
+"""The HTTP client over TLS: a server without a valid certificate for the host name receives nothing."""
 
 import socket
 import ssl
@@ -13,12 +13,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from actions.connectors.client import Answer, NoAnswer, NotSent, exchange
-from tests.actions.misbehaving import Misbehaving, misbehaving, reply
+from tests.actions.raw_server import RawServer, raw_server, reply
 
 
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
-    """A certificate of its own for shop.test, with its key."""
+    """A self-signed certificate for shop.test, with its key."""
     key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "shop")])
     made = (
         x509.CertificateBuilder()
@@ -44,7 +44,7 @@ def every_name_is_here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", lambda host, *rest, **more: real("127.0.0.1", *rest, **more))
 
 
-def over_tls(server: Misbehaving, certificate: Path) -> None:
+def over_tls(server: RawServer, certificate: Path) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     server.tls = context
@@ -56,28 +56,28 @@ def ask(settings: Any, host: str, port: int, *, seconds: float = 5) -> Answer:
 
 
 @pytest.mark.usefixtures("every_name_is_here")
-def test_a_trusted_shop_answers_and_its_namesake_hears_nothing(
+def test_a_trusted_shop_answers_and_an_impostor_receives_nothing(
     certificate: Path, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with misbehaving(reply("200 OK", b'{"a": 1}')) as server:
+    with raw_server(reply("200 OK", b'{"a": 1}')) as server:
         over_tls(server, certificate)
-        with pytest.raises(NotSent):  # nobody vouches for it
+        with pytest.raises(NotSent):  # the certificate is not trusted
             ask(settings, "shop.test", server.port)
         real = ssl.create_default_context
         monkeypatch.setattr(ssl, "create_default_context", lambda: real(cafile=str(certificate)))
         assert ask(settings, "shop.test", server.port) == Answer(200, {"a": 1})
         with pytest.raises(NotSent):
             ask(settings, "another.test", server.port)
-        assert len(server.heard) == 1
+        assert len(server.received) == 1
 
 
 @pytest.mark.usefixtures("every_name_is_here")
-def test_an_answer_that_dribbles_is_cut_over_tls_too(
+def test_a_slow_answer_is_cut_off_over_tls_too(
     certificate: Path, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = ssl.create_default_context
     monkeypatch.setattr(ssl, "create_default_context", lambda: real(cafile=str(certificate)))
-    with misbehaving(b"HTTP/1.1 200 OK\r\n" + b"X: 1\r\n" * 1_000, pause=0.05) as server:
+    with raw_server(b"HTTP/1.1 200 OK\r\n" + b"X: 1\r\n" * 1_000, pause=0.05) as server:
         over_tls(server, certificate)
         with pytest.raises(NoAnswer):
             ask(settings, "shop.test", server.port, seconds=0.5)

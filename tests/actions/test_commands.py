@@ -1,4 +1,4 @@
-"""The operator's commands: the same way as a customer's wish, on record under the operator's name."""
+"""The operator's commands: the same checks as for customers, logged under the operator's name."""
 
 import json
 from decimal import Decimal
@@ -42,16 +42,16 @@ def proposed(*options: str, **arguments: Any) -> dict[str, Any]:
 
 
 def test_a_dry_run_decides_and_stores_nothing() -> None:
-    told = proposed("--dry-run", order_id="A-1002", amount="200.00")
-    assert (told["decision"], told["summary"]) == ("confirm_and_approve", "Refund €200.00 for order A-1002.")
+    result = proposed("--dry-run", order_id="A-1002", amount="200.00")
+    assert (result["decision"], result["summary"]) == ("confirm_and_approve", "Refund €200.00 for order A-1002.")
     assert proposed("--dry-run", order_id="A-1005")["reason"]["code"] == "outside_window"
     assert not ActionRequest.objects.exists()
 
 
-def test_a_dry_run_of_what_is_refunded_already_names_no_amount(shop: FakeShop) -> None:
+def test_a_dry_run_for_a_refunded_order_shows_no_amount(shop: FakeShop) -> None:
     shop.change_order("A-1001", refunded=Decimal("49.90"))
-    told = proposed("--dry-run")
-    assert (told["decision"], told["summary"], told["reason"]["code"]) == (
+    result = proposed("--dry-run")
+    assert (result["decision"], result["summary"], result["reason"]["code"]) == (
         "refuse",
         "Refund an order",
         "already_refunded",
@@ -61,19 +61,19 @@ def test_a_dry_run_of_what_is_refunded_already_names_no_amount(shop: FakeShop) -
 def test_propose_confirm_and_run(shop: FakeShop) -> None:
     card = proposed()
     assert card["state"] == "awaiting_confirmation"
-    told = proposed("--confirm", amount="5.00")
-    assert told["state"] == "queued"
+    result = proposed("--confirm", amount="5.00")
+    assert result["state"] == "queued"
     run_queued()
     assert [str(refund.amount) for refund in shop.refunds] == ["5.00"]
-    actors = AuditEntry.objects.filter(request_id=told["request"], event="request.queued").values_list(
+    actors = AuditEntry.objects.filter(request_id=result["request"], event="request.queued").values_list(
         "actor", flat=True
     )
     assert [actor.partition(":")[0] for actor in actors] == ["operator"]
 
 
 def test_a_read_answers_at_once() -> None:
-    told = run("action_propose", "order_status", "--customer", "cus_alice", "--args", '{"order_id": "A-1003"}')
-    assert [order["id"] for order in told["orders"]] == ["A-1003"]
+    result = run("action_propose", "order_status", "--customer", "cus_alice", "--args", '{"order_id": "A-1003"}')
+    assert [order["id"] for order in result["orders"]] == ["A-1003"]
 
 
 def test_approval_takes_a_person_with_the_right(approver: User, shop: FakeShop) -> None:
@@ -82,7 +82,7 @@ def test_approval_takes_a_person_with_the_right(approver: User, shop: FakeShop) 
     assert run("action_approve", waiting["request"])["approved_by"] == "bob"
     run_queued()
     assert len(shop.refunds) == 1
-    with pytest.raises(CommandError, match="no longer waits"):
+    with pytest.raises(CommandError, match="no longer waiting"):
         run("action_approve", waiting["request"])
 
 
@@ -94,40 +94,40 @@ def test_approval_takes_a_person_with_the_right(approver: User, shop: FakeShop) 
         (["action_propose", "refund_order", "--customer", "a\x00"], "knows a customer"),
         (["action_propose", "refund_order", "--customer", "cus_alice", "--args", "{"], "cannot be read"),
         (["action_propose", "refund_order", "--customer", "cus_alice"], "order_id: This argument is required"),
-        (["action_approve", "1"], "not the id of a request"),
-        (["action_approve", "01890a5d-ac96-774b-bcce-b302099a8057"], "There is no request"),
+        (["action_approve", "1"], "not a request ID"),
+        (["action_approve", "01890a5d-ac96-774b-bcce-b302099a8057"], "does not exist in this workspace"),
     ],
 )
-def test_a_mistake_is_one_sentence(command: list[str], sentence: str) -> None:
+def test_an_error_is_one_sentence(command: list[str], sentence: str) -> None:
     with pytest.raises(CommandError, match=sentence):
         run(*command)
     assert not ActionRequest.objects.exists()
 
 
-def test_nobody_approves_by_default() -> None:
+def test_nobody_can_approve_by_default() -> None:
     waiting = proposed("--confirm", order_id="A-1002", amount="200.00")
     with pytest.raises(CommandError, match="nobody has the right yet"):
         run("action_approve", waiting["request"])
-    with pytest.raises(CommandError, match="There is no person"):
+    with pytest.raises(CommandError, match="does not exist"):
         run("action_approve", waiting["request"], "--as", "ghost")
     assert ActionRequest.objects.get().state == State.AWAITING_APPROVAL
 
 
-def test_the_right_of_who_has_left_can_be_taken_back(approver: User) -> None:
+def test_a_former_members_right_can_be_revoked(approver: User) -> None:
     approver.memberships.all().delete()
     assert run("action_policy", "refund_order")["approvers"] == []
     run("action_policy", "refund_order", "--forbid", "bob")
     assert not ActionPolicyUserPermission.objects.filter(content_object__action="refund_order").exists()
-    with pytest.raises(CommandError, match="There is no person"):
+    with pytest.raises(CommandError, match="does not exist"):
         run("action_policy", "refund_order", "--forbid", "bob")
-    with pytest.raises(CommandError, match="There is no person"):
+    with pytest.raises(CommandError, match="does not exist"):
         run("action_policy", "refund_order", "--allow", "bob")
 
 
 def test_a_policy_is_shown_and_changed(approver: User) -> None:
-    told = run("action_policy", "refund_order", "--set", "approval_above=20", "--set", "max_per_customer_year=")
-    assert (told["version"], told["approval_above"], told["max_per_customer_year"]) == (2, "20.00", None)
-    assert told["approvers"] == ["bob"]
+    result = run("action_policy", "refund_order", "--set", "approval_above=20", "--set", "max_per_customer_year=")
+    assert (result["version"], result["approval_above"], result["max_per_customer_year"]) == (2, "20.00", None)
+    assert result["approvers"] == ["bob"]
     assert proposed()["needs_approval"]
     assert run("action_policy", "refund_order", "--forbid", "bob", "--disable")["approvers"] == []
     assert proposed(amount="1.00")["reason"]["code"] == "action_disabled"
@@ -145,29 +145,29 @@ def test_a_policy_is_shown_and_changed(approver: User) -> None:
         "x",
     ],
 )  # fmt: skip
-def test_a_rule_that_is_none_changes_nothing(rule: str) -> None:
-    with pytest.raises(CommandError, match="sets no rule"):
+def test_an_invalid_rule_changes_nothing(rule: str) -> None:
+    with pytest.raises(CommandError, match="not a valid rule"):
         run("action_policy", "refund_order", "--set", rule)
     assert run("action_policy", "refund_order")["version"] == 1
 
 
 def test_a_shop_is_connected_by_a_secret_from_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", StringIO("whsec_YW5vdGhlciBzZWNyZXQgYWx0b2dldGhlcg==\n"))
-    told = run("merchant_connect", "https://shop.example/merchant/v1")
-    assert told["merchant"] == "https://shop.example/merchant/v1" and "refund_order" in told["actions"]
+    result = run("merchant_connect", "https://shop.example/merchant/v1")
+    assert result["merchant"] == "https://shop.example/merchant/v1" and "refund_order" in result["actions"]
     monkeypatch.setattr("sys.stdin", StringIO("\n"))
-    with pytest.raises(CommandError, match="secret: Give a Standard Webhooks secret"):
+    with pytest.raises(CommandError, match="secret: Enter a Standard Webhooks secret"):
         run("merchant_connect", "https://shop.example/merchant/v1")
 
 
-def test_a_customer_who_never_chatted_is_known_by_their_orders(shop: FakeShop) -> None:
-    wish = ["action_propose", "refund_order", "--customer", "cus_stranger"]
+def test_a_customer_who_never_chatted_is_found_by_their_orders(shop: FakeShop) -> None:
+    command = ["action_propose", "refund_order", "--customer", "cus_stranger"]
     arguments = ["--args", json.dumps({**REFUND, "order_id": "B-2002"})]
-    assert run(*wish, *arguments, "--dry-run")["decision"] == "confirm"
+    assert run(*command, *arguments, "--dry-run")["decision"] == "confirm"
     assert not Customer.objects.filter(external_id="cus_stranger").exists()
-    assert run(*wish, *arguments, "--confirm")["state"] == "queued"
+    assert run(*command, *arguments, "--confirm")["state"] == "queued"
     run_queued()
     assert [refund.order for refund in shop.refunds] == ["B-2002"]
-    # A colleague's wish for another customer's order is no key to it either.
+    # An operator cannot reach another customer's order either.
     foreign = ["--args", json.dumps(REFUND)]
-    assert run(*wish, *foreign)["reason"]["code"] == "order_not_found"
+    assert run(*command, *foreign)["reason"]["code"] == "order_not_found"

@@ -1,4 +1,4 @@
-"""Currencies without decimals and with three: what is asked, shown, bound, counted, sent and told is one amount."""
+"""Currencies with no or three decimals: the same amount is requested, shown, signed, counted, sent and reported."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -9,9 +9,9 @@ import pytest
 from actions import errors
 from actions.canonical import digest_of
 from actions.cards import proposed_payload
-from actions.connectors.orders import NotAnOrder, order_of
+from actions.connectors.orders import InvalidOrder, parse_order
 from actions.models import ActionPolicyVersion, ActionRequest, AuditEntry, LedgerEntry
-from actions.money import Money, decimals_of, is_amount_in, plain, spoken
+from actions.money import Money, currency_decimals, format_amount, format_money, is_amount_in
 from actions.policies import change_rules, policy_of
 from actions.principals import Principal
 from actions.serializers import ActionRequestSerializer, RulesSerializer
@@ -32,7 +32,7 @@ NO_LIMITS = {"max_per_customer_year": None, "max_per_workspace_day": None, "appr
 
 
 def in_currency(currency: str, **rules: Any) -> ActionPolicyVersion:
-    """Let the rules of refunds be in this currency."""
+    """Set the currency of the refund rules."""
     policy = policy_of("refund_order")
     assert policy is not None
     return change_rules(policy, actor="test", currency=currency, **rules)
@@ -46,23 +46,26 @@ def in_currency(currency: str, **rules: Any) -> ActionPolicyVersion:
         ("12.505", "KWD", True), ("12.5", "KWD", True), ("12.5055", "KWD", False), ("1e2", "KWD", False),
     ],
 )  # fmt: skip
-def test_a_currency_has_only_its_own_amounts(text: str, currency: str, is_one: bool) -> None:
+def test_amounts_must_fit_the_currency(text: str, currency: str, is_one: bool) -> None:
     assert is_amount_in(text, currency) is is_one
 
 
 @pytest.mark.parametrize(("currency", "total", "asked", "written", "english", "german"), CASES)
-def test_it_is_written_as_its_currency_is(
+def test_amounts_are_written_as_the_currency_requires(
     currency: str, total: str, asked: str, written: str, english: str, german: str
 ) -> None:
     amount = Decimal(asked)
-    assert plain(amount, currency) == written and len(written.partition(".")[2]) == decimals_of(currency)
+    assert format_amount(amount, currency) == written and len(written.partition(".")[2]) == currency_decimals(currency)
     assert str(Money(amount, currency)) == f"{written} {currency}"
-    assert (spoken(Money(amount, currency), "en"), spoken(Money(amount, currency), "de")) == (english, german)
+    assert (format_money(Money(amount, currency), "en"), format_money(Money(amount, currency), "de")) == (
+        english,
+        german,
+    )
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("currency", "total", "asked", "written", "english", "german"), CASES)
-def test_one_amount_from_the_wish_to_the_receipt(
+def test_one_amount_from_the_intent_to_the_receipt(
     shop: FakeShop, principal: Principal, proposals: Callable[..., ActionRequest],
     currency: str, total: str, asked: str, written: str, english: str, german: str,
 ) -> None:  # fmt: skip
@@ -91,7 +94,7 @@ def test_one_amount_from_the_wish_to_the_receipt(
 @pytest.mark.parametrize(
     ("currency", "total", "asked"), [("EUR", "49.90", "12.505"), ("EUR", "49.90", "1.000"), ("JPY", "15000", "1250.5")]
 )
-def test_more_decimals_than_the_currency_has_are_an_error_of_the_argument(
+def test_too_many_decimals_are_an_invalid_argument(
     shop: FakeShop, proposals: Callable[..., ActionRequest], currency: str, total: str, asked: str
 ) -> None:
     shop.add_order("A-7", "cus_alice", total=total, currency=currency)
@@ -103,7 +106,7 @@ def test_more_decimals_than_the_currency_has_are_an_error_of_the_argument(
 
 
 @pytest.mark.django_db
-def test_the_whole_order_and_its_slices(
+def test_the_whole_order_and_partial_refunds(
     shop: FakeShop, principal: Principal, proposals: Callable[..., ActionRequest]
 ) -> None:
     in_currency("KWD", approval_above=None, max_per_customer_day=Decimal("45.749"))
@@ -119,7 +122,7 @@ def test_the_whole_order_and_its_slices(
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("rules", [{"approval_above": None}, {"max_per_customer_year": None}])
-def test_in_another_currency_than_the_rules_a_person_decides(
+def test_a_person_decides_on_amounts_in_another_currency(
     shop: FakeShop, principal: Principal, proposals: Callable[..., ActionRequest], rules: dict[str, Any], approver: User
 ) -> None:
     limit("refund_order", **rules)
@@ -133,7 +136,7 @@ def test_in_another_currency_than_the_rules_a_person_decides(
 
 
 @pytest.mark.django_db
-def test_a_number_of_requests_counts_every_currency(
+def test_the_number_of_requests_counts_every_currency(
     shop: FakeShop, principal: Principal, proposals: Callable[..., ActionRequest]
 ) -> None:
     in_currency("EUR", max_requests_per_customer_day=1, **NO_LIMITS)
@@ -144,7 +147,7 @@ def test_a_number_of_requests_counts_every_currency(
 
 
 @pytest.mark.django_db
-def test_rules_are_shown_as_their_currency_is_written(shop: FakeShop) -> None:
+def test_rules_are_shown_with_their_currencys_decimals(shop: FakeShop) -> None:
     for currency, shown in (("JPY", "150"), ("KWD", "150.000"), ("EUR", "150.00")):
         in_currency(currency)
         rules = ActionPolicyVersion.objects.latest("number")
@@ -152,12 +155,12 @@ def test_rules_are_shown_as_their_currency_is_written(shop: FakeShop) -> None:
         assert RulesSerializer(rules).data["max_per_order"] is None
 
 
-def test_an_order_whose_total_its_currency_cannot_have_is_no_order() -> None:
+def test_an_order_with_an_impossible_total_is_invalid() -> None:
     for currency, total in (("JPY", "1250"), ("EUR", "12.50"), ("KWD", "12.505")):
-        assert order_of(an_order(currency, total)).remaining == Money(Decimal(total), currency)
+        assert parse_order(an_order(currency, total)).remaining == Money(Decimal(total), currency)
     for currency, total in (("JPY", "12.50"), ("EUR", "12.505")):
-        with pytest.raises(NotAnOrder):
-            order_of(an_order(currency, total))
+        with pytest.raises(InvalidOrder):
+            parse_order(an_order(currency, total))
 
 
 def an_order(currency: str, total: str) -> dict[str, Any]:

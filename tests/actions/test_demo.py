@@ -1,4 +1,4 @@
-"""The demo workspace can act at once: policies, the shop's address, and a lead who approves."""
+"""The demo workspace is ready for actions: policies, the shop's address, and a lead who can approve."""
 
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def no_shelf(tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A data directory of the test's own and no help pages."""
+    """A separate data directory, and no help pages."""
     settings.DATA_DIR = tmp_path / "data"
     monkeypatch.setattr(wrenfell, "_import_knowledge", lambda workspace, data_dir: None)
 
@@ -34,12 +34,12 @@ def test_every_action_has_a_policy_and_the_lead_approves() -> None:
     with workspace_scope(seed().pk):
         policies = ActionPolicy.objects.all()
         assert {policy.action for policy in policies} == set(all_actions())
-        # The admin is a superuser, which alone is no right.
+        # The admin is a superuser, which does not grant the right.
         assert {person.username for policy in policies for person in approvers_of(policy)} == {"daniel"}
         assert MerchantConnection.objects.get().base_url == "http://127.0.0.1:8100/merchant/v1"
 
 
-def test_another_seeding_keeps_what_people_changed() -> None:
+def test_seeding_again_keeps_changed_rules() -> None:
     with workspace_scope(seed().pk):
         policy = policy_of("refund_order")
         assert policy is not None

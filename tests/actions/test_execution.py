@@ -1,4 +1,4 @@
-"""The fault matrix: whatever is killed, lost or delivered twice, one effect at most and a truthful end."""
+"""Whatever is killed, lost or delivered twice, there is at most one effect and a truthful final state."""
 
 import threading
 from datetime import timedelta
@@ -14,7 +14,7 @@ from actions.catalogue.refund_order import ACTION as REFUND_ORDER
 from actions.connectors.merchant import READ_SECONDS, RUN_SECONDS
 from actions.connectors.port import Happened
 from actions.errors import NotWaiting
-from actions.execution import LEASE, MAX_ATTEMPTS, Lost, claim, execute, recover, settle
+from actions.execution import LEASE, MAX_ATTEMPTS, LeaseLost, claim, execute, recover, settle
 from actions.models import ActionRequest, Attempt, AuditEntry, LedgerEntry
 from actions.policy import Decision, Verdict
 from actions.principals import Principal
@@ -32,8 +32,8 @@ def state_of(request: ActionRequest) -> tuple[str, str]:
     return request.state, request.reason_code
 
 
-def let_time_pass() -> None:
-    """Run what workers and the clock would, until nothing is due any more."""
+def pass_time() -> None:
+    """Run what workers and periodic tasks would do, until nothing is due."""
     for _ in range(2 * MAX_ATTEMPTS):
         make_due()
         sweep()
@@ -49,7 +49,7 @@ def test_a_lease_outlives_all_deadlines_of_one_attempt() -> None:
     assert LEASE.total_seconds() > 3 * READ_SECONDS + RUN_SECONDS
 
 
-def test_a_message_that_comes_twice(queued: ActionRequest, shop: FakeShop) -> None:
+def test_a_message_delivered_twice_runs_once(queued: ActionRequest, shop: FakeShop) -> None:
     execute(queued.pk)
     execute(queued.pk)
     assert shop.calls.count("run refund") == 1
@@ -66,7 +66,7 @@ def test_a_second_worker_finds_it_taken(queued: ActionRequest, shop: FakeShop) -
 
 def test_killed_before_anything_was_sent(queued: ActionRequest, shop: FakeShop) -> None:
     assert claim(queued.pk) is not None  # and then the process is gone
-    let_time_pass()
+    pass_time()
     assert state_of(queued)[0] == State.SUCCEEDED
     assert len(shop.refunds) == 1
 
@@ -75,7 +75,7 @@ def test_killed_during_the_call(queued: ActionRequest, shop: FakeShop) -> None:
     shop.faults = ["die_before"]
     die(queued)
     assert state_of(queued)[0] == State.EXECUTING
-    let_time_pass()
+    pass_time()
     assert state_of(queued)[0] == State.SUCCEEDED
     assert len(shop.refunds) == 1
 
@@ -83,39 +83,39 @@ def test_killed_during_the_call(queued: ActionRequest, shop: FakeShop) -> None:
 def test_killed_after_the_call_before_its_result_was_written(queued: ActionRequest, shop: FakeShop) -> None:
     shop.faults = ["die_after"]
     die(queued)
-    let_time_pass()
+    pass_time()
     assert state_of(queued)[0] == State.SUCCEEDED
     assert shop.calls.count("run refund") == 1  # the second attempt asked by key instead of sending again
     assert len(shop.refunds) == 1 and queued.receipt is not None
 
 
-def test_done_but_the_reply_is_lost(queued: ActionRequest, shop: FakeShop) -> None:
+def test_a_lost_reply_is_found_by_key(queued: ActionRequest, shop: FakeShop) -> None:
     shop.faults = ["commit_then_silence"]
     run_queued()
     assert state_of(queued)[0] == State.SUCCEEDED
     assert shop.calls.count("run refund") == 1
 
 
-def test_no_answer_and_nothing_done_is_tried_again_with_the_same_key(queued: ActionRequest, shop: FakeShop) -> None:
+def test_an_unanswered_call_is_retried_with_the_same_key(queued: ActionRequest, shop: FakeShop) -> None:
     shop.faults = ["silence", "silence"]
     run_queued()
     assert state_of(queued)[0] == State.QUEUED
     assert run_queued() and shop.calls.count("run refund") == 1  # not due yet
-    let_time_pass()
+    pass_time()
     assert state_of(queued)[0] == State.SUCCEEDED
     assert [refund.key for refund in shop.refunds] == [str(queued.pk)]
 
 
-def test_a_merchant_that_cannot_be_asked_leaves_it_unknown_until_it_can(queued: ActionRequest, shop: FakeShop) -> None:
+def test_an_unreachable_merchant_leaves_the_outcome_unknown(queued: ActionRequest, shop: FakeShop) -> None:
     shop.faults = ["commit_then_silence"]
     shop.can_be_found = False
-    let_time_pass()
+    pass_time()
     assert state_of(queued) == (State.UNKNOWN, "outcome_unknown")
     assert shop.calls.count("run refund") == 1
     assert LedgerEntry.objects.get().status == LedgerEntry.Status.RESERVED
     shop.can_be_found = True
-    let_time_pass()
-    assert state_of(queued) == (State.SUCCEEDED, "")  # "we keep asking" is over
+    pass_time()
+    assert state_of(queued) == (State.SUCCEEDED, "")  # "we are checking" no longer applies
     assert len(shop.refunds) == 1 and reason_of(queued) is None
 
 
@@ -127,12 +127,12 @@ def test_unknown_and_never_seen_ends_as_not_carried_out(queued: ActionRequest, s
     assert state_of(queued)[0] == State.UNKNOWN
     make_due()
     sweep()
-    # What was sent a moment ago may still arrive: "never seen" is no answer yet.
+    # A call sent a moment ago may still arrive, so "never seen" proves nothing yet.
     assert state_of(queued)[0] == State.UNKNOWN
     sent_long_ago(SETTLED_AFTER - timedelta(seconds=20))
     sweep()
     assert state_of(queued)[0] == State.UNKNOWN
-    # The look that settles it is not put off further than it must be.
+    # The check that settles it is not delayed longer than necessary.
     assert queued.due_at is not None and queued.due_at <= now() + timedelta(seconds=20)
     sent_long_ago(SETTLED_AFTER)
     sweep()
@@ -141,13 +141,13 @@ def test_unknown_and_never_seen_ends_as_not_carried_out(queued: ActionRequest, s
 
 
 def sent_long_ago(ago: timedelta) -> None:
-    """Let all calls lie this far back, and a look be due."""
+    """Move all calls this far into the past, and make a check due."""
     Attempt.objects.update(sent_at=now() - ago)
     make_due()
 
 
-def test_an_answer_without_sense_settles_sooner_than_silence(queued: ActionRequest, shop: FakeShop) -> None:
-    """The merchant has done with a call that it answered; only its books may lag behind."""
+def test_a_meaningless_answer_settles_sooner_than_silence(queued: ActionRequest, shop: FakeShop) -> None:
+    """A merchant has finished with a call that it answered; only its records may lag."""
     shop.faults = ["nonsense"] * MAX_ATTEMPTS
     for _ in range(MAX_ATTEMPTS):
         make_due()
@@ -161,7 +161,7 @@ def test_an_answer_without_sense_settles_sooner_than_silence(queued: ActionReque
     assert state_of(queued) == (State.FAILED, "not_carried_out")
 
 
-def test_one_silence_among_answers_is_waited_for(queued: ActionRequest, shop: FakeShop) -> None:
+def test_one_unanswered_call_delays_settling(queued: ActionRequest, shop: FakeShop) -> None:
     shop.faults = ["nonsense", "silence", "nonsense", "nonsense", "nonsense"]
     for _ in range(MAX_ATTEMPTS):
         make_due()
@@ -172,10 +172,10 @@ def test_one_silence_among_answers_is_waited_for(queued: ActionRequest, shop: Fa
 
 
 @pytest.mark.parametrize("fault", ["commit_then_silence", "silence"])
-def test_what_may_have_moved_is_not_withdrawn(
+def test_a_request_that_may_have_moved_cannot_be_withdrawn(
     fault: str, queued: ActionRequest, shop: FakeShop, principal: Principal, approver: User
 ) -> None:
-    """Between two attempts it is queued again; "withdrawn, nothing was done" would be a guess then."""
+    """Between two attempts it is queued again, but "withdrawn, nothing was done" would be a guess."""
     shop.faults, shop.can_be_found = [fault], False
     run_queued()
     assert state_of(queued)[0] == State.QUEUED
@@ -183,33 +183,33 @@ def test_what_may_have_moved_is_not_withdrawn(
         with pytest.raises(NotWaiting, match="sent to the shop"):
             withdraw(queued.pk)
     shop.can_be_found = True
-    let_time_pass()
+    pass_time()
     assert state_of(queued)[0] == State.SUCCEEDED and len(shop.refunds) == 1
 
 
-def test_what_never_reached_the_merchant_is_withdrawn_between_two_attempts(
+def test_a_request_that_never_reached_the_merchant_can_be_withdrawn(
     queued: ActionRequest, shop: FakeShop, principal: Principal
 ) -> None:
     shop.faults = ["refuse_connection"]
     run_queued()
     assert state_of(queued)[0] == State.QUEUED
     assert decline(queued.pk, principal=principal).reason_code == "withdrawn"
-    let_time_pass()
+    pass_time()
     assert shop.refunds == []
 
 
-def test_a_merchant_that_was_never_reached_fails_openly(queued: ActionRequest, shop: FakeShop) -> None:
+def test_a_merchant_that_was_never_reached_fails_the_request(queued: ActionRequest, shop: FakeShop) -> None:
     shop.faults = ["refuse_connection"] * MAX_ATTEMPTS
-    let_time_pass()
+    pass_time()
     assert state_of(queued) == (State.FAILED, "not_carried_out")
 
 
-def test_facts_that_cannot_be_read_stop_the_attempt(queued: ActionRequest, shop: FakeShop) -> None:
+def test_an_unreadable_order_stops_the_attempt(queued: ActionRequest, shop: FakeShop) -> None:
     shop.is_reachable = False
     run_queued()
     assert state_of(queued)[0] == State.QUEUED and "run refund" not in shop.calls
     shop.is_reachable = True
-    let_time_pass()
+    pass_time()
     assert state_of(queued)[0] == State.SUCCEEDED
 
 
@@ -223,15 +223,15 @@ def test_a_poison_request_is_parked(queued: ActionRequest, shop: FakeShop) -> No
     assert Attempt.objects.count() == MAX_ATTEMPTS
 
 
-def test_the_world_changed_before_the_call(queued: ActionRequest, shop: FakeShop) -> None:
+def test_the_order_changed_before_the_call(queued: ActionRequest, shop: FakeShop) -> None:
     shop.change_order("A-1001", refunded=Decimal("49.90"))
     run_queued()
     assert state_of(queued) == (State.FAILED, "already_refunded")
     assert "run refund" not in shop.calls
 
 
-def test_our_own_late_arrival_is_not_taken_for_an_obstacle(queued: ActionRequest, shop: FakeShop) -> None:
-    """The first attempt got no answer, the merchant carries it out between our question and our look at the order."""
+def test_our_own_late_call_is_not_an_obstacle(queued: ActionRequest, shop: FakeShop) -> None:
+    """The first attempt got no answer; the merchant executes it between our query by key and our reading the order."""
     shop.faults = ["silence"]
     run_queued()
     late = shop.order
@@ -248,8 +248,8 @@ def test_our_own_late_arrival_is_not_taken_for_an_obstacle(queued: ActionRequest
     assert len(shop.refunds) == 1
 
 
-def test_the_merchant_says_no(queued: ActionRequest, shop: FakeShop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("actions.execution.decision_about", lambda request, order: Decision(Verdict.CONFIRM))
+def test_the_merchant_refuses(queued: ActionRequest, shop: FakeShop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("actions.execution.reevaluate", lambda request, order: Decision(Verdict.CONFIRM))
     shop.change_order("A-1001", refunded=Decimal("49.90"))
     run_queued()
     assert state_of(queued) == (State.FAILED, "merchant_refused")
@@ -266,16 +266,16 @@ def test_a_zombie_writes_nothing(queued: ActionRequest, shop: FakeShop) -> None:
     assert state_of(queued)[0] == State.SUCCEEDED
     before = AuditEntry.objects.count()
     settle(zombie, Happened({"refund": "RF-LIE"}))
-    settle(zombie, Lost())
+    settle(zombie, LeaseLost())
     assert AuditEntry.objects.count() == before
     queued.refresh_from_db()
     assert queued.receipt is not None and queued.receipt["reference"] == "RF-1"
 
 
-def test_nothing_is_left_between_the_states(queued: ActionRequest, shop: FakeShop) -> None:
+def test_no_request_stays_between_states(queued: ActionRequest, shop: FakeShop) -> None:
     shop.faults = ["die_after"]
     die(queued)
-    let_time_pass()
+    pass_time()
     assert not ActionRequest.objects.exclude(state__in=FINAL).exists()
 
 

@@ -1,7 +1,7 @@
-"""The fault matrix of one action: each kind of fault at each point of its way (docs/testing.md names the cells).
+"""The fault matrix of one action: each kind of fault at each point of its flow (docs/testing.md names the cells).
 
-A story is one refund, from the wish to what the customer was told. It is broken once at a named point; then the client
-sends again what nobody acknowledged, time passes, and the end must be the same: one effect, truthfully told once.
+A flow is one refund, from the proposal to the customer's notice. One fault is injected at a named point; then the
+client resends what was not acknowledged, time passes, and the result must be the same: one effect, reported once.
 """
 
 from decimal import Decimal
@@ -28,15 +28,15 @@ from supportbot.assistant.receivers import write_down
 from supportbot.chat.models import Conversation
 from supportbot.outbox.models import Announcement
 from tests.actions.conftest import REFUND
-from tests.actions.story import POINTS, Story, fault_at
+from tests.actions.refund_flow import POINTS, RefundFlow, fault_at
 
 pytestmark = pytest.mark.django_db
-BEFORE_THE_WISH, BEFORE_THE_CLICK = "before the proposal is committed", "before the confirmation is committed"
+BEFORE_PROPOSAL, BEFORE_CONFIRMATION = "before the proposal is committed", "before the confirmation is committed"
 
 
 @pytest.fixture(autouse=True)
 def messages(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What reaches the broker; nothing of it comes by itself."""
+    """The messages that reach the broker; none is delivered by itself."""
     sent: list[str] = []
     monkeypatch.setattr("actions.sweeping.publish", lambda workspace_id, request_id: sent.append(str(request_id)))
     monkeypatch.setattr("actions.publisher.Publisher.wake", lambda self, workspace_id, request_id: None)
@@ -44,9 +44,9 @@ def messages(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.fixture
-def story(shop: FakeShop, principal: Principal) -> Story:
+def flow(shop: FakeShop, principal: Principal) -> RefundFlow:
     conversation = Conversation.objects.create(customer_id=principal.customer_id)
-    return Story(principal, shop, conversation.pk)
+    return RefundFlow(principal, shop, conversation.pk)
 
 
 def die() -> None:
@@ -54,7 +54,7 @@ def die() -> None:
 
 
 def lose_the_database() -> None:
-    """End this connection's server process, as a restart of PostgreSQL would; the next statement finds out."""
+    """End this connection's server process, as a restart of PostgreSQL would; the next statement fails."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
         pid = cursor.fetchone()[0]
@@ -67,46 +67,48 @@ def lose_the_database() -> None:
 
 
 @pytest.mark.parametrize("point", POINTS)
-def test_the_process_is_killed(point: str, story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_process_is_killed(point: str, flow: RefundFlow, monkeypatch: pytest.MonkeyPatch) -> None:
     with fault_at(point, die, monkeypatch) as struck:
-        story.live()
-    assert struck and story.lost == 1
-    story.assert_told_well()
-    assert story.shop.calls.count("run refund") == 1  # what may have been sent is asked for, not sent again
+        flow.run()
+    assert struck and flow.lost == 1
+    flow.assert_paid_once()
+    assert flow.shop.calls.count("run refund") == 1  # what may have been sent is looked up by key, not sent again
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("point", POINTS)
-def test_the_database_goes_away(point: str, story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_database_goes_away(point: str, flow: RefundFlow, monkeypatch: pytest.MonkeyPatch) -> None:
     with fault_at(point, lose_the_database, monkeypatch) as struck:
-        story.live()
+        flow.run()
     assert struck
-    story.assert_told_well()
+    flow.assert_paid_once()
 
 
-def test_nothing_is_left_of_a_proposal_that_was_not_committed(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
-    with fault_at(BEFORE_THE_WISH, die, monkeypatch), pytest.raises(ProcessDied):
-        story.wish()
+def test_a_proposal_that_was_not_committed_leaves_nothing(flow: RefundFlow, monkeypatch: pytest.MonkeyPatch) -> None:
+    with fault_at(BEFORE_PROPOSAL, die, monkeypatch), pytest.raises(ProcessDied):
+        flow.propose()
     assert not ActionRequest.objects.exists() and not Announcement.objects.exists()
 
 
-def test_a_card_stays_when_its_confirmation_was_not_committed(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
-    story.wish()
-    with fault_at(BEFORE_THE_CLICK, die, monkeypatch), pytest.raises(ProcessDied):
-        story.click()
-    assert story.request.state == State.AWAITING_CONFIRMATION
+def test_a_card_stays_when_its_confirmation_was_not_committed(
+    flow: RefundFlow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flow.propose()
+    with fault_at(BEFORE_CONFIRMATION, die, monkeypatch), pytest.raises(ProcessDied):
+        flow.confirm()
+    assert flow.request.state == State.AWAITING_CONFIRMATION
     assert not LedgerEntry.objects.exists()
 
 
 @pytest.mark.parametrize("point", list(POINTS)[4:7])
 def test_no_call_is_made_without_its_attempt_on_record(
-    point: str, story: Story, monkeypatch: pytest.MonkeyPatch
+    point: str, flow: RefundFlow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    story.wish()
-    story.click()
+    flow.propose()
+    flow.confirm()
     with fault_at(point, die, monkeypatch), pytest.raises(ProcessDied):
-        story.work()
-    assert "run refund" not in story.shop.calls
+        flow.process()
+    assert "run refund" not in flow.shop.calls
     assert not Attempt.objects.exclude(sent_at=None).exists()
 
 
@@ -114,7 +116,7 @@ def test_no_call_is_made_without_its_attempt_on_record(
 
 
 def test_a_proposal_needs_no_broker_and_a_confirmation_waits_for_it(
-    story: Story, monkeypatch: pytest.MonkeyPatch, messages: list[str]
+    flow: RefundFlow, monkeypatch: pytest.MonkeyPatch, messages: list[str]
 ) -> None:
     def down(workspace_id: object, request_id: object) -> None:
         raise BrokerDown("no broker")
@@ -122,80 +124,82 @@ def test_a_proposal_needs_no_broker_and_a_confirmation_waits_for_it(
     monkeypatch.undo()  # the real publisher
     monkeypatch.setattr("actions.publisher.publish", down)
     monkeypatch.setattr("actions.sweeping.publish", down)
-    story.wish()
-    story.click()
-    Publisher().wake(story.request.workspace_pk, story.request.pk)
+    flow.propose()
+    flow.confirm()
+    Publisher().wake(flow.request.workspace_pk, flow.request.pk)
     ActionRequest.objects.update(changed_at="2000-01-01T00:00:00Z")
     sweep()
-    assert story.request.state == State.QUEUED
+    assert flow.request.state == State.QUEUED
     monkeypatch.setattr("actions.sweeping.publish", lambda workspace_id, request_id: messages.append(str(request_id)))
     sweep()
-    assert messages == [str(story.request.pk)]
-    story.work()
-    story.hear()
-    story.assert_told_well()
+    assert messages == [str(flow.request.pk)]
+    flow.process()
+    flow.deliver()
+    flow.assert_paid_once()
 
 
-def test_a_message_lost_with_the_broker_comes_again_and_the_old_one_too(story: Story, messages: list[str]) -> None:
-    story.wish()
-    story.click()
+def test_a_message_lost_with_the_broker_is_sent_again_and_the_old_one_is_harmless(
+    flow: RefundFlow, messages: list[str]
+) -> None:
+    flow.propose()
+    flow.confirm()
     ActionRequest.objects.update(changed_at="2000-01-01T00:00:00Z")
     sweep()  # publishes a second message for the same request
-    assert messages == [str(story.request.pk)]
-    attempt = claim(story.request.pk)
+    assert messages == [str(flow.request.pk)]
+    attempt = claim(flow.request.pk)
     assert attempt is not None
-    execute(story.request.pk)  # the first message after all: the lease refuses it
-    assert "run refund" not in story.shop.calls
-    story.work()
-    story.hear()
-    story.assert_told_well()
+    execute(flow.request.pk)  # the first message arrives after all: the lease refuses it
+    assert "run refund" not in flow.shop.calls
+    flow.process()
+    flow.deliver()
+    flow.assert_paid_once()
 
 
 @pytest.mark.parametrize("point", ["after the mark, before the call", "after the call, before its result"])
-def test_a_call_under_way_needs_no_broker(point: str, story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_call_in_progress_needs_no_broker(point: str, flow: RefundFlow, monkeypatch: pytest.MonkeyPatch) -> None:
     def cut_broker() -> None:
         monkeypatch.setattr("supportbot.celery.app.connection_for_write", die)
 
     with fault_at(point, cut_broker, monkeypatch) as struck:
-        story.live()
-    assert struck and story.lost == 0
-    story.assert_told_well()
+        flow.run()
+    assert struck and flow.lost == 0
+    flow.assert_paid_once()
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_lost_doorbell_leaves_the_event_in_the_log(story: Story, settings: Settings, unused_port: int) -> None:
-    """Readers find it by their poll of the log's head."""
-    story.wish()
-    story.click()
-    story.work()
+def test_a_lost_doorbell_leaves_the_event_in_the_log(flow: RefundFlow, settings: Settings, unused_port: int) -> None:
+    """Readers find it when they poll the log."""
+    flow.propose()
+    flow.confirm()
+    flow.process()
     layer = {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
              "CONFIG": {"hosts": [f"redis://127.0.0.1:{unused_port}/1"]}}  # fmt: skip
     assert django_settings.CHANNEL_LAYERS["default"] != layer
     settings.CHANNEL_LAYERS = {"default": layer}
-    story.hear()
-    story.assert_told_well()
+    flow.deliver()
+    flow.assert_paid_once()
 
 
 # --- Everything is delivered twice.
 
 
-def test_every_step_comes_twice(story: Story) -> None:
-    for step in (story.wish, story.click, story.work, story.hear):
+def test_every_step_happens_twice(flow: RefundFlow) -> None:
+    for step in (flow.propose, flow.confirm, flow.process, flow.deliver):
         step()
-        step() if step != story.click else click_again(story)
+        step() if step != flow.confirm else confirm_again(flow)
     Announcement.objects.update(delivered_at=None)
-    story.hear()
-    write_down(story.request.pk)
-    story.assert_told_well()
-    assert story.shop.calls.count("run refund") == 1
+    flow.deliver()
+    write_down(flow.request.pk)
+    flow.assert_paid_once()
+    assert flow.shop.calls.count("run refund") == 1
 
 
-def click_again(story: Story) -> None:
+def confirm_again(flow: RefundFlow) -> None:
     with pytest.raises(NotWaiting):
-        services.confirm(story.request.pk, principal=story.principal, digest=story.request.digest)
+        services.confirm(flow.request.pk, principal=flow.principal, digest=flow.request.digest)
 
 
-def test_the_merchant_hears_every_call_twice(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_merchant_receives_every_call_twice(flow: RefundFlow, monkeypatch: pytest.MonkeyPatch) -> None:
     real = FakeShop.run
 
     def run_twice(shop: FakeShop, *args: Any, **more: Any) -> Any:
@@ -204,12 +208,12 @@ def test_the_merchant_hears_every_call_twice(story: Story, monkeypatch: pytest.M
         return second
 
     monkeypatch.setattr(FakeShop, "run", run_twice)
-    story.live()
-    assert story.shop.calls.count("run refund") == 2
-    story.assert_told_well()
+    flow.run()
+    assert flow.shop.calls.count("run refund") == 2
+    flow.assert_paid_once()
 
 
-# --- The world changes meanwhile.
+# --- The order or the rules change meanwhile.
 
 
 def refunded_elsewhere(shop: FakeShop) -> None:
@@ -237,36 +241,36 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("reason", CHANGES)
-def test_the_world_changes_before_the_confirmation(reason: str, story: Story) -> None:
-    story.wish()
-    CHANGES[reason](story.shop)
-    story.click_and_expect(State.CANCELLED, reason)
+def test_the_order_changes_before_the_confirmation(reason: str, flow: RefundFlow) -> None:
+    flow.propose()
+    CHANGES[reason](flow.shop)
+    flow.confirm_and_expect(State.CANCELLED, reason)
     assert not LedgerEntry.objects.exists()
 
 
 @pytest.mark.parametrize("reason", CHANGES)
-def test_the_world_changes_between_confirmation_and_call(reason: str, story: Story) -> None:
-    story.wish()
-    story.click()
-    CHANGES[reason](story.shop)
-    story.work()
-    story.hear()
-    story.assert_nothing_done(State.FAILED, reason)
+def test_the_order_changes_between_confirmation_and_call(reason: str, flow: RefundFlow) -> None:
+    flow.propose()
+    flow.confirm()
+    CHANGES[reason](flow.shop)
+    flow.process()
+    flow.deliver()
+    flow.assert_nothing_done(State.FAILED, reason)
 
 
-def test_the_world_changes_under_the_call(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The last look saw nothing in the way; the merchant says no, and that is what the customer is told."""
-    with fault_at("after the mark, before the call", lambda: refunded_elsewhere(story.shop), monkeypatch):
-        story.live()
-    story.assert_nothing_done(State.FAILED, "merchant_refused")
+def test_the_order_changes_during_the_call(flow: RefundFlow, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last check found no obstacle, but the merchant refuses, and the customer is told so."""
+    with fault_at("after the mark, before the call", lambda: refunded_elsewhere(flow.shop), monkeypatch):
+        flow.run()
+    flow.assert_nothing_done(State.FAILED, "merchant_refused")
 
 
-def test_what_is_done_is_undone_by_nothing_but_a_new_action(story: Story) -> None:
-    story.live()
-    again = services.propose(story.principal, "refund_order", REFUND, proposal_key="turn:2:1")
+def test_only_a_new_action_undoes_a_completed_one(flow: RefundFlow) -> None:
+    flow.run()
+    again = services.propose(flow.principal, "refund_order", REFUND, proposal_key="turn:2:1")
     assert (again.state, again.reason_code) == (State.REFUSED, "already_refunded")
     make_due()
     sweep()
     assert run_queued() == []
-    story.hear()
-    story.assert_told_well()
+    flow.deliver()
+    flow.assert_paid_once()

@@ -1,4 +1,4 @@
-"""Limits: pure decisions as a table, and sums that no race passes."""
+"""Limits: decisions as a table, and sums that no race can exceed."""
 
 import threading
 from collections.abc import Callable
@@ -61,7 +61,7 @@ def test_an_obstacle_comes_first_and_reads_need_no_card() -> None:
 
 
 @pytest.mark.django_db
-def test_slices_add_up(proposals: Callable[..., ActionRequest], principal: Principal) -> None:
+def test_partial_refunds_add_up(proposals: Callable[..., ActionRequest], principal: Principal) -> None:
     limit("refund_order", max_per_customer_year=Decimal(400), approval_above=Decimal(100))
     slices = [proposals(order_id="A-1002", amount=f"{60 + step}.00") for step in range(8)]
     ended = [confirm(card.pk, principal=principal, digest=card.digest) for card in slices]
@@ -71,7 +71,7 @@ def test_slices_add_up(proposals: Callable[..., ActionRequest], principal: Princ
 
 
 @pytest.mark.django_db
-def test_two_cards_never_take_more_than_was_paid(
+def test_two_cards_never_refund_more_than_was_paid(
     proposals: Callable[..., ActionRequest], principal: Principal, shop: FakeShop
 ) -> None:
     first, second = proposals(amount="30.00"), proposals(amount="29.90")
@@ -86,7 +86,7 @@ def test_two_cards_never_take_more_than_was_paid(
 def test_another_spelling_is_the_same_order(
     proposals: Callable[..., ActionRequest], principal: Principal, shop: FakeShop
 ) -> None:
-    """A merchant may find an order by several spellings; its sums and limits are one."""
+    """A merchant may accept several spellings of an order number; limits still apply to the one order."""
     limit("refund_order", max_per_order=Decimal(30))
     shop.orders["#A-1001"] = shop.orders["A-1001"]
     first = proposals(amount="20.00")
@@ -96,7 +96,7 @@ def test_another_spelling_is_the_same_order(
 
 
 @pytest.mark.django_db
-def test_what_came_to_nothing_counts_no_more(
+def test_unsuccessful_requests_no_longer_count(
     proposals: Callable[..., ActionRequest], principal: Principal, shop: FakeShop
 ) -> None:
     limit("refund_order", max_per_customer_day=Decimal(40))
@@ -110,10 +110,10 @@ def test_what_came_to_nothing_counts_no_more(
 
 
 @pytest.mark.django_db
-def test_a_slice_of_an_order_is_not_refused_for_the_other_that_is_paid(
+def test_a_partial_refund_is_not_refused_because_of_a_paid_one(
     proposals: Callable[..., ActionRequest], principal: Principal, shop: FakeShop
 ) -> None:
-    """The order shows the first as paid while its outcome is not known here: it is not to be counted twice."""
+    """The order already shows the first refund while its outcome is still unknown here: it must not count twice."""
     first, second = (proposals(amount=amount) for amount in ("30.00", "19.90"))
     for card in (first, second):
         confirm(card.pk, principal=principal, digest=card.digest)
@@ -128,7 +128,7 @@ def test_a_slice_of_an_order_is_not_refused_for_the_other_that_is_paid(
 @pytest.mark.parametrize(
     "rules", [{"max_requests_per_customer_day": 1}, {"max_per_customer_day": Decimal(20), "approval_above": None}]
 )
-def test_what_was_confirmed_yesterday_takes_nothing_from_today(
+def test_a_request_confirmed_yesterday_uses_nothing_of_todays_limit(
     rules: dict[str, object], proposals: Callable[..., ActionRequest], principal: Principal, shop: FakeShop
 ) -> None:
     limit("refund_order", **rules)
@@ -143,7 +143,7 @@ def test_what_was_confirmed_yesterday_takes_nothing_from_today(
 
 
 @pytest.mark.django_db
-def test_a_limit_that_was_lowered_stops_what_is_not_sent(
+def test_a_lowered_limit_stops_unsent_requests(
     proposals: Callable[..., ActionRequest], principal: Principal, shop: FakeShop
 ) -> None:
     card = proposals(order_id="A-1002", amount="30.00")
@@ -155,7 +155,7 @@ def test_a_limit_that_was_lowered_stops_what_is_not_sent(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_twenty_confirmations_at_once_never_pass_a_cap(
+def test_twenty_confirmations_at_once_never_exceed_a_limit(
     proposals: Callable[..., ActionRequest], principal: Principal
 ) -> None:
     limit("refund_order", max_per_customer_day=Decimal(100), max_per_customer_year=None, approval_above=None)

@@ -1,4 +1,4 @@
-"""A workspace that was connected before an action was written comes to its rules without the shop's secret."""
+"""A workspace that was connected before an action existed gets its rules without the shop's secret."""
 
 import json
 from io import StringIO
@@ -26,7 +26,7 @@ def shown(name: str, *options: str) -> dict[str, Any]:
 
 @pytest.fixture
 def connected_before(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A connection from the time when nobody could cancel an order."""
+    """A connection made before the cancel action existed."""
     older = {name: action for name, action in all_actions().items() if name != "cancel_order"}
     with monkeypatch.context() as patch:
         patch.setattr("actions.policies.all_actions", lambda: older)
@@ -34,12 +34,12 @@ def connected_before(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.usefixtures("connected_before")
-def test_a_newer_action_comes_switched_off_until_somebody_switches_it_on() -> None:
-    told = shown("cancel_order")
-    assert (told["is_enabled"], told["version"], told["approvers"]) == (False, 0, [])
-    assert not ActionPolicy.objects.filter(action="cancel_order").exists()  # who looks changes nothing
-    told = shown("cancel_order", "--disable")
-    assert (told["is_enabled"], told["version"]) == (False, 1)
+def test_a_new_action_stays_switched_off_until_someone_enables_it() -> None:
+    result = shown("cancel_order")
+    assert (result["is_enabled"], result["version"], result["approvers"]) == (False, 0, [])
+    assert not ActionPolicy.objects.filter(action="cancel_order").exists()  # showing rules changes nothing
+    result = shown("cancel_order", "--disable")
+    assert (result["is_enabled"], result["version"]) == (False, 1)
     assert shown("refund_order")["is_enabled"]
     assert not shown("cancel_order")["is_enabled"]
     assert shown("cancel_order", "--enable")["is_enabled"]
@@ -47,26 +47,26 @@ def test_a_newer_action_comes_switched_off_until_somebody_switches_it_on() -> No
 
 @pytest.mark.usefixtures("connected_before")
 @pytest.mark.parametrize("secret", [SECRET, "whsec_YW5vdGhlciBzZWNyZXQgYWx0b2dldGhlcj8="])
-def test_connecting_again_switches_nothing_on(secret: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_connecting_again_enables_nothing(secret: str, monkeypatch: pytest.MonkeyPatch) -> None:
     shown("refund_order", "--disable")
     monkeypatch.setattr("sys.stdin", StringIO(f"{secret}\n"))
     out = StringIO()
     call_command("merchant_connect", "https://shop.example/merchant/v1", "--json", stdout=out)
-    told = json.loads(out.getvalue())
-    assert told["switched_off"] == ["cancel_order", "refund_order"] and "order_status" in told["actions"]
+    result = json.loads(out.getvalue())
+    assert result["switched_off"] == ["cancel_order", "refund_order"] and "order_status" in result["actions"]
     assert shown("cancel_order")["version"] == 1
 
 
 @pytest.mark.usefixtures("connected_before")
 @pytest.mark.parametrize("wrong", [("--set", "window_days=x"), ("--allow", "ghost"), ("--allow", "mallory")])
-def test_a_mistake_takes_nothing_up(wrong: tuple[str, str], mallory: User) -> None:
+def test_an_error_adds_no_actions(wrong: tuple[str, str], mallory: User) -> None:
     with pytest.raises(CommandError):
         shown("cancel_order", "--enable", *wrong)
     assert not ActionPolicy.objects.filter(action="cancel_order").exists()
     assert not ActionPolicyUserPermission.objects.filter(user=mallory).exists()
 
 
-def test_without_a_shop_no_rules_are_made() -> None:
-    with pytest.raises(CommandError, match="connect its shop"):
+def test_without_a_shop_no_rules_are_created() -> None:
+    with pytest.raises(CommandError, match="Connect its shop"):
         shown("cancel_order")
     assert not ActionPolicy.objects.exists()

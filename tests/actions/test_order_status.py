@@ -1,4 +1,4 @@
-"""What is said of an order: days as people say them, in both languages."""
+"""The order status in words: dates as people say them, in both languages."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -23,31 +23,31 @@ LEFT = datetime(2026, 11, 25, 9, tzinfo=UTC)
         ("en", "", "Order A-1: on its way, sent on 25 November, total €49.90."),
     ],
 )  # fmt: skip
-def test_days_are_spoken(locale: str, expected_on: str, words: str) -> None:
+def test_days_are_formatted(locale: str, expected_on: str, words: str) -> None:
     order = FakeShop().add_order("A-1", "cus_alice", status="shipped", delivered_days_ago=None)
     sent = replace(order, shipped_at=LEFT, expected_on=expected_on)
     assert ACTION.words(ACTION.answer([sent], (), locale), locale).replace("\xa0", " ") == words
 
 
-def test_what_is_still_open_is_told_and_what_has_ended_only_named() -> None:
+def test_open_orders_are_described_and_closed_ones_only_named() -> None:
     shop = FakeShop()
     order = shop.add_order("A-1", "cus_alice", total="49.90", delivered_days_ago=2)
     ended = replace(order, refunded=Decimal("12.50"))
     sent = shop.add_order("A-2", "cus_alice", status="shipped", delivered_days_ago=None)
-    told = ACTION.words(ACTION.answer([sent, ended], (), "en"), "en").splitlines()
-    assert told[0].startswith("Order A-2: on its way")
-    assert told[1].startswith("Earlier orders: A-1 (delivered, ") and told[1].endswith(", refunded €12.50).")
+    lines = ACTION.words(ACTION.answer([sent, ended], (), "en"), "en").splitlines()
+    assert lines[0].startswith("Order A-2: on its way")
+    assert lines[1].startswith("Earlier orders: A-1 (delivered, ") and lines[1].endswith(", refunded €12.50).")
     assert ACTION.words(ACTION.answer([ended], (), "de"), "de").startswith("Bestellung A-1: zugestellt")
 
 
-def test_what_was_paid_back_is_told() -> None:
+def test_the_refunded_amount_is_shown() -> None:
     order = FakeShop().add_order("A-1", "cus_alice", total="49.90", delivered_days_ago=2)
     paid_back = replace(order, refunded=Decimal("12.50"))
     assert "refunded €12.50" in ACTION.words(ACTION.answer([paid_back], (), "en"), "en")
     assert "refunded" not in ACTION.words(ACTION.answer([order], (), "en"), "en")
 
 
-def test_the_day_of_an_order_that_never_came_is_the_day_it_was_ordered() -> None:
+def test_an_undelivered_order_shows_the_day_it_was_placed() -> None:
     shop = FakeShop()
     cancelled = shop.add_order("A-1", "cus_alice", status="cancelled", delivered_days_ago=None)
     sent = shop.add_order("A-2", "cus_alice", status="shipped", delivered_days_ago=None)
@@ -61,8 +61,8 @@ def test_a_long_history_is_cut() -> None:
     assert last.count("A-") == 5 and last.endswith(" and 24 more.")
 
 
-def test_hundreds_of_orders_are_not_all_told() -> None:
-    """A model gets the answer as it is, and pays for each of them; what is waited for is told, however old."""
+def test_hundreds_of_orders_are_not_all_listed() -> None:
+    """A model gets the whole answer and pays for every order; orders with open requests are listed, however old."""
     shop = FakeShop()
     orders = [shop.add_order(f"A-{number}", "cus_alice", delivered_days_ago=number) for number in range(1, 301)]
     wish = Unsettled("A-300", "refund_order", "Refund €49.90", "awaiting_approval")
@@ -76,12 +76,12 @@ def test_hundreds_of_orders_are_not_all_told() -> None:
 @pytest.mark.parametrize(
     ("state", "words"),
     [
-        ("awaiting_approval", "Asked for: Refund €12.50 (waits for approval by our team)."),
-        ("executing", "Asked for: Refund €12.50 (is under way)."),
-        ("rejected", "Asked for: Refund €12.50 (was not approved by our team)."),
+        ("awaiting_approval", "Requested: Refund €12.50 (waiting for our team's approval)."),
+        ("executing", "Requested: Refund €12.50 (in progress)."),
+        ("rejected", "Requested: Refund €12.50 (not approved by our team)."),
     ],
 )
-def test_what_was_asked_for_is_told_with_its_order(state: str, words: str) -> None:
+def test_a_request_is_shown_with_its_order(state: str, words: str) -> None:
     shop = FakeShop()
     ended = shop.add_order("A-1", "cus_alice", delivered_days_ago=2)
     sent = shop.add_order("A-2", "cus_alice", status="shipped", delivered_days_ago=None)
@@ -94,6 +94,6 @@ def test_what_was_asked_for_is_told_with_its_order(state: str, words: str) -> No
 def test_many_open_orders_are_cut_too() -> None:
     shop = FakeShop()
     orders = [shop.add_order(f"A-{number}", "cus_alice", status="paid") for number in range(1, 31)]
-    told = ACTION.words(ACTION.answer(orders, (), "en"), "en").splitlines()
-    assert len(told) == 11 and told[-1].startswith("Further orders: A-11 (paid, ")
-    assert told[-1].endswith(" and 15 more.")
+    lines = ACTION.words(ACTION.answer(orders, (), "en"), "en").splitlines()
+    assert len(lines) == 11 and lines[-1].startswith("Other orders: A-11 (paid, ")
+    assert lines[-1].endswith(" and 15 more.")

@@ -1,11 +1,11 @@
-"""An order as a merchant's JSON tells it: what does not fit is no order, and never an error of ours."""
+"""Parsing a merchant's orders: invalid JSON is refused, and never causes an error of our own."""
 
 import json
 from typing import Any
 
 import pytest
 
-from actions.connectors.orders import NotAnOrder, order_of
+from actions.connectors.orders import InvalidOrder, parse_order
 
 ADDRESS = dict.fromkeys(("name", "line1", "line2", "postal_code", "city", "country"), "x")
 LINE = {"sku": "S", "name": "Socks", "quantity": 2, "price": "10.00", "refunded": "0.00"}
@@ -15,15 +15,16 @@ ORDER = {
 }  # fmt: skip
 
 
-def told(**changes: Any) -> Any:
-    """Return an order as it comes over the wire."""
+def order_json(**changes: Any) -> Any:
+    """Return an order as JSON on the wire."""
     return json.loads(json.dumps({**ORDER, **changes}))
 
 
-def test_what_is_left_out_or_null_was_not_yet() -> None:
-    order = order_of(told(shipped_at=None))
+def test_missing_and_null_dates_mean_not_yet() -> None:
+    order = parse_order(order_json(shipped_at=None))
     assert (order.shipped_at, order.delivered_at, order.expected_on) == (None, None, "")
-    assert order.lines[0].quantity == 2 and order_of(told(items=[{**LINE, "quantity": "2"}])).lines[0].quantity == 2
+    as_text = parse_order(order_json(items=[{**LINE, "quantity": "2"}]))
+    assert order.lines[0].quantity == 2 and as_text.lines[0].quantity == 2
 
 
 @pytest.mark.parametrize(
@@ -35,12 +36,12 @@ def test_what_is_left_out_or_null_was_not_yet() -> None:
         *({"items": [{**LINE, "quantity": quantity}]} for quantity in (1e999, 2.5, True, -1, "two", None, [])),
     ],
 )  # fmt: skip
-def test_what_is_no_order(changes: dict[str, Any]) -> None:
-    with pytest.raises(NotAnOrder):
-        order_of(told(**changes))
+def test_invalid_orders_are_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(InvalidOrder):
+        parse_order(order_json(**changes))
 
 
 @pytest.mark.parametrize("data", [None, [], "order", 7, {}])
-def test_what_is_no_object(data: Any) -> None:
-    with pytest.raises(NotAnOrder):
-        order_of(data)
+def test_non_objects_are_refused(data: Any) -> None:
+    with pytest.raises(InvalidOrder):
+        parse_order(data)

@@ -1,4 +1,4 @@
-"""The HTTP connector against the demo merchant itself, in its own process, over signed calls."""
+"""The HTTP connector against the real demo shop, in its own process, with signed calls."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -93,12 +93,12 @@ def test_orders_are_looked_up(real: ShopProcess) -> None:
     assert {"WF-20404", "WF-20418", "WF-20431"} <= {
         order["id"] for order in run_read(mara, "order_status", {})["orders"]
     }
-    told = run_read(mara, "order_status", {"order_id": "WF-20431"})["orders"][0]
-    assert (told["status_text"], told["total"]) == ("on its way", "€389.00")
+    result = run_read(mara, "order_status", {"order_id": "WF-20431"})["orders"][0]
+    assert (result["status_text"], result["total"]) == ("on its way", "€389.00")
 
 
-def test_the_shops_bad_day(real: ShopProcess) -> None:
-    """Two failures before it, then the reply is lost: paid once, and known to be."""
+def test_the_shops_faults(real: ShopProcess) -> None:
+    """Two failures, then a lost reply: paid once, and recorded as paid."""
     mara = customer(MARA)
     card = propose(mara, "refund_order", {"order_id": "WF-20404", "reason": "x"}, proposal_key="turn:1:1")
     confirm(card.pk, principal=mara, digest=card.digest)
@@ -117,7 +117,7 @@ def test_the_shops_bad_day(real: ShopProcess) -> None:
     assert len(real.ledger()["refunds"]) == 1
 
 
-def test_a_wrong_secret_ends_openly(real: ShopProcess) -> None:
+def test_a_wrong_secret_fails_the_request(real: ShopProcess) -> None:
     mara = customer(MARA)
     card = propose(mara, "refund_order", {"order_id": "WF-20404", "reason": "x"}, proposal_key="turn:1:1")
     confirm(card.pk, principal=mara, digest=card.digest)

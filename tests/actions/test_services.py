@@ -1,4 +1,4 @@
-"""From a wish to the money, through the services that chat, REST and commands call."""
+"""From an intent to the money, through the services that chat, REST and commands call."""
 
 import threading
 from collections.abc import Callable
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.django_db
 
 
 def codes() -> list[str]:
-    """Return the codes of the refusals on record."""
+    """Return the codes of the logged refusals."""
     return [entry.payload.get("code", "") for entry in AuditEntry.objects.filter(event__endswith="refused")]
 
 
@@ -65,7 +65,7 @@ def test_items_decide_the_amount(proposals: Callable[..., ActionRequest], shop: 
 
 
 @pytest.mark.parametrize("items", [[{"sku": "ALDER-M", "quantity": 2}], [{"sku": "NONE"}], [{"sku": "ALDER-M"}] * 2])
-def test_items_that_the_order_does_not_have_are_refused(
+def test_items_not_in_the_order_are_refused(
     proposals: Callable[..., ActionRequest], items: list[dict[str, object]]
 ) -> None:
     request = proposals(items=items)
@@ -80,7 +80,7 @@ def test_the_same_key_gives_the_same_request(card: ActionRequest, principal: Pri
     assert ActionRequest.objects.count() == 1
 
 
-def test_an_equal_open_wish_gives_the_request_that_is_there(
+def test_an_equal_open_intent_returns_the_existing_request(
     card: ActionRequest, proposals: Callable[..., ActionRequest], principal: Principal
 ) -> None:
     assert proposals().pk == card.pk
@@ -88,7 +88,7 @@ def test_an_equal_open_wish_gives_the_request_that_is_there(
     assert proposals().pk == card.pk
 
 
-def test_a_card_in_another_chat_makes_way(card: ActionRequest, principal: Principal) -> None:
+def test_a_card_in_another_chat_is_superseded(card: ActionRequest, principal: Principal) -> None:
     newer = propose(principal, "refund_order", REFUND, proposal_key="turn:2:1", conversation_id=uuid4())
     card.refresh_from_db()
     assert (card.state, card.reason_code) == (State.CANCELLED, "superseded")
@@ -104,7 +104,7 @@ def test_a_strangers_order_and_a_missing_one_get_the_same_answer(
     assert "cus_stranger" not in str([request.arguments for request in asked])
 
 
-def test_a_visitor_gets_nothing(shop: FakeShop, alice: Customer) -> None:
+def test_an_anonymous_visitor_is_refused(shop: FakeShop, alice: Customer) -> None:
     visitor = signed_in_as(alice, external_id=None, is_verified=False)
     with pytest.raises(errors.NotSignedIn):
         propose(visitor, "refund_order", REFUND, proposal_key="turn:1:1")
@@ -117,7 +117,7 @@ def test_a_visitor_gets_nothing(shop: FakeShop, alice: Customer) -> None:
     ("order", "reason"),
     [("A-1005", "outside_window"), ("A-1003", "not_delivered")],
 )
-def test_what_the_shop_would_not_do_is_refused(
+def test_requests_against_the_shops_rules_are_refused(
     proposals: Callable[..., ActionRequest], order: str, reason: str
 ) -> None:
     request = proposals(order_id=order)
@@ -146,16 +146,14 @@ def test_an_address_goes_to_the_shop(
         ("A-1003", {"line1": "Habsburgerstraße 62", "postal_code": "79104", "city": "Freiburg"}, "same_address"),
     ],
 )
-def test_an_address_that_cannot_be(
+def test_invalid_addresses_are_refused(
     proposals: Callable[..., ActionRequest], order: str, address: dict[str, str], reason: str
 ) -> None:
     request = proposals("change_shipping_address", order_id=order, address=address)
     assert (request.state, request.reason_code) == (State.REFUSED, reason)
 
 
-def test_a_cancellation_pays_back(
-    proposals: Callable[..., ActionRequest], shop: FakeShop, principal: Principal
-) -> None:
+def test_a_cancellation_refunds(proposals: Callable[..., ActionRequest], shop: FakeShop, principal: Principal) -> None:
     request = proposals("cancel_order", order_id="A-1003")
     confirm(request.pk, principal=principal, digest=request.digest)
     run_queued()
@@ -183,7 +181,7 @@ def test_a_confirmation_counts_once(queued: ActionRequest, principal: Principal,
     assert len(shop.refunds) == 1
 
 
-def test_another_customer_finds_nothing_to_confirm(card: ActionRequest, shop: FakeShop) -> None:
+def test_another_customer_cannot_confirm(card: ActionRequest, shop: FakeShop) -> None:
     stranger = Customer.objects.create(external_id="cus_stranger", name="Stranger")
     for act in (lambda: confirm(card.pk, principal=signed_in_as(stranger), digest=card.digest),
                 lambda: decline(card.pk, principal=signed_in_as(stranger))):  # fmt: skip
@@ -212,7 +210,7 @@ def test_an_expired_card_does_nothing(card: ActionRequest, principal: Principal,
     assert shop.refunds == []
 
 
-def test_the_clock_expires_what_nobody_confirmed(card: ActionRequest) -> None:
+def test_the_sweep_expires_unconfirmed_cards(card: ActionRequest) -> None:
     expire_waiting()
     card.refresh_from_db()
     assert card.state == State.AWAITING_CONFIRMATION
@@ -230,7 +228,7 @@ def test_new_rules_expire_the_cards_of_the_old(card: ActionRequest, principal: P
     assert (card.state, card.reason_code) == (State.EXPIRED, "policy_changed")
 
 
-def test_a_world_that_changed_before_the_click_is_told(
+def test_a_change_before_the_confirmation_is_reported(
     card: ActionRequest, principal: Principal, shop: FakeShop
 ) -> None:
     shop.change_order("A-1001", refunded=Decimal("49.90"))
@@ -239,7 +237,7 @@ def test_a_world_that_changed_before_the_click_is_told(
     assert LedgerEntry.objects.count() == 0
 
 
-def test_a_merchant_that_is_away_leaves_the_card(card: ActionRequest, principal: Principal, shop: FakeShop) -> None:
+def test_an_unreachable_merchant_leaves_the_card(card: ActionRequest, principal: Principal, shop: FakeShop) -> None:
     shop.is_reachable = False
     with pytest.raises(errors.MerchantUnavailable):
         confirm(card.pk, principal=principal, digest=card.digest)
@@ -275,7 +273,7 @@ def test_a_declined_card_and_a_withdrawn_request(
     assert set(LedgerEntry.objects.values_list("status", flat=True)) == {"released"}
 
 
-def test_a_colleague_withdraws_what_was_not_sent(queued: ActionRequest, approver: User, shop: FakeShop) -> None:
+def test_a_colleague_withdraws_an_unsent_request(queued: ActionRequest, approver: User, shop: FakeShop) -> None:
     assert cancel(queued.pk, canceller=approver).state == State.CANCELLED
     run_queued()
     assert shop.refunds == []
@@ -296,7 +294,7 @@ def test_a_preview_stores_nothing(shop: FakeShop, principal: Principal) -> None:
         '{"order_id": "A-1001", "reason": {"\\u0000": 1}}', "[" * 9_000,
     ],
 )  # fmt: skip
-def test_a_refusal_can_always_be_put_on_record(shop: FakeShop, principal: Principal, arguments: str) -> None:
+def test_every_refusal_can_be_logged(shop: FakeShop, principal: Principal, arguments: str) -> None:
     with pytest.raises(errors.InvalidArguments):
         propose(principal, "refund_order", arguments, proposal_key="turn:1:1")
     assert codes() == ["invalid_arguments"]

@@ -1,4 +1,4 @@
-"""One table: the trigger and the CHECK in the database say exactly what `states` says."""
+"""The trigger and the CHECK in the database match the table in `states`."""
 
 import pytest
 from django.db import connection
@@ -8,7 +8,7 @@ from actions.states import FINAL, State, may_become, trigger_function_sql
 pytestmark = pytest.mark.django_db
 
 
-def test_the_database_runs_the_text_that_the_table_generates() -> None:
+def test_the_database_has_the_generated_trigger() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT prosrc FROM pg_proc WHERE proname = 'actions_request_guard'")
         (stored,) = cursor.fetchone()

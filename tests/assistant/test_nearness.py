@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 from pytest_django.fixtures import Settings
 
-from kb.confidence import Calibration, answer_calibration
 from kb.ports import embedder
 from kb.search import Retrieval
+from kb.search.confidence import Calibration, answer_calibration
 from kb.testing import HashEmbedder
 from supportbot.accounts.scope import workspace_scope
 from supportbot.assistant import nearness

@@ -135,7 +135,7 @@ def test_a_person_decides(
     else:
         reject(card.pk, approver=lead)
         assert told(log)[2:] == ["action.rejected", "assistant.final"]
-        assert "decided against it" in last(log, "assistant.final")["text"]
+        assert "reviewed it and declined" in last(log, "assistant.final")["text"]
     assert shop.refunds == []
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from actions.policies import change_rules, ensure_policies, policy_of
 from actions.testing import FakeShop
-from kb.index import sync_articles
+from kb.indexing.index import sync_articles
 from kb.models import Audience
 from kb.services import Change, create_article, publish
 from supportbot.accounts.models import Customer, Membership, User, Workspace

@@ -44,7 +44,7 @@ def test_who_rejects_says_why_and_the_customer_reads_it(
     expect(page.locator(".tl")).to_contain_text("shown to the customer: The jacket was worn outside")
     check(page)
     told = get(requests, lea.credential)["reason"]["text"]
-    assert "decided against it: The jacket was worn outside, but we repair it for free. Nothing was done." in told
+    assert "declined: The jacket was worn outside, but we repair it for free. Nothing was done." in told
 
 
 def test_an_agent_asks_a_customer_to_confirm_and_the_customer_does(
@@ -64,7 +64,7 @@ def test_an_agent_asks_a_customer_to_confirm_and_the_customer_does(
     page.get_by_label("Only this amount").fill("ten")
     page.get_by_role("button", name="Preview").click()
     expect(page.get_by_label("Only this amount")).to_have_value("ten")
-    expect(page.get_by_label("Only this amount")).to_have_accessible_description(re.compile("^Write an amount"))
+    expect(page.get_by_label("Only this amount")).to_have_accessible_description(re.compile("^Enter an amount"))
     check(page)
     page.get_by_label("Only this amount").fill("10.00")
     page.get_by_role("button", name="Preview").click()

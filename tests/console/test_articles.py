@@ -12,7 +12,7 @@ from selectolax.lexbor import LexborHTMLParser
 
 from kb.access import Viewer
 from kb.addresses import help_path
-from kb.index import sync_article
+from kb.indexing.index import sync_article
 from kb.models import Article, Collection, Revision, State
 from kb.search import search
 from kb.services import Change, create_article, publish, save_draft

@@ -8,7 +8,7 @@ from django.template.loader import render_to_string
 from django.test import Client
 from selectolax.lexbor import LexborHTMLParser
 
-from kb.index import sync_article
+from kb.indexing.index import sync_article
 from kb.models import Article, Chunk, Collection, Revision
 from kb.services import Change, create_article, publish
 from supportbot.accounts.models import Workspace

@@ -9,7 +9,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from kb.index import sync_articles
+from kb.indexing.index import sync_articles
 from kb.models import Article, State
 from supportbot.accounts.models import User
 from tests.console.conftest import Enter

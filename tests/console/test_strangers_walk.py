@@ -14,8 +14,8 @@ from django.db.models import Model
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
+from kb.collections import writers_of
 from kb.models import Article, Collection
-from kb.writers import writers_of
 from supportbot.accounts.callers import ROLE_SCOPES
 from supportbot.accounts.models import Membership, User, Workspace
 from supportbot.accounts.scope import workspace_scope

@@ -12,8 +12,8 @@ import pytest
 from django.db import connection
 from psycopg.conninfo import make_conninfo
 
+from kb.indexing.recipes import active_recipe
 from kb.models import Recipe
-from kb.recipes import active_recipe
 from supportbot.embedded import checks, external, ports
 from supportbot.embedded.errors import StartRefused
 from supportbot.embedded.index import check_index

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kb.chunking import (
+from kb.indexing.chunking import (
     EMBEDDING_CHARACTERS,
     MOST_CHARACTERS,
     MOST_WORDS,

@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from kb.confidence import (
+from kb.embedders.packaged import RECIPE
+from kb.errors import RecipeMismatch
+from kb.evaluation.fitting import ON_GROUNDS, WANTED_OF_NEAR_MISSES, Example, answered, area, fit
+from kb.indexing.vectorcache import VectorCache, VectorFileBroken, VectorFileClosed
+from kb.search.confidence import (
     Calibration,
     Evidence,
     Grounds,
@@ -14,11 +18,7 @@ from kb.confidence import (
     calibration_set,
     shipped_calibration,
 )
-from kb.embedders.packaged import RECIPE
-from kb.errors import RecipeMismatch
-from kb.fitting import ON_GROUNDS, WANTED_OF_NEAR_MISSES, Example, answered, area, fit
 from kb.testing import HashEmbedder
-from kb.vectorcache import VectorCache, VectorFileBroken, VectorFileClosed
 
 STRONG = Evidence(similarity=0.92, lead=0.06, best_share=1.0, joint_share=1.0, known_share=1.0, overlap=0.6, length=1.6)
 WEAK = Evidence(similarity=0.80, lead=0.01, best_share=0.1, joint_share=0.2, known_share=0.3, overlap=0.0, length=1.6)

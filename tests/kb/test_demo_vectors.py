@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from kb.chunking import chunk, content_hash, embedding_text
 from kb.documents import Document
 from kb.embedders.packaged import PackagedEmbedder
-from kb.loaders import load
-from kb.vectorcache import VectorCache
+from kb.importing.loaders import load
+from kb.indexing.chunking import chunk, content_hash, embedding_text
+from kb.indexing.vectorcache import VectorCache
 
 KNOWLEDGE = Path(__file__).resolve().parents[2] / "examples" / "knowledge"
 

@@ -11,7 +11,7 @@ from kb.models import Article, State
 from kb.services import Change, archive, collection_named, create_article, publish
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
-from tests.kb.importing import counts, run
+from tests.kb.import_command import counts, run
 
 pytestmark = pytest.mark.django_db
 

@@ -4,12 +4,12 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from kb.candidates import MOST_RANKED, Survey
-from kb.fusion import Candidate, Found, fused, fused_by_article, in_context, ordered, preferring
-from kb.lexical import Term
-from kb.measures import difference, mean, percentile, scored
-from kb.questions import CONTEXT_WORDS, MOST_PARTS, ONE_PART_WORDS, after, cleaned, parts
-from kb.wordquery import known_share, rarity, word_query
+from kb.evaluation.measures import difference, mean, percentile, scored
+from kb.indexing.lexical import Term
+from kb.search.candidates import MOST_RANKED, Survey
+from kb.search.fusion import Candidate, Found, fused, fused_by_article, in_context, ordered, preferring
+from kb.search.lexical_query import known_share, rarity, word_query
+from kb.search.questions import CONTEXT_WORDS, MOST_PARTS, ONE_PART_WORDS, after, cleaned, parts
 
 A, B, C, D = (UUID(int=number) for number in range(1, 5))
 

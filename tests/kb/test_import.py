@@ -18,7 +18,7 @@ from kb.revisions import make_live, write_revisions
 from kb.services import Change, archive, publish, save_draft
 from kb.testing import HashEmbedder
 from supportbot.accounts.models import Workspace
-from tests.kb.importing import counts, failures, run
+from tests.kb.import_command import counts, failures, run
 
 pytestmark = pytest.mark.django_db
 
@@ -238,11 +238,11 @@ def test_lines_are_items_of_their_own(workspace: Workspace, tmp_path: Path, endi
 
 
 def test_a_gzip_bomb_is_not_read_to_its_end(workspace: Workspace, tmp_path: Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr("kb.loaders.jsonl.MOST_FILE_BYTES", 1_000_000)
+    monkeypatch.setattr("kb.importing.loaders.jsonl.MOST_FILE_BYTES", 1_000_000)
     bomb = tmp_path / "bomb.jsonl.gz"
     bomb.write_bytes(gzip.compress((b'{"id": "a", "text": "' + b"x" * 1_000 + b'"}\n') * 20_000))
     assert "more than" in failures(run(bomb))["bomb.jsonl.gz"]
-    monkeypatch.setattr("kb.loaders.jsonl.MOST_LINE_BYTES", 100_000)
+    monkeypatch.setattr("kb.importing.loaders.jsonl.MOST_LINE_BYTES", 100_000)
     one_line = tmp_path / "line.jsonl.gz"
     one_line.write_bytes(gzip.compress(b"x" * 10_000_000))
     assert "too long" in failures(run(one_line))["line.jsonl.gz:1"]

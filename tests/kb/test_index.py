@@ -8,18 +8,16 @@ from django.db import connection
 from django.utils.timezone import now
 
 from kb import ports
-from kb.drift import articles_behind, repair_drift
 from kb.errors import EmbeddingUnavailable, RecipeMismatch
-from kb.index import sync_article, sync_articles
-from kb.locks import free_articles
+from kb.indexing.index import articles_behind, repair_drift, sync_article, sync_articles
+from kb.indexing.recipes import active_recipe
+from kb.indexing.reindex import KEPT_AFTER_FLIP, drop_retired, reindex
+from kb.indexing.vectors import embed_missing, free_articles
 from kb.models import Article, Chunk, Recipe
 from kb.ports import RecipeSpec
-from kb.recipes import active_recipe
-from kb.reindex import KEPT_AFTER_FLIP, drop_retired, reindex
 from kb.services import Change, archive, create_article, publish, save_draft
 from kb.tasks import index_article, repair, sweep
 from kb.testing import HashEmbedder
-from kb.vectors import embed_missing
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
 

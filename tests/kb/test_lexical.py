@@ -2,7 +2,7 @@
 
 import pytest
 
-from kb.lexical import MOST_WORDS, configuration, loose, terms, words
+from kb.indexing.lexical import MOST_WORDS, configuration, loose, terms, words
 from kb.models import Chunk
 from kb.services import Change, create_article, publish, save_draft
 from supportbot.accounts.models import Workspace

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from kb.loaders.html import MOST_MARKS, markdown_of_html
-from kb.loaders.markdown import first_heading
+from kb.importing.loaders.html import MOST_MARKS, markdown_of_html
+from kb.importing.loaders.markdown import first_heading
 from kb.models import Article
 from supportbot.accounts.models import Workspace
-from tests.kb.importing import failures, run
+from tests.kb.import_command import failures, run
 
 pytestmark = pytest.mark.django_db
 

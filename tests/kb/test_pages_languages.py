@@ -14,7 +14,7 @@ from selectolax.lexbor import LexborHTMLParser
 from kb.addresses import article_address
 from kb.models import Article
 from kb.testing import HashEmbedder
-from kb.throttles import HelpSearchThrottle
+from kb.views import HelpSearchThrottle
 from supportbot.accounts.models import Workspace
 from tests.kb.test_pages import page, published, words
 

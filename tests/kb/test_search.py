@@ -14,12 +14,11 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pytest_django.fixtures import Settings
 
-from kb import candidates
 from kb.access import Viewer, may_read
 from kb.errors import EmbeddingUnavailable, RecipeMismatch
-from kb.index import sync_articles
+from kb.indexing.index import sync_articles
 from kb.models import Article, Audience, Chunk, Recipe, State
-from kb.search import Retrieval, search
+from kb.search import Retrieval, candidates, search
 from kb.services import Change, archive, create_article, publish, save_draft
 from kb.testing import HashEmbedder
 from supportbot.accounts.models import Workspace
@@ -109,7 +108,7 @@ def test_search_finds_exactly_what_the_viewer_may_read(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, audience: str, scan: str
 ) -> None:
     if scan == "index":
-        monkeypatch.setattr("kb.search.EXACT_UP_TO", 0)
+        monkeypatch.setattr("kb.search.retrieval.EXACT_UP_TO", 0)
     rows = [write(f"{kind}-{n}", f"A parcel, number {n}.", audience=kind) for kind in Audience.values for n in range(3)]
     sync_articles([row.pk for row in rows])
     archive(rows[0].pk)
@@ -124,7 +123,7 @@ def test_equal_texts_of_another_workspace_are_never_found(
     shop: Workspace, other_workspace: Workspace, monkeypatch: pytest.MonkeyPatch, scan: str
 ) -> None:
     if scan == "index":
-        monkeypatch.setattr("kb.search.EXACT_UP_TO", 0)
+        monkeypatch.setattr("kb.search.retrieval.EXACT_UP_TO", 0)
     with workspace_scope(other_workspace.pk):
         sync_articles([write(name, body).pk for name, body in TOPICS.items()])
         theirs = set(Chunk.objects.values_list("pk", flat=True))

@@ -6,9 +6,9 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
+from kb.collections import check_may_write, closed_to, name_writers, writers_of
 from kb.models import Article, Collection, Revision
 from kb.services import Change, create_article, publish
-from kb.writers import check_may_write, closed_to, name_writers, writers_of
 from supportbot.accounts.models import User, Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.services import add_member, issue_api_key

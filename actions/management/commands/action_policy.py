@@ -1,4 +1,4 @@
-"""`manage.py action_policy NAME`: show an action's rules, switch it on or off, change a limit, let somebody approve."""
+"""`manage.py action_policy NAME`: show an action's rules, switch it on or off, change limits, manage approvers."""
 
 import getpass
 from collections.abc import Sequence
@@ -9,17 +9,17 @@ from django.core.management.base import CommandError, CommandParser
 from django.db.models import Q, QuerySet
 
 from actions.models import ActionPolicyUserPermission
-from actions.money import is_amount_in, plain
+from actions.money import format_amount, is_amount_in
 from actions.policies import (
+    add_new_actions,
     allow_approval,
     approvers_of,
     change_rules,
     forbid_approval,
+    initial_rules,
     policy_of,
     rules_of,
-    rules_to_begin_with,
     switch,
-    take_up_new_actions,
 )
 from actions.policy import Rules
 from actions.registry import action_named
@@ -35,7 +35,7 @@ _NUMBERS: Final = ("max_requests_per_customer_day", "window_days")
 
 
 class Command(WorkspaceCommand):
-    help = "Show or change what a workspace allows of an action. A changed rule is a new version and ends older cards."
+    help = "Show or change a workspace's rules for an action. A change creates a new version and expires older cards."
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
@@ -43,14 +43,20 @@ class Command(WorkspaceCommand):
         power = parser.add_mutually_exclusive_group()
         power.add_argument("--enable", action="store_true")
         power.add_argument(
-            "--disable", action="store_true", help="stop it at once, also what is confirmed but not sent"
+            "--disable", action="store_true", help="stop it at once, including confirmed requests not sent yet"
         )
         known = ", ".join((*_AMOUNTS, *_NUMBERS, "is_shadow"))
         parser.add_argument(
-            "--set", action="append", default=[], metavar="RULE=VALUE", help=f"{known}; an empty value is no limit"
+            "--set",
+            action="append",
+            default=[],
+            metavar="RULE=VALUE",
+            help=f"{known}; an empty value means no limit",
         )
-        parser.add_argument("--allow", action="append", default=[], metavar="USERNAME", help="let this person approve")
-        parser.add_argument("--forbid", action="append", default=[], metavar="USERNAME")
+        parser.add_argument("--allow", action="append", default=[], metavar="USERNAME", help="let this user approve")
+        parser.add_argument(
+            "--forbid", action="append", default=[], metavar="USERNAME", help="revoke this user's right to approve"
+        )
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
         action, actor = action_named(options["name"]), f"operator:{getpass.getuser()}"
@@ -59,10 +65,10 @@ class Command(WorkspaceCommand):
         forbidden = [_named(name, workspace, _forbiddable(workspace, action)) for name in options["forbid"]]
         is_switched = options["enable"] or options["disable"]
         if changes or is_switched or allowed or forbidden:
-            take_up_new_actions(actor=actor)
+            add_new_actions(actor=actor)
         policy = policy_of(action.name)
         if policy is None:
-            return _told(action.name, _not_in_force(action, workspace), [])
+            return _as_dict(action.name, _default_rules(action, workspace), [])
         if changes:
             change_rules(policy, actor=actor, **changes)
         if is_switched:
@@ -71,14 +77,14 @@ class Command(WorkspaceCommand):
             allow_approval(policy, person, actor=actor)
         for person in forbidden:
             forbid_approval(policy, person, actor=actor)
-        return _told(action.name, rules_of(policy_of(action.name)), approvers_of(policy))
+        return _as_dict(action.name, rules_of(policy_of(action.name)), approvers_of(policy))
 
 
-def _not_in_force(action: Action, workspace: Workspace) -> Rules:
-    rules = rules_to_begin_with(action)
+def _default_rules(action: Action, workspace: Workspace) -> Rules:
+    rules = initial_rules(action)
     if rules is None:
         raise NotFound(
-            f"{workspace.slug} does not offer {action.name}: connect its shop with `manage.py merchant_connect`."
+            f"{workspace.slug} does not offer {action.name}. Connect its shop with `manage.py merchant_connect` first."
         )
     return rules
 
@@ -92,8 +98,8 @@ def _rule(text: str, currency: str) -> tuple[str, Any]:
     if name == "is_shadow" and value in ("true", "false"):
         return name, value == "true"
     raise CommandError(
-        f"{text!r} sets no rule. Write RULE=VALUE: an amount in {currency}, such as 150, for {', '.join(_AMOUNTS)}; "
-        f"a whole number for {' and '.join(_NUMBERS)}; true or false for is_shadow."
+        f"{text!r} is not a valid rule. Use RULE=VALUE: an amount in {currency}, such as 150, for "
+        f"{', '.join(_AMOUNTS)}; a whole number for {' and '.join(_NUMBERS)}; true or false for is_shadow."
     )
 
 
@@ -102,7 +108,7 @@ def _members_of(workspace: Workspace) -> QuerySet[User]:
 
 
 def _forbiddable(workspace: Workspace, action: Action) -> QuerySet[User]:
-    """Return members, and who has left with the right: it sleeps, and would wake if they came back."""
+    """Return members, and former members who still have the right: it would work again if they came back."""
     rights = ActionPolicyUserPermission.objects.filter(
         content_object__workspace=workspace, content_object__action=action.name
     )
@@ -112,11 +118,11 @@ def _forbiddable(workspace: Workspace, action: Action) -> QuerySet[User]:
 def _named(username: str, workspace: Workspace, among: QuerySet[User]) -> User:
     person: User | None = among.filter(username=username).first()
     if person is None:
-        raise NotFound(f"There is no person with the user name {username} in {workspace.slug}.")
+        raise NotFound(f"User {username} does not exist in {workspace.slug}.")
     return person
 
 
-def _told(name: str, rules: Rules, approvers: Sequence[User]) -> dict[str, Any]:
+def _as_dict(name: str, rules: Rules, approvers: Sequence[User]) -> dict[str, Any]:
     values = {rule: getattr(rules, rule) for rule in (*_AMOUNTS, *_NUMBERS)}
     return {
         "action": name,
@@ -124,7 +130,7 @@ def _told(name: str, rules: Rules, approvers: Sequence[User]) -> dict[str, Any]:
         "version": rules.number,
         "currency": rules.currency,
         **{
-            rule: plain(value, rules.currency) if isinstance(value, Decimal) else value
+            rule: format_amount(value, rules.currency) if isinstance(value, Decimal) else value
             for rule, value in values.items()
         },
         "is_shadow": rules.is_shadow,

@@ -1,4 +1,4 @@
-"""`manage.py audit_verify`: walk the workspace's audit chain and name the first entry that is wrong."""
+"""`manage.py audit_verify`: verify the workspace's audit chain and name the first wrong entry."""
 
 import json
 from typing import Any
@@ -12,14 +12,14 @@ from supportbot.accounts.models import Workspace
 
 
 class Command(WorkspaceCommand):
-    help = "Verify the audit chain, also against the ends that were written down outside the database."
+    help = "Verify the audit chain, also against the checkpoints stored outside the database."
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("--head", metavar="SEQ:MAC", default="", help="an end that you noted yourself")
+        parser.add_argument("--head", metavar="SEQ:MAC", default="", help="a checkpoint that you stored yourself")
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
-        expected = _written_down(workspace)
+        expected = _checkpoints(workspace)
         if options["head"]:
             expected.append(_head(options["head"]))
         found = verify(expected)
@@ -36,12 +36,12 @@ class Command(WorkspaceCommand):
 def _head(text: str) -> Head:
     seq, _, mac = text.partition(":")
     if not seq.isascii() or not seq.isdigit() or not mac:
-        raise CommandError(f"{text!r} is not an end such as this command prints: SEQ:MAC.")
+        raise CommandError(f"{text!r} is not a head as this command prints it (SEQ:MAC).")
     return Head(int(seq), mac)
 
 
-def _written_down(workspace: Workspace) -> list[Head]:
-    """Return the workspace's ends in the file that the hourly task appends to."""
+def _checkpoints(workspace: Workspace) -> list[Head]:
+    """Return the workspace's checkpoints from the file that the hourly task appends to."""
     path = settings.ACTIONS_AUDIT_HEADS
     if not path.exists():
         return []
@@ -53,7 +53,7 @@ def _written_down(workspace: Workspace) -> list[Head]:
                 heads.append(Head(int(note["seq"]), str(note["mac"])))
         except (ValueError, KeyError, TypeError) as error:
             raise CommandError(
-                f"{path}, line {number} is no end of a chain: it was changed, or cut off when the disk was full. "
-                "Compare it with your copy, and take the line out to verify against the others."
+                f"{path}, line {number} is not a checkpoint: it was changed, or cut off when the disk was full. "
+                "Compare the file with your copy, and delete the line to verify against the others."
             ) from error
     return heads

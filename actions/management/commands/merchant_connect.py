@@ -1,5 +1,5 @@
-"""`manage.py merchant_connect URL`: let a workspace act through a merchant's API. The secret comes by standard input,
-so that it stands neither in the process list nor in the shell's history."""
+"""`manage.py merchant_connect URL`: connect a workspace to a merchant's API. The secret comes from standard input, so
+it appears neither in the process list nor in the shell's history."""
 
 import getpass
 import sys
@@ -14,7 +14,7 @@ from supportbot.accounts.models import Workspace
 
 
 class Command(WorkspaceCommand):
-    help = "Connect a workspace to its merchant's API; asks for the Standard Webhooks secret, or reads it from a pipe."
+    help = "Connect a workspace to its merchant's API. Asks for the Standard Webhooks secret, or reads it from a pipe."
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)

@@ -9,9 +9,9 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from kb.calibrating import Corpus, Foreign, fit_and_check, read_texts, sampled
+from kb.evaluation.calibration import Corpus, Foreign, fit_and_check, read_texts, sampled
+from kb.indexing.recipes import active_recipe, embedder_of
 from kb.progress import ProgressLine
-from kb.recipes import active_recipe, embedder_of
 from supportbot.accounts.commands import ProductCommand, workspace_named
 
 

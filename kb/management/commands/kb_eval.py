@@ -5,9 +5,9 @@ from typing import Any, get_args
 
 from django.core.management.base import CommandError, CommandParser
 
-from kb.evaluation import Finding, Marks, Question, as_asked, by_mode, evaluate, not_here, read_questions
+from kb.evaluation.measures import CUTOFF, NAMES, difference
+from kb.evaluation.runs import Finding, Marks, Question, as_asked, by_mode, evaluate, not_here, read_questions
 from kb.management.commands.kb_search import positive
-from kb.measures import CUTOFF, NAMES, difference
 from kb.models import Audience
 from kb.progress import ProgressLine
 from kb.search import Mode

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from kb.exporting import export_live, export_with_drafts
+from kb.importing.exporter import export_live, export_with_drafts
 from supportbot.accounts.commands import WorkspaceCommand
 from supportbot.accounts.models import Workspace
 

@@ -8,14 +8,14 @@ from uuid import UUID
 from django.core.management.base import CommandError, CommandParser
 
 from kb.documents import check_name
-from kb.importing import OUTCOMES, ImportReport
-from kb.index import sync_articles
-from kb.loaders import load
+from kb.importing.importer import OUTCOMES, ImportReport
+from kb.importing.loaders import load
+from kb.indexing.index import sync_articles
+from kb.indexing.vectorcache import VectorCache
+from kb.indexing.vectors import KnownVectors, NoVectors, SyncReport
 from kb.ports import embedder
 from kb.progress import ProgressLine
 from kb.services import import_documents, import_drafts, preview_import
-from kb.vectorcache import VectorCache
-from kb.vectors import KnownVectors, NoVectors, SyncReport
 from supportbot.accounts.commands import WorkspaceCommand
 from supportbot.accounts.models import Workspace
 

@@ -6,11 +6,11 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from kb.indexing.reindex import reindex
+from kb.indexing.vectorcache import VectorCache, VectorFileClosed
+from kb.indexing.vectors import NoVectors
 from kb.ports import embedder
 from kb.progress import ProgressLine
-from kb.reindex import reindex
-from kb.vectorcache import VectorCache, VectorFileClosed
-from kb.vectors import NoVectors
 from supportbot.accounts.commands import ProductCommand
 
 

@@ -15,14 +15,13 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from kb.addresses import article_address
+from kb.collections import check_may_write, closed_to, default_collection
 from kb.documents import MOST_BODY_CHARACTERS, MOST_TITLE_CHARACTERS
 from kb.errors import ArticleChanged, CollectionMissing
 from kb.models import Article, Audience, Chunk, Collection
 from kb.rendering import render_article
 from kb.selectors import article_with_id, collection_with_id
 from kb.services import Change, archive, create_article, publish, save_draft
-from kb.shelves import default_collection
-from kb.writers import check_may_write, closed_to
 from supportbot.console.entry import needs, person_of, staff
 from supportbot.console.rights import may
 from supportbot.errors import InvalidInput, SupportBotError

@@ -13,8 +13,8 @@ from django.shortcuts import render
 from django.views.decorators.http import require_POST
 
 from kb.documents import check_name
-from kb.importing import OUTCOMES, ImportReport
-from kb.loaders.files import KNOWN_ENDINGS, MOST_FILE_BYTES
+from kb.importing.importer import OUTCOMES, ImportReport
+from kb.importing.loaders.files import KNOWN_ENDINGS, MOST_FILE_BYTES
 from kb.models import Article, Collection, State
 from kb.services import import_documents, import_drafts, preview_import
 from supportbot.console.articles.uploads import MOST_BYTES, MOST_ITEMS, Upload, documents_in, writable

@@ -15,9 +15,9 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.timezone import now
 
+from kb.collections import closed_to
 from kb.models import Article, State
 from kb.services import archive, publish
-from kb.writers import closed_to
 from supportbot.chat.models import Citation
 from supportbot.console.articles import editor, revisions
 from supportbot.console.base import ScopedAdmin

@@ -16,11 +16,11 @@ from django.conf import settings
 from django.db import transaction
 
 from kb.access import Viewer
-from kb.chunking import chunk, content_hash, embedding_text
 from kb.documents import Wording
 from kb.errors import EmbeddingUnavailable, RecipeMismatch
+from kb.indexing.chunking import chunk, content_hash, embedding_text
+from kb.indexing.recipes import active_recipe, embedder_of
 from kb.models import Chunk
-from kb.recipes import active_recipe, embedder_of
 from kb.search import Passage, search
 from kb.services import Change, create_article, publish, save_draft
 from supportbot.accounts.models import Workspace

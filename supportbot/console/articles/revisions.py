@@ -8,10 +8,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
+from kb.collections import check_may_write
 from kb.models import Article, Revision
 from kb.selectors import article_with_id
 from kb.services import Change, save_draft
-from kb.writers import check_may_write
 from supportbot.console.articles.diff import compare
 from supportbot.console.articles.editor import may_write_here
 from supportbot.console.entry import needs, person_of

@@ -8,11 +8,11 @@ from django.core.exceptions import ValidationError
 from django.db.models import Count, Model, Q, QuerySet
 from django.http import HttpRequest
 
+from kb.collections import closed_to, name_writers, writers_of
 from kb.documents import check_name
 from kb.errors import InvalidDocument
 from kb.models import Article, Collection
 from kb.services import collection_named
-from kb.writers import closed_to, name_writers, writers_of
 from supportbot.accounts.models import User
 from supportbot.accounts.scope import current_workspace_id
 from supportbot.console.base import ScopedAdmin

@@ -7,11 +7,10 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
+from kb.collections import DEFAULT_NAME, closed_to
 from kb.documents import Document, Failure
-from kb.loaders import load
+from kb.importing.loaders import load
 from kb.models import Article, Collection
-from kb.shelves import DEFAULT_NAME
-from kb.writers import closed_to
 from supportbot.accounts.models import User
 
 if TYPE_CHECKING:  # generic for the type checker only

@@ -10,12 +10,12 @@ from uuid import UUID
 from django.utils.timezone import now
 
 from actions import ledger
-from actions.cards import face_of, reason_of, title_of
+from actions.cards import card_of, reason_of, title_of
 from actions.models import ActionPolicyVersion, ActionRequest
-from actions.money import Money, spoken
+from actions.money import Money, format_money
 from actions.policies import approvers_of, may_approve, policy_of
 from actions.policy import Used
-from actions.services import concerns
+from actions.services import is_conflict_of_interest
 from actions.spec import Row
 from actions.states import State
 from supportbot.accounts.models import Customer, User
@@ -103,7 +103,7 @@ def _item(request: ActionRequest, who: str, moment: datetime) -> ApprovalItem:
         title=title_of(request.action, "en"),
         who=who,
         amount=amount_label(request),
-        what=request.arguments.get("reason") or face_of(request, "en").summary,
+        what=request.arguments.get("reason") or card_of(request, "en").summary,
         left=_time_left_label(left) if left is not None else STATE_LABELS[State(request.state)],
         is_soon=left is not None and left.total_seconds() < SOON_SECONDS,
     )
@@ -115,12 +115,12 @@ def _time_left_label(left: timedelta) -> str:
 
 def amount_label(request: ActionRequest) -> str:
     """Return the amount as text; empty if the action moves no money."""
-    return spoken(Money(request.amount, request.currency), "en") if request.amount is not None else ""
+    return format_money(Money(request.amount, request.currency), "en") if request.amount is not None else ""
 
 
 def approval_case(request: ActionRequest, person: User) -> ApprovalCase:
     """Return the current state of a request for this person to decide on."""
-    face, reason, amount = face_of(request, "en"), reason_of(request, "en"), amount_label(request)
+    face, reason, amount = card_of(request, "en"), reason_of(request, "en"), amount_label(request)
     customer = Customer.objects.filter(pk=request.customer_id).first()
     return ApprovalCase(
         request=request,
@@ -148,7 +148,7 @@ def _eligible_approvers(request: ActionRequest) -> list[User]:
     """Return the approvers the action's rules name, whose role allows it and whose own request it is not."""
     policy, allowed = policy_of(request.action), people_who_may("actions:approve")
     named = approvers_of(policy) if policy else []
-    return [one for one in named if one.pk in allowed and not concerns(request, one)]
+    return [one for one in named if one.pk in allowed and not is_conflict_of_interest(request, one)]
 
 
 def _actor_name(actor: str) -> str:
@@ -156,7 +156,7 @@ def _actor_name(actor: str) -> str:
 
 
 def _obstacle(request: ActionRequest, person: User) -> str:
-    if concerns(request, person):
+    if is_conflict_of_interest(request, person):
         return "own"
     policy = policy_of(request.action)
     return "" if policy is not None and may_approve(person, policy) else "right"
@@ -190,7 +190,7 @@ def _limit(text: str, taken: Decimal, most: Decimal | None, request: ActionReque
 
 
 def _money(amount: Decimal, request: ActionRequest) -> str:
-    return spoken(Money(amount, request.currency), "en")
+    return format_money(Money(amount, request.currency), "en")
 
 
 def _approval_thresholds(request: ActionRequest, rules: ActionPolicyVersion, used: Used) -> list[RuleCheck]:

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
-from actions.cards import face_of, reason_of
+from actions.cards import card_of, reason_of
 from actions.models import ActionRequest
 from actions.selectors import Step as AuditStep
 from actions.selectors import steps_of
@@ -232,7 +232,7 @@ def action_record(request: ActionRequest) -> ActionRecord:
     names = actor_names(one.actor for one in steps)
     return ActionRecord(
         request=request.pk,
-        title=face_of(request, "en").title,
+        title=card_of(request, "en").title,
         state=STATE_LABELS[ActionState(request.state)],
         reason=reason["text"] if reason else "",
         digest=request.digest,

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from actions.cards import face_of
+from actions.cards import card_of
 from actions.models import ActionRequest
 from actions.states import State as ActionState
 from supportbot.builtin.intents import courtesy, wants_person
@@ -64,7 +64,7 @@ def build_summary(ticket: Ticket) -> Summary:
 
 def _sentences(requests: Sequence[ActionRequest], labels: dict[ActionState, str]) -> list[str]:
     return [
-        f"{face_of(request, 'en').title}: {labels[ActionState(request.state)]}."
+        f"{card_of(request, 'en').title}: {labels[ActionState(request.state)]}."
         for request in requests
         if request.state in labels
     ]

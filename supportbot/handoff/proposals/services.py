@@ -11,14 +11,14 @@ from typing import Any, Final
 from uuid import UUID
 
 from actions import schema
-from actions.cards import face_of
+from actions.cards import card_of
 from actions.models import ActionRequest
 from actions.principals import Principal, proposed_by
 from actions.reasons import sentence
 from actions.registry import action_named, all_actions
-from actions.selectors import offered_actions
+from actions.selectors import enabled_actions
 from actions.services import preview, propose, run_read
-from actions.spec import Action, Face, Risk, WriteAction
+from actions.spec import Action, Card, Risk, WriteAction
 from supportbot.accounts.models import User
 from supportbot.handoff.errors import ActionNotOffered, NotTicketOwner
 from supportbot.handoff.models import HELD, Ticket
@@ -54,7 +54,7 @@ class FormField:
 class Preview:
     """The card as it would be sent, or why it would be refused."""
 
-    face: Face
+    face: Card
     needs_approval: bool
     refusal: str
 
@@ -69,7 +69,7 @@ def available_offers(ticket: Ticket, person: User) -> list[Offer]:
     """Return the actions this agent may propose to the ticket's customer; none unless they own the ticket."""
     if not _owns(ticket, person) or ticket.conversation.customer.is_anonymous:
         return []
-    offered = offered_actions()
+    offered = enabled_actions()
     return [
         Offer(action.name, action.title["en"], _ICONS[action.risk])
         for action in all_actions().values()
@@ -157,7 +157,7 @@ def preview_action(ticket: Ticket, person: User, action: WriteAction, typed: Map
     shown = preview(_principal(ticket, person, locale="en"), action.name, arguments_json(action, typed))
     reason = shown.decision.reason
     refusal = sentence(reason, "en") if shown.decision.is_refusal and reason else ""
-    return Preview(face_of(shown.request, "en"), shown.decision.needs_approval, refusal)
+    return Preview(card_of(shown.request, "en"), shown.decision.needs_approval, refusal)
 
 
 def propose_action(

@@ -144,7 +144,7 @@ def test_rejecting_informs_the_customer_and_runs_nothing(
     waiting: ActionRequest, approver: User, shop: FakeShop
 ) -> None:
     client = browser(approver)
-    assert "decided against it. Nothing was done." in words(page(client, waiting))
+    assert "reviewed it and declined. Nothing was done." in words(page(client, waiting))
     assert decide(client, waiting, "reject").status_code == 302
     assert (state_of(waiting), shop.refunds) == ("rejected", [])
 
@@ -158,7 +158,7 @@ def test_a_reason_is_shown_to_its_audience_only(waiting: ActionRequest, approver
     assert "At most 500 characters." in refused.css_first("#reason-error").text()
     assert client.post(address, {"reason": "<b>Worn</b> soles", "reads": "customer"}).status_code == 302
     tree = page(client, waiting)
-    assert "decided against it: <b>Worn</b> soles. Nothing was done." in words(tree)
+    assert "declined: <b>Worn</b> soles. Nothing was done." in words(tree)
     assert "shown to the customer: <b>Worn</b> soles." in words(tree)
 
 

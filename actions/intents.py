@@ -1,0 +1,46 @@
+"""Parsing what a customer asks for: strictly, and only for a signed-in customer.
+
+A refusal here leaves an audit entry with its error code, and nothing else.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from actions.audit import record_refusal
+from actions.canonical import asked_digest_of
+from actions.errors import ActionError
+from actions.principals import Principal
+from actions.registry import action_named
+from actions.schema import parse_arguments
+from actions.spec import Action
+from actions.strictjson import read_arguments
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """An action that someone asked for, its parsed arguments, and the customer it is for."""
+
+    principal: Principal
+    action: Action
+    asked: dict[str, Any]
+    merchant_id: str
+
+    @property
+    def asked_digest(self) -> str:
+        return asked_digest_of(self.action.name, self.asked)
+
+
+def parse_intent(principal: Principal, name: str, arguments: str | Mapping[str, Any]) -> Intent:
+    """Return the parsed intent; raises UnknownAction, InvalidArguments or NotSignedIn, and logs each."""
+    try:
+        action = action_named(name)
+        asked = parse_arguments(action.arguments, read_arguments(arguments))
+        return Intent(principal, action, asked, principal.merchant_id())
+    except ActionError as error:
+        record_refusal("wish.refused", error, actor=principal.actor, action=_printable(name))
+        raise
+
+
+def _printable(name: str) -> str:
+    return "".join(char for char in name[:60] if char.isprintable())

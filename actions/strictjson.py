@@ -1,0 +1,79 @@
+"""Strict JSON for arguments from outside: every ambiguity is refused.
+
+Python's parser accepts NaN, keeps the last of two equal keys and turns numbers into floats. Here a number keeps its
+text, so an amount is judged by its own digits.
+"""
+
+import json
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, NoReturn
+
+from actions.errors import InvalidArguments
+
+MAX_CHARACTERS: Final = 16_000
+# Control, format (bidi, zero width), lone surrogates, private use, unassigned, line and paragraph separators.
+INVISIBLE_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A JSON number, as it was written."""
+
+    text: str
+
+
+def read_arguments(raw: str | Mapping[str, Any]) -> dict[str, Any]:
+    """Return the JSON object in `raw`, with numbers as `Number`; raises InvalidArguments naming the cause.
+
+    A mapping goes through the same parser, so it meets the same rules as text.
+    """
+    text = raw if isinstance(raw, str) else _written(raw)
+    if len(text) > MAX_CHARACTERS:
+        raise _unreadable(f"They have more than {MAX_CHARACTERS:,} characters.")
+    try:
+        value = _decoder.decode(text)
+    except InvalidArguments:
+        raise
+    except RecursionError as error:
+        raise _unreadable("They are nested too deeply.") from error
+    except ValueError as error:
+        raise _unreadable("They are not a JSON object.") from error
+    if not isinstance(value, dict):
+        raise _unreadable("They are not a JSON object.")
+    return value
+
+
+def printable_name(name: str) -> str:
+    """Return a key from outside in a form that can be stored and shown."""
+    return "".join("?" if unicodedata.category(char) in INVISIBLE_CATEGORIES else char for char in name[:60])
+
+
+def _written(raw: Mapping[str, Any]) -> str:
+    try:
+        return json.dumps(dict(raw))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise _unreadable("They contain a value that JSON does not support.") from error
+
+
+def _unreadable(cause: str) -> InvalidArguments:
+    return InvalidArguments(f"The arguments cannot be read. {cause}", fields={"arguments": [cause]})
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value: dict[str, Any] = {}
+    for name, item in pairs:
+        if name in value:
+            raise InvalidArguments(fields={printable_name(name): ["This argument is given twice."]})
+        value[name] = item
+    return value
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise _unreadable(f"{name} is not valid JSON.")
+
+
+_decoder: Final = json.JSONDecoder(
+    object_pairs_hook=_object, parse_constant=_no_constant, parse_int=Number, parse_float=Number
+)

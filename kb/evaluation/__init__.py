@@ -1,0 +1,1 @@
+"""Measuring the search with known questions, and fitting its confidence."""

@@ -1,0 +1,198 @@
+"""Put known questions to known corpora and fit the confidence on what the search finds.
+
+Reported is only what the numbers were not fitted on: the other half of the questions, and whole corpora left out.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from kb.access import Viewer
+from kb.errors import TooFewQuestions
+from kb.evaluation.fitting import WITH_VECTORS, WITHOUT_VECTORS, Example, answered, area, fit
+from kb.evaluation.question_files import locale_of, rows_of, text_of
+from kb.indexing.vectors import Progress, silent
+from kb.models import Audience
+from kb.search import evidence_for
+from kb.search.confidence import Calibration
+from supportbot.accounts.scope import workspace_scope
+
+# Questions of another corpus put to this one: more of them teach nothing new.
+MOST_FOREIGN = 60
+# Unanswerable questions that look answerable: judged by how well they are told apart, not fitted on.
+NEAR_MISS = "near_miss"
+
+Report = dict[str, dict[str, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A question of a file; `kind` is what the file calls it."""
+
+    name: str
+    text: str
+    kind: str
+    locale: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """A workspace with questions that it answers, and others it does not."""
+
+    slug: str
+    workspace_id: UUID
+    answerable: Sequence[Text]
+    unanswerable: Sequence[Text]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question put to a corpus, and whether it has its answer there."""
+
+    corpus: Corpus
+    text: Text
+    is_answerable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """Questions of another field; not put to the corpora `spared`, whose field it partly is."""
+
+    texts: Sequence[Text]
+    spared: frozenset[str] = frozenset()
+
+
+def read_texts(path: Path) -> list[Text]:
+    """Return the questions in a file (`question_files`). Raises InvalidDocument naming the line and the cause."""
+    return [
+        Text(str(row.get("id", where)), text_of(row, where), str(row.get("kind", "")), locale_of(row))
+        for where, row in rows_of(path)
+    ]
+
+
+def fit_and_check(
+    corpora: Sequence[Corpus],
+    foreign: Sequence[Foreign],
+    checked: Sequence[Corpus] = (),
+    *,
+    progress: Progress = silent,
+) -> tuple[dict[str, Any], Report]:
+    """Return the calibration as `Recipe.calibration` stores it, and shares on questions it was not fitted on.
+
+    What is returned is fitted on all of `corpora`; those `checked` are only judged by it, by their own questions.
+    Raises TooFewQuestions, before anything is asked.
+    """
+    to_fit = [asked for corpus in corpora for asked in _asked(corpus, corpora, foreign)]
+    to_check = [asked for corpus in checked for asked in _asked(corpus, (), ())]
+    _check_halves(corpora, to_fit)
+    total = len(to_fit) + len(to_check)
+    examples = _put(to_fit, lambda done: progress(done, total))
+    judged = _put(to_check, lambda done: progress(len(to_fit) + done, total))
+    near = [example for example in examples if example.kind == NEAR_MISS]
+    examples = [example for example in examples if example.kind != NEAR_MISS]
+    seen = [example for example in examples if _is_seen(example.name)]
+    kept = [example for example in examples if not _is_seen(example.name)]
+    full, words_only = fit(seen, WITH_VECTORS), fit(seen, WITHOUT_VECTORS)
+    report = {f"other half, {slug}": _row(full, rows) for slug, rows in _by_corpus(kept).items()}
+    report |= {f"words only, {slug}": _row(words_only, rows) for slug, rows in _by_corpus(kept).items()}
+    if len(corpora) > 2:
+        for slug in _by_corpus(examples):
+            report |= _left_out(examples, slug)
+    if near:
+        home = {example.corpus for example in near}
+        answerable = [example for example in kept if example.is_answerable and example.corpus in home]
+        report["near misses"] = _row(full, answerable + near)
+    full, words_only = fit(examples, WITH_VECTORS), fit(examples, WITHOUT_VECTORS)
+    report |= {f"only checked, {slug}": _row(full, rows) for slug, rows in _by_corpus(judged).items()}
+    return {"full": _stored(full), "words_only": _stored(words_only)}, report
+
+
+def _stored(calibration: Calibration) -> dict[str, Any]:
+    """Return the JSON form; four digits say all that a few hundred questions can know."""
+    weights = {name: round(weight, 4) for name, weight in calibration.weights.items()}
+    return {"weights": weights, "bias": round(calibration.bias, 4), "threshold": calibration.threshold}
+
+
+def _asked(corpus: Corpus, corpora: Sequence[Corpus], foreign: Sequence[Foreign]) -> list[Asked]:
+    others = [text for other in corpora if other.slug != corpus.slug for text in _of_others(other)]
+    others += [text for group in foreign if corpus.slug not in group.spared for text in group.texts]
+    return [
+        Asked(corpus, text, is_answerable)
+        for texts, is_answerable in ((corpus.answerable, True), ([*corpus.unanswerable, *others], False))
+        for text in texts
+    ]
+
+
+def _check_halves(corpora: Sequence[Corpus], asked: Sequence[Asked]) -> None:
+    """Raise TooFewQuestions unless each half of each corpus has questions with an answer and others without one."""
+    found = {
+        (row.corpus.slug, row.is_answerable, _is_seen(row.text.name)) for row in asked if row.text.kind != NEAR_MISS
+    }
+    for corpus in corpora:
+        for is_answerable, kind in ((True, "with an answer"), (False, "without one")):
+            if not {(corpus.slug, is_answerable, half) for half in (True, False)} <= found:
+                raise TooFewQuestions(
+                    f"{corpus.slug} has too few questions {kind}: one half is fitted on, the other judged by. Give "
+                    "some twenty of each; those without an answer come from a second file of the corpus, from "
+                    "another corpus, or from --foreign."
+                )
+
+
+def _of_others(other: Corpus) -> list[Text]:
+    """Return what is asked of another corpus; what nearly has an answer there is nothing special here."""
+    return [replace(text, kind=f"of {other.slug}") for text in (*sampled(other.answerable), *other.unanswerable)]
+
+
+def _put(asked: Sequence[Asked], each: Callable[[int], None]) -> list[Example]:
+    """Return what the searches find for all that is asked; `each` hears how many are done."""
+    examples = []
+    for done, row in enumerate(asked, start=1):
+        with workspace_scope(row.corpus.workspace_id):
+            parts = evidence_for(row.text.text, viewer=Viewer(Audience.INTERNAL, row.text.locale))
+        text = row.text
+        examples.append(Example(row.corpus.slug, text.name, text.kind, row.is_answerable, parts, text.locale or ""))
+        each(done)
+    return examples
+
+
+def sampled(texts: Sequence[Text]) -> list[Text]:
+    """Return at most MOST_FOREIGN of the texts, always the same ones."""
+    return sorted(texts, key=lambda text: hashlib.sha256(text.text.encode()).digest())[:MOST_FOREIGN]
+
+
+def _is_seen(name: str) -> bool:
+    """Say whether the question of that name is fitted on; the others judge the fit."""
+    return hashlib.sha256(name.encode()).digest()[0] % 2 == 0
+
+
+def _by_corpus(examples: Sequence[Example]) -> dict[str, list[Example]]:
+    groups: dict[str, list[Example]] = {}
+    for example in examples:
+        groups.setdefault(example.corpus, []).append(example)
+    return groups
+
+
+def _left_out(examples: Sequence[Example], slug: str) -> Report:
+    """Return how a corpus fares that was not fitted on, and each language of it that has answers there."""
+    calibration = fit([example for example in examples if example.corpus != slug], WITH_VECTORS)
+    own = [example for example in examples if example.corpus == slug]
+    languages = sorted({example.locale for example in own if example.is_answerable and example.locale})
+    report = {f"left out, {slug}": _row(calibration, own)}
+    for locale in languages:
+        report[f"left out, {slug} ({locale})"] = _row(calibration, [row for row in own if row.locale == locale])
+    return report
+
+
+def _row(calibration: Calibration, examples: Sequence[Example]) -> dict[str, float]:
+    yes = [example for example in examples if example.is_answerable]
+    no = [example for example in examples if not example.is_answerable]
+    return {
+        "answered": round(answered(calibration, yes), 3),
+        "refused": round(1 - answered(calibration, no), 3),
+        "auc": round(area(calibration, yes, no), 3),
+        "answerable": len(yes),
+        "unanswerable": len(no),
+    }

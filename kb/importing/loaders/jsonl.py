@@ -1,0 +1,107 @@
+"""Files with one JSON object a line, plain or gzipped."""
+
+import gzip
+import json
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, cast
+
+from kb.documents import Document, Failure
+from kb.errors import InvalidDocument
+from kb.importing.loaders.html import markdown_of_html
+from kb.importing.loaders.markdown import KEYS, check_keys, document_of
+
+# After decompression. A gzip file of a few megabytes can hold a thousand times as much.
+MOST_FILE_BYTES = 512 * 1024 * 1024
+# Two million characters, escaped in JSON, and room for the other keys.
+MOST_LINE_BYTES = 16 * 1024 * 1024
+
+# A text comes under exactly one of these.
+_TEXTS: dict[str, Callable[[str], tuple[str, str]]] = {
+    "text": lambda text: ("", text),
+    "markdown": lambda text: ("", text),
+    "content": lambda text: ("", text),
+    "html": markdown_of_html,
+}
+
+
+def read_lines(file: Path, name: str) -> Iterator[Document | Failure]:
+    """Yield one item for each line that is not blank; stops with a failure where the file cannot be read further."""
+    try:
+        with _opened(file) as stream:
+            yield from _items(stream, name)
+    except gzip.BadGzipFile:
+        yield Failure(name, "The file is not gzip although its name ends in .gz. Rename it or compress it again.")
+    except (EOFError, zlib.error):
+        yield Failure(name, "The gzip file is damaged or cut off. What stood before was read; copy the file again.")
+    except OSError as error:
+        yield Failure(name, f"The file cannot be read ({error.strerror}). Check its rights and the disk.")
+
+
+def _opened(file: Path) -> IO[bytes]:
+    # gzip.open in binary mode gives a GzipFile, which reads like any other stream.
+    return cast(IO[bytes], gzip.open(file, "rb")) if file.suffix.lower() == ".gz" else file.open("rb")
+
+
+def _items(stream: IO[bytes], name: str) -> Iterator[Document | Failure]:
+    number = read = 0
+    while line := stream.readline(MOST_LINE_BYTES):
+        number += 1
+        read += len(line)
+        if read > MOST_FILE_BYTES:
+            yield Failure(name, f"The file holds more than {MOST_FILE_BYTES:,} bytes. Split it; the rest was not read.")
+            return
+        if len(line) == MOST_LINE_BYTES and not line.endswith(b"\n"):
+            # What follows may be gigabytes of the same line: not worth reading on to find the next one.
+            yield Failure(f"{name}:{number}", "The line is too long for an article. Split it; the rest was not read.")
+            return
+        if line.strip():
+            yield _item(line, f"{name}:{number}")
+
+
+def _item(line: bytes, origin: str) -> Document | Failure:
+    try:
+        return _document(line).at(origin)
+    except InvalidDocument as error:
+        return Failure(origin, error.message)
+
+
+def _document(line: bytes) -> Document:
+    row = _object(line)
+    check_keys(row)
+    facts = {key: value for key in KEYS if (value := _single(row, key))}
+    if "id" not in facts:
+        raise InvalidDocument("The line has no id. Add one, so that a later import finds the same article.")
+    given = [key for key in _TEXTS if row.get(key) is not None]
+    if len(given) != 1:
+        names = ", ".join(_TEXTS)
+        raise InvalidDocument(f"The line needs exactly one of {names}. It has {' and '.join(given) or 'none of them'}.")
+    text = row[given[0]]
+    if not isinstance(text, str):
+        raise InvalidDocument(f"The {given[0]} is not text. Write it as a JSON string.")
+    title, body = _TEXTS[given[0]](text)
+    return document_of({"title": title, **facts} if title else facts, body, facts["id"])
+
+
+def _object(line: bytes) -> dict[str, object]:
+    try:
+        row = json.loads(line.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise InvalidDocument("The line is not UTF-8 text. Save the file again with the encoding UTF-8.") from error
+    except (ValueError, RecursionError) as error:  # the second: thousands of brackets
+        reason = f" ({error.msg}, column {error.colno})" if isinstance(error, json.JSONDecodeError) else ""
+        raise InvalidDocument(f"The line is not JSON{reason}. Write one JSON object a line.") from error
+    if not isinstance(row, dict):
+        raise InvalidDocument("The line is not a JSON object. Write one object with id and text a line.")
+    return row
+
+
+def _single(row: dict[str, object], key: str) -> str:
+    """Return the value of a key as text; empty if it is missing. An id may be a number."""
+    value = row.get(key)
+    if value is None:
+        return ""
+    if isinstance(value, str) or (key == "id" and isinstance(value, int) and not isinstance(value, bool)):
+        return str(value).strip()
+    raise InvalidDocument(f"The {key} is not text. Write it as a JSON string.")

@@ -1,0 +1,210 @@
+"""Giving vectors to chunk rows that have none: outside any transaction, a few at a time, shared between processes."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Protocol
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.db.models import Count, Exists, OuterRef, QuerySet, Subquery
+from pgvector import HalfVector
+
+from kb.indexing.chunking import ChunkText, embedding_text
+from kb.indexing.recipes import embedder_of
+from kb.models import Article, Chunk, Recipe, Revision, State
+
+# What a killed process has to embed again; also how long (about ten seconds with the packaged model) others may wait.
+CHUNKS_PER_COMMIT = 32
+# PostgreSQL's own hash makes the 64-bit key; the seed keeps these keys apart from other users of advisory locks.
+_KEY = "hashtextextended({}::text, 27490)"
+
+
+class Progress(Protocol):
+    def __call__(self, done: int, total: int, /) -> None: ...
+
+
+class KnownVectors(Protocol):
+    """Vectors by content hash, made earlier and kept for later: `kb.indexing.vectorcache.VectorCache` is one."""
+
+    def get(self, content_hash: str, /) -> Sequence[float] | None: ...
+
+    def add(self, vectors: Sequence[tuple[str, Sequence[float]]], /) -> None: ...
+
+
+class NoVectors:
+    """Knows nothing and keeps nothing."""
+
+    def get(self, content_hash: str, /) -> None:
+        return None
+
+    def add(self, vectors: Sequence[tuple[str, Sequence[float]]], /) -> None:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOnlyVectors:
+    """Known vectors that are never added to, for a file that belongs to the product."""
+
+    known: KnownVectors
+
+    def get(self, content_hash: str, /) -> Sequence[float] | None:
+        return self.known.get(content_hash)
+
+    def add(self, vectors: Sequence[tuple[str, Sequence[float]]], /) -> None:
+        return None
+
+
+def silent(done: int, total: int, /) -> None:
+    """The progress of those who do not look."""
+
+
+@dataclass(slots=True)
+class SyncReport:
+    """`embedded` chunks went to the model, `reused` ones had a known vector."""
+
+    embedded: int = 0
+    reused: int = 0
+
+    @property
+    def chunks(self) -> int:
+        return self.embedded + self.reused
+
+
+def embed_missing(
+    article_ids: Sequence[UUID], recipe: Recipe, *, known: KnownVectors | None = None, progress: Progress = silent
+) -> SyncReport:
+    """Give a vector to every chunk of these articles that has none for `recipe`; returns when none is left.
+
+    Articles that another process embeds right now are left to it and looked at again at the end.
+    """
+    book = NoVectors() if known is None else known  # an empty one is false, and still wants to be filled
+    work = _Work(recipe, book, progress, total=_without_vector(article_ids, recipe).count())
+    busy: list[UUID] = []
+    for group in _groups(article_ids, recipe):
+        with free_articles(group) as held:
+            work.embed(held)
+        busy.extend(set(group) - set(held))
+    for article_id in busy:
+        with article_locked(article_id):
+            work.embed([article_id])
+    return work.report
+
+
+def settle(article_ids: Sequence[UUID], recipe: Recipe) -> None:
+    """Mark the live articles that lack nothing as indexed; does nothing for a recipe that is not in use."""
+    if not Recipe.objects.filter(pk=recipe.pk, is_active=True).exists():
+        return
+    # Without its own order the subquery joins kb_article by that name and no longer means the outer row.
+    live_number = Revision.objects.filter(pk=OuterRef("live_revision")).order_by().values("number")[:1]
+    missing = Chunk.objects.filter(article=OuterRef("pk"), recipe=recipe, embedding=None)
+    done = Article.objects.filter(pk__in=article_ids, state=State.LIVE).exclude(Exists(missing))
+    done.update(indexed_revision=Subquery(live_number))
+
+
+@dataclass(slots=True)
+class _Work:
+    recipe: Recipe
+    known: KnownVectors
+    progress: Progress
+    total: int
+    report: SyncReport = field(default_factory=SyncReport)
+
+    def embed(self, article_ids: Sequence[UUID]) -> None:
+        """Embed and store in small commits. Rows that a publish replaced meanwhile are simply not there any more."""
+        while rows := list(_without_vector(article_ids, self.recipe)[:CHUNKS_PER_COMMIT]):
+            vectors = self._vectors(rows)
+            touched = sorted({row.article_id for row in rows})
+            with transaction.atomic():
+                # Locked before looking: a publish in between would make the marks below speak of the wrong revision.
+                list(Article.objects.filter(pk__in=touched).select_for_update(no_key=True).order_by("id").values("id"))
+                _store(rows, vectors)
+                settle(touched, self.recipe)
+            self.progress(min(self.report.chunks, self.total), self.total)
+
+    def _vectors(self, rows: Sequence[Chunk]) -> list[Sequence[float]]:
+        found = {row.content_hash: self.known.get(row.content_hash) for row in rows}
+        asked = _texts([row for row in rows if found[row.content_hash] is None])
+        if asked:
+            made = list(zip(asked, embedder_of(self.recipe).passages(list(asked.values())), strict=True))
+            self.known.add(made)
+            found.update(made)
+        self.report.embedded += sum(row.content_hash in asked for row in rows)
+        self.report.reused += sum(row.content_hash not in asked for row in rows)
+        return [vector for row in rows if (vector := found[row.content_hash]) is not None]
+
+
+def _without_vector(article_ids: Sequence[UUID], recipe: Recipe) -> QuerySet[Chunk]:
+    rows = Chunk.objects.filter(article__in=article_ids, recipe=recipe, embedding=None)
+    return rows.order_by("article", "position")
+
+
+def _texts(rows: Sequence[Chunk]) -> dict[str, str]:
+    """Return what is embedded for each content hash.
+
+    With the title of the row's own revision: a publish may have moved the article on, and under this hash the vector
+    of the new title would be taken for that of the old one.
+    """
+    revisions = Revision.objects.filter(
+        article__in={row.article_id for row in rows}, number__in={row.revision_number for row in rows}
+    )
+    titles = {
+        (article, number): title for article, number, title in revisions.values_list("article", "number", "title")
+    }
+    return {row.content_hash: _text_of(row, titles[row.article_id, row.revision_number]) for row in rows}
+
+
+def _text_of(row: Chunk, title: str) -> str:
+    return embedding_text(title, ChunkText(row.position, row.heading_path, row.text, row.start, row.end))
+
+
+def _store(rows: Sequence[Chunk], vectors: Sequence[Sequence[float]]) -> None:
+    pairs = [(HalfVector(list(vector)).to_text(), row.pk) for row, vector in zip(rows, vectors, strict=True)]
+    with connection.cursor() as cursor:  # bulk_update would send every vector inside one CASE of hundreds of kilobytes
+        cursor.executemany("UPDATE kb_chunk SET embedding = %s::halfvec WHERE id = %s", pairs)
+
+
+def _groups(article_ids: Sequence[UUID], recipe: Recipe) -> Iterator[list[UUID]]:
+    """Yield articles that have work, together about one commit's worth."""
+    counts = _without_vector(article_ids, recipe).values("article").annotate(left=Count("id")).order_by("article")
+    group: list[UUID] = []
+    size = 0
+    for article_id, left in counts.values_list("article", "left"):
+        group.append(article_id)
+        size += left
+        if size >= CHUNKS_PER_COMMIT:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
+
+
+@contextmanager
+def free_articles(article_ids: Sequence[UUID]) -> Iterator[list[UUID]]:
+    """Take and yield those of the articles that nobody else works on."""
+    taken = f"SELECT id FROM unnest(%s::uuid[]) AS wanted(id) WHERE pg_try_advisory_lock({_KEY.format('id')})"
+    with connection.cursor() as cursor:
+        cursor.execute(taken, [list(article_ids)])
+        held = [row[0] for row in cursor.fetchall()]
+    try:
+        yield held
+    finally:
+        _release(held)
+
+
+@contextmanager
+def article_locked(article_id: UUID) -> Iterator[None]:
+    """Wait until nobody else works on the article, then take it."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT pg_advisory_lock({_KEY.format('%s')})", [str(article_id)])
+    try:
+        yield
+    finally:
+        _release([article_id])
+
+
+def _release(article_ids: Sequence[UUID]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT pg_advisory_unlock({_KEY.format('id')}) FROM unnest(%s::uuid[]) AS held(id)", [list(article_ids)]
+        )

@@ -1,0 +1,233 @@
+"""Merchants that answer 500, HTML, 10 MB, a redirect, nonsense, too late or not at all, over real HTTP.
+
+Each kind of answer is tested twice: from a merchant that has done the work first, and from one that has not. From
+outside they look the same, so the result must be right for both: what was paid is reported as paid, and nothing else.
+"""
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from pytest_django.fixtures import Settings
+
+from actions.connectors.client import MAX_RESPONSE_BYTES
+from actions.execution import MAX_ATTEMPTS
+from actions.merchants import connect_merchant
+from actions.models import ActionRequest, Attempt, LedgerEntry, MerchantConnection
+from actions.policies import ensure_policies
+from actions.principals import Principal
+from actions.services import confirm, propose
+from actions.states import State
+from actions.sweeping import SETTLED_AFTER, sweep
+from actions.testing import make_due, run_queued
+from supportbot.accounts.models import Workspace
+from supportbot.chat.models import Conversation, ConversationEvent
+from supportbot.handoff.models import Ticket
+from supportbot.outbox.services import deliver_due
+from tests.actions.fake_merchant import SECRET, FakeMerchant, Fault, fake_merchant
+from tests.actions.raw_server import reply
+
+pytestmark = pytest.mark.django_db
+SILENCE = b"(silence)"
+ANSWERS = {
+    "500": reply("500 Oops", b'{"code": "x"}'),
+    "500-html": reply("500 Oops", b"<html>sorry</html>", kind="text/html"),
+    "502": reply("502 Bad Gateway", b"<html>502</html>", kind="text/html"),
+    "503": reply("503 Later", b'{"code": "overloaded"}'),
+    "html": reply("200 OK", b"<html>Thank you!</html>", kind="text/html"),
+    "malformed": reply("200 OK", b'{"refund": '),
+    "deep": reply("200 OK", b"[" * 100_000),
+    "list": reply("200 OK", b"[]"),
+    "10-mb": reply("200 OK", b'{"refund": "' + b"x" * (10 * MAX_RESPONSE_BYTES) + b'"}'),
+    "compressed": reply("200 OK", b"\x1f\x8b", more="Content-Encoding: gzip\r\n"),
+    "redirect": reply("307 Over there", b"{}", more="Location: http://169.254.169.254/latest\r\n"),
+    "conflict": reply("409 Conflict", b'{"code": "key_reused"}'),
+    "hang-up": b"",
+    "cut": b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{",
+    "no-http": b"220 mail.example ESMTP\r\n",
+    "silence": SILENCE,
+}
+
+
+def fault(kind: str, name: str, *, executes_first: bool = False) -> Fault:
+    return Fault(kind, ANSWERS[name], executes_first, hangs=ANSWERS[name] is SILENCE)
+
+
+@pytest.fixture
+def merchant(workspace: Workspace, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeMerchant]:
+    """The workspace's merchant, without faults at first.
+
+    The deadline of a call is reached when the merchant has received it and does not answer, and at no other moment: a
+    busy machine must not cut off a call that the merchant has yet to receive, or would have answered.
+    """
+    under_way: list[socket.socket] = []
+
+    @contextmanager
+    def cut_by_the_merchant(ends_at: float, sock: socket.socket) -> Iterator[None]:
+        under_way.append(sock)
+        try:
+            yield
+        finally:
+            under_way.remove(sock)
+
+    monkeypatch.setattr("actions.connectors.client._shut_down_at", cut_by_the_merchant)
+    monkeypatch.setattr("actions.sweeping.CHECK_SECONDS", 60.0)
+    monkeypatch.setattr("actions.sweeping.publish", lambda workspace_id, request_id: None)
+    with fake_merchant() as made:
+        made.cut_off = lambda: under_way[-1].shutdown(socket.SHUT_RDWR)
+        settings.ACTIONS_LOOPBACK = [made.address]
+        ensure_policies()
+        connect_merchant(f"http://{made.address}", SECRET, actor="test")
+        yield made
+
+
+@pytest.fixture
+def queued(merchant: FakeMerchant, principal: Principal) -> ActionRequest:
+    conversation = Conversation.objects.create(customer_id=principal.customer_id)
+    intent = {"order_id": "A-1", "reason": "x"}
+    card = propose(principal, "refund_order", intent, proposal_key="turn:1:1", conversation_id=conversation.pk)
+    return confirm(card.pk, principal=principal, digest=card.digest)
+
+
+def pass_time() -> None:
+    for _ in range(MAX_ATTEMPTS):
+        make_due()
+        sweep()
+        run_queued()
+
+
+def settle() -> None:
+    """Let enough time pass that no call can still be in progress."""
+    for attempt in Attempt.objects.exclude(sent_at=None):
+        Attempt.objects.filter(pk=attempt.pk).update(sent_at=attempt.started_at - SETTLED_AFTER)
+    make_due()
+    sweep()
+
+
+def action_events(request: ActionRequest) -> list[str]:
+    deliver_due()
+    rows = ConversationEvent.objects.filter(conversation_id=request.conversation_id, event__startswith="action.")
+    return [name.removeprefix("action.") for name in rows.order_by("seq").values_list("event", flat=True)]
+
+
+@pytest.mark.parametrize("executes_first", [True, False], ids=["done", "not-done"])
+@pytest.mark.parametrize("name", ANSWERS)
+def test_a_merchant_that_recovers(
+    name: str, executes_first: bool, queued: ActionRequest, merchant: FakeMerchant
+) -> None:
+    merchant.faults = [fault("refunds", name, executes_first=executes_first)]
+    run_queued()
+    queued.refresh_from_db()
+    # It can be asked by key, so what was done is known at once, and what was not done is retried.
+    assert queued.state == (State.SUCCEEDED if executes_first else State.QUEUED)
+    pass_time()
+    queued.refresh_from_db()
+    assert queued.state == State.SUCCEEDED and queued.receipt is not None
+    assert list(merchant.refunds) == [str(queued.pk)]
+    assert merchant.received.count("POST refunds") == (1 if executes_first else 2)
+    assert LedgerEntry.objects.get().status == LedgerEntry.Status.SPENT
+    assert action_events(queued) == ["proposed", "queued", "succeeded"]
+
+
+# One example per kind: the other tests show that every such answer counts as unclear.
+@pytest.mark.parametrize("executes_first", [True, False], ids=["done", "not-done"])
+@pytest.mark.parametrize("name", ["500", "html", "deep", "10-mb", "redirect", "conflict", "cut", "silence"])
+def test_a_merchant_that_never_recovers(
+    name: str, executes_first: bool, queued: ActionRequest, merchant: FakeMerchant
+) -> None:
+    """It is not reported as failed, nothing is re-sent blindly, a person is called in, and the outcome follows."""
+    merchant.always = {"refunds": fault("refunds", name, executes_first=executes_first),
+                       "operations": fault("operations", name)}  # fmt: skip
+    pass_time()
+    settle()
+    queued.refresh_from_db()
+    assert (queued.state, queued.reason_code) == (State.UNKNOWN, "outcome_unknown")
+    assert merchant.received.count("POST refunds") == 1
+    assert action_events(queued) == ["proposed", "queued", "unknown"]
+    assert Ticket.objects.get().conversation_id == queued.conversation_id
+    assert LedgerEntry.objects.get().status == LedgerEntry.Status.RESERVED
+
+    merchant.recover()
+    settle()
+    queued.refresh_from_db()
+    assert queued.state == (State.SUCCEEDED if executes_first else State.FAILED)
+    assert len(merchant.refunds) == int(executes_first)
+    assert merchant.received.count("POST refunds") == 1
+    assert action_events(queued) == ["proposed", "queued", "unknown", queued.state]
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_nothing_is_sent_to_a_merchant_whose_order_cannot_be_read(
+    name: str, queued: ActionRequest, merchant: FakeMerchant
+) -> None:
+    merchant.always = {"orders": fault("orders", name)}
+    pass_time()
+    assert_given_up(queued, merchant)
+
+
+def assert_given_up(queued: ActionRequest, merchant: FakeMerchant) -> None:
+    queued.refresh_from_db()
+    assert (queued.state, queued.reason_code) == (State.FAILED, "not_carried_out")
+    assert "POST refunds" not in merchant.received and merchant.refunds == {}
+    assert LedgerEntry.objects.get().status == LedgerEntry.Status.RELEASED
+    assert action_events(queued) == ["proposed", "queued", "failed"]
+    assert Ticket.objects.get().conversation_id == queued.conversation_id
+
+
+def test_a_merchant_that_rejects_our_signature(queued: ActionRequest, merchant: FakeMerchant) -> None:
+    connect_merchant(f"http://{merchant.address}", "whsec_YW5vdGhlciBzZWNyZXQgYWx0b2dldGhlcg==", actor="test")
+    pass_time()
+    assert_given_up(queued, merchant)
+
+
+@pytest.mark.parametrize("executes_first", [True, False], ids=["done", "not-done"])
+@pytest.mark.parametrize("status", ["400 Bad", "401 Unauthorized", "403 Forbidden", "404 Not Found", "422 No"])
+def test_a_refusal_is_final_unless_the_key_says_otherwise(
+    status: str, executes_first: bool, queued: ActionRequest, merchant: FakeMerchant
+) -> None:
+    """A gateway may return an error after the work was done."""
+    merchant.faults = [Fault("refunds", reply(status, b'{"code": "no", "message": "Not here."}'), executes_first)]
+    run_queued()
+    queued.refresh_from_db()
+    assert queued.state == (State.SUCCEEDED if executes_first else State.FAILED)
+    assert len(merchant.refunds) == int(executes_first)
+    assert queued.reason_facts.get("message") == (None if executes_first else "Not here.")
+
+
+@pytest.mark.parametrize("url", ["http://{own}", "http://169.254.169.254", "https://10.0.0.8", "https://[::1]"])
+def test_a_merchant_at_a_private_address(
+    url: str, queued: ActionRequest, merchant: FakeMerchant, settings: Settings
+) -> None:
+    settings.ACTIONS_LOOPBACK = []
+    MerchantConnection.objects.update(base_url=url.format(own=merchant.address))  # like a host name that resolves to it
+    received = len(merchant.received)
+    pass_time()
+    assert len(merchant.received) == received
+    assert_given_up(queued, merchant)
+
+
+def test_a_merchant_that_is_gone(queued: ActionRequest, merchant: FakeMerchant) -> None:
+    merchant.stopping.set()
+    merchant.listener.close()
+    pass_time()
+    assert_given_up(queued, merchant)
+
+
+def test_a_slow_merchant_is_cut_off_and_asked_by_key(
+    queued: ActionRequest, merchant: FakeMerchant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real: Any = FakeMerchant._respond
+
+    def slowly(self: FakeMerchant, kind: str, name: str, body: bytes) -> bytes:
+        answer: bytes = real(self, kind, name, body)
+        if kind == "refunds":
+            self.cut_off()  # later than a caller waits, and done all the same
+        return answer
+
+    monkeypatch.setattr(FakeMerchant, "_respond", slowly)
+    run_queued()
+    pass_time()
+    queued.refresh_from_db()
+    assert queued.state == State.SUCCEEDED and len(merchant.refunds) == 1

@@ -1,0 +1,141 @@
+"""`kb_calibrate`: what it fits and stores, and what it refuses in one sentence before it begins."""
+
+import json
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from kb.access import Viewer
+from kb.indexing.index import sync_articles
+from kb.models import Recipe
+from kb.search import search
+from kb.services import Change, create_article, publish
+from supportbot.accounts.models import Workspace
+from supportbot.accounts.scope import workspace_scope
+
+pytestmark = pytest.mark.django_db
+PLENTY = [f"where is tent number {n}" for n in range(20)]
+OTHERS = [f"what time is it in zone {n}" for n in range(20)]
+
+
+def question_file(path: Path, texts: list[str]) -> str:
+    path.write_text("".join(json.dumps({"id": text, "question": text}) + "\n" for text in texts))
+    return str(path)
+
+
+def test_kb_calibrate_stores_what_the_next_search_judges_by(
+    workspace: Workspace, other_workspace: Workspace, tmp_path: Path
+) -> None:
+    asked = {}
+    for row, thing in ((workspace, "tent"), (other_workspace, "invoice")):
+        with workspace_scope(row.pk):
+            body = " ".join(f"The {thing} number {n} is kept in shelf {n}." for n in range(12))
+            sync_articles([publish(create_article(Change(title=thing, body=body)).pk).pk])
+        texts = [f"where is {thing} number {n}" for n in range(12)]
+        asked[row.slug] = question_file(tmp_path / f"{row.slug}.jsonl", texts)
+    out = tmp_path / "calibration.json"
+    corpora = [f"--corpus={slug}={path}" for slug, path in asked.items()]
+    call_command("kb_calibrate", *corpora, "--store", "--out", str(out), "--json", stdout=StringIO())
+    stored = Recipe.objects.get(is_active=True).calibration
+    assert stored == json.loads(out.read_text())
+    assert search("where is tent number 3", viewer=Viewer()).is_answerable
+    assert not search("where is invoice number 3", viewer=Viewer()).is_answerable
+
+
+def test_kb_calibrate_spares_a_corpus_foreign_questions_it_answers(
+    workspace: Workspace, other_workspace: Workspace, tmp_path: Path
+) -> None:
+    path = question_file(tmp_path / "own.jsonl", ["where is it", "how is it"])
+    foreign = question_file(tmp_path / "foreign.jsonl", [f"what time is {n}" for n in range(12)])
+    corpora = [f"--corpus={row.slug}={path}" for row in (workspace, other_workspace)]
+    said = StringIO()
+    options = [f"--foreign={foreign}={workspace.slug}", f"--check={workspace.slug}={path},{foreign}", "--json"]
+    call_command("kb_calibrate", *corpora, *options, stdout=said)
+    report = json.loads(said.getvalue())["report"]
+    assert report[f"only checked, {workspace.slug}"]["unanswerable"] == 12
+    halves = {row.slug: report[f"other half, {row.slug}"]["unanswerable"] for row in (workspace, other_workspace)}
+    assert halves[workspace.slug] < halves[other_workspace.slug]
+
+
+def test_one_corpus_is_enough_where_it_has_questions_without_an_answer(workspace: Workspace, tmp_path: Path) -> None:
+    yes, no = question_file(tmp_path / "yes.jsonl", PLENTY), question_file(tmp_path / "no.jsonl", OTHERS)
+    said = StringIO()
+    call_command("kb_calibrate", f"--corpus={workspace.slug}={yes},{no}", "--json", stdout=said)
+    half = json.loads(said.getvalue())["report"][f"other half, {workspace.slug}"]
+    assert half["answerable"] > 0
+    assert half["unanswerable"] > 0
+
+
+def refusal(*arguments: str) -> str:
+    with pytest.raises(CommandError) as refused:
+        call_command("kb_calibrate", *arguments, "--store")
+    assert Recipe.objects.filter(is_active=True).exclude(calibration={}).count() == 0
+    return str(refused.value)
+
+
+@pytest.mark.parametrize("option", ["--corpus", "--check"])
+def test_an_unknown_workspace_is_told_with_the_option_that_named_it(
+    workspace: Workspace, tmp_path: Path, option: str
+) -> None:
+    path = question_file(tmp_path / "one.jsonl", PLENTY)
+    known = [f"--corpus={workspace.slug}={path},{path}"] if option == "--check" else []
+    told = refusal(*known, f"{option}=nowhere={path},{path}")
+    assert told == f"There is no workspace 'nowhere'. Name one with {option}: {workspace.slug}."
+
+
+def test_a_corpus_without_unanswerable_questions_is_refused(workspace: Workspace, tmp_path: Path) -> None:
+    path = question_file(tmp_path / "one.jsonl", PLENTY)
+    assert "too few questions without one" in refusal(f"--corpus={workspace.slug}={path}")
+
+
+def test_too_few_questions_are_refused(workspace: Workspace, other_workspace: Workspace, tmp_path: Path) -> None:
+    path = question_file(tmp_path / "one.jsonl", ["where"])
+    corpora = [f"--corpus={row.slug}={path}" for row in (workspace, other_workspace)]
+    assert f"{workspace.slug} has too few questions with an answer" in refusal(*corpora)
+
+
+def test_a_corpus_named_twice_is_refused(workspace: Workspace, tmp_path: Path) -> None:
+    corpus = f"--corpus={workspace.slug}={question_file(tmp_path / 'one.jsonl', PLENTY)}"
+    assert "twice" in refusal(corpus, corpus)
+
+
+def test_a_spared_workspace_must_be_one_of_the_corpora(workspace: Workspace, tmp_path: Path) -> None:
+    path = question_file(tmp_path / "one.jsonl", PLENTY)
+    said = refusal(f"--corpus={workspace.slug}={path}", f"--foreign={path}=nobody")
+    assert said == f"--foreign spares nobody, which no --corpus names: {workspace.slug}."
+
+
+@pytest.mark.parametrize("name", ["", "nowhere/calibration.json"])
+def test_where_nothing_can_be_written_nothing_is_begun(workspace: Workspace, tmp_path: Path, name: str) -> None:
+    yes, no = question_file(tmp_path / "yes.jsonl", PLENTY), question_file(tmp_path / "no.jsonl", OTHERS)
+    said = refusal(f"--corpus={workspace.slug}={yes},{no}", f"--out={tmp_path / name}")
+    assert "cannot be written" in said
+
+
+@pytest.mark.parametrize(
+    ("content", "cause"),
+    [
+        (b"", "broken.jsonl holds no questions"),
+        (b'{"question": "x"}\n{', "broken.jsonl, line 2 is not JSON"),
+        (b"[]", "line 1 is not a JSON object"),
+        (b'{"question": " "}', "line 1 has no question"),
+        (b"\xff", "not UTF-8"),
+    ],
+)
+def test_a_broken_file_is_one_sentence(workspace: Workspace, tmp_path: Path, content: bytes, cause: str) -> None:
+    path = tmp_path / "broken.jsonl"
+    path.write_bytes(content)
+    assert cause in refusal(f"--corpus={workspace.slug}={path}")
+
+
+def test_a_missing_file_is_one_sentence(workspace: Workspace, tmp_path: Path) -> None:
+    path = tmp_path / "none.jsonl"
+    assert refusal(f"--corpus={workspace.slug}={path}") == f"{path} cannot be read: No such file or directory."
+
+
+def test_an_index_of_another_model_is_refused(workspace: Workspace, tmp_path: Path) -> None:
+    path = question_file(tmp_path / "one.jsonl", PLENTY)
+    Recipe.objects.create(name="other", model="other", dimensions=8, is_active=True)
+    assert "kb_reindex" in refusal(f"--corpus={workspace.slug}={path}", f"--foreign={path}")
