@@ -20,7 +20,7 @@ BASES: Final = ("main", "origin/main")
 SLOW: Final = frozenset({"browser", "chaos", "flows"})
 # Which tests look at files that are no product modules, by how their path begins; the first that fits counts.
 LOOKED_AT: Final = (
-    ("templates/desk/", ("tests/test_templates.py", "tests/handoff/test_desk_page.py", "tests/handoff/test_beside.py")),
+    ("templates/desk/", ("tests/test_templates.py", "tests/handoff")),
     ("templates/kb/", ("tests/test_templates.py", "tests/kb/test_pages.py", "tests/kb/test_pages_languages.py")),
     ("templates/widget/", ("tests/test_templates.py", "tests/widget/test_hosted.py")),
     ("templates/pages/", ("tests/test_templates.py", "tests/test_pages.py")),
