@@ -261,7 +261,7 @@ def test_a_call_that_was_taken_back_is_not_answered_by_whoever_comes_to_the_next
     second = handoff.request(conversation.pk, reason="customer_asked", by="customer")
     handoff.claim(second.pk, agent=bob)
     handoff.resolve(second.pk, agent=bob)
-    handoff.take_up(second.pk, agent=bob)  # nobody called
+    handoff.reopen(second.pk, agent=bob)  # nobody called
     assert "1 call was answered" in visible_text(shown().css_first(".thirds figure"))
 
 
