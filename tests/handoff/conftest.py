@@ -1,4 +1,4 @@
-"""People, a conversation and a ticket that waits."""
+"""Users, a conversation and a waiting ticket."""
 
 import pytest
 from rest_framework.test import APIClient
@@ -19,7 +19,7 @@ def channel(workspace: Workspace) -> NewChannel:
 
 @pytest.fixture
 def alice(alice: Customer) -> Customer:
-    """A signed-in customer of whom the shop names no address: she is asked for one."""
+    """A signed-in customer without an address in her identity, so that she is asked for one."""
     alice.email = ""
     alice.save(update_fields=["email"])
     return alice

@@ -37,8 +37,8 @@ def route_of(pattern: URLPattern) -> str:
     return str(pattern.pattern)
 
 
-def doors() -> list[str]:
-    """Every address of the three rooms that names an object, as written in their urls."""
+def object_routes() -> list[str]:
+    """Return every route of the three rooms that names an object."""
     rooms = (accounts_api, chat_api, handoff_api)
     return [route_of(one) for room in rooms for one in room.urls if "<uuid:" in route_of(one)]
 
@@ -47,7 +47,7 @@ def filled(route: str, ids: dict[str, UUID] | None) -> str:
     return "/api/v1/" + re.sub(r"<uuid:(\w+)>", lambda match: str(ids[match[1]] if ids else uuid4()), route)
 
 
-def books() -> list[Any]:
+def stored_rows() -> list[Any]:
     with across_workspaces("test"):
         return [list(model.objects.order_by("pk").values()) for model in TENANT_MODELS]
 
@@ -75,26 +75,26 @@ def strangers(mallory: User, other_workspace: Workspace, channel: NewChannel) ->
     }
 
 
-@pytest.mark.parametrize("route", doors())
+@pytest.mark.parametrize("route", object_routes())
 def test_a_foreign_object_looks_like_a_missing_one(
     route: str, ids: dict[str, UUID], strangers: dict[str, APIClient]
 ) -> None:
     body = BODIES.get(route.rsplit("/", 1)[-1], BODIES["channels"] if "channel" in route else {})
-    before = books()
+    before = stored_rows()
     for (who, client), method in product(strangers.items(), ["get", "post", "patch", "put", "delete"]):
         sent = {} if method == "get" else {"data": body, "format": "json"}
         foreign = getattr(client, method)(filled(route, ids), **sent)
         missing = getattr(client, method)(filled(route, None), **sent)
         assert foreign.status_code in {403, 404, 405}, who
         assert (foreign.status_code, foreign.content) == (missing.status_code, missing.content), who
-    assert books() == before
+    assert stored_rows() == before
 
 
 def test_a_foreign_admins_key_passes_the_scope_and_finds_nothing(
     ids: dict[str, UUID], strangers: dict[str, APIClient]
 ) -> None:
-    """The walk would also pass if every answer were 403: an admin's key fails at the object, not at the scope."""
-    answers = {route: strangers["admin elsewhere"].get(filled(route, ids)).status_code for route in doors()}
+    """The test above would also pass if every answer were 403; an admin's key fails at the object, not at the scope."""
+    answers = {route: strangers["admin elsewhere"].get(filled(route, ids)).status_code for route in object_routes()}
     reading = ["channels", "customers", "conversations", "tickets"]
     assert {answers[f"{name}/<uuid:{name[:-1]}_id>"] for name in reading} == {404}
 
@@ -109,7 +109,7 @@ def test_lists_only_show_own_objects(
         assert not any(str(known) in answer.content.decode() for known in ids.values()), who
 
 
-@pytest.mark.parametrize("route", ["me", "channels", "customers", "conversations", "tickets", *doors()])
+@pytest.mark.parametrize("route", ["me", "channels", "customers", "conversations", "tickets", *object_routes()])
 def test_a_request_without_a_credential_is_refused(route: str, ids: dict[str, UUID]) -> None:
     answer = APIClient().get(filled(route, ids))
     assert answer.status_code in {401, 405}

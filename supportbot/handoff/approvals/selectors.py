@@ -137,7 +137,7 @@ def approval_case(request: ActionRequest, person: User) -> ApprovalCase:
         messages=tuple(_messages_before(request)),
         record=action_record(request),
         reason=reason["text"] if reason else "",
-        ticket=_ticket_of(request),
+        ticket=Ticket.objects.filter(conversation=request.conversation_id).order_by("-id").first(),
         obstacle=_obstacle(request, person),
         approvers=tuple(one.display_name for one in _eligible_approvers(request)),
         waiting_for=duration_label(now() - request.changed_at),
@@ -166,8 +166,11 @@ def rules_checked(request: ActionRequest) -> list[RuleCheck]:
     """Return the limits of the request's rule version with their current usage, including this request."""
     rules = request.policy_version
     used, amount = ledger.used(request, now()), request.amount or Decimal(0)
-    checked = [_limit(text, taken + amount, most, request) for text, taken, most in _limits(rules, used)
-               if most is not None and request.amount is not None]  # fmt: skip
+    checked = [
+        RuleCheck(text, f"{_money(taken + amount, request)} of {_money(most, request)}")
+        for text, taken, most in _limits(rules, used)
+        if most is not None and request.amount is not None
+    ]
     if rules.max_requests_per_customer_day is not None:
         numbers = f"{used.requests_customer_day + 1} of {rules.max_requests_per_customer_day}"
         checked.append(RuleCheck("Requests of this kind by this customer today", numbers))
@@ -183,10 +186,6 @@ def _limits(rules: ActionPolicyVersion, used: Used) -> Sequence[tuple[str, Decim
         ("For this customer in 12 months", used.customer_year, rules.max_per_customer_year),
         ("In this workspace today", used.workspace_day, rules.max_per_workspace_day),
     )
-
-
-def _limit(text: str, taken: Decimal, most: Decimal | None, request: ActionRequest) -> RuleCheck:
-    return RuleCheck(text, f"{_money(taken, request)} of {_money(most or Decimal(0), request)}")
 
 
 def _money(amount: Decimal, request: ActionRequest) -> str:
@@ -210,8 +209,3 @@ def _messages_before(request: ActionRequest) -> list[Message]:
     messages = Message.objects.filter(conversation=request.conversation_id, created_at__lte=request.created_at)
     newest = messages.filter(source__in=["customer", "assistant", "agent"], audience="everyone")
     return list(reversed(newest.order_by("-seq")[:MAX_MESSAGES]))
-
-
-def _ticket_of(request: ActionRequest) -> Ticket | None:
-    found: Ticket | None = Ticket.objects.filter(conversation=request.conversation_id).order_by("-id").first()
-    return found

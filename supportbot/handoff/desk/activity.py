@@ -140,18 +140,14 @@ def turn_records(conversation: Conversation, *, most: int = MAX_TURNS) -> list[T
     turns = list(Turn.objects.filter(conversation=conversation, kind=Turn.Kind.REPLY).order_by("-id")[:most])
     turns.reverse()
     calls, readings, questions = _calls_by_turn(conversation.pk), readings_of(conversation), _questions_of(turns)
-    messages = {one.pk: one for one in _assistant_messages(conversation, [turn.message_id for turn in turns])}
+    answers = Message.objects.filter(conversation=conversation, pk__in=[turn.message_id for turn in turns])
+    messages = {one.pk: one for one in answers.prefetch_related("citations")}
     return [
         _turn_record(
             turn, questions[turn.pk], messages.get(turn.message_id), readings.get(turn.message_id), calls[turn.pk]
         )
         for turn in turns
     ]
-
-
-def _assistant_messages(conversation: Conversation, ids: Iterable[UUID]) -> list[Message]:
-    found = Message.objects.filter(conversation=conversation, pk__in=list(ids)).prefetch_related("citations")
-    return list(found)
 
 
 def _calls_by_turn(conversation_id: UUID) -> defaultdict[UUID | None, list[LLMCall]]:
@@ -254,13 +250,10 @@ def _reason(step: AuditStep, request: ActionRequest) -> str:
 
 def actor_names(actors: Iterable[str]) -> dict[str, str]:
     """Return a display name for each actor, with a single query: records hold ids, never names."""
-    ids = set(actors)
-    people = {f"user:{one.pk}": one.display_name for one in User.objects.filter(pk__in=_user_ids(ids))}
-    return {actor: people.get(actor) or _actor_label(actor) for actor in ids}
-
-
-def _user_ids(actors: Iterable[str]) -> list[str]:
-    return [who for kind, _, who in (actor.partition(":") for actor in actors) if kind == "user"]
+    distinct = set(actors)
+    user_ids = [actor.removeprefix("user:") for actor in distinct if actor.startswith("user:")]
+    people = {f"user:{one.pk}": one.display_name for one in User.objects.filter(pk__in=user_ids)}
+    return {actor: people.get(actor) or _actor_label(actor) for actor in distinct}
 
 
 def _actor_label(actor: str) -> str:

@@ -129,15 +129,12 @@ class DeskConsumer(AsyncWebsocketConsumer):
         try:
             await self._handle(parse_client_frame(text_data))
         except BadFrame as error:
-            self._bad_frame(error)
+            self._refuse(error)
+            self._bad_frames += 1
+            if self._bad_frames == MAX_BAD_FRAMES:
+                self._close_with(BAD_FRAMES, "three bad frames in a row")
         else:
             self._bad_frames = 0
-
-    def _bad_frame(self, error: BadFrame) -> None:
-        self._refuse(error)
-        self._bad_frames += 1
-        if self._bad_frames == MAX_BAD_FRAMES:
-            self._close_with(BAD_FRAMES, "three bad frames in a row")
 
     async def _handle(self, frame: ClientFrame) -> None:
         if isinstance(frame, Hello) == self._is_welcomed:

@@ -46,7 +46,7 @@ def agent_required(view: View[P]) -> Callable[..., HttpResponse]:
         if staff is None or not may_use_desk(staff):
             workspace = Workspace.objects.get(pk=staff.workspace_id) if staff else None
             return render(request, "desk/no_entry.html", {"workspace": workspace}, status=403)
-        with workspace_scope(staff.workspace_id), override(_zone_of(staff)):
+        with workspace_scope(staff.workspace_id), override(_time_zone_of(staff)):
             try:
                 return view(request, staff, *args, **kwargs)
             except NotFound as error:
@@ -55,7 +55,7 @@ def agent_required(view: View[P]) -> Callable[..., HttpResponse]:
     return wrapped
 
 
-def _zone_of(staff: Staff) -> ZoneInfo:
+def _time_zone_of(staff: Staff) -> ZoneInfo:
     return ZoneInfo(Workspace.objects.values_list("timezone", flat=True).get(pk=staff.workspace_id))
 
 

@@ -68,9 +68,10 @@ def draft_reply(conversation: Conversation) -> Draft:
     found = search(question, viewer=_viewer_of(conversation, language), limit=MAX_PASSAGES)
     if not found.is_answerable:
         raise NothingToAnswer("Our articles do not cover this, so there is nothing to draft from.")
+    chat = [ChatMessage(ROLES[Source(one.source)], one.text) for one in messages]
     request = ModelRequest(
         purpose="answer",
-        messages=(ChatMessage("system", _instructions(conversation, found.passages)), *_chat_messages(messages)),
+        messages=(ChatMessage("system", _instructions(conversation, found.passages)), *chat),
         lean_instructions=_instructions(conversation, found.passages[:LEAN_MAX_PASSAGES]),
         sources=numbered(found.passages),
         question=question,
@@ -106,10 +107,6 @@ def _question(messages: Sequence[Message]) -> str:
         elif newest:
             break
     return "\n".join(reversed(newest))
-
-
-def _chat_messages(messages: Sequence[Message]) -> tuple[ChatMessage, ...]:
-    return tuple(ChatMessage(ROLES[Source(one.source)], one.text) for one in messages)
 
 
 def _instructions(conversation: Conversation, passages: Sequence[Passage]) -> str:

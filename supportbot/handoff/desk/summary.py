@@ -51,7 +51,7 @@ def build_summary(ticket: Ticket) -> Summary:
     """Return the current summary of a ticket's conversation."""
     conversation = ticket.conversation
     requests = list(ActionRequest.objects.filter(conversation_id=conversation.pk).order_by("id"))
-    done = [*_sentences(requests, _DONE_LABELS), *_turn_record(conversation.pk), *_replied(ticket)]
+    done = [*_sentences(requests, _DONE_LABELS), *_answered_from(conversation.pk), *_replied(ticket)]
     open_items = [*_sentences(requests, _OPEN_LABELS), *_unanswered(conversation)]
     if ticket.is_open and not open_items:
         open_items = [reason_label(ticket)]
@@ -70,7 +70,7 @@ def _sentences(requests: Sequence[ActionRequest], labels: dict[ActionState, str]
     ]
 
 
-def _turn_record(conversation_id: UUID) -> list[str]:
+def _answered_from(conversation_id: UUID) -> list[str]:
     titles = Citation.objects.filter(message__conversation=conversation_id).order_by("title")
     found = list(titles.values_list("title", flat=True).distinct()[:MAX_NAMES])
     return [f"Answered from {', '.join(found)}."] if found else []

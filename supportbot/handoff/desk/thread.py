@@ -111,10 +111,8 @@ def line_of(event: EventView, reader: Reader) -> Line | None:
             who = "You" if _is_readers_own(reader, payload, payload["agent"]) else payload["agent"]
             return _rule(event, f"{who} joined", "person")
         case "handoff.ended":
-            is_by_customer = payload.get("by") == "customer"
-            return _rule(
-                event, "The customer ended the chat" if is_by_customer else _OUTCOMES[payload["outcome"]], "check"
-            )
+            outcome = "customer" if payload.get("by") == "customer" else payload["outcome"]
+            return _rule(event, _OUTCOMES[outcome], "check")
         case name if name in _ACTIONS:
             return _action(event)
     return None

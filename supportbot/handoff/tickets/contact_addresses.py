@@ -36,7 +36,8 @@ _is_address: Final = EmailValidator(allowlist=[])
 
 def own_addresses_in(text: str) -> list[str]:
     """Return the addresses meant as the customer's own, each once, deliverable or not."""
-    return addresses_in(text) if _names_own(text) else []
+    is_own = _is_mostly_address(text) or _OWN.search(_without_addresses(text))
+    return addresses_in(text) if is_own else []
 
 
 def volunteered_addresses_in(text: str) -> list[str]:
@@ -53,10 +54,6 @@ def addresses_in(text: str) -> list[str]:
 
 def _before(match: re.Match[str]) -> str:
     return match.string[max(match.start() - _CONTEXT_CHARACTERS, 0) : match.start()]
-
-
-def _names_own(text: str) -> bool:
-    return _is_mostly_address(text) or _OWN.search(_without_addresses(text)) is not None
 
 
 def _is_mostly_address(text: str) -> bool:

@@ -107,7 +107,11 @@ def _assign_to(ticket_id: UUID, person: User) -> Ticket:
         state=State.CLAIMED, assignee=person, claimed_at=now()
     )
     if not taken:
-        return _owned(ticket, person)
+        if not ticket.is_open:
+            raise TicketEnded(ticket.state)
+        if ticket.assignee_id != person.pk:
+            raise AlreadyClaimed(ticket.assignee.display_name if ticket.assignee else "A colleague")
+        return ticket
     _join(conversation, ticket, person)
     ticket.refresh_from_db()
     return ticket
@@ -148,14 +152,6 @@ def reopen_for_owner(conversation: Conversation, ticket: Ticket) -> None:
     assert ticket.assignee is not None  # only an assigned ticket can be resolved
     _update(ticket, state=State.CLAIMED, ended_at=None)  # `claimed_at` stays: the customer has not waited since
     _join(conversation, ticket, ticket.assignee)
-
-
-def _owned(ticket: Ticket, agent: User) -> Ticket:
-    if not ticket.is_open:
-        raise TicketEnded(ticket.state)
-    if ticket.assignee_id != agent.pk:
-        raise AlreadyClaimed(ticket.assignee.display_name if ticket.assignee else "A colleague")
-    return ticket
 
 
 def _join(conversation: Conversation, ticket: Ticket, agent: User) -> None:
@@ -252,7 +248,8 @@ def end(conversation: Conversation, ticket: Ticket, outcome: State, *, note: str
 @transaction.atomic
 def set_contact_email(ticket_id: UUID, *, email: str) -> Ticket:
     """Store the address for replies; storing the same one again changes nothing. Raises InvalidInput, TicketEnded."""
-    _check_email(email)
+    if not is_deliverable(email):
+        raise InvalidInput(fields={"email": ["Enter a valid e-mail address, such as name@example.com."]})
     conversation, ticket = _lock(ticket_id)
     if not ticket.is_open:
         raise TicketEnded(ticket.state)
@@ -298,8 +295,3 @@ def _update(ticket: Ticket, **changes: object) -> None:
 def _check_choice(field: str, value: str, known: list[str]) -> None:
     if value not in known:
         raise InvalidInput(fields={field: [f"Choose one of {', '.join(known)}."]})
-
-
-def _check_email(email: str) -> None:
-    if not is_deliverable(email):
-        raise InvalidInput(fields={"email": ["Enter a valid e-mail address, such as name@example.com."]})

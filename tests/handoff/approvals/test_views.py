@@ -36,7 +36,7 @@ def shop(workspace: Workspace) -> Iterator[FakeShop]:
 
 @pytest.fixture
 def waiting(shop: FakeShop, alice: Customer, conversation: Conversation) -> ActionRequest:
-    """Alice's confirmed refund of 189.00, above what runs by itself."""
+    """Alice's confirmed refund of 189.00, which needs approval."""
     ensure_policies()
     add_customer_message(conversation.pk, text="They are <b>too tight</b>.", client_id="1")
     principal = Principal(
@@ -82,9 +82,9 @@ def state_of(request: ActionRequest) -> str:
 
 def test_the_page_shows_arguments_rules_and_messages(waiting: ActionRequest, approver: User) -> None:
     tree = page(browser(approver), waiting)
-    told = words(tree)
+    shown = words(tree)
     for part in ("Refund €189.00", "A-1", "Too tight", "from the signed identity", "They are <b>too tight</b>."):
-        assert part in told
+        assert part in shown
     facts = {row.css_first("th").text(): row.css_first("td").text() for row in tree.css(".args tr")}
     assert facts["Amount"] == "€189.00"
     assert tree.css_first(".dg").text().replace(" ", "") == f"sha256{waiting.digest[:16]}"
@@ -104,10 +104,10 @@ def test_a_removed_action_is_still_listed_by_name(
 
 
 def test_rules_show_their_numbers_and_which_one_needs_a_person(waiting: ActionRequest) -> None:
-    told = {rule.text: (rule.numbers, rule.needs_person) for rule in rules_checked(waiting)}
-    assert told["For this customer in 12 months"] == ("€189.00 of €400.00", False)
-    assert told["In this workspace today"] == ("€189.00 of €2,000.00", False)
-    assert told["Above €150.00: needs approval"] == ("€189.00", True)
+    shown = {rule.text: (rule.numbers, rule.needs_person) for rule in rules_checked(waiting)}
+    assert shown["For this customer in 12 months"] == ("€189.00 of €400.00", False)
+    assert shown["In this workspace today"] == ("€189.00 of €2,000.00", False)
+    assert shown["Above €150.00: needs approval"] == ("€189.00", True)
 
 
 def test_another_currency_needs_approval_even_without_a_threshold(
@@ -153,7 +153,7 @@ def test_a_reason_is_shown_to_its_audience_only(waiting: ActionRequest, approver
     client = browser(approver)
     address = f"/desk/approvals/{waiting.pk}/reject/"
     refused = read(client.post(address, {"reason": "<b>" * 200, "reads": "team"}), 400)
-    assert refused.css_first("#reason").text().strip() == "<b>" * 200  # nothing typed is lost
+    assert refused.css_first("#reason").text().strip() == "<b>" * 200  # the typed text is kept
     assert refused.css_first("[name=reads][checked]").attributes["value"] == "team"
     assert "At most 500 characters." in refused.css_first("#reason-error").text()
     assert client.post(address, {"reason": "<b>Worn</b> soles", "reads": "customer"}).status_code == 302

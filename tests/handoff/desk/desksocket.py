@@ -1,4 +1,4 @@
-"""What an agent's browser does with the desk's socket; every frame is checked against the published schemas."""
+"""A client of the desk's socket; every frame is checked against the published schemas."""
 
 import asyncio
 import json
@@ -37,13 +37,13 @@ class DeskSocket:
         self.frames: list[dict[str, Any]] = []
 
     async def send_frame(self, kind: str, /, **fields: Any) -> None:
-        """Send a good frame."""
+        """Send a valid frame."""
         frame = {"type": kind, **fields}
         CLIENT_FRAMES.validate(frame)
         await self.send_raw(frame)
 
     async def send_raw(self, frame: Any) -> None:
-        """Send a frame that may be a bad one; text and bytes go as they are."""
+        """Send a possibly invalid frame; text and bytes are sent as they are."""
         await self.connection.send(frame if isinstance(frame, str | bytes) else json.dumps(frame))
 
     async def next(self) -> dict[str, Any]:
@@ -67,7 +67,7 @@ class DeskSocket:
         await self.until("head")
 
     async def frames_until_ping(self) -> list[dict[str, Any]]:
-        """Return what came until the answer to a ping: whatever was under way before it has arrived by then."""
+        """Return the frames that arrive before the answer to a ping."""
         seen = len(self.frames)
         await self.send_frame("ping")
         await self.until("head")
@@ -87,7 +87,7 @@ class DeskSocket:
 
 
 def cookie_of(user: User) -> str:
-    """Return the cookie of a log-in to the desk."""
+    """Return the session cookie of a logged-in user."""
     client = Client()
     client.force_login(user)
     return f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"
@@ -99,14 +99,14 @@ async def open_desk(server: str, cookie: str, *, origin: str | None = OWN_ORIGIN
     named: Any = next(iter(own_origins())) if origin == OWN_ORIGIN else origin
     headers = {"Cookie": cookie} if cookie else {}
     address = server.replace("http", "ws", 1) + "/ws/v1/desk/"
-    options: Any = {"max_size": None, "ping_interval": None}  # pings of its own would end it on a busy machine
+    options: Any = {"max_size": None, "ping_interval": None}  # its own pings would close it on a busy machine
     async with connect(address, origin=named, additional_headers=headers, **options) as connection:
         yield DeskSocket(connection)
 
 
 @asynccontextmanager
 async def logged_in_desk(server: str, user: User) -> AsyncIterator[DeskSocket]:
-    """Open a socket as this person and say hello; the queue has arrived."""
+    """Open a socket as this user, send hello and wait for the queue."""
     async with open_desk(server, await db(cookie_of, user)) as socket:
         await socket.send_frame("hello")
         await socket.until("queue")

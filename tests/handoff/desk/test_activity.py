@@ -29,10 +29,10 @@ def test_the_activity_page_shows_questions_calls_costs_and_passages(conversation
     ticket = services.request(conversation.pk, reason="customer_asked", by="customer")
     page = browser(bob).get(f"/desk/tickets/{ticket.pk}/activity/").content.decode()
     tree = LexborHTMLParser(page)
-    told = " ".join(tree.body.text().split())  # type: ignore[union-attr]  # a page has a body
+    page_text = " ".join(tree.body.text().split())  # type: ignore[union-attr]  # a page has a body
     for part in ("How long can I return <i>boots</i>?", "answer-2", "openai: scripted", "430", "0.0012 EUR", "812 ms"):
-        assert part in told
-    assert "Searched for: return <i>boots</i>" in told
+        assert part in page_text
+    assert "Searched for: return <i>boots</i>" in page_text
     found = [visible_text(cell) for cell in tree.css("[aria-label='Passages found'] td")]
     assert found == ["ReturnsWorn <b>boots</b>, revision 3", "3.250", "0.91"]
 

@@ -17,12 +17,12 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def replies(workspace: Workspace) -> list[CannedReply]:
-    told = [
+    shown = [
         ("Return label sent", "Hi {name}, the label is in your e-mail. {agent}", "en"),
         ("Rücksendeetikett", "Hallo {name}, das Etikett ist unterwegs.", "de"),
         ("Pole", "Dear {name}", ""),
     ]
-    return [save_reply(title=title, text=text, locale=locale) for title, text, locale in told]
+    return [save_reply(title=title, text=text, locale=locale) for title, text, locale in shown]
 
 
 def test_a_few_letters_find_a_reply_and_fill_it_in(replies: list[CannedReply], ticket: Ticket, bob: User) -> None:

@@ -1,4 +1,4 @@
-"""An agent's socket over a real server: the door, the queue, a conversation, writing, colleagues, coming back."""
+"""An agent's socket over a real server: log-in, queue, conversation, messages, colleagues, reconnects."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -44,11 +44,11 @@ def held(ticket: Ticket, bob: User) -> Ticket:
 
 
 def test_the_schemas_name_the_same_frames_as_the_code() -> None:
-    told = {frame["properties"]["type"]["const"] for frame in schema("client")["oneOf"]}
-    assert told == set(FRAMES)
+    shown = {frame["properties"]["type"]["const"] for frame in schema("client")["oneOf"]}
+    assert shown == set(FRAMES)
 
 
-# --- The door.
+# --- Log-in.
 
 
 async def test_a_socket_without_a_session_is_refused(server: str, workspace: Workspace) -> None:
@@ -160,7 +160,7 @@ async def test_three_bad_frames_in_a_row_close_the_socket(server: str, bob: User
 
 async def test_too_many_frames_close_the_socket(server: str, bob: User, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(consumers, "MAX_FRAMES_PER_HEARTBEAT", 6)
-    monkeypatch.setattr(consumers, "HEARTBEAT_SECONDS", 3_600)  # none ends meanwhile, however slow the machine
+    monkeypatch.setattr(consumers, "HEARTBEAT_SECONDS", 3_600)  # none passes during the test
     async with logged_in_desk(server, bob) as socket:
         for _ in range(6):
             await socket.send_frame("ping")
@@ -315,7 +315,7 @@ async def test_replying_in_a_colleagues_conversation_is_refused(server: str, hel
     assert not await db(Message.objects.filter(source="agent").exists)
 
 
-# --- Who else is there.
+# --- Colleagues.
 
 
 async def test_typing_is_shown_both_ways(server: str, held: Ticket, bob: User) -> None:

@@ -65,7 +65,7 @@ def test_a_draft_marks_doubtful_sentences(knowledge: None, ticket: Ticket, bob: 
     )
     with answering(ScriptedModel(Says(said))):
         draft = ask_for_draft(bob, ticket).json()
-    assert draft["text"] == said.replace(" [1]", "")  # nothing is taken out
+    assert draft["text"] == said.replace(" [1]", "")  # nothing is removed
     marked = [(draft["text"][one["start"] : one["end"]], one["code"], one["why"]) for one in draft["doubts"]]
     assert marked == [
         ("It costs €99.", "figure", "a figure that is in no article"),

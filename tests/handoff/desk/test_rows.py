@@ -172,7 +172,7 @@ def test_a_time_shows_day_and_year_when_they_differ(
         assert desk.clock(datetime(*moment, tzinfo=UTC)) == shown
 
 
-# --- Steps that are not a ticket's own.
+# --- Actions outside of a ticket.
 
 
 def test_next_claims_and_shows_the_next_ticket(queue: dict[str, Ticket], bob: User) -> None:
@@ -197,8 +197,8 @@ def test_an_away_agent_is_offline(ticket: Ticket, bob: User) -> None:
 
 def test_snoozing_ends_in_the_workspaces_time_zone() -> None:
     friday = datetime(2026, 11, 27, 15, 30, tzinfo=ZoneInfo("Europe/Berlin"))
-    told = {choice: snooze_until(choice, friday).strftime("%a %H:%M") for choice in ("hour", "tomorrow", "week")}
-    assert told == {"hour": "Fri 16:30", "tomorrow": "Sat 09:00", "week": "Mon 09:00"}
+    shown = {choice: snooze_until(choice, friday).strftime("%a %H:%M") for choice in ("hour", "tomorrow", "week")}
+    assert shown == {"hour": "Fri 16:30", "tomorrow": "Sat 09:00", "week": "Mon 09:00"}
     with pytest.raises(InvalidInput):
         snooze_until("never", friday)
 

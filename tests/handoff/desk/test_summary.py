@@ -41,8 +41,8 @@ def test_the_summary_of_an_ended_ticket_is_of_its_own_episode(conversation: Conv
     add_customer_message(conversation.pk, text="And a pole", client_id="3")
     add_agent_message(conversation.pk, text="It is on its way.", author=bob, client_id="4")
     services.resolve(second.pk, agent=bob)
-    told = [build_summary(ticket) for ticket in Ticket.objects.order_by("pk")]
-    assert [(one.wants, one.done, one.open) for one in told] == [
+    shown = [build_summary(ticket) for ticket in Ticket.objects.order_by("pk")]
+    assert [(one.wants, one.done, one.open) for one in shown] == [
         ("My zip is broken", "Nothing.", "Nothing."),
         ("And a pole", "Bob replied.", "Nothing."),
     ]

@@ -348,7 +348,7 @@ def test_names_have_initials(name: str, letters: str) -> None:
 def test_going_away_keeps_the_conversation_open(claimed: Ticket, bob: User) -> None:
     client, here = browser(bob), f"/desk/tickets/{claimed.pk}/"
     form = page(client, here).css_first('form[action="/desk/presence/"]')
-    told = {str(field.attributes["name"]): field.attributes["value"] or "" for field in form.css("input")}
-    assert client.post("/desk/presence/", told).headers["Location"] == here
+    fields = {str(field.attributes["name"]): field.attributes["value"] or "" for field in form.css("input")}
+    assert client.post("/desk/presence/", fields).headers["Location"] == here
     assert not is_team_online()
     assert client.post("/desk/presence/", {"text": "here", "ticket": "nonsense"}).headers["Location"] == "/desk/"

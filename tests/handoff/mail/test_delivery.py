@@ -124,7 +124,7 @@ def test_a_failed_mail_is_retried_later(
     row = OutgoingMail.objects.get()
     assert (row.attempts, row.sent_at) == (1, None)
     send_mail()
-    assert mail.outbox == []  # not at once
+    assert mail.outbox == []  # not immediately
     OutgoingMail.objects.update(due_at=now() - timedelta(seconds=1))
     send_mail()
     assert len(mail.outbox) == 1
@@ -155,8 +155,8 @@ def test_giving_up_a_mail_is_logged_as_an_error(
     for attempts in (0, MAX_ATTEMPTS - 1):
         OutgoingMail.objects.update(attempts=attempts, due_at=now() - timedelta(seconds=1))
         send_mail()
-    told = [(record.levelname, "given up" in record.message) for record in caplog.records if "mail" in record.message]
-    assert told == [("WARNING", False), ("ERROR", True)]
+    shown = [(record.levelname, "given up" in record.message) for record in caplog.records if "mail" in record.message]
+    assert shown == [("WARNING", False), ("ERROR", True)]
 
 
 def test_a_mail_is_not_attempted_more_than_eight_times(claimed: Ticket, conversation: Conversation, bob: User) -> None:

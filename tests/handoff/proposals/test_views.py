@@ -134,7 +134,7 @@ def test_submitting_a_form_twice_sends_one_card(shop: FakeShop, taken: Ticket, b
 
 def test_a_change_after_sending_is_another_card(shop: FakeShop, taken: Ticket, bobs: Client) -> None:
     send(bobs, taken, **REFUND, amount="10.00")
-    typed = {**REFUND, "amount": "11.00", "key": KEY}  # the form is read again from the browser's history
+    typed = {**REFUND, "amount": "11.00", "key": KEY}  # resubmitted from the browser's history
     key = read(bobs.post(address(taken), {**typed, "step": "check"})).css_first("input[name=key]").attributes["value"]
     assert bobs.post(address(taken), {**typed, "key": key, "step": "send"}).status_code == 302
     assert set(ActionRequest.objects.values_list("amount", flat=True)) == {10, 11}
@@ -181,7 +181,7 @@ def test_an_error_is_shown_at_its_field_with_the_typed_text(shop: FakeShop, take
 
 
 def test_a_refusal_by_the_rules_is_shown_to_the_agent_only(shop: FakeShop, taken: Ticket, bobs: Client) -> None:
-    # A stranger's looks like one that is not there. Sent: the order has changed since it was looked over.
+    # A stranger's order looks like a missing one. On sending: the order has changed since the preview.
     for order, step in (("B-2", "check"), ("A-9", "check"), ("B-2", "send")):
         tree = read(bobs.post(address(taken), {**REFUND, "order_id": order, "step": step, "key": KEY}))
         assert "The rules do not allow this." in tree.css_first(".notice.warn").text()

@@ -1,4 +1,4 @@
-"""Asking for a person: what the customer is told, and what the team knows of it."""
+"""Requests for a person: what the customer sees and what the team gets."""
 
 from datetime import timedelta
 

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 
 def writes(conversation: Conversation, text: str) -> str:
-    """Say something as the customer, and return the log's last words."""
+    """Write as the customer and return the last text of the log."""
     add_customer_message(conversation.pk, text=text, client_id=uuid4().hex)
     return str(events_after(conversation.pk, 0)[-1].payload["text"])
 
@@ -34,7 +34,7 @@ def test_a_requested_address_is_stored_and_can_be_replaced(ticket: Ticket, conve
 
 def test_an_invalid_address_is_asked_for_again(ticket: Ticket, conversation: Conversation) -> None:
     assert writes(conversation, "mara@example") == INVALID_ADDRESS["en"]
-    assert writes(conversation, f"mara@{'ü' * 60}.example") == INVALID_ADDRESS["en"]  # too long as the mailer spells it
+    assert writes(conversation, f"mara@{'ü' * 60}.example") == INVALID_ADDRESS["en"]  # too long once encoded
     assert writes(conversation, "My tent is torn") == "My tent is torn"
     assert Ticket.objects.get().contact_email == ""
 
@@ -135,9 +135,9 @@ def test_an_address_in_the_request_for_a_person_is_not_asked_for_again(
 ) -> None:
     add_customer_message(conversation.pk, text=text, client_id=uuid4().hex)
     services.request(conversation.pk, reason="customer_asked", by="assistant")
-    told = str(events_after(conversation.pk, 0)[-1].payload["text"])
+    notice = str(events_after(conversation.pk, 0)[-1].payload["text"])
     assert Ticket.objects.get().contact_email == address
-    assert (f"We will reply to {address}." in told) if address else ("Leave your e-mail address here" in told)
+    assert (f"We will reply to {address}." in notice) if address else ("Leave your e-mail address here" in notice)
 
 
 def test_an_address_of_an_earlier_episode_is_ignored(conversation: Conversation, bob: User) -> None:

@@ -27,7 +27,7 @@ def test_a_message_right_after_the_end_reopens_the_ticket(
     conversation.refresh_from_db()
     again = Ticket.objects.get()
     assert (again.state, again.assignee, again.ended_at) == ("claimed", bob, None)
-    assert again.claimed_at == claimed.claimed_at  # else the queue would reckon with a wait that nobody had
+    assert again.claimed_at == claimed.claimed_at  # otherwise the wait would count from the wrong time
     assert (conversation.mode, conversation.agent, Turn.objects.count()) == ("person", bob, 0)
     assert [event.event for event in events_after(conversation.pk, 0)[-3:]] == [
         "handoff.ended", "message", "handoff.joined",

@@ -23,11 +23,11 @@ from supportbot.handoff.tickets import services
 pytestmark = pytest.mark.django_db(transaction=True)
 AGENTS = 20
 CLAIMS = 200
-CONNECTIONS = 40  # as a pool would allow them: the database has no room for two hundred
+CONNECTIONS = 40  # like a pool: the database cannot serve two hundred
 
 
 def at_once(workspace: Workspace, *calls: Any) -> list[Any]:
-    """Run the calls in threads that start together; return what each returned or raised."""
+    """Run the calls in threads that start together; return each result or exception."""
     gate, room = Barrier(len(calls)), Semaphore(CONNECTIONS)
 
     def run(call: Any) -> Any:

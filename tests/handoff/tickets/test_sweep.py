@@ -26,8 +26,8 @@ def has_waited(ticket: Ticket, wait: timedelta) -> None:
     Ticket.objects.filter(pk=ticket.pk).update(waiting_since=now() - wait)
 
 
-def told(conversation: Conversation) -> list[str]:
-    """Return the first words of what the customer was told after the notice that it is an AI."""
+def notices_to(conversation: Conversation) -> list[str]:
+    """Return the start of each notice to the customer after the AI disclosure."""
     events = events_after(conversation.pk, 0)
     return [event.payload["text"][:20] for event in events if event.payload.get("source") == "system"][1:]
 
@@ -40,23 +40,23 @@ def test_a_late_ticket_is_escalated_and_its_customer_notified_once(conversation:
     assert (escalate_late(), escalate_late()) == (1, 0)
     ticket.refresh_from_db()
     assert (ticket.priority, ticket.state) == (Priority.HIGH, "waiting")
-    assert told(conversation) == ["This is taking longe"]
+    assert notices_to(conversation) == ["This is taking longe"]
 
 
 def test_the_away_notice_replaces_the_delay_notice(ticket: Ticket, conversation: Conversation) -> None:
     has_waited(ticket, LATE_AFTER)
     assert escalate_late() == 1
-    assert told(conversation) == ["Our team is not avai"]
+    assert notices_to(conversation) == ["Our team is not avai"]
 
 
 def test_a_team_that_went_offline_is_reported(conversation: Conversation, bob: User) -> None:
     record_presence(bob)
     ticket = services.request(conversation.pk, reason="customer_asked", by="customer")
-    assert told(conversation) == []
+    assert notices_to(conversation) == []
     Presence.objects.update(seen_at=now() - timedelta(hours=1))
     has_waited(ticket, LATE_AFTER)
     assert escalate_late() == 1
-    assert told(conversation) == ["Our team is not avai"]
+    assert notices_to(conversation) == ["Our team is not avai"]
 
 
 def test_a_late_customer_with_an_address_is_told_where_replies_go(
@@ -157,7 +157,7 @@ def test_the_sweep_reaches_every_workspace(ticket: Ticket, other_workspace: Work
 
 @pytest.fixture
 def silent(ticket: Ticket, conversation: Conversation, bob: User) -> Ticket:
-    """Bob claimed it and the customer has waited for his answer too long."""
+    """A ticket Bob claimed, whose customer has waited too long for an answer."""
     services.claim(ticket.pk, agent=bob)
     add_customer_message(conversation.pk, text="Hello?", client_id="1")
     long_ago = now() - SILENT_AFTER
