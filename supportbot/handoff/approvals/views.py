@@ -21,7 +21,7 @@ from supportbot.handoff.tickets.access import user_of
 from supportbot.handoff.tickets.presence import record_presence
 
 # The request changed between reading and decision: the page says so and shows the current state.
-CHANGED_MEANWHILE = (DigestMismatch, NotWaiting, Expired)
+STALE_DECISION = (DigestMismatch, NotWaiting, Expired)
 
 
 @require_safe
@@ -87,7 +87,7 @@ def _page(
         "error": error.message if error else "",
         "reason_error": next((text for texts in error.fields.values() for text in texts), "") if error else "",
         "typed": request.POST,
-        "has_changed": isinstance(error, CHANGED_MEANWHILE),
+        "has_changed": isinstance(error, STALE_DECISION),
         "running": ActionRequest.objects.filter(state__in=SHOWN["running"]).count(),
     }
     return render_page(request, staff, "desk/approvals.html", context, status=error.status if error else 200)

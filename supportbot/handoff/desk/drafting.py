@@ -1,7 +1,7 @@
 """Drafts a reply for an agent who asks for one. Only the agent sees it.
 
-It is made from what the customer may read: what is inserted may be sent as it stands. The customer's text and the
-passages are data to the model; what it writes is a proposal that a person reads first.
+It only uses what the customer may read, so it can be sent as it is. The customer's text and the passages are data to
+the model, and a person reads its draft first.
 """
 
 import re

@@ -88,7 +88,7 @@ export class Queue {
       "section", { "aria-labelledby": group, "data-group": group },
       el("div", { class: "sep" }, el("h2", { id: group }, TITLES[group]), hint),
       el("ul", { class: "rows" }, ...rows.map((row) => this.#row(row))),
-      rows.length ? null : el("p", { class: "none" }, "Nobody is waiting."),
+      rows.length ? null : el("p", { class: "none" }, "The queue is empty."),
       more,
     );
   }
