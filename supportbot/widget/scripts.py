@@ -22,7 +22,7 @@ from django.views.decorators.http import require_safe
 from supportbot.widget.joined import joined, tight, without_comments
 from supportbot.widget.shorter import flags_of, shorter
 
-FOLDER: Final = Path(__file__).with_name("static") / "widget"
+FOLDER: Final = Path(__file__).with_name("frontend") / "src"
 # What the loader's source says in place of the address that it gets here.
 _EDITION_IN_SOURCE: Final = '"edition/"'
 _STYLES_IN_SOURCE: Final = re.compile(r"(?<=const STYLE = `\n)[^`]+")
