@@ -12,7 +12,7 @@ PARALLEL ?= -n auto --maxprocesses 6 --dist loadfile --no-loadscope-reorder
 BASE ?=
 
 .PHONY: help run stop doctor test check lint touched-tests lint-in-one-piece database-tests browser-tests \
-  lint-and-browser-tests lock
+  lint-and-browser-tests lock widget
 
 help: ## list the targets, one a line
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -50,13 +50,14 @@ touched-tests:
 	echo "Touched:" $$tests; \
 	.venv/bin/python -m pytest $$tests -m "not long and not chaos" -q $(PARALLEL)
 
-lint: ## check style, types and import contracts
+lint: ## check style, types, import contracts and the widget's bundle
 	@sh scripts/environment.sh requirements-dev.lock
 	.venv/bin/python -m ruff check .
 	.venv/bin/python -m ruff format --check .
 	.venv/bin/djangofmt --check templates examples
 	.venv/bin/python -m mypy
 	.venv/bin/python -c "from importlinter.cli import lint_imports_command; lint_imports_command()"
+	@sh scripts/widget_bundle.sh check
 
 database-tests: ## run the tests that need no browser
 	@sh scripts/environment.sh requirements-dev.lock
@@ -68,6 +69,10 @@ browser-tests: ## run the journeys in a browser
 	@if sh scripts/chromium.sh; then \
 	  .venv/bin/python -m pytest tests/browser -p no:asyncio; \
 	elif [ -n "$$CI" ]; then exit 1; fi
+
+# Run it after a change in supportbot/widget/frontend, and commit what it writes (supportbot/widget/dist).
+widget: ## build the widget's bundle (needs Node.js)
+	@sh scripts/widget_bundle.sh build
 
 # Needs uv; run it after a change of the .txt files.
 lock: ## pin the packages of requirements*.txt with hashes (needs uv)

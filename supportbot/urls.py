@@ -14,8 +14,8 @@ from supportbot.console import passwords
 from supportbot.handoff import api as handoff_api
 from supportbot.handoff import urls as desk
 from supportbot.widget import api as widget_api
+from supportbot.widget import assets as widget_assets
 from supportbot.widget import hosted
-from supportbot.widget import scripts as widget_scripts
 
 handler400 = pages.bad_request
 handler403 = pages.forbidden
@@ -37,5 +37,5 @@ urlpatterns = [
     path("desk/", include(desk.urls)),
     *kb_views.urls,
     *hosted.urls,
-    *widget_scripts.urls,
+    *widget_assets.urls,
 ]

@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from playwright.sync_api import Browser, Page, Route, WebSocketRoute, expect
 
-from supportbot.widget.scripts import edition
+from supportbot.widget.assets import edition
 
 SHOP: Final = "https://shop.test"
 PLATFORM: Final = "https://support.test"
@@ -116,10 +116,11 @@ class Platform:
 
     def _script(self, route: Route, name: str) -> None:
         today = edition()
-        script = {"v1.js": today.loader, "asking.js": today.asking}.get(name.rpartition("/")[2], today.panel)
+        file = name.rpartition("/")[2]
+        asset = today.loader if file == "v1.js" else today.files[file]
         self.fetched.append(name)
         headers = {"Content-Type": "text/javascript", "Access-Control-Allow-Origin": "*"}
-        route.fulfill(body=script.body, headers=headers)
+        route.fulfill(body=asset.body, headers=headers)
 
     def _rest(self, route: Route, path: str, query: dict[str, list[str]]) -> None:
         request = route.request

@@ -31,7 +31,8 @@ def test_a_page_pays_for_the_launcher_alone_until_somebody_wants_to_chat(shop: S
     launcher.hover()
     until(page, "Boolean(SupportBot.element.panel)")
     page.evaluate("SupportBot.element.panel.then(() => 1)")
-    assert len(platform.fetched) == 2  # the panel, and nothing else
+    # The panel and its texts, and nothing else.
+    assert sorted(name.rpartition("/")[2] for name in platform.fetched) == ["en.js", "panel.js", "v1.js"]
     assert platform.requests == []  # no ticket, so no socket, before the chat is opened
     assert platform.frames == []
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect
 
-from supportbot.widget.scripts import edition
+from supportbot.widget.assets import edition
 from tests.browser.shoppage import (
     CONVERSATION,
     SHOP,

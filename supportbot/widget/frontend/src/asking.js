@@ -1,19 +1,15 @@
 /**
- * What asks the customer for more than words: buttons to choose from, forms, the rating at the end. A script of its own,
- * fetched when a chat first needs it. It speaks to the panel by what the panel has in the open: its flags (`is…`) are
- * renamed there and unknown here.
+ * What asks the customer for more than words: buttons to choose from, forms, the rating at the end. A bundle of its own,
+ * fetched when a chat first needs it.
  */
 
 import styles from "./asking.css";
-
-const { h, set } = customElements.get("support-bot");
+import { btn, h } from "./dom.js";
 
 const NEAR = 60;
 const EDGE = 16;
 // What a browser may fill in by itself.
 const AUTOFILL = { name: "name", line1: "address-line1", line2: "address-line2", postal_code: "postal-code", city: "address-level2", country: "country" };
-
-const btn = (look, onclick, ...parts) => h(`button.btn${look}`, { onclick }, parts);
 
 const DRAWERS = { choices, form };
 

@@ -126,12 +126,20 @@ export class Chat {
   }
 
   /** An attribute of the element changed. */
-  refresh(name) {
-    if (name === "locale") {
-      this.words = new Words(this.element.language);
-      this.view.rebuild(this.log.items.values());
-    }
+  async refresh(name) {
+    if (name === "locale") await this.#translate();
     show(this);
+  }
+
+  /** Put the chat into the element's language; where its texts cannot be fetched, it stays as it is. */
+  async #translate() {
+    const { element, log, view } = this;
+    const { language } = element;
+    const words = await Words.load(language).catch(() => element.emit("error", { code: "not_loaded" }));
+    // Another language may have been chosen meanwhile.
+    if (!words || language !== element.language) return;
+    this.words = words;
+    view.rebuild(log.items.values());
   }
 
   /** The element is in the page again, or a chat is under way: go on listening. */

@@ -2,7 +2,7 @@
 
 import { btn, h, icon, set } from "./dom.js";
 import { link } from "./markdown.js";
-import { LANGUAGES } from "./strings.js";
+import { LANGUAGES } from "./words.js";
 
 /** Open the menu under its button, or close it and return there. */
 export function toggleMenu(chat) {
@@ -43,7 +43,7 @@ function page(chat, key, nodes, action) {
 }
 
 function nextLanguage({ element, words }) {
-  set(element, "locale", LANGUAGES[(words.index + 1) % LANGUAGES.length]);
+  set(element, "locale", LANGUAGES[(LANGUAGES.indexOf(words.language) + 1) % LANGUAGES.length]);
 }
 
 async function earlier(chat) {

@@ -13,7 +13,7 @@ export function show(chat) {
   const { mode, agent, isEnded } = log;
   const name = chat.title || agent || nameOf(chat);
   const about = say(isEnded ? "ended" : { waiting: "finding", person: "person" }[mode] || "aiAssistant");
-  changed(chat, "head", [name, about, chat.words.index], () => view.drawHead(name, about, !chat.title && agent));
+  changed(chat, "head", [name, about, chat.words.language], () => view.drawHead(name, about, !chat.title && agent));
   const greeting = element.option("greeting") || config.greeting || say("hello");
   const suggestions = element.option("suggestions").split("|").filter(Boolean);
   intro(chat, greeting, suggestions.length ? suggestions : config.suggestions || []);

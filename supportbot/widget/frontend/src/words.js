@@ -1,25 +1,37 @@
-/** The interface's words in the reader's language, with numbers and times as that language writes them. */
+/** The widget's texts in the reader's language, with numbers and times as that language writes them. */
 
-import { LANGUAGES, WORDS } from "./strings.js";
+/** The languages there are texts in: a file of each is in `languages/`. English stands in for all others. */
+export const LANGUAGES = ["en", "de"];
 
 export class Words {
-  /** @param {string} locale English stands in for languages there are no words of */
-  constructor(locale) {
-    this.index = Math.max(0, LANGUAGES.indexOf(locale.slice(0, 2).toLowerCase()));
-    this.language = LANGUAGES[this.index];
+  /**
+   * Fetch the texts for a locale; the loader has asked for the same file already.
+   * @param {string} locale
+   * @returns {Promise<Words>}
+   */
+  static async load(locale) {
+    const tag = locale.slice(0, 2).toLowerCase();
+    const language = LANGUAGES.includes(tag) ? tag : LANGUAGES[0];
+    // With the loader's mark of a second try, if there is one: a browser may remember that the first failed.
+    const { default: texts } = await import(new URL(`${language}.js${new URL(import.meta.url).search}`, import.meta.url));
+    return new Words(locale, language, texts);
+  }
+
+  constructor(locale, language, texts) {
+    Object.assign(this, { language, texts });
     // The reader's region decides how times look, if it speaks the same language.
-    this.region = [navigator.language, locale, this.language].find((tag) => tag.startsWith(this.language));
+    this.region = [navigator.language, locale, language].find((tag) => tag.startsWith(language));
   }
 
-  /** Return the words for a key with `{gaps}` filled; where one has words of its own, `n` = 1 takes them. */
+  /** Return the text for a key with `{gaps}` filled; where one has a text of its own, `n` = 1 takes it. */
   say(key, gaps = {}) {
-    const words = (gaps.n === 1 && WORDS[`${key}1`]) || WORDS[key];
-    return words[this.index].replace(/\{(\w+)\}/g, (_, name) => gaps[name]);
+    const text = (gaps.n === 1 && this.texts[`${key}1`]) || this.texts[key];
+    return text.replace(/\{(\w+)\}/g, (_, name) => gaps[name]);
   }
 
-  /** A sentence for a refusal's code. */
+  /** Return a sentence for an error code. */
   error(code) {
-    return this.say(code === "expired" ? "expired_card" : WORDS[code] ? code : "other");
+    return this.say(code === "expired" ? "expired_card" : this.texts[code] ? code : "other");
   }
 
   money(amount, currency) {

@@ -1,0 +1,120 @@
+"""What the chat costs a shop's page: budgets in bytes, what its sources are made of, and how its files are served."""
+
+import gzip
+import re
+from pathlib import Path
+
+import pytest
+from django.test import Client
+
+from supportbot.widget.assets import DIST, edition
+
+FRONTEND = DIST.with_name("frontend") / "src"
+SOURCES = sorted([*FRONTEND.rglob("*.js"), *FRONTEND.rglob("*.css")])
+SCRIPTS = [file for file in SOURCES if file.suffix == ".js" and file.parent.name != "languages"]
+LANGUAGES = {file.stem: file for file in sorted((FRONTEND / "languages").glob("*.js"))}
+
+# Compressed, as a page loads them.
+ON_LOAD_BYTES = 6_000
+OPEN_CHAT_BYTES = 25_000  # with the texts of one language
+LANGUAGE_BYTES = 2_000
+ON_DEMAND_BYTES = 3_000  # choices, forms and the rating
+
+
+def size(name: str) -> int:
+    today = edition()
+    return len((today.loader if name == "v1.js" else today.files[name]).compressed)
+
+
+def texts(language: str) -> dict[str, str]:
+    """Return a language's texts by key."""
+    return dict(re.findall(r'^  (\w+): "(.*)",$', LANGUAGES[language].read_text(), re.MULTILINE))
+
+
+def test_the_loader_stays_within_its_budget() -> None:
+    assert size("v1.js") <= ON_LOAD_BYTES
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_an_open_chat_stays_within_its_budget(language: str) -> None:
+    assert size(f"{language}.js") <= LANGUAGE_BYTES
+    assert size("v1.js") + size("panel.js") + size(f"{language}.js") <= OPEN_CHAT_BYTES
+
+
+def test_what_a_chat_rarely_needs_stays_within_its_budget() -> None:
+    assert size("asking.js") <= ON_DEMAND_BYTES
+
+
+def test_a_page_gets_the_loader_and_the_files_it_names(client: Client) -> None:
+    response = client.get("/widget/v1.js", headers={"Origin": "https://shop.test"})
+    assert response.headers["Content-Type"] == "text/javascript; charset=utf-8"
+    assert response.headers["Access-Control-Allow-Origin"] == "*"
+    assert "max-age=300" in response.headers["Cache-Control"]
+    today = edition()
+    assert f'"{today.name}/"'.encode() in response.content
+    for name, asset in today.files.items():
+        response = client.get(f"/widget/{today.name}/{name}", headers={"Accept-Encoding": "gzip"})
+        assert response.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+        assert response.headers["Access-Control-Allow-Origin"] == "*"
+        assert response.headers["Content-Encoding"] == "gzip"
+        assert gzip.decompress(response.content) == asset.body
+        assert "Accept-Encoding" in response.headers["Vary"]
+
+
+def test_an_unchanged_loader_is_not_sent_again(client: Client) -> None:
+    etag = client.get("/widget/v1.js").headers["ETag"]
+    again = client.get("/widget/v1.js", headers={"If-None-Match": etag})
+    assert again.status_code == 304
+    assert again.content == b""
+    assert client.post("/widget/v1.js").status_code == 405
+
+
+@pytest.mark.parametrize("name", ["panel.js", "asking.js", "en.js"])
+def test_a_page_with_yesterdays_loader_gets_todays_files_and_keeps_nothing(client: Client, name: str) -> None:
+    response = client.get(f"/widget/0123456789abcdef/{name}")
+    assert response.content == edition().files[name].body
+    assert response.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("path", ["chat.js", "manifest.json", "v1.js", "../../settings.py"])
+def test_only_built_files_are_served(client: Client, path: str) -> None:
+    assert client.get(f"/widget/{edition().name}/{path}").status_code == 404
+
+
+def test_the_manifest_names_every_built_file() -> None:
+    assert {file.name for file in DIST.iterdir()} == {"manifest.json", "v1.js", *edition().files}
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda file: file.name)
+def test_the_sources_make_no_markup_and_no_code_of_text(source: Path) -> None:
+    unsafe = r"\b(innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|eval|new Function)\b"
+    assert re.findall(unsafe, source.read_text()) == []
+
+
+def test_the_loader_and_the_panel_know_every_language() -> None:
+    loader = (FRONTEND / "loader" / "element.js").read_text()
+    panel = re.search(r"LANGUAGES = \[(.*)\];", (FRONTEND / "words.js").read_text())
+    assert panel is not None
+    assert sorted(re.findall(r'"(\w+)"', panel[1])) == sorted(LANGUAGES)
+    assert sorted(re.findall(r"^  (\w\w): \{ open:", loader, re.MULTILINE)) == sorted(LANGUAGES)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_text_is_there_in_every_language(language: str) -> None:
+    english, translated = texts("en"), texts(language)
+    assert len(english) > 80
+    lines = [line for line in LANGUAGES[language].read_text().splitlines() if line.startswith("  ")]
+    assert len(lines) == len(translated), 'a line is not `key: "text",`'
+    assert translated.keys() == english.keys()
+    for key, text in translated.items():
+        assert text, key
+        assert sorted(re.findall(r"\{\w+\}", text)) == sorted(re.findall(r"\{\w+\}", english[key])), key
+
+
+def test_every_text_that_is_asked_for_is_there_and_none_is_left_over() -> None:
+    known = texts("en").keys()
+    scripts = "\n".join(file.read_text() for file in SCRIPTS)
+    assert set(re.findall(r'say\("(\w+)"', scripts)) <= known
+    codes_and_states = {"digest_mismatch", "merchant_unavailable", "too_fast", "identity_required", "expired_card"}
+    quoted = set(re.findall(r'"(\w+)"', scripts)) | set(re.findall(r"\b(\w+):", scripts)) | codes_and_states
+    assert {key for key in known if key.removesuffix("1") not in quoted} <= {"refused", "cancelled", "rejected"}
