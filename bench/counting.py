@@ -18,8 +18,8 @@ from django.db import connection
 from supportbot import asgi, asyncdb
 from supportbot.chat import layer
 from supportbot.chat.selectors import heads_of
-from supportbot.widget.rollcall import note_attendance, standing_of
-from supportbot.widget.waiting import queue_frames
+from supportbot.widget.socket.connection_registry import note_attendance, standing_of
+from supportbot.widget.socket.queue_position import queue_frames
 
 # Rounds that a process makes whether or not anybody chats: they belong to no turn.
 _OF_THE_PROCESS: Final = frozenset([heads_of, note_attendance, queue_frames, standing_of])

@@ -5,7 +5,7 @@ from channels.routing import URLRouter
 from django.urls import path, re_path
 
 from supportbot.handoff.desk.consumer import DeskConsumer
-from supportbot.widget.consumer import ChatConsumer
+from supportbot.widget.socket.consumer import ChatConsumer
 
 UNKNOWN_PATH = 4404
 

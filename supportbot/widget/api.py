@@ -12,9 +12,7 @@ from supportbot.accounts.crossorigin import ForCustomersPages
 from supportbot.accounts.permissions import IsCustomer
 from supportbot.chat.access import conversation_for
 from supportbot.web import NothingInput
-from supportbot.widget.codes import issue_code, redeem_code
-from supportbot.widget.doors import PageDoor, allowed_origin, own_origin, ticket_answer
-from supportbot.widget.ending import end_conversation
+from supportbot.widget.base_views import PageDoor, allowed_origin, own_origin, ticket_answer
 from supportbot.widget.serializers import (
     CodeRequestSerializer,
     CodeSerializer,
@@ -23,7 +21,9 @@ from supportbot.widget.serializers import (
     TicketRequestSerializer,
     TicketSerializer,
 )
-from supportbot.widget.tickets import TicketRequest, issue_ticket
+from supportbot.widget.services import end_conversation
+from supportbot.widget.session.codes import issue_code, redeem_code
+from supportbot.widget.session.tickets import TicketRequest, issue_ticket
 
 ORIGIN_REFUSED = OpenApiResponse(description="The origin is not allowed.")
 

@@ -8,7 +8,7 @@ from supportbot.accounts.models import Channel
 from supportbot.chat.log import is_open
 from supportbot.chat.models import Conversation
 from supportbot.chat.notice import ai_notice
-from supportbot.widget.protocol import LIMITS
+from supportbot.widget.socket.protocol import LIMITS
 
 
 def config_of(channel: Channel, conversation: Conversation) -> dict[str, Any]:

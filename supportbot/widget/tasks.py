@@ -1,7 +1,7 @@
 from celery import shared_task
 
-from supportbot.widget.codes import purge_codes
-from supportbot.widget.tickets import purge_tickets
+from supportbot.widget.session.codes import purge_codes
+from supportbot.widget.session.tickets import purge_tickets
 
 
 @shared_task

@@ -23,7 +23,7 @@ from supportbot.handoff.tickets import services as handoff
 from supportbot.outbox.models import Announcement
 from supportbot.outbox.services import MAX_ATTEMPTS as MOST_DELIVERIES
 from supportbot.outbox.services import deliver_due, parked, retry_parked
-from supportbot.widget.ending import end_conversation
+from supportbot.widget.services import end_conversation
 from tests.actions.conftest import REFUND, limit
 
 pytestmark = pytest.mark.django_db

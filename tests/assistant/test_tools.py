@@ -16,7 +16,7 @@ from supportbot.chat.turns import Claim, restart_attempt
 from supportbot.handoff.models import Ticket
 from supportbot.llm.testing import Says, ScriptedModel, answering
 from supportbot.llm.types import ToolCall
-from supportbot.widget.ending import end_conversation
+from supportbot.widget.services import end_conversation
 from tests.assistant.conftest import payloads
 from tests.assistant.test_turn import QUOTE, Log, say
 

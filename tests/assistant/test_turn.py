@@ -27,7 +27,7 @@ from supportbot.handoff.tickets import services as handoff
 from supportbot.llm.errors import ProviderRefused, Reason
 from supportbot.llm.testing import Says, ScriptedModel, answering
 from supportbot.llm.types import ToolCall
-from supportbot.widget.ending import end_conversation
+from supportbot.widget.services import end_conversation
 from tests.assistant.conftest import payloads, say
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -37,7 +37,7 @@ LATER = {
     "dow_cache_miss": "attachments are refused until they are built; the budget of a turn is tested with the gateway",
 }  # fmt: skip
 ELSEWHERE = {
-    "ws_half_open": "tests/widget/test_frames: a socket that says nothing for long is closed",
+    "ws_half_open": "tests/widget/socket/test_frames: a socket that says nothing for long is closed",
     "tok_timing": "secrets are compared by their hashes and by PyJWT's constant-time compare",
     "adm_kb_xss": "test_markdown, and the browser's journeys for the pages",
     "adm_login_brute": "tests/accounts/test_lockout",

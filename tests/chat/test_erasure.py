@@ -46,10 +46,10 @@ from supportbot.ids import uuid7
 from supportbot.llm.models import LLMBody, LLMCall
 from supportbot.outbox.models import Announcement
 from supportbot.outbox.services import deliver_due
-from supportbot.widget import tickets
 from supportbot.widget.models import PageCode, Rating, SocketTicket
 from supportbot.widget.ratings import rate
-from supportbot.widget.tickets import TicketRequest, issue_ticket
+from supportbot.widget.session import tickets
+from supportbot.widget.session.tickets import TicketRequest, issue_ticket
 from tests.rest import caller, identity_token, person, service, signed_in
 
 pytestmark = pytest.mark.django_db

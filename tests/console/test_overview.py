@@ -21,8 +21,8 @@ from supportbot.console.templatetags.console import plain
 from supportbot.handoff.models import Ticket
 from supportbot.handoff.tickets import services as handoff
 from supportbot.llm.models import LLMCall
-from supportbot.widget.ending import end_conversation, stop_waiting
 from supportbot.widget.models import Rating
+from supportbot.widget.services import end_conversation, stop_waiting
 from tests.console.conftest import Enter, House, logged_in
 from tests.pages import visible_text
 

@@ -15,7 +15,7 @@ from django.test import Client
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-import supportbot.widget
+import supportbot.widget.socket
 from supportbot.accounts.services import NewChannel
 from tests.events import check_event
 
@@ -26,7 +26,7 @@ PATIENCE_SECONDS = 10.0
 
 def schema(name: str) -> Any:
     """Return one of the two published schemas: client or server."""
-    return json.loads((Path(supportbot.widget.__path__[0]) / "schemas" / f"{name}.json").read_text())
+    return json.loads((Path(supportbot.widget.socket.__path__[0]) / "schemas" / f"{name}.json").read_text())
 
 
 CLIENT_FRAMES = jsonschema.Draft202012Validator(schema("client"))

@@ -15,7 +15,7 @@ import pytest
 import uvicorn
 
 from supportbot.embedded.ports import free_port
-from supportbot.widget import rollcall
+from supportbot.widget.socket import connection_registry
 
 START_SECONDS = 20
 
@@ -40,8 +40,8 @@ def call_the_roll(monkeypatch: pytest.MonkeyPatch, *, every_seconds: float) -> N
 
     The server outlives a test, and a round that has begun goes by the pause of its own test: hence a new roll.
     """
-    monkeypatch.setattr(rollcall, "ROUND_SECONDS", every_seconds)
-    monkeypatch.setattr(rollcall, "_calls", WeakKeyDictionary())
+    monkeypatch.setattr(connection_registry, "ROUND_SECONDS", every_seconds)
+    monkeypatch.setattr(connection_registry, "_calls", WeakKeyDictionary())
 
 
 @contextmanager

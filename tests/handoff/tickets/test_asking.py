@@ -15,7 +15,7 @@ from supportbot.errors import InvalidInput
 from supportbot.handoff.models import Presence, Ticket
 from supportbot.handoff.tickets import services
 from supportbot.handoff.tickets.presence import record_presence
-from supportbot.widget.ending import end_conversation
+from supportbot.widget.services import end_conversation
 from tests.handoff.records import event_names, message_texts, ticket_row
 
 pytestmark = pytest.mark.django_db

@@ -13,9 +13,11 @@ from supportbot.chat.stream import switchboard
 from supportbot.chat.turns import request_stop
 from supportbot.handoff.tickets import services as handoff
 from supportbot.widget.decisions import confirm, decline
-from supportbot.widget.ending import stop_waiting
 from supportbot.widget.errors import AttachmentsNotSupported
-from supportbot.widget.protocol import (
+from supportbot.widget.ratings import rate
+from supportbot.widget.services import stop_waiting
+from supportbot.widget.session.tickets import Session
+from supportbot.widget.socket.protocol import (
     Ack,
     CancelHuman,
     Choose,
@@ -29,8 +31,6 @@ from supportbot.widget.protocol import (
     Stop,
     Submit,
 )
-from supportbot.widget.ratings import rate
-from supportbot.widget.tickets import Session
 
 P = ParamSpec("P")
 T = TypeVar("T")

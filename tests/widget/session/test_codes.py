@@ -12,8 +12,8 @@ from django.utils.timezone import now
 from supportbot.accounts.models import Channel, Customer, Workspace
 from supportbot.accounts.services import NewChannel, create_channel, issue_api_key
 from supportbot.chat.models import Conversation
-from supportbot.widget import codes
 from supportbot.widget.models import PageCode, SocketTicket
+from supportbot.widget.session import codes
 from supportbot.widget.tasks import purge
 from tests.rest import caller
 from tests.widget.page import PAGE_ORIGIN, ask_for_ticket, identity_token, ticket

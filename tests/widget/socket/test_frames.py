@@ -13,9 +13,10 @@ from supportbot.accounts.services import NewChannel, issue_api_key
 from supportbot.asyncdb import db
 from supportbot.chat import pace as chat_pace
 from supportbot.chat.models import ConversationEvent, Message
-from supportbot.widget import consumer, handshake, pace, rollcall
 from supportbot.widget.models import Rating, SocketTicket
-from supportbot.widget.pace import Pace
+from supportbot.widget.session import auth
+from supportbot.widget.socket import connection_registry, consumer, rate_limit
+from supportbot.widget.socket.rate_limit import Pace
 from tests.widget.page import ask_for_ticket, greeted, open_socket, ticket
 from tests.widget.serving import call_the_roll, served
 
@@ -171,8 +172,8 @@ async def test_who_says_hello_in_time_waits_for_a_slow_database(
         is_asked.wait(10)
         return is_known(origin)
 
-    is_asked, is_known = threading.Event(), handshake.is_known
-    monkeypatch.setattr(handshake, "is_known", slow)
+    is_asked, is_known = threading.Event(), auth.is_known
+    monkeypatch.setattr(auth, "is_known", slow)
     monkeypatch.setattr(consumer, "HELLO_SECONDS", 0.5)
     granted = await db(ticket, channel)
     async with open_socket(server) as socket:
@@ -240,7 +241,7 @@ async def test_too_many_messages_are_refused_one_by_one(
 
 
 async def test_a_flood_ends_the_socket(server: str, channel: NewChannel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pace, "frames", lambda: Pace(5, 0))
+    monkeypatch.setattr(rate_limit, "frames", lambda: Pace(5, 0))
     async with greeted(server, await db(ticket, channel)) as socket:
         for _ in range(5):
             await socket.say("ping")
@@ -262,7 +263,7 @@ async def test_a_socket_that_says_nothing_for_long_is_closed(
     server: str, channel: NewChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     call_the_roll(monkeypatch, every_seconds=0.05)
-    monkeypatch.setattr(rollcall, "IDLE_SECONDS", 0.3)
+    monkeypatch.setattr(connection_registry, "IDLE_SECONDS", 0.3)
     async with greeted(server, await db(ticket, channel)) as socket:
         assert await socket.close_code() == 4408
 

@@ -23,10 +23,10 @@ from supportbot.chat.log import lock_conversation, touch
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import start_conversation
 from supportbot.errors import NotFound
+from supportbot.widget.audit import note_turned_away
 from supportbot.widget.errors import OriginRefused, TicketRefused
-from supportbot.widget.identities import bind
 from supportbot.widget.models import SocketTicket
-from supportbot.widget.onrecord import note_turned_away
+from supportbot.widget.session.identities import bind
 from supportbot.widget.throttles import count_new_visitor, count_ticket
 
 LIFE: Final = timedelta(seconds=60)

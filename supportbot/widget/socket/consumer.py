@@ -17,15 +17,17 @@ from supportbot.accounts.scope import workspace_scope
 from supportbot.asyncdb import db
 from supportbot.chat.notice import ai_notice
 from supportbot.errors import NotFound, SupportBotError
-from supportbot.widget import pace
+from supportbot.widget.audit import note_turned_away
 from supportbot.widget.errors import FrameError, OriginRefused, OutOfOrder, TicketRefused, Unavailable
-from supportbot.widget.feed import Feed, Opening, opening
-from supportbot.widget.handlers import Deed, carry_out, on_behalf
-from supportbot.widget.handshake import origin_of
-from supportbot.widget.identities import identify
-from supportbot.widget.onrecord import note_turned_away
-from supportbot.widget.parsing import client_id_in, parse_client_frame
-from supportbot.widget.protocol import (
+from supportbot.widget.session.auth import origin_of
+from supportbot.widget.session.identities import identify
+from supportbot.widget.session.tickets import Session, redeem_ticket
+from supportbot.widget.socket import rate_limit
+from supportbot.widget.socket.connection_registry import roll_call
+from supportbot.widget.socket.feed import Feed, Opening, opening
+from supportbot.widget.socket.handlers import Deed, carry_out, on_behalf
+from supportbot.widget.socket.parsing import client_id_in, parse_client_frame
+from supportbot.widget.socket.protocol import (
     LIMITS,
     ClientFrame,
     CustomerTyping,
@@ -39,10 +41,8 @@ from supportbot.widget.protocol import (
     Reset,
     Welcome,
 )
-from supportbot.widget.refusals import refusal
-from supportbot.widget.rollcall import roll_call
-from supportbot.widget.tickets import Session, redeem_ticket
-from supportbot.widget.writer import Writer
+from supportbot.widget.socket.refusals import refusal
+from supportbot.widget.socket.writer import Writer
 
 logger = logging.getLogger(__name__)
 HELLO_SECONDS: Final = 10.0
@@ -70,7 +70,7 @@ class ChatConsumer(AsyncWebsocketConsumer):
         self._task: asyncio.Task[Any] | None = None
         self._is_abandoned = False
         self._bad_frames = 0
-        self._frames, self._typing = pace.frames(), pace.typing()
+        self._frames, self._typing = rate_limit.frames(), rate_limit.typing()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve one socket; whatever ends it, nothing of it stays behind."""

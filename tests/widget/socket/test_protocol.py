@@ -10,11 +10,11 @@ from uuid import uuid4
 import pytest
 
 from supportbot.chat.signals import Delta, EventView, NewEvent
-from supportbot.widget import protocol
 from supportbot.widget.errors import FrameError
-from supportbot.widget.mailbox import MAX_BYTES, MAX_ITEMS, Close, Mailbox
-from supportbot.widget.pace import Pace
-from supportbot.widget.parsing import FRAMES, parse_client_frame
+from supportbot.widget.socket import protocol
+from supportbot.widget.socket.parsing import FRAMES, parse_client_frame
+from supportbot.widget.socket.rate_limit import Pace
+from supportbot.widget.socket.send_queue import MAX_BYTES, MAX_ITEMS, Close, Mailbox
 from supportbot.widget.strictjson import BadJson, loads
 from tests.widget.page import CLIENT_FRAMES, SERVER_FRAMES, schema
 
@@ -153,6 +153,6 @@ def test_a_pace_lets_a_burst_through_and_then_so_many_a_second() -> None:
 
 
 def test_the_protocol_document_speaks_of_every_frame() -> None:
-    text = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text()
+    text = (Path(__file__).parents[3] / "docs" / "protocol.md").read_text()
     for name in [*variants("client"), *variants("server")]:
         assert f"`{name}" in text, name

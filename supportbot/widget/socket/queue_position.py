@@ -17,7 +17,7 @@ from supportbot.accounts.scope import across_workspaces, workspace_scope
 from supportbot.handoff.models import State, Ticket
 from supportbot.handoff.tickets.presence import is_team_online
 from supportbot.handoff.tickets.queue import WaitingTicket, serving_order
-from supportbot.widget.protocol import Queue
+from supportbot.widget.socket.protocol import Queue
 
 MIN_WAITS: Final = 3  # fewer say nothing about the next
 MAX_WAITS: Final = 20

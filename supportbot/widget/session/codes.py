@@ -26,8 +26,7 @@ from supportbot.chat.services import start_conversation
 from supportbot.errors import InvalidInput, NotFound
 from supportbot.widget.errors import CodeRefused
 from supportbot.widget.models import PageCode
-from supportbot.widget.throttles import count_ticket
-from supportbot.widget.tickets import (
+from supportbot.widget.session.tickets import (
     IssuedTicket,
     TicketRequest,
     conversation_asked_for,
@@ -35,6 +34,7 @@ from supportbot.widget.tickets import (
     issue_to,
     who_asks,
 )
+from supportbot.widget.throttles import count_ticket
 
 LIFE: Final = timedelta(seconds=60)
 KEPT_AFTER_EXPIRY: Final = timedelta(hours=1)

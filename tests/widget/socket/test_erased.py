@@ -14,8 +14,8 @@ from supportbot.chat.models import Conversation
 from supportbot.chat.selectors import head_of
 from supportbot.chat.services import add_customer_message
 from supportbot.chat.turns import claim_turn
-from supportbot.widget import feed
 from supportbot.widget.models import SocketTicket
+from supportbot.widget.socket import feed
 from tests.rest import caller, signed_in
 from tests.widget.page import Socket, greeted, identity_token, open_socket, ticket
 from tests.widget.serving import call_the_roll

@@ -14,7 +14,7 @@ from supportbot.chat import signals
 from supportbot.chat.selectors import events_after, head_of, live_turn
 from supportbot.chat.signals import EventView, NewEvent, Signal, TurnView
 from supportbot.chat.stream import switchboard
-from supportbot.widget.protocol import Delta, Event, ServerFrame, Status, Typing
+from supportbot.widget.socket.protocol import Delta, Event, ServerFrame, Status, Typing
 
 MAX_MISSED: Final = 500
 ENDS_AN_ANSWER = frozenset({"assistant.final", "assistant.failed"})

@@ -10,7 +10,7 @@ from supportbot.accounts.services import NewChannel
 from supportbot.asyncdb import db
 from supportbot.chat.signals import Delta
 from supportbot.chat.stream import tell
-from supportbot.widget import mailbox, rollcall
+from supportbot.widget.socket import connection_registry, send_queue
 from tests.widget.page import greeted, ticket
 from tests.widget.serving import Served, call_the_roll
 
@@ -39,10 +39,10 @@ async def test_a_slow_reader_is_closed_and_another_reads_on(server: str, channel
 async def test_a_reader_that_never_reads_again_is_cut_off(
     server: str, running: Served, channel: NewChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mailbox, "MAX_ITEMS", 100_000)  # so that it is the writer that is stuck, not the mailbox full
-    monkeypatch.setattr(mailbox, "MAX_BYTES", 1_000_000_000)
+    monkeypatch.setattr(send_queue, "MAX_ITEMS", 100_000)  # the writer is to be stuck, not the queue full
+    monkeypatch.setattr(send_queue, "MAX_BYTES", 1_000_000_000)
     call_the_roll(monkeypatch, every_seconds=0.05)
-    monkeypatch.setattr(rollcall, "STUCK_SECONDS", 0.3)
+    monkeypatch.setattr(connection_registry, "STUCK_SECONDS", 0.3)
     granted = await db(ticket, channel)
     async with greeted(server, granted) as slow:
         slow.connection.transport.pause_reading()  # type: ignore[attr-defined]

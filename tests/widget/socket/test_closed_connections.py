@@ -14,7 +14,9 @@ from supportbot.accounts.services import NewChannel
 from supportbot.asyncdb import db
 from supportbot.chat.signals import NewEvent
 from supportbot.chat.stream import tell
-from supportbot.widget import doors, feed, handlers, handshake, rollcall
+from supportbot.widget import base_views
+from supportbot.widget.session import auth
+from supportbot.widget.socket import connection_registry, feed, handlers
 from tests.widget.page import PAGE_ORIGIN, ask_for_ticket, greeted, open_socket, ticket
 from tests.widget.serving import call_the_roll
 
@@ -37,7 +39,7 @@ async def test_a_connection_that_was_closed_under_a_message_costs_no_socket(
 async def test_a_connection_that_was_closed_at_the_door_is_told_with_a_code(
     server: str, channel: NewChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(handshake, "is_known", broken_connection)
+    monkeypatch.setattr(auth, "is_known", broken_connection)
     async with open_socket(server) as socket:
         assert (await socket.next())["code"] == "unavailable"
         assert await socket.close_code() == 1013
@@ -46,7 +48,7 @@ async def test_a_connection_that_was_closed_at_the_door_is_told_with_a_code(
 @pytest.mark.parametrize(
     ("door", "path", "body"),
     [
-        (doors, "/api/v1/widget/tickets", {"channel": "ch_unknown"}),
+        (base_views, "/api/v1/widget/tickets", {"channel": "ch_unknown"}),
         (crossorigin, "/api/v1/conversations", {}),
     ],
 )
@@ -67,7 +69,7 @@ def test_a_connection_that_was_closed_under_the_search_for_its_readers_leaves_an
 def test_a_connection_that_was_closed_under_the_record_leaves_the_refusal_as_it_is(
     channel: NewChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doors, "note_turned_away", broken_connection)
+    monkeypatch.setattr(base_views, "note_turned_away", broken_connection)
     answer = ask_for_ticket({"channel": channel.channel.key}, origin="https://evil.test")
     assert (answer.status_code, answer.json()["code"]) == (403, "origin_refused")
 
@@ -96,8 +98,8 @@ async def test_a_connection_that_was_closed_under_the_roll_call_ends_no_round(
             raise InterfaceError("the connection is closed")
         return standing_of(places)
 
-    standing_of = rollcall.standing_of
-    monkeypatch.setattr(rollcall, "standing_of", standing)
+    standing_of = connection_registry.standing_of
+    monkeypatch.setattr(connection_registry, "standing_of", standing)
     async with greeted(server, await db(ticket, channel)) as socket:
         async with asyncio.timeout(20):
             while len(asked) < 3:  # noqa: ASYNC110  # a round rings no bell

@@ -1,6 +1,6 @@
 from supportbot.errors import SupportBotError
-from supportbot.widget.parsing import is_client_id
-from supportbot.widget.protocol import Choose, ClientFrame, Confirm, CustomerMessage, Decline, Refusal, Submit
+from supportbot.widget.socket.parsing import is_client_id
+from supportbot.widget.socket.protocol import Choose, ClientFrame, Confirm, CustomerMessage, Decline, Refusal, Submit
 
 
 def refusal(error: SupportBotError, frame: ClientFrame | None = None, *, client_id: str | None = None) -> Refusal:

@@ -13,7 +13,7 @@ from supportbot.chat.errors import InvalidClientId
 from supportbot.chat.texts import UNREADABLE, clean_client_id
 from supportbot.widget import strictjson
 from supportbot.widget.errors import FrameError, FrameTooBig, UnknownFrame
-from supportbot.widget.protocol import (
+from supportbot.widget.socket.protocol import (
     MAX_FRAME_BYTES,
     CancelHuman,
     Choose,

@@ -19,12 +19,12 @@ from supportbot.accounts.models import Channel
 from supportbot.accounts.origins import is_allowed, is_known, own_origins, read_origin
 from supportbot.accounts.selectors import channel_by_key
 from supportbot.errors import SupportBotError
+from supportbot.widget.audit import note_turned_away
 from supportbot.widget.bodies import StrictJsonParser
 from supportbot.widget.configuration import config_of
 from supportbot.widget.errors import OriginRefused, UnknownChannel
-from supportbot.widget.onrecord import note_turned_away
+from supportbot.widget.session.tickets import IssuedTicket
 from supportbot.widget.throttles import PerAddress
-from supportbot.widget.tickets import IssuedTicket
 
 SOCKET_PATH = "/ws/v1/chat/"
 

@@ -20,12 +20,12 @@ from supportbot.asyncdb import db
 from supportbot.chat.models import Conversation
 from supportbot.chat.stream import switchboard
 from supportbot.handoff.mail.customer_presence import mark_customers_absent, mark_customers_present
-from supportbot.widget.protocol import Head
-from supportbot.widget.tickets import Session
-from supportbot.widget.waiting import queue_frames
+from supportbot.widget.session.tickets import Session
+from supportbot.widget.socket.protocol import Head
+from supportbot.widget.socket.queue_position import queue_frames
 
 if TYPE_CHECKING:
-    from supportbot.widget.consumer import ChatConsumer
+    from supportbot.widget.socket.consumer import ChatConsumer
 
 ROUND_SECONDS: Final = 5.0
 HEAD_EVERY_ROUNDS: Final = 5

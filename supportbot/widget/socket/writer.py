@@ -15,10 +15,10 @@ from supportbot.accounts.scope import workspace_scope
 from supportbot.chat.signals import Erased, NewEvent, Signal
 from supportbot.chat.stream import switchboard
 from supportbot.widget.errors import ConversationErased
-from supportbot.widget.feed import Feed
-from supportbot.widget.mailbox import Close, Mailbox
-from supportbot.widget.protocol import ServerFrame, encode
-from supportbot.widget.refusals import refusal
+from supportbot.widget.socket.feed import Feed
+from supportbot.widget.socket.protocol import ServerFrame, encode
+from supportbot.widget.socket.refusals import refusal
+from supportbot.widget.socket.send_queue import Close, Mailbox
 
 logger = logging.getLogger(__name__)
 RING_AGAIN_SECONDS: Final = 1.0

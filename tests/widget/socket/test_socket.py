@@ -18,8 +18,8 @@ from supportbot.chat.stream import tell
 from supportbot.chat.turns import Claim, claim_turn, extend_lease, finish_turn
 from supportbot.handoff.tickets import services as handoff
 from supportbot.ids import uuid7
-from supportbot.widget import feed
 from supportbot.widget.models import Rating, SocketTicket
+from supportbot.widget.socket import feed
 from tests.widget.page import greeted, identity_token, open_socket, ticket
 from tests.widget.serving import call_the_roll
 
