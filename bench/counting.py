@@ -18,11 +18,11 @@ from django.db import connection
 from supportbot import asgi, asyncdb
 from supportbot.chat import layer
 from supportbot.chat.selectors import heads_of
-from supportbot.widget.socket.connection_registry import note_attendance, standing_of
+from supportbot.widget.socket.connection_registry import check_access, record_presence
 from supportbot.widget.socket.queue_position import queue_frames
 
 # Rounds that a process makes whether or not anybody chats: they belong to no turn.
-_OF_THE_PROCESS: Final = frozenset([heads_of, note_attendance, queue_frames, standing_of])
+_OF_THE_PROCESS: Final = frozenset([heads_of, record_presence, queue_frames, check_access])
 _lock: Final = threading.Lock()
 _calls: Counter[str] = Counter()
 _queries: Counter[str] = Counter()

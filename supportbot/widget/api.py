@@ -1,4 +1,4 @@
-"""The widget's doors over HTTP: a ticket for a socket, a code for our own chat page, and a conversation's end."""
+"""The widget's REST endpoints: tickets for sockets, codes for the hosted chat page, and the end of a conversation."""
 
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from supportbot.accounts.crossorigin import ForCustomersPages
 from supportbot.accounts.permissions import IsCustomer
 from supportbot.chat.access import conversation_for
 from supportbot.web import NothingInput
-from supportbot.widget.base_views import PageDoor, allowed_origin, own_origin, ticket_answer
+from supportbot.widget.base_views import PublicWidgetView, ticket_response
 from supportbot.widget.serializers import (
     CodeRequestSerializer,
     CodeSerializer,
@@ -22,16 +22,17 @@ from supportbot.widget.serializers import (
     TicketSerializer,
 )
 from supportbot.widget.services import end_conversation
+from supportbot.widget.session.auth import allowed_origin, own_origin
 from supportbot.widget.session.codes import issue_code, redeem_code
 from supportbot.widget.session.tickets import TicketRequest, issue_ticket
 
-ORIGIN_REFUSED = OpenApiResponse(description="The origin is not allowed.")
+ORIGIN_REFUSED = OpenApiResponse(description="This origin is not allowed.")
 
 
-class TicketView(PageDoor):
-    """Any page of the channel may ask."""
+class TicketView(PublicWidgetView):
+    """For any page of the channel."""
 
-    asks = TicketRequestSerializer
+    request_serializer = TicketRequestSerializer
 
     @extend_schema(
         summary="Open a widget session",
@@ -39,43 +40,43 @@ class TicketView(PageDoor):
         responses={201: TicketSerializer, 403: ORIGIN_REFUSED},
     )
     def post(self, request: Request) -> Response:
-        """Ask for a ticket, which opens one socket within a minute."""
-        channel, asked = self.asked(request)
-        issued = issue_ticket(TicketRequest(channel, allowed_origin(request, channel), **asked))
-        return Response(TicketSerializer(ticket_answer(request, channel, issued)).data, status=201)
+        """Request a ticket, which opens one socket within a minute."""
+        channel, fields = self.validated(request)
+        issued = issue_ticket(TicketRequest(channel, allowed_origin(request, channel), **fields))
+        return Response(TicketSerializer(ticket_response(request, channel, issued)).data, status=201)
 
 
-class CodeView(PageDoor):
-    asks = CodeRequestSerializer
+class CodeView(PublicWidgetView):
+    request_serializer = CodeRequestSerializer
 
     @extend_schema(request=CodeRequestSerializer, responses={201: CodeSerializer, 403: ORIGIN_REFUSED})
     def post(self, request: Request) -> Response:
-        """Ask for the address of the chat's own page, with a one-time code that takes the identity along."""
-        channel, asked = self.asked(request)
-        issued = issue_code(TicketRequest(channel, allowed_origin(request, channel), **asked))
+        """Request the address of the hosted chat page, with a one-time code that carries the customer's identity."""
+        channel, fields = self.validated(request)
+        issued = issue_code(TicketRequest(channel, allowed_origin(request, channel), **fields))
         return Response(CodeSerializer({"url": issued.url, "expires_at": issued.expires_at}).data, status=201)
 
 
-class RedeemView(PageDoor):
-    asks = RedeemSerializer
+class RedeemView(PublicWidgetView):
+    request_serializer = RedeemSerializer
 
     @extend_schema(request=RedeemSerializer, responses={201: RedeemedSerializer, 403: ORIGIN_REFUSED})
     def post(self, request: Request) -> Response:
-        """Turn a one-time code into a ticket and a pass; only the chat's own page may, and once."""
-        channel, asked = self.asked(request)
-        redeemed = redeem_code(channel, origin=own_origin(request), **asked)
-        answer = ticket_answer(request, channel, redeemed.ticket)
-        passed = {"token": redeemed.page_pass.text, "token_expires_at": redeemed.page_pass.expires_at}
-        return Response(RedeemedSerializer(answer | passed).data, status=201)
+        """Exchange a one-time code for a ticket and a pass. Only the hosted chat page can do this, and only once."""
+        channel, fields = self.validated(request)
+        redeemed = redeem_code(channel, origin=own_origin(request), **fields)
+        answer = ticket_response(request, channel, redeemed.ticket)
+        page_pass = {"token": redeemed.page_pass.text, "token_expires_at": redeemed.page_pass.expires_at}
+        return Response(RedeemedSerializer(answer | page_pass).data, status=201)
 
 
-class End(ForCustomersPages):
+class EndView(ForCustomersPages):
     permission_classes = [IsCustomer]
     page_methods = "POST, OPTIONS"
 
     @extend_schema(request=NothingInput, responses={204: None})
     def post(self, request: Request, conversation_id: UUID) -> Response:
-        """End one's own conversation: nothing more can be written in it. Ending it again changes nothing."""
+        """End your own conversation: it takes no more messages. Ending it again changes nothing."""
         NothingInput(data=request.data).is_valid(raise_exception=True)
         caller = request.auth
         assert isinstance(caller, CustomerCaller)
@@ -87,5 +88,5 @@ urls = [
     path("widget/tickets", TicketView.as_view(), name="widget-tickets"),
     path("widget/codes", CodeView.as_view(), name="widget-codes"),
     path("widget/codes/redeem", RedeemView.as_view(), name="widget-codes-redeem"),
-    path("conversations/<uuid:conversation_id>/end", End.as_view()),
+    path("conversations/<uuid:conversation_id>/end", EndView.as_view()),
 ]

@@ -1,11 +1,14 @@
-"""The base of the views a page calls before it has a socket: who may call, and which pages may read the answer."""
+"""What the views have in common that a page calls before it has a socket: body, CORS, audit, the answer to a ticket."""
 
 from contextlib import suppress
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import Error as AnyDatabaseError
+from django.http import HttpRequest
+from rest_framework.exceptions import ParseError
+from rest_framework.parsers import BaseParser
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -13,35 +16,57 @@ from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 from supportbot.accounts.auth import BearerAuthentication
-from supportbot.accounts.callers import Staff
 from supportbot.accounts.crossorigin import let_pages_read
+from supportbot.accounts.embedding import hosted_url
+from supportbot.accounts.look import addressed, look_of
 from supportbot.accounts.models import Channel
-from supportbot.accounts.origins import is_allowed, is_known, own_origins, read_origin
+from supportbot.accounts.origins import is_known, read_origin
 from supportbot.accounts.selectors import channel_by_key
+from supportbot.chat.log import is_open
+from supportbot.chat.models import Conversation
+from supportbot.chat.notice import ai_notice
 from supportbot.errors import SupportBotError
-from supportbot.widget.audit import note_turned_away
-from supportbot.widget.bodies import StrictJsonParser
-from supportbot.widget.configuration import config_of
-from supportbot.widget.errors import OriginRefused, UnknownChannel
+from supportbot.widget import strictjson
+from supportbot.widget.audit import record_denied_access
+from supportbot.widget.errors import UnknownChannel
 from supportbot.widget.session.tickets import IssuedTicket
+from supportbot.widget.socket.protocol import LIMITS
 from supportbot.widget.throttles import PerAddress
 
-SOCKET_PATH = "/ws/v1/chat/"
+SOCKET_PATH: Final = "/ws/v1/chat/"
+MAX_BODY_BYTES: Final = 32 * 1024
 
 
-class PageDoor(APIView):
-    """Any page may knock; what it gets depends on its origin and on the credentials it shows in the body."""
+class StrictJsonParser(BaseParser):
+    """Parses a body by the rules of the socket's frames, up to a size."""
+
+    media_type = "application/json"
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
+        body = stream.read(MAX_BODY_BYTES + 1)
+        if len(body) > MAX_BODY_BYTES:
+            raise ParseError(f"The body must not exceed {MAX_BODY_BYTES:,} bytes.")
+        try:
+            return strictjson.loads(body.decode())
+        except UnicodeDecodeError as error:
+            raise ParseError("The body is not UTF-8.") from error
+        except strictjson.BadJson as error:
+            raise ParseError(str(error)) from error
+
+
+class PublicWidgetView(APIView):
+    """Any page may call; the origin and the credentials in the body decide what it gets."""
 
     authentication_classes = [BearerAuthentication]
     permission_classes = [AllowAny]
     parser_classes = [StrictJsonParser]
     throttle_classes = [PerAddress]
-    asks: ClassVar[type[Serializer[Any]]]
+    request_serializer: ClassVar[type[Serializer[Any]]]
     channel: Channel | None = None  # once it is known
 
-    def asked(self, request: Request) -> tuple[Channel, dict[str, Any]]:
-        """Return the live channel and the other fields of the body; raises for what is not well formed."""
-        serializer = self.asks(data=request.data)
+    def validated(self, request: Request) -> tuple[Channel, dict[str, Any]]:
+        """Return the live channel and the other fields of the body; raises ValidationError or UnknownChannel."""
+        serializer = self.request_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         fields = dict(serializer.validated_data)
         channel = channel_by_key(fields.pop("channel"))
@@ -51,70 +76,65 @@ class PageDoor(APIView):
         return channel, fields
 
     def handle_exception(self, exc: Exception) -> Response:
-        """Answer a refusal, and put it on record where it was one of a channel."""
+        """Answer an error, and audit a denial once the channel is known."""
         if self.channel is not None and isinstance(exc, SupportBotError):
-            with suppress(AnyDatabaseError):  # the refusal matters more than its record
-                note_turned_away(exc, workspace_id=self.channel.workspace_pk, channel_id=self.channel.pk)
+            with suppress(AnyDatabaseError):  # the answer matters more than its record
+                record_denied_access(exc, workspace_id=self.channel.workspace_pk, channel_id=self.channel.pk)
         return super().handle_exception(exc)
 
     def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:
-        """Answer a browser's preflight."""
+        """Answer a browser's preflight request."""
         return Response(status=204)
 
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
-        """Let pages of known origins read the answer, refusals too. Cookies mean nothing here, so none are allowed."""
+        """Let pages of known origins read the response, errors too. No cookies are used, so none are allowed."""
         response = super().finalize_response(request, response, *args, **kwargs)
         response.headers["Vary"] = "Origin"
         response.headers["Cache-Control"] = "no-store"
         origin = read_origin(request.headers.get("Origin"))
-        with suppress(AnyDatabaseError):  # then no page may, but a program may know what became of its request
+        with suppress(AnyDatabaseError):  # then no page can read it, but a program still can
             if origin is not None and is_known(origin):
                 let_pages_read(request, response, methods="POST, OPTIONS", headers="Content-Type")
         return response
 
 
-def allowed_origin(request: Request, channel: Channel) -> str:
-    """Return the asking page's origin, empty for a program with an API key of the workspace; raises OriginRefused."""
-    header = request.headers.get("Origin")
-    origin = read_origin(header)
-    if origin is not None and is_allowed(origin, channel):
-        return origin
-    if header not in (None, "null"):
-        raise OriginRefused()
-    if not _is_program_of(channel, request.auth):
-        raise OriginRefused(
-            "Neither a page's origin nor a program's key came with this: send `Authorization: Bearer sk_…` with the "
-            "scope conversations:write."
-        )
-    return ""
-
-
-def own_origin(request: Request) -> str:
-    """Return the asking page's origin if the page is this installation's own; raises OriginRefused."""
-    origin = read_origin(request.headers.get("Origin"))
-    if origin is None or origin not in own_origins():
-        raise OriginRefused("Only the chat's own page redeems a code.")
-    return origin
-
-
-def _is_program_of(channel: Channel, caller: Any) -> bool:
-    is_ours = isinstance(caller, Staff) and caller.workspace_id == channel.workspace_id
-    return is_ours and caller.may("conversations:write")
-
-
-def ticket_answer(request: Request, channel: Channel, issued: IssuedTicket) -> dict[str, Any]:
-    """Return what a page is told with its ticket."""
+def ticket_response(request: Request, channel: Channel, issued: IssuedTicket) -> dict[str, Any]:
+    """Return what a page gets with its ticket."""
     answer = {
         "ticket": issued.secret,
         "expires_at": issued.expires_at,
         "ws_url": socket_url(request),
         "conversation": issued.conversation.pk,
-        "config": config_of(channel, issued.conversation),
+        "config": widget_config(channel, issued.conversation),
     }
     return answer | ({"visitor": issued.visitor} if issued.visitor else {})
 
 
+def widget_config(channel: Channel, conversation: Conversation) -> dict[str, Any]:
+    """Return the channel's texts in the conversation's language, its branding and its rules."""
+    locale, customer = conversation.locale, conversation.customer
+    return {
+        "channel": channel.name,
+        "name": channel.assistant_name,
+        "locale": locale,
+        "greeting": addressed(channel.greeting_in(locale), customer.name),
+        "notice": ai_notice(locale),
+        "limits": LIMITS,
+        "suggestions": channel.suggestions_in(locale),
+        "look": look_of(channel.accent),
+        "privacy_url": channel.privacy_url,
+        "confirm_on_hosted_page": channel.confirms_on_hosted_page,
+        "hosted_url": hosted_url(channel.key),
+        "is_ended": not is_open(conversation),
+    }
+
+
 def socket_url(request: Request) -> str:
-    """Return the socket's address: PUBLIC_URL's, or the one this request came by."""
+    """Return the socket's address on PUBLIC_URL, or on the host this request was sent to."""
+    return f"{socket_origin(request)}{SOCKET_PATH}"
+
+
+def socket_origin(request: HttpRequest | Request) -> str:
+    """Return the origin that sockets are opened on: PUBLIC_URL, or the host this request was sent to."""
     base = urlsplit(settings.PUBLIC_URL or request.build_absolute_uri("/"))
-    return f"{'wss' if base.scheme == 'https' else 'ws'}://{base.netloc}{SOCKET_PATH}"
+    return f"{'wss' if base.scheme == 'https' else 'ws'}://{base.netloc}"

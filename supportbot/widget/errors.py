@@ -17,30 +17,30 @@ class UnknownChannel(WidgetError):
 
 
 class OriginRefused(WidgetError):
-    """The page that asks is not one of the channel's."""
+    """The channel does not allow the requesting page."""
 
     code = "origin_refused"
     status = 403
     close_code = 4403
-    default_message = "This channel does not allow pages of this origin: add it to the channel's allowed origins."
+    default_message = "This channel does not allow this origin. Add it to the channel's allowed origins."
 
 
 class TicketRefused(WidgetError):
     code = "ticket_refused"
     status = 401
     close_code = 4401
-    default_message = "This ticket is unknown, used or expired: ask for a fresh one."
+    default_message = "This ticket is unknown, used or expired. Request a new one."
 
     def __init__(self) -> None:
         super().__init__(fields={"ticket": [self.default_message]})
 
 
 class CodeRefused(WidgetError):
-    """Unknown, used, expired, of another channel, or its identity has run out: all look the same."""
+    """Unknown, used, expired, of another channel, or its identity has expired: the caller cannot tell which."""
 
     code = "code_refused"
     status = 401
-    default_message = "This page's code is not good any more: open the chat again from the shop."
+    default_message = "This link is no longer valid. Open the chat from the shop again."
 
     def __init__(self) -> None:
         super().__init__(fields={"code": [self.default_message]})
@@ -49,15 +49,15 @@ class CodeRefused(WidgetError):
 class TooManyTickets(WidgetError):
     code = "throttled"
     status = 429
-    default_message = "You have opened very many chats within a minute: try again in a minute."
+    default_message = "Too many chats were opened within a minute. Try again in a minute."
 
 
-class OtherSubject(WidgetError):
-    """The conversation is bound to somebody else than the token speaks of."""
+class SubjectMismatch(WidgetError):
+    """The conversation belongs to a different customer than the token names."""
 
     code = "other_subject"
     status = 409
-    default_message = "This conversation belongs to another customer: start a new one."
+    default_message = "This conversation belongs to another customer. Start a new one."
 
     def __init__(self) -> None:
         super().__init__(fields={"token": [self.default_message]})
@@ -65,33 +65,33 @@ class OtherSubject(WidgetError):
 
 class AttachmentsNotSupported(WidgetError):
     code = "attachments_not_supported"
-    default_message = "Files cannot be sent yet, and nothing was stored: describe it in words and send that."
+    default_message = "Files are not supported yet, so the message was not stored. Send it without files."
 
     def __init__(self) -> None:
         super().__init__(fields={"attachments": [self.default_message]})
 
 
 class ConversationErased(WidgetError):
-    """The conversation was erased by its customer, or with them."""
+    """The conversation was erased, by its customer or together with them."""
 
     code = "erased"
     status = 404
     close_code: ClassVar[int] = 4401
-    default_message = "This conversation has been deleted, as its customer wished."
+    default_message = "This conversation has been deleted at the customer's request."
 
 
 class Unavailable(WidgetError):
     code = "unavailable"
     status = 503
     close_code = 1013
-    default_message = "This cannot be stored right now, and was not: send it again in a moment."
+    default_message = "The database is not available, so nothing was stored. Send it again in a moment."
 
 
 class FrameError(WidgetError):
-    """A frame that cannot be understood. `field` names the part of it, `client_id` the message it was to carry."""
+    """A frame that cannot be parsed."""
 
     code = "invalid_frame"
-    default_message = "This frame cannot be understood."
+    default_message = "This frame cannot be parsed."
 
 
 class FrameTooBig(FrameError):

@@ -1,14 +1,12 @@
-"""`/chat/<channel>/`: a channel's chat on a page of our own, where no script of the merchant's runs.
+"""`/chat/<channel>/`: a channel's chat on a hosted page, where no script of the merchant runs.
 
-A link, a QR code or a web view opens it; the merchant's pages may frame it. Its policy lets in our own scripts only and
-no text that becomes script. A one-time code in the fragment brings the customer's identity along; no view sees it.
+A link, a QR code or a web view opens it, and the merchant's pages may frame it. Its content security policy allows our
+own scripts only. A one-time code in the fragment carries the customer's identity; no view sees it.
 """
 
 from collections.abc import Sequence
 from typing import Final
-from urllib.parse import urlsplit
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.urls import path
@@ -19,31 +17,32 @@ from django.views.decorators.http import require_safe
 
 from supportbot.accounts.selectors import channel_by_key
 from supportbot.language.detection import base_language
+from supportbot.widget.base_views import socket_origin
 
 WORDS: Final[dict[str, dict[str, str]]] = {
     "en": {
         "chat": "Chat",
         "chat_with": "Chat with {name}",
-        "no_script": "This chat needs JavaScript. Switch it on for this page, then load it again.",
-        "missing": "There is no chat here",
-        "missing_why": "The address is not complete, or this chat has been closed. "
+        "no_script": "This chat needs JavaScript. Enable it for this page and reload.",
+        "missing": "Chat not found",
+        "missing_why": "The link is incomplete, or this chat has been closed. "
         "Go back to the shop and open the chat from there.",
     },
     "de": {
         "chat": "Chat",
         "chat_with": "Chat mit {name}",
-        "no_script": "Dieser Chat braucht JavaScript. Schalten Sie es für diese Seite ein und laden Sie sie neu.",
-        "missing": "Hier ist kein Chat",
-        "missing_why": "Die Adresse ist nicht vollständig, oder dieser Chat wurde geschlossen. "
-        "Gehen Sie zurück zum Shop und öffnen Sie den Chat von dort.",
+        "no_script": "Dieser Chat benötigt JavaScript. Bitte aktivieren Sie es für diese Seite und laden Sie sie neu.",
+        "missing": "Chat nicht gefunden",
+        "missing_why": "Der Link ist unvollständig, oder dieser Chat wurde geschlossen. "
+        "Bitte gehen Sie zurück zum Shop und öffnen Sie den Chat von dort aus.",
     },
 }
 
 
 @require_safe
-@xframe_options_exempt  # the policy names who may frame it; the older header knows only everybody or nobody
+@xframe_options_exempt  # the policy lists who may frame it; the older header allows only everybody or nobody
 def chat_page(request: HttpRequest, key: str) -> HttpResponse:
-    """Show a channel's chat, or say kindly that there is none."""
+    """Show a channel's chat, or a page that says there is none."""
     channel = channel_by_key(key)
     language = language_for(request, channel.locale if channel else "en")
     words = WORDS[language]
@@ -56,18 +55,18 @@ def chat_page(request: HttpRequest, key: str) -> HttpResponse:
         "channel": channel,
         "title": words["chat_with"].format(name=name),
     }
-    # Where a click on this page is to mean something that one in the shop's page does not, the shop's page must not be
-    # able to lay itself over it.
+    # A channel that requires confirmations on this page does not trust clicks in the shop's page, so that page must not
+    # be able to put itself on top of this one.
     frames = [] if channel.confirms_on_hosted_page else channel.allowed_origins
     return _page(request, "widget/chat.html", context, frames=frames)
 
 
 def language_for(request: HttpRequest, fallback: str) -> str:
-    """Return what `?lang=` names, else what the browser asks for, else the fallback; each only if we speak it."""
+    """Return the first language there are texts in: that of `?lang=`, those the browser prefers, the fallback."""
     accepted = [code for code, _ in parse_accept_lang_header(request.headers.get("Accept-Language", ""))]
-    for wish in (request.GET.get("lang", ""), *accepted, fallback):
-        if base_language(wish) in WORDS:
-            return base_language(wish)
+    for tag in (request.GET.get("lang", ""), *accepted, fallback):
+        if base_language(tag) in WORDS:
+            return base_language(tag)
     return "en"
 
 
@@ -75,7 +74,7 @@ def _page(
     request: HttpRequest, template: str, context: dict[str, object], *, frames: Sequence[str] = (), status: int = 200
 ) -> HttpResponse:
     response = HttpResponse(render_to_string(template, context), status=status)
-    response.headers["Content-Security-Policy"] = policy(frames, sockets=_socket_origin(request))
+    response.headers["Content-Security-Policy"] = policy(frames, sockets=socket_origin(request))
     response.headers["Content-Language"] = str(context["language"])
     response.headers["Referrer-Policy"] = "no-referrer"
     response.headers["Cache-Control"] = "no-store"
@@ -84,7 +83,7 @@ def _page(
 
 
 def policy(frames: Sequence[str], *, sockets: str) -> str:
-    """Return the page's content security policy; these origins, and our own pages, may frame it."""
+    """Return the page's content security policy. These origins, and our own pages, may frame it."""
     return "; ".join(
         [
             "default-src 'none'",
@@ -92,19 +91,13 @@ def policy(frames: Sequence[str], *, sockets: str) -> str:
             "style-src 'self'",
             "img-src 'self' data:",
             "font-src 'self'",
-            f"connect-src 'self' {sockets}",
+            f"connect-src 'self' {sockets}",  # not every browser takes a socket of the same host for 'self'
             "base-uri 'none'",
             "form-action 'none'",
             " ".join(["frame-ancestors 'self'", *frames]),
             "require-trusted-types-for 'script'",
         ]
     )
-
-
-def _socket_origin(request: HttpRequest) -> str:
-    """Return where a ticket lets a page open its socket: not every browser counts that as 'self'."""
-    base = urlsplit(settings.PUBLIC_URL or request.build_absolute_uri("/"))
-    return f"{'wss' if base.scheme == 'https' else 'ws'}://{base.netloc}"
 
 
 urls = [path("chat/<str:key>/", chat_page, name="hosted-chat")]

@@ -1,6 +1,6 @@
-"""What the widget keeps: tickets that open a socket, codes that open our page, and what customers thought of an answer.
+"""What the widget stores: tickets that open sockets, codes that open the hosted page, and customers' ratings.
 
-Invariant: a ticket opens one socket, a code one page. Each is used by a conditional UPDATE, so two never share one.
+Invariant: a ticket opens one socket, a code one page. Each is used up by a conditional UPDATE, so never twice.
 """
 
 from django.db import models
@@ -19,7 +19,7 @@ class SocketTicket(TenantModel):
     channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="+", db_constraint=False)
     customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="+", db_constraint=False)
     conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="+", db_constraint=False)
-    origin = models.CharField(max_length=200, blank=True)  # empty: a program with an API key, which has none
+    origin = models.CharField(max_length=200, blank=True)  # empty for a program with an API key
     is_verified = models.BooleanField()
     identity_expires_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(default=now, editable=False)
@@ -39,7 +39,7 @@ class SocketTicket(TenantModel):
 
 
 class PageCode(TenantModel):
-    """The right to take one customer's identity to our own chat page, once, within a minute. Only a hash is stored."""
+    """The right to carry a customer's identity to the hosted chat page, once, within a minute. A hash is stored."""
 
     secret_hash = models.CharField(max_length=64, unique=True, editable=False)
     channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="+", db_constraint=False)

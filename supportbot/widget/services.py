@@ -1,10 +1,8 @@
-"""A customer ends their conversation, or only their wait for a person.
+"""What customers do with their own conversation besides writing: end it, stop waiting, rate, confirm or decline a card.
 
-After the end nothing more is written in it, by them or by the assistant.
-
-In the log it is a `message` of the system's that carries `ends`. The answer being written is stopped before it, and a
-person's ticket ends as settled. What was confirmed goes on, and its outcome is still told: money does not stop
-because a chat has.
+A conversation that has ended takes no more messages, neither from the customer nor from the assistant. In the log the
+end is a system `message` with `ends`. The answer being written is stopped before it, and an agent's ticket is resolved.
+Confirmed actions continue, and their outcome is still reported: ending a chat does not stop a payment.
 """
 
 from uuid import UUID
@@ -12,13 +10,20 @@ from uuid import UUID
 from django.db import transaction
 from django.utils.timezone import now
 
+from actions import services as actions
+from actions.principals import principal_of
+from supportbot.accounts.callers import CustomerCaller
+from supportbot.accounts.confirming import check_may_confirm_here
 from supportbot.chat.ended import words_of_the_end
 from supportbot.chat.log import is_open, lock_conversation, touch
+from supportbot.chat.models import Audience, Message, Source
 from supportbot.chat.services import add_system_message
 from supportbot.chat.turns import mark_answered, stop_now
+from supportbot.errors import NotFound
 from supportbot.handoff.models import State
 from supportbot.handoff.tickets import services as handoff
 from supportbot.handoff.tickets.selectors import open_ticket_for
+from supportbot.widget.models import Rating
 
 
 @transaction.atomic
@@ -29,7 +34,7 @@ def end_conversation(conversation_id: UUID) -> None:
         return
     stop_now(conversation)
     conversation.refresh_from_db()
-    mark_answered(conversation, conversation.last_seq)  # nobody owes an answer any more
+    mark_answered(conversation, conversation.last_seq)  # no answer is due any more
     ticket = open_ticket_for(conversation_id)
     if ticket is not None:
         handoff.end(conversation, handoff.lock_ticket(ticket.pk), State.RESOLVED, by="customer")
@@ -39,9 +44,49 @@ def end_conversation(conversation_id: UUID) -> None:
 
 @transaction.atomic
 def stop_waiting(conversation_id: UUID) -> None:
-    """Take the wish for a person back: the assistant answers again. Where nobody waits, or somebody has come, nothing
-    happens."""
+    """Withdraw a request for an agent, so that the assistant answers again.
+
+    Changes nothing if no request is open or an agent has already joined.
+    """
     conversation = lock_conversation(conversation_id)
     ticket = open_ticket_for(conversation_id)
     if ticket is not None and handoff.lock_ticket(ticket.pk).state == State.WAITING:
         handoff.end(conversation, ticket, State.RETURNED, by="customer")
+
+
+@transaction.atomic
+def rate(conversation_id: UUID, *, score: int, comment: str, message_id: UUID | None) -> Rating:
+    """Store a customer's score; a second one for the same answer replaces the first.
+
+    Raises NotFound for an answer that is not in this conversation.
+    """
+    if message_id is not None:
+        # Answers of the assistant and of agents; internal notes do not exist for a customer.
+        answers = Message.objects.filter(
+            conversation_id=conversation_id,
+            source__in=[Source.ASSISTANT, Source.AGENT],
+            audience=Audience.EVERYONE,
+        )
+        if not answers.filter(pk=message_id).exists():
+            raise NotFound("There is no answer with this id in the conversation.", fields={"message": ["Unknown."]})
+    rating, _ = Rating.objects.update_or_create(
+        conversation_id=conversation_id,
+        message_id=message_id,
+        defaults={"score": score, "comment": comment, "created_at": now()},
+    )
+    return rating
+
+
+def confirm(_conversation_id: UUID, *, caller: CustomerCaller, request: UUID, digest: str) -> None:
+    """Confirm the customer's own card, exactly as it was shown; the log reports the outcome.
+
+    Raises NotFound for another customer's request, ConfirmOnHostedPage if the channel requires its hosted page for
+    confirmations, IdentityExpired, and whatever `actions.services.confirm` raises.
+    """
+    check_may_confirm_here(caller)
+    actions.confirm(request, principal=principal_of(caller), digest=digest)
+
+
+def decline(_conversation_id: UUID, *, caller: CustomerCaller, request: UUID) -> None:
+    """Decline the customer's own card, or withdraw a request that has not been sent; raises NotFound or NotWaiting."""
+    actions.decline(request, principal=principal_of(caller))

@@ -1,7 +1,7 @@
-"""JSON as strangers send it: whatever two readers could understand differently is refused.
+"""Parses untrusted JSON, and rejects whatever two parsers could read differently.
 
-Python's reader takes NaN, keeps the last of two equal keys, counts 1.0 as a number like any other and may run out of
-stack: each of these becomes an error with a cause.
+Python's parser accepts NaN, keeps the last of two equal keys, takes numbers of any length and may run out of stack.
+Here each of these is an error with a reason.
 """
 
 import json
@@ -12,22 +12,22 @@ MAX_NUMBER_CHARACTERS: Final = 20
 
 
 class BadJson(ValueError):
-    """Not the JSON we take; the message says why, in a sentence for whoever wrote the client."""
+    """JSON that is not accepted; the message tells the client's author why."""
 
 
 def loads(text: str) -> Any:
-    """Return the value; raises BadJson for broken JSON, equal keys, NaN, numbers of many digits and deep nesting."""
+    """Return the value; raises BadJson for invalid JSON, duplicate keys, NaN, long numbers and deep nesting."""
     _check_depth(text)
     try:
         return _decoder.decode(text)
     except BadJson:
         raise
     except ValueError as error:
-        raise BadJson("This is not JSON.") from error
+        raise BadJson("This is not valid JSON.") from error
 
 
 def _check_depth(text: str) -> None:
-    """Refuse deep nesting before the reader recurses."""
+    """Reject deep nesting before the parser recurses."""
     if text.count("[") + text.count("{") <= MAX_DEPTH:
         return
     depth, is_text, is_escaped = 0, False, False
@@ -39,7 +39,7 @@ def _check_depth(text: str) -> None:
         elif character in "[{":
             depth += 1
             if depth > MAX_DEPTH:
-                raise BadJson(f"This JSON is nested deeper than {MAX_DEPTH} levels.")
+                raise BadJson(f"This JSON is nested more than {MAX_DEPTH} levels deep.")
         elif character in "]}":
             depth -= 1
 
@@ -48,7 +48,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value: dict[str, Any] = {}
     for name, item in pairs:
         if name in value:
-            raise BadJson("This JSON names one key twice.")
+            raise BadJson("This JSON has a duplicate key.")
         value[name] = item
     return value
 
@@ -59,7 +59,7 @@ def _no_constant(name: str) -> NoReturn:
 
 def _integer(digits: str) -> int:
     if len(digits) > MAX_NUMBER_CHARACTERS:
-        raise BadJson(f"A number here has at most {MAX_NUMBER_CHARACTERS} digits.")
+        raise BadJson(f"Numbers can have at most {MAX_NUMBER_CHARACTERS} digits.")
     return int(digits)
 
 

@@ -1,7 +1,7 @@
-"""How many tickets may be asked for.
+"""How many tickets may be requested.
 
-A channel's key is public and outside a browser any origin can be claimed, so what strangers do must not shut the
-channel for those who are known: they are limited by address and customer alone.
+A channel's key is public, and outside a browser any origin can be claimed. A flood of anonymous requests must not lock
+out known customers, so those are limited only by address and by customer.
 """
 
 from typing import Final
@@ -13,25 +13,25 @@ from rest_framework.views import APIView
 from supportbot.counting import FailOpenThrottle, count
 from supportbot.widget.errors import TooManyTickets
 
-NEW_VISITORS_PER_MINUTE: Final = 6_000  # of one channel, from all addresses together
-TICKETS_PER_MINUTE: Final = 300  # of one customer: every page and every reconnect takes one
+NEW_VISITORS_PER_MINUTE: Final = 6_000  # per channel, from all addresses together
+TICKETS_PER_MINUTE: Final = 300  # per customer: every page and every reconnect takes one
 
 
 class PerAddress(FailOpenThrottle):
     scope = "tickets"
-    rate = "600/min"  # an office or a school is one address, and every reconnect takes a ticket
+    rate = "600/min"  # an office or a school shares one address, and every reconnect takes a ticket
 
     def get_cache_key(self, request: Request, view: APIView) -> str:
         return self.cache_format % {"scope": self.scope, "ident": self.get_ident(request)}
 
 
 def count_new_visitor(channel_id: UUID) -> None:
-    """Count one more stranger on a channel; raises TooManyTickets."""
+    """Count one more new visitor of a channel; raises TooManyTickets."""
     if count(f"new-visitors:{channel_id}", seconds=60) > NEW_VISITORS_PER_MINUTE:
-        raise TooManyTickets("This chat has very many new visitors right now: try again in a minute.")
+        raise TooManyTickets("This chat has too many new visitors right now. Try again in a minute.")
 
 
 def count_ticket(customer_id: UUID) -> None:
-    """Count one more ticket of somebody who is known; raises TooManyTickets."""
+    """Count one more ticket of a known customer; raises TooManyTickets."""
     if count(f"tickets:{customer_id}", seconds=60) > TICKETS_PER_MINUTE:
         raise TooManyTickets()

@@ -95,5 +95,5 @@ def test_a_strangers_page_cannot_frame_it(browser: Browser, demo: dict[str, Any]
 
 def test_a_missing_chat_is_for_everybody(page: Page) -> None:
     page.goto("/chat/pk_nothing/")
-    expect(page.get_by_role("heading", level=1)).to_have_text("There is no chat here")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Chat not found")
     check_for_everybody(page)

@@ -47,7 +47,7 @@ from supportbot.llm.models import LLMBody, LLMCall
 from supportbot.outbox.models import Announcement
 from supportbot.outbox.services import deliver_due
 from supportbot.widget.models import PageCode, Rating, SocketTicket
-from supportbot.widget.ratings import rate
+from supportbot.widget.services import rate
 from supportbot.widget.session import tickets
 from supportbot.widget.session.tickets import TicketRequest, issue_ticket
 from tests.rest import caller, identity_token, person, service, signed_in
@@ -240,14 +240,14 @@ def test_a_ticket_that_is_issued_meanwhile_is_not_there(
 ) -> None:
     """The erasure commits between the ticket's look and its own commit: it answers as for what does not exist."""
     conversation = start_conversation(alice.pk, channel_id=channel.channel.pk)
-    found = tickets.conversation_asked_for
+    found = tickets.requested_conversation
 
     def and_then_it_is_erased(*args: Any) -> Any:
         row = found(*args)
         erase_elsewhere(conversation)
         return row
 
-    monkeypatch.setattr(tickets, "conversation_asked_for", and_then_it_is_erased)
+    monkeypatch.setattr(tickets, "requested_conversation", and_then_it_is_erased)
     token = identity_token(channel.channel.key, channel.identity_secret, "cus_alice")
     with pytest.raises(NotFound):
         issue_ticket(TicketRequest(channel.channel, "https://shop.example", token=token, conversation=conversation.pk))

@@ -35,13 +35,13 @@ class Served:
             time.sleep(0.01)
 
 
-def call_the_roll(monkeypatch: pytest.MonkeyPatch, *, every_seconds: float) -> None:
+def check_sockets(monkeypatch: pytest.MonkeyPatch, *, every_seconds: float) -> None:
     """Let the rounds of open sockets be as far apart as that, to the end of the test.
 
     The server outlives a test, and a round that has begun goes by the pause of its own test: hence a new roll.
     """
-    monkeypatch.setattr(connection_registry, "ROUND_SECONDS", every_seconds)
-    monkeypatch.setattr(connection_registry, "_calls", WeakKeyDictionary())
+    monkeypatch.setattr(connection_registry, "CHECK_SECONDS", every_seconds)
+    monkeypatch.setattr(connection_registry, "_registries", WeakKeyDictionary())
 
 
 @contextmanager
@@ -51,7 +51,6 @@ def served(**options: Any) -> Iterator[Served]:
     config = uvicorn.Config(
         "supportbot.asgi:application",
         port=port,
-        http="supportbot.httpserver:Plainspoken",
         lifespan="off",
         ws_max_size=262_144,
         log_level="warning",

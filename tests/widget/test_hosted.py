@@ -101,14 +101,14 @@ def test_an_unknown_channel_is_a_kind_404(channel: NewChannel, key: str) -> None
     answer = page(key, **{"Accept-Language": "de"})
     html = answer.content.decode()
     assert answer.status_code == 404
-    assert "Hier ist kein Chat" in html and "script" not in html
+    assert "Chat nicht gefunden" in html and "script" not in html
     assert policy_of(answer)["frame-ancestors"] == ["'self'"]
 
 
 def test_a_closed_channel_is_not_there(channel: NewChannel) -> None:
     Channel.objects.update(is_live=False)
     answer = page(channel.channel.key)
-    assert answer.status_code == 404 and "There is no chat here" in answer.content.decode()
+    assert answer.status_code == 404 and "Chat not found" in answer.content.decode()
 
 
 @pytest.mark.parametrize("method", ["post", "put", "delete"])

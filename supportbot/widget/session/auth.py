@@ -1,18 +1,56 @@
-"""Which page opens a socket: decided by the handshake's headers, before the socket says a word."""
+"""Which pages and programs may open a chat, judged by the origin and the API key they send."""
 
 from collections.abc import Iterable
+from typing import Any, Final
+
+from rest_framework.request import Request
 
 from supportbot.accounts.auth import caller_of_bearer
 from supportbot.accounts.callers import Staff
 from supportbot.accounts.errors import AccountsError
-from supportbot.accounts.origins import is_known, read_origin
+from supportbot.accounts.models import Channel
+from supportbot.accounts.origins import is_allowed, is_known, own_origins, read_origin
 from supportbot.asyncdb import db
+from supportbot.widget.errors import OriginRefused
+
+PROGRAM_SCOPE: Final = "conversations:write"
 
 
-async def origin_of(handshake: Iterable[tuple[bytes, bytes]]) -> str | None:
-    """Return the page's origin, empty for a program that shows an API key; None if it may not open a socket here.
+def allowed_origin(request: Request, channel: Channel) -> str:
+    """Return the page's origin, or an empty string for a program with an API key of the workspace.
 
-    Which channel is meant comes out with the ticket; then the origin is compared with the one it was issued to.
+    Raises OriginRefused.
+    """
+    header = request.headers.get("Origin")
+    origin = read_origin(header)
+    if origin is not None and is_allowed(origin, channel):
+        return origin
+    if header not in (None, "null"):
+        raise OriginRefused()
+    if not _is_program_of(channel, request.auth):
+        raise OriginRefused(
+            "The request has neither a page's origin nor an API key: send `Authorization: Bearer sk_…` with the scope "
+            f"{PROGRAM_SCOPE}."
+        )
+    return ""
+
+
+def _is_program_of(channel: Channel, caller: Any) -> bool:
+    return isinstance(caller, Staff) and caller.workspace_id == channel.workspace_id and caller.may(PROGRAM_SCOPE)
+
+
+def own_origin(request: Request) -> str:
+    """Return the page's origin if the page belongs to this installation; raises OriginRefused."""
+    origin = read_origin(request.headers.get("Origin"))
+    if origin is None or origin not in own_origins():
+        raise OriginRefused("Only the hosted chat page can redeem a code.")
+    return origin
+
+
+async def handshake_origin(handshake: Iterable[tuple[bytes, bytes]]) -> str | None:
+    """Return the origin a WebSocket handshake comes from, empty for a program with an API key, None if it is refused.
+
+    The channel is only known once the ticket is; then the origin is compared with the one the ticket was issued to.
     """
     headers = dict(handshake)
     header = headers.get(b"origin", b"").decode("latin-1")
@@ -30,4 +68,4 @@ def _is_program(api_key: str) -> bool:
         _, caller = caller_of_bearer(api_key)
     except AccountsError:
         return False
-    return isinstance(caller, Staff) and caller.may("conversations:write")
+    return isinstance(caller, Staff) and caller.may(PROGRAM_SCOPE)

@@ -1,4 +1,4 @@
-"""Signing in and out in the middle of a conversation."""
+"""Signing in during a conversation."""
 
 from uuid import UUID
 
@@ -11,14 +11,15 @@ from supportbot.accounts.selectors import customer_by_token
 from supportbot.chat.log import lock_conversation, touch
 from supportbot.chat.models import Conversation
 from supportbot.errors import NotFound
-from supportbot.widget.errors import OtherSubject
+from supportbot.widget.errors import SubjectMismatch
 
 
 @transaction.atomic
 def identify(conversation_id: UUID, *, channel_id: UUID, token: str) -> CustomerCaller:
-    """Bind a visitor's conversation to the customer of a token; return who the caller is from now on.
+    """Bind a visitor's conversation to the customer a token names; return the caller from now on.
 
-    Raises InvalidToken, and OtherSubject when the conversation is somebody else's already: then nothing changes.
+    Raises InvalidToken, and SubjectMismatch if the conversation already belongs to another customer. Then nothing
+    changes.
     """
     channel = Channel.objects.filter(pk=channel_id, is_live=True).first()
     if channel is None:
@@ -28,19 +29,19 @@ def identify(conversation_id: UUID, *, channel_id: UUID, token: str) -> Customer
     except InvalidToken as error:
         raise InvalidToken(error.message, fields={"token": [error.message]}) from error
     if not signed_in.is_verified:
-        raise InvalidToken("A visitor's pass signs nobody in.")
+        raise InvalidToken("A visitor's pass cannot sign a customer in. Send an identity token.")
     bind(conversation_id, signed_in)
     return signed_in
 
 
 @transaction.atomic
 def bind(conversation_id: UUID, customer: CustomerCaller) -> Conversation:
-    """Give a visitor's conversation to a signed-in customer, once; raises OtherSubject if another has it."""
+    """Bind a visitor's conversation to a signed-in customer, once; raises SubjectMismatch if it is another's."""
     conversation = lock_conversation(conversation_id)
     if conversation.customer_id == customer.customer_id:
         return conversation
     owner = Customer.objects.get(pk=conversation.customer_id)
     if not owner.is_anonymous:
-        raise OtherSubject()
+        raise SubjectMismatch()
     touch(conversation, customer_id=customer.customer_id)
     return conversation

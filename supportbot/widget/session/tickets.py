@@ -1,4 +1,4 @@
-"""From a page's question to one open socket: who asks is decided when a ticket is issued and again when it is used."""
+"""Tickets open sockets. The caller is checked when a ticket is issued, and again when it is redeemed."""
 
 import secrets
 from collections.abc import Iterator
@@ -23,19 +23,19 @@ from supportbot.chat.log import lock_conversation, touch
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import start_conversation
 from supportbot.errors import NotFound
-from supportbot.widget.audit import note_turned_away
+from supportbot.widget.audit import record_denied_access
 from supportbot.widget.errors import OriginRefused, TicketRefused
 from supportbot.widget.models import SocketTicket
 from supportbot.widget.session.identities import bind
 from supportbot.widget.throttles import count_new_visitor, count_ticket
 
-LIFE: Final = timedelta(seconds=60)
-KEPT_AFTER_EXPIRY: Final = timedelta(hours=1)
+LIFETIME: Final = timedelta(seconds=60)
+RETENTION_AFTER_EXPIRY: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
 class TicketRequest:
-    """What a page asks for. The strings are a stranger's, except `origin`, which a browser vouches for."""
+    """What a page requests. The strings are untrusted, except `origin`, which the browser sets."""
 
     channel: Channel
     origin: str
@@ -46,13 +46,13 @@ class TicketRequest:
 
     @property
     def language(self) -> str:
-        """The locale of what is begun with this ticket."""
+        """The locale of a conversation that starts with this ticket."""
         return self.locale or self.channel.locale
 
 
 @dataclass(frozen=True, slots=True)
 class IssuedTicket:
-    """A ticket's secret, and a new visitor's; both are shown this once."""
+    """A ticket's secret, and a new visitor's. Neither is shown again."""
 
     secret: str
     expires_at: datetime
@@ -62,7 +62,7 @@ class IssuedTicket:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What a socket may do: one conversation, on behalf of one customer."""
+    """What a socket gives access to: one conversation, on behalf of one customer."""
 
     workspace_id: UUID
     channel_id: UUID
@@ -74,45 +74,45 @@ class Session:
 def issue_ticket(asked: TicketRequest) -> IssuedTicket:
     """Issue a ticket for the named conversation or a new one.
 
-    Raises InvalidToken or InvalidVisitor for a credential that proves nothing, NotFound for a conversation that is
-    missing or not this customer's: both look the same. TooManyTickets for who asks too often.
+    Raises InvalidToken or InvalidVisitor for an invalid credential, NotFound for a conversation that does not exist or
+    belongs to another customer (the caller cannot tell which), and TooManyTickets.
     """
-    with fields_named():
+    with blaming_fields():
         return _issue_ticket(asked)
 
 
 @contextmanager
-def fields_named() -> Iterator[None]:
-    """Let a refusal name the field of the request that is to blame."""
+def blaming_fields() -> Iterator[None]:
+    """Add the field of the request that caused an error."""
     try:
         yield
     except InvalidToken as error:
         raise InvalidToken(error.message, fields={"token": [error.message]}) from error
     except InvalidVisitor as error:
         raise InvalidVisitor(error.message, fields={"visitor": [error.message]}) from error
-    except (NotFound, IntegrityError) as error:  # the latter: erased between the look and the commit
+    except (NotFound, IntegrityError) as error:  # the latter: erased before the commit
         raise NotFound(fields={"conversation": [NotFound.default_message]}) from error
 
 
 @transaction.atomic
 def _issue_ticket(asked: TicketRequest) -> IssuedTicket:
     with workspace_scope(asked.channel.workspace_pk):
-        caller, visitor = who_asks(asked)
+        caller, visitor = authenticate(asked)
         if visitor is None:
             count_ticket(caller.customer_id)
-        conversation = conversation_asked_for(asked, caller) or start_conversation(
+        conversation = requested_conversation(asked, caller) or start_conversation(
             caller.customer_id, channel_id=asked.channel.pk, locale=asked.language
         )
         return issue_to(asked, caller, conversation, visitor)
 
 
-def who_asks(asked: TicketRequest) -> tuple[CustomerCaller, str | None]:
-    """Return the caller, and the secret of one who becomes a visitor just now."""
+def authenticate(asked: TicketRequest) -> tuple[CustomerCaller, str | None]:
+    """Return the caller, and a secret if they have just become a visitor."""
     if asked.token:
         return customer_by_token(asked.channel, asked.token), None
     if asked.visitor:
         return _visitor(asked), None
-    if asked.conversation is not None:  # somebody without any proof
+    if asked.conversation is not None:  # no credential at all
         raise NotFound()
     count_new_visitor(asked.channel.pk)
     created = new_visitor(asked.channel, locale=asked.language)
@@ -125,21 +125,21 @@ def _visitor(asked: TicketRequest) -> CustomerCaller:
         if caller.workspace_id != asked.channel.workspace_id:
             raise InvalidVisitor()
     except InvalidVisitor:
-        if asked.conversation is not None:  # a wrong secret says no more than a missing one
+        if asked.conversation is not None:  # a wrong secret reveals no more than a missing one
             raise NotFound() from None
         raise
     return caller
 
 
-def conversation_asked_for(asked: TicketRequest, caller: CustomerCaller) -> Conversation | None:
-    """Return the named conversation if the caller may go on with it, None if none is named; raises NotFound."""
+def requested_conversation(asked: TicketRequest, caller: CustomerCaller) -> Conversation | None:
+    """Return the named conversation if the caller may continue it, None if none is named; raises NotFound."""
     if asked.conversation is None:
         return None
-    return _on_channel(_named(asked, asked.conversation, caller), asked.channel)
+    return _on_channel(_owned(asked, asked.conversation, caller), asked.channel)
 
 
-def _named(asked: TicketRequest, conversation_id: UUID, caller: CustomerCaller) -> Conversation:
-    """Return the conversation the caller owns; who shows a token too makes a visitor's their own."""
+def _owned(asked: TicketRequest, conversation_id: UUID, caller: CustomerCaller) -> Conversation:
+    """Return the caller's conversation; a visitor's becomes theirs if they send a token with the visitor's secret."""
     try:
         return conversation_for(caller, conversation_id)
     except NotFound:
@@ -150,7 +150,7 @@ def _named(asked: TicketRequest, conversation_id: UUID, caller: CustomerCaller) 
 
 
 def _on_channel(conversation: Conversation, channel: Channel) -> Conversation:
-    """Return the conversation; one that was begun over REST with a visitor's secret came from no channel yet."""
+    """Return the conversation, with its channel set: one that a visitor started over REST has none yet."""
     if conversation.channel_id is None:
         conversation = lock_conversation(conversation.pk)
         touch(conversation, channel_id=conversation.channel_id or channel.pk)
@@ -170,28 +170,28 @@ def issue_to(
         origin=asked.origin,
         is_verified=caller.is_verified,
         identity_expires_at=caller.expires_at,
-        expires_at=now() + LIFE,
+        expires_at=now() + LIFETIME,
     )
     return IssuedTicket(secret, row.expires_at, conversation, visitor)
 
 
 def redeem_ticket(secret: str, *, origin: str) -> Session:
-    """Use a ticket up and return what it opens; raises TicketRefused, or OriginRefused for one of another origin.
+    """Use up a ticket and return its session; raises TicketRefused, or OriginRefused for a ticket of another origin.
 
-    A ticket shown by another origin than the one it was issued to is used up as well: it has been stolen.
+    A ticket sent from another origin than it was issued to has been stolen, so it is used up as well.
     """
     with across_workspaces("look-up by ticket"):
         tickets = SocketTicket.objects.filter(secret_hash=hash_secret(secret))
-        # The conditional UPDATE decides between two sockets that come at once.
+        # The conditional UPDATE decides between two sockets that arrive at once.
         if not tickets.filter(used_at=None, expires_at__gt=now()).update(used_at=now()):
             raise TicketRefused()
         ticket = tickets.select_related("workspace", "channel", "conversation").first()
-        # None: erased with its conversation, just now.
+        # None: just erased with its conversation.
         if ticket is None or not ticket.channel.is_live or ticket.conversation.customer_id != ticket.customer_id:
             raise TicketRefused()
     if ticket.origin != origin:
-        error = OriginRefused("This ticket was issued to a page of another origin.")
-        note_turned_away(error, workspace_id=ticket.workspace_pk, channel_id=ticket.channel_id)
+        error = OriginRefused("This ticket was issued to another origin.")
+        record_denied_access(error, workspace_id=ticket.workspace_pk, channel_id=ticket.channel_id)
         raise error
     return _session(ticket)
 
@@ -211,5 +211,5 @@ def _session(ticket: SocketTicket) -> Session:
 def purge_tickets() -> int:
     """Delete tickets that expired an hour ago; return how many."""
     with across_workspaces("purge of expired tickets"):
-        deleted, _ = SocketTicket.objects.filter(expires_at__lt=now() - KEPT_AFTER_EXPIRY).delete()
+        deleted, _ = SocketTicket.objects.filter(expires_at__lt=now() - RETENTION_AFTER_EXPIRY).delete()
     return deleted

@@ -1,7 +1,7 @@
-"""One chat socket: the door, the greeting and the frames that come in. What goes out is the writer's.
+"""One chat socket: the handshake, the greeting and incoming frames. The writer sends what goes out.
 
-Invariants: nothing is read of a conversation before a ticket was used; the socket listens before it reads the log, so
-nothing falls between the two.
+Invariants: nothing of a conversation is read before a ticket was redeemed; the socket subscribes before it reads the
+log, so nothing is lost between the two.
 """
 
 import asyncio
@@ -17,15 +17,15 @@ from supportbot.accounts.scope import workspace_scope
 from supportbot.asyncdb import db
 from supportbot.chat.notice import ai_notice
 from supportbot.errors import NotFound, SupportBotError
-from supportbot.widget.audit import note_turned_away
+from supportbot.widget.audit import record_denied_access
 from supportbot.widget.errors import FrameError, OriginRefused, OutOfOrder, TicketRefused, Unavailable
-from supportbot.widget.session.auth import origin_of
+from supportbot.widget.session.auth import handshake_origin
 from supportbot.widget.session.identities import identify
 from supportbot.widget.session.tickets import Session, redeem_ticket
 from supportbot.widget.socket import rate_limit
-from supportbot.widget.socket.connection_registry import roll_call
-from supportbot.widget.socket.feed import Feed, Opening, opening
-from supportbot.widget.socket.handlers import Deed, carry_out, on_behalf
+from supportbot.widget.socket.connection_registry import connection_registry
+from supportbot.widget.socket.feed import Feed, Snapshot, snapshot
+from supportbot.widget.socket.handlers import Command, on_behalf, run_command
 from supportbot.widget.socket.parsing import client_id_in, parse_client_frame
 from supportbot.widget.socket.protocol import (
     LIMITS,
@@ -40,8 +40,8 @@ from supportbot.widget.socket.protocol import (
     Queue,
     Reset,
     Welcome,
+    error_frame,
 )
-from supportbot.widget.socket.refusals import refusal
 from supportbot.widget.socket.writer import Writer
 
 logger = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ INTERNAL: Final = 1011
 
 
 class ChatConsumer(AsyncWebsocketConsumer):
-    """A thin edge: each frame is parsed, answered by one service call, and refused in words."""
+    """A thin edge: each frame is parsed, handled by one service call, and answered with an `error` if that fails."""
 
     # The switchboard speaks to the channel layer once per process; a channel for each socket would cost a connection.
     channel_layer_alias = "none"
@@ -63,17 +63,17 @@ class ChatConsumer(AsyncWebsocketConsumer):
         super().__init__(*args, **kwargs)
         self.writer = Writer(self.send, lambda code, reason: self.close(code=code, reason=reason))
         self.session: Session | None = None
-        self.heard_at = 0.0
-        self.told_place: Queue | None = None  # the roll call's
+        self.last_frame_at = 0.0
+        self.sent_position: Queue | None = None  # the registry's note
         self._origin: str | None = None
-        self._greeting: asyncio.TimerHandle | None = None
+        self._hello_timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[Any] | None = None
         self._is_abandoned = False
         self._bad_frames = 0
-        self._frames, self._typing = rate_limit.frames(), rate_limit.typing()
+        self._frame_limit, self._typing_limit = rate_limit.frames(), rate_limit.typing()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Serve one socket; whatever ends it, nothing of it stays behind."""
+        """Serve one socket, and clean up however it ends."""
         self._task = asyncio.current_task()
         writing = asyncio.create_task(self.writer.run())
         writing.add_done_callback(self._writer_ended)
@@ -83,14 +83,14 @@ class ChatConsumer(AsyncWebsocketConsumer):
             if not self._is_abandoned:
                 raise
         finally:
-            if self._greeting is not None:
-                self._greeting.cancel()
-            roll_call().leave(self)
-            self.writer.leave()
+            if self._hello_timer is not None:
+                self._hello_timer.cancel()
+            connection_registry().discard(self)
+            self.writer.unsubscribe()
             writing.cancel()
 
     def abandon(self) -> None:
-        """End the socket without a word: its reader takes nothing any more, not even a close."""
+        """End the socket without a close frame: its peer reads nothing any more."""
         self._is_abandoned = True
         if self._task is not None:
             self._task.cancel()
@@ -103,44 +103,47 @@ class ChatConsumer(AsyncWebsocketConsumer):
     async def connect(self) -> None:
         await self.accept()  # before any refusal: a client only sees the close code of an open socket
         loop = asyncio.get_running_loop()
-        self.heard_at = loop.time()
+        self.last_frame_at = loop.time()
         try:
-            self._origin = await origin_of(self.scope["headers"])
+            self._origin = await handshake_origin(self.scope["headers"])
         except AnyDatabaseError:
             self._refuse_and_close(Unavailable())
             return
         if self._origin is None:
-            logger.warning("widget: a socket of an origin that no channel allows was refused")  # whose, nobody knows
+            # No channel is known yet, so there is no audit chain to record it in.
+            logger.warning("widget: refused a socket of an origin that no channel allows")
             self._refuse_and_close(OriginRefused())
             return
         # From here on the client is slow, not the database.
-        self._greeting = loop.call_later(HELLO_SECONDS, self.writer.close, NO_TICKET, "no hello in time")
+        self._hello_timer = loop.call_later(HELLO_SECONDS, self.writer.close, NO_TICKET, "no hello in time")
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        """Take one frame of any kind; bad JSON, binary and broken text are answered, never a reason to fall over."""
+        """Handle one frame. Invalid JSON, binary data and broken text get an `error`."""
         if self.writer.is_closing:
             return
-        self.heard_at = asyncio.get_running_loop().time()
-        if not self._frames.allows():
-            self.writer.close(FLOODING, "flooding: come back later")
+        self.last_frame_at = asyncio.get_running_loop().time()
+        if not self._frame_limit.allows():
+            self.writer.close(FLOODING, "too many frames: try again later")
             return
         try:
-            await self._take(_parse(text_data))
+            if text_data is None:
+                raise FrameError("Frames must be text, not binary.")
+            await self._dispatch(parse_client_frame(text_data))
         except FrameError as error:
-            self._bad_frame(error, client_id_in(text_data or ""))
+            self._reject(error, client_id_in(text_data or ""))
         else:
             self._bad_frames = 0
 
-    async def _take(self, frame: ClientFrame) -> None:
+    async def _dispatch(self, frame: ClientFrame) -> None:
         if isinstance(frame, Hello):
             await self._greet(frame)
         elif self.session is None:
-            raise OutOfOrder("The first frame is `hello` with a ticket.", fields={"type": ["Say `hello` first."]})
+            raise OutOfOrder("The first frame must be `hello` with a ticket.", fields={"type": ["Send `hello` first."]})
         else:
-            await self._answer(frame, self.session)
+            await self._handle(frame, self.session)
 
-    def _bad_frame(self, error: FrameError, client_id: str | None) -> None:
-        self.writer.send(refusal(error, client_id=client_id))
+    def _reject(self, error: FrameError, client_id: str | None) -> None:
+        self.writer.send(error_frame(error, client_id=client_id))
         self._bad_frames += 1
         if self._bad_frames == MAX_BAD_FRAMES:
             self.writer.close(BAD_FRAMES, "three bad frames in a row")
@@ -149,24 +152,24 @@ class ChatConsumer(AsyncWebsocketConsumer):
 
     async def _greet(self, hello: Hello) -> None:
         if self.session is not None:
-            raise OutOfOrder("This socket has said `hello` already.", fields={"type": ["Already said."]})
-        assert self._origin is not None and self._greeting is not None  # or the socket is closing
-        self._greeting.cancel()
+            raise OutOfOrder("This socket has already sent `hello`.", fields={"type": ["Already sent."]})
+        assert self._origin is not None and self._hello_timer is not None  # or the socket is closing
+        self._hello_timer.cancel()
         try:
             session = await db(redeem_ticket, hello.ticket, origin=self._origin)
             with workspace_scope(session.workspace_id):
-                await self.writer.listen(session.workspace_id, session.conversation_id)
-                found = await db(opening, session.conversation_id, hello.last_seq)
+                await self.writer.subscribe(session.workspace_id, session.conversation_id)
+                found = await db(snapshot, session.conversation_id, hello.last_seq)
         except (TicketRefused, OriginRefused) as error:
             self._refuse_and_close(error)
         except NotFound:
-            self.writer.tell_of_erasure()
+            self.writer.close_as_erased()
         except AnyDatabaseError:
             self._refuse_and_close(Unavailable())
         else:
             self._welcome(session, found)
 
-    def _welcome(self, session: Session, found: Opening) -> None:
+    def _welcome(self, session: Session, found: Snapshot) -> None:
         self.session = session
         live, notice = found.turn, ai_notice(session.locale)
         turn = LiveTurn(live.message, live.attempt, live.index, live.text) if live else None
@@ -175,26 +178,26 @@ class ChatConsumer(AsyncWebsocketConsumer):
             self.writer.send(Reset())
             self.writer.send(Head(found.head))
         self.writer.follow(Feed(session.conversation_id, found.start, found.turn), head=found.head)
-        roll_call().enter(self)
+        connection_registry().add(self)
 
-    # --- Frames of a greeted client.
+    # --- Frames after the greeting.
 
-    async def _answer(self, frame: ClientFrame, session: Session) -> None:
+    async def _handle(self, frame: ClientFrame, session: Session) -> None:
         try:
-            await self._obey(frame, session)
+            await self._run(frame, session)
         except SupportBotError as error:
-            self.writer.send(refusal(error, frame))
+            self.writer.send(error_frame(error, frame))
             if isinstance(frame, Identify):
                 facts = {"workspace_id": session.workspace_id, "channel_id": session.channel_id}
-                with suppress(AnyDatabaseError):  # the client was answered
-                    await db(note_turned_away, error, actor=f"customer:{session.caller.customer_id}", **facts)
-        except AnyDatabaseError:  # nothing was stored: the client keeps what it wrote and sends it again
-            self.writer.send(refusal(Unavailable(), frame))
+                with suppress(AnyDatabaseError):  # the client has its answer
+                    await db(record_denied_access, error, actor=f"customer:{session.caller.customer_id}", **facts)
+        except AnyDatabaseError:  # nothing was stored: the client keeps its message and sends it again
+            self.writer.send(error_frame(Unavailable(), frame))
 
-    async def _obey(self, frame: ClientFrame, session: Session) -> None:
+    async def _run(self, frame: ClientFrame, session: Session) -> None:
         match frame:
             case Hello():
-                raise AssertionError("a second hello is refused earlier")
+                raise AssertionError("a second hello is rejected earlier")
             case Ping():
                 self.writer.send(Head(self.writer.seq))
             case Logout():
@@ -204,21 +207,15 @@ class ChatConsumer(AsyncWebsocketConsumer):
                 # Where a socket was opened is a property of the socket, whoever signs in on it.
                 self.session = replace(session, caller=replace(caller, is_hosted=session.caller.is_hosted))
             case _:
-                await self._carry_out(frame, session)
+                await self._run_command(frame, session)
 
-    async def _carry_out(self, deed: Deed, session: Session) -> None:
-        if isinstance(deed, CustomerTyping) and not self._typing.allows():
+    async def _run_command(self, command: Command, session: Session) -> None:
+        if isinstance(command, CustomerTyping) and not self._typing_limit.allows():
             return
-        receipt = await carry_out(deed, session)
-        if receipt is not None:
-            self.writer.send(receipt)
+        ack = await run_command(command, session)
+        if ack is not None:
+            self.writer.send(ack)
 
     def _refuse_and_close(self, error: SupportBotError) -> None:
-        self.writer.send(refusal(error))
+        self.writer.send(error_frame(error))
         self.writer.close(error.close_code or INTERNAL, error.code)
-
-
-def _parse(text: str | None) -> ClientFrame:
-    if text is None:
-        raise FrameError("Frames are text, not binary.")
-    return parse_client_frame(text)

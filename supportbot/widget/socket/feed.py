@@ -1,8 +1,8 @@
-"""What one reader has seen of a conversation, and which frames the next signal adds to that.
+"""What one reader has received of a conversation, and which frames the next signal adds.
 
-Invariant: events leave in the order of the log, each once; `seq` is the last that left. A delta leaves only while the
-answer it belongs to is being written, in the attempt the reader knows or a newer one, and never after a person joined.
-What leaves of an attempt has no gap and nothing twice: the turn repeats itself for a reader who lacks something.
+Invariant: events are sent in the order of the log, each once; `seq` is the last one sent. A delta is sent only while
+its answer is being written, for the attempt the reader knows or a newer one, and never after an agent joined. The text
+sent of an attempt has no gaps and no repetitions: the turn repeats its text for a reader who misses some.
 """
 
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ ENDS_AN_ANSWER = frozenset({"assistant.final", "assistant.failed"})
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
-    """The state of a conversation when a reader comes, and the event after which this one goes on."""
+class Snapshot:
+    """The state of a conversation when a reader connects, and the event after which the reader continues."""
 
     head: int
     start: int
@@ -30,24 +30,24 @@ class Opening:
     turn: TurnView | None
 
 
-def opening(conversation_id: UUID, last_seq: int | None) -> Opening:
-    """Return where the log stands, and whether what a reader who has seen `last_seq` missed can be sent by socket.
+def snapshot(conversation_id: UUID, last_seq: int | None) -> Snapshot:
+    """Return the log's state for a reader who has seen `last_seq`, and whether they missed more than a socket sends.
 
-    Raises NotFound for a conversation that has been erased.
+    Raises NotFound for an erased conversation.
     """
     head, turn = head_of(conversation_id), live_turn(conversation_id)
     if last_seq is None:
-        return Opening(head, head, is_too_far_back=False, turn=turn)
-    # A seq beyond the head is of a log that this database does not have (any more).
+        return Snapshot(head, head, is_too_far_back=False, turn=turn)
+    # A seq beyond the head belongs to a log that this database no longer has.
     if last_seq > head or len(events_after(conversation_id, last_seq, limit=MAX_MISSED + 1)) > MAX_MISSED:
-        return Opening(head, head, is_too_far_back=True, turn=turn)
-    return Opening(head, last_seq, is_too_far_back=False, turn=turn)
+        return Snapshot(head, head, is_too_far_back=True, turn=turn)
+    return Snapshot(head, last_seq, is_too_far_back=False, turn=turn)
 
 
 class Feed:
-    """One reader's view. Not safe for use by two tasks: the socket's writer owns it."""
+    """One reader's view. Not safe for two tasks: the socket's writer owns it."""
 
-    __slots__ = ("_answer", "_attempt", "_conversation_id", "_ended", "_is_muted", "_shown", "hears_elsewhere", "seq")
+    __slots__ = ("_answer", "_attempt", "_conversation_id", "_ended", "_is_muted", "_shown", "is_turn_remote", "seq")
 
     def __init__(self, conversation_id: UUID, seq: int, turn: TurnView | None) -> None:
         self._conversation_id = conversation_id
@@ -57,10 +57,10 @@ class Feed:
         self._shown = len(turn.text) if turn else 0  # characters of that attempt
         self._ended = ""
         self._is_muted = False
-        self.hears_elsewhere = False
+        self.is_turn_remote = False
 
     async def frames(self, signal: Signal) -> list[ServerFrame]:
-        """Return what the reader is to be sent. A database error says that the log cannot be read: ring again later."""
+        """Return the frames to send. A database error means that the log cannot be read: try again later."""
         match signal:
             case signals.Delta():
                 return self._delta(signal)
@@ -70,11 +70,11 @@ class Feed:
                 return [] if self._is_muted else [Status(message, text)]
             case signals.Typing(who=who, source=source):
                 return [] if source == "customer" else [Typing(who)]
-            case _:  # the rest concerns runners
+            case _:  # the others are for runners
                 return []
 
     def event(self, view: EventView) -> Event:
-        """Note that the event leaves now, and return its frame."""
+        """Record that the event is sent now, and return its frame."""
         self.seq = view.seq
         if view.event == "assistant.started":
             self._begin(view.payload["message"], view.payload["attempt"])
@@ -91,7 +91,7 @@ class Feed:
             return []
         self._begin(delta.message, delta.attempt)
         if delta.offset > self._shown:
-            self.ask_for_words()
+            self.request_missing_text()
             return []
         fresh = delta.text[self._shown - delta.offset :]
         self._shown += len(fresh)
@@ -102,12 +102,12 @@ class Feed:
             self._answer, self._attempt, self._shown = answer, attempt, 0
 
     @property
-    def is_in_an_answer(self) -> bool:
+    def is_answer_in_progress(self) -> bool:
         """Say whether an answer is being written, as far as this reader knows."""
         return bool(self._answer) and self._answer != self._ended
 
-    def ask_for_words(self) -> None:
-        """Ask the running turn, here or in another process, for what this reader lacks of it."""
+    def request_missing_text(self) -> None:
+        """Ask the running turn, in this or another process, to repeat its text."""
         switchboard().watch(self._conversation_id)
 
     async def _events(self, news: NewEvent) -> list[ServerFrame]:
@@ -117,10 +117,10 @@ class Feed:
             return []
         if news.event is not None and news.event.prev_seq == self.seq:
             return [self.event(news.event)]
-        views: list[EventView] = []  # all are read before one counts as sent: the database may go away in between
+        views: list[EventView] = []  # all are read before any counts as sent: the database may go away in between
         while more := await db(events_after, self._conversation_id, views[-1].seq if views else self.seq):
             views += more
         if any(view.event == "assistant.started" for view in views):
-            self.hears_elsewhere = True  # its event came without the content: it is perhaps written there
-            self.ask_for_words()
+            self.is_turn_remote = True  # its event came without content, so the turn may run in another process
+            self.request_missing_text()
         return [self.event(view) for view in views]

@@ -1,4 +1,4 @@
-"""What each frame of a greeted client does: one service call, on behalf of the customer, in one hop to the database."""
+"""What each frame does after the greeting: one service call on behalf of the customer, in one hop to the database."""
 
 from collections.abc import Callable
 from typing import Concatenate, ParamSpec, TypeVar, assert_never
@@ -12,10 +12,8 @@ from supportbot.chat.signals import Typing
 from supportbot.chat.stream import switchboard
 from supportbot.chat.turns import request_stop
 from supportbot.handoff.tickets import services as handoff
-from supportbot.widget.decisions import confirm, decline
 from supportbot.widget.errors import AttachmentsNotSupported
-from supportbot.widget.ratings import rate
-from supportbot.widget.services import stop_waiting
+from supportbot.widget.services import confirm, decline, rate, stop_waiting
 from supportbot.widget.session.tickets import Session
 from supportbot.widget.socket.protocol import (
     Ack,
@@ -34,7 +32,7 @@ from supportbot.widget.socket.protocol import (
 
 P = ParamSpec("P")
 T = TypeVar("T")
-Deed = (
+Command = (
     CustomerMessage
     | Choose
     | Submit
@@ -52,15 +50,15 @@ Deed = (
 async def on_behalf(
     session: Session, service: Callable[Concatenate[UUID, P], T], *args: P.args, **kwargs: P.kwargs
 ) -> T:
-    """Run a service on the session's conversation, while it still is this customer's; raises NotFound when not."""
+    """Run a service on the session's conversation; raises NotFound if that is no longer this customer's."""
     with workspace_scope(session.workspace_id):
         return await db(_checked, session, lambda conversation_id: service(conversation_id, *args, **kwargs))
 
 
-async def asking_outside(
+async def on_behalf_outside(
     session: Session, service: Callable[Concatenate[UUID, P], T], *args: P.args, **kwargs: P.kwargs
 ) -> T:
-    """Do the same with a service that asks the shop's system."""
+    """Do the same with a service that calls the shop's system."""
     with workspace_scope(session.workspace_id):
         return await outside(_checked, session, lambda conversation_id: service(conversation_id, *args, **kwargs))
 
@@ -70,9 +68,9 @@ def _checked(session: Session, service: Callable[[UUID], T]) -> T:
     return service(session.conversation_id)
 
 
-async def carry_out(deed: Deed, session: Session) -> Ack | None:
-    """Do what the client asks for; raises the service's error for a refusal."""
-    match deed:
+async def run_command(command: Command, session: Session) -> Ack | None:
+    """Run what the client asks for, and return the `ack` of a stored message; raises the service's error."""
+    match command:
         case CustomerMessage(has_attachments=True):
             raise AttachmentsNotSupported()
         case CustomerMessage(client_id=client_id, text=text):
@@ -95,11 +93,11 @@ async def carry_out(deed: Deed, session: Session) -> Ack | None:
         case Rate(score=score, comment=comment, message=message_id):
             await on_behalf(session, rate, score=score, comment=comment, message_id=message_id)
         case Confirm(request=request, digest=digest):
-            await asking_outside(session, confirm, caller=session.caller, request=request, digest=digest)
+            await on_behalf_outside(session, confirm, caller=session.caller, request=request, digest=digest)
         case Decline(request=request):
             await on_behalf(session, decline, caller=session.caller, request=request)
         case CustomerTyping():
             switchboard().publish(session.conversation_id, Typing("", "customer"))
         case _:
-            assert_never(deed)
+            assert_never(command)
     return None

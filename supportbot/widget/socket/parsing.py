@@ -1,6 +1,6 @@
-"""A client's text becomes a frame, or an error that names what is wrong with it.
+"""Parses a client's text into a frame, or raises an error that names the invalid field.
 
-Whatever is not exactly what the frame takes is refused by name: nobody can slip in a role, a sender or an identity.
+Unknown fields are rejected, so a client cannot inject a role, a sender or an identity.
 """
 
 import re
@@ -9,8 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from supportbot.chat.blocks import BlockRef, Values
-from supportbot.chat.errors import InvalidClientId
-from supportbot.chat.texts import UNREADABLE, clean_client_id
+from supportbot.chat.texts import UNREADABLE
 from supportbot.widget import strictjson
 from supportbot.widget.errors import FrameError, FrameTooBig, UnknownFrame
 from supportbot.widget.socket.protocol import (
@@ -31,9 +30,10 @@ from supportbot.widget.socket.protocol import (
     Retry,
     Stop,
     Submit,
+    is_client_id,
 )
 
-MAX_SEQ: Final = 2**53 - 1  # what every client can count to
+MAX_SEQ: Final = 2**53 - 1  # the largest integer JavaScript represents exactly
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 MAX_VALUES: Final = 20
 MAX_NAME_CHARACTERS: Final = 100
@@ -43,15 +43,15 @@ _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 
 
 class Fields:
-    """The fields of one frame, each taken once; `close` refuses what nobody took."""
+    """The fields of one frame. Each is read once; `close` rejects those that were not read."""
 
     def __init__(self, content: dict[str, Any]) -> None:
         self._left = content
 
     def text(self, name: str, limit: int, *, is_checked: bool = True) -> str:
-        """Return a text that must be there. Unchecked ones may hold any character: their service says what they may."""
+        """Return a required text. Unchecked texts may hold any character: their service validates them."""
         if name not in self._left:
-            raise FrameError(f"The field `{name}` is missing.", fields={name: ["Missing."]})
+            raise FrameError(f"The field `{name}` is required.", fields={name: ["Required."]})
         return self._text(name, limit, is_checked=is_checked)
 
     def optional_text(self, name: str, limit: int) -> str:
@@ -60,11 +60,11 @@ class Fields:
     def _text(self, name: str, limit: int, *, is_checked: bool) -> str:
         value = self._left.pop(name)
         if not isinstance(value, str):
-            raise _wrong(name, "must be a text")
+            raise _wrong(name, "must be a string")
         if len(value) > limit:
-            raise _wrong(name, f"has more than {limit:,} characters")
+            raise _wrong(name, f"must not exceed {limit:,} characters")
         if is_checked and UNREADABLE.search(value):
-            raise _wrong(name, "holds characters that cannot be stored")
+            raise _wrong(name, "contains characters that cannot be stored")
         return value
 
     def matching(self, name: str, pattern: re.Pattern[str], what: str) -> str:
@@ -74,55 +74,55 @@ class Fields:
         return value
 
     def uuid(self, name: str) -> UUID:
-        return UUID(self.matching(name, _UUID, "an id as the server sent it"))
+        return UUID(self.matching(name, _UUID, "an id as sent by the server"))
 
     def optional_uuid(self, name: str) -> UUID | None:
         return self.uuid(name) if name in self._left else None
 
     def integer(self, name: str, low: int, high: int) -> int:
-        """Return a whole number that must be there; true, 1.0 and "1" are none."""
+        """Return a required integer; true, 1.0 and "1" are not integers."""
         if name not in self._left:
-            raise FrameError(f"The field `{name}` is missing.", fields={name: ["Missing."]})
+            raise FrameError(f"The field `{name}` is required.", fields={name: ["Required."]})
         value = self._left.pop(name)
         if type(value) is not int or not low <= value <= high:
-            raise _wrong(name, f"must be a whole number from {low} to {high}")
+            raise _wrong(name, f"must be an integer from {low} to {high}")
         return value
 
     def optional_integer(self, name: str, low: int, high: int) -> int | None:
         return self.integer(name, low, high) if name in self._left else None
 
     def has_items(self, name: str) -> bool:
-        """Say whether a list that may be left out has anything in it."""
+        """Say whether an optional list has items."""
         value = self._left.pop(name, [])
         if not isinstance(value, list):
             raise _wrong(name, "must be a list")
         return bool(value)
 
     def block(self, name: str) -> BlockRef:
-        found = _BLOCK.fullmatch(self.matching(name, _BLOCK, "a block as `<message>:<place>`"))
+        found = _BLOCK.fullmatch(self.matching(name, _BLOCK, "a block such as `<message>:<index>`"))
         assert found is not None
         return BlockRef(UUID(found["message"]), int(found["place"]))
 
     def values(self, name: str) -> Values:
-        """Return what a form was filled in with: texts and whole numbers by the names of its fields."""
+        """Return a form's values: strings and integers by field name."""
         if name not in self._left:
-            raise FrameError(f"The field `{name}` is missing.", fields={name: ["Missing."]})
+            raise FrameError(f"The field `{name}` is required.", fields={name: ["Required."]})
         values = self._left.pop(name)
         if not isinstance(values, dict) or len(values) > MAX_VALUES:
-            raise _wrong(name, f"must be an object of at most {MAX_VALUES} values")
+            raise _wrong(name, f"must be an object with at most {MAX_VALUES} values")
         for field, value in values.items():
             if len(field) > MAX_NAME_CHARACTERS or UNREADABLE.search(field):
-                raise _wrong(name, "names a field that no form has")
+                raise _wrong(name, "has an invalid field name")
             if not isinstance(value, str) and type(value) is not int:
-                raise _wrong(f"{name}.{field}", "must be a text or a whole number")
+                raise _wrong(f"{name}.{field}", "must be a string or an integer")
             if isinstance(value, str) and (len(value) > MAX_VALUE_CHARACTERS or UNREADABLE.search(value)):
-                raise _wrong(f"{name}.{field}", "is too long or cannot be stored")
+                raise _wrong(f"{name}.{field}", "is too long or contains characters that cannot be stored")
         return values
 
     def close(self) -> None:
         if self._left:
             names = sorted(self._left)
-            message = f"The field {_shown(names)} is not known in this frame."
+            message = f"Unknown field in this frame: {_shown(names)}."
             raise FrameError(message, fields={_shown(names[:1], quote=""): [message]})
 
 
@@ -132,13 +132,13 @@ def _wrong(name: str, what: str) -> FrameError:
 
 
 def _shown(names: Iterable[str], quote: str = "`") -> str:
-    """Return strangers' names in a form that can be sent back: short, and without characters that cannot."""
+    """Return untrusted names in a form that can be sent back: few, short, and without invalid characters."""
     return ", ".join(f"{quote}{UNREADABLE.sub('?', name)[:40]}{quote}" for name in list(names)[:3])
 
 
 FRAMES: Final[dict[str, Callable[[Fields], ClientFrame]]] = {
     "hello": lambda fields: Hello(fields.text("ticket", 200), fields.optional_integer("last_seq", 0, MAX_SEQ)),
-    # What a message's text may hold is decided by chat.
+    # Chat validates client ids and texts.
     "message": lambda fields: CustomerMessage(
         fields.text("client_id", MAX_FRAME_BYTES, is_checked=False),
         fields.text("text", MAX_FRAME_BYTES, is_checked=False),
@@ -152,7 +152,7 @@ FRAMES: Final[dict[str, Callable[[Fields], ClientFrame]]] = {
     ),
     "stop": lambda _: Stop(),
     "confirm": lambda fields: Confirm(
-        fields.uuid("request"), fields.matching("digest", _DIGEST, "the digest as the server sent it")
+        fields.uuid("request"), fields.matching("digest", _DIGEST, "the digest as sent by the server")
     ),
     "decline": lambda fields: Decline(fields.uuid("request")),
     "request_human": lambda fields: RequestHuman(fields.optional_text("reason", 500)),
@@ -169,19 +169,19 @@ FRAMES: Final[dict[str, Callable[[Fields], ClientFrame]]] = {
 
 
 def parse_client_frame(text: str) -> ClientFrame:
-    """Return the frame; raises FrameTooBig, UnknownFrame or FrameError naming the field."""
+    """Return the frame; raises FrameTooBig, UnknownFrame, or FrameError with the field."""
     if len(text) > MAX_FRAME_BYTES or len(text.encode("utf-8", "surrogatepass")) > MAX_FRAME_BYTES:
-        raise FrameTooBig(f"A frame has at most {MAX_FRAME_BYTES:,} bytes.")
+        raise FrameTooBig(f"A frame must not exceed {MAX_FRAME_BYTES:,} bytes.")
     try:
         content = strictjson.loads(text)
     except strictjson.BadJson as error:
-        raise FrameError(f"{error} A frame is a JSON object with a `type`.") from error
+        raise FrameError(f"{error} A frame must be a JSON object with a `type`.") from error
     if not isinstance(content, dict):
-        raise FrameError("A frame is a JSON object with a `type`.")
+        raise FrameError("A frame must be a JSON object with a `type`.")
     kind = content.pop("type", None)
     if not isinstance(kind, str) or kind not in FRAMES:
         known = ", ".join(FRAMES)
-        raise UnknownFrame(f"The `type` of a frame is one of {known}.", fields={"type": ["Not a known frame."]})
+        raise UnknownFrame(f"The `type` of a frame must be one of {known}.", fields={"type": ["Unknown frame."]})
     fields = Fields(content)
     frame = FRAMES[kind](fields)
     fields.close()
@@ -189,19 +189,10 @@ def parse_client_frame(text: str) -> ClientFrame:
 
 
 def client_id_in(text: str) -> str | None:
-    """Return the `client_id` of a refused frame if it can be told, so that the client knows which message it was."""
+    """Return the `client_id` of a rejected frame if it has a valid one: the client has to know which message it was."""
     try:
         content = strictjson.loads(text) if len(text) <= MAX_FRAME_BYTES else None
     except strictjson.BadJson:
         return None
     client_id = content.get("client_id") if isinstance(content, dict) else None
     return client_id if isinstance(client_id, str) and is_client_id(client_id) else None
-
-
-def is_client_id(text: str) -> bool:
-    """Say whether a text has the form of a client's own id, hence may be sent back."""
-    try:
-        clean_client_id(text)
-    except InvalidClientId:
-        return False
-    return True

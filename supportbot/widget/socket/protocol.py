@@ -1,4 +1,5 @@
-"""The frames of `/ws/v1/chat/`, both ways. Their JSON Schemas are in `schemas/`, their meaning in docs/protocol.md.
+"""The frames of `/ws/v1/chat/` in both directions. Their JSON Schemas are in `schemas/`, their meaning in
+docs/protocol.md.
 
 A client's frame is parsed once (`parsing`) into one of the values below; a server's frame is made from one of them.
 """
@@ -11,8 +12,10 @@ from uuid import UUID
 import orjson
 
 from supportbot.chat.blocks import BlockRef, Values
+from supportbot.chat.errors import InvalidClientId
 from supportbot.chat.pace import MESSAGES_PER_MINUTE
-from supportbot.chat.texts import MAX_MESSAGE_CHARACTERS
+from supportbot.chat.texts import MAX_MESSAGE_CHARACTERS, clean_client_id
+from supportbot.errors import SupportBotError
 
 PROTOCOL: Final = 1
 MAX_FRAME_BYTES: Final = 16 * 1024
@@ -23,7 +26,7 @@ LIMITS: Final = {
 }
 
 
-# --- What a client says.
+# --- From the client.
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ class CustomerMessage:
 
 @dataclass(frozen=True, slots=True)
 class Choose:
-    """A button that was pressed."""
+    """The customer pressed a button."""
 
     client_id: str
     block: BlockRef
@@ -50,7 +53,7 @@ class Choose:
 
 @dataclass(frozen=True, slots=True)
 class Submit:
-    """A form that was filled in."""
+    """The customer submitted a form."""
 
     client_id: str
     block: BlockRef
@@ -59,7 +62,7 @@ class Submit:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Say no more of the answer being written."""
+    """Stop the answer being written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,7 @@ class RequestHuman:
 
 @dataclass(frozen=True, slots=True)
 class CancelHuman:
-    """The customer waits for a person no longer."""
+    """The customer no longer waits for an agent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,7 @@ class Identify:
 
 @dataclass(frozen=True, slots=True)
 class Logout:
-    """The socket's identity ends, and the socket with it."""
+    """End the socket's identity, and the socket with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +110,12 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class CustomerTyping:
-    """The customer is writing."""
+    """The customer is typing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ping:
-    """Somebody is still there; answered by `head`."""
+    """The client is alive; answered by `head`."""
 
 
 ClientFrame = (
@@ -134,7 +137,7 @@ ClientFrame = (
 )
 
 
-# --- What the server says. A field that is None is left out of the frame.
+# --- From the server. A field that is None is left out of the frame.
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,9 +202,9 @@ class Typing:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """Where a customer who waits for a person stands; `wait` is a range of minutes, {"min", "max"}.
+    """The position of a customer who waits for an agent; `wait` is a range of minutes, {"min", "max"}.
 
-    `away` is true while nobody of the team is there, left out otherwise.
+    `away` is true while no agent is available, and left out otherwise.
     """
 
     ticket: UUID
@@ -219,14 +222,14 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Reset:
-    """More was missed than is sent by socket: read the log over HTTP, then go on from the `head` that follows."""
+    """More was missed than the socket sends: read the log over HTTP, then continue from the `head` that follows."""
 
     type: Literal["reset"] = "reset"
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """`error`: what the client asked for was not done."""
+class ErrorFrame:
+    """What the client asked for was not done."""
 
     code: str
     message: str
@@ -236,12 +239,34 @@ class Refusal:
     type: Literal["error"] = "error"
 
 
-ServerFrame = Welcome | Ack | Event | Delta | Status | Typing | Queue | Head | Reset | Refusal
+ServerFrame = Welcome | Ack | Event | Delta | Status | Typing | Queue | Head | Reset | ErrorFrame
 
 
 def encode(frame: ServerFrame) -> str:
-    """Return the frame's text."""
+    """Return the frame as JSON."""
     fields = {name: getattr(frame, name) for name in frame.__slots__}
     named = {name: value for name, value in fields.items() if value is not None}
-    # REST writes times with a Z: the same event is the same text on both ways.
+    # REST writes times with a Z, so an event reads the same both ways.
     return orjson.dumps(named, option=orjson.OPT_UTC_Z).decode()
+
+
+def error_frame(
+    error: SupportBotError, frame: ClientFrame | None = None, *, client_id: str | None = None
+) -> ErrorFrame:
+    """Return the `error` frame: the reason, the field, and the message or request it is about."""
+    request = None
+    match frame:
+        case CustomerMessage() | Choose() | Submit() if is_client_id(frame.client_id):
+            client_id = frame.client_id
+        case Confirm() | Decline():
+            request = frame.request
+    return ErrorFrame(error.code, error.message, next(iter(error.fields), None), client_id, request)
+
+
+def is_client_id(text: str) -> bool:
+    """Say whether a text is a valid client id, so that it can be sent back."""
+    try:
+        clean_client_id(text)
+    except InvalidClientId:
+        return False
+    return True

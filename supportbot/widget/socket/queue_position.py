@@ -1,8 +1,8 @@
-"""What a customer who waits for a person is told: their place, and about how long it takes.
+"""The queue position of a customer who waits for an agent, and the estimated wait.
 
-The estimate is made of how long those waited who came shortly before, so it stands when a wait begins and only runs
-down: it never grows in silence. Once it has run out nothing is promised; the sweep tells the customer in words. While
-nobody of the team is there a place is little to know, so that is told too, and no time is.
+The estimate comes from how long recent customers waited. It is fixed when a wait begins and only counts down, so it
+never grows unannounced. Once it has run out there is no estimate; the sweep then sends the customer a message. While no
+agent is available the frame says so, and has no estimate.
 """
 
 from collections.abc import Iterable, Sequence
@@ -19,21 +19,21 @@ from supportbot.handoff.tickets.presence import is_team_online
 from supportbot.handoff.tickets.queue import WaitingTicket, serving_order
 from supportbot.widget.socket.protocol import Queue
 
-MIN_WAITS: Final = 3  # fewer say nothing about the next
+MIN_WAITS: Final = 3  # too few to estimate from
 MAX_WAITS: Final = 20
-LOOKED_BACK: Final = timedelta(days=7)
+HISTORY: Final = timedelta(days=7)
 
 
 def queue_frames(conversation_ids: Iterable[UUID]) -> dict[UUID, Queue]:
-    """Return the frame for each of these conversations whose customer waits for a person."""
-    with across_workspaces("places of waiting customers"):
+    """Return a frame for each of these conversations whose customer waits for an agent."""
+    with across_workspaces("queue positions of waiting customers"):
         mine = Ticket.objects.filter(conversation_id__in=set(conversation_ids), state=State.WAITING)
         waiting = {ticket.pk: ticket for ticket in mine}
         if not waiting:
             return {}
         frames: dict[UUID, Queue] = {}
         for workspace_id in {ticket.workspace_pk for ticket in waiting.values()}:
-            history = _waits(workspace_id)
+            history = _recent_waits(workspace_id)
             with workspace_scope(workspace_id):
                 away = None if is_team_online() else True
             for place, one in enumerate(_queue(workspace_id), start=1):
@@ -48,9 +48,9 @@ def _queue(workspace_id: UUID) -> list[WaitingTicket]:
     return serving_order(WaitingTicket(*row) for row in rows.values_list("id", "priority", "waiting_since"))
 
 
-def _waits(workspace_id: UUID) -> list[tuple[datetime, timedelta]]:
-    """Return when somebody came to those who waited lately, and after how long; newest first."""
-    claimed = Ticket.objects.filter(workspace_id=workspace_id, claimed_at__gt=now() - LOOKED_BACK)
+def _recent_waits(workspace_id: UUID) -> list[tuple[datetime, timedelta]]:
+    """Return when recent waits ended and how long they lasted, newest first."""
+    claimed = Ticket.objects.filter(workspace_id=workspace_id, claimed_at__gt=now() - HISTORY)
     rows = claimed.order_by("-claimed_at").values_list("waiting_since", "claimed_at")[:200]
     return [(claimed_at, claimed_at - since) for since, claimed_at in rows if claimed_at is not None]
 
@@ -58,9 +58,9 @@ def _waits(workspace_id: UUID) -> list[tuple[datetime, timedelta]]:
 def minutes_left(
     since: datetime, history: Sequence[tuple[datetime, timedelta]], moment: datetime
 ) -> dict[str, int] | None:
-    """Return the range of whole minutes that is left of a usual wait, None where nothing can be said.
+    """Return the range of minutes left of a typical wait, None if there is no estimate.
 
-    Only waits that were over when this one began count: what happens meanwhile does not move the estimate.
+    Only waits that had ended when this one began count, so the estimate does not move meanwhile.
     """
     before = [length for ended, length in history if ended <= since]
     lengths = sorted(before[:MAX_WAITS])

@@ -1,15 +1,15 @@
-"""How fast one socket may send frames; how fast a customer may write is chat's to say."""
+"""How fast one socket may send frames. How fast a customer may write is limited by chat."""
 
 import time
 from collections.abc import Callable
 from typing import Final
 
-FRAMES_AT_ONCE: Final = 120
+FRAME_BURST: Final = 120
 FRAMES_PER_SECOND: Final = 4.0
 
 
-class Pace:
-    """Lets `burst` through at once and `per_second` after that (a token bucket)."""
+class TokenBucket:
+    """Allows `burst` at once and `per_second` after that."""
 
     __slots__ = ("_at", "_burst", "_clock", "_left", "_per_second")
 
@@ -18,7 +18,7 @@ class Pace:
         self._left, self._at = burst, clock()
 
     def allows(self) -> bool:
-        """Count one more and say whether it is within the pace."""
+        """Count one more, and say whether it is within the limit."""
         now = self._clock()
         self._left = min(self._burst, self._left + (now - self._at) * self._per_second)
         self._at = now
@@ -28,9 +28,9 @@ class Pace:
         return True
 
 
-def frames() -> Pace:
-    return Pace(FRAMES_AT_ONCE, FRAMES_PER_SECOND)
+def frames() -> TokenBucket:
+    return TokenBucket(FRAME_BURST, FRAMES_PER_SECOND)
 
 
-def typing() -> Pace:
-    return Pace(1, 0.5)
+def typing() -> TokenBucket:
+    return TokenBucket(1, 0.5)

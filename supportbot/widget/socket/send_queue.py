@@ -1,4 +1,4 @@
-"""What waits to be written to one socket: bounded, so that a reader who does not read costs little and is let go."""
+"""What waits to be written to one socket. It is bounded: a slow reader costs little memory and is disconnected."""
 
 import asyncio
 from collections import deque
@@ -24,8 +24,8 @@ class Close:
 Item = Signal | str | Close
 
 
-class Mailbox:
-    """Signals and ready frames in order. When it is full, all of it is dropped for a close: the log has it still."""
+class SendQueue:
+    """Signals and encoded frames in order. When full, it drops everything and closes: the log still has it all."""
 
     __slots__ = ("_arrived", "_bytes", "_is_closing", "_items")
 
@@ -39,14 +39,14 @@ class Mailbox:
         if self._is_closing:
             return
         self._items.append(item)
-        self._bytes += _weight(item)
+        self._bytes += _size(item)
         self._arrived.set()
         if len(self._items) > MAX_ITEMS or self._bytes > MAX_BYTES:
             self._items.clear()
             self.close(TOO_SLOW, "too slow: resume with last_seq")
 
     def close(self, code: int, reason: str) -> None:
-        """Write what waits, then close; nothing more is taken."""
+        """Write what is queued, then close; nothing more is accepted."""
         if self._is_closing:
             return
         self._items.append(Close(code, reason))
@@ -58,7 +58,7 @@ class Mailbox:
             self._arrived.clear()
             await self._arrived.wait()
         item = self._items.popleft()
-        self._bytes -= _weight(item)
+        self._bytes -= _size(item)
         return item
 
     @property
@@ -66,8 +66,8 @@ class Mailbox:
         return self._is_closing
 
 
-def _weight(item: Item) -> int:
-    """Return about how many bytes the item is on the wire."""
+def _size(item: Item) -> int:
+    """Return roughly how many bytes the item takes on the wire."""
     if isinstance(item, str):
         return len(item)
     if isinstance(item, Delta):

@@ -183,7 +183,7 @@ def test_codes_are_swept(channel: NewChannel) -> None:
     code_for(channel, token=identity_token(channel))
     purge()
     assert PageCode.objects.count() == 1
-    PageCode.objects.update(expires_at=now() - codes.KEPT_AFTER_EXPIRY - timedelta(seconds=1))
+    PageCode.objects.update(expires_at=now() - codes.RETENTION_AFTER_EXPIRY - timedelta(seconds=1))
     purge()
     assert not PageCode.objects.exists()
 

@@ -18,7 +18,7 @@ from supportbot.widget import base_views
 from supportbot.widget.session import auth
 from supportbot.widget.socket import connection_registry, feed, handlers
 from tests.widget.page import PAGE_ORIGIN, ask_for_ticket, greeted, open_socket, ticket
-from tests.widget.serving import call_the_roll
+from tests.widget.serving import check_sockets
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -69,7 +69,7 @@ def test_a_connection_that_was_closed_under_the_search_for_its_readers_leaves_an
 def test_a_connection_that_was_closed_under_the_record_leaves_the_refusal_as_it_is(
     channel: NewChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(base_views, "note_turned_away", broken_connection)
+    monkeypatch.setattr(base_views, "record_denied_access", broken_connection)
     answer = ask_for_ticket({"channel": channel.channel.key}, origin="https://evil.test")
     assert (answer.status_code, answer.json()["code"]) == (403, "origin_refused")
 
@@ -89,17 +89,17 @@ async def test_a_connection_that_was_closed_under_a_reader_is_healed(
 async def test_a_connection_that_was_closed_under_the_roll_call_ends_no_round(
     server: str, channel: NewChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    call_the_roll(monkeypatch, every_seconds=0.02)
+    check_sockets(monkeypatch, every_seconds=0.02)
     asked = list[int]()
 
     def standing(places: Any) -> Any:
         asked.append(len(places))
         if len(asked) == 1:
             raise InterfaceError("the connection is closed")
-        return standing_of(places)
+        return check_access(places)
 
-    standing_of = connection_registry.standing_of
-    monkeypatch.setattr(connection_registry, "standing_of", standing)
+    check_access = connection_registry.check_access
+    monkeypatch.setattr(connection_registry, "check_access", standing)
     async with greeted(server, await db(ticket, channel)) as socket:
         async with asyncio.timeout(20):
             while len(asked) < 3:  # noqa: ASYNC110  # a round rings no bell

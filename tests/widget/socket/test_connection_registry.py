@@ -16,7 +16,7 @@ from supportbot.handoff.tickets import services as handoff
 from supportbot.outbox.services import deliver_due
 from tests.rest import caller
 from tests.widget.page import greeted, ticket
-from tests.widget.serving import call_the_roll
+from tests.widget.serving import check_sockets
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -64,7 +64,7 @@ async def test_the_customer_stays_while_one_of_two_pages_is_open(server: str, ch
 async def test_the_round_says_again_who_is_here(
     server: str, channel: NewChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    call_the_roll(monkeypatch, every_seconds=0.02)
+    check_sockets(monkeypatch, every_seconds=0.02)
     granted = await db(ticket, channel)
     async with greeted(server, granted):
         await until_here(granted["conversation"], True)
@@ -82,7 +82,7 @@ def begun_over_rest(channel: NewChannel) -> dict[str, str]:
 async def test_a_conversation_begun_over_rest_keeps_its_socket(
     server: str, channel: NewChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    call_the_roll(monkeypatch, every_seconds=0.02)
+    check_sockets(monkeypatch, every_seconds=0.02)
     begun = await db(begun_over_rest, channel)
     async with greeted(server, await db(ticket, channel, **begun)) as socket:
         for _ in range(2):  # heads that nobody asked for: five rounds each
@@ -95,7 +95,7 @@ async def test_a_conversation_begun_over_rest_keeps_its_socket(
 async def test_the_channel_that_opened_the_socket_decides(
     server: str, channel: NewChannel, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    call_the_roll(monkeypatch, every_seconds=0.02)
+    check_sockets(monkeypatch, every_seconds=0.02)
     first = await db(ticket, channel)
     other = await db(create_channel, workspace, "Second shop", allowed_origins=channel.channel.allowed_origins)
     same = {"visitor": first["visitor"], "conversation": first["conversation"]}

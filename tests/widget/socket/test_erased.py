@@ -18,7 +18,7 @@ from supportbot.widget.models import SocketTicket
 from supportbot.widget.socket import feed
 from tests.rest import caller, signed_in
 from tests.widget.page import Socket, greeted, identity_token, open_socket, ticket
-from tests.widget.serving import call_the_roll
+from tests.widget.serving import check_sockets
 
 pytestmark = pytest.mark.django_db(transaction=True)
 CONVERSATIONS = "/api/v1/conversations"
@@ -51,7 +51,7 @@ async def test_every_open_socket_is_told_and_closed(server: str, channel: NewCha
 async def test_a_socket_that_missed_the_bell_is_told_in_the_round(
     server: str, channel: NewChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    call_the_roll(monkeypatch, every_seconds=0.05)
+    check_sockets(monkeypatch, every_seconds=0.05)
     monkeypatch.setattr("supportbot.chat.erasure.tell_after_commit", lambda *told: None)
     granted = await db(ticket, channel)
     async with greeted(server, granted) as socket:

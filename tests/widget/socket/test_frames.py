@@ -16,9 +16,9 @@ from supportbot.chat.models import ConversationEvent, Message
 from supportbot.widget.models import Rating, SocketTicket
 from supportbot.widget.session import auth
 from supportbot.widget.socket import connection_registry, consumer, rate_limit
-from supportbot.widget.socket.rate_limit import Pace
+from supportbot.widget.socket.rate_limit import TokenBucket
 from tests.widget.page import ask_for_ticket, greeted, open_socket, ticket
-from tests.widget.serving import call_the_roll, served
+from tests.widget.serving import check_sockets, served
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SOME_ID = "0197f000-0000-7000-8000-000000000000"
@@ -125,7 +125,7 @@ async def test_a_file_is_refused_politely_and_the_words_alone_are_taken(server: 
     async with greeted(server, await db(ticket, channel)) as socket:
         for _ in range(4):  # it is a good frame: no number of them ends the socket
             await socket.say("message", client_id="m1", text="See the picture", attachments=["a.png"])
-            assert "describe it in words" in (await socket.until("error"))["message"]
+            assert "Send it without files" in (await socket.until("error"))["message"]
         await socket.say("message", client_id="m1", text="See the picture", attachments=[])
         assert (await socket.until("ack"))["client_id"] == "m1"
 
@@ -241,7 +241,7 @@ async def test_too_many_messages_are_refused_one_by_one(
 
 
 async def test_a_flood_ends_the_socket(server: str, channel: NewChannel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rate_limit, "frames", lambda: Pace(5, 0))
+    monkeypatch.setattr(rate_limit, "frames", lambda: TokenBucket(5, 0))
     async with greeted(server, await db(ticket, channel)) as socket:
         for _ in range(5):
             await socket.say("ping")
@@ -262,7 +262,7 @@ async def test_an_idle_socket_that_answers_the_servers_pings_stays(channel: NewC
 async def test_a_socket_that_says_nothing_for_long_is_closed(
     server: str, channel: NewChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    call_the_roll(monkeypatch, every_seconds=0.05)
+    check_sockets(monkeypatch, every_seconds=0.05)
     monkeypatch.setattr(connection_registry, "IDLE_SECONDS", 0.3)
     async with greeted(server, await db(ticket, channel)) as socket:
         assert await socket.close_code() == 4408
@@ -271,6 +271,6 @@ async def test_a_socket_that_says_nothing_for_long_is_closed(
 async def test_the_head_is_told_from_time_to_time(
     server: str, channel: NewChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    call_the_roll(monkeypatch, every_seconds=0.05)
+    check_sockets(monkeypatch, every_seconds=0.05)
     async with greeted(server, await db(ticket, channel)) as socket:
         assert (await socket.until("head"))["seq"] == 1

@@ -13,8 +13,8 @@ from supportbot.chat.signals import Delta, EventView, NewEvent
 from supportbot.widget.errors import FrameError
 from supportbot.widget.socket import protocol
 from supportbot.widget.socket.parsing import FRAMES, parse_client_frame
-from supportbot.widget.socket.rate_limit import Pace
-from supportbot.widget.socket.send_queue import MAX_BYTES, MAX_ITEMS, Close, Mailbox
+from supportbot.widget.socket.rate_limit import TokenBucket
+from supportbot.widget.socket.send_queue import MAX_BYTES, MAX_ITEMS, Close, SendQueue
 from supportbot.widget.strictjson import BadJson, loads
 from tests.widget.page import CLIENT_FRAMES, SERVER_FRAMES, schema
 
@@ -86,8 +86,8 @@ def test_every_server_frame_is_encoded_as_its_schema_says() -> None:
         protocol.Queue(uuid4(), 1, {"min": 1, "max": 3}),
         protocol.Head(2),
         protocol.Reset(),
-        protocol.Refusal("invalid_frame", "No.", "text", "m1", uuid4()),
-        protocol.Refusal("unavailable", "Not now."),
+        protocol.ErrorFrame("invalid_frame", "No.", "text", "m1", uuid4()),
+        protocol.ErrorFrame("unavailable", "Not now."),
     ]
     assert {type(frame) for frame in frames} == set(get_args(protocol.ServerFrame))
     for frame in frames:
@@ -113,7 +113,7 @@ def test_strict_json_reads_the_rest() -> None:
 
 
 async def test_a_full_mailbox_keeps_nothing_but_the_close() -> None:
-    mailbox = Mailbox()
+    mailbox = SendQueue()
     for index in range(MAX_ITEMS + 1):
         mailbox.put(Delta(ID, 1, index, "word ", 5 * index))
     assert await mailbox.next() == Close(4429, "too slow: resume with last_seq")
@@ -121,7 +121,7 @@ async def test_a_full_mailbox_keeps_nothing_but_the_close() -> None:
 
 
 async def test_a_mailbox_counts_bytes_and_gives_them_back() -> None:
-    mailbox = Mailbox()
+    mailbox = SendQueue()
     long = EventView(2, 1, "message", {"text": "x" * 4_000}, is_public=True, created_at=datetime.now(UTC))
     for _ in range(3):
         for _ in range(MAX_BYTES // 5_000):
@@ -135,7 +135,7 @@ async def test_a_mailbox_counts_bytes_and_gives_them_back() -> None:
 
 
 async def test_what_was_put_before_a_close_is_written_first() -> None:
-    mailbox = Mailbox()
+    mailbox = SendQueue()
     mailbox.put("error")
     mailbox.close(4400, "bad")
     mailbox.put("too late")
@@ -144,7 +144,7 @@ async def test_what_was_put_before_a_close_is_written_first() -> None:
 
 def test_a_pace_lets_a_burst_through_and_then_so_many_a_second() -> None:
     now = [0.0]
-    pace = Pace(3, 0.5, clock=lambda: now[0])
+    pace = TokenBucket(3, 0.5, clock=lambda: now[0])
     assert [pace.allows() for _ in range(4)] == [True, True, True, False]
     now[0] = 2.0
     assert [pace.allows(), pace.allows()] == [True, False]

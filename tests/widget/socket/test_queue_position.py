@@ -18,7 +18,7 @@ from supportbot.handoff.tickets import services as handoff
 from supportbot.handoff.tickets.presence import set_away
 from supportbot.widget.socket.queue_position import minutes_left, queue_frames
 from tests.widget.page import greeted, ticket
-from tests.widget.serving import call_the_roll
+from tests.widget.serving import check_sockets
 
 SINCE = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
@@ -72,7 +72,7 @@ def _claim(ticket_id: Any, agent: User) -> None:
 
 @pytest.fixture(autouse=True)
 def quick_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    call_the_roll(monkeypatch, every_seconds=0.05)
+    check_sockets(monkeypatch, every_seconds=0.05)
 
 
 @pytest.mark.django_db
@@ -116,7 +116,7 @@ async def test_the_place_is_told_when_it_changes(server: str, channel: NewChanne
 async def test_a_page_that_comes_back_is_told_soon_after_its_welcome(
     server: str, channel: NewChannel, bob: User, alice: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    call_the_roll(monkeypatch, every_seconds=600.0)  # not by the round
+    check_sockets(monkeypatch, every_seconds=600.0)  # not by the round
     granted = await db(ticket, channel)
     await db(_claimed_after_minutes, alice, bob, 3)
     mine = await db(_ask, granted["conversation"])

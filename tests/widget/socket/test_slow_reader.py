@@ -12,7 +12,7 @@ from supportbot.chat.signals import Delta
 from supportbot.chat.stream import tell
 from supportbot.widget.socket import connection_registry, send_queue
 from tests.widget.page import greeted, ticket
-from tests.widget.serving import Served, call_the_roll
+from tests.widget.serving import Served, check_sockets
 
 pytestmark = pytest.mark.django_db(transaction=True)
 MESSAGE = "0197f000-0000-7000-8000-000000000000"
@@ -41,7 +41,7 @@ async def test_a_reader_that_never_reads_again_is_cut_off(
 ) -> None:
     monkeypatch.setattr(send_queue, "MAX_ITEMS", 100_000)  # the writer is to be stuck, not the queue full
     monkeypatch.setattr(send_queue, "MAX_BYTES", 1_000_000_000)
-    call_the_roll(monkeypatch, every_seconds=0.05)
+    check_sockets(monkeypatch, every_seconds=0.05)
     monkeypatch.setattr(connection_registry, "STUCK_SECONDS", 0.3)
     granted = await db(ticket, channel)
     async with greeted(server, granted) as slow:

@@ -21,7 +21,7 @@ from supportbot.ids import uuid7
 from supportbot.widget.models import Rating, SocketTicket
 from supportbot.widget.socket import feed
 from tests.widget.page import greeted, identity_token, open_socket, ticket
-from tests.widget.serving import call_the_roll
+from tests.widget.serving import check_sockets
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -351,7 +351,7 @@ async def test_logging_out_ends_the_socket(server: str, channel: NewChannel) -> 
 async def test_a_socket_writes_nothing_once_its_conversation_has_another_owner(
     server: str, channel: NewChannel, alice: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    call_the_roll(monkeypatch, every_seconds=3_600)  # which would close it before it has written
+    check_sockets(monkeypatch, every_seconds=3_600)  # which would close it before it has written
     async with greeted(server, await db(ticket, channel)) as socket:
         await db(Conversation.objects.update, customer=alice)
         await socket.say("message", client_id="m1", text="Mine?")
@@ -363,7 +363,7 @@ async def test_a_socket_writes_nothing_once_its_conversation_has_another_owner(
 async def test_a_socket_that_is_not_welcome_any_more_closes(
     server: str, channel: NewChannel, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
-    call_the_roll(monkeypatch, every_seconds=0.05)
+    check_sockets(monkeypatch, every_seconds=0.05)
     async with greeted(server, await db(ticket, channel)) as socket:
         if change == "channel closed":
             await db(Channel.objects.update, is_live=False)
