@@ -72,7 +72,6 @@ def product_children(plan: Plan, logs: Path) -> list[ChildProcess]:
 def _web_command(plan: Plan) -> list[str]:
     command = [sys.executable, "-m", "uvicorn", "supportbot.asgi:application"]
     command += ["--host", plan.host, "--port", str(plan.port), "--lifespan", "on"]
-    command += ["--http", "supportbot.httpserver:Plainspoken"]
     command += ["--ws", "auto", "--ws-max-size", str(SOCKET_FRAME_BYTES)]
     # Frames are small: compressing them would double the memory of an idle socket and cost time on each frame.
     command += ["--ws-per-message-deflate", "false"]
