@@ -79,7 +79,7 @@ def test_an_amount_that_a_person_approves(shopper: Shopper) -> None:
     shopper.say("I would like a refund for order WF-20425, it does not fit")
     card = shopper.card("Refund €219.00")
     card.get_by_role("button", name="Refund €219.00").click()
-    expect(card).to_contain_text("A colleague checks it")
+    expect(card).to_contain_text("A colleague is checking it")
     shopper.check()
     assert shopper.paid_back("WF-20425") == []
 

@@ -73,7 +73,7 @@ def test_an_answer_streams_and_shows_what_it_rests_on(chat: Shop) -> None:
     expect(dialog).to_contain_text("Reading “Returns and refunds”")
     platform.streams(answer, "You have sixty days", " to return them. If the")
     expect(dialog).to_contain_text("You have sixty days to return them. If the")
-    page.get_by_role("button", name="Stop the answer").click()
+    page.get_by_role("button", name="Stop answering").click()
     page.evaluate("1")
     assert platform.heard("stop")
     platform.starts(1, attempt=2)
@@ -168,7 +168,7 @@ def test_an_answer_that_was_cut_keeps_what_stands_and_offers_a_way_on(chat: Shop
     broken = platform.starts(2)
     platform.streams(broken, "Parcels are delivered. For the")
     platform.event("assistant.failed", {"message": broken, "code": "model_unavailable", "retry": True})
-    expect(dialog).to_contain_text("The answer broke off. What you see above is incomplete.")
+    expect(dialog).to_contain_text("The answer was interrupted. The text above is incomplete.")
     expect(dialog).to_contain_text("Parcels are delivered. For the")
     check_for_everybody(page)
     page.get_by_role("button", name="Answer again").click()
@@ -211,10 +211,10 @@ def test_the_menu_holds_what_is_the_customers_own(chat: Shop) -> None:
     choose("New conversation")
     until(page, "id => SupportBot.state.conversation && SupportBot.state.conversation !== id", message_id(77))
     choose("Delete my chats")
-    expect(dialog).to_contain_text("All your chats here are deleted, for you and our team.")
+    expect(dialog).to_contain_text("This permanently deletes all your chats here, for you and our team.")
     assert not any(method == "DELETE" for method, _, _ in platform.requests)
     page.get_by_role("button", name="Delete my chats").click()
-    expect(dialog).to_contain_text("Your chats are deleted.")
+    expect(dialog).to_contain_text("Your chats have been deleted.")
     assert ("DELETE", "conversations", "Bearer vs_1") in platform.requests
     assert "conversation" not in json.loads(page.evaluate("localStorage['supportbot:pk_test']"))
     choose("Language")
@@ -231,7 +231,7 @@ def test_a_file_is_refused_in_words_beside_the_field(chat: Shop) -> None:
           field.dispatchEvent(new ClipboardEvent("paste", { clipboardData: transfer, cancelable: true }));
         }"""
     )
-    expect(field).to_have_accessible_description("Files cannot be sent here yet. Describe what they show.")
+    expect(field).to_have_accessible_description("Files are not supported yet. Please describe what they show.")
     field.fill("A seam")
     expect(field).to_have_accessible_description("")
 
@@ -243,7 +243,7 @@ def test_german_dark_and_right_to_left(browser: Browser) -> None:
         expect(dialog).to_contain_text("KI-Assistent")
         expect(dialog).to_contain_text("Mit einem Menschen sprechen")
         platform.proposes(button="69,00 € erstatten", title="69,00 € erstatten", rows=[])
-        expect(dialog).to_contain_text("Vor Ihrer Bestätigung passiert nichts.")
+        expect(dialog).to_contain_text("Ohne Ihre Bestätigung passiert nichts.")
         assert platform.tickets[0]["locale"] == "de"
         assert dialog.evaluate("node => getComputedStyle(node).backgroundColor") == "rgb(28, 27, 25)"
         check_for_everybody(page)

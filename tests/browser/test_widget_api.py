@@ -312,7 +312,7 @@ def test_a_fresh_token_is_fetched_before_a_confirmation(browser: Browser) -> Non
         assert platform.heard("identify")[0]["token"] == tokens[1]
         assert kinds[-1] == "confirm"  # once more, by itself, and then no more
         platform.say({"type": "error", "code": "identity_expired", "message": "x", "request": request})
-        expect(page.get_by_role("group", name="Refund")).to_contain_text("Sign in on this page again, then confirm.")
+        expect(page.get_by_role("group", name="Refund")).to_contain_text("Please sign in here again, then confirm.")
         assert heard(page, "identity:error") == [{"code": "identity_expired", "message": "x"}]
 
 

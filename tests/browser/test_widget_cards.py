@@ -38,16 +38,16 @@ def test_a_card_comes_from_the_record_and_tells_each_step(chat: Shop) -> None:
     expect(card.get_by_role("button")).to_have_count(0)
     assert platform.heard("confirm") == [{"type": "confirm", "request": request, "digest": "d" * 64}]
     platform.say({"type": "error", "code": "merchant_unavailable", "message": "x", "request": request})
-    expect(card).to_contain_text("The shop’s system does not answer. Nothing was done.")
+    expect(card).to_contain_text("The shop’s system is not responding. Nothing was done.")
     card.get_by_role("button", name="Refund €69.00").click()
     platform.step("awaiting_approval", request)
-    expect(card).to_contain_text("Being checked")
+    expect(card).to_contain_text("In review")
     expect(card).to_contain_text("You confirmed")
     check_for_everybody(page)
     page.set_viewport_size({"width": 1280, "height": 900})
     card.get_by_role("button", name="Withdraw request").click()
     platform.step("queued", request)
-    expect(card).to_contain_text("Asking the shop’s system")
+    expect(card).to_contain_text("Contacting the shop’s system")
     expect(card).not_to_contain_text("Done")
     platform.step("unknown", request, reason={"code": "outcome_unknown", "text": "It cannot happen twice."})
     expect(card).to_contain_text("It cannot happen twice.")
@@ -110,10 +110,12 @@ def test_a_person_takes_over_and_gives_back(chat: Shop) -> None:
     expect(dialog).to_contain_text("Usually 3–6 min")
     platform.say({"type": "queue", "ticket": ticket, "place": 1, "away": True})
     expect(dialog).not_to_contain_text("in line")
-    expect(page.locator(".wait")).to_contain_text("Finding you a person")  # nobody is there for whom they would be next
+    expect(page.locator(".wait")).to_contain_text(
+        "Finding someone to help you"
+    )  # nobody is there for whom they would be next
     platform.say({"type": "queue", "ticket": ticket, "place": 1})
     expect(dialog).to_contain_text("You are next")
-    expect(dialog).to_contain_text("Finding you a person")
+    expect(dialog).to_contain_text("Finding someone to help you")
     check_for_everybody(page)
     half = platform.starts(1)
     platform.streams(half, "Half a sent")
@@ -128,11 +130,11 @@ def test_a_person_takes_over_and_gives_back(chat: Shop) -> None:
     expect(dialog).to_contain_text("Hi Mara")
     expect(page.get_by_role("img", name="Ines is typing")).to_be_hidden()
     expect(dialog).not_to_contain_text("ence more")
-    expect(page.get_by_role("textbox", name="Message")).to_have_attribute("placeholder", "Write to Ines")
+    expect(page.get_by_role("textbox", name="Message")).to_have_attribute("placeholder", "Message Ines")
     check_for_everybody(page)
     page.set_viewport_size({"width": 1280, "height": 900})
     page.get_by_role("button", name="End chat").click()
-    expect(dialog).to_contain_text("The chat ends for both sides.")
+    expect(dialog).to_contain_text("This ends the chat for you and our team.")
     page.keyboard.press("Escape")
     platform.event("handoff.ended", {"ticket": ticket, "outcome": "resolved"})
     expect(dialog).to_contain_text("Ines closed the chat")
@@ -142,7 +144,7 @@ def test_a_person_takes_over_and_gives_back(chat: Shop) -> None:
     page.get_by_text("Partly").click()
     page.get_by_role("textbox", name="Anything to add").fill("Quick")
     page.get_by_role("button", name="Send").first.click()
-    expect(dialog).to_contain_text("Thank you for telling us.")
+    expect(dialog).to_contain_text("Thank you for your feedback.")
     assert platform.heard("rate") == [{"type": "rate", "score": 3, "comment": "Quick"}]
     names = [name for name, _ in page.evaluate("window.heard") if name.startswith("handoff")]
     assert names == ["handoff:requested", "handoff:joined", "handoff:ended"]

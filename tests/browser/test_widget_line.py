@@ -59,7 +59,7 @@ def test_a_click_over_a_line_that_is_cut_is_sent_again_and_told_once(chat: Shop)
     expect(card).to_contain_text("Sending")
     platform.step("queued", request)
     platform.say({**refused, "code": "expired"})
-    expect(card).to_contain_text("Asking the shop’s system")
+    expect(card).to_contain_text("Contacting the shop’s system")
     page.evaluate("1")
     expect(card).not_to_contain_text("The time is over.")
 
@@ -110,7 +110,9 @@ def test_a_refused_message_keeps_its_text_and_its_id(chat: Shop) -> None:
     page.evaluate("1")
     first = platform.heard("message")[0]
     platform.say({"type": "error", "code": "too_fast", "message": "x", "client_id": first["client_id"]})
-    expect(page.get_by_role("dialog")).to_contain_text("Not sent. You are writing very fast. Wait a moment.")
+    expect(page.get_by_role("dialog")).to_contain_text(
+        "Not sent. You are sending messages too fast. Please wait a moment."
+    )
     expect(page.get_by_role("status")).to_contain_text("Not sent.")
     check_for_everybody(page)
     platform.acknowledges = True

@@ -38,7 +38,7 @@ def test_a_card_is_seen_whole_whatever_its_answer_adds_above(browser: Browser, s
         assert is_whole(card)
         expect(card.get_by_role("button", name="Not now")).to_be_in_viewport(ratio=1)
         platform.step("awaiting_approval", request)
-        expect(card).to_contain_text("A colleague checks it")
+        expect(card).to_contain_text("A colleague is checking it")
         assert is_whole(card)
 
 
@@ -140,7 +140,7 @@ def test_who_ended_the_chat_is_told_truly(chat: Shop) -> None:
     expect(log).to_contain_text(bye)
     expect(log).not_to_contain_text("Ines closed")
     text = log.inner_text()
-    assert text.index(bye) < text.index("Did we solve it?")
+    assert text.index(bye) < text.index("Did we solve your problem?")
     heard = page.get_by_role("status").text_content() or ""
     assert "joined" not in heard  # nobody comes while somebody goes
     check_for_everybody(page)
@@ -151,7 +151,7 @@ def test_a_wait_that_its_customer_ended_as_solved_speaks_of_nobody(chat: Shop) -
     ticket = message_id(700)
     platform.event("handoff.requested", {"ticket": ticket, "reason": "customer_asked", "place": 1})
     platform.event("handoff.ended", {"ticket": ticket, "outcome": "resolved", "by": "customer"})
-    expect(page.get_by_role("dialog")).to_contain_text("Did we solve it?")
+    expect(page.get_by_role("dialog")).to_contain_text("Did we solve your problem?")
     assert page.get_by_role("status").text_content() == ""
 
 
@@ -169,7 +169,7 @@ def test_what_is_too_long_is_kept_and_told(chat: Shop) -> None:
     page, platform = chat
     field = page.get_by_role("textbox", name="Message")
     write(page, "x" * 100_000)
-    expect(field).to_have_accessible_description("Write at most 4000 characters at once.")
+    expect(field).to_have_accessible_description("Messages can have up to 4000 characters.")
     expect(field).to_have_value("x" * 100_000)
     check_for_everybody(page)
     page.set_viewport_size({"width": 1280, "height": 800})
@@ -177,7 +177,7 @@ def test_what_is_too_long_is_kept_and_told(chat: Shop) -> None:
     assert page.evaluate(too_long) == "RangeError"
     assert platform.heard("message") == []
     write(page, "\N{SNOWBOARDER}" * 4001)
-    expect(field).to_have_accessible_description("Write at most 4000 characters at once.")
+    expect(field).to_have_accessible_description("Messages can have up to 4000 characters.")
     assert platform.heard("message") == []
     write(page, "\N{SNOWBOARDER}" * 4000)  # counted as the server counts, not by the halves a script counts
     expect(page.locator(".w-log")).to_contain_text("Sent")

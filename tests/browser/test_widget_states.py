@@ -31,7 +31,7 @@ def test_answers_from_the_first_status_to_the_last_word(chat: Shop) -> None:
         message_id(5), "1. **First**\n2. Then [1] and `code`\n\n```\nsb --help\n```\nhttps://shop.test/help is"
     )
     expect(log).to_contain_text("sb --help")
-    expect(page.get_by_role("button", name="Stop the answer")).to_be_visible()
+    expect(page.get_by_role("button", name="Stop answering")).to_be_visible()
     check(page)
 
 
@@ -48,8 +48,8 @@ def test_cards_from_the_click_to_whatever_comes_of_it(chat: Shop) -> None:
         card.get_by_role("button", name="Refund €69.00").click()
         expect(card).to_contain_text("Sending")
     platform.say({"type": "error", "code": "digest_mismatch", "message": "x", "request": given_back})
-    expect(page.get_by_role("group", name="Refund €502.00")).to_contain_text("It has changed since it was shown.")
-    expect(page.get_by_role("group", name="Refund €503.00")).to_contain_text("Asking the shop’s system")
+    expect(page.get_by_role("group", name="Refund €502.00")).to_contain_text("The details have changed.")
+    expect(page.get_by_role("group", name="Refund €503.00")).to_contain_text("Contacting the shop’s system")
     check(page)
 
 
@@ -62,7 +62,7 @@ def test_a_person_is_typing_and_the_chat_is_ended(chat: Shop) -> None:
     expect(page.get_by_role("img", name="Ines is typing")).to_be_visible()
     check(page)
     page.get_by_role("button", name="End chat").click()
-    expect(page.get_by_role("dialog")).to_contain_text("The chat ends for both sides.")
+    expect(page.get_by_role("dialog")).to_contain_text("This ends the chat for you and our team.")
     check(page)
 
 
@@ -79,7 +79,7 @@ def test_the_menus_pages(chat: Shop) -> None:
         expect(page.get_by_role("dialog")).to_contain_text(words)
         check(page)
     page.get_by_role("button", name="Delete my chats").click()
-    expect(page.get_by_role("dialog")).to_contain_text("Your chats are deleted.")
+    expect(page.get_by_role("dialog")).to_contain_text("Your chats have been deleted.")
     check(page)
 
 
@@ -89,7 +89,7 @@ def test_without_a_network_it_says_at_once_what_still_works(chat: Shop) -> None:
     page.context.set_offline(True)
     write(page, "Can the neighbour take it?")
     dialog = page.get_by_role("dialog")
-    expect(dialog).to_contain_text("No connection. You can read and write; we send it later.")
+    expect(dialog).to_contain_text("You are offline. Messages you write now are sent later.")
     expect(dialog).to_contain_text("Waiting")
     check(page)
     platform.is_reachable = True

@@ -42,7 +42,7 @@ def test_an_open_chat_stays_within_its_budget(language: str) -> None:
 
 
 def test_what_a_chat_rarely_needs_stays_within_its_budget() -> None:
-    assert size("asking.js") <= ON_DEMAND_BYTES
+    assert size("blocks.js") <= ON_DEMAND_BYTES
 
 
 def test_a_page_gets_the_loader_and_the_files_it_names(client: Client) -> None:
@@ -69,7 +69,7 @@ def test_an_unchanged_loader_is_not_sent_again(client: Client) -> None:
     assert client.post("/widget/v1.js").status_code == 405
 
 
-@pytest.mark.parametrize("name", ["panel.js", "asking.js", "en.js"])
+@pytest.mark.parametrize("name", ["panel.js", "blocks.js", "en.js"])
 def test_a_page_with_yesterdays_loader_gets_todays_files_and_keeps_nothing(client: Client, name: str) -> None:
     response = client.get(f"/widget/0123456789abcdef/{name}")
     assert response.content == edition().files[name].body
@@ -93,7 +93,7 @@ def test_the_sources_make_no_markup_and_no_code_of_text(source: Path) -> None:
 
 def test_the_loader_and_the_panel_know_every_language() -> None:
     loader = (FRONTEND / "loader" / "element.js").read_text()
-    panel = re.search(r"LANGUAGES = \[(.*)\];", (FRONTEND / "words.js").read_text())
+    panel = re.search(r"LANGUAGES = \[(.*)\];", (FRONTEND / "i18n.js").read_text())
     assert panel is not None
     assert sorted(re.findall(r'"(\w+)"', panel[1])) == sorted(LANGUAGES)
     assert sorted(re.findall(r"^  (\w\w): \{ open:", loader, re.MULTILINE)) == sorted(LANGUAGES)

@@ -37,7 +37,7 @@ async function bundle(entry, options) {
     charset: "utf8",
     legalComments: "none",
     target: "es2022",
-    external: ["./asking.js"],
+    external: ["./blocks.js"],
     plugins: [styles],
     write: false,
     ...options,
@@ -48,7 +48,7 @@ async function bundle(entry, options) {
 async function built() {
   const languages = (await readdir(at("src/languages"))).map((file) => `languages/${file}`);
   const files = {};
-  for (const entry of ["panel.js", "asking.js", ...languages.sort()]) files[basename(entry)] = await bundle(entry, { format: "esm" });
+  for (const entry of ["panel.js", "blocks.js", ...languages.sort()]) files[basename(entry)] = await bundle(entry, { format: "esm" });
   const content = Object.entries(files).flat().join("\0");
   const edition = createHash("sha256").update(content).digest("hex").slice(0, 16);
   const loader = await bundle("v1.js", { format: "iife", define: { EDITION: JSON.stringify(`${edition}/`) } });

@@ -1,64 +1,64 @@
 /**
- * The chat: it joins what the customer does, the line to the server, the log and the view. It decides nothing about
- * money or people; it sends what was pressed and shows what the log says.
+ * The chat connects the customer's input, the connection to the server, the log and the view. It makes no decisions about
+ * actions or handoffs: it sends what was pressed, and shows what the log says.
  */
 
-import { admitted, proof, redeemed, renewed } from "./admission.js";
 import { request } from "./api.js";
+import { credentials, redeemCode, renewIdentity, requestTicket } from "./auth.js";
 import { expiry } from "./cards.js";
+import { update, updateConnection, updateUnread } from "./chrome.js";
 import { Connection } from "./connection.js";
-import { hear, tell } from "./hearing.js";
+import { I18n } from "./i18n.js";
 import { Identity, subjectOf } from "./identity.js";
+import { handleEvent, handleFrame } from "./incoming.js";
 import { Log } from "./log.js";
 import { toggleMenu } from "./menu.js";
-import { fitting } from "./screen.js";
 import { Session } from "./session.js";
-import { look, show, showLine } from "./showing.js";
 import { View } from "./view.js";
-import { Words } from "./words.js";
+import { fitPanel } from "./viewport.js";
 
 const TICK_MS = 15_000;
 
 export class Chat {
-  gone = new AbortController();
+  removed = new AbortController();
   config = {};
   identity = new Identity();
-  log = new Log((item) => this.view.note(item));
-  say = (key, gaps) => this.words.say(key, gaps);
+  log = new Log((item) => this.view.invalidate(item));
+  t = (key, gaps) => this.i18n.t(key, gaps);
   human = (reason) => this.requestHuman(reason);
 
-  constructor(element, words) {
-    const { signal } = this.gone;
+  constructor(element, i18n) {
+    const { signal } = this.removed;
     this.element = element;
-    this.words = words;
+    this.i18n = i18n;
     this.session = new Session(element, signal, () => this.clear(this.isTheirs));
     this.identity.set(element.identity);
     this.view = new View(this);
-    const heard = { state: (state, code) => showLine(this, state, code), frame: (frame) => hear(this, frame), event: (event) => tell(this, event) };
-    this.connection = new Connection({ ticket: () => admitted(this), events: (after) => this.#events(after) }, heard, signal);
-    this.fit = fitting(element, this.view.node, signal);
+    const handlers = { state: (state, code) => updateConnection(this, state, code), frame: (frame) => handleFrame(this, frame), event: (event) => handleEvent(this, event) };
+    this.connection = new Connection({ ticket: () => requestTicket(this), events: (after) => this.#events(after) }, handlers, signal);
+    this.fit = fitPanel(element, this.view.node, signal);
     element.frame.append(this.view.peek, this.view.node);
-    addEventListener("visibilitychange", () => look(this), { signal });
+    addEventListener("visibilitychange", () => updateUnread(this), { signal });
     this.ticking = setInterval(() => this.#tick(), TICK_MS);
     const { draft, unsent = [] } = this.session.tab;
     if (draft) this.view.composer.text = draft;
-    for (const { key, text, frame } of unsent) this.log.say(key, text, frame);
-    show(this);
+    for (const { key, text, frame } of unsent) this.log.addOwn(key, text, frame);
+    update(this);
   }
 
-  // --- The API of the page.
+  // --- The page's API.
 
   async open({ isQuiet } = {}) {
-    if (!this.isOpen) this.#to(true);
+    if (!this.isOpen) this.#setOpen(true);
     if (!isQuiet) this.focus();
-    await redeemed(this);
+    await redeemCode(this);
     this.connection.start();
   }
 
   close() {
     if (!this.isOpen) return;
     const had = this.view.focused;
-    this.#to(false);
+    this.#setOpen(false);
     if (had) this.element.launcher.focus();
   }
 
@@ -70,13 +70,13 @@ export class Chat {
     this.close();
   }
 
-  /** Say something as the customer; resolves with the message's client id. */
+  /** Send a message as the customer; resolves with its client id. */
   async send(text, { silent } = {}) {
-    const said = String(text).trim();
-    if (!said || this.isTooLong(said)) throw new RangeError(`send takes 1 to ${this.longest} characters.`);
+    const message = String(text).trim();
+    if (!message || this.isTooLong(message)) throw new RangeError(`send takes 1 to ${this.longest} characters.`);
     if (!silent) this.open({ isQuiet: true });
     if (this.log.isEnded) this.newConversation();
-    return this.utter(said);
+    return this.submit(message);
   }
 
   prefill(text) {
@@ -90,7 +90,7 @@ export class Chat {
     return this.open({ isQuiet: true });
   }
 
-  /** Begin anew; the old chat stays among the earlier ones. */
+  /** Start a new conversation; the old one stays among the earlier ones. */
   newConversation() {
     this.leave(this.own, this.isOpen);
   }
@@ -103,7 +103,7 @@ export class Chat {
   async rate(score, comment = "", message) {
     if (![1, 2, 3, 4, 5].includes(score)) throw new RangeError("rate takes 1 to 5.");
     this.connection.deliver({ type: "rate", score, comment, message });
-    this.view.speech.status(this.say("thanks"));
+    this.view.announcer.status(this.t("thanks"));
     this.element.emit("rating", { score });
   }
 
@@ -111,11 +111,11 @@ export class Chat {
     this.identity.set(who);
     const token = await this.token();
     const { sub, until } = this.session.kept;
-    // Somebody else is signed in now: nothing of the other's chat stays on this screen.
+    // Another customer is signed in now: nothing of the previous chat may stay on this screen.
     const { connection } = this;
     const isUp = connection.state !== "idle";
     if (sub && sub !== subjectOf(token)) this.leave({}, isUp);
-    // A ticket with the token makes the visitor's conversation theirs.
+    // A ticket with the token binds the visitor's conversation to the customer.
     else if (token && (isUp || until > Date.now())) await connection.connect();
   }
 
@@ -128,21 +128,21 @@ export class Chat {
   /** An attribute of the element changed. */
   async refresh(name) {
     if (name === "locale") await this.#translate();
-    show(this);
+    update(this);
   }
 
   /** Put the chat into the element's language; where its texts cannot be fetched, it stays as it is. */
   async #translate() {
     const { element, log, view } = this;
     const { language } = element;
-    const words = await Words.load(language).catch(() => element.emit("error", { code: "not_loaded" }));
+    const i18n = await I18n.load(language).catch(() => element.emit("error", { code: "not_loaded" }));
     // Another language may have been chosen meanwhile.
-    if (!words || language !== element.language) return;
-    this.words = words;
+    if (!i18n || language !== element.language) return;
+    this.i18n = i18n;
     view.rebuild(log.items.values());
   }
 
-  /** The element is in the page again, or a chat is under way: go on listening. */
+  /** The element is back in the page, or a chat is in progress: connect again. */
   wake() {
     if (this.isOpen || this.isTheirs) this.connection.start();
   }
@@ -154,10 +154,10 @@ export class Chat {
   destroy() {
     clearInterval(this.ticking);
     this.connection.stop();
-    this.gone.abort();
+    this.removed.abort();
   }
 
-  // --- What the customer presses.
+  // --- User actions.
 
   escape() {
     if (this.view.node.querySelector(".menu")) toggleMenu(this);
@@ -174,49 +174,49 @@ export class Chat {
   page(title, ...nodes) {
     this.title = title;
     this.view.drawPage(nodes);
-    show(this);
+    update(this);
   }
 
   focus() {
-    // A finger that opened the chat has not asked for the keyboard.
+    // Opening the chat by touch should not bring up the keyboard.
     const { node, composer } = this.view;
     (matchMedia("(pointer: coarse)").matches ? node : composer.input).focus({ preventScroll: true });
   }
 
-  /** Say what was written, pressed or filled in; returns its client id. */
-  utter(text, frame) {
+  /** Add and send what the customer wrote, pressed or filled in; return its client id. */
+  submit(text, frame) {
     this.page();
-    this.view.speech.clear();
-    const item = this.log.say(`${Date.now()}-${Math.random()}`, text, frame);
-    show(this);
+    this.view.announcer.clear();
+    const item = this.log.addOwn(`${Date.now()}-${Math.random()}`, text, frame);
+    update(this);
     this.view.follow(item);
     this.connection.start();
-    this.post(item);
+    this.transmit(item);
     return item.key;
   }
 
-  /** Send a message that is in the log already; it keeps its id, so that it is stored once. */
-  post({ key, text, frame }) {
+  /** Send a message that is already in the log. It keeps its id, so that it is stored once. */
+  transmit({ key, text, frame }) {
     const isSent = this.connection.send({ ...frame, client_id: key });
     this.log.put(key, { state: isSent ? "sending" : "waiting" });
     this.keepUnsent();
-    if (isSent) this.element.emit("message:sent", { client_id: key, ...this.exposed(text) });
+    if (isSent) this.element.emit("message:sent", { client_id: key, ...this.exposedText(text) });
   }
 
   keepUnsent() {
-    this.session.keepHere({ unsent: this.log.unsent.map(({ key, text, frame }) => ({ key, text, frame })) });
+    this.session.keepForTab({ unsent: this.log.unsent.map(({ key, text, frame }) => ({ key, text, frame })) });
   }
 
-  exposed(text) {
+  exposedText(text) {
     return this.element.hasAttribute("expose-messages") && { text };
   }
 
-  /** Send a card's confirmation, with a fresh identity if the old one has run out. */
+  /** Confirm a card, with a fresh identity token if the old one has expired. */
   async confirm(item) {
     if (this.isElsewhere) return this.#confirmThere(item);
     const { key, digest } = item;
     const frame = this.decide(item, { type: "confirm", request: key, digest });
-    if (this.identity.isExpired && this.identity.renew) await renewed(this);
+    if (this.identity.isExpired && this.identity.renew) await renewIdentity(this);
     return this.connection.send(frame);
   }
 
@@ -224,22 +224,22 @@ export class Chat {
     this.connection.send(this.decide(item, { type: "decline", request: item.key }));
   }
 
-  /** Between the click and the event that tells, what was sent; a problem gives the card back, with the reason. */
+  /** Keep what was sent until the event that reports the outcome; a problem reopens the card with the reason. */
   decide({ key }, deciding, code) {
-    this.log.put(key, { deciding, problem: code && this.words.error(code) });
+    this.log.put(key, { deciding, problem: code && this.i18n.error(code) });
     return deciding;
   }
 
-  /** The channel wants confirmations on our own page, which the shop's scripts cannot press. */
+  /** The channel requires confirmations on the hosted page, where the shop's scripts cannot click. */
   get isElsewhere() {
     return this.config.confirm_on_hosted_page && this.element.layout !== "fullscreen";
   }
 
   async #confirmThere(item) {
-    // Opened by the click itself: after a request, browsers take it for a pop-up.
+    // Opened by the click itself: after a request, browsers would block it as a pop-up.
     const there = window.open("about:blank");
     try {
-      const { url } = await this.ask("widget/codes", { body: await proof(this) });
+      const { url } = await this.ask("widget/codes", { body: await credentials(this) });
       there.opener = null;
       there.location = url;
     } catch (error) {
@@ -249,44 +249,44 @@ export class Chat {
   }
 
   refuse(code) {
-    this.view.composer.refuse(this.words.error(code));
+    this.view.composer.refuse(this.i18n.error(code));
   }
 
-  // --- What the modules beside this one need.
+  // --- For the other modules.
 
   get channel() {
     return this.element.option("channel");
   }
 
-  /** How many characters a message may have. */
+  /** The maximum length of a message in characters. */
   get longest() {
     return this.config.limits?.message_characters || 4000;
   }
 
-  /** Characters are counted as the server counts them: by code point. */
+  /** Characters are counted by code point, as the server does. */
   isTooLong(text) {
     return [...text].length > this.longest;
   }
 
-  /** Whether the kept conversation is of who is there; somebody's own waits until the page says who that is. */
+  /** Whether the stored conversation may be opened; a signed-in customer's waits until the page identifies them. */
   get isTheirs() {
     const { conversation, sub } = this.session.kept;
     return conversation && (!sub || this.element.identity);
   }
 
-  /** What stays of this customer when a conversation is left. */
+  /** What is kept of this customer when a conversation is left. */
   get own() {
     const { visitor, sub } = this.session.kept;
     return { visitor, sub };
   }
 
-  /** Run a request over HTTP in the customer's name. */
+  /** Make an HTTP request as the customer. */
   async ask(path, options = {}) {
     const credential = options.body ? "" : (await this.token()) || this.session.kept.visitor;
     return request(`${this.element.endpoint}/api/v1/${path}`, { ...options, credential });
   }
 
-  /** The identity token, empty where there is none; null, and an event for the page, where its function fails. */
+  /** The identity token, or an empty string; null, and an event for the page, if its function fails. */
   async token(isFresh) {
     try {
       return await this.identity.token(isFresh);
@@ -296,7 +296,7 @@ export class Chat {
     }
   }
 
-  /** Leave the conversation: nothing of it stays on the screen or in this browser but `kept`. */
+  /** Leave the conversation: only `kept` of it stays in this browser, and nothing on the screen. */
   leave(kept, goesOn) {
     this.session.forget(kept);
     this.clear(goesOn);
@@ -307,13 +307,13 @@ export class Chat {
     connection.stop();
     connection.seq = 0;
     connection.kept = [];
-    this.newsAfter = undefined;
+    this.announceAfter = undefined;
     this.log.clear();
     view.rebuild([]);
     element.showUnread(0);
     view.peek.hidden = true;
     element.state.conversation = null;
-    show(this);
+    update(this);
     if (goesOn) connection.start();
   }
 
@@ -322,13 +322,13 @@ export class Chat {
     return next ? [...results, ...(await this.#events(results.at(-1).seq))] : results;
   }
 
-  #to(isOpen) {
+  #setOpen(isOpen) {
     this.isOpen = isOpen;
     this.fit(isOpen);
-    this.session.keepHere({ isOpen });
+    this.session.keepForTab({ isOpen });
     this.element.setOpen(isOpen);
     this.view.flush();
-    look(this);
+    updateUnread(this);
   }
 
   #tick() {

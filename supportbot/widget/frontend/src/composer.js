@@ -1,4 +1,4 @@
-/** The field one writes in: grows to six lines, Enter sends, and the same place stops an answer that is being written. */
+/** The message field: grows to six lines, Enter sends, and its button also stops an answer. */
 
 import { h, icon, set } from "./dom.js";
 
@@ -8,7 +8,7 @@ export class Composer {
     const file = (name) => (event) => {
       if (!event[name].files.length) return;
       event.preventDefault();
-      this.refuse(chat.say("noFiles"));
+      this.refuse(chat.t("noFiles"));
     };
     this.input = h("textarea.w-input", { rows: "1", dir: "auto", onkeydown: (event) => this.#key(event), oninput: () => this.#typed(), onpaste: file("clipboardData") });
     this.go = h("button.w-send", { onclick: () => (this.isStop ? chat.connection.send({ type: "stop" }) : this.#send()) });
@@ -18,26 +18,26 @@ export class Composer {
 
   set text(text) {
     this.input.value = text;
-    this.chat.session.keepHere({ draft: text });
+    this.chat.session.keepForTab({ draft: text });
     this.#button();
   }
 
   update(placeholder, isWriting) {
     set(this.input, "placeholder", placeholder);
-    set(this.input, "aria-label", this.chat.say("message"));
+    set(this.input, "aria-label", this.chat.t("message"));
     this.isWriting = isWriting;
     this.#button();
   }
 
-  /** Say why something was not taken, beside the field it belongs to. */
+  /** Show next to the field why something was not accepted. */
   refuse(text) {
     this.note.textContent = text;
     set(this.input, "aria-describedby", text ? this.note.id : false);
-    this.chat.view.speech.status(text);
+    this.chat.view.announcer.status(text);
   }
 
   #key(event) {
-    // While an input method composes a word, Enter chooses the word.
+    // While an input method composes a word, Enter picks the word.
     if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
     event.preventDefault();
     this.#send();
@@ -51,14 +51,14 @@ export class Composer {
   #send() {
     const text = this.input.value.trim();
     const { chat } = this;
-    if (chat.isTooLong(text)) this.refuse(chat.say("tooLong", { n: chat.longest }));
+    if (chat.isTooLong(text)) this.refuse(chat.t("tooLong", { n: chat.longest }));
     else if (text) {
       this.text = "";
       chat.send(text);
     }
   }
 
-  /** With a next question typed, the button sends it; else it stops what is being written. */
+  /** The button sends what was typed; without any text, it stops the answer being written. */
   #button() {
     const hasText = this.input.value.trim();
     const does = this.isWriting && !hasText ? "stop" : "send";
@@ -66,6 +66,6 @@ export class Composer {
     this.go.replaceChildren(icon(does));
     this.go.className = `w-send ${does}`;
     this.go.disabled = !this.isStop && !hasText;
-    set(this.go, "aria-label", this.chat.say(does));
+    set(this.go, "aria-label", this.chat.t(does));
   }
 }

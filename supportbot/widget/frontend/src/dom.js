@@ -1,4 +1,4 @@
-/** Building nodes, by the loader's own hand: elements, attributes and text nodes, never markup. Our drawings are here. */
+/** The loader's functions for building nodes, our icons, and buttons. */
 
 const { h, set, icon: drawn } = customElements.get("support-bot");
 
@@ -26,11 +26,11 @@ const PATHS = {
 
 export { h, set };
 
-/** An icon; it always stands beside a word or in a button with a name. */
+/** An icon. It always has a text beside it, or is in a button with an accessible name. */
 export const icon = (name, size) => drawn(PATHS[name], size);
 
-/** A button of the kit: its look, what it does, what is on it. */
+/** A button: its classes, its handler, its content. */
 export const btn = (look, onclick, ...parts) => h(`button.btn${look}`, { onclick }, parts);
 
-/** A button that has only an icon, and so needs a name. */
+/** A button with only an icon, which needs an accessible name. */
 export const iconBtn = (look, sign, name, onclick) => btn(`.quiet.icon${look}`, onclick, { "aria-label": name, title: name }, icon(sign));

@@ -1,8 +1,8 @@
 /**
- * What the chat shows, made from the log's events: items by key. No page, no network, no clock.
+ * The items the chat shows, built from the log's events. No DOM, no network, no clock.
  *
- * Invariants: items stand in the order of their first event, what was not sent yet at the end; an answer's text is what
- * `assistant.final` says, whatever was shown before; a card's state only comes from `action.*` events.
+ * Invariants: items are in the order of their first event, unsent messages last; an answer's text is that of
+ * `assistant.final`, whatever was shown before; a card's state comes only from `action.*` events.
  *
  * @typedef {{key: string, kind: "me"|"bot"|"human"|"note"|"mark"|"wait"|"card"|"rate", seq: number, at?: string}} Item
  */
@@ -16,19 +16,19 @@ export class Log {
     this.clear();
   }
 
-  /** Forget all but these items. */
+  /** Drop all but these items. */
   clear(kept = []) {
     /** @type {Map<string, Item>} */
     this.items = new Map(kept.map((item) => [item.key, item]));
     Object.assign(this, NOBODY, { writing: null, isEnded: false, seq: 0 });
   }
 
-  /** Whether something is still on its way to this customer: a person, or the end of an action. */
+  /** Whether this customer still waits for an agent, or for the outcome of an action. */
   get isAwaited() {
     return this.agent || this.of("wait").concat(this.of("card")).some(({ isOver }) => !isOver);
   }
 
-  /** What the customer wrote here and the server does not have yet. */
+  /** Messages that the server has not confirmed yet. */
   get unsent() {
     return this.of("me").filter(({ seq }) => seq === Infinity);
   }
@@ -37,24 +37,24 @@ export class Log {
     return [...this.items.values()].filter((item) => item.kind === kind);
   }
 
-  /** Change an item, or begin it; its place is that of its first event. */
+  /** Change or add an item; its position is that of its first event. */
   put(key, { seq, ...facts }) {
     const item = this.items.get(key) || { key, seq: seq ?? this.seq + 0.5 };
-    // Only the server's own number says that it has what was written here.
+    // A seq from the server confirms that the message is stored.
     if (item.seq === Infinity && seq) item.seq = seq;
     this.items.set(key, Object.assign(item, facts));
     this.changed(item);
-    // What is said, or asked anew, closes what was asked before.
+    // A new message, or new blocks, close earlier blocks.
     if (item.kind === "me" || item.blocks || item.ends) for (const other of this.items.values()) if (other.blocks && other !== item) this.changed(other);
     return item;
   }
 
-  /** What the customer says here; `frame` is how it is sent. */
-  say(key, text, frame = { type: "message", text }) {
+  /** Add a message the customer writes here; `frame` is how it is sent. */
+  addOwn(key, text, frame = { type: "message", text }) {
     return this.put(key, { kind: "me", seq: Infinity, text, frame, state: "waiting" });
   }
 
-  /** The answer being written, as the welcome found it, or with another piece. */
+  /** Set the answer being written: from the welcome, or extended by a delta. */
   resume({ message, attempt, text }) {
     this.writing = message;
     this.put(message, { kind: "bot", message, attempt, text });
@@ -65,8 +65,8 @@ export class Log {
     if (!isOver && attempt >= known) this.resume({ message, attempt, text: attempt === known ? before + text : text });
   }
 
-  /** Tell a known item more, such as what an answer is doing or who is next. */
-  more(key, facts) {
+  /** Change an item if it exists. */
+  patch(key, facts) {
     if (this.items.has(key)) this.put(key, facts);
   }
 
@@ -96,20 +96,20 @@ export class Log {
     if (step === "started") {
       const known = this.items.get(message);
       this.writing = message;
-      // The welcome may have brought this attempt's first words before its event.
+      // The welcome may have brought this attempt's text before its event.
       this.put(message, { ...entry, kind: "bot", text: known?.attempt === attempt ? known.text : "", isOver: false, status: "" });
       return;
     }
     if (this.writing === message) this.writing = null;
     this.put(message, { citations: [], ...entry, kind: "bot", isOver: true, isFailed: step === "failed" });
-    // An answer that says why something is refused says all that the card would.
+    // A refused card is hidden if the answer already gives its reason.
     for (const { key, state, reason } of this.of("card")) if (state === "refused" && entry.text?.includes(reason?.text)) this.put(key, { isSaid: true });
   }
 
   #card({ title, reason, ...entry }, state) {
     const { times, title: first = title } = this.items.get(entry.request) || {};
-    // Only these come of an answer; the steps of an older card may come while another one is written.
-    if (/proposed|refused/.test(state)) this.more(this.writing, { hasCard: true });
+    // Only these belong to the answer being written; others may be of an older card.
+    if (/proposed|refused/.test(state)) this.patch(this.writing, { hasCard: true });
     const isOver = !/proposed|awaiting|queued|unknown/.test(state);
     this.put(entry.request, { ...entry, reason, title: first, kind: "card", state, isOver, times: { ...times, [state]: entry.at }, deciding: "", problem: "" });
   }
@@ -122,18 +122,18 @@ export class Log {
     }
     const name = agent || this.agent;
     Object.assign(this, step === "joined" ? { mode: "person", agent } : NOBODY);
-    this.more(ticket, { isOver: true });
-    // The assistant is silent once a person is there: what it had not finished stays as it is.
+    this.patch(ticket, { isOver: true });
+    // The assistant stops once an agent joins: an unfinished answer stays as it is.
     if (step === "joined") {
-      this.more(this.writing, { citations: [], isOver: true, isCut: true });
+      this.patch(this.writing, { citations: [], isOver: true, isCut: true });
       this.writing = null;
     }
-    // Whoever ended the chat themselves is told so by the message that follows.
+    // If the customer ended the chat, the message that follows says so.
     if (outcome !== "resolved" || !by) this.mark = this.put(entry.seq, { ...entry, kind: "mark", step: outcome || step, name });
     if (outcome === "resolved") this.#rating(entry);
   }
 
-  /** Ask once how it was, below what was said last. */
+  /** Ask once for a rating, below the last message. */
   #rating({ seq, at }) {
     this.put("rate", { at, kind: "rate" }).seq = seq + 0.5;
   }

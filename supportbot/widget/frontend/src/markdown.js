@@ -1,17 +1,17 @@
 /**
- * The few marks of Markdown that answers use, drawn node by node: paragraphs, headings, lists, bold, italic, code, links
- * to http and https, and `[1]` as a source's number. Everything else is text. Nothing here reads markup.
+ * The subset of Markdown that answers use, drawn as nodes: paragraphs, headings, lists, bold, italic, code, http and
+ * https links, and `[1]` as the number of a source. Everything else is text, and no HTML is parsed.
  */
 
 import { h } from "./dom.js";
 
 const INLINE = /`([^`]+)`|\*\*(?=\S)(.+?)\*\*|(?<![\w*])[*_](?=\S)([^*_]+)[*_](?![\w*])|\[([^[\]]+)\]\(([^()\s]+)\)|\s*\[(\d{1,2})\]|(https?:\/\/[^\s<>"'`*)\]]*[^\s<>"'`*)\].,;:!?])/g;
 const FENCE = /^```/;
-// What a line begins with, and the block that its neighbours of the same kind make with it.
+// Blocks by the prefix of their lines.
 const KINDS = { pre: FENCE, ul: /^[-*•] +/, ol: /^\d{1,3}[.)] +/, b: /^#{1,6} +/ };
 
 /**
- * Bring a container up to date with a text that grows: only what comes after the last finished block is drawn again.
+ * Update a container with a growing text: only changed blocks are drawn again.
  * @param {(number: number) => Node | undefined} cite draws the number of a source
  */
 export function draw(container, text, cite) {
@@ -28,12 +28,12 @@ export function draw(container, text, cite) {
   for (const { node } of before.slice(container.blocks.length)) node.remove();
 }
 
-/** The text without its marks, as it is read aloud or copied. */
+/** The text without Markdown, to be read aloud or copied. */
 export function plain(text) {
   return text.replace(/\[([^[\]]+)\]\([^()\s]+\)/g, "$1").replace(/\s*\[\d{1,2}\]|\*\*|`|^\s*(#{1,6}|>|[-*]) /gm, "");
 }
 
-/** A link a customer may follow, or nothing: then what was written stays text. */
+/** A safe link, or a false value: then the source stays text. */
 export function link(href, label) {
   const { protocol, username } = URL.canParse(href) ? new URL(href) : {};
   return /^https?:$/.test(protocol) && !username && h("a", { href, target: "_blank", rel: "noopener noreferrer" }, label);
@@ -47,7 +47,7 @@ function blocks(text) {
     if (open?.kind === "pre" && !FENCE.test(line)) open.lines.push(raw);
     else if (!line || open?.kind === "pre") open = null;
     else {
-      // A line set in under a list item belongs to it.
+      // An indented line under a list item belongs to it.
       const kind = Object.keys(KINDS).find((name) => KINDS[name].test(line)) || (raw.startsWith("  ") && open?.kind) || "p";
       if (open?.kind === kind && kind !== "b") open.lines.push(line);
       else found.push((open = { kind, lines: kind === "pre" ? [] : [line] }));
@@ -81,7 +81,7 @@ function inline(text, cite) {
   return [...nodes, text.slice(end)];
 }
 
-/** A source's number stays on the line of the word before it. */
+/** Keep the number of a source on the line of the word before it. */
 function glued(before, number) {
   if (!number || typeof before.at(-1) !== "string") return [number];
   const [, start, word] = /^([^]*?)(\S*)$/.exec(before.pop());

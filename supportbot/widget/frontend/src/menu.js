@@ -1,10 +1,10 @@
-/** The customer's own data, without an admin: new and earlier chats, language, download, privacy, deletion. */
+/** The menu: new and earlier conversations, language, and the customer's own data (download, privacy, deletion). */
 
 import { btn, h, icon, set } from "./dom.js";
+import { LANGUAGES } from "./i18n.js";
 import { link } from "./markdown.js";
-import { LANGUAGES } from "./words.js";
 
-/** Open the menu under its button, or close it and return there. */
+/** Open the menu below its button, or close it and return the focus there. */
 export function toggleMenu(chat) {
   const { menuButton, node, head } = chat.view;
   const open = node.querySelector(".menu");
@@ -12,8 +12,8 @@ export function toggleMenu(chat) {
   open?.remove();
   menuButton.focus();
   if (open) return;
-  const entry = ([sign, key, action, about]) => h("li", h(sign === "trash" ? "button.danger" : "button", { onclick: () => toggleMenu(chat) || asked(chat, action) }, icon(sign), chat.say(key), about && h("span", about)));
-  const menu = h("ul.menu", ENTRIES.map(entry), entry(["right", "languageIs", nextLanguage, chat.say("language")]));
+  const entry = ([sign, key, action, about]) => h("li", h(sign === "trash" ? "button.danger" : "button", { onclick: () => toggleMenu(chat) || run(chat, action) }, icon(sign), chat.t(key), about && h("span", about)));
+  const menu = h("ul.menu", ENTRIES.map(entry), entry(["right", "languageIs", nextLanguage, chat.t("language")]));
   head.after(menu);
   menu.querySelector("button").focus();
 }
@@ -26,8 +26,8 @@ const ENTRIES = [
   ["trash", "erase", erase],
 ];
 
-/** Run what was pressed; where it is refused, words where the customer looks. */
-async function asked(chat, action) {
+/** Run a menu action; if it fails, show the reason in the chat. */
+async function run(chat, action) {
   try {
     await action(chat);
   } catch (error) {
@@ -37,21 +37,21 @@ async function asked(chat, action) {
   }
 }
 
-/** A page of the menu: at its end what one came for, if that is to be pressed, and the way back. */
+/** A page of the menu, with a button for its action, if it has one, and a button back. */
 function page(chat, key, nodes, action) {
-  chat.page(chat.say(key), nodes, h("div.act-b", action, btn("", () => chat.back(), chat.say("back"))));
+  chat.page(chat.t(key), nodes, h("div.act-b", action, btn("", () => chat.back(), chat.t("back"))));
 }
 
-function nextLanguage({ element, words }) {
-  set(element, "locale", LANGUAGES[(LANGUAGES.indexOf(words.language) + 1) % LANGUAGES.length]);
+function nextLanguage({ element, i18n }) {
+  set(element, "locale", LANGUAGES[(LANGUAGES.indexOf(i18n.language) + 1) % LANGUAGES.length]);
 }
 
 async function earlier(chat) {
-  const { say, words, session, own } = chat;
+  const { t, i18n, session, own } = chat;
   const { results } = session.kept.conversation ? await chat.ask("conversations") : { results: [] };
   const go = (conversation) => () => chat.leave({ ...own, conversation }, true, chat.page());
-  const rows = results.filter(({ preview }) => preview).map(({ id, preview, last_event_at: at }) => h("li", h("button", { onclick: go(id) }, h("span", h("b", { dir: "auto" }, preview)), h("time", words.time(at)))));
-  page(chat, "earlier", rows.length ? h("ul.sugg", rows) : h("p", say("none")));
+  const rows = results.filter(({ preview }) => preview).map(({ id, preview, last_event_at: at }) => h("li", h("button", { onclick: go(id) }, h("span", h("b", { dir: "auto" }, preview)), h("time", i18n.time(at)))));
+  page(chat, "earlier", rows.length ? h("ul.sugg", rows) : h("p", t("none")));
 }
 
 async function download(chat) {
@@ -62,24 +62,24 @@ async function download(chat) {
 }
 
 function privacy(chat) {
-  const { say, element, config } = chat;
+  const { t, element, config } = chat;
   const address = element.option("privacy-url") || config.privacy_url;
-  page(chat, "privacy", [h("p", say("privacyText")), link(address, say("privacy"))]);
+  page(chat, "privacy", [h("p", t("privacyText")), link(address, t("privacy"))]);
 }
 
 function erase(chat) {
-  const { say } = chat;
-  const sure = async () => {
+  const { t } = chat;
+  const confirmed = async () => {
     await chat.ask("conversations", { method: "DELETE" });
     chat.leave(chat.own);
-    page(chat, "erase", h("p", say("erased")));
+    page(chat, "erase", h("p", t("erased")));
   };
-  page(chat, "erase", h("p", say("eraseText")), btn(".danger", () => asked(chat, sure), icon("trash", "s"), say("erase")));
+  page(chat, "erase", h("p", t("eraseText")), btn(".danger", () => run(chat, confirmed), icon("trash", "s"), t("erase")));
 }
 
-/** Ending a chat is asked for twice: it cannot be taken back. */
+/** Ending a chat cannot be undone, so ask first. */
 export function askToEnd(chat) {
-  const { say } = chat;
-  const sure = () => chat.endConversation().then(() => chat.back());
-  page(chat, "endChat", h("p", say("endText")), btn(".primary", () => asked(chat, sure), say("endChat")));
+  const { t } = chat;
+  const confirmed = () => chat.endConversation().then(() => chat.back());
+  page(chat, "endChat", h("p", t("endText")), btn(".primary", () => run(chat, confirmed), t("endChat")));
 }

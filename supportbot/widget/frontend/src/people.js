@@ -1,24 +1,42 @@
-/** The way to a person and back: waiting, the lines that mark who joined and left. */
+/** Agents in the log: their messages, waiting for one, and the lines that mark who joined and left. */
 
 import { h, icon } from "./dom.js";
-import { firstName } from "./items.js";
+import { draw } from "./markdown.js";
 
-export function wait(node, { place, away, wait: minutes, isOver }, { say }) {
-  // A place in line says nothing while nobody of the team is there.
+/** An avatar: the initials of a name. */
+export function face(name, size = "") {
+  const initials = name.split(" ").map(([letter]) => letter);
+  return h(`span.avatar${size}`, { "aria-hidden": "true" }, initials.slice(0, 2));
+}
+
+export function firstName(name, { t }) {
+  return name ? name.split(" ")[0] : t("somebody");
+}
+
+export function human(node, item, chat) {
+  const name = item.author || chat.t("somebody");
+  const text = h("div.text");
+  draw(text, item.text, () => "");
+  node.className = "m human";
+  node.replaceChildren(face(name, ".sm"), h("div", text, h("span.meta", `${firstName(name, chat)}, ${chat.i18n.time(item.at)}`)));
+}
+
+export function wait(node, { place, away, wait: minutes, isOver }, { t }) {
+  // A queue position means little while no agent is available.
   const n = !away && place;
   node.className = "wait";
   node.hidden = isOver;
-  const title = n > 1 ? say("inLine", { n }) : say(n ? "next" : "finding");
-  // Minutes come as a range.
-  const range = minutes && say("wait", { n: [...new Set([minutes.min, minutes.max])].join("–") });
-  node.replaceChildren(h("div.wait-h", n ? h("span.place", { "aria-hidden": "true" }, `${n}`) : icon("person"), h("div", h("b", title), range)), h("p", say("pass")));
+  const title = n > 1 ? t("inLine", { n }) : t(n ? "next" : "finding");
+  // Minutes are a range.
+  const range = minutes && t("wait", { n: [...new Set([minutes.min, minutes.max])].join("–") });
+  node.replaceChildren(h("div.wait-h", n ? h("span.place", { "aria-hidden": "true" }, `${n}`) : icon("person"), h("div", h("b", title), range)), h("p", t("pass")));
 }
 
-/** The words for who came or went. */
+/** Return the text for an agent who joined or left. */
 export function markText({ step, name, at }, chat) {
-  const gaps = { name: firstName(name, chat), time: chat.words.time(at) };
-  if (step === "joined" || step === "resolved") return chat.say(step, gaps);
-  return `${name ? chat.say("returned", gaps) : ""} ${chat.say("aiAgain")}`;
+  const gaps = { name: firstName(name, chat), time: chat.i18n.time(at) };
+  if (step === "joined" || step === "resolved") return chat.t(step, gaps);
+  return `${name ? chat.t("returned", gaps) : ""} ${chat.t("aiAgain")}`;
 }
 
 export function mark(node, item, chat) {

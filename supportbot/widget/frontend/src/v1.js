@@ -1,13 +1,13 @@
 /**
- * The loader: all that a shop's page pays for until somebody wants to chat.
+ * The loader: all that a shop's page loads until somebody wants to chat.
  *
- * It draws the launcher, keeps the calls that come before the panel is there, and fetches the panel when a hand comes
- * near the launcher or a chat is under way. It opens no socket and stores nothing. docs/embedding.md has the attributes,
- * calls and events. Run again, it does nothing, unless the chat was destroyed: some sites run a page's scripts again at
+ * It draws the launcher, queues API calls until the panel is there, and loads the panel when the pointer comes near the
+ * launcher or a chat is in progress. It opens no socket and stores nothing. Attributes, calls and events are listed in
+ * docs/embedding.md. Run again, it does nothing unless the chat was destroyed: some sites run a page's scripts again on
  * each navigation.
  */
 
-import { SupportBotElement, elements, waiting } from "./loader/element.js";
+import { SupportBotElement, elements, pending } from "./loader/element.js";
 import { h, set } from "./loader/nodes.js";
 
 const NAME = "support-bot";
@@ -17,7 +17,7 @@ const early = window.SupportBot;
 let made;
 
 const first = () => [...elements][0] || null;
-const there = () => first() || new Promise((give) => waiting.push(give));
+const there = () => first() || new Promise((give) => pending.push(give));
 
 const api = {
   version: "1.0.0",
@@ -26,7 +26,7 @@ const api = {
     const off = Promise.resolve(there()).then((element) => element.on(name, listener));
     return () => off.then((stop) => stop());
   },
-  /** Put the script's own element back after a page swapped its body; make another where the script runs again. */
+  /** Put the script's element back after a page swapped its body; create another one if the script runs again. */
   attach(isAgain) {
     if (made && !made.isConnected && elements.has(made)) document.body.append(made);
     else if (isAgain) create();
@@ -45,7 +45,7 @@ const create = () => {
   made = h(NAME, { layout: "bubble" });
   for (const { name, value } of script.attributes) if (name.startsWith("data-")) set(made, name.slice(5), value);
   document.body.append(made);
-  // A later task, not at once: a page that takes out what it did not put in must not be fought with.
+  // In a later task: otherwise a page that removes foreign elements and this script would fight forever.
   const swapped = new MutationObserver(() => setTimeout(() => api.attach(watch())));
   const watch = () => swapped.observe(document.body, { childList: true });
   swapped.observe(document.documentElement, { childList: true });

@@ -4,10 +4,10 @@ import STYLE from "./loader.css";
 import { h, icon, set } from "./nodes.js";
 
 const SOURCE = new URL(document.currentScript?.src || location.href);
-// The build writes the edition in: where the panel and the files beside it are.
+// The build defines EDITION: the folder of the panel and the files it needs.
 const FILES = new URL(EDITION, SOURCE);
 const EVENT = "supportbot:";
-// Behind the key of what is only this tab's.
+// Suffix of the key for what belongs to this tab only.
 const TAB = ".tab";
 const OBSERVED = "locale dir theme position layout launcher title greeting suggestions z-index";
 const WORDS = {
@@ -15,11 +15,11 @@ const WORDS = {
   de: { open: "Chat öffnen", unread: "ungelesen", failed: "Der Chat konnte nicht geladen werden. Versuchen Sie es noch einmal." },
 };
 
-/** The elements in the page, in their order; and who waits for the first one. */
+/** The elements in the page, and the calls that wait for the first one. */
 export const elements = new Set();
-export const waiting = [];
+export const pending = [];
 
-/** The browser's storage; a page without it keeps nothing, and is served all the same. */
+/** The browser's storage; without it, nothing is kept and the chat still works. */
 const area = (name) => {
   try {
     return window[name] || {};
@@ -32,44 +32,44 @@ const kept = (name, key) => JSON.parse(area(name).getItem?.(key) || "{}");
 
 export class SupportBotElement extends HTMLElement {
   static observedAttributes = OBSERVED.split(" ");
-  // The panel builds its nodes by these.
+  // The panel uses these too.
   static h = h;
   static set = set;
   static icon = icon;
 
   #tries = 0;
   state = { isReady: false, isOpen: false, unread: 0, connection: "idle", conversation: null };
-  /** Who the page says the customer is; asked for a token when a ticket or a confirmation needs one. */
+  /** The identity the page gave; a token is requested from it when a ticket or a confirmation needs one. */
   identity = null;
 
   connectedCallback() {
     clearTimeout(this.leaving);
-    if (this.frame) return this.#tell("wake");
+    if (this.frame) return this.#callPanel("wake");
     this.#draw();
     elements.add(this);
-    for (const give of waiting.splice(0)) give(this);
-    // After the calls that the page made before: they may say who the customer is.
+    for (const give of pending.splice(0)) give(this);
+    // After the calls the page queued: they may identify the customer.
     setTimeout(() => this.#begin());
     return undefined;
   }
 
-  /** A page that swaps its body may bring the element back; only what stays away is put to sleep. */
+  /** A page that swaps its body may bring the element back; if not, put it to sleep. */
   disconnectedCallback() {
-    this.leaving = setTimeout(() => this.#tell("sleep"), 1000);
+    this.leaving = setTimeout(() => this.#callPanel("sleep"), 1000);
   }
 
   attributeChangedCallback(name) {
     if (!this.frame) return;
     this.#face();
-    this.#tell("refresh", name);
+    this.#callPanel("refresh", name);
   }
 
-  /** Tell the panel, if it is there. */
-  #tell(name, ...args) {
+  /** Call the panel, if it is loaded. */
+  #callPanel(name, ...args) {
     return this.panel?.then((panel) => panel[name](...args));
   }
 
-  /** What the page chose, by attribute. */
+  /** An option the page set by attribute. */
   option(name) {
     return this.getAttribute(name) || "";
   }
@@ -87,14 +87,14 @@ export class SupportBotElement extends HTMLElement {
     return chosen && chosen !== "auto" ? chosen : document.documentElement.lang || navigator.language;
   }
 
-  /** The language of the interface: the chosen one, or English where it has no texts in that. */
-  get spoken() {
+  /** The language of the interface: the chosen one, or English if there are no texts in it. */
+  get uiLanguage() {
     const tag = this.language.slice(0, 2).toLowerCase();
     return WORDS[tag] ? tag : "en";
   }
 
   get words() {
-    return WORDS[this.spoken];
+    return WORDS[this.uiLanguage];
   }
 
   get storageKey() {
@@ -105,19 +105,19 @@ export class SupportBotElement extends HTMLElement {
     return { session: "sessionStorage", none: "" }[this.option("storage")] ?? "localStorage";
   }
 
-  /** Tell the page; `detail` never holds what was said, unless the page asked for it. */
+  /** Emit an event for the page. `detail` never has the text of messages, unless the page asked for it. */
   emit(name, detail = {}) {
     this.dispatchEvent(new CustomEvent(EVENT + name, { bubbles: true, composed: true, detail }));
   }
 
   on(name, listener) {
-    const heard = ({ detail }) => listener(detail);
-    this.addEventListener(EVENT + name, heard);
-    if (name === "ready" && this.state.isReady) heard({});
-    return () => this.removeEventListener(EVENT + name, heard);
+    const handle = ({ detail }) => listener(detail);
+    this.addEventListener(EVENT + name, handle);
+    if (name === "ready" && this.state.isReady) handle({});
+    return () => this.removeEventListener(EVENT + name, handle);
   }
 
-  /** Show how many messages wait. */
+  /** Show the number of unread messages. */
   showUnread(count) {
     if (count !== this.state.unread) this.emit("unread", { count });
     this.state.unread = count;
@@ -126,16 +126,16 @@ export class SupportBotElement extends HTMLElement {
     this.#face();
   }
 
-  /** Run one call of the API; the panel is fetched only for what needs it. */
+  /** Run an API call; the panel is loaded only for calls that need it. */
   async call(name, ...args) {
     const own = OWN[name];
     if (own) own(this, ...args);
-    // With nothing on the screen yet, the element alone can answer these.
+    // Without a panel, the element alone handles these.
     if (own && !this.panel) return undefined;
     return (await this.load())[name]?.(...args);
   }
 
-  /** Fetch the panel once, and the texts it starts with beside it; after a failure the next call tries again. */
+  /** Load the panel once, and its texts in parallel; after a failure, the next call tries again. */
   load() {
     this.panel ||= this.#fetch().then(
       ([{ start }]) => start(this),
@@ -149,9 +149,9 @@ export class SupportBotElement extends HTMLElement {
   }
 
   #fetch() {
-    // A browser may remember that a file could not be fetched.
+    // Browsers may cache that a module failed to load.
     const mark = this.#tries++ ? `?${this.#tries}` : "";
-    return Promise.all(["panel", this.spoken].map((name) => import(new URL(`${name}.js${mark}`, FILES))));
+    return Promise.all(["panel", this.uiLanguage].map((name) => import(new URL(`${name}.js${mark}`, FILES))));
   }
 
   async #begin() {
@@ -176,13 +176,13 @@ export class SupportBotElement extends HTMLElement {
     shadow.append(this.frame);
   }
 
-  /** Put attributes into effect on what the loader draws. */
+  /** Apply the attributes to what the loader draws. */
   #face() {
-    const { words, frame, launcher, language, spoken } = this;
+    const { words, frame, launcher, language, uiLanguage } = this;
     const { unread, isOpen } = this.state;
     const { classList, style } = frame;
     set(frame, "aria-label", this.option("title") || "Chat");
-    set(frame, "lang", spoken);
+    set(frame, "lang", uiLanguage);
     set(launcher, "aria-label", unread ? `${words.open}, ${unread} ${words.unread}` : words.open);
     launcher.title = "";
     launcher.hidden = isOpen || this.option("launcher") === "hide";
@@ -192,7 +192,7 @@ export class SupportBotElement extends HTMLElement {
     style.setProperty("--z", parseInt(this.option("z-index"), 10) || "");
   }
 
-  /** The panel says so: the launcher makes room for it. */
+  /** Called by the panel: the launcher makes room for it. */
   setOpen(isOpen) {
     this.state.isOpen = isOpen;
     this.#face();
@@ -208,7 +208,7 @@ export class SupportBotElement extends HTMLElement {
   }
 }
 
-/** What the element does itself for a call, before the panel, if it is there, does the rest. */
+/** What the element does itself for an API call, before the panel, if loaded, does the rest. */
 const OWN = {
   show: (element) => set(element, "launcher", "show"),
   hide: (element) => set(element, "launcher", "hide"),

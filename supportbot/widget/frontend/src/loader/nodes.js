@@ -1,8 +1,8 @@
-/** Building nodes: elements, attributes and text nodes, never markup. The panel builds its own by the same functions. */
+/** Builds nodes: elements, attributes and text, never markup. */
 
 /**
- * Make an element. What follows `tag.class.class`, lists flattened: plain objects are attributes (`onclick` and the
- * like are listeners), nodes and texts are children, anything false is nothing.
+ * Create an element from `tag.class.class` and its parts, lists flattened: plain objects are attributes (`onclick` and the
+ * like are listeners), nodes and strings are children, and false values are skipped.
  */
 export const h = (name, ...parts) => {
   const [tag, ...classes] = name.split(".");

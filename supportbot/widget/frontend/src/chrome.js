@@ -1,30 +1,30 @@
-/** What stands around the log: head, greeting, foot, the strip for the line, and what waits unread. */
+/** What surrounds the log: header, greeting, footer, connection strip, and the count of unread messages. */
 
 import { h, icon } from "./dom.js";
-import { firstName } from "./items.js";
+import { firstName } from "./people.js";
 import { plain } from "./markdown.js";
 import { askToEnd } from "./menu.js";
 
 const STRIP_AFTER_MS = 2000;
 
-/** Bring everything around the log up to date. */
-export function show(chat) {
-  const { log, view, say, element, config } = chat;
+/** Update everything around the log. */
+export function update(chat) {
+  const { log, view, t, element, config } = chat;
   const { mode, agent, isEnded } = log;
   const name = chat.title || agent || nameOf(chat);
-  const about = say(isEnded ? "ended" : { waiting: "finding", person: "person" }[mode] || "aiAssistant");
-  changed(chat, "head", [name, about, chat.words.language], () => view.drawHead(name, about, !chat.title && agent));
-  const greeting = element.option("greeting") || config.greeting || say("hello");
+  const about = t(isEnded ? "ended" : { waiting: "finding", person: "person" }[mode] || "aiAssistant");
+  drawIfChanged(chat, "head", [name, about, chat.i18n.language], () => view.drawHead(name, about, !chat.title && agent));
+  const greeting = element.option("greeting") || config.greeting || t("hello");
   const suggestions = element.option("suggestions").split("|").filter(Boolean);
   intro(chat, greeting, suggestions.length ? suggestions : config.suggestions || []);
   const placeholder = isEnded ? "askAnew" : mode === "person" ? "askPerson" : "ask";
-  view.composer.update(say(placeholder, { name: firstName(agent, chat) }), Boolean(log.writing));
+  view.composer.update(t(placeholder, { name: firstName(agent, chat) }), Boolean(log.writing));
   const [text, label, action] = { assistant: ["mistakes", "talk", () => chat.human()], waiting: ["whileWaiting", "stopWaiting", () => chat.connection.deliver({ type: "cancel_human" })], person: ["withPerson", "endChat", () => askToEnd(chat)] }[mode];
-  view.drawFoot(say(text), say(label), action);
+  view.drawFoot(t(text), t(label), action);
 }
 
-/** Draw only what changed, so that nothing loses its focus for nothing. */
-function changed(chat, part, facts, draw) {
+/** Draw only what changed, so that focus is not lost needlessly. */
+function drawIfChanged(chat, part, facts, draw) {
   const known = JSON.stringify(facts);
   const before = (chat.drawn ||= {});
   if (before[part] === known) return;
@@ -32,13 +32,13 @@ function changed(chat, part, facts, draw) {
   draw();
 }
 
-/** The greeting, and always that one speaks with an AI, before anything it says. */
+/** The greeting, and always the notice that an AI answers, before its first answer. */
 function intro(chat, greeting, suggestions) {
-  const { log, config, say, view } = chat;
+  const { log, config, t, view } = chat;
   const isEmpty = !log.items.size;
-  const notice = chat.notice || config.notice || say("notice");
+  const notice = chat.notice || config.notice || t("notice");
   const row = (text) => h("li", h("button", { onclick: () => chat.send(text) }, icon("book"), h("span", text), icon("right", "s flip")));
-  changed(chat, "intro", [isEmpty, notice, greeting, suggestions], () => {
+  drawIfChanged(chat, "intro", [isEmpty, notice, greeting, suggestions], () => {
     if (isEmpty) view.drawIntro(h("div.hello", { dir: "auto" }, h("b", greeting), h("p", notice)), suggestions.length > 0 && h("ul.sugg", suggestions.slice(0, 3).map(row)));
     else view.drawIntro(h("p.hint", { dir: "auto" }, notice));
   });
@@ -48,8 +48,8 @@ function nameOf({ element, config }) {
   return element.option("title") || config.name || config.channel || "Chat";
 }
 
-/** The line's state; words for it only when it lasts. */
-export function showLine(chat, state, code) {
+/** Show the connection's state; a text appears only if a problem lasts. */
+export function updateConnection(chat, state, code) {
   const { element } = chat;
   element.state.connection = state;
   element.emit("connection", { state });
@@ -63,29 +63,29 @@ function strip(chat) {
   const isBad = state === "offline" || state === "closed";
   clearTimeout(chat.stripTimer);
   chat.stripTimer = 0;
-  chat.view.drawStrip(state === "open" || state === "idle" ? "" : chat.say(isBad ? state : "reconnecting"), isBad);
+  chat.view.drawStrip(state === "open" || state === "idle" ? "" : chat.t(isBad ? state : "reconnecting"), isBad);
 }
 
-/** Count what came while nobody looked, and show a line of it at the launcher. */
-export function look(chat, entry) {
+/** Count messages that arrive while the chat is not visible, and preview the last one at the launcher. */
+export function updateUnread(chat, entry) {
   const { element, session, connection, log, view } = chat;
   if (chat.isOpen && !document.hidden) {
     session.keep({ seen: connection.seq });
     element.showUnread(0);
     view.peek.hidden = true;
-  } else if (entry && entry.seq > (session.kept.seen || 0) && isForReading(entry)) {
+  } else if (entry && entry.seq > (session.kept.seen || 0) && isMessage(entry)) {
     const { author, text, title } = log.items.get(entry.payload.request || entry.payload.message);
     element.showUnread(element.state.unread + 1);
     view.drawPeek(author || nameOf(chat), plain(text ?? title));
   }
 }
 
-function isForReading({ event, payload }) {
+function isMessage({ event, payload }) {
   return /final|proposed|succeeded|action.failed/.test(event) || (event === "message" && payload.source !== "customer");
 }
 
-/** The workspace's colours, unless the page set its own. */
-export function paint({ element }, look) {
+/** Apply the channel's colours, unless the page sets its own. */
+export function applyTheme({ element }, look) {
   if (getComputedStyle(element).getPropertyValue("--sb-accent")) return;
   for (const name in look?.light) element.frame.style.setProperty(`--${name}`, `light-dark(${look.light[name]}, ${look.dark[name]})`);
 }

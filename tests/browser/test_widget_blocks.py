@@ -80,7 +80,7 @@ def test_what_the_server_refuses_may_be_answered_again(chat: Shop) -> None:
     [frame] = platform.heard("choose")
     platform.say({"type": "error", "code": "too_fast", "message": "x", "client_id": frame["client_id"]})
     expect(button).to_be_enabled()
-    expect(page.locator(".me").last).to_contain_text("You are writing very fast.")
+    expect(page.locator(".me").last).to_contain_text("You are sending messages too fast.")
 
 
 def test_a_form_is_checked_sent_once_and_kept_as_it_was_filled_in(chat: Shop) -> None:

@@ -1,14 +1,14 @@
-/** On a phone the panel is the whole screen: the page behind it rests, and the panel keeps clear of the keyboard. */
+/** On a phone the panel fills the screen: it is modal, and keeps clear of the keyboard. */
 
 const PHONE = matchMedia("(max-width: 480px)");
 
 /**
- * Return a function that opens or closes the panel, in the way that fits the screen; it goes on fitting by itself.
+ * Return a function that opens or closes the panel as fits the screen. The panel adapts when the screen changes.
  * @param {HTMLElement} element
  * @param {HTMLDialogElement} panel
  * @param {AbortSignal} signal
  */
-export function fitting(element, panel, signal) {
+export function fitPanel(element, panel, signal) {
   const view = window.visualViewport;
   const fit = (isOpen = panel.open) => {
     panel.close();

@@ -1,0 +1,81 @@
+/** Tickets, and the credentials they are requested with. */
+
+import { applyTheme, update } from "./chrome.js";
+import { subjectOf } from "./identity.js";
+
+const TOKEN_TRIES = 5;
+
+/** Return the channel, the conversation and the credentials for a request. */
+export async function credentials(chat) {
+  const { session, channel, connection } = chat;
+  const known = await chat.token(chat.isStale);
+  const token = known || undefined;
+  const { conversation, visitor, sub } = session.kept;
+  // If the page's token function fails, the customer may still be the same: it is called again, a few times.
+  if (sub && known === null && connection.failures < TOKEN_TRIES) throw { code: "no_token" };
+  if (!sub || known === null || sub === subjectOf(token)) return { channel, conversation, visitor, token };
+  // The page has signed another customer in, or this one out.
+  session.forget({});
+  return { channel, token };
+}
+
+/** Request a ticket. A stale credential that is refused is dropped, and the request repeated without it. */
+export async function requestTicket(chat, tries = 0) {
+  const body = await credentials(chat);
+  try {
+    return applyTicket(chat, await chat.ask("widget/tickets", { body: { ...body, locale: chat.i18n.language } }), body.token);
+  } catch (error) {
+    if (tries > 2 || !recover(chat, error)) throw error;
+    return requestTicket(chat, tries + 1);
+  }
+}
+
+function applyTicket(chat, answer, token) {
+  const { conversation, visitor = chat.session.kept.visitor, config } = answer;
+  chat.isStale = false;
+  // A signed-in customer's conversation is no longer opened by the visitor's secret.
+  chat.session.keep(token ? { conversation, sub: subjectOf(token), visitor: undefined } : { conversation, visitor });
+  chat.element.state.conversation = conversation;
+  chat.config = config;
+  chat.log.isEnded = config.is_ended;
+  applyTheme(chat, config.look);
+  update(chat);
+  return answer;
+}
+
+/** Drop what was refused; return true if trying again makes sense. */
+function recover(chat, { code, message }) {
+  const { session, identity, element } = chat;
+  if (code === "invalid_token") {
+    // Refused again, or no way to renew it: the chat continues without a token, and the page gets the reason.
+    if (chat.isStale || !identity.renew) {
+      identity.set();
+      element.emit("identity:error", { code, message });
+    }
+    chat.isStale = true;
+  } else if (code === "not_found") session.keep({ conversation: undefined, sub: undefined });
+  else if (code === "invalid_visitor") session.forget({});
+  else return false;
+  return true;
+}
+
+/** Send a fresh token over the open socket. */
+export async function renewIdentity(chat) {
+  const token = await chat.token(true);
+  if (token) chat.connection.send({ type: "identify", token });
+}
+
+/** On the hosted page, redeem the one-time code in the address for the customer's identity, kept in memory only. */
+export async function redeemCode(chat) {
+  const { channel, element, identity } = chat;
+  const [, code] = location.hash.split("#code=");
+  if (!code || element.layout !== "fullscreen") return;
+  history.replaceState(null, "", location.pathname);
+  try {
+    const { token, conversation } = await chat.ask("widget/codes/redeem", { body: { channel, code } });
+    identity.set({ token });
+    chat.leave({ conversation });
+  } catch (error) {
+    chat.refuse(error.code);
+  }
+}
