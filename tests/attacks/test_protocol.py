@@ -37,12 +37,12 @@ LATER = {
     "dow_cache_miss": "attachments are refused until they are built; the budget of a turn is tested with the gateway",
 }  # fmt: skip
 ELSEWHERE = {
-    "ws_half_open": "tests/widget/socket/test_frames: a socket that says nothing for long is closed",
+    "ws_half_open": "tests/widget/socket/test_frames: an idle socket is closed",
     "tok_timing": "secrets are compared by their hashes and by PyJWT's constant-time compare",
     "adm_kb_xss": "test_markdown, and the browser's journeys for the pages",
     "adm_login_brute": "tests/accounts/test_lockout",
     "widget_postmessage": "the widget listens to no message of a window: tests/browser/test_attacks",
-    "widget_click": "tests/widget/test_hosted: the chat's own page is framed by nobody where clicks count",
+    "widget_click": "tests/widget/test_hosted: the hosted page cannot be framed where confirmations are required on it",
     "erase_then_read": "tests of chat's erasure",
 }
 

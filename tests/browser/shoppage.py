@@ -1,4 +1,4 @@
-"""A shop's page with the widget in it, and a platform that answers as a test says: no server, no database.
+"""A shop's page with the widget, and a scripted platform: no server, no database.
 
 The page lives on another origin than the widget and forbids all that a careful shop forbids. What the platform heard is
 kept in its books.
@@ -49,7 +49,7 @@ def message_id(number: int) -> str:
 
 @dataclass
 class Platform:
-    """Answers tickets and REST, speaks on the socket, and keeps what it was told."""
+    """Answers ticket requests and REST, speaks on the socket, and records what it receives."""
 
     config: dict[str, Any] = field(default_factory=dict)
     tickets: list[dict[str, Any]] = field(default_factory=list)
@@ -66,10 +66,10 @@ class Platform:
     answer: Callable[[dict[str, Any]], None] | None = None
     fetched: list[str] = field(default_factory=list)
 
-    # --- What a test says in the platform's place.
+    # --- What a test sends as the platform.
 
     def event(self, event: str, payload: Mapping[str, Any], *, at: datetime | None = None) -> dict[str, Any]:
-        """Write an entry of the log, and tell it to who listens."""
+        """Append an event to the log, and send it over the socket, if there is one."""
         before = self.log[-1]["seq"] if self.log else 0
         entry = {
             "seq": before + 1,
@@ -92,13 +92,13 @@ class Platform:
             socket.close(code=code)
 
     def greet(self) -> None:
-        """Say the welcome that was held back."""
+        """Send the welcome that was held back."""
         self._welcome(self.heard("hello")[-1].get("last_seq", 0))
 
     def heard(self, kind: str) -> list[dict[str, Any]]:
         return [frame for frame in self.frames if frame["type"] == kind]
 
-    # --- How it answers.
+    # --- How the platform answers.
 
     def serve(self, page: Page) -> None:
         context = page.context
@@ -211,7 +211,7 @@ class Platform:
         self.say({"type": "ack", "client_id": frame["client_id"], "seq": entry["seq"]})
 
     def _words_of(self, frame: dict[str, Any]) -> str:
-        """Return what an answer to a block says."""
+        """Return the text of a reply to a block."""
         message, _, place = frame["block"].rpartition(":")
         [final] = [
             one["payload"]
@@ -224,7 +224,7 @@ class Platform:
         filled = [(field["title"], frame["values"].get(field["name"])) for field in block["fields"]]
         return "\n".join(f"{title}: {value}" for title, value in filled if value)
 
-    # --- Stories that several tests tell.
+    # --- Scenarios shared by tests.
 
     def starts(self, number: int, attempt: int = 1) -> str:
         message = message_id(number)
@@ -299,7 +299,7 @@ def script_tag(**attributes: str) -> str:
 
 
 def open_shop(page: Page, platform: Platform, tag: str | None = None, **page_options: str) -> None:
-    """Show the shop's page with the widget; every address of the shop shows it."""
+    """Open the shop's page with the widget; every address of the shop shows it."""
     html = shop_html(script_tag() if tag is None else tag, **page_options)
     headers = {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": POLICY}
     page.context.route(f"{SHOP}/**", lambda route: route.fulfill(body=html, headers=headers))
@@ -312,7 +312,7 @@ Shop = tuple[Page, Platform]
 
 @contextmanager
 def visit(browser: Browser, tag: str | None = None, *, before: str = "", **options: Any) -> Iterator[Shop]:
-    """Open the shop as somebody new. An error of a script, or anything the page's policy blocked, fails the test.
+    """Open the shop in a new browser context. A script error, or anything the page's policy blocks, fails the test.
 
     `before` runs in the page before any of its scripts. Options of the page are `language` and `body`, the others are
     the browser context's.
@@ -331,7 +331,7 @@ def visit(browser: Browser, tag: str | None = None, *, before: str = "", **optio
     assert problems == []
 
 
-# Every event of the widget's, by name and detail.
+# Records every event of the widget, with its name and detail.
 _LISTENING: Final = """
 window.heard = [];
 const NAMES = "ready open close message message:sent stream:start stream:end action:proposed action:confirmed " +
@@ -348,7 +348,7 @@ def heard(page: Page, name: str) -> list[Any]:
 
 
 def until(page: Page, expression: str, arg: Any = None) -> None:
-    """Return once an expression is true; Playwright's own waiting takes `eval`, which the policy forbids."""
+    """Return once an expression is true; Playwright's own waiting uses `eval`, which the policy forbids."""
     end = time.monotonic() + 10
     while not page.evaluate(expression, arg):
         assert time.monotonic() < end, f"{expression} is still not so."

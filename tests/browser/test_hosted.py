@@ -1,4 +1,4 @@
-"""The chat's own page in a real browser: the identity comes along once, and the policy holds."""
+"""The hosted chat page in a real browser: the identity is carried over once, and the policy holds."""
 
 import threading
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ def is_redeeming(response: Response) -> bool:
 
 @pytest.fixture
 def code_url(page: Page, demo: dict[str, Any]) -> str:
-    """The address that a signed-in customer's page of the shop is given."""
+    """The address that the shop's page gets for a signed-in customer."""
     shop, base = demo["urls"]["shop"], demo["urls"]["base"]
     request: APIRequestContext = page.request
     token = request.post(f"{shop}/api/token", data={"customer": demo["customers"][0]["id"]}).json()["token"]
@@ -31,7 +31,7 @@ def code_url(page: Page, demo: dict[str, Any]) -> str:
     return str(answer.json()["url"])
 
 
-def test_the_identity_comes_along_once(page: Page, code_url: str, demo: dict[str, Any]) -> None:
+def test_the_identity_is_carried_over_once(page: Page, code_url: str, demo: dict[str, Any]) -> None:
     with page.expect_response(is_redeeming) as first:
         page.goto(code_url)
     assert first.value.status == 201
@@ -59,7 +59,7 @@ def test_no_text_becomes_markup_or_script(browser: Browser, demo: dict[str, Any]
 
 @pytest.fixture
 def stranger() -> Iterator[str]:
-    """A page of nobody's, on this machine: Chromium lets no page from elsewhere frame one of it."""
+    """The origin of an unknown page on this machine: Chromium does not let remote pages frame local ones."""
     handler = partial(SimpleHTTPRequestHandler, directory=str(Path(__file__).parent / "nothing"))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -76,7 +76,7 @@ FRAME = """address => new Promise(loaded => {
 
 
 def framed(browser: Browser, place: str, address: str) -> Frame:
-    """Show an address in a frame of the page at `place`; a frame that may not be shown is loaded as an error."""
+    """Show an address in a frame of the page at `place`; a refused frame is loaded as an error."""
     page = browser.new_page()
     page.goto(place)
     page.evaluate(FRAME, address)
@@ -93,7 +93,7 @@ def test_a_strangers_page_cannot_frame_it(browser: Browser, demo: dict[str, Any]
     expect(strangers.locator("h1", has_text=title)).to_have_count(0)
 
 
-def test_a_missing_chat_is_for_everybody(page: Page) -> None:
+def test_the_page_of_a_missing_chat_is_accessible(page: Page) -> None:
     page.goto("/chat/pk_nothing/")
     expect(page.get_by_role("heading", level=1)).to_have_text("Chat not found")
     check_for_everybody(page)

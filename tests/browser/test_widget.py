@@ -1,4 +1,4 @@
-"""The chat in a shop's page, state by state, against a platform that answers as the test says."""
+"""The chat in a shop's page, state by state, against a scripted platform."""
 
 import json
 
@@ -21,7 +21,7 @@ from tests.browser.shoppage import (
 pytestmark = pytest.mark.browser
 
 
-def test_a_page_pays_for_the_launcher_alone_until_somebody_wants_to_chat(shop: Shop) -> None:
+def test_a_page_loads_only_the_launcher_until_somebody_wants_to_chat(shop: Shop) -> None:
     page, platform = shop
     launcher = page.get_by_role("button", name="Open chat")
     expect(launcher).to_be_visible()
@@ -37,7 +37,7 @@ def test_a_page_pays_for_the_launcher_alone_until_somebody_wants_to_chat(shop: S
     assert platform.frames == []
 
 
-def test_the_keyboard_opens_and_closes_and_focus_comes_back(shop: Shop) -> None:
+def test_the_keyboard_opens_and_closes_the_chat_and_focus_returns(shop: Shop) -> None:
     page, _ = shop
     page.get_by_role("link", name="Cart").focus()
     page.keyboard.press("Tab")
@@ -49,7 +49,7 @@ def test_the_keyboard_opens_and_closes_and_focus_comes_back(shop: Shop) -> None:
     expect(page.get_by_role("button", name="Open chat")).to_be_focused()
 
 
-def test_it_greets_and_says_that_it_is_an_ai_before_anything_else(browser: Browser) -> None:
+def test_the_greeting_and_the_ai_notice_come_first(browser: Browser) -> None:
     asks = ["Where is my order?", "Return or exchange", "Wash a rain jacket", "A fourth"]
     with visit(browser, platform=Platform(config={"suggestions": asks, "greeting": "Hello Mara"})) as (page, platform):
         open_chat(page)
@@ -64,7 +64,7 @@ def test_it_greets_and_says_that_it_is_an_ai_before_anything_else(browser: Brows
         expect(dialog).to_contain_text("You are talking to an AI assistant.")
 
 
-def test_an_answer_streams_and_shows_what_it_rests_on(chat: Shop) -> None:
+def test_an_answer_streams_and_shows_its_sources(chat: Shop) -> None:
     page, platform = chat
     dialog = page.get_by_role("dialog")
     write(page, "Can I return boots I wore once outside?")
@@ -100,7 +100,7 @@ def test_an_answer_streams_and_shows_what_it_rests_on(chat: Shop) -> None:
     assert platform.heard("rate") == [{"type": "rate", "score": 5, "comment": "", "message": answer}]
 
 
-def test_an_answer_is_copied_as_it_reads(chat: Shop) -> None:
+def test_an_answer_is_copied_as_shown(chat: Shop) -> None:
     page, platform = chat
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     write(page, "How long?")
@@ -110,7 +110,7 @@ def test_an_answer_is_copied_as_it_reads(chat: Shop) -> None:
     assert page.evaluate("navigator.clipboard.readText()") == "You have 60 days."
 
 
-def test_a_browser_that_copies_nothing_says_so(chat: Shop) -> None:
+def test_a_failed_copy_is_reported(chat: Shop) -> None:
     page, platform = chat
     page.evaluate("void (navigator.clipboard.writeText = () => Promise.reject(new Error('no')))")
     write(page, "How long?")
@@ -136,7 +136,7 @@ def test_a_screen_reader_hears_finished_sentences_once(chat: Shop) -> None:
     expect(page.get_by_role("status")).to_have_count(1)
 
 
-def test_what_others_wrote_is_inert(chat: Shop) -> None:
+def test_untrusted_text_is_inert(chat: Shop) -> None:
     page, platform = chat
     write(page, "<img src=x onerror=alert(1)>")
     evil = (
@@ -157,7 +157,7 @@ def test_what_others_wrote_is_inert(chat: Shop) -> None:
     expect(dialog.get_by_role("link", name="fine")).to_have_attribute("target", "_blank")
 
 
-def test_an_answer_that_was_cut_keeps_what_stands_and_offers_a_way_on(chat: Shop) -> None:
+def test_an_interrupted_answer_keeps_its_text_and_offers_a_retry(chat: Shop) -> None:
     page, platform = chat
     dialog = page.get_by_role("dialog")
     write(page, "Tell me everything")
@@ -180,7 +180,7 @@ def test_an_answer_that_was_cut_keeps_what_stands_and_offers_a_way_on(chat: Shop
     assert len(platform.heard("request_human")) == 1
 
 
-def test_the_menu_holds_what_is_the_customers_own(chat: Shop) -> None:
+def test_the_menu_covers_the_customers_own_data(chat: Shop) -> None:
     page, platform = chat
     platform.config = {"privacy_url": "https://shop.test/privacy"}
     earlier = {"id": message_id(77), "preview": "Your tent is on its way", "last_event_at": "2026-11-22T10:00:00Z"}
@@ -221,7 +221,7 @@ def test_the_menu_holds_what_is_the_customers_own(chat: Shop) -> None:
     expect(page.get_by_role("button", name="Menü")).to_be_visible()
 
 
-def test_a_file_is_refused_in_words_beside_the_field(chat: Shop) -> None:
+def test_a_file_is_refused_with_a_note_at_the_field(chat: Shop) -> None:
     page, _ = chat
     field = page.get_by_role("textbox", name="Message")
     field.evaluate(
@@ -255,7 +255,7 @@ def test_german_dark_and_right_to_left(browser: Browser) -> None:
         check_for_everybody(page)
 
 
-def test_on_a_phone_it_is_the_whole_screen_and_the_page_rests(browser: Browser) -> None:
+def test_on_a_phone_the_chat_fills_the_screen_and_is_modal(browser: Browser) -> None:
     phone = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "reduced_motion": "reduce"}
     with visit(browser, **phone) as (page, platform):
         page.evaluate("document.documentElement.style.fontSize = '200%'")
@@ -266,7 +266,7 @@ def test_on_a_phone_it_is_the_whole_screen_and_the_page_rests(browser: Browser) 
         for _ in range(25):
             page.keyboard.press("Tab")
             inside = page.evaluate("document.activeElement.localName")
-            assert inside in ("support-bot", "body")  # never a link of the page
+            assert inside in ("support-bot", "body")  # never a link in the page
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
         page.get_by_role("button", name="Close chat").click()
         page.get_by_role("link", name="Cart").focus()

@@ -1,4 +1,4 @@
-"""The widget's contract with the page: every call, every event, identity. Against a platform that answers as told."""
+"""The widget's API for the page: every call, every event, identity. Against a scripted platform."""
 
 import base64
 import json
@@ -39,12 +39,12 @@ def shop(browser: Browser) -> Iterator[Shop]:
 
 
 def token(subject: str, *, lives_seconds: int = 3600) -> str:
-    """Return what a merchant's server would sign; the widget reads it and checks nothing."""
+    """Return a token such as a merchant's server signs; the widget does not check the signature."""
     claims = json.dumps({"sub": subject, "exp": int(time.time()) + lives_seconds}).encode()
     return f"e30.{base64.urlsafe_b64encode(claims).decode().rstrip('=')}.{'s' * 43}"
 
 
-def test_every_call_is_there_and_returns_a_promise(shop: Shop) -> None:
+def test_every_call_exists_and_returns_a_promise(shop: Shop) -> None:
     page, _ = shop
     kinds = page.evaluate("names => names.map((name) => typeof SupportBot[name])", CALLS.split())
     assert kinds == ["function"] * len(CALLS.split())
@@ -55,7 +55,7 @@ def test_every_call_is_there_and_returns_a_promise(shop: Shop) -> None:
     assert page.evaluate("SupportBot.send('  ').then(() => '', (error) => error.message)")
 
 
-def test_calls_before_the_script_are_kept(browser: Browser) -> None:
+def test_calls_before_the_script_are_queued(browser: Browser) -> None:
     early = """
       window.SupportBot = [["on", "ready", () => (window.wasReady = true)], ["prefill", "Where is my order?"]];
       SupportBot.push(["identify", { token: "TOKEN" }]);
@@ -68,7 +68,7 @@ def test_calls_before_the_script_are_kept(browser: Browser) -> None:
         assert "visitor" not in json.loads(page.evaluate("localStorage['supportbot:pk_test']"))
 
 
-def test_a_call_there_is_not_keeps_nobody_from_the_chat(browser: Browser) -> None:
+def test_an_unknown_call_does_not_break_the_chat(browser: Browser) -> None:
     with visit(browser, before="window.SupportBot = [['opne'], ['prefill', 'Where is my order?']];") as (page, _):
         expect(page.get_by_role("textbox", name="Message")).to_have_value("Where is my order?")
         assert page.evaluate("SupportBot.push(['opne']).then(() => '', (error) => error.name)") == "TypeError"
@@ -120,10 +120,10 @@ def test_send_prefill_request_human_rate_and_end(shop: Shop) -> None:
     expect(dialog).not_to_contain_text("The chat has ended.")
     expect(dialog).to_contain_text("One more thing")
     until(page, "SupportBot.state.connection === 'open'")
-    assert "conversation" not in platform.tickets[-1]  # an ended chat is not written on
+    assert "conversation" not in platform.tickets[-1]  # an ended conversation is not continued
 
 
-def test_a_silent_message_opens_nothing(shop: Shop) -> None:
+def test_a_silent_message_does_not_open_the_panel(shop: Shop) -> None:
     page, platform = shop
     page.evaluate("SupportBot.send('Where is my tent?', { silent: true })")
     until(page, "SupportBot.state.connection === 'open'")
@@ -149,7 +149,7 @@ def test_new_conversation_set_locale_set_theme(shop: Shop) -> None:
     assert page.get_by_role("dialog").evaluate("node => getComputedStyle(node).colorScheme") == "dark"
 
 
-def test_events_carry_no_text_unless_the_page_asks(browser: Browser) -> None:
+def test_events_carry_no_text_unless_the_page_asks_for_it(browser: Browser) -> None:
     for tag, texts in ((script_tag(), [None]), (script_tag(expose_messages=""), ["It arrives on Thursday."])):
         with visit(browser, tag) as (page, platform):
             page.evaluate("void SupportBot.push(['on', 'message', (detail) => (window.told = detail)])")
@@ -166,7 +166,7 @@ def test_events_carry_no_text_unless_the_page_asks(browser: Browser) -> None:
             assert {"state": "open"} in heard(page, "connection")
 
 
-def test_on_returns_what_ends_it(shop: Shop) -> None:
+def test_on_returns_a_function_that_removes_the_listener(shop: Shop) -> None:
     page, _ = shop
     page.evaluate("window.count = 0; window.off = SupportBot.on('open', () => count++); SupportBot.open()")
     until(page, "window.count === 1")
@@ -176,7 +176,7 @@ def test_on_returns_what_ends_it(shop: Shop) -> None:
     assert page.evaluate("window.count") == 1
 
 
-def test_destroy_leaves_nothing(shop: Shop) -> None:
+def test_destroy_removes_everything(shop: Shop) -> None:
     page, platform = shop
     open_chat(page)
     until(page, "SupportBot.state.connection === 'open'")
@@ -190,7 +190,7 @@ def test_destroy_leaves_nothing(shop: Shop) -> None:
     assert len(platform.tickets) == 1
 
 
-def test_the_script_run_again_brings_a_destroyed_chat_back(shop: Shop) -> None:
+def test_running_the_script_again_recreates_a_destroyed_chat(shop: Shop) -> None:
     page, _platform = shop
     page.evaluate("SupportBot.destroy()")
     expect(page.locator("support-bot")).to_have_count(0)
@@ -200,14 +200,14 @@ def test_the_script_run_again_brings_a_destroyed_chat_back(shop: Shop) -> None:
     expect(page.locator("support-bot")).to_have_count(1)
 
 
-def test_a_score_that_is_none_is_refused_before_it_is_told(shop: Shop) -> None:
+def test_an_invalid_score_is_rejected_before_it_is_sent(shop: Shop) -> None:
     page, platform = shop
     for score in ("0", "6", "4.5", "'5'", "undefined"):
         assert "1 to 5" in page.evaluate(f"SupportBot.rate({score}).then(() => '', (error) => error.message)"), score
     assert (platform.heard("rate"), heard(page, "rating")) == ([], [])
 
 
-def test_identify_makes_a_visitors_chat_the_customers_and_logout_ends_it(shop: Shop) -> None:
+def test_identify_binds_a_visitors_chat_and_logout_ends_it(shop: Shop) -> None:
     page, platform = shop
     open_chat(page)
     write(page, "As a visitor")
@@ -222,7 +222,7 @@ def test_identify_makes_a_visitors_chat_the_customers_and_logout_ends_it(shop: S
     platform.log.clear()
     page.evaluate(
         "token => SupportBot.identify({ token })", token("cus_2")
-    )  # somebody else: nothing of the first stays
+    )  # another customer: nothing of the first stays
     expect(page.get_by_role("dialog")).not_to_contain_text("As a visitor")
     until(page, "SupportBot.state.connection === 'open'")
     assert platform.tickets[-1].keys() == {"channel", "token", "locale"}
@@ -232,7 +232,7 @@ def test_identify_makes_a_visitors_chat_the_customers_and_logout_ends_it(shop: S
     assert platform.heard("logout")
 
 
-def test_a_page_that_cannot_say_who_is_there_for_a_while_loses_nobodys_chat(browser: Browser) -> None:
+def test_a_token_function_that_fails_for_a_while_keeps_the_chat(browser: Browser) -> None:
     short = json.dumps(token("cus_1", lives_seconds=1))
     fetching = f"window.getToken = async () => {{ if (window.isCut) throw new Error('cut'); return {short}; }};"
     with visit(browser, before=fetching) as (page, platform):
@@ -251,7 +251,7 @@ def test_a_page_that_cannot_say_who_is_there_for_a_while_loses_nobodys_chat(brow
         expect(page.get_by_role("dialog")).to_contain_text("As a customer")
 
 
-def test_a_page_that_can_never_say_who_is_there_still_gets_a_chat(browser: Browser) -> None:
+def test_a_token_function_that_always_fails_still_gets_a_chat(browser: Browser) -> None:
     failing = "window.getToken = async () => { throw new Error('signed out'); };"
     kept = json.dumps({"conversation": CONVERSATION, "sub": "cus_1"})
     keeping = f"localStorage['supportbot:pk_test'] ||= '{kept}'; Math.random = () => 0;"
@@ -265,7 +265,7 @@ def test_a_page_that_can_never_say_who_is_there_still_gets_a_chat(browser: Brows
         assert "sub" not in json.loads(page.evaluate("localStorage['supportbot:pk_test']"))
 
 
-def test_a_page_on_which_nobody_is_signed_in_gets_a_strangers_chat(browser: Browser) -> None:
+def test_a_page_where_nobody_is_signed_in_gets_a_visitors_chat(browser: Browser) -> None:
     kept = json.dumps({"conversation": CONVERSATION, "sub": "cus_1"})
     with visit(browser, before=f"localStorage['supportbot:pk_test'] ||= '{kept}';") as (page, platform):
         open_chat(page)
@@ -273,19 +273,19 @@ def test_a_page_on_which_nobody_is_signed_in_gets_a_strangers_chat(browser: Brow
         assert platform.tickets == [{"channel": "pk_test", "locale": "en"}]
 
 
-def test_signing_in_on_one_page_leaves_the_chat_to_it(shop: Shop) -> None:
+def test_signing_in_on_one_page_takes_the_chat_from_the_other(shop: Shop) -> None:
     page, platform = shop
     open_chat(page)
     write(page, "As a visitor")
     expect(page.get_by_role("dialog")).to_contain_text("Sent")
-    other = page.context.new_page()  # of the same shop, loaded before anybody signed in
+    other = page.context.new_page()  # of the same shop, loaded before the customer signed in
     other.goto(f"{SHOP}/")
     until(other, "SupportBot.state.connection === 'open'")
     lines = platform.socket
     page.evaluate("token => SupportBot.identify({ token })", token("cus_1"))
     until(page, "SupportBot.state.connection === 'open'")
     assert lines is not None
-    lines.close(code=4401)  # the conversation is not open to the visitor any more
+    lines.close(code=4401)  # the conversation is no longer open to the visitor
     until(other, "SupportBot.state.connection === 'idle'")
     expect(page.get_by_role("dialog")).to_contain_text("As a visitor")
     assert json.loads(page.evaluate("localStorage['supportbot:pk_test']"))["sub"] == "cus_1"
@@ -294,7 +294,7 @@ def test_signing_in_on_one_page_leaves_the_chat_to_it(shop: Shop) -> None:
 
 def test_a_fresh_token_is_fetched_before_a_confirmation(browser: Browser) -> None:
     tokens = [token("cus_1", lives_seconds=31), token("cus_1")]
-    too_short_at = (time.time() + 1) * 1000  # a confirmation wants 30 seconds of it
+    too_short_at = (time.time() + 1) * 1000  # a confirmation needs 30 seconds of it
     fetching = "window.asked = 0; window.getToken = async () => TOKENS[asked++];".replace("TOKENS", json.dumps(tokens))
     with visit(browser, before=fetching) as (page, platform):
         page.evaluate("SupportBot.identify({ getToken })")
@@ -310,19 +310,19 @@ def test_a_fresh_token_is_fetched_before_a_confirmation(browser: Browser) -> Non
         kinds = [frame["type"] for frame in platform.frames]
         assert kinds[:3] == ["hello", "identify", "confirm"]
         assert platform.heard("identify")[0]["token"] == tokens[1]
-        assert kinds[-1] == "confirm"  # once more, by itself, and then no more
+        assert kinds[-1] == "confirm"  # once more, by itself, and never again
         platform.say({"type": "error", "code": "identity_expired", "message": "x", "request": request})
         expect(page.get_by_role("group", name="Refund")).to_contain_text("Please sign in here again, then confirm.")
         assert heard(page, "identity:error") == [{"code": "identity_expired", "message": "x"}]
 
 
-def test_a_refused_identity_is_never_silent(browser: Browser) -> None:
+def test_a_refused_identity_is_always_reported(browser: Browser) -> None:
     refused = {"code": "invalid_token", "message": "The identity token has expired.", "fields": {}}
     with visit(browser, platform=Platform(refusals=[(401, refused)])) as (page, platform):
         page.evaluate("token => SupportBot.identify({ token })", token("cus_1"))
         open_chat(page)
         until(page, "SupportBot.state.connection === 'open'")
-        # The page's maker is told the cause; the reader's words are in the chat.
+        # The page gets the technical reason; the customer's text is in the chat.
         assert heard(page, "identity:error") == [
             {"code": "invalid_token", "message": "The identity token has expired."}
         ]
@@ -332,17 +332,17 @@ def test_a_refused_identity_is_never_silent(browser: Browser) -> None:
         assert heard(page, "identity:error")[-1] == {"code": "no_token", "message": "Error: no session"}
 
 
-def test_a_page_that_is_not_the_channels_gets_no_chat_and_is_told(browser: Browser) -> None:
+def test_a_page_of_another_origin_gets_an_error_and_no_chat(browser: Browser) -> None:
     refused = {"code": "origin_refused", "message": "x", "fields": {}}
     with visit(browser, platform=Platform(refusals=[(403, refused)])) as (page, platform):
         open_chat(page)
         expect(page.get_by_role("dialog")).to_contain_text("This chat is not available on this page.")
         assert {"code": "origin_refused"} in heard(page, "error")
         assert platform.frames == []
-        assert len(platform.requests) == 1  # asking again would not help
+        assert len(platform.requests) == 1  # retrying would not help
 
 
-def test_an_element_in_the_page_is_a_chat_in_its_place(browser: Browser) -> None:
+def test_an_element_in_the_page_shows_an_inline_chat(browser: Browser) -> None:
     inline = '<support-bot channel="pk_test" storage="none" suggestions="One|Two" title="Help"></support-bot>'
     script = script_tag().replace(' data-channel="pk_test"', "")
     with visit(browser, script, body=inline) as (page, platform):

@@ -1,4 +1,4 @@
-"""What an answer asks for by buttons and forms: answered once, and shown as it was answered, after a reload too."""
+"""Choices and forms in an answer: answered once, and shown as answered, also after a reload."""
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -36,14 +36,14 @@ def asks_which_order(platform: Platform, number: int = 1) -> str:
     return message
 
 
-def test_a_button_says_its_words_and_stays_as_it_was_pressed(chat: Shop) -> None:
+def test_a_button_sends_its_label_and_stays_pressed(chat: Shop) -> None:
     page, platform = chat
     write(page, "I want my money back.")
     message = asks_which_order(platform)
     group = page.get_by_role("group", name=PROMPT)
     expect(group.get_by_role("button")).to_have_text(ORDERS)
     expect(page.locator(".bot")).to_contain_text(PROMPT)
-    expect(page.locator(".bot li:visible")).to_have_count(0)  # the buttons say it
+    expect(page.locator(".bot li:visible")).to_have_count(0)  # the buttons replace the list
     check_for_everybody(page)
     page.set_viewport_size({"width": 1280, "height": 900})
     group.get_by_role("button", name=ORDERS[1]).press("Enter")
@@ -58,7 +58,7 @@ def test_a_button_says_its_words_and_stays_as_it_was_pressed(chat: Shop) -> None
     check_for_everybody(page)
 
 
-def test_whoever_writes_instead_closes_the_question(chat: Shop) -> None:
+def test_writing_instead_closes_the_choices(chat: Shop) -> None:
     page, platform = chat
     asks_which_order(platform, 2)
     buttons = page.get_by_role("group", name=PROMPT).get_by_role("button")
@@ -70,7 +70,7 @@ def test_whoever_writes_instead_closes_the_question(chat: Shop) -> None:
     expect(page.get_by_role("group", name=PROMPT).last.get_by_role("button").first).to_be_enabled()
 
 
-def test_what_the_server_refuses_may_be_answered_again(chat: Shop) -> None:
+def test_a_choice_the_server_refuses_can_be_made_again(chat: Shop) -> None:
     page, platform = chat
     platform.acknowledges = False
     asks_which_order(platform, 4)
@@ -83,7 +83,7 @@ def test_what_the_server_refuses_may_be_answered_again(chat: Shop) -> None:
     expect(page.locator(".me").last).to_contain_text("You are sending messages too fast.")
 
 
-def test_a_form_is_checked_sent_once_and_kept_as_it_was_filled_in(chat: Shop) -> None:
+def test_a_form_is_validated_sent_once_and_stays_filled_in(chat: Shop) -> None:
     page, platform = chat
     write(page, "Send it elsewhere.")
     message = platform.starts(5)
@@ -120,13 +120,13 @@ def check_answered(page: Page) -> None:
     expect(form.get_by_role("button")).to_have_count(0)
 
 
-def test_a_reader_that_does_not_know_a_block_shows_the_words(chat: Shop) -> None:
+def test_an_unknown_block_shows_only_the_text(chat: Shop) -> None:
     page, platform = chat
     platform.ends(platform.starts(6), "What colour?", by="builtin", blocks=[{"type": "palette", "colours": ["red"]}])
     expect(page.locator(".bot")).to_contain_text("What colour?")
 
 
-def test_the_words_of_a_block_are_never_markup(chat: Shop) -> None:
+def test_texts_of_a_block_are_never_markup(chat: Shop) -> None:
     page, platform = chat
     label = "<img src=x onerror=alert(1)> **bold**"
     block = {"type": "choices", "prompt": "<b>Which?</b>", "options": [{"id": "a", "label": label}]}

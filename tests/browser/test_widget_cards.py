@@ -1,4 +1,4 @@
-"""Cards and people in the chat: what is proposed, done, refused, and who answers."""
+"""Cards and agents in the chat: what is proposed, done or refused, and who answers."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -20,12 +20,12 @@ from tests.browser.shoppage import (
 pytestmark = pytest.mark.browser
 
 
-def test_a_card_comes_from_the_record_and_tells_each_step(chat: Shop) -> None:
+def test_a_card_comes_from_the_record_and_shows_each_step(chat: Shop) -> None:
     page, platform = chat
     write(page, "I would like my money back.")
     answer = platform.starts(1)
     platform.ends(answer, "**Refund €999.00** [Refund €999.00](https://shop.test/) is done")
-    assert page.get_by_role("group", name="Refund").count() == 0  # words make no card
+    assert page.get_by_role("group", name="Refund").count() == 0  # text alone makes no card
     request = platform.proposes()
     card = page.get_by_role("group", name="Refund €69.00")
     expect(card).to_contain_text("Visa ending 4417")
@@ -65,7 +65,7 @@ def test_a_card_comes_from_the_record_and_tells_each_step(chat: Shop) -> None:
     expect(page.get_by_role("log")).to_contain_text("Refund €69.00. Done")
 
 
-def test_a_card_that_came_to_nothing_says_why_and_what_now(chat: Shop) -> None:
+def test_a_card_without_effect_gives_the_reason_and_a_next_step(chat: Shop) -> None:
     page, platform = chat
     reason = {"code": "x", "text": "The card was closed. Nothing was done."}
     failed, expired = platform.proposes(501, title="Refund €1.00"), platform.proposes(502, title="Refund €2.00")
@@ -87,7 +87,7 @@ def test_a_card_that_came_to_nothing_says_why_and_what_now(chat: Shop) -> None:
     assert platform.heard("request_human")[-1]["reason"] == "Refund €1.00"
 
 
-def test_a_channel_may_want_confirmations_on_our_own_page(browser: Browser) -> None:
+def test_a_channel_can_require_confirmations_on_the_hosted_page(browser: Browser) -> None:
     with visit(browser, platform=Platform(config={"confirm_on_hosted_page": True})) as (page, platform):
         open_chat(page)
         platform.proposes()
@@ -99,7 +99,7 @@ def test_a_channel_may_want_confirmations_on_our_own_page(browser: Browser) -> N
         assert platform.heard("confirm") == []
 
 
-def test_a_person_takes_over_and_gives_back(chat: Shop) -> None:
+def test_an_agent_takes_over_and_hands_back(chat: Shop) -> None:
     page, platform = chat
     dialog = page.get_by_role("dialog")
     page.get_by_role("button", name="Talk to a person").click()
@@ -112,7 +112,7 @@ def test_a_person_takes_over_and_gives_back(chat: Shop) -> None:
     expect(dialog).not_to_contain_text("in line")
     expect(page.locator(".wait")).to_contain_text(
         "Finding someone to help you"
-    )  # nobody is there for whom they would be next
+    )  # no agent is available, so there is no queue position
     platform.say({"type": "queue", "ticket": ticket, "place": 1})
     expect(dialog).to_contain_text("You are next")
     expect(dialog).to_contain_text("Finding someone to help you")

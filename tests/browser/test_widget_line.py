@@ -1,4 +1,4 @@
-"""The chat over a bad line, over several pages, and while it is closed."""
+"""The chat on a bad connection, across pages, and while it is closed."""
 
 import pytest
 from playwright.sync_api import Browser, Route, expect
@@ -19,7 +19,7 @@ from tests.browser.shoppage import (
 pytestmark = pytest.mark.browser
 
 
-def test_a_cut_line_loses_and_doubles_nothing(chat: Shop) -> None:
+def test_a_broken_connection_loses_and_duplicates_nothing(chat: Shop) -> None:
     page, platform = chat
     dialog = page.get_by_role("dialog")
     write(page, "First")
@@ -42,7 +42,7 @@ def test_a_cut_line_loses_and_doubles_nothing(chat: Shop) -> None:
         expect(dialog.locator(".w-log").get_by_text(text, exact=True)).to_have_count(1)
 
 
-def test_a_click_over_a_line_that_is_cut_is_sent_again_and_told_once(chat: Shop) -> None:
+def test_a_click_on_a_broken_connection_is_resent_and_reported_once(chat: Shop) -> None:
     page, platform = chat
     request = platform.proposes()
     card = page.get_by_role("group", name="Refund €69.00")
@@ -54,7 +54,7 @@ def test_a_click_over_a_line_that_is_cut_is_sent_again_and_told_once(chat: Shop)
     page.evaluate("1")
     assert platform.heard("confirm") == [{"type": "confirm", "request": request, "digest": "d" * 64}] * 2
     refused = {"type": "error", "code": "not_waiting", "message": "x", "request": request}
-    platform.say(refused)  # to the second, faster than the news of the first
+    platform.say(refused)  # for the second, before the event of the first
     page.evaluate("1")
     expect(card).to_contain_text("Sending")
     platform.step("queued", request)
@@ -64,7 +64,7 @@ def test_a_click_over_a_line_that_is_cut_is_sent_again_and_told_once(chat: Shop)
     expect(card).not_to_contain_text("The time is over.")
 
 
-def test_an_answer_that_is_cut_while_it_is_read_is_asked_for_again(browser: Browser) -> None:
+def test_a_response_that_breaks_off_is_requested_again(browser: Browser) -> None:
     cut = """
       const whole = window.fetch;
       window.fetch = async (...asked) => {
@@ -79,7 +79,7 @@ def test_an_answer_that_is_cut_while_it_is_read_is_asked_for_again(browser: Brow
         assert len(platform.tickets) == 2
 
 
-def test_a_request_that_is_swallowed_is_given_up_and_made_again(browser: Browser) -> None:
+def test_a_request_that_hangs_times_out_and_is_retried(browser: Browser) -> None:
     sooner = "{ const whole = AbortSignal.timeout; AbortSignal.timeout = () => whole.call(AbortSignal, 200); }"
     with visit(browser, before=sooner) as (page, platform):
         held: list[Route] = []
@@ -89,7 +89,7 @@ def test_a_request_that_is_swallowed_is_given_up_and_made_again(browser: Browser
         assert (len(held), len(platform.tickets)) == (1, 1)
 
 
-def test_a_line_that_is_refused_and_comes_back_leaves_no_word_of_it(chat: Shop) -> None:
+def test_a_refused_connection_that_recovers_leaves_no_message(chat: Shop) -> None:
     page, platform = chat
     platform.greets = False
     platform.hang_up()
@@ -122,13 +122,13 @@ def test_a_refused_message_keeps_its_text_and_its_id(chat: Shop) -> None:
     assert len(platform.log) == 1
 
 
-def test_a_gap_and_a_reset_are_healed_from_the_log(chat: Shop) -> None:
+def test_gaps_and_resets_are_filled_from_the_log(chat: Shop) -> None:
     page, platform = chat
     dialog = page.get_by_role("dialog")
     write(page, "One")
     expect(dialog).to_contain_text("Sent")
     socket, platform.socket = platform.socket, None
-    platform.ends(message_id(1), "Nobody was sent this.")  # into the log, not over the line
+    platform.ends(message_id(1), "Nobody was sent this.")  # in the log, but not sent
     platform.socket = socket
     platform.ends(message_id(2), "This shows the gap.")
     expect(dialog).to_contain_text("Nobody was sent this.")
@@ -140,7 +140,7 @@ def test_a_gap_and_a_reset_are_healed_from_the_log(chat: Shop) -> None:
     assert any(path.endswith("/events") for _, path, _ in platform.requests)
 
 
-def test_what_was_not_stored_yet_outlives_a_reset(chat: Shop) -> None:
+def test_unsent_messages_survive_a_reset(chat: Shop) -> None:
     page, platform = chat
     platform.ends(message_id(1), "Earlier.")
     platform.acknowledges = False
@@ -156,7 +156,7 @@ def test_what_was_not_stored_yet_outlives_a_reset(chat: Shop) -> None:
     assert page.locator(".me > p, .bot .text").all_inner_texts() == ["Earlier.", "One"]
 
 
-def test_a_next_page_goes_on_where_this_one_stopped(chat: Shop) -> None:
+def test_the_next_page_resumes_the_chat(chat: Shop) -> None:
     page, platform = chat
     write(page, "Where is my tent?")
     platform.ends(message_id(1), "It arrives on Thursday.")
@@ -164,18 +164,18 @@ def test_a_next_page_goes_on_where_this_one_stopped(chat: Shop) -> None:
     page.get_by_role("textbox", name="Message").fill("And can the neigh")
     page.goto(f"{SHOP}/cart")
     dialog = page.get_by_role("dialog")
-    expect(dialog).to_contain_text("It arrives on Thursday.")  # open as it was, without a click
+    expect(dialog).to_contain_text("It arrives on Thursday.")  # still open, without a click
     expect(page.get_by_role("textbox", name="Message")).to_have_value("And can the neigh")
     assert platform.tickets[-1]["visitor"] == "vs_1"
     assert "conversation" in platform.tickets[-1]
-    assert heard(page, "message") == []  # what is old is no news to the page
+    assert heard(page, "message") == []  # old messages emit no events
     page.evaluate("document.body.replaceChildren(document.createElement('main'))")
     expect(dialog).to_contain_text("Thursday")
     expect(page.locator("support-bot")).to_have_count(1)
     assert len(platform.heard("hello")) == 2
 
 
-def test_a_next_page_goes_on_where_all_is_kept_for_the_session(browser: Browser) -> None:
+def test_the_next_page_resumes_the_chat_with_session_storage(browser: Browser) -> None:
     with visit(browser, script_tag(storage="session")) as (page, platform):
         open_chat(page)
         write(page, "Where is my tent?")
@@ -186,13 +186,13 @@ def test_a_next_page_goes_on_where_all_is_kept_for_the_session(browser: Browser)
         expect(page.get_by_role("dialog")).to_contain_text("Where is my tent?")
         assert {"visitor", "conversation"} <= platform.tickets[-1].keys()
         page.evaluate("SupportBot.close()")
-        page.evaluate("sessionStorage['supportbot:pk_test'] = '{}'")  # long ago: the next page takes up nothing
+        page.evaluate("sessionStorage['supportbot:pk_test'] = '{}'")  # long ago: the next page resumes nothing
         page.goto(f"{SHOP}/")
         page.evaluate("SupportBot.logout()")
-        until(page, "sessionStorage.length + localStorage.length === 0")  # without the panel, and the draft too
+        until(page, "sessionStorage.length + localStorage.length === 0")  # without the panel; the draft is gone too
 
 
-def test_a_script_that_runs_twice_makes_one_chat(browser: Browser) -> None:
+def test_running_the_script_twice_makes_one_chat(browser: Browser) -> None:
     with visit(browser, script_tag() * 2) as (page, platform):
         page.wait_for_load_state("load")
         open_chat(page)
@@ -200,7 +200,7 @@ def test_a_script_that_runs_twice_makes_one_chat(browser: Browser) -> None:
         assert len(platform.tickets) == 1
 
 
-def test_what_comes_while_the_chat_is_closed_waits_at_the_launcher(chat: Shop) -> None:
+def test_messages_to_a_closed_chat_are_counted_at_the_launcher(chat: Shop) -> None:
     page, platform = chat
     write(page, "Hello?")
     expect(page.get_by_role("dialog")).to_contain_text("Sent")
@@ -224,7 +224,7 @@ def test_what_comes_while_the_chat_is_closed_waits_at_the_launcher(chat: Shop) -
     assert [told["count"] for told in heard(page, "unread")] == [1, 0]
 
 
-def test_an_answer_that_was_stopped_before_its_first_word_counts_as_one(chat: Shop) -> None:
+def test_an_answer_stopped_before_its_first_word_counts_as_one(chat: Shop) -> None:
     page, platform = chat
     write(page, "Hello?")
     expect(page.get_by_role("dialog")).to_contain_text("Sent")

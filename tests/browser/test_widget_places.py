@@ -1,4 +1,4 @@
-"""What stands where in the chat: cards in full view, a person's lines one below the other, each thing said once."""
+"""Layout of the chat: cards fully visible, lines to an agent one below the other, nothing shown twice."""
 
 from datetime import UTC, datetime
 
@@ -13,7 +13,7 @@ PHONE = {"width": 390, "height": 844}
 
 
 def is_whole(node: Locator) -> bool:
-    """Say whether all of a node lies inside the log's view."""
+    """Say whether a node is fully visible in the log."""
     seen: bool = node.evaluate(
         """(node) => {
           const [own, view] = [node, node.closest(".w-log")].map((one) => one.getBoundingClientRect());
@@ -24,7 +24,7 @@ def is_whole(node: Locator) -> bool:
 
 
 @pytest.mark.parametrize("size", [{"width": 1280, "height": 800}, PHONE])
-def test_a_card_is_seen_whole_whatever_its_answer_adds_above(browser: Browser, size: dict[str, int]) -> None:
+def test_a_card_stays_fully_visible_while_its_answer_grows_above(browser: Browser, size: dict[str, int]) -> None:
     with visit(browser, viewport=size) as (page, platform):
         open_chat(page)
         write(page, "The base layer came with an open seam. I would like my money back for it, please, to my card.")
@@ -42,7 +42,7 @@ def test_a_card_is_seen_whole_whatever_its_answer_adds_above(browser: Browser, s
         assert is_whole(card)
 
 
-def test_a_card_shows_itself_to_who_reads_further_up_and_nothing_else_does(chat: Shop) -> None:
+def test_only_a_card_scrolls_into_view_for_a_reader_further_up(chat: Shop) -> None:
     page, platform = chat
     for number in range(1, 8):
         platform.ends(message_id(number), f"Answer {number}. " * 20)
@@ -56,7 +56,7 @@ def test_a_card_shows_itself_to_who_reads_further_up_and_nothing_else_does(chat:
     expect(page.get_by_role("button", name="Refund €69.00")).to_be_in_viewport()
 
 
-def test_the_page_around_never_moves(browser: Browser) -> None:
+def test_the_surrounding_page_never_scrolls(browser: Browser) -> None:
     inline = '<div id="far"></div><support-bot channel="pk_test"></support-bot><div id="below"></div>'
     with visit(browser, body=inline, viewport={"width": 800, "height": 500}) as (page, platform):
         page.evaluate("[far, below].forEach(({ style }) => (style.blockSize = '1500px')); scrollTo(0, 0)")
@@ -66,7 +66,7 @@ def test_the_page_around_never_moves(browser: Browser) -> None:
         assert page.evaluate("scrollY") == 0
 
 
-def test_a_proposal_is_not_judged_by_thumbs(chat: Shop) -> None:
+def test_a_proposal_has_no_rating_buttons(chat: Shop) -> None:
     page, platform = chat
     answer = platform.starts(1)
     platform.proposes()
@@ -77,7 +77,7 @@ def test_a_proposal_is_not_judged_by_thumbs(chat: Shop) -> None:
     expect(page.get_by_role("button", name="Good answer")).to_have_count(1)
 
 
-def test_a_step_of_an_older_card_leaves_a_new_answer_to_be_judged(chat: Shop) -> None:
+def test_an_older_cards_step_keeps_the_rating_of_a_new_answer(chat: Shop) -> None:
     page, platform = chat
     request = platform.proposes()
     answer = platform.starts(1)
@@ -92,7 +92,7 @@ def test_a_step_of_an_older_card_leaves_a_new_answer_to_be_judged(chat: Shop) ->
     expect(page.get_by_role("button", name="Good answer")).to_have_count(1)
 
 
-def test_a_refusal_is_told_once(chat: Shop) -> None:
+def test_a_refusal_is_shown_once(chat: Shop) -> None:
     page, platform = chat
     reason = {"code": "already_shipped", "text": "Order WF-20431 has left the warehouse."}
     answer = platform.starts(1)
@@ -109,7 +109,7 @@ def test_a_refusal_is_told_once(chat: Shop) -> None:
     expect(page.get_by_role("group", name="Refund €9.00")).to_contain_text("Too late.")
 
 
-def test_lines_to_a_person_follow_each_other_and_their_typing_is_seen(chat: Shop) -> None:
+def test_lines_to_an_agent_follow_each_other_and_show_typing(chat: Shop) -> None:
     page, platform = chat
     ticket = message_id(700)
     platform.event("handoff.requested", {"ticket": ticket, "reason": "customer_asked", "place": 1})
@@ -121,14 +121,14 @@ def test_lines_to_a_person_follow_each_other_and_their_typing_is_seen(chat: Shop
     thanks = page.locator(".w-log").get_by_text("Thank you!")
     expect(thanks).to_be_in_viewport()
     before = page.locator(".w-log").get_by_text("Line 7.")
-    expect(before).to_be_in_viewport()  # what it answers stays in view
+    expect(before).to_be_in_viewport()  # its question stays in view
     platform.say({"type": "typing", "who": "Ines Kowalski"})
     dots = page.get_by_role("img", name="Ines is typing")
     expect(dots).to_be_in_viewport(ratio=1)
     expect(page.locator(".m.human", has=dots)).to_contain_text("IK")
 
 
-def test_who_ended_the_chat_is_told_truly(chat: Shop) -> None:
+def test_the_chat_says_who_ended_it(chat: Shop) -> None:
     page, platform = chat
     ticket = message_id(700)
     platform.event("handoff.requested", {"ticket": ticket, "reason": "customer_asked", "place": 1})
@@ -142,11 +142,11 @@ def test_who_ended_the_chat_is_told_truly(chat: Shop) -> None:
     text = log.inner_text()
     assert text.index(bye) < text.index("Did we solve your problem?")
     heard = page.get_by_role("status").text_content() or ""
-    assert "joined" not in heard  # nobody comes while somebody goes
+    assert "joined" not in heard  # nobody joins while somebody leaves
     check_for_everybody(page)
 
 
-def test_a_wait_that_its_customer_ended_as_solved_speaks_of_nobody(chat: Shop) -> None:
+def test_a_wait_the_customer_ended_names_no_agent(chat: Shop) -> None:
     page, platform = chat
     ticket = message_id(700)
     platform.event("handoff.requested", {"ticket": ticket, "reason": "customer_asked", "place": 1})
@@ -155,7 +155,7 @@ def test_a_wait_that_its_customer_ended_as_solved_speaks_of_nobody(chat: Shop) -
     assert page.get_by_role("status").text_content() == ""
 
 
-def test_who_comes_in_the_moment_another_left_is_announced_by_name(chat: Shop) -> None:
+def test_an_agent_who_joins_as_another_leaves_is_announced_by_name(chat: Shop) -> None:
     page, platform = chat
     ticket, moment = message_id(700), datetime.now(UTC)
     platform.event("handoff.joined", {"ticket": ticket, "agent": "Ines Kowalski"}, at=moment)
@@ -165,7 +165,7 @@ def test_who_comes_in_the_moment_another_left_is_announced_by_name(chat: Shop) -
     expect(page.locator(".mark-line")).to_have_count(3)
 
 
-def test_what_is_too_long_is_kept_and_told(chat: Shop) -> None:
+def test_a_message_that_is_too_long_is_kept_with_a_note(chat: Shop) -> None:
     page, platform = chat
     field = page.get_by_role("textbox", name="Message")
     write(page, "x" * 100_000)
@@ -179,13 +179,13 @@ def test_what_is_too_long_is_kept_and_told(chat: Shop) -> None:
     write(page, "\N{SNOWBOARDER}" * 4001)
     expect(field).to_have_accessible_description("Messages can have up to 4000 characters.")
     assert platform.heard("message") == []
-    write(page, "\N{SNOWBOARDER}" * 4000)  # counted as the server counts, not by the halves a script counts
+    write(page, "\N{SNOWBOARDER}" * 4000)  # counted by code point, as the server does, not by UTF-16 unit
     expect(page.locator(".w-log")).to_contain_text("Sent")
     assert page.evaluate("SupportBot.send('\N{SNOWBOARDER}'.repeat(4000)).then(() => 'sent', String)") == "sent"
     assert [len(frame["text"]) for frame in platform.heard("message")] == [4000, 4000]
 
 
-def test_what_is_written_before_the_chat_is_greeted_is_sent_once_and_stands_above_its_answer(browser: Browser) -> None:
+def test_messages_before_the_welcome_are_sent_once_and_precede_their_answers(browser: Browser) -> None:
     with visit(browser, platform=Platform(greets=False)) as (page, platform):
         platform.ends(message_id(1), "Earlier.")
         open_chat(page)

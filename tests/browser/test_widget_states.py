@@ -1,4 +1,4 @@
-"""Every state of the chat is for everybody: no finding of axe at 1280 and 390 pixels, in light and dark."""
+"""Every state of the chat is accessible: axe finds nothing at 1280 and 390 pixels, in light and dark."""
 
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
@@ -14,7 +14,7 @@ def check(page: Page) -> None:
     page.set_viewport_size({"width": 1280, "height": 800})
 
 
-def test_answers_from_the_first_status_to_the_last_word(chat: Shop) -> None:
+def test_answers_from_the_first_status_to_the_end(chat: Shop) -> None:
     page, platform = chat
     log = page.locator(".w-log")
     write(page, "How do I care for it?")
@@ -35,7 +35,7 @@ def test_answers_from_the_first_status_to_the_last_word(chat: Shop) -> None:
     check(page)
 
 
-def test_cards_from_the_click_to_whatever_comes_of_it(chat: Shop) -> None:
+def test_cards_from_the_click_to_the_outcome(chat: Shop) -> None:
     page, platform = chat
     reason = {"code": "x", "text": "The shop’s system did not answer in time. It cannot happen twice."}
     sent, given_back = (platform.proposes(number, title=f"Refund €{number}.00") for number in (501, 502))
@@ -53,7 +53,7 @@ def test_cards_from_the_click_to_whatever_comes_of_it(chat: Shop) -> None:
     check(page)
 
 
-def test_a_person_is_typing_and_the_chat_is_ended(chat: Shop) -> None:
+def test_an_agent_is_typing_and_the_chat_ends(chat: Shop) -> None:
     page, platform = chat
     ticket = message_id(700)
     platform.event("handoff.requested", {"ticket": ticket, "reason": "customer_asked", "place": 1})
@@ -83,7 +83,7 @@ def test_the_menus_pages(chat: Shop) -> None:
     check(page)
 
 
-def test_without_a_network_it_says_at_once_what_still_works(chat: Shop) -> None:
+def test_offline_the_chat_says_at_once_what_still_works(chat: Shop) -> None:
     page, platform = chat
     platform.is_reachable = False
     page.context.set_offline(True)
@@ -100,7 +100,7 @@ def test_without_a_network_it_says_at_once_what_still_works(chat: Shop) -> None:
     assert {"state": "offline"} in heard(page, "connection")
 
 
-def test_a_chat_that_this_page_may_not_have(browser: Browser) -> None:
+def test_a_chat_that_is_not_available_on_this_page(browser: Browser) -> None:
     refused = {"code": "origin_refused", "message": "x", "fields": {}}
     with visit(browser, platform=Platform(refusals=[(403, refused)])) as (page, _):
         open_chat(page)
@@ -108,7 +108,7 @@ def test_a_chat_that_this_page_may_not_have(browser: Browser) -> None:
         check_for_everybody(page)
 
 
-def test_who_waits_for_a_person_may_stop_waiting_also_over_a_cut_line(chat: Shop) -> None:
+def test_a_customer_can_stop_waiting_even_on_a_broken_connection(chat: Shop) -> None:
     page, platform = chat
     dialog, ticket = page.get_by_role("dialog"), message_id(700)
     stop = page.get_by_role("button", name="Stop waiting")
@@ -124,7 +124,7 @@ def test_who_waits_for_a_person_may_stop_waiting_also_over_a_cut_line(chat: Shop
     page.evaluate("dispatchEvent(new Event('online'))")
     until(page, "SupportBot.state.connection === 'open'")
     page.evaluate("1")
-    assert platform.heard("cancel_human") == [{"type": "cancel_human"}]  # kept while there was no line, and sent once
+    assert platform.heard("cancel_human") == [{"type": "cancel_human"}]  # queued while disconnected, and sent once
     platform.event("handoff.ended", {"ticket": ticket, "outcome": "returned", "by": "customer"})
     expect(dialog).to_contain_text("You are talking to the AI assistant again.")
     expect(page.get_by_text("You are next")).to_be_hidden()
@@ -133,7 +133,7 @@ def test_who_waits_for_a_person_may_stop_waiting_also_over_a_cut_line(chat: Shop
     check(page)
 
 
-def test_a_log_that_comes_too_late_is_not_shown_in_another_chat(chat: Shop) -> None:
+def test_a_log_that_arrives_late_is_not_shown_in_another_chat(chat: Shop) -> None:
     page, platform = chat
     platform.ends(message_id(1), "Of the old chat.")
     expect(page.locator(".w-log")).to_contain_text("Of the old chat.")
@@ -156,7 +156,7 @@ def wait_for(page: Page, held: list[Route]) -> None:
         page.wait_for_timeout(20)
 
 
-def test_what_waits_for_a_line_is_not_said_in_another_chat(chat: Shop) -> None:
+def test_queued_messages_are_not_sent_in_another_chat(chat: Shop) -> None:
     page, platform = chat
     platform.is_reachable = False
     platform.hang_up()

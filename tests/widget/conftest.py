@@ -1,4 +1,4 @@
-"""The application served for real, and a channel whose pages may use it."""
+"""A real server, and a channel whose pages may use it."""
 
 from collections.abc import Iterator
 

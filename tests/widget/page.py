@@ -1,4 +1,4 @@
-"""What a merchant's page does: sign identities, ask for tickets, open a socket and speak frames."""
+"""What a merchant's page does: sign identities, request tickets, open a socket and exchange frames."""
 
 import asyncio
 import json
@@ -25,7 +25,7 @@ PATIENCE_SECONDS = 10.0
 
 
 def schema(name: str) -> Any:
-    """Return one of the two published schemas: client or server."""
+    """Return a published schema: `client` or `server`."""
     return json.loads((Path(supportbot.widget.socket.__path__[0]) / "schemas" / f"{name}.json").read_text())
 
 
@@ -42,14 +42,14 @@ def identity_token(channel: NewChannel, subject: str = "cus_alice", **changes: A
 
 
 def ask_for_ticket(body: Any, *, origin: str | None = PAGE_ORIGIN, **headers: str) -> HttpResponse:
-    """Send what a page (or an attacker, as raw bytes) sends."""
+    """Request a ticket as a page does, or as an attacker with raw bytes."""
     sent = headers | ({"Origin": origin} if origin is not None else {})
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     return Client(raise_request_exception=False).post(ADDRESS, data, content_type="application/json", headers=sent)
 
 
 def ticket(channel: NewChannel, **fields: Any) -> dict[str, Any]:
-    """Return a granted ticket's answer."""
+    """Return the response to a ticket request."""
     response = ask_for_ticket({"channel": channel.channel.key, **fields})
     assert response.status_code == 201, response.content
     answer: dict[str, Any] = response.json()
@@ -57,20 +57,20 @@ def ticket(channel: NewChannel, **fields: Any) -> dict[str, Any]:
 
 
 class Socket:
-    """A client that keeps every frame, and checks each against the published schema."""
+    """A client that records every frame, and validates it against the published schema."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self.connection = connection
         self.frames: list[dict[str, Any]] = []
 
     async def say(self, kind: str, **fields: Any) -> None:
-        """Send a good frame."""
+        """Send a valid frame."""
         frame = {"type": kind, **fields}
         CLIENT_FRAMES.validate(frame)
         await self.send(frame)
 
     async def send(self, frame: Any) -> None:
-        """Send a frame that may be a bad one; text and bytes go as they are."""
+        """Send a frame that may be invalid; text and bytes are sent as they are."""
         await self.connection.send(frame if isinstance(frame, str | bytes) else json.dumps(frame))
 
     async def next(self, seconds: float = PATIENCE_SECONDS) -> dict[str, Any]:
@@ -83,14 +83,14 @@ class Socket:
         return frame
 
     async def until(self, kind: str, seconds: float = PATIENCE_SECONDS) -> dict[str, Any]:
-        """Return the next frame of a type, or the next event of a name."""
+        """Return the next frame of this type, or the next event of this name."""
         while True:
             frame = await self.next(seconds)
             if kind in (frame["type"], frame.get("event")):
                 return frame
 
     async def until_seq(self, seq: int) -> list[dict[str, Any]]:
-        """Return all events so far, once the one with this seq is here."""
+        """Return all events so far, once the one with this seq has arrived."""
         while not self.events or self.events[-1]["seq"] < seq:
             await self.next()
         return self.events
@@ -108,14 +108,14 @@ class Socket:
         return await self.next()
 
     async def quiet(self) -> list[dict[str, Any]]:
-        """Return what came until the answer to a ping: whatever was under way before it has arrived by then."""
+        """Return the frames before the reply to a ping: whatever was in flight has arrived by then."""
         seen = len(self.frames)
         await self.say("ping")
         await self.until("head")
         return self.frames[seen:-1]
 
     async def close_code(self, seconds: float = PATIENCE_SECONDS) -> int:
-        """Return the code the server closes with."""
+        """Return the code that the server closes with."""
         try:
             while True:
                 await self.next(seconds)
@@ -131,14 +131,14 @@ async def open_socket(
     """Open a socket as a browser on a page of `origin` does."""
     address = server.replace("http", "ws", 1) + path
     named: Any = origin
-    options: Any = {"max_size": None, "ping_interval": None}  # pings of its own would end it on a busy machine
+    options: Any = {"max_size": None, "ping_interval": None}  # its own pings would time out on a busy machine
     async with connect(address, origin=named, additional_headers=headers, **options) as connection:
         yield Socket(connection)
 
 
 @asynccontextmanager
 async def greeted(server: str, granted: dict[str, Any], **fields: Any) -> AsyncIterator[Socket]:
-    """Open a socket and say hello with a granted ticket."""
+    """Open a socket and send `hello` with a ticket."""
     async with open_socket(server) as socket:
         welcome = await socket.hello(granted["ticket"], **fields)
         assert welcome["type"] == "welcome", welcome

@@ -1,4 +1,4 @@
-"""From a merchant's page to our own: asking for a code, and redeeming it."""
+"""From a merchant's page to the hosted page: requesting a code, and redeeming it."""
 
 import json
 from typing import Any
@@ -26,7 +26,7 @@ def post(address: str, body: dict[str, Any], *, origin: str | None = PAGE_ORIGIN
 
 
 def code_for(channel: NewChannel, **fields: Any) -> str:
-    """Return the code of a granted address."""
+    """Return the code in the page's address."""
     answer = post(CODES, {"channel": channel.channel.key, **fields})
     assert answer.status_code == 201, answer.content
     address = urlsplit(answer.json()["url"])

@@ -1,6 +1,6 @@
-"""The real server (uvicorn, on a port), in a thread: what the test stores rings its sockets without a broker.
+"""The real server (uvicorn, on a port), in a thread: what the test stores signals its sockets without a broker.
 
-It runs without a lifespan, hence without the assistant: these tests write its part of the log themselves.
+It runs without a lifespan, and so without the assistant: these tests write its part of the log themselves.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ class Served:
         self.address = address
 
     def wait_until_idle(self) -> None:
-        """Return once no socket or request is being served, so that nobody holds a row that a test cleans up."""
+        """Return once no socket or request is being served, so that no lock is left on rows a test cleans up."""
         deadline = time.monotonic() + START_SECONDS
         while self._server.server_state.tasks:
             assert time.monotonic() < deadline, "a socket is still being served"
@@ -36,9 +36,9 @@ class Served:
 
 
 def check_sockets(monkeypatch: pytest.MonkeyPatch, *, every_seconds: float) -> None:
-    """Let the rounds of open sockets be as far apart as that, to the end of the test.
+    """Set the interval of the periodic check until the end of the test.
 
-    The server outlives a test, and a round that has begun goes by the pause of its own test: hence a new roll.
+    The server outlives a test, and a check that has started keeps its test's interval: hence a new registry.
     """
     monkeypatch.setattr(connection_registry, "CHECK_SECONDS", every_seconds)
     monkeypatch.setattr(connection_registry, "_registries", WeakKeyDictionary())
@@ -46,7 +46,7 @@ def check_sockets(monkeypatch: pytest.MonkeyPatch, *, every_seconds: float) -> N
 
 @contextmanager
 def served(**options: Any) -> Iterator[Served]:
-    """Serve the application as `manage.py up` does, but for the options."""
+    """Serve the application as `manage.py up` does, except for the options."""
     port = free_port()
     config = uvicorn.Config(
         "supportbot.asgi:application",

@@ -1,4 +1,4 @@
-"""What the chat costs a shop's page: budgets in bytes, what its sources are made of, and how its files are served."""
+"""What the chat costs a shop's page: budgets in bytes, rules for the sources, and how the files are served."""
 
 import gzip
 import re
@@ -41,7 +41,7 @@ def test_an_open_chat_stays_within_its_budget(language: str) -> None:
     assert size("v1.js") + size("panel.js") + size(f"{language}.js") <= OPEN_CHAT_BYTES
 
 
-def test_what_a_chat_rarely_needs_stays_within_its_budget() -> None:
+def test_the_bundle_on_demand_stays_within_its_budget() -> None:
     assert size("blocks.js") <= ON_DEMAND_BYTES
 
 
@@ -86,7 +86,7 @@ def test_the_manifest_names_every_built_file() -> None:
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda file: file.name)
-def test_the_sources_make_no_markup_and_no_code_of_text(source: Path) -> None:
+def test_the_sources_never_turn_text_into_markup_or_code(source: Path) -> None:
     unsafe = r"\b(innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|eval|new Function)\b"
     assert re.findall(unsafe, source.read_text()) == []
 

@@ -1,4 +1,4 @@
-"""The chat's own page: which channel, which language, and what its policy lets in."""
+"""The hosted chat page: which channel, which language, and what its policy allows."""
 
 import re
 from typing import Any
@@ -32,7 +32,7 @@ def test_the_page_loads_the_widget_for_its_channel(channel: NewChannel) -> None:
     assert "<title>Chat with Shop</title>" in html and "<noscript>" in html
 
 
-def test_its_policy_lets_in_our_scripts_and_no_text_that_becomes_one(channel: NewChannel) -> None:
+def test_the_policy_allows_only_our_own_scripts(channel: NewChannel) -> None:
     policy = policy_of(page(channel.channel.key))
     assert policy["default-src"] == ["'none'"]
     assert policy["script-src"] == policy["style-src"] == ["'self'"]
@@ -47,13 +47,13 @@ def test_only_the_channels_pages_may_frame_it(channel: NewChannel) -> None:
     answer = page(channel.channel.key)
     assert policy_of(answer)["frame-ancestors"] == ["'self'", PAGE_ORIGIN]
     assert "X-Frame-Options" not in answer
-    Channel.objects.update(confirms_on_hosted_page=True)  # a click here must be one on this page
+    Channel.objects.update(confirms_on_hosted_page=True)  # clicks must be made on this page
     assert policy_of(page(channel.channel.key))["frame-ancestors"] == ["'self'"]
     Channel.objects.update(confirms_on_hosted_page=False, allowed_origins=[])
     assert policy_of(page(channel.channel.key))["frame-ancestors"] == ["'self'"]
 
 
-def test_sockets_are_opened_where_a_ticket_says(channel: NewChannel, settings: Any) -> None:
+def test_the_policy_allows_the_socket_of_a_ticket(channel: NewChannel, settings: Any) -> None:
     assert policy_of(Client().get(f"/chat/{channel.channel.key}/", headers={"Host": "localhost:8000"}))[
         "connect-src"
     ] == ["'self'", "ws://localhost:8000"]
@@ -61,7 +61,7 @@ def test_sockets_are_opened_where_a_ticket_says(channel: NewChannel, settings: A
     assert policy_of(page(channel.channel.key))["connect-src"] == ["'self'", "wss://help.example"]
 
 
-def test_it_keeps_nothing_and_tells_nobody(channel: NewChannel) -> None:
+def test_the_page_is_not_cached_and_sends_no_referrer(channel: NewChannel) -> None:
     answer = page(channel.channel.key)
     assert not answer.cookies
     assert (answer["Referrer-Policy"], answer["Cache-Control"]) == ("no-referrer", "no-store")
@@ -82,7 +82,7 @@ def test_it_keeps_nothing_and_tells_nobody(channel: NewChannel) -> None:
         ("?lang=%00", ";;;", "en"),
     ],
 )
-def test_it_speaks_the_readers_language(channel: NewChannel, query: str, accepts: str, language: str) -> None:
+def test_the_page_uses_the_readers_language(channel: NewChannel, query: str, accepts: str, language: str) -> None:
     answer = page(channel.channel.key, query, **{"Accept-Language": accepts})
     html = answer.content.decode()
     assert answer["Content-Language"] == language
@@ -90,14 +90,14 @@ def test_it_speaks_the_readers_language(channel: NewChannel, query: str, accepts
     assert ("Chat mit Shop" in html) is (language == "de")
 
 
-def test_a_channels_language_is_the_last_word(channel: NewChannel) -> None:
+def test_the_channels_language_is_the_fallback(channel: NewChannel) -> None:
     Channel.objects.update(locale="de-AT", assistant_name="Wren <b>")
     answer = page(channel.channel.key)
     assert answer["Content-Language"] == "de" and "Chat mit Wren &lt;b&gt;" in answer.content.decode()
 
 
 @pytest.mark.parametrize("key", ["pk_unknown", "x", "pk_%00", "%F0%9F%98%80", "pk_" + "a" * 300])
-def test_an_unknown_channel_is_a_kind_404(channel: NewChannel, key: str) -> None:
+def test_an_unknown_channel_gets_a_helpful_404(channel: NewChannel, key: str) -> None:
     answer = page(key, **{"Accept-Language": "de"})
     html = answer.content.decode()
     assert answer.status_code == 404
@@ -105,13 +105,13 @@ def test_an_unknown_channel_is_a_kind_404(channel: NewChannel, key: str) -> None
     assert policy_of(answer)["frame-ancestors"] == ["'self'"]
 
 
-def test_a_closed_channel_is_not_there(channel: NewChannel) -> None:
+def test_the_page_of_a_closed_channel_is_not_found(channel: NewChannel) -> None:
     Channel.objects.update(is_live=False)
     answer = page(channel.channel.key)
     assert answer.status_code == 404 and "Chat not found" in answer.content.decode()
 
 
 @pytest.mark.parametrize("method", ["post", "put", "delete"])
-def test_it_is_only_read(channel: NewChannel, method: str) -> None:
+def test_only_get_is_allowed(channel: NewChannel, method: str) -> None:
     answer: Any = getattr(Client(), method)(f"/chat/{channel.channel.key}/")
     assert answer.status_code == 405

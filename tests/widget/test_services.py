@@ -1,4 +1,4 @@
-"""A customer ends a conversation: what the log says, what is refused then, and that nothing else moves."""
+"""A customer ends a conversation: what the log says, what is refused afterwards, and that nothing else changes."""
 
 from typing import Any
 from uuid import UUID
@@ -38,7 +38,7 @@ def log_of(conversation: Conversation) -> list[tuple[str, Any]]:
 
 
 @pytest.mark.django_db
-def test_the_log_says_so_once(alices: APIClient, alice: Customer) -> None:
+def test_the_end_is_logged_once(alices: APIClient, alice: Customer) -> None:
     conversation = start_conversation(alice.pk, locale="de")
     assert [end(alices, conversation.pk, HTTP_ORIGIN=PAGE_ORIGIN).status_code for _ in range(2)] == [204, 204]
     [(event, payload)] = log_of(conversation)
@@ -56,14 +56,14 @@ def ticket_of(client: APIClient, conversation: Conversation) -> dict[str, Any]:
 
 
 @pytest.mark.django_db
-def test_pages_of_the_channel_may_end_it(alices: APIClient, alice: Customer) -> None:
+def test_pages_of_the_channel_can_end_a_conversation(alices: APIClient, alice: Customer) -> None:
     answer = end(alices, start_conversation(alice.pk).pk, HTTP_ORIGIN=PAGE_ORIGIN)
     assert answer["Access-Control-Allow-Origin"] == PAGE_ORIGIN
     assert alices.post(f"{CONVERSATIONS}/{uuid7()}/end", {"why": "x"}, format="json").json()["fields"].keys() == {"why"}
 
 
 @pytest.mark.django_db
-def test_a_waiting_persons_ticket_ends_and_no_answer_begins(alices: APIClient, alice: Customer, bob: User) -> None:
+def test_a_waiting_customers_ticket_ends_and_no_answer_starts(alices: APIClient, alice: Customer, bob: User) -> None:
     conversation = start_conversation(alice.pk)
     asked = handoff.request(conversation.pk, reason="customer_asked", by="customer")
     handoff.claim(asked.pk, agent=bob)
@@ -79,7 +79,7 @@ def test_a_waiting_persons_ticket_ends_and_no_answer_begins(alices: APIClient, a
 
 
 @pytest.mark.django_db
-def test_what_is_being_answered_is_stopped(alices: APIClient, alice: Customer) -> None:
+def test_the_answer_being_written_is_stopped(alices: APIClient, alice: Customer) -> None:
     conversation = start_conversation(alice.pk)
     add_customer_message(conversation.pk, text="Tell me everything", client_id="m1")
     claim = claim_turn("runner", only=conversation.pk)
@@ -98,7 +98,7 @@ def test_what_is_being_answered_is_stopped(alices: APIClient, alice: Customer) -
 
 
 @pytest.mark.django_db
-def test_nobody_ends_what_is_not_theirs(
+def test_nobody_can_end_another_customers_conversation(
     alices: APIClient, alice: Customer, channel: NewChannel, workspace: Workspace, bob: User
 ) -> None:
     conversation = start_conversation(alice.pk)
@@ -121,7 +121,7 @@ def _failed_answer(conversation: str) -> str:
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_an_ended_conversation_takes_nothing_more(server: str, channel: NewChannel, alice: Customer) -> None:
+async def test_an_ended_conversation_takes_no_more_messages(server: str, channel: NewChannel, alice: Customer) -> None:
     granted = await db(ticket, channel, token=identity_token(channel))
     failed = await db(_failed_answer, granted["conversation"])
     async with greeted(server, granted) as socket:

@@ -1,4 +1,4 @@
-"""A one-time code takes a customer to our own chat page, once; every other code is refused the same way."""
+"""A one-time code carries a customer's identity to the hosted page, once; invalid codes are all refused alike."""
 
 import json
 from datetime import timedelta
@@ -23,12 +23,12 @@ pytestmark = pytest.mark.django_db
 
 
 def refused(answer: HttpResponse) -> str:
-    """Return the whole refusal of a code."""
+    """Return the whole error for a code."""
     assert (answer.status_code, answer.json()["code"]) == (401, "code_refused")
     return answer.content.decode()
 
 
-def test_a_signed_in_customer_comes_along_with_the_conversation(channel: NewChannel) -> None:
+def test_a_signed_in_customer_keeps_the_conversation(channel: NewChannel) -> None:
     token = identity_token(channel)
     conversation = ticket(channel, token=token)["conversation"]
     granted = redeemed(channel, code_for(channel, token=token, conversation=conversation))
@@ -40,7 +40,7 @@ def test_a_signed_in_customer_comes_along_with_the_conversation(channel: NewChan
     assert "visitor" not in granted
 
 
-def test_a_visitor_comes_along_and_without_a_conversation_a_new_one_begins(channel: NewChannel) -> None:
+def test_a_visitor_without_a_conversation_starts_a_new_one(channel: NewChannel) -> None:
     first = ticket(channel)
     granted = redeemed(channel, code_for(channel, visitor=first["visitor"]), locale="de")
     conversation = Conversation.objects.get(pk=granted["conversation"])
@@ -56,10 +56,10 @@ def test_only_the_hash_of_a_code_is_stored(channel: NewChannel) -> None:
     assert len(code) >= 43
 
 
-def test_a_code_that_is_not_good_is_refused_the_same_way(
+def test_every_invalid_code_is_refused_the_same_way(
     channel: NewChannel, workspace: Workspace, other_workspace: Workspace
 ) -> None:
-    """Used, expired, of another channel, of another workspace, made up, its identity over: nothing tells them apart."""
+    """Used, expired, of another channel or workspace, made up, its identity expired: the caller cannot tell which."""
     near = create_channel(workspace, "Near", allowed_origins=[PAGE_ORIGIN])
     far = create_channel(other_workspace, "Far", allowed_origins=[PAGE_ORIGIN])
     used, fresh = (code_for(channel, token=identity_token(channel)) for _ in range(2))
@@ -74,10 +74,10 @@ def test_a_code_that_is_not_good_is_refused_the_same_way(
     assert len(answers) == 1
     assert (SocketTicket.objects.count(), Conversation.objects.count()) == before
     assert redeem(channel, "").json()["fields"].keys() == redeem(channel, "\x00").json()["fields"].keys() == {"code"}
-    redeemed(channel, fresh)  # a stranger's try has not used it up
+    redeemed(channel, fresh)  # the failed attempt has not used it up
 
 
-def test_a_code_of_a_conversation_that_became_anothers(channel: NewChannel) -> None:
+def test_a_code_of_a_conversation_that_now_belongs_to_another(channel: NewChannel) -> None:
     first = ticket(channel)
     code = code_for(channel, visitor=first["visitor"], conversation=first["conversation"])
     ticket(channel, token=identity_token(channel), visitor=first["visitor"], conversation=first["conversation"])
@@ -94,14 +94,14 @@ def test_a_code_of_an_erased_conversation(channel: NewChannel) -> None:
 
 
 @pytest.mark.parametrize("origin", [PAGE_ORIGIN, "https://evil.test", "null", None])
-def test_only_our_own_page_redeems(channel: NewChannel, origin: str | None) -> None:
+def test_only_the_hosted_page_can_redeem(channel: NewChannel, origin: str | None) -> None:
     code = code_for(channel, token=identity_token(channel))
     answer = post(REDEEM, {"channel": channel.channel.key, "code": code}, origin=origin)
     assert (answer.status_code, answer.json()["code"]) == (403, "origin_refused")
     assert not SocketTicket.objects.exists()
 
 
-def test_who_proves_nothing_gets_no_code(channel: NewChannel) -> None:
+def test_no_code_without_a_valid_credential(channel: NewChannel) -> None:
     key = channel.channel.key
     mallorys = identity_token(channel, "cus_mallory")
     alices = ticket(channel, token=identity_token(channel))["conversation"]
@@ -119,15 +119,15 @@ def test_who_proves_nothing_gets_no_code(channel: NewChannel) -> None:
     assert not PageCode.objects.exists()
 
 
-def test_a_program_with_a_key_may_make_a_code(channel: NewChannel, workspace: Workspace) -> None:
-    """A merchant's server that sends a link by mail: it holds the key and signs the token."""
+def test_a_program_with_a_key_can_request_a_code(channel: NewChannel, workspace: Workspace) -> None:
+    """For a merchant's server that sends a link by e-mail: it has the key and signs the token."""
     plain = issue_api_key(workspace, "mailer", scopes=["conversations:write"]).plain
     body = {"channel": channel.channel.key, "token": identity_token(channel)}
     assert post(CODES, body, origin=None, Authorization=f"Bearer {plain}").status_code == 201
     assert post(CODES, body, origin=None).status_code == 403
 
 
-def test_the_pass_takes_an_identity_tokens_place(channel: NewChannel) -> None:
+def test_the_pass_works_like_an_identity_token(channel: NewChannel) -> None:
     token = identity_token(channel)
     granted = redeemed(channel, code_for(channel, token=token))
     passed = granted["token"]
@@ -142,7 +142,7 @@ def test_the_pass_takes_an_identity_tokens_place(channel: NewChannel) -> None:
     assert (me["kind"], me["is_verified"], me["name"]) == ("customer", True, "cus_alice")
 
 
-def test_a_pass_lives_no_longer_than_its_proof(channel: NewChannel, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pass_expires_no_later_than_its_identity(channel: NewChannel, monkeypatch: pytest.MonkeyPatch) -> None:
     token = identity_token(channel)
     granted = redeemed(channel, code_for(channel, token=token))
     expires = jwt.decode(token, options={"verify_signature": False})["exp"]
@@ -154,7 +154,7 @@ def test_a_pass_lives_no_longer_than_its_proof(channel: NewChannel, monkeypatch:
     assert later.timestamp() > expires
 
 
-def test_a_visitors_pass_ends_within_the_hour(channel: NewChannel, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_visitors_pass_expires_within_an_hour(channel: NewChannel, monkeypatch: pytest.MonkeyPatch) -> None:
     granted = redeemed(channel, code_for(channel, visitor=ticket(channel)["visitor"]))
     assert caller(granted["token"]).get("/api/v1/me").json()["is_verified"] is False
     later = now() + timedelta(hours=1, seconds=1)
@@ -162,13 +162,13 @@ def test_a_visitors_pass_ends_within_the_hour(channel: NewChannel, monkeypatch: 
     assert caller(granted["token"]).get("/api/v1/me").status_code == 401
 
 
-def test_a_pass_that_is_not_good(channel: NewChannel, workspace: Workspace) -> None:
+def test_an_invalid_pass(channel: NewChannel, workspace: Workspace) -> None:
     granted = redeemed(channel, code_for(channel, token=identity_token(channel)))
     passed = granted["token"]
     near = create_channel(workspace, "Near", allowed_origins=[PAGE_ORIGIN])
     assert ask_for_ticket({"channel": near.channel.key, "token": passed}).status_code == 401
     body = {"channel": channel.channel.key, "token": passed}
-    assert post(CODES, body).status_code == 401  # or a chain of codes would make it live for ever
+    assert post(CODES, body).status_code == 401  # or a chain of codes would extend it forever
     for forged in (passed[:-2] + "xx", "hp_", "hp_x:y:z", "hp_\ud800", passed + "ä"):
         assert ask_for_ticket({"channel": channel.channel.key, "token": forged}).status_code in (400, 401)
     Channel.objects.filter(pk=channel.channel.pk).update(is_live=False)
@@ -179,7 +179,7 @@ def test_a_pass_that_is_not_good(channel: NewChannel, workspace: Workspace) -> N
     assert caller(passed).get("/api/v1/me").status_code == 401
 
 
-def test_codes_are_swept(channel: NewChannel) -> None:
+def test_expired_codes_are_deleted(channel: NewChannel) -> None:
     code_for(channel, token=identity_token(channel))
     purge()
     assert PageCode.objects.count() == 1
@@ -188,7 +188,7 @@ def test_codes_are_swept(channel: NewChannel) -> None:
     assert not PageCode.objects.exists()
 
 
-def test_pages_of_known_origins_may_read_the_answer(channel: NewChannel) -> None:
+def test_pages_of_known_origins_can_read_the_response(channel: NewChannel) -> None:
     answer = post(CODES, {"channel": channel.channel.key, "token": identity_token(channel)})
     assert answer["Access-Control-Allow-Origin"] == PAGE_ORIGIN and answer["Cache-Control"] == "no-store"
     foreign = post(CODES, {"channel": channel.channel.key}, origin="https://evil.test")

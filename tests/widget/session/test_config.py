@@ -1,4 +1,4 @@
-"""What a page is told with its ticket: the channel's words in the conversation's language, its look and its rules."""
+"""What a page gets with its ticket: the channel's texts in the conversation's language, its branding and its rules."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from tests.widget.page import ask_for_ticket, ticket
 pytestmark = pytest.mark.django_db
 
 
-def dressed(channel: NewChannel) -> None:
+def configured(channel: NewChannel) -> None:
     Channel.objects.filter(pk=channel.channel.pk).update(
         greetings={"de": "Hallo aus dem Laden"},
         suggestions={"en": ["Where is my order?"], "de": ["Wo ist meine Bestellung?"]},
@@ -29,7 +29,7 @@ def config(channel: NewChannel, **fields: Any) -> dict[str, Any]:
     return told
 
 
-def test_a_plain_channel_says_little(channel: NewChannel) -> None:
+def test_an_unconfigured_channel_sends_defaults(channel: NewChannel) -> None:
     told = config(channel)
     assert (told["greeting"], told["locale"], told["name"]) == ("Hello from the shop", "en", "")
     assert (told["suggestions"], told["look"], told["privacy_url"]) == ([], {}, "")
@@ -37,8 +37,8 @@ def test_a_plain_channel_says_little(channel: NewChannel) -> None:
     assert told["hosted_url"].endswith(f"/chat/{channel.channel.key}/")
 
 
-def test_a_dressed_channel_speaks_the_language_asked_for(channel: NewChannel) -> None:
-    dressed(channel)
+def test_a_configured_channel_uses_the_requested_language(channel: NewChannel) -> None:
+    configured(channel)
     english, german = config(channel), config(channel, locale="de-AT")
     assert (english["greeting"], english["suggestions"]) == ("Hello from the shop", ["Where is my order?"])
     assert (german["greeting"], german["suggestions"]) == ("Hallo aus dem Laden", ["Wo ist meine Bestellung?"])
@@ -48,22 +48,22 @@ def test_a_dressed_channel_speaks_the_language_asked_for(channel: NewChannel) ->
     assert german["confirm_on_hosted_page"] is True
 
 
-def test_a_german_conversation_begins_in_german(channel: NewChannel) -> None:
+def test_a_german_conversation_starts_in_german(channel: NewChannel) -> None:
     granted = ticket(channel, locale="de")
     conversation = Conversation.objects.get(pk=granted["conversation"])
     assert (conversation.locale, Customer.objects.get().locale) == ("de", "de")
     assert "KI" in Message.objects.get().text
-    assert granted["config"]["greeting"].startswith("Hallo")  # ours, while the channel has no German one
+    assert granted["config"]["greeting"].startswith("Hallo")  # the default, as the channel has no German one
 
 
-def test_a_conversation_that_is_there_keeps_its_language(channel: NewChannel) -> None:
+def test_an_existing_conversation_keeps_its_language(channel: NewChannel) -> None:
     first = ticket(channel, locale="de")
     proof = {"visitor": first["visitor"], "conversation": first["conversation"]}
     assert config(channel, **proof, locale="en")["locale"] == "de"
 
 
 @pytest.mark.parametrize("locale", ["", "Klingon!", "x", "de-" + "a" * 20, 5, None])
-def test_a_locale_that_is_none_is_named(channel: NewChannel, locale: Any) -> None:
+def test_an_invalid_locale_is_rejected(channel: NewChannel, locale: Any) -> None:
     answer = ask_for_ticket({"channel": channel.channel.key, "locale": locale})
     assert (answer.status_code, list(answer.json()["fields"])) == (400, ["locale"])
     assert not Conversation.objects.exists() and not Customer.objects.exists()
@@ -86,7 +86,7 @@ def test_a_locale_that_is_none_is_named(channel: NewChannel, locale: Any) -> Non
         ("{name}", "Hello, how can we help?"),
     ],
 )
-def test_a_greeting_names_who_is_signed_in(channel: NewChannel, name: str, greeting: str) -> None:
+def test_the_greeting_names_a_signed_in_customer(channel: NewChannel, name: str, greeting: str) -> None:
     Channel.objects.filter(pk=channel.channel.pk).update(greeting="Hello {name}, how can we help?")
     granted = ticket(channel)
     Customer.objects.update(name=name)
@@ -95,5 +95,5 @@ def test_a_greeting_names_who_is_signed_in(channel: NewChannel, name: str, greet
 
 
 @pytest.mark.parametrize("greeting", ["Hello, {name}!", "Hello {name}!", "{name}, Hello!"])
-def test_without_a_name_the_gap_closes(greeting: str) -> None:
+def test_without_a_name_the_greeting_has_no_gap(greeting: str) -> None:
     assert addressed(greeting, "") == "Hello!"

@@ -1,4 +1,4 @@
-"""Asking for a ticket: who gets one, for which conversation, and everything that is refused without leaving a trace."""
+"""Requesting a ticket: who gets one, for which conversation, and refusals that store nothing."""
 
 import json
 import time
@@ -23,7 +23,7 @@ KEPT: list[type[Model]] = [Customer, Conversation, ConversationEvent, Message, S
 
 @pytest.fixture(autouse=True)
 def _in(workspace: Workspace) -> None:
-    """Rows are looked at in this workspace."""
+    """Read rows in this workspace."""
 
 
 def stored() -> dict[str, int]:
@@ -32,7 +32,7 @@ def stored() -> dict[str, int]:
 
 
 def refused(body: object, *, status: int, code: str, field: str = "", **how: object) -> str:
-    """Prove that the request is refused in words and that nothing was stored; return the message."""
+    """Check that the request is refused with a message and that nothing was stored; return the message."""
     before = stored()
     response = ask_for_ticket(body, **how)  # type: ignore[arg-type]
     answer = response.json()
@@ -57,7 +57,7 @@ def test_a_stranger_becomes_a_visitor_with_a_secret_and_a_conversation(channel: 
     assert answer["ticket"] not in whole and answer["visitor"] not in whole
 
 
-def test_a_visitor_comes_back_to_the_conversation_by_the_secret(channel: NewChannel) -> None:
+def test_a_visitor_resumes_the_conversation_by_the_secret(channel: NewChannel) -> None:
     first = ticket(channel)
     second = ticket(channel, visitor=first["visitor"], conversation=first["conversation"])
     assert second["conversation"] == first["conversation"] and "visitor" not in second
@@ -71,7 +71,7 @@ def test_a_signed_in_customer_gets_a_verified_ticket(channel: NewChannel) -> Non
     assert "visitor" not in answer
 
 
-def test_both_proofs_give_a_visitors_conversation_to_the_customer(channel: NewChannel) -> None:
+def test_both_credentials_bind_a_visitors_conversation_to_the_customer(channel: NewChannel) -> None:
     first = ticket(channel)
     both = {"visitor": first["visitor"], "token": identity_token(channel), "conversation": first["conversation"]}
     ticket(channel, **both)
@@ -91,7 +91,7 @@ def test_a_foreign_conversation_looks_like_a_missing_one(channel: NewChannel) ->
         {"visitor": "vs_unknown"},
         {"token": identity_token(channel, "cus_mallory")},
     ):
-        if "token" in proof:  # at first sight of a token its customer is created: not by the refusal
+        if "token" in proof:  # a token's customer is created when it is first seen, not by the refusal
             ticket(channel, **proof)
         for conversation in (alices, str(uuid4())):
             body = {"channel": key, "conversation": conversation, **proof}
@@ -101,7 +101,7 @@ def test_a_foreign_conversation_looks_like_a_missing_one(channel: NewChannel) ->
     refused(body, status=404, code="not_found")
 
 
-def test_a_secret_of_another_workspace_is_worth_nothing(channel: NewChannel, other_workspace: Workspace) -> None:
+def test_a_secret_of_another_workspace_is_refused(channel: NewChannel, other_workspace: Workspace) -> None:
     other = create_channel(other_workspace, "Other", allowed_origins=[PAGE_ORIGIN])
     theirs = ticket(other)
     refused({"channel": channel.channel.key, "visitor": theirs["visitor"]}, status=401, code="invalid_visitor")
@@ -128,12 +128,12 @@ def test_a_secret_of_another_workspace_is_worth_nothing(channel: NewChannel, oth
         ({"iat": int(time.time()) + 4000, "exp": int(time.time()) + 5000}, "token"),
     ],
 )
-def test_a_token_that_proves_nothing(channel: NewChannel, changes: dict[str, object], cause: str) -> None:
+def test_an_invalid_token(channel: NewChannel, changes: dict[str, object], cause: str) -> None:
     body = {"channel": channel.channel.key, "token": identity_token(channel, **changes)}
     assert cause in refused(body, status=401, code="invalid_token")
 
 
-def test_a_token_that_is_not_signed_by_the_channels_key(channel: NewChannel, workspace: Workspace) -> None:
+def test_a_token_signed_by_another_key(channel: NewChannel, workspace: Workspace) -> None:
     now = int(time.time())
     claims = {"sub": "cus_alice", "aud": channel.channel.key, "iat": now, "exp": now + 600}
     other = create_channel(workspace, "Other")
@@ -152,8 +152,8 @@ def test_a_token_that_is_not_signed_by_the_channels_key(channel: NewChannel, wor
         refused({"channel": channel.channel.key, "token": token}, status=401, code="invalid_token")
 
 
-def test_a_public_key_is_no_shared_secret(channel: NewChannel) -> None:
-    """The algorithm is the stored key's: an HS256 token made of the public key of an ES256 one proves nothing."""
+def test_a_public_key_is_not_accepted_as_a_shared_secret(channel: NewChannel) -> None:
+    """The stored key decides the algorithm: an HS256 token signed with an ES256 public key is refused."""
     from cryptography.hazmat.primitives.asymmetric import ec
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -167,7 +167,7 @@ def test_a_public_key_is_no_shared_secret(channel: NewChannel) -> None:
     ticket(channel, token=jwt.encode(claims, private, algorithm="ES256"))
 
 
-def test_bad_bodies_name_what_is_wrong(channel: NewChannel) -> None:
+def test_errors_name_what_is_wrong_with_a_body(channel: NewChannel) -> None:
     key = channel.channel.key
     refused({"channel": key, "role": "agent"}, status=400, code="invalid", field="role")
     refused({"channel": key, "chanel": key}, status=400, code="invalid", field="chanel")
@@ -194,7 +194,7 @@ def test_bad_bodies_name_what_is_wrong(channel: NewChannel) -> None:
         b'{"channel": "' + b"x" * 40_000 + b'"}',
     ],
 )
-def test_what_is_no_proper_json_is_refused_as_a_whole(channel: NewChannel, body: bytes) -> None:
+def test_invalid_json_is_rejected_as_a_whole(channel: NewChannel, body: bytes) -> None:
     refused(body, status=400, code="parse_error")
 
 
@@ -214,7 +214,7 @@ def test_what_is_no_proper_json_is_refused_as_a_whole(channel: NewChannel, body:
         "file://",
     ],
 )
-def test_other_origins_get_nothing(channel: NewChannel, origin: str | None) -> None:
+def test_other_origins_are_refused(channel: NewChannel, origin: str | None) -> None:
     refused({"channel": channel.channel.key}, status=403, code="origin_refused", origin=origin)
 
 
@@ -240,7 +240,7 @@ def test_a_key_of_another_workspace_opens_nothing_here(channel: NewChannel, othe
     refused(body, status=403, code="origin_refused", origin=None, Authorization=f"Bearer {plain}")
 
 
-def test_pages_of_known_origins_may_read_answers_and_refusals(channel: NewChannel) -> None:
+def test_pages_of_known_origins_can_read_responses_and_errors(channel: NewChannel) -> None:
     good = ask_for_ticket({"channel": channel.channel.key})
     bad = ask_for_ticket({"channel": channel.channel.key, "role": "agent"})
     foreign = ask_for_ticket({"channel": channel.channel.key}, origin="https://attacker.test")
@@ -266,14 +266,16 @@ def test_other_verbs_are_refused(channel: NewChannel, method: str) -> None:
     assert response.status_code == 405 and response.json()["code"] == "method_not_allowed"
 
 
-def test_one_address_gets_so_many_tickets_a_minute(channel: NewChannel, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tickets_are_limited_per_address(channel: NewChannel, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(throttles.PerAddress, "rate", "3/min")
     for _ in range(3):
         ticket(channel)
     refused({"channel": channel.channel.key}, status=429, code="throttled")
 
 
-def test_strangers_in_masses_shut_nobody_out_who_is_known(channel: NewChannel, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_flood_of_new_visitors_does_not_lock_out_known_customers(
+    channel: NewChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(throttles, "NEW_VISITORS_PER_MINUTE", 2)
     first, _ = ticket(channel), ticket(channel)
     refused({"channel": channel.channel.key}, status=429, code="throttled")
@@ -281,7 +283,7 @@ def test_strangers_in_masses_shut_nobody_out_who_is_known(channel: NewChannel, m
     ticket(channel, token=identity_token(channel))
 
 
-def test_one_customer_gets_so_many_tickets_a_minute(channel: NewChannel, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tickets_are_limited_per_customer(channel: NewChannel, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(throttles, "TICKETS_PER_MINUTE", 2)
     for _ in range(2):
         ticket(channel, token=identity_token(channel))
@@ -289,11 +291,11 @@ def test_one_customer_gets_so_many_tickets_a_minute(channel: NewChannel, monkeyp
     ticket(channel, token=identity_token(channel, "cus_tom"))
 
 
-def test_tickets_are_given_while_the_cache_is_away(channel: NewChannel, cache_away: None) -> None:
+def test_tickets_are_issued_while_the_cache_is_down(channel: NewChannel, cache_away: None) -> None:
     granted = ticket(channel)
     ticket(channel, visitor=granted["visitor"])
 
 
-def test_who_sends_neither_origin_nor_key_is_told_what_a_program_sends(channel: NewChannel) -> None:
+def test_without_origin_and_key_the_error_says_what_to_send(channel: NewChannel) -> None:
     told = refused({"channel": channel.channel.key}, status=403, code="origin_refused", origin=None)
     assert "conversations:write" in told

@@ -1,4 +1,4 @@
-"""The customer answers by button and by form over their socket: what becomes their message, and what is refused."""
+"""Choices and forms over a customer's socket: what becomes their message, and what is refused."""
 
 from typing import Any
 from uuid import UUID, uuid4
@@ -35,7 +35,7 @@ ADDRESS: dict[str, Any] = {"line1": "Talstraße 8", "code": "79102"}
 
 
 def asked(conversation: str, *blocks: dict[str, Any], text: str = "Which order?") -> str:
-    """Let the customer ask, and the assistant ask back; return the answer's message."""
+    """Let the customer ask, and the assistant reply with blocks; return the answer's message."""
     add_customer_message(UUID(conversation), text="Money back", client_id=f"q-{uuid4()}")
     claim = claim_turn("test-runner")
     assert claim is not None
@@ -49,15 +49,13 @@ def said(workspace: Workspace) -> list[str]:
 
 
 async def refused(socket: Socket, kind: str, **fields: Any) -> tuple[str, str | None, str | None]:
-    """Send a good frame that is refused; return code, field and client_id of the error."""
+    """Send a valid frame that is refused; return code, field and client_id of the error."""
     await socket.say(kind, **fields)
     error = await socket.until("error")
     return error["code"], error.get("field"), error.get("client_id")
 
 
-async def test_a_choice_is_said_in_the_words_of_its_button_once(
-    server: str, channel: NewChannel, workspace: Workspace
-) -> None:
+async def test_a_choice_is_stored_once_as_its_label(server: str, channel: NewChannel, workspace: Workspace) -> None:
     granted = await db(ticket, channel)
     async with greeted(server, granted) as socket:
         message = await db(asked, granted["conversation"], CHOICES)
@@ -78,7 +76,7 @@ async def test_a_choice_is_said_in_the_words_of_its_button_once(
     assert await db(said, workspace) == ["Money back", "A-2: Tent"]
 
 
-async def test_a_form_is_said_line_by_line_in_its_own_order(
+async def test_a_form_is_stored_line_by_line_in_its_own_order(
     server: str, channel: NewChannel, workspace: Workspace
 ) -> None:
     granted = await db(ticket, channel)
@@ -104,7 +102,7 @@ async def test_a_form_is_said_line_by_line_in_its_own_order(
         ({"card": "4111"}, "values.card"),
     ],
 )
-async def test_a_value_that_its_field_does_not_take(
+async def test_an_invalid_form_value(
     server: str, channel: NewChannel, workspace: Workspace, changes: dict[str, Any], field: str
 ) -> None:
     granted = await db(ticket, channel)
@@ -113,11 +111,11 @@ async def test_a_value_that_its_field_does_not_take(
         block = {"client_id": "s-1", "block": f"{message}:0"}
         assert await refused(socket, "submit", **block, values=ADDRESS | changes) == ("invalid_value", field, "s-1")
         assert await db(said, workspace) == ["Money back"]
-        await socket.say("submit", **block, values=ADDRESS)  # put right, it is taken
+        await socket.say("submit", **block, values=ADDRESS)  # once corrected, it is accepted
         await socket.until("ack")
 
 
-async def test_a_block_that_is_none(server: str, channel: NewChannel, workspace: Workspace) -> None:
+async def test_an_unknown_block(server: str, channel: NewChannel, workspace: Workspace) -> None:
     granted, stranger = await db(ticket, channel), await db(ticket, channel)
     async with greeted(server, granted) as socket:
         elsewhere = await db(asked, stranger["conversation"], CHOICES)
@@ -132,7 +130,7 @@ async def test_a_block_that_is_none(server: str, channel: NewChannel, workspace:
     assert await db(said, workspace) == ["Money back", "Money back"]
 
 
-async def test_only_the_newest_question_is_open_and_only_until_something_was_said(
+async def test_only_the_newest_blocks_are_open_and_only_until_the_next_message(
     server: str, channel: NewChannel, workspace: Workspace
 ) -> None:
     granted = await db(ticket, channel)
@@ -147,7 +145,7 @@ async def test_only_the_newest_question_is_open_and_only_until_something_was_sai
     assert await db(said, workspace) == ["Money back", "Money back", "Never mind"]
 
 
-async def test_a_page_that_comes_back_finds_the_blocks_in_the_log(server: str, channel: NewChannel) -> None:
+async def test_a_reloaded_page_finds_the_blocks_in_the_log(server: str, channel: NewChannel) -> None:
     granted = await db(ticket, channel)
     message = await db(asked, granted["conversation"], FORM)
     async with greeted(server, granted, last_seq=0) as socket:

@@ -1,4 +1,4 @@
-"""A database connection that was closed under a socket, a reader or the roll call: one moment is lost, nothing else."""
+"""A database connection that breaks under a socket, a reader or the periodic check costs a moment, and nothing else."""
 
 import asyncio
 from types import ModuleType
@@ -23,7 +23,7 @@ from tests.widget.serving import check_sockets
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-async def test_a_connection_that_was_closed_under_a_message_costs_no_socket(
+async def test_a_database_connection_lost_during_a_message_keeps_the_socket(
     server: str, channel: NewChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with greeted(server, await db(ticket, channel)) as socket:
@@ -36,7 +36,7 @@ async def test_a_connection_that_was_closed_under_a_message_costs_no_socket(
     assert (error["code"], error["client_id"]) == ("unavailable", "m1")
 
 
-async def test_a_connection_that_was_closed_at_the_door_is_told_with_a_code(
+async def test_a_database_connection_lost_during_the_handshake_closes_with_a_code(
     server: str, channel: NewChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(auth, "is_known", broken_connection)
@@ -52,7 +52,7 @@ async def test_a_connection_that_was_closed_at_the_door_is_told_with_a_code(
         (crossorigin, "/api/v1/conversations", {}),
     ],
 )
-def test_a_connection_that_was_closed_under_the_search_for_its_readers_leaves_an_answer_to_nobody(
+def test_a_database_connection_lost_while_checking_origins_hides_the_response_from_pages(
     door: ModuleType, path: str, body: Any, channel: NewChannel, monkeypatch: pytest.MonkeyPatch, client: Client
 ) -> None:
     def ask() -> Any:
@@ -66,7 +66,7 @@ def test_a_connection_that_was_closed_under_the_search_for_its_readers_leaves_an
     assert "Access-Control-Allow-Origin" not in answer.headers
 
 
-def test_a_connection_that_was_closed_under_the_record_leaves_the_refusal_as_it_is(
+def test_a_database_connection_lost_while_auditing_keeps_the_refusal(
     channel: NewChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(base_views, "record_denied_access", broken_connection)
@@ -74,7 +74,7 @@ def test_a_connection_that_was_closed_under_the_record_leaves_the_refusal_as_it_
     assert (answer.status_code, answer.json()["code"]) == (403, "origin_refused")
 
 
-async def test_a_connection_that_was_closed_under_a_reader_is_healed(
+async def test_a_database_connection_lost_while_reading_recovers(
     server: str, channel: NewChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with greeted(server, await db(ticket, channel)) as socket:
@@ -86,7 +86,7 @@ async def test_a_connection_that_was_closed_under_a_reader_is_healed(
         await socket.until("message")
 
 
-async def test_a_connection_that_was_closed_under_the_roll_call_ends_no_round(
+async def test_a_database_connection_lost_during_a_check_does_not_end_the_checks(
     server: str, channel: NewChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     check_sockets(monkeypatch, every_seconds=0.02)
@@ -102,7 +102,7 @@ async def test_a_connection_that_was_closed_under_the_roll_call_ends_no_round(
     monkeypatch.setattr(connection_registry, "check_access", standing)
     async with greeted(server, await db(ticket, channel)) as socket:
         async with asyncio.timeout(20):
-            while len(asked) < 3:  # noqa: ASYNC110  # a round rings no bell
+            while len(asked) < 3:  # noqa: ASYNC110  # a check sends no signal
                 await asyncio.sleep(0.01)
         await socket.say("ping")
         await socket.until("head")

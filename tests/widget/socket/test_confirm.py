@@ -1,4 +1,4 @@
-"""The customer decides about a card over their own socket: what goes on, what is refused, and that nothing moves."""
+"""A customer decides on a card over their socket: what is executed, what is refused, and that then nothing moves."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -42,7 +42,7 @@ def signed_in(channel: NewChannel, subject: str = "cus_alice", **fields: Any) ->
 
 
 def card_in(conversation: str) -> ActionRequest:
-    """Let a refund be proposed in Alice's conversation, as a turn does."""
+    """Propose a refund in Alice's conversation, as a turn does."""
     principal = principal_in_conversation(Customer.objects.get(external_id="cus_alice"))
     arguments = {"order_id": "A-1001", "reason": "Arrived damaged"}
     request = propose(principal, "refund_order", arguments, proposal_key="turn:1:1", conversation_id=UUID(conversation))
@@ -54,7 +54,7 @@ def state_of(card: ActionRequest) -> str:
     return str(ActionRequest.objects.values_list("state", flat=True).get(pk=card.pk))
 
 
-async def test_a_confirmed_card_is_carried_out_once_and_told(server: str, channel: NewChannel, shop: FakeShop) -> None:
+async def test_a_confirmed_card_is_executed_once_and_reported(server: str, channel: NewChannel, shop: FakeShop) -> None:
     granted = await db(signed_in, channel)
     async with greeted(server, granted) as socket:
         await db(card_in, granted["conversation"])
@@ -87,7 +87,7 @@ async def test_a_wrong_digest_changes_nothing(server: str, channel: NewChannel, 
 
 @pytest.mark.parametrize("frame", ["confirm", "decline"])
 @pytest.mark.parametrize("who", ["another customer", "a visitor"])
-async def test_nobody_elses_card(server: str, channel: NewChannel, shop: FakeShop, who: str, frame: str) -> None:
+async def test_another_customers_card(server: str, channel: NewChannel, shop: FakeShop, who: str, frame: str) -> None:
     card = await db(card_in, (await db(signed_in, channel))["conversation"])
     granted = await db(signed_in, channel, "cus_mallory") if who == "another customer" else await db(ticket, channel)
     digest = {"digest": card.digest} if frame == "confirm" else {}
@@ -101,8 +101,8 @@ async def test_nobody_elses_card(server: str, channel: NewChannel, shop: FakeSho
     assert await db(state_of, card) == "awaiting_confirmation" and shop.refunds == []
 
 
-async def test_a_stale_identity_confirms_nothing(server: str, channel: NewChannel, shop: FakeShop) -> None:
-    """The socket outlives its token for reading; a fresh one over `identify` makes it good again."""
+async def test_an_expired_identity_confirms_nothing(server: str, channel: NewChannel, shop: FakeShop) -> None:
+    """After its token expires, the socket can still read; a fresh token over `identify` lets it confirm again."""
     granted = await db(signed_in, channel)
     await db(_expire_identities)
     async with greeted(server, granted) as socket:
@@ -122,7 +122,7 @@ def _expire_identities() -> None:
     SocketTicket.objects.update(identity_expires_at=now() - timedelta(seconds=1))
 
 
-async def test_after_log_out_nothing_is_confirmed(server: str, channel: NewChannel, shop: FakeShop) -> None:
+async def test_nothing_can_be_confirmed_after_logging_out(server: str, channel: NewChannel, shop: FakeShop) -> None:
     granted = await db(signed_in, channel)
     async with greeted(server, granted) as socket:
         card = await db(card_in, granted["conversation"])
@@ -136,8 +136,8 @@ def _demand_the_hosted_page() -> None:
     Channel.objects.update(confirms_on_hosted_page=True)
 
 
-async def test_a_channel_may_want_it_on_its_own_page(server: str, channel: NewChannel, shop: FakeShop) -> None:
-    """In the shop's page nothing is confirmed, not even after signing in anew; on our own page the same card is."""
+async def test_a_channel_can_require_the_hosted_page(server: str, channel: NewChannel, shop: FakeShop) -> None:
+    """The shop's page cannot confirm, not even after signing in again; the hosted page can confirm the same card."""
     granted = await db(signed_in, channel)
     await db(_demand_the_hosted_page)
     async with greeted(server, granted) as socket:
@@ -157,7 +157,7 @@ async def test_a_channel_may_want_it_on_its_own_page(server: str, channel: NewCh
     assert await db(state_of, card) == "queued"
 
 
-async def test_over_rest_it_takes_the_pages_pass(server: str, channel: NewChannel, shop: FakeShop) -> None:
+async def test_confirming_over_rest_requires_the_pages_pass(server: str, channel: NewChannel, shop: FakeShop) -> None:
     granted = await db(signed_in, channel)
     await db(_demand_the_hosted_page)
     card = await db(card_in, granted["conversation"])
@@ -169,7 +169,9 @@ async def test_over_rest_it_takes_the_pages_pass(server: str, channel: NewChanne
     assert await db(state_of, card) == "queued"
 
 
-async def test_a_pass_confirms_nothing_once_its_proof_is_over(server: str, channel: NewChannel, shop: FakeShop) -> None:
+async def test_a_pass_confirms_nothing_once_its_identity_has_expired(
+    server: str, channel: NewChannel, shop: FakeShop
+) -> None:
     granted = await db(signed_in, channel)
     card = await db(card_in, granted["conversation"])
     redeemed = await db(_come_along, channel, granted["conversation"])
@@ -182,7 +184,7 @@ async def test_a_pass_confirms_nothing_once_its_proof_is_over(server: str, chann
     assert await db(state_of, card) == "awaiting_confirmation"
 
 
-async def test_a_visitors_pass_signs_nobody_in(server: str, channel: NewChannel, shop: FakeShop) -> None:
+async def test_a_visitors_pass_cannot_sign_in(server: str, channel: NewChannel, shop: FakeShop) -> None:
     stranger = await db(ticket, channel)
     redeemed = await db(_visitor_comes_along, channel, stranger["visitor"])
     granted = await db(ticket, channel)
@@ -239,7 +241,7 @@ async def test_a_declined_card(server: str, channel: NewChannel, shop: FakeShop)
     assert error["code"] == "not_waiting" and shop.refunds == []
 
 
-async def test_a_shop_that_does_not_answer_leaves_the_card(server: str, channel: NewChannel, shop: FakeShop) -> None:
+async def test_a_card_stays_open_if_the_shop_does_not_answer(server: str, channel: NewChannel, shop: FakeShop) -> None:
     granted = await db(signed_in, channel)
     async with greeted(server, granted) as socket:
         card = await db(card_in, granted["conversation"])

@@ -1,4 +1,4 @@
-"""Who reads along: sockets that stay, and mail to those who have closed the page."""
+"""Which customers are present: sockets that stay open, and mail to those who have closed the page."""
 
 import asyncio
 from uuid import UUID
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 async def until_here(conversation: str, expected: bool) -> None:
     async with asyncio.timeout(10):
-        while await db(is_customer_present, UUID(conversation)) is not expected:  # noqa: ASYNC110  # a cache rings no bell
+        while await db(is_customer_present, UUID(conversation)) is not expected:  # noqa: ASYNC110  # a cache sends no signal
             await asyncio.sleep(0.01)
 
 
@@ -39,7 +39,7 @@ def mails_after_a_reply(conversation: str, agent: User, client_id: str) -> int:
     return OutgoingMail.objects.count()
 
 
-async def test_mail_goes_out_only_once_the_page_is_closed(server: str, channel: NewChannel, bob: User) -> None:
+async def test_mail_is_sent_only_once_the_page_is_closed(server: str, channel: NewChannel, bob: User) -> None:
     granted = await db(ticket, channel)
     conversation = granted["conversation"]
     await db(with_a_person, conversation, bob)
@@ -50,7 +50,7 @@ async def test_mail_goes_out_only_once_the_page_is_closed(server: str, channel: 
     assert await db(mails_after_a_reply, conversation, bob, "r2") == 1
 
 
-async def test_the_customer_stays_while_one_of_two_pages_is_open(server: str, channel: NewChannel) -> None:
+async def test_the_customer_is_present_while_one_of_two_pages_is_open(server: str, channel: NewChannel) -> None:
     first = await db(ticket, channel)
     same = {"visitor": first["visitor"], "conversation": first["conversation"]}
     async with greeted(server, first) as staying:
@@ -61,31 +61,31 @@ async def test_the_customer_stays_while_one_of_two_pages_is_open(server: str, ch
         assert await db(is_customer_present, UUID(first["conversation"]))
 
 
-async def test_the_round_says_again_who_is_here(
+async def test_the_check_records_presence_again(
     server: str, channel: NewChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     check_sockets(monkeypatch, every_seconds=0.02)
     granted = await db(ticket, channel)
     async with greeted(server, granted):
         await until_here(granted["conversation"], True)
-        await db(mark_customers_absent, [UUID(granted["conversation"])])  # as a restarted cache forgets
+        await db(mark_customers_absent, [UUID(granted["conversation"])])  # as if the cache were restarted
         await until_here(granted["conversation"], True)
 
 
 def begun_over_rest(channel: NewChannel) -> dict[str, str]:
-    """Return the visitor's secret and the conversation they began without a page."""
+    """Return the visitor's secret and the conversation they started without a page."""
     visitor = new_visitor(channel.channel)
     answer = caller(visitor.secret).post("/api/v1/conversations", {}, format="json")
     return {"visitor": visitor.secret, "conversation": answer.json()["id"]}
 
 
-async def test_a_conversation_begun_over_rest_keeps_its_socket(
+async def test_a_conversation_started_over_rest_keeps_its_socket(
     server: str, channel: NewChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     check_sockets(monkeypatch, every_seconds=0.02)
     begun = await db(begun_over_rest, channel)
     async with greeted(server, await db(ticket, channel, **begun)) as socket:
-        for _ in range(2):  # heads that nobody asked for: five rounds each
+        for _ in range(2):  # unrequested heads: five checks each
             await socket.until("head")
         await socket.say("message", client_id="m1", text="Hello")
         await socket.until("ack")

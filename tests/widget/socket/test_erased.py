@@ -1,4 +1,4 @@
-"""An erased conversation leaves its readers: every open socket is told and closed, with or without the bell."""
+"""When a conversation is erased, every open socket gets an error and is closed, even if the signal is lost."""
 
 from typing import Any
 from uuid import UUID
@@ -48,7 +48,7 @@ async def test_every_open_socket_is_told_and_closed(server: str, channel: NewCha
     assert await db(Conversation.objects.count) == 0
 
 
-async def test_a_socket_that_missed_the_bell_is_told_in_the_round(
+async def test_a_socket_that_missed_the_signal_is_closed_by_the_check(
     server: str, channel: NewChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     check_sockets(monkeypatch, every_seconds=0.05)
@@ -59,7 +59,9 @@ async def test_a_socket_that_missed_the_bell_is_told_in_the_round(
         assert await goodbye(socket) == ("erased", 4401)
 
 
-async def test_a_ticket_for_it_opens_nothing(server: str, channel: NewChannel, alice: Customer) -> None:
+async def test_a_ticket_for_an_erased_conversation_opens_nothing(
+    server: str, channel: NewChannel, alice: Customer
+) -> None:
     granted = await db(ticket, channel, token=identity_token(channel))
     assert await db(delete, signed_in(channel, alice)) == 204
     async with open_socket(server) as socket:

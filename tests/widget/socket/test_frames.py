@@ -1,4 +1,4 @@
-"""Frames that are refused, and the codes a socket is closed with, over a real server."""
+"""Rejected frames and close codes, over a real server."""
 
 import asyncio
 import json
@@ -97,7 +97,7 @@ BAD_FRAMES = [
 
 
 @pytest.mark.parametrize(("frame", "code", "field"), BAD_FRAMES)
-async def test_a_bad_frame_is_answered_and_the_socket_stays(
+async def test_a_bad_frame_gets_an_error_and_the_socket_stays_open(
     server: str, channel: NewChannel, frame: Any, code: str, field: str | None
 ) -> None:
     async with greeted(server, await db(ticket, channel)) as socket:
@@ -110,7 +110,7 @@ async def test_a_bad_frame_is_answered_and_the_socket_stays(
         assert await socket.quiet() == [] and await db(stored) == before
 
 
-async def test_three_bad_frames_in_a_row_end_the_socket(server: str, channel: NewChannel) -> None:
+async def test_three_bad_frames_in_a_row_close_the_socket(server: str, channel: NewChannel) -> None:
     async with greeted(server, await db(ticket, channel)) as socket:
         for frame in ("{", {"type": "ping"}, "{", "{"):
             await socket.send(frame)
@@ -121,16 +121,16 @@ async def test_three_bad_frames_in_a_row_end_the_socket(server: str, channel: Ne
     assert [frame["type"] for frame in socket.frames].count("error") == 6
 
 
-async def test_a_file_is_refused_politely_and_the_words_alone_are_taken(server: str, channel: NewChannel) -> None:
+async def test_a_file_is_refused_and_the_text_alone_is_accepted(server: str, channel: NewChannel) -> None:
     async with greeted(server, await db(ticket, channel)) as socket:
-        for _ in range(4):  # it is a good frame: no number of them ends the socket
+        for _ in range(4):  # the frame is valid: no number of them closes the socket
             await socket.say("message", client_id="m1", text="See the picture", attachments=["a.png"])
             assert "Send it without files" in (await socket.until("error"))["message"]
         await socket.say("message", client_id="m1", text="See the picture", attachments=[])
         assert (await socket.until("ack"))["client_id"] == "m1"
 
 
-async def test_a_frame_beyond_all_measure_is_cut_off_by_the_server(server: str, channel: NewChannel) -> None:
+async def test_the_server_closes_on_an_oversized_frame(server: str, channel: NewChannel) -> None:
     async with greeted(server, await db(ticket, channel)) as socket:
         await socket.send("x" * 300_000)
         assert await socket.close_code() == 1009
@@ -148,7 +148,9 @@ async def test_nothing_is_done_before_hello(server: str, channel: NewChannel) ->
 
 
 @pytest.mark.parametrize("last_seq", [-1, 1.5, True, "3", 2**53, None])
-async def test_a_last_seq_that_is_no_number_costs_no_ticket(server: str, channel: NewChannel, last_seq: object) -> None:
+async def test_an_invalid_last_seq_does_not_use_up_the_ticket(
+    server: str, channel: NewChannel, last_seq: object
+) -> None:
     granted = await db(ticket, channel)
     async with open_socket(server) as socket:
         await socket.send({"type": "hello", "ticket": granted["ticket"], "last_seq": last_seq})
@@ -157,7 +159,7 @@ async def test_a_last_seq_that_is_no_number_costs_no_ticket(server: str, channel
         assert (await socket.hello(granted["ticket"]))["type"] == "welcome"
 
 
-async def test_who_does_not_say_hello_is_let_go(
+async def test_a_socket_without_hello_is_closed(
     server: str, channel: NewChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(consumer, "HELLO_SECONDS", 0.05)
@@ -165,7 +167,7 @@ async def test_who_does_not_say_hello_is_let_go(
         assert await socket.close_code() == 4401
 
 
-async def test_who_says_hello_in_time_waits_for_a_slow_database(
+async def test_a_hello_in_time_waits_for_a_slow_database(
     server: str, channel: NewChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def slow(origin: str) -> bool:
@@ -194,13 +196,15 @@ async def test_who_says_hello_in_time_waits_for_a_slow_database(
         "https://shop.acme.test.evil.test",
     ],
 )
-async def test_a_page_of_no_channel_opens_no_socket(server: str, channel: NewChannel, origin: str | None) -> None:
-    async with open_socket(server, origin=origin) as socket:  # closed by the handshake alone, before any ticket
+async def test_a_page_of_an_unknown_origin_opens_no_socket(
+    server: str, channel: NewChannel, origin: str | None
+) -> None:
+    async with open_socket(server, origin=origin) as socket:  # closed by the handshake, before any ticket
         assert await socket.close_code() == 4403
     assert [frame["code"] for frame in socket.frames] == ["origin_refused"]
 
 
-async def test_a_ticket_shown_by_another_page_is_refused_and_void(server: str, channel: NewChannel) -> None:
+async def test_a_ticket_sent_from_another_origin_is_refused_and_used_up(server: str, channel: NewChannel) -> None:
     granted = await db(ticket, channel)
     async with open_socket(server, origin=settings.BASE_URL) as thief:  # this installation's own pages are known
         assert (await thief.hello(granted["ticket"]))["code"] == "origin_refused"
@@ -240,7 +244,7 @@ async def test_too_many_messages_are_refused_one_by_one(
     assert await db(Message.objects.filter(source="customer").count) == 2
 
 
-async def test_a_flood_ends_the_socket(server: str, channel: NewChannel, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_flooding_closes_the_socket(server: str, channel: NewChannel, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rate_limit, "frames", lambda: TokenBucket(5, 0))
     async with greeted(server, await db(ticket, channel)) as socket:
         for _ in range(5):
@@ -249,7 +253,7 @@ async def test_a_flood_ends_the_socket(server: str, channel: NewChannel, monkeyp
 
 
 async def test_an_idle_socket_that_answers_the_servers_pings_stays(channel: NewChannel) -> None:
-    """Several rounds of the server's own pings pass in silence, as they do in a minute with the real intervals."""
+    """Several of the server's own pings pass, as they do in a minute with the real intervals."""
     with served(ws_ping_interval=0.2, ws_ping_timeout=0.2) as running:
         granted = await db(ticket, channel)
         async with greeted(running.address, granted) as socket:
@@ -259,18 +263,14 @@ async def test_an_idle_socket_that_answers_the_servers_pings_stays(channel: NewC
         await asyncio.to_thread(running.wait_until_idle)
 
 
-async def test_a_socket_that_says_nothing_for_long_is_closed(
-    server: str, channel: NewChannel, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_idle_socket_is_closed(server: str, channel: NewChannel, monkeypatch: pytest.MonkeyPatch) -> None:
     check_sockets(monkeypatch, every_seconds=0.05)
     monkeypatch.setattr(connection_registry, "IDLE_SECONDS", 0.3)
     async with greeted(server, await db(ticket, channel)) as socket:
         assert await socket.close_code() == 4408
 
 
-async def test_the_head_is_told_from_time_to_time(
-    server: str, channel: NewChannel, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_head_is_sent_periodically(server: str, channel: NewChannel, monkeypatch: pytest.MonkeyPatch) -> None:
     check_sockets(monkeypatch, every_seconds=0.05)
     async with greeted(server, await db(ticket, channel)) as socket:
         assert (await socket.until("head"))["seq"] == 1

@@ -1,4 +1,4 @@
-"""The schemas beside the protocol say what the code does; what waits for a slow reader is bounded."""
+"""The published schemas match the code; the send queue is bounded."""
 
 import json
 from dataclasses import fields
@@ -52,7 +52,7 @@ def test_the_schemas_name_the_same_frames_as_the_code() -> None:
 
 
 @pytest.mark.parametrize("frame", GOOD, ids=lambda frame: str(frame["type"]))
-def test_code_and_schema_take_and_refuse_the_same(frame: dict[str, Any]) -> None:
+def test_code_and_schema_accept_the_same_frames(frame: dict[str, Any]) -> None:
     CLIENT_FRAMES.validate(frame)
     parse_client_frame(json.dumps(frame))
     required = variants("client")[frame["type"]]["required"]
@@ -98,12 +98,12 @@ def test_every_server_frame_is_encoded_as_its_schema_says() -> None:
     "text",
     ["", "{", "nul", '{"a":1,"a":2}', '{"a":{"b":1,"b":2}}', "NaN", "-Infinity", "[" * 17 + "]" * 17, "9" * 5_000],
 )
-def test_strict_json_refuses(text: str) -> None:
+def test_strict_json_rejects(text: str) -> None:
     with pytest.raises(BadJson):
         loads(text)
 
 
-def test_strict_json_reads_the_rest() -> None:
+def test_strict_json_accepts_the_rest() -> None:
     brackets = "[{" * 50
     assert loads(json.dumps({"text": brackets + '\\"[', "list": [1, 2.5, None]})) == {
         "text": brackets + '\\"[',
@@ -112,47 +112,47 @@ def test_strict_json_reads_the_rest() -> None:
     assert loads("[" * 16 + "]" * 16)
 
 
-async def test_a_full_mailbox_keeps_nothing_but_the_close() -> None:
-    mailbox = SendQueue()
+async def test_a_full_queue_keeps_only_the_close() -> None:
+    queue = SendQueue()
     for index in range(MAX_ITEMS + 1):
-        mailbox.put(Delta(ID, 1, index, "word ", 5 * index))
-    assert await mailbox.next() == Close(4429, "too slow: resume with last_seq")
-    assert mailbox.is_closing
+        queue.put(Delta(ID, 1, index, "word ", 5 * index))
+    assert await queue.next() == Close(4429, "too slow: resume with last_seq")
+    assert queue.is_closing
 
 
-async def test_a_mailbox_counts_bytes_and_gives_them_back() -> None:
-    mailbox = SendQueue()
+async def test_the_queue_counts_bytes_in_and_out() -> None:
+    queue = SendQueue()
     long = EventView(2, 1, "message", {"text": "x" * 4_000}, is_public=True, created_at=datetime.now(UTC))
     for _ in range(3):
         for _ in range(MAX_BYTES // 5_000):
-            mailbox.put(NewEvent(2, long))
-        assert not mailbox.is_closing
+            queue.put(NewEvent(2, long))
+        assert not queue.is_closing
         for _ in range(MAX_BYTES // 5_000):
-            await mailbox.next()
+            await queue.next()
     for _ in range(MAX_BYTES // 4_000):
-        mailbox.put(NewEvent(2, long))
-    assert mailbox.is_closing
+        queue.put(NewEvent(2, long))
+    assert queue.is_closing
 
 
-async def test_what_was_put_before_a_close_is_written_first() -> None:
-    mailbox = SendQueue()
-    mailbox.put("error")
-    mailbox.close(4400, "bad")
-    mailbox.put("too late")
-    assert [await mailbox.next(), await mailbox.next()] == ["error", Close(4400, "bad")]
+async def test_frames_queued_before_a_close_are_written_first() -> None:
+    queue = SendQueue()
+    queue.put("error")
+    queue.close(4400, "bad")
+    queue.put("too late")
+    assert [await queue.next(), await queue.next()] == ["error", Close(4400, "bad")]
 
 
-def test_a_pace_lets_a_burst_through_and_then_so_many_a_second() -> None:
+def test_a_token_bucket_allows_a_burst_and_then_a_rate() -> None:
     now = [0.0]
-    pace = TokenBucket(3, 0.5, clock=lambda: now[0])
-    assert [pace.allows() for _ in range(4)] == [True, True, True, False]
+    bucket = TokenBucket(3, 0.5, clock=lambda: now[0])
+    assert [bucket.allows() for _ in range(4)] == [True, True, True, False]
     now[0] = 2.0
-    assert [pace.allows(), pace.allows()] == [True, False]
+    assert [bucket.allows(), bucket.allows()] == [True, False]
     now[0] = 1_000.0
-    assert [pace.allows() for _ in range(4)] == [True, True, True, False]
+    assert [bucket.allows() for _ in range(4)] == [True, True, True, False]
 
 
-def test_the_protocol_document_speaks_of_every_frame() -> None:
+def test_the_protocol_document_describes_every_frame() -> None:
     text = (Path(__file__).parents[3] / "docs" / "protocol.md").read_text()
     for name in [*variants("client"), *variants("server")]:
         assert f"`{name}" in text, name

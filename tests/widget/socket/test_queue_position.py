@@ -1,4 +1,4 @@
-"""Who waits for a person is told where they stand, and about how long it takes: an estimate that only runs down."""
+"""Customers who wait for an agent get their position and an estimated wait, which only counts down."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -31,27 +31,27 @@ def after(minutes: float) -> datetime:
     return SINCE + timedelta(minutes=minutes)
 
 
-def test_the_estimate_is_how_long_others_waited_before() -> None:
+def test_the_estimate_comes_from_recent_waits() -> None:
     assert minutes_left(SINCE, waits(2, 3, 4, 6, 20), SINCE) == {"min": 3, "max": 6}
     assert minutes_left(SINCE, waits(4, 4, 4), SINCE) == {"min": 4, "max": 4}
 
 
-def test_too_few_waits_say_nothing() -> None:
+def test_too_few_waits_give_no_estimate() -> None:
     assert minutes_left(SINCE, waits(2, 3), SINCE) is None
     assert minutes_left(SINCE, [], SINCE) is None
 
 
-def test_it_runs_down_and_never_grows() -> None:
+def test_the_estimate_counts_down_and_never_grows() -> None:
     history = waits(2, 3, 4, 6, 20)
     told = [minutes_left(SINCE, history, after(minute / 4)) for minute in range(60)]
     shown = [wait for wait in told if wait is not None]
     assert shown[0] == {"min": 3, "max": 6} and shown[-1] == {"min": 1, "max": 1}
     assert all(one["max"] >= two["max"] and one["min"] >= two["min"] for one, two in pairwise(shown))
-    assert told[24:] == [None] * 36  # run out: nothing is promised any more
+    assert told[24:] == [None] * 36  # run out: there is no estimate any more
     assert told.index(None) == 24
 
 
-def test_what_happens_meanwhile_does_not_move_it() -> None:
+def test_later_waits_do_not_move_the_estimate() -> None:
     later = waits(60, 60, 60, 60, ended=after(1))
     assert minutes_left(SINCE, [*later, *waits(2, 3, 4)], after(1)) == minutes_left(SINCE, waits(2, 3, 4), after(1))
 
@@ -76,7 +76,7 @@ def quick_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.django_db
-def test_no_time_is_promised_while_nobody_is_there(alice: Customer, bob: User) -> None:
+def test_there_is_no_estimate_while_no_agent_is_available(alice: Customer, bob: User) -> None:
     for _ in range(3):
         _claim(_somebody_waits(alice).pk, bob)
     Ticket.objects.update(claimed_at=now() - timedelta(seconds=5))
@@ -88,16 +88,18 @@ def test_no_time_is_promised_while_nobody_is_there(alice: Customer, bob: User) -
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_the_place_is_told_when_it_changes(server: str, channel: NewChannel, alice: Customer, bob: User) -> None:
+async def test_the_position_is_sent_when_it_changes(
+    server: str, channel: NewChannel, alice: Customer, bob: User
+) -> None:
     before = await db(_somebody_waits, alice)
     granted = await db(ticket, channel)
     async with greeted(server, granted) as socket:
         mine = await db(_ask, granted["conversation"])
         first = await socket.until("queue")
         assert (first["ticket"], first["place"], first["away"], "wait" in first) == (mine, 2, True, False)
-        await db(_claim, before.pk, bob)  # who claims is there
+        await db(_claim, before.pk, bob)  # an agent who claims is available
         told = await socket.until("queue")
-        if "away" in told:  # this round read who is there just before the claim: the next one puts it right
+        if "away" in told:  # this check read presence just before the claim: the next one corrects it
             told = await socket.until("queue")
         assert (told["place"], "away" in told) == (1, False)
         urgent = await db(_somebody_waits, alice, priority=Priority.URGENT)
@@ -113,10 +115,10 @@ async def test_the_place_is_told_when_it_changes(server: str, channel: NewChanne
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_a_page_that_comes_back_is_told_soon_after_its_welcome(
+async def test_a_reloaded_page_gets_its_position_soon_after_the_welcome(
     server: str, channel: NewChannel, bob: User, alice: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    check_sockets(monkeypatch, every_seconds=600.0)  # not by the round
+    check_sockets(monkeypatch, every_seconds=600.0)  # not by the check
     granted = await db(ticket, channel)
     await db(_claimed_after_minutes, alice, bob, 3)
     mine = await db(_ask, granted["conversation"])
@@ -139,8 +141,8 @@ def _says(conversation: str) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_waiting_can_be_stopped(server: str, channel: NewChannel) -> None:
-    """The assistant has it again, and says nothing of its own to what was written to a person."""
+async def test_a_customer_can_stop_waiting(server: str, channel: NewChannel) -> None:
+    """The assistant takes over again, and does not answer what was written to an agent."""
     granted = await db(ticket, channel)
     async with greeted(server, granted) as socket:
         mine = await db(_ask, granted["conversation"])
@@ -157,7 +159,7 @@ async def test_waiting_can_be_stopped(server: str, channel: NewChannel) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_a_person_who_has_come_is_not_sent_away(server: str, channel: NewChannel, bob: User) -> None:
+async def test_cancelling_does_not_remove_an_agent_who_has_joined(server: str, channel: NewChannel, bob: User) -> None:
     granted = await db(ticket, channel)
     async with greeted(server, granted) as socket:
         mine = await db(_ask, granted["conversation"])
@@ -173,7 +175,7 @@ def _mode_and_turns(conversation: str) -> tuple[str, int]:
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_who_does_not_wait_is_told_nothing(server: str, channel: NewChannel, alice: Customer) -> None:
+async def test_a_customer_who_does_not_wait_gets_no_position(server: str, channel: NewChannel, alice: Customer) -> None:
     await db(_somebody_waits, alice)
     granted = await db(ticket, channel)
     async with greeted(server, granted) as socket:

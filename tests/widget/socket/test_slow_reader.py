@@ -1,4 +1,4 @@
-"""A reader that does not read costs little, is let go with a code, and disturbs nobody."""
+"""A client that does not read costs little, is disconnected with a code, and disturbs nobody."""
 
 import asyncio
 import secrets
@@ -19,12 +19,12 @@ MESSAGE = "0197f000-0000-7000-8000-000000000000"
 
 
 def flood(conversation: str) -> None:
-    """Say more than the kernel's buffers and the mailbox hold together, in text that cannot be compressed."""
+    """Send more than the kernel's buffers and the send queue hold, in text that cannot be compressed."""
     for index in range(2_000):
         tell(UUID(conversation), Delta(MESSAGE, 1, index, secrets.token_hex(8_000), index * 16_000))
 
 
-async def test_a_slow_reader_is_closed_and_another_reads_on(server: str, channel: NewChannel) -> None:
+async def test_a_slow_reader_is_disconnected_and_others_are_not(server: str, channel: NewChannel) -> None:
     first = await db(ticket, channel)
     second = await db(ticket, channel)
     async with greeted(server, first) as slow, greeted(server, second) as other:
@@ -36,7 +36,7 @@ async def test_a_slow_reader_is_closed_and_another_reads_on(server: str, channel
         assert await slow.close_code() == 4429
 
 
-async def test_a_reader_that_never_reads_again_is_cut_off(
+async def test_a_reader_that_never_reads_again_is_disconnected(
     server: str, running: Served, channel: NewChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(send_queue, "MAX_ITEMS", 100_000)  # the writer is to be stuck, not the queue full
@@ -47,5 +47,5 @@ async def test_a_reader_that_never_reads_again_is_cut_off(
     async with greeted(server, granted) as slow:
         slow.connection.transport.pause_reading()  # type: ignore[attr-defined]
         flood(granted["conversation"])
-        await asyncio.to_thread(running.wait_until_idle)  # its task has ended although nothing was read
+        await asyncio.to_thread(running.wait_until_idle)  # its task has ended, although nothing was read
         slow.connection.transport.abort()  # type: ignore[attr-defined]

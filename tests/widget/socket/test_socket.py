@@ -1,4 +1,4 @@
-"""A customer's socket over a real server: greeting, messages, resuming, a second reader, handing over, leaving."""
+"""A customer's socket over a real server: greeting, messages, resuming, a second reader, handoff, closing."""
 
 from collections.abc import Callable
 from typing import Any
@@ -38,7 +38,7 @@ async def locked(conversation: str, write: Callable[..., Any], *args: Any, **kwa
 
 
 async def answering(conversation: str) -> Claim:
-    """Begin an answer as a runner does."""
+    """Start an answer as a runner does."""
     claim = await db(claim_turn, "test", only=UUID(conversation))
     assert claim is not None
     return claim
@@ -49,7 +49,7 @@ def delta(claim: Claim, index: int, text: str, *, attempt: int | None = None, of
     tell(claim.conversation_id, piece)
 
 
-async def test_a_message_is_stored_acknowledged_and_seen_in_the_log(server: str, channel: NewChannel) -> None:
+async def test_a_message_is_stored_acknowledged_and_logged(server: str, channel: NewChannel) -> None:
     granted = await db(ticket, channel)
     async with greeted(server, granted) as socket:
         welcome = socket.frames[0]
@@ -96,7 +96,7 @@ async def test_a_text_that_cannot_be_stored(server: str, channel: NewChannel, te
         await socket.until("ack")
 
 
-async def test_a_client_id_of_another_form_is_not_sent_back(server: str, channel: NewChannel) -> None:
+async def test_an_invalid_client_id_is_not_sent_back(server: str, channel: NewChannel) -> None:
     async with greeted(server, await db(ticket, channel)) as socket:
         for client_id in ("", "x" * 129, "ä", "half \ud83d"):
             await socket.send({"type": "message", "client_id": client_id, "text": "Hello"})
@@ -114,7 +114,7 @@ async def test_a_ticket_opens_one_socket(server: str, channel: NewChannel) -> No
 
 
 @pytest.mark.parametrize("change", ["expire", "unknown", "channel closed", "conversation bound"])
-async def test_a_ticket_that_is_no_good(server: str, channel: NewChannel, alice: Customer, change: str) -> None:
+async def test_an_invalid_ticket(server: str, channel: NewChannel, alice: Customer, change: str) -> None:
     granted = await db(ticket, channel)
     secret = granted["ticket"]
     if change == "expire":
@@ -150,8 +150,8 @@ async def test_a_reader_resumes_in_the_middle_of_an_answer(server: str, channel:
     async with greeted(server, again, last_seq=seen) as socket:
         turn = socket.frames[0]["turn"]
         assert turn == {"message": str(claim.message_id), "attempt": 1, "index": 1, "text": "Your order "}
-        delta(claim, 0, "Your order ")  # heard again: it was in the welcome
-        delta(claim, 1, "Your order is on ")  # said again, for somebody who came late
+        delta(claim, 0, "Your order ")  # a repetition: it was in the welcome
+        delta(claim, 1, "Your order is on ")  # repeated for a reader who connected late
         assert (await socket.until("delta"))["text"] == "is on "
         delta(claim, 2, "its way.", offset=17)
         assert (await socket.until("delta"))["text"] == "its way."
@@ -163,7 +163,7 @@ async def test_a_reader_resumes_in_the_middle_of_an_answer(server: str, channel:
     assert final["payload"]["text"] == "Your order is on its way."
 
 
-async def test_what_was_missed_comes_in_order_and_once(server: str, channel: NewChannel) -> None:
+async def test_missed_events_arrive_in_order_and_once(server: str, channel: NewChannel) -> None:
     first = await db(ticket, channel)
     for number in range(5):
         await locked(first["conversation"], add_system_message, f"line {number}")
@@ -175,7 +175,7 @@ async def test_what_was_missed_comes_in_order_and_once(server: str, channel: New
     assert [event["prev_seq"] for event in events] == [2, 3, 4, 5, 6]
 
 
-async def test_without_last_seq_only_news_come(server: str, channel: NewChannel) -> None:
+async def test_without_last_seq_only_new_events_arrive(server: str, channel: NewChannel) -> None:
     granted = await db(ticket, channel)
     await locked(granted["conversation"], add_system_message, "before")
     async with greeted(server, granted) as socket:
@@ -186,7 +186,7 @@ async def test_without_last_seq_only_news_come(server: str, channel: NewChannel)
 
 
 @pytest.mark.parametrize("last_seq", [0, 9_000])
-async def test_who_missed_too_much_is_told_to_start_over(
+async def test_a_reader_who_missed_too_much_gets_a_reset(
     server: str, channel: NewChannel, monkeypatch: pytest.MonkeyPatch, last_seq: int
 ) -> None:
     monkeypatch.setattr(feed, "MAX_MISSED", 3)
@@ -212,11 +212,11 @@ async def test_two_sockets_see_the_same_log(server: str, channel: NewChannel, bo
         last = await locked(first["conversation"], add_system_message, "After a note")
         logs = [[(event["seq"], event["payload"]) for event in await s.until_seq(last.seq)] for s in (one, two)]
     assert logs[0] == logs[1] and [seq for seq, _ in logs[0]] == [2, 3, 5]
-    assert one.events[-1]["prev_seq"] == 3  # the note between is hidden from customers, and is no gap
+    assert one.events[-1]["prev_seq"] == 3  # the note between them is hidden from customers, and not a gap
     assert "For the team only" not in str(one.frames) + str(two.frames)
 
 
-async def test_no_delta_follows_a_persons_joining(server: str, channel: NewChannel, bob: User) -> None:
+async def test_no_delta_is_sent_after_an_agent_joins(server: str, channel: NewChannel, bob: User) -> None:
     granted = await db(ticket, channel)
     async with greeted(server, granted) as socket:
         await socket.say("message", client_id="m1", text="Hello")
@@ -270,7 +270,7 @@ async def test_stop_and_retry_reach_the_turn(server: str, channel: NewChannel) -
         assert (error["code"], error["field"]) == ("nothing_to_retry", "message")
 
 
-async def test_scores_are_kept_and_replaced(server: str, channel: NewChannel) -> None:
+async def test_scores_are_stored_and_replaced(server: str, channel: NewChannel) -> None:
     granted = await db(ticket, channel)
     async with greeted(server, granted) as socket:
         await socket.say("message", client_id="m1", text="Hello")
@@ -290,13 +290,13 @@ async def test_scores_are_kept_and_replaced(server: str, channel: NewChannel) ->
 
 
 def _a_person_says(conversation: str, agent: User) -> tuple[UUID, UUID]:
-    """Return the ids of a person's reply and of a note among colleagues."""
+    """Return the ids of an agent's reply and of an internal note."""
     handoff.claim(handoff.request(UUID(conversation), reason="customer_asked", by="customer").pk, agent=agent)
     reply = add_agent_message(UUID(conversation), text="I am Bob", author=agent, client_id="b1")
     return reply.message_id, add_note(UUID(conversation), text="Careful", author=agent, client_id="b2").message_id
 
 
-async def test_a_persons_reply_is_scored_too_and_a_note_is_not_there(
+async def test_an_agents_reply_can_be_rated_and_a_note_is_not_found(
     server: str, channel: NewChannel, bob: User
 ) -> None:
     granted = await db(ticket, channel)
@@ -348,10 +348,10 @@ async def test_logging_out_ends_the_socket(server: str, channel: NewChannel) -> 
     assert not await db(Message.objects.filter(source="customer").exists)
 
 
-async def test_a_socket_writes_nothing_once_its_conversation_has_another_owner(
+async def test_a_socket_stores_nothing_once_its_conversation_has_another_owner(
     server: str, channel: NewChannel, alice: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    check_sockets(monkeypatch, every_seconds=3_600)  # which would close it before it has written
+    check_sockets(monkeypatch, every_seconds=3_600)  # which would close it before it writes
     async with greeted(server, await db(ticket, channel)) as socket:
         await db(Conversation.objects.update, customer=alice)
         await socket.say("message", client_id="m1", text="Mine?")
@@ -360,7 +360,7 @@ async def test_a_socket_writes_nothing_once_its_conversation_has_another_owner(
 
 
 @pytest.mark.parametrize("change", ["channel closed", "customer forgotten"])
-async def test_a_socket_that_is_not_welcome_any_more_closes(
+async def test_a_socket_that_is_no_longer_authorized_is_closed(
     server: str, channel: NewChannel, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
     check_sockets(monkeypatch, every_seconds=0.05)
@@ -374,7 +374,7 @@ async def test_a_socket_that_is_not_welcome_any_more_closes(
         assert await socket.close_code() == 4401
 
 
-async def test_the_log_is_healed_when_no_bell_rang(server: str, channel: NewChannel, workspace: Workspace) -> None:
+async def test_the_log_catches_up_if_a_signal_is_lost(server: str, channel: NewChannel, workspace: Workspace) -> None:
     granted = await db(ticket, channel)
 
     payload = {"message": str(uuid7()), "source": "system", "text": "unheard"}
