@@ -1,7 +1,7 @@
 """A shop's page with the widget, and a scripted platform: no server, no database.
 
-The page lives on another origin than the widget and forbids all that a careful shop forbids. What the platform heard is
-kept in its books.
+The page has another origin than the widget, and the content security policy of a careful shop. The platform records
+what it receives.
 """
 
 import json

@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, expect
 from supportbot.widget.assets import edition
 from tests.browser.shoppage import (
     CONVERSATION,
+    PLATFORM,
     SHOP,
     Platform,
     Shop,
@@ -147,6 +148,26 @@ def test_new_conversation_set_locale_set_theme(shop: Shop) -> None:
     expect(page.get_by_role("button", name="Chat schließen")).to_be_visible()
     page.evaluate("SupportBot.setTheme('dark')")
     assert page.get_by_role("dialog").evaluate("node => getComputedStyle(node).colorScheme") == "dark"
+
+
+def test_a_file_that_could_not_be_loaded_is_fetched_again(shop: Shop) -> None:
+    page, _ = shop
+    page.context.route(f"{PLATFORM}/widget/*/en.js", lambda route: route.abort(), times=1)
+    page.get_by_role("button", name="Open chat").click()
+    failed = page.get_by_role("button", name="The chat could not be loaded. Try again.")
+    expect(failed).to_be_visible()
+    assert heard(page, "error")[0] == {"code": "not_loaded"}
+    failed.click()
+    expect(page.get_by_role("textbox", name="Message")).to_be_visible()
+
+
+def test_a_language_that_could_not_be_loaded_leaves_the_chat_as_it_is(shop: Shop) -> None:
+    page, _ = shop
+    open_chat(page)
+    page.context.route(f"{PLATFORM}/widget/*/de.js*", lambda route: route.abort())
+    page.evaluate("SupportBot.setLocale('de')")
+    until(page, "heard.some(([name, detail]) => name === 'error' && detail.code === 'not_loaded')")
+    expect(page.get_by_role("textbox", name="Message")).to_be_visible()
 
 
 def test_events_carry_no_text_unless_the_page_asks_for_it(browser: Browser) -> None:

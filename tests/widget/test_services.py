@@ -69,9 +69,9 @@ def test_a_waiting_customers_ticket_ends_and_no_answer_starts(alices: APIClient,
     handoff.claim(asked.pk, agent=bob)
     add_customer_message(conversation.pk, text="Never mind", client_id="m1")
     assert end(alices, conversation.pk).status_code == 204
-    (handed_back, payload), (told, _) = log_of(conversation)[-2:]
+    (handed_back, payload), (last_event, _) = log_of(conversation)[-2:]
     assert (handed_back, payload["outcome"], payload["by"]) == ("handoff.ended", "resolved", "customer")
-    assert told == "message"
+    assert last_event == "message"
     ended = Ticket.objects.get()
     assert (ended.state, ended.assignee) == ("resolved", bob)
     conversation.refresh_from_db()
@@ -126,8 +126,8 @@ async def test_an_ended_conversation_takes_no_more_messages(server: str, channel
     failed = await db(_failed_answer, granted["conversation"])
     async with greeted(server, granted) as socket:
         assert (await db(end, signed_in(channel, alice), granted["conversation"])).status_code == 204
-        said = await socket.until("message")
-        assert said["payload"]["ends"] is True
+        message = await socket.until("message")
+        assert message["payload"]["ends"] is True
         before = await db(_books)
         for frame in (
             {"type": "message", "client_id": "m2", "text": "One more thing"},
@@ -140,8 +140,8 @@ async def test_an_ended_conversation_takes_no_more_messages(server: str, channel
         await socket.say("rate", score=5)
         assert await socket.quiet() == []
     assert await db(_books) == before
-    told = await db(ticket, channel, token=identity_token(channel), conversation=granted["conversation"])
-    assert told["config"]["is_ended"] is True
+    granted_again = await db(ticket, channel, token=identity_token(channel), conversation=granted["conversation"])
+    assert granted_again["config"]["is_ended"] is True
 
 
 def _books() -> list[Any]:

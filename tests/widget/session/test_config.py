@@ -25,16 +25,16 @@ def configured(channel: NewChannel) -> None:
 
 
 def config(channel: NewChannel, **fields: Any) -> dict[str, Any]:
-    told: dict[str, Any] = ticket(channel, **fields)["config"]
-    return told
+    answer: dict[str, Any] = ticket(channel, **fields)["config"]
+    return answer
 
 
 def test_an_unconfigured_channel_sends_defaults(channel: NewChannel) -> None:
-    told = config(channel)
-    assert (told["greeting"], told["locale"], told["name"]) == ("Hello from the shop", "en", "")
-    assert (told["suggestions"], told["look"], told["privacy_url"]) == ([], {}, "")
-    assert (told["confirm_on_hosted_page"], told["is_ended"]) == (False, False)
-    assert told["hosted_url"].endswith(f"/chat/{channel.channel.key}/")
+    answer = config(channel)
+    assert (answer["greeting"], answer["locale"], answer["name"]) == ("Hello from the shop", "en", "")
+    assert (answer["suggestions"], answer["look"], answer["privacy_url"]) == ([], {}, "")
+    assert (answer["confirm_on_hosted_page"], answer["is_ended"]) == (False, False)
+    assert answer["hosted_url"].endswith(f"/chat/{channel.channel.key}/")
 
 
 def test_a_configured_channel_uses_the_requested_language(channel: NewChannel) -> None:

@@ -297,5 +297,5 @@ def test_tickets_are_issued_while_the_cache_is_down(channel: NewChannel, cache_a
 
 
 def test_without_origin_and_key_the_error_says_what_to_send(channel: NewChannel) -> None:
-    told = refused({"channel": channel.channel.key}, status=403, code="origin_refused", origin=None)
-    assert "conversations:write" in told
+    message = refused({"channel": channel.channel.key}, status=403, code="origin_refused", origin=None)
+    assert "conversations:write" in message

@@ -43,7 +43,7 @@ def asked(conversation: str, *blocks: dict[str, Any], text: str = "Which order?"
     return str(claim.message_id)
 
 
-def said(workspace: Workspace) -> list[str]:
+def customer_messages(workspace: Workspace) -> list[str]:
     with workspace_scope(workspace.pk):
         return list(Message.objects.filter(source=Source.CUSTOMER).order_by("seq").values_list("text", flat=True))
 
@@ -73,7 +73,7 @@ async def test_a_choice_is_stored_once_as_its_label(server: str, channel: NewCha
     assert own["text"] == "A-2: Tent"
     assert other == ("client_id_reused", "client_id", "c-1")
     assert late == ("block_closed", "block", "c-2")
-    assert await db(said, workspace) == ["Money back", "A-2: Tent"]
+    assert await db(customer_messages, workspace) == ["Money back", "A-2: Tent"]
 
 
 async def test_a_form_is_stored_line_by_line_in_its_own_order(
@@ -85,7 +85,7 @@ async def test_a_form_is_stored_line_by_line_in_its_own_order(
         values = {"floor": 3, "code": " 79102", "line1": "Talstraße\n8", "size": ""}
         await socket.say("submit", client_id="s-1", block=f"{message}:1", values=values)
         await socket.until("ack")
-    assert await db(said, workspace) == ["Money back", "Street: Talstraße 8\nCode: 79102\nFloor: 3"]
+    assert await db(customer_messages, workspace) == ["Money back", "Street: Talstraße 8\nCode: 79102\nFloor: 3"]
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ async def test_an_invalid_form_value(
         message = await db(asked, granted["conversation"], FORM)
         block = {"client_id": "s-1", "block": f"{message}:0"}
         assert await refused(socket, "submit", **block, values=ADDRESS | changes) == ("invalid_value", field, "s-1")
-        assert await db(said, workspace) == ["Money back"]
+        assert await db(customer_messages, workspace) == ["Money back"]
         await socket.say("submit", **block, values=ADDRESS)  # once corrected, it is accepted
         await socket.until("ack")
 
@@ -127,7 +127,7 @@ async def test_an_unknown_block(server: str, channel: NewChannel, workspace: Wor
         assert wrong == ("unknown_block", "block", "c-1")
         wrong = await refused(socket, "choose", client_id="c-1", block=f"{message}:0", option="A-3")
         assert wrong == ("unknown_option", "option", "c-1")
-    assert await db(said, workspace) == ["Money back", "Money back"]
+    assert await db(customer_messages, workspace) == ["Money back", "Money back"]
 
 
 async def test_only_the_newest_blocks_are_open_and_only_until_the_next_message(
@@ -142,7 +142,7 @@ async def test_only_the_newest_blocks_are_open_and_only_until_the_next_message(
         await socket.say("message", client_id="m-1", text="Never mind")
         await socket.until("ack")
         assert await refused(socket, "choose", client_id="c-1", block=f"{newer}:0", option="A-1") == closed
-    assert await db(said, workspace) == ["Money back", "Money back", "Never mind"]
+    assert await db(customer_messages, workspace) == ["Money back", "Money back", "Never mind"]
 
 
 async def test_a_reloaded_page_finds_the_blocks_in_the_log(server: str, channel: NewChannel) -> None:

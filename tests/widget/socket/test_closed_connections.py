@@ -46,23 +46,23 @@ async def test_a_database_connection_lost_during_the_handshake_closes_with_a_cod
 
 
 @pytest.mark.parametrize(
-    ("door", "path", "body"),
+    ("module", "path", "body"),
     [
         (base_views, "/api/v1/widget/tickets", {"channel": "ch_unknown"}),
         (crossorigin, "/api/v1/conversations", {}),
     ],
 )
 def test_a_database_connection_lost_while_checking_origins_hides_the_response_from_pages(
-    door: ModuleType, path: str, body: Any, channel: NewChannel, monkeypatch: pytest.MonkeyPatch, client: Client
+    module: ModuleType, path: str, body: Any, channel: NewChannel, monkeypatch: pytest.MonkeyPatch, client: Client
 ) -> None:
     def ask() -> Any:
         return client.post(path, body, content_type="application/json", headers={"Origin": PAGE_ORIGIN})
 
-    told = ask()
-    monkeypatch.setattr(door, "is_known", broken_connection)
+    known = ask()
+    monkeypatch.setattr(module, "is_known", broken_connection)
     answer = ask()
-    assert (answer.status_code, answer.json()) == (told.status_code, told.json())
-    assert "Access-Control-Allow-Origin" in told.headers
+    assert (answer.status_code, answer.json()) == (known.status_code, known.json())
+    assert "Access-Control-Allow-Origin" in known.headers
     assert "Access-Control-Allow-Origin" not in answer.headers
 
 

@@ -43,12 +43,12 @@ def test_too_few_waits_give_no_estimate() -> None:
 
 def test_the_estimate_counts_down_and_never_grows() -> None:
     history = waits(2, 3, 4, 6, 20)
-    told = [minutes_left(SINCE, history, after(minute / 4)) for minute in range(60)]
-    shown = [wait for wait in told if wait is not None]
+    estimates = [minutes_left(SINCE, history, after(minute / 4)) for minute in range(60)]
+    shown = [wait for wait in estimates if wait is not None]
     assert shown[0] == {"min": 3, "max": 6} and shown[-1] == {"min": 1, "max": 1}
     assert all(one["max"] >= two["max"] and one["min"] >= two["min"] for one, two in pairwise(shown))
-    assert told[24:] == [None] * 36  # run out: there is no estimate any more
-    assert told.index(None) == 24
+    assert estimates[24:] == [None] * 36  # run out: there is no estimate any more
+    assert estimates.index(None) == 24
 
 
 def test_later_waits_do_not_move_the_estimate() -> None:
@@ -71,7 +71,7 @@ def _claim(ticket_id: Any, agent: User) -> None:
 
 
 @pytest.fixture(autouse=True)
-def quick_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+def _frequent_checks(monkeypatch: pytest.MonkeyPatch) -> None:
     check_sockets(monkeypatch, every_seconds=0.05)
 
 
@@ -98,10 +98,10 @@ async def test_the_position_is_sent_when_it_changes(
         first = await socket.until("queue")
         assert (first["ticket"], first["place"], first["away"], "wait" in first) == (mine, 2, True, False)
         await db(_claim, before.pk, bob)  # an agent who claims is available
-        told = await socket.until("queue")
-        if "away" in told:  # this check read presence just before the claim: the next one corrects it
-            told = await socket.until("queue")
-        assert (told["place"], "away" in told) == (1, False)
+        frame = await socket.until("queue")
+        if "away" in frame:  # this check read presence just before the claim: the next one corrects it
+            frame = await socket.until("queue")
+        assert (frame["place"], "away" in frame) == (1, False)
         urgent = await db(_somebody_waits, alice, priority=Priority.URGENT)
         assert (await socket.until("queue"))["place"] == 2
         await db(_claim, urgent.pk, bob)
@@ -123,8 +123,8 @@ async def test_a_reloaded_page_gets_its_position_soon_after_the_welcome(
     await db(_claimed_after_minutes, alice, bob, 3)
     mine = await db(_ask, granted["conversation"])
     async with greeted(server, granted) as socket:
-        told = await socket.until("queue")
-    assert (told["ticket"], told["place"], told["wait"]) == (mine, 1, {"min": 3, "max": 3})
+        frame = await socket.until("queue")
+    assert (frame["ticket"], frame["place"], frame["wait"]) == (mine, 1, {"min": 3, "max": 3})
 
 
 def _claimed_after_minutes(customer: Customer, agent: User, minutes: int) -> None:

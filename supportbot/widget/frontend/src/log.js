@@ -80,7 +80,7 @@ export class Log {
     else if (topic === "assistant") this.#answer(entry, step);
     else if (topic === "action") this.#card(entry, step);
     else if (topic === "handoff") this.#handoff(entry, step);
-    else if (topic === "read" && payload.who !== "customer") for (const { key, seq: said, readAt } of this.of("me")) if (said <= payload.seq && !readAt) this.put(key, { readAt: at });
+    else if (topic === "read" && payload.who !== "customer") for (const { key, seq: sent, readAt } of this.of("me")) if (sent <= payload.seq && !readAt) this.put(key, { readAt: at });
   }
 
   #message({ client_id: clientId, ...entry }) {
