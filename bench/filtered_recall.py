@@ -45,7 +45,7 @@ def measure(chunks: int, workspaces: int, queries: int) -> None:
     recipe = Recipe.objects.create(name="bench", model="bench", dimensions=DIMENSIONS, is_active=True)
     ids = fill(vectors, workspaces, recipe)
     asked = [int(row) for row in dice.choice(chunks, queries, replace=False)]
-    for scan in (candidates.nearest_exactly, candidates.nearest_by_index):
+    for scan in (candidates.exact_neighbours, candidates.approximate_neighbours):
         recalls, times = [], []
         for row in asked:
             home = row % workspaces
@@ -58,7 +58,7 @@ def measure(chunks: int, workspaces: int, queries: int) -> None:
                 found = scan(scope, vector.tolist(), limit=10)
                 times.append((time.perf_counter() - began) * 1000)
             recalls.append(len({f.chunk_id for f in found} & {ids[home][1][number] for number in best}) / 10)
-        report(scan.__name__, recalls, times, chosen=(scan is candidates.nearest_exactly) == is_small)
+        report(scan.__name__, recalls, times, chosen=(scan is candidates.exact_neighbours) == is_small)
 
 
 def report(scan: str, recalls: list[float], times: list[float], *, chosen: bool) -> None:

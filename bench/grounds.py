@@ -122,7 +122,14 @@ def fitted(asked: Sequence[Asked]) -> dict[str, Any]:
 
 def calibrated(asked: Sequence[Asked]) -> "Calibration":
     """Return the fit, with the threshold at which grounds and search together come nearest to both aims."""
-    from kb.evaluation.fitting import ON_GROUNDS, WANTED_OF_NEAR_MISSES, confidence, fit, is_across, reaching_across
+    from kb.evaluation.fitting import (
+        ON_GROUNDS,
+        WANTED_OF_NEAR_MISSES,
+        confidence,
+        fit,
+        is_across,
+        with_language_offset,
+    )
 
     examples = to_fit_on(asked)
     found = fit(examples, ON_GROUNDS, WANTED_OF_NEAR_MISSES)
@@ -141,7 +148,7 @@ def calibrated(asked: Sequence[Asked]) -> "Calibration":
         )
 
     level = max((step / 100 for step in range(1, 100)), key=room)
-    return reaching_across(replace(found, threshold=level), examples)
+    return with_language_offset(replace(found, threshold=level), examples)
 
 
 def to_fit_on(asked: Iterable[Asked]) -> "list[Example]":

@@ -1,7 +1,7 @@
-"""Who may read which article. The only rule of its kind: search, pages and API ask here.
+"""Who may read which article. Search, pages and API all use this one rule.
 
-The workspace is not a matter of the viewer: every query already runs inside `workspace_scope`. The predicate and its
-queryset twin say the same thing, one for an object in hand and one in SQL; a test holds them together.
+The viewer does not decide the workspace: every query already runs inside `workspace_scope`. The rule exists twice, as a
+predicate on an object and as a queryset in SQL; a test checks that they agree.
 """
 
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from django.db.models import QuerySet
 
 from kb.models import Article, Audience, State
 
-# From the outside in: each audience may read its own articles and those before it.
+# From the widest to the narrowest: each audience may read its own articles and those before it.
 _ORDER = (Audience.PUBLIC, Audience.SIGNED_IN, Audience.INTERNAL)
 
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Somebody reading: `audience` is a right, `locale` only a preference (other languages stay reachable)."""
+    """A reader: `audience` is a right, `locale` only a preference (other languages stay reachable)."""
 
     audience: str = Audience.PUBLIC
     locale: str | None = None
@@ -36,7 +36,7 @@ def may_read(viewer: Viewer, article: Article) -> bool:
 
 
 def is_wider(audience: str, than: str) -> bool:
-    """Say whether more people may read what is for `audience`."""
+    """Return whether `audience` includes more people than `than`."""
     return _ORDER.index(Audience(audience)) < _ORDER.index(Audience(than))
 
 

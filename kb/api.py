@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from kb.access import Viewer
-from kb.collections import check_may_write, default_collection, found_or_made
+from kb.collections import check_may_write, default_collection, get_or_create_collection
 from kb.models import Article, Audience, Collection, Revision
 from kb.search import Retrieval, search
 from kb.selectors import all_articles, article_with_id
@@ -37,7 +37,7 @@ from supportbot.web import NewestFirst, NothingInput
 
 
 class SearchThrottle(CallerThrottle):
-    """A search embeds its question, which costs more than a read."""
+    """A limit for searches, which embed the question and so cost more than other reads."""
 
     scope = "search"
 
@@ -67,7 +67,7 @@ class ArticleList(KnowledgeView, ListAPIView[Article]):
 
     @extend_schema(request=NewArticleSerializer, responses={201: ArticleDetailSerializer})
     def post(self, request: Request) -> Response:
-        """Write an article. It waits as a draft until it is published."""
+        """Create an article. It stays a draft until it is published."""
         data = NewArticleSerializer(data=request.data)
         data.is_valid(raise_exception=True)
         external_id, change = data.validated_data.get("external_id", ""), data.change()
@@ -85,7 +85,7 @@ class ArticleDetail(KnowledgeView):
 
     @extend_schema(request=ArticleChangeSerializer, responses=ArticleDetailSerializer)
     def patch(self, request: Request, article_id: UUID) -> Response:
-        """Save new words as the next revision, which waits to be published; other fields hold at once."""
+        """Save a new text as the next revision, which stays unpublished; other fields take effect at once."""
         data = ArticleChangeSerializer(data=request.data)
         data.is_valid(raise_exception=True)
         based_on, change = data.validated_data.get("based_on"), data.change()
@@ -97,7 +97,7 @@ class ArticleDetail(KnowledgeView):
 class Publish(KnowledgeView):
     @extend_schema(request=NothingInput, responses=ArticleDetailSerializer)
     def post(self, request: Request, article_id: UUID) -> Response:
-        """Make the newest revision the one customers read; found by its words at once, by its meaning soon after."""
+        """Publish the newest revision. It is found by its words at once, and by its meaning soon after."""
         check_may_write(_author(request), article_with_id(article_id).collection)
         NothingInput(data=request.data).is_valid(raise_exception=True)
         publish(article_id)
@@ -107,7 +107,7 @@ class Publish(KnowledgeView):
 class Archive(KnowledgeView):
     @extend_schema(request=NothingInput, responses=ArticleDetailSerializer)
     def post(self, request: Request, article_id: UUID) -> Response:
-        """Take the article away from everybody at once; its revisions stay."""
+        """Archive the article: nobody can read it any more, its revisions are kept."""
         check_may_write(_author(request), article_with_id(article_id).collection)
         NothingInput(data=request.data).is_valid(raise_exception=True)
         archive(article_id)
@@ -121,7 +121,7 @@ class RevisionList(KnowledgeView, ListAPIView[Revision]):
     pagination_class = NewestFirst
 
     def get_queryset(self) -> QuerySet[Revision]:
-        if getattr(self, "swagger_fake_view", False):  # the schema is made without a request
+        if getattr(self, "swagger_fake_view", False):  # the schema is generated without a request
             return Revision._base_manager.none()
         return Revision.objects.filter(article=article_with_id(self.kwargs["article_id"]))
 
@@ -137,10 +137,10 @@ class CollectionList(KnowledgeView, ListAPIView[Collection]):
 
     @extend_schema(request=NewCollectionSerializer, responses={200: CollectionSerializer, 201: CollectionSerializer})
     def post(self, request: Request) -> Response:
-        """Make a collection (201); one of that name is returned as it is (200)."""
+        """Create a collection (201), or return the existing one with that name (200)."""
         data = NewCollectionSerializer(data=request.data)
         data.is_valid(raise_exception=True)
-        collection, is_new = found_or_made(data.validated_data["name"])
+        collection, is_new = get_or_create_collection(data.validated_data["name"])
         return Response(CollectionSerializer(collection).data, status=201 if is_new else 200)
 
 
@@ -150,7 +150,7 @@ class Search(KnowledgeView):
 
     @extend_schema(parameters=[SearchQuerySerializer], responses=SearchResultSerializer)
     def get(self, request: Request) -> Response:
-        """Find the passages that may answer a question, best first; only the order of scores has a meaning."""
+        """Find passages that may answer a question, best first. Only the order of the scores has a meaning."""
         query = SearchQuerySerializer(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
         asked = query.validated_data

@@ -1,8 +1,8 @@
-"""Who may write in a collection: everybody who may write knowledge, until somebody is named for it.
+"""Collections of articles: finding them by name, and who may write in them.
 
-From then on only the people named and the workspace's admins write there; a program whose key acts as nobody does not.
-The right hangs on the collection, never on single articles. Rows are asked for, not `has_perm`: that one says yes to
-every superuser.
+Everyone who may write knowledge may write in a collection until it has named writers. From then on, only these people
+and the workspace's admins may; an API key that does not act as a person may not. The right belongs to the collection,
+never to single articles. Rows are queried instead of calling `has_perm`, which says yes to every superuser.
 """
 
 import hashlib
@@ -23,41 +23,41 @@ DEFAULT_NAME = "General"
 
 
 def default_collection() -> Collection | None:
-    """Return where an article goes for which nobody names a place, if it was made already."""
+    """Return the collection for articles without one, if it exists already."""
     return Collection.objects.filter(name__iexact=DEFAULT_NAME).order_by("id").first()
 
 
 def collection_named(name: str) -> Collection:
-    """Return the collection of that name, made if there is none. Raises InvalidDocument for an unusable name."""
-    return found_or_made(name)[0]
+    """Return the collection with this name, created if needed. Raises InvalidDocument for an invalid name."""
+    return get_or_create_collection(name)[0]
 
 
-def found_or_made(name: str) -> tuple[Collection, bool]:
-    """Return the collection of that name, and whether it was made just now. Raises InvalidDocument."""
+def get_or_create_collection(name: str) -> tuple[Collection, bool]:
+    """Return the collection with this name, and whether it was created just now. Raises InvalidDocument."""
     name = check_name(name)
     found = Collection.objects.filter(name__iexact=name).order_by("id").first()
-    return (found, False) if found else _made(name)
+    return (found, False) if found else _create(name)
 
 
-def _made(name: str) -> tuple[Collection, bool]:
+def _create(name: str) -> tuple[Collection, bool]:
     slug = slugify(name, allow_unicode=True)[:70] or "collection"
     if Collection.objects.filter(slug=slug).exclude(name=name).exists():
-        # "C" and "C++" have the same slug; the second gets one of its own, the same each time.
+        # "C" and "C++" have the same slug; the second gets a suffix, always the same one.
         slug = f"{slug}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
     made: tuple[Collection, bool] = Collection.objects.get_or_create(slug=slug, defaults={"name": name})
     return made
 
 
 def check_may_write(person: User | None, *collections: Collection | None) -> None:
-    """Raise NotAllowed, naming the collection, unless the person may write in all of them; None is nowhere."""
-    closed = closed_to(person)
+    """Raise NotAllowed, naming the collection, unless the person may write in all of them; None is skipped."""
+    closed = restricted_collections(person)
     for collection in collections:
         if collection is not None and collection.pk in closed:
-            raise NotAllowed(f"Only the people named for the collection {collection.name} may write in it.")
+            raise NotAllowed(f"Only the named writers of the collection {collection.name} may write in it.")
 
 
-def closed_to(person: User | None) -> frozenset[UUID]:
-    """Return the ids of the scope's collections that have writers of their own, of whom the person is none."""
+def restricted_collections(person: User | None) -> frozenset[UUID]:
+    """Return the ids of the workspace's collections with named writers that do not include the person."""
     if person is not None and _is_admin(person):
         return frozenset()
     named = CollectionUserPermission.objects.filter(content_object=OuterRef("pk"), permission__codename=WRITE)
@@ -70,15 +70,15 @@ def closed_to(person: User | None) -> frozenset[UUID]:
 
 
 def writers_of(collection: Collection) -> list[User]:
-    """Return the people named for a collection, by user name; none means everybody who may write knowledge."""
+    """Return a collection's named writers by user name; none means everyone who may write knowledge."""
     rows = CollectionUserPermission.objects.filter(content_object=collection, permission__codename=WRITE)
     return list(User.objects.filter(pk__in=rows.values("user")).order_by("username"))
 
 
 @transaction.atomic
-def name_writers(collection: Collection, people: Iterable[User]) -> None:
-    """Let exactly these people write in a collection, besides the admins; nobody named opens it again."""
-    from guardian.shortcuts import (  # asks for the models' tables: not before the apps are ready
+def set_writers(collection: Collection, people: Iterable[User]) -> None:
+    """Set a collection's writers, besides the admins; an empty set opens it to everyone again."""
+    from guardian.shortcuts import (  # imports models, so only after the apps are ready
         assign_perm,
         remove_perm,
     )

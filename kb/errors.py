@@ -1,25 +1,25 @@
-"""What can go wrong in the knowledge room, one class per meaning."""
+"""Errors of the knowledge base, one class per meaning."""
 
 from supportbot.errors import SupportBotError
 
 
 class KnowledgeError(SupportBotError):
     code = "knowledge_error"
-    default_message = "The knowledge base could not do that."
+    default_message = "The knowledge base cannot do that."
 
 
 class ArticleMissing(KnowledgeError):
-    """No such article in this workspace, or not for this reader: both look the same on purpose."""
+    """The article does not exist in this workspace, or not for this reader: both look the same on purpose."""
 
     code = "not_found"
     status = 404
-    default_message = "There is no such article here."
+    default_message = "This article does not exist."
 
 
 class CollectionMissing(KnowledgeError):
     code = "not_found"
     status = 404
-    default_message = "There is no such collection here."
+    default_message = "This collection does not exist."
 
 
 class ArticleExists(KnowledgeError):
@@ -29,35 +29,35 @@ class ArticleExists(KnowledgeError):
 
 
 class ArticleChanged(KnowledgeError):
-    """Somebody saved a newer revision since the caller read the article."""
+    """Someone has saved a newer revision since the caller read the article."""
 
     code = "article_changed"
     status = 409
-    default_message = "Somebody saved a newer revision meanwhile. Read it, then save again on top of it."
+    default_message = "Someone has saved a newer revision. Read it, then save your changes again."
 
 
 class InvalidDocument(KnowledgeError):
-    """A text that cannot be stored: `message` names the cause and the way out in one sentence."""
+    """A text that cannot be stored: `message` says what is wrong and what to do."""
 
     code = "invalid_document"
     default_message = "This document cannot be stored."
 
 
 class TooFewQuestions(KnowledgeError):
-    """Nothing can be fitted, or nothing judged, on what was given."""
+    """The given questions are not enough to fit or to check a calibration."""
 
     code = "too_few_questions"
-    default_message = "There are too few questions to learn from."
+    default_message = "There are too few questions."
 
 
 class EmbeddingUnavailable(KnowledgeError):
     code = "embedding_unavailable"
     status = 503
-    default_message = "The embedding model does not answer right now."
+    default_message = "The embedding model is not responding."
 
 
 class RecipeMismatch(KnowledgeError):
-    """The index was built by another embedding recipe than the one set now; their vectors never mix."""
+    """The index was built with another embedding recipe than the configured one; their vectors never mix."""
 
     code = "recipe_mismatch"
     status = 503

@@ -1,9 +1,8 @@
-"""Marking a passage in rendered Markdown, given its character offsets in the source.
+"""Highlighting a passage in rendered Markdown, given its character offsets in the source.
 
-Two private signs are put into the source at both ends, behind whatever begins a line (a list's dash, a heading's
-hashes). After parsing, all text between them is marked piece by piece, so that marks never cross the border of an
-element. Where the signs would change how the source reads (inside a link's address, say), whole blocks are marked by
-their lines.
+Two private-use characters are inserted into the source at both ends, after any line prefix (a list's dash, a heading's
+hashes). After parsing, all text between them is marked piece by piece, so that marks never cross element boundaries. If
+the characters would change how the source is parsed (inside a link's address, say), whole blocks are marked by lines.
 """
 
 import re
@@ -15,26 +14,26 @@ from markdown_it.token import Token
 PASSAGE_ID = "passage"
 
 _OPEN, _CLOSE = "\ue000", "\ue001"
-_SIGNS = re.compile(f"([{_OPEN}{_CLOSE}])")
-# What stands at the start of a line before its words: quotation, list, heading, table.
+_MARKERS = re.compile(f"([{_OPEN}{_CLOSE}])")
+# The prefix of a line before its text: quotation, list, heading, table.
 _LINE_START = re.compile(r"[ \t]*(?:(?:>|[-*+][ \t]|\d{1,9}[.)][ \t]|#{1,6}[ \t]|\|)[ \t]*)*")
 
 
 def marked_tokens(markdown: MarkdownIt, body: str, passage: tuple[int, int]) -> tuple[list[Token], bool]:
     """Return the tokens of `body` with the passage marked, and whether anything was."""
     start, end = _clamped(body, passage)
-    plain = markdown.parse(_SIGNS.sub("", body))
-    if start >= end or _SIGNS.search(body):
+    plain = markdown.parse(_MARKERS.sub("", body))
+    if start >= end or _MARKERS.search(body):
         return plain, False
-    signed = markdown.parse(body[:start] + _OPEN + body[start:end] + _CLOSE + body[end:])
-    if _shape(signed) == _shape(plain) and _signs_in_text(signed):
-        return signed, _mark_between_signs(signed)
+    with_markers = markdown.parse(body[:start] + _OPEN + body[start:end] + _CLOSE + body[end:])
+    if _shape(with_markers) == _shape(plain) and _markers_in_text(with_markers):
+        return with_markers, _mark_between_markers(with_markers)
     first, last = body.count("\n", 0, start), body.count("\n", 0, end)
     return plain, _mark_lines(plain, first, last)
 
 
 def _clamped(body: str, passage: tuple[int, int]) -> tuple[int, int]:
-    """Return the span without blank ends, beginning behind the signs of its first line."""
+    """Return the span without blank ends, starting after the prefix of its first line."""
     start, end = max(passage[0], 0), max(min(passage[1], len(body)), 0)
     end = len(body[:end].rstrip())
     line = body.rfind("\n", 0, start) + 1
@@ -50,13 +49,13 @@ def _all(tokens: Sequence[Token]) -> list[Token]:
     return [part for token in tokens for part in (token, *(token.children or ()))]
 
 
-def _signs_in_text(tokens: Sequence[Token]) -> bool:
-    """Tell whether both signs came out where text is, and not in an address or a listing."""
+def _markers_in_text(tokens: Sequence[Token]) -> bool:
+    """Return whether both markers ended up in text, and not in an address or a code block."""
     texts = [token.content for token in _all(tokens) if token.type == "text"]
     return sum(text.count(_OPEN) for text in texts) == 1 == sum(text.count(_CLOSE) for text in texts)
 
 
-def _mark_between_signs(tokens: Sequence[Token]) -> bool:
+def _mark_between_markers(tokens: Sequence[Token]) -> bool:
     is_inside = has_marked = False
     for token in tokens:
         if token.type != "inline":
@@ -66,7 +65,7 @@ def _mark_between_signs(tokens: Sequence[Token]) -> bool:
             if child.type != "text":
                 children.append(child)
                 continue
-            for part in _SIGNS.split(child.content):
+            for part in _MARKERS.split(child.content):
                 if part in (_OPEN, _CLOSE):
                     is_inside = part == _OPEN
                 elif part:

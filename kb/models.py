@@ -1,13 +1,13 @@
-"""The tables of knowledge.
+"""The tables of the knowledge base.
 
-Invariants, held by the database:
-- a revision never changes and is deleted only together with its whole workspace (triggers);
-- an article's pointers (`live_revision`, `latest_revision`) lead to its own revisions, a live article has a live one;
-- every child belongs to the workspace of its parent;
-- a chunk belongs to one recipe, so that vectors of two models never mix; one recipe at most is active.
+Invariants, enforced by the database:
+- a revision never changes, and is deleted only together with its workspace (triggers);
+- an article's pointers (`live_revision`, `latest_revision`) refer to its own revisions; a live article has a live one;
+- every child row belongs to its parent's workspace;
+- a chunk belongs to one recipe, so vectors of two models never mix; at most one recipe is active.
 
-By the services: an article's chunk rows describe its live revision. They are replaced in the transaction that
-publishes, with text search and the vectors of unchanged passages; `indexed_revision` follows last, once every chunk has
+Enforced by the services: an article's chunk rows describe its live revision. They are replaced in the transaction that
+publishes, with text search and the vectors of unchanged passages; `indexed_revision` is set last, once every chunk has
 its vector.
 """
 
@@ -39,7 +39,7 @@ class Audience(models.TextChoices):
 
 
 class Collection(TenantModel):
-    """A shelf of articles, and the thing that rights hang on."""
+    """A group of articles; write access is granted per collection."""
 
     slug = models.SlugField(max_length=80, allow_unicode=True)
     name = models.CharField(max_length=120)
@@ -58,7 +58,7 @@ class Collection(TenantModel):
 
 
 class CollectionUserPermission(UserObjectPermissionBase):
-    """A person's right on a collection. Direct tables: guardian's generic ones compare texts."""
+    """A person's right on a collection. Direct tables: guardian's generic ones compare text keys."""
 
     content_object = models.ForeignKey(Collection, on_delete=models.CASCADE)
 
@@ -68,14 +68,14 @@ class CollectionGroupPermission(GroupObjectPermissionBase):
 
 
 class Article(TenantModel):
-    """One thing customers may ask about; its words are in its revisions."""
+    """One topic that customers may ask about; its text is in its revisions."""
 
     collection = models.ForeignKey(Collection, on_delete=models.RESTRICT, related_name="articles", db_constraint=False)
     external_id = models.CharField(max_length=400)
     locale = models.CharField(max_length=20)
     audience = models.CharField(max_length=10, choices=Audience, default=Audience.PUBLIC)
     category = models.CharField(max_length=120, blank=True)
-    # Where the article is at home on the web; empty means on its help page here.
+    # The article's own web address; empty means its help page.
     url = models.CharField(max_length=2000, blank=True)
     state = models.CharField(max_length=10, choices=State, default=State.DRAFT)
     live_revision = models.ForeignKey(
@@ -84,10 +84,10 @@ class Article(TenantModel):
     latest_revision = models.ForeignKey(
         "Revision", on_delete=models.RESTRICT, related_name="+", null=True, blank=True, db_constraint=False
     )
-    # Every revision that was live for as many people as may read the article today: a citation may open those, and
-    # never a draft, nor what was live for the team only.
+    # Every revision that was live for at least today's readers: a citation may open these, but never a draft or a
+    # revision that was live for the team only.
     published_revisions = ArrayField(models.PositiveIntegerField(), default=list, blank=True)
-    # The number of the live revision once every chunk of it has its vector; anything else means work is left.
+    # The number of the live revision once all its chunks have vectors; any other value means that work is left.
     indexed_revision = models.PositiveIntegerField(null=True, blank=True)
     published_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -121,7 +121,7 @@ class Article(TenantModel):
 
 
 class Revision(TenantModel):
-    """An article's words at one time; never changed, since citations point into it by character offset."""
+    """An article's text at one time; never changes, since citations refer to it by character offset."""
 
     article = models.ForeignKey(Article, on_delete=models.CASCADE, related_name="revisions", db_constraint=False)
     number = models.PositiveIntegerField()
@@ -130,7 +130,7 @@ class Revision(TenantModel):
     body_hash = models.CharField(max_length=64)
     author = models.ForeignKey(
         "accounts.User", on_delete=models.SET_NULL, related_name="+", null=True, blank=True
-    )  # none: an import or a service
+    )  # None: an import or a service
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -147,7 +147,7 @@ class Revision(TenantModel):
 
 
 class Recipe(models.Model):
-    """How vectors of an index are made, and what was fitted for it. Of the installation, not of a workspace."""
+    """How the index's vectors are computed, and its calibration. One per installation, not per workspace."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     name = models.CharField(max_length=200, unique=True)
@@ -157,9 +157,9 @@ class Recipe(models.Model):
     query_prefix = models.CharField(max_length=100, blank=True)
     passage_prefix = models.CharField(max_length=100, blank=True)
     is_active = models.BooleanField(default=False)
-    # When another took its place; its chunk rows are dropped a little later. None for one that is being built.
+    # When another recipe replaced it; its chunk rows are deleted a little later. None while it is being built.
     retired_at = models.DateTimeField(null=True, blank=True)
-    # What `kb.search.confidence` fitted on data for this recipe; empty means its defaults.
+    # The calibration fitted for this recipe (`kb.search.confidence`); empty means the shipped one.
     calibration = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -185,7 +185,7 @@ class Chunk(TenantModel):
     start = models.PositiveIntegerField()
     end = models.PositiveIntegerField()
     content_hash = models.CharField(max_length=64)
-    # Without fixed dimensions, so that two recipes can stand side by side; each dimension has its own partial index.
+    # Without fixed dimensions, so that two recipes can coexist; each number of dimensions has its own partial index.
     embedding = HalfVectorField(null=True, blank=True)
     search_vector = SearchVectorField(null=True, blank=True)
 

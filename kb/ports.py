@@ -1,6 +1,6 @@
-"""What the knowledge room needs from outside: something that turns text into vectors, and how messages are read.
+"""What the knowledge base needs from outside: an embedder, and the search for a customer's message.
 
-The settings `KB_EMBEDDER` and `KB_ASKING` name them, so that this room knows neither a model provider nor a chat.
+The settings `KB_EMBEDDER` and `KB_ASKING` name them, so this package depends on neither a model provider nor a chat.
 """
 
 from collections.abc import Sequence
@@ -23,9 +23,9 @@ SHORT_NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class RecipeSpec:
-    """All that decides what a vector means. Two recipes that differ in anything never share an index.
+    """Everything that determines what a vector means. Two different recipes never share an index.
 
-    `name` is unique for the whole recipe (model, version, dimensions, prefixes), since hashes of content include it.
+    `name` is unique for the whole recipe (model, version, dimensions, prefixes), since content hashes include it.
     """
 
     name: str
@@ -37,7 +37,7 @@ class RecipeSpec:
 
 
 class Embedder(Protocol):
-    """Turns text into vectors of one recipe. Both methods raise EmbeddingUnavailable if the model does not answer."""
+    """Turns text into vectors of one recipe. Both methods raise EmbeddingUnavailable if the model is not responding."""
 
     @property
     def recipe(self) -> RecipeSpec: ...
@@ -46,32 +46,32 @@ class Embedder(Protocol):
         """Return the vector of a question."""
 
     def passages(self, texts: Sequence[str]) -> list[list[float]]:
-        """Return one vector a text, in the order given."""
+        """Return one vector per text, in the given order."""
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A message before a question: the customer's, or an answer to it."""
+    """An earlier message of the conversation: the customer's, or an answer."""
 
     text: str
     is_customer: bool
 
 
 class Asking(Protocol):
-    """Searches for a customer's message as the product does: in parts, put right, with what was said before it."""
+    """Searches for a customer's message as the product does: in parts, with spelling corrected, in its context."""
 
     def __call__(self, question: str, *, viewer: "Viewer", said_before: Sequence[Said], limit: int) -> "Retrieval":
         """Return up to `limit` passages, best first."""
 
 
 def asking() -> Asking:
-    """Return how customers' messages are searched for, as `KB_ASKING` names it."""
+    """Return the search for customers' messages that `KB_ASKING` names."""
     found: Asking = import_string(settings.KB_ASKING)
     return found
 
 
 def embedder() -> Embedder:
-    """Return this process's embedder as `KB_EMBEDDER` names it; loading a model twice would cost its memory twice."""
+    """Return the embedder that `KB_EMBEDDER` names, one per process: each would load the model into memory."""
     return _load(settings.KB_EMBEDDER)
 
 

@@ -1,4 +1,4 @@
-"""How far a long run is, on one line of a terminal, or as a line now and then in a log."""
+"""Progress of a long run: one updated line in a terminal, or a line now and then in a log."""
 
 import time
 from types import TracebackType
@@ -8,15 +8,15 @@ from django.core.management.base import OutputWrapper
 
 
 class ProgressLine:
-    """Call it with (done, total). Says nothing about runs that are over within a second."""
+    """Call it with (done, total). Prints nothing for runs that take less than a second."""
 
     def __init__(self, out: OutputWrapper, what: str) -> None:
         self._out = out
         self._what = what
         self._is_terminal = out.isatty()
         self._every_seconds = 1.0 if self._is_terminal else 15.0
-        self._said_at = self._started = time.monotonic()
-        self._has_spoken = False
+        self._shown_at = self._started = time.monotonic()
+        self._has_output = False
 
     def __enter__(self) -> Self:
         return self
@@ -24,14 +24,14 @@ class ProgressLine:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._has_spoken and self._is_terminal:
+        if self._has_output and self._is_terminal:
             self._out.write("")
 
     def __call__(self, done: int, total: int, /) -> None:
         now = time.monotonic()
-        if now - self._said_at < self._every_seconds and not (done >= total and self._has_spoken):
+        if now - self._shown_at < self._every_seconds and not (done >= total and self._has_output):
             return
-        self._said_at, self._has_spoken = now, True
+        self._shown_at, self._has_output = now, True
         left = (now - self._started) / max(done, 1) * (total - done)
         line = f"{self._what}: {done} of {total}, about {round(left)} s left"
         self._out.write(f"\r{line:<70}" if self._is_terminal else line, ending="" if self._is_terminal else "\n")

@@ -1,7 +1,7 @@
-"""Markdown to HTML that can do nothing: the one renderer for articles, answers and previews.
+"""Markdown to harmless HTML: the one renderer for articles, answers and previews.
 
-Two nets, one behind the other. The parser reads no HTML and knows links of three kinds only; then an allow-list drops
-every element and attribute that is not named here. Pictures are left out: nothing is fetched because a text says so.
+It has two layers of defence. The parser ignores HTML and accepts only safe links; then an allow-list drops every
+element and attribute that is not listed here. Images are left out: a text must not make a browser fetch anything.
 """
 
 import re
@@ -22,7 +22,7 @@ _TAGS = {
     "a", "blockquote", "br", "code", "em", "h2", "h3", "h4", "h5", "h6", "hr", "li", "mark", "ol", "p", "pre", "s",
     "strong", "table", "tbody", "td", "th", "thead", "tr", "ul",
 }  # fmt: skip
-# The cleaner lets `title` and `lang` through everywhere unless "*" says otherwise.
+# The cleaner allows `title` and `lang` everywhere unless "*" says otherwise.
 _ATTRIBUTES = {
     "*": set(),
     "a": {"href"},
@@ -31,14 +31,14 @@ _ATTRIBUTES = {
     **{f"h{level}": {"id"} for level in range(2, 7)},
 }
 _SCHEMES = {"http", "https", "mailto"}
-# A path on this host, a place on this page, or one of the schemes. "//host" and "/\\host" lead elsewhere.
+# A path on this host, an anchor on this page, or one of the schemes. "//host" and "/\\host" lead elsewhere.
 _LINK = re.compile(r"(?:https?://|mailto:|#|\?|/(?![/\\])|(?![/\\])[^:/?#]*(?:[/?#]|$))", re.IGNORECASE)
 _HEADING_ID = re.compile(r"\{#([A-Za-z][\w.-]{0,100})\}")
 
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """A heading of the second level, for the list of contents."""
+    """A heading for the table of contents."""
 
     id: str
     text: str
@@ -46,7 +46,7 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class RenderedArticle:
-    """`html` is safe to show; `is_marked` tells whether the passage asked for could be shown."""
+    """`html` is safe to show; `is_marked` says whether the requested passage could be highlighted."""
 
     html: SafeString
     headings: tuple[Heading, ...]
@@ -55,7 +55,7 @@ class RenderedArticle:
 
 def _parser() -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
-    parser.validateLink = is_safe_link  # type: ignore[method-assign,assignment]  # the documented way
+    parser.validateLink = is_safe_link  # type: ignore[method-assign,assignment]  # the documented way to replace it
     parser.add_render_rule("image", lambda *_: "")
     return parser
 
@@ -68,12 +68,12 @@ _markdown = _parser()
 
 
 def render_markdown(body: str) -> SafeString:
-    """Return `body` as HTML that is safe to show on any page of ours."""
+    """Return `body` as HTML that is safe to show on any of our pages."""
     return _clean(_markdown.renderer.render(_demoted(_markdown.parse(body)), _markdown.options, {}))
 
 
 def render_article(title: str, body: str, *, passage: tuple[int, int] | None = None) -> RenderedArticle:
-    """Return an article below its title, with the passage `body[start:end]` marked.
+    """Return an article without its title, with the passage `body[start:end]` highlighted.
 
     A first heading that repeats the title is left out, since the page shows the title itself.
     """
@@ -94,15 +94,15 @@ def _clean(html: str) -> SafeString:
         link_rel="noopener nofollow",
         strip_comments=True,
     )
-    # Wide things scroll inside a region that the keyboard reaches; both strings can only be real tags here.
+    # Wide content scrolls in a region that the keyboard can reach; both strings can only be real tags here.
     safe = safe.replace("<table>", '<div class="scroll" tabindex="0" role="region" aria-label="Table"><table>')
     safe = safe.replace("</table>", "</table></div>").replace("<pre>", '<pre tabindex="0">')
-    # The empty corner above row names heads nothing.
+    # An empty corner cell is not a header.
     return mark_safe(safe.replace("<th></th>", "<td></td>"))  # cleaned above
 
 
 def _demoted(tokens: Sequence[Token]) -> list[Token]:
-    """Put every heading one level down: the page has its own first one."""
+    """Move every heading one level down: the page has its own first heading."""
     for token in tokens:
         if token.type in ("heading_open", "heading_close"):
             token.tag = f"h{min(int(token.tag[1:]) + 1, 6)}"
@@ -110,7 +110,7 @@ def _demoted(tokens: Sequence[Token]) -> list[Token]:
 
 
 def _levelled(tokens: Sequence[Token]) -> list[Token]:
-    """Put the headings below the page's own first one, without gaps: an article may begin with `##` or skip one."""
+    """Move the headings below the page's own, without gaps: an article may start with `##` or skip a level."""
     open_levels: list[str] = []
     for token in tokens:
         if token.type == "heading_open":
@@ -128,7 +128,7 @@ def _without_title(tokens: Sequence[Token], title: str) -> list[Token]:
 
 
 def _with_heading_ids(tokens: Sequence[Token]) -> list[Token]:
-    """Give every heading an id: the one written as `{#id}`, else one made of its words."""
+    """Give every heading an id: the one written as `{#id}`, or else one made from its text."""
     taken = {PASSAGE_ID}
     for opening, inline in pairwise(tokens):
         if opening.type != "heading_open":
@@ -145,12 +145,12 @@ def _with_heading_ids(tokens: Sequence[Token]) -> list[Token]:
 
 
 def _written_id(inline: Token) -> str:
-    """Take a trailing `{#id}` off a heading and return the id."""
+    """Remove a trailing `{#id}` from a heading and return the id."""
     last = inline.children[-1] if inline.children else None
     if last is None or last.type != "text":
         return ""
     text = last.content.rstrip()
-    # A pattern with spaces before the id would begin again at each space of the heading.
+    # A pattern with spaces before the id would backtrack at each space of the heading.
     begin = max(text.rfind("{#"), 0)
     found = _HEADING_ID.fullmatch(text, begin)
     if found is None:

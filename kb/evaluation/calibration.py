@@ -1,6 +1,6 @@
-"""Put known questions to known corpora and fit the confidence on what the search finds.
+"""Calibrating the confidence: search known corpora for known questions, and fit the confidence on the results.
 
-Reported is only what the numbers were not fitted on: the other half of the questions, and whole corpora left out.
+The report only covers data that was held out: the other half of the questions, and whole corpora that were left out.
 """
 
 import hashlib
@@ -12,17 +12,17 @@ from uuid import UUID
 
 from kb.access import Viewer
 from kb.errors import TooFewQuestions
-from kb.evaluation.fitting import WITH_VECTORS, WITHOUT_VECTORS, Example, answered, area, fit
+from kb.evaluation.fitting import WITH_VECTORS, WITHOUT_VECTORS, Example, answered_share, auc, fit
 from kb.evaluation.question_files import locale_of, rows_of, text_of
-from kb.indexing.vectors import Progress, silent
+from kb.indexing.vectors import Progress, no_progress
 from kb.models import Audience
 from kb.search import evidence_for
 from kb.search.confidence import Calibration
 from supportbot.accounts.scope import workspace_scope
 
-# Questions of another corpus put to this one: more of them teach nothing new.
-MOST_FOREIGN = 60
-# Unanswerable questions that look answerable: judged by how well they are told apart, not fitted on.
+# How many questions of another corpus are searched for in this one: more add nothing.
+MAX_FOREIGN = 60
+# Unanswerable questions that look answerable: used for the report, not for fitting.
 NEAR_MISS = "near_miss"
 
 Report = dict[str, dict[str, float]]
@@ -30,7 +30,7 @@ Report = dict[str, dict[str, float]]
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A question of a file; `kind` is what the file calls it."""
+    """A question from a file; `kind` is the file's own label."""
 
     name: str
     text: str
@@ -40,7 +40,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """A workspace with questions that it answers, and others it does not."""
+    """A workspace with questions that it answers, and others that it does not."""
 
     slug: str
     workspace_id: UUID
@@ -49,8 +49,8 @@ class Corpus:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A question put to a corpus, and whether it has its answer there."""
+class Trial:
+    """A question for a corpus, and whether the corpus answers it."""
 
     corpus: Corpus
     text: Text
@@ -58,8 +58,8 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Foreign:
-    """Questions of another field; not put to the corpora `spared`, whose field it partly is."""
+class ForeignQuestions:
+    """Questions from another field; not used for the corpora in `spared`, which answer some of them."""
 
     texts: Sequence[Text]
     spared: frozenset[str] = frozenset()
@@ -75,22 +75,22 @@ def read_texts(path: Path) -> list[Text]:
 
 def fit_and_check(
     corpora: Sequence[Corpus],
-    foreign: Sequence[Foreign],
+    foreign: Sequence[ForeignQuestions],
     checked: Sequence[Corpus] = (),
     *,
-    progress: Progress = silent,
+    progress: Progress = no_progress,
 ) -> tuple[dict[str, Any], Report]:
-    """Return the calibration as `Recipe.calibration` stores it, and shares on questions it was not fitted on.
+    """Return the calibration in the format of `Recipe.calibration`, and a report on held-out questions.
 
-    What is returned is fitted on all of `corpora`; those `checked` are only judged by it, by their own questions.
-    Raises TooFewQuestions, before anything is asked.
+    The calibration is fitted on all of `corpora`; those in `checked` are only evaluated with their own questions.
+    Raises TooFewQuestions before the first search.
     """
     to_fit = [asked for corpus in corpora for asked in _asked(corpus, corpora, foreign)]
     to_check = [asked for corpus in checked for asked in _asked(corpus, (), ())]
     _check_halves(corpora, to_fit)
     total = len(to_fit) + len(to_check)
-    examples = _put(to_fit, lambda done: progress(done, total))
-    judged = _put(to_check, lambda done: progress(len(to_fit) + done, total))
+    examples = _run_trials(to_fit, lambda done: progress(done, total))
+    judged = _run_trials(to_check, lambda done: progress(len(to_fit) + done, total))
     near = [example for example in examples if example.kind == NEAR_MISS]
     examples = [example for example in examples if example.kind != NEAR_MISS]
     seen = [example for example in examples if _is_seen(example.name)]
@@ -111,23 +111,23 @@ def fit_and_check(
 
 
 def _stored(calibration: Calibration) -> dict[str, Any]:
-    """Return the JSON form; four digits say all that a few hundred questions can know."""
+    """Return the JSON form; a few hundred questions justify no more than four digits."""
     weights = {name: round(weight, 4) for name, weight in calibration.weights.items()}
     return {"weights": weights, "bias": round(calibration.bias, 4), "threshold": calibration.threshold}
 
 
-def _asked(corpus: Corpus, corpora: Sequence[Corpus], foreign: Sequence[Foreign]) -> list[Asked]:
+def _asked(corpus: Corpus, corpora: Sequence[Corpus], foreign: Sequence[ForeignQuestions]) -> list[Trial]:
     others = [text for other in corpora if other.slug != corpus.slug for text in _of_others(other)]
     others += [text for group in foreign if corpus.slug not in group.spared for text in group.texts]
     return [
-        Asked(corpus, text, is_answerable)
+        Trial(corpus, text, is_answerable)
         for texts, is_answerable in ((corpus.answerable, True), ([*corpus.unanswerable, *others], False))
         for text in texts
     ]
 
 
-def _check_halves(corpora: Sequence[Corpus], asked: Sequence[Asked]) -> None:
-    """Raise TooFewQuestions unless each half of each corpus has questions with an answer and others without one."""
+def _check_halves(corpora: Sequence[Corpus], asked: Sequence[Trial]) -> None:
+    """Raise TooFewQuestions unless each half of each corpus has questions with and without an answer."""
     found = {
         (row.corpus.slug, row.is_answerable, _is_seen(row.text.name)) for row in asked if row.text.kind != NEAR_MISS
     }
@@ -135,19 +135,19 @@ def _check_halves(corpora: Sequence[Corpus], asked: Sequence[Asked]) -> None:
         for is_answerable, kind in ((True, "with an answer"), (False, "without one")):
             if not {(corpus.slug, is_answerable, half) for half in (True, False)} <= found:
                 raise TooFewQuestions(
-                    f"{corpus.slug} has too few questions {kind}: one half is fitted on, the other judged by. Give "
-                    "some twenty of each; those without an answer come from a second file of the corpus, from "
-                    "another corpus, or from --foreign."
+                    f"{corpus.slug} has too few questions {kind}: half of them are for fitting, half for checking. Use "
+                    "about twenty of each; those without an answer come from the corpus's second file, from another "
+                    "corpus, or from --foreign."
                 )
 
 
 def _of_others(other: Corpus) -> list[Text]:
-    """Return what is asked of another corpus; what nearly has an answer there is nothing special here."""
-    return [replace(text, kind=f"of {other.slug}") for text in (*sampled(other.answerable), *other.unanswerable)]
+    """Return another corpus's questions, with a common label: its near misses are not near misses here."""
+    return [replace(text, kind=f"of {other.slug}") for text in (*sample(other.answerable), *other.unanswerable)]
 
 
-def _put(asked: Sequence[Asked], each: Callable[[int], None]) -> list[Example]:
-    """Return what the searches find for all that is asked; `each` hears how many are done."""
+def _run_trials(asked: Sequence[Trial], each: Callable[[int], None]) -> list[Example]:
+    """Return the evidence for all trials; `each` is called with the number done."""
     examples = []
     for done, row in enumerate(asked, start=1):
         with workspace_scope(row.corpus.workspace_id):
@@ -158,13 +158,13 @@ def _put(asked: Sequence[Asked], each: Callable[[int], None]) -> list[Example]:
     return examples
 
 
-def sampled(texts: Sequence[Text]) -> list[Text]:
-    """Return at most MOST_FOREIGN of the texts, always the same ones."""
-    return sorted(texts, key=lambda text: hashlib.sha256(text.text.encode()).digest())[:MOST_FOREIGN]
+def sample(texts: Sequence[Text]) -> list[Text]:
+    """Return at most MAX_FOREIGN of the texts, always the same ones."""
+    return sorted(texts, key=lambda text: hashlib.sha256(text.text.encode()).digest())[:MAX_FOREIGN]
 
 
 def _is_seen(name: str) -> bool:
-    """Say whether the question of that name is fitted on; the others judge the fit."""
+    """Return whether the question with this name is used for fitting; the others check the fit."""
     return hashlib.sha256(name.encode()).digest()[0] % 2 == 0
 
 
@@ -176,7 +176,7 @@ def _by_corpus(examples: Sequence[Example]) -> dict[str, list[Example]]:
 
 
 def _left_out(examples: Sequence[Example], slug: str) -> Report:
-    """Return how a corpus fares that was not fitted on, and each language of it that has answers there."""
+    """Return the results for a corpus that was left out of the fit, and for each of its languages."""
     calibration = fit([example for example in examples if example.corpus != slug], WITH_VECTORS)
     own = [example for example in examples if example.corpus == slug]
     languages = sorted({example.locale for example in own if example.is_answerable and example.locale})
@@ -190,9 +190,9 @@ def _row(calibration: Calibration, examples: Sequence[Example]) -> dict[str, flo
     yes = [example for example in examples if example.is_answerable]
     no = [example for example in examples if not example.is_answerable]
     return {
-        "answered": round(answered(calibration, yes), 3),
-        "refused": round(1 - answered(calibration, no), 3),
-        "auc": round(area(calibration, yes, no), 3),
+        "answered": round(answered_share(calibration, yes), 3),
+        "refused": round(1 - answered_share(calibration, no), 3),
+        "auc": round(auc(calibration, yes, no), 3),
         "answerable": len(yes),
         "unanswerable": len(no),
     }

@@ -1,4 +1,4 @@
-"""Fit the confidence on questions that are known to have an answer or none. Pure, and without a numeric library."""
+"""Fitting the confidence on questions known to have an answer or none. Pure, and without a numeric library."""
 
 import math
 from collections import Counter
@@ -7,25 +7,25 @@ from dataclasses import asdict, dataclass, replace
 
 from kb.search.confidence import Calibration, Evidence, Grounds
 
-# Promised are 90 % of answerable questions answered and 80 % of the others refused. The fit aims higher on the first,
-# which is the one that unseen knowledge costs.
+# The goal is to answer 90 % of answerable questions and to refuse 80 % of the others. The fit aims higher for the
+# first, since that one gets worse on unseen knowledge.
 WANTED_ANSWERED, WANTED_REFUSED = 0.95, 0.80
-# Few, and each may only speak for an answer: what a handful of corpora teaches beyond that is about these corpora.
+# Few features, each with a positive weight only: anything beyond that would overfit a handful of corpora.
 WITH_VECTORS = ("similarity", "lead", "best_share", "overlap")
 WITHOUT_VECTORS = ("best_share", "joint_share", "length")
-# For "the answer stands in these passages": near misses cannot be told from answerable questions as foreign ones can.
+# For "these passages contain the answer": near misses are harder to distinguish than questions from other fields.
 ON_GROUNDS = ("nearest", "share")
 WANTED_OF_NEAR_MISSES = (0.85, 0.65)
-# Questions in another language than the passages share no words with them and lie farther off. They are judged by the
-# same weights with as much added as lets this share of the answerable ones through; fewer rows than these say nothing.
+# Questions in another language than the passages share no words with them and are farther away. They use the same
+# weights plus an offset that lets this share of the answerable ones through; fewer rows than these are not enough.
 WANTED_ACROSS, LEAST_ACROSS = 0.85, 20
-# The decay is strong, so that no evidence is trusted as far as the corpora at hand would have it.
+# Strong regularisation, so that no evidence is trusted as much as these corpora suggest.
 _STEPS, _RATE, _DECAY = 400, 0.5, 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One question put to one corpus; `parts` is the evidence of each of its parts."""
+    """One question for one corpus; `parts` is the evidence for each of its parts."""
 
     corpus: str
     name: str
@@ -42,10 +42,10 @@ def confidence(calibration: Calibration, example: Example) -> float:
 def fit(
     examples: Sequence[Example], names: Sequence[str], wanted: tuple[float, float] = (WANTED_ANSWERED, WANTED_REFUSED)
 ) -> Calibration:
-    """Return the logistic model over the evidence `names`; every corpus and either answer count the same in it.
+    """Return a logistic model over the evidence `names`; every corpus and both classes have equal weight.
 
-    A question of several parts teaches by the part that is nearest to something, as the search judges by the best one.
-    Those in another language than the passages teach only what to add for them.
+    A question with several parts counts with its best part, as in the search. Questions in another language than the
+    passages only determine their offset.
     """
     everything, examples = examples, [example for example in examples if not is_across(example)]
     best = [max(example.parts, key=_nearness) for example in examples]
@@ -54,20 +54,20 @@ def fit(
     scales = [_deviation(column, centre) for column, centre in zip(zip(*rows, strict=True), centres, strict=True)]
     scaled = [[(x - c) / s for x, c, s in zip(row, centres, scales, strict=True)] for row in rows]
     labels, shares = [example.is_answerable for example in examples], _balance(examples)
-    slopes, bias = _stretched(*_descend(scaled, labels, shares, _DECAY), scaled, labels, shares)
+    slopes, bias = _rescale(*_gradient_descent(scaled, labels, shares, _DECAY), scaled, labels, shares)
     weights = {name: slope / scale for name, slope, scale in zip(names, slopes, scales, strict=True)}
     shift = sum(slope * centre / scale for slope, centre, scale in zip(slopes, centres, scales, strict=True))
     fitted = Calibration(weights, bias - shift, 0.5)
-    return reaching_across(replace(fitted, threshold=threshold(fitted, examples, wanted)), everything)
+    return with_language_offset(replace(fitted, threshold=threshold(fitted, examples, wanted)), everything)
 
 
 def is_across(example: Example) -> bool:
-    """Say whether all that was found for a question is in another language."""
+    """Return whether everything found for a question is in another language."""
     return all(part.across for part in example.parts)
 
 
-def reaching_across(calibration: Calibration, examples: Sequence[Example]) -> Calibration:
-    """Return a calibration that lets enough of the answerable questions in another language through."""
+def with_language_offset(calibration: Calibration, examples: Sequence[Example]) -> Calibration:
+    """Return the calibration with an offset that lets enough answerable questions in another language through."""
     bare = replace(calibration, weights={name: w for name, w in calibration.weights.items() if name != "across"})
     asked = [confidence(bare, example) for example in examples if example.is_answerable and is_across(example)]
     if len(asked) < LEAST_ACROSS:
@@ -91,29 +91,29 @@ def threshold(
     examples: Sequence[Example],
     wanted: tuple[float, float] = (WANTED_ANSWERED, WANTED_REFUSED),
 ) -> float:
-    """Return the probability from which on to answer: where the worst corpus keeps both aims with the most room."""
+    """Return the probability from which on to answer: the one where the worst corpus meets both goals best."""
     judged: dict[str, list[tuple[float, bool]]] = {}
     for example in examples:
         judged.setdefault(example.corpus, []).append((confidence(calibration, example), example.is_answerable))
     levels = [step / 200 for step in range(1, 200)]
-    return max(levels, key=lambda level: min(_room(corpus, level, wanted) for corpus in judged.values()))
+    return max(levels, key=lambda level: min(_headroom(corpus, level, wanted) for corpus in judged.values()))
 
 
-def answered(calibration: Calibration, examples: Sequence[Example]) -> float:
-    """Return the share of `examples` that would be answered; 0 of none."""
+def answered_share(calibration: Calibration, examples: Sequence[Example]) -> float:
+    """Return the share of `examples` that would be answered; 0 without examples."""
     taken = [confidence(calibration, example) >= calibration.threshold for example in examples]
     return sum(taken) / len(taken) if taken else 0.0
 
 
-def area(calibration: Calibration, answerable: Sequence[Example], other: Sequence[Example]) -> float:
-    """Return the probability that an answerable question is judged surer than another one (AUC)."""
+def auc(calibration: Calibration, answerable: Sequence[Example], other: Sequence[Example]) -> float:
+    """Return the probability that an answerable question gets a higher confidence than another one (AUC)."""
     first, second = ([confidence(calibration, example) for example in group] for group in (answerable, other))
     wins = sum((a > b) + (a == b) / 2 for a in first for b in second)
     return wins / (len(first) * len(second)) if first and second else 0.0
 
 
-def _room(judged: Sequence[tuple[float, bool]], level: float, wanted: tuple[float, float]) -> float:
-    """Return how far both aims are kept at `level`, 0 being just so and 1 perfection."""
+def _headroom(judged: Sequence[tuple[float, bool]], level: float, wanted: tuple[float, float]) -> float:
+    """Return how well both goals are met at `level`: 0 means just met, 1 means perfectly."""
     right = [value >= level for value, is_answerable in judged if is_answerable]
     wrong = [value < level for value, is_answerable in judged if not is_answerable]
     answered_room = (sum(right) / len(right) - wanted[0]) / (1 - wanted[0])
@@ -122,30 +122,30 @@ def _room(judged: Sequence[tuple[float, bool]], level: float, wanted: tuple[floa
 
 
 def _balance(examples: Sequence[Example]) -> list[float]:
-    """Return a weight an example, so that no corpus speaks louder for having more questions."""
+    """Return a weight per example, so that a corpus with more questions does not count more."""
     groups = [(example.corpus, example.is_answerable) for example in examples]
     sizes = Counter(groups)
     return [1 / (len(sizes) * sizes[group]) for group in groups]
 
 
-def _stretched(
+def _rescale(
     slopes: list[float],
     bias: float,
     rows: Sequence[Sequence[float]],
     labels: Sequence[bool],
     shares: Sequence[float],
 ) -> tuple[list[float], float]:
-    """Return the same order of questions as probabilities again: the decay has pressed them together."""
+    """Return the model rescaled to probabilities, since the regularisation has compressed them."""
     totals = [bias + sum(slope * x for slope, x in zip(slopes, row, strict=True)) for row in rows]
     scale = _deviation(totals, 0.0)
-    (stretch,), shift = _descend([[total / scale] for total in totals], labels, shares, 0.0)
+    (stretch,), shift = _gradient_descent([[total / scale] for total in totals], labels, shares, 0.0)
     return [stretch / scale * slope for slope in slopes], stretch / scale * bias + shift
 
 
-def _descend(
+def _gradient_descent(
     rows: Sequence[Sequence[float]], labels: Sequence[bool], shares: Sequence[float], decay: float
 ) -> tuple[list[float], float]:
-    """Minimise the weighted log loss by plain gradient steps that leave no slope below zero."""
+    """Minimise the weighted log loss by gradient descent, keeping all slopes non-negative."""
     slopes, bias = [0.0] * len(rows[0]), 0.0
     for _ in range(_STEPS):
         downhill, level = [decay * slope for slope in slopes], 0.0

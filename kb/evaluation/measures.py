@@ -1,4 +1,4 @@
-"""How well a ranking of articles meets what was wanted. Pure; the definitions are those of information retrieval."""
+"""Ranking metrics: hit rate, recall, MRR and nDCG, as defined in information retrieval. Pure."""
 
 import math
 import random
@@ -10,7 +10,7 @@ CUTOFF = 10
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """One question's marks, each between 0 and 1."""
+    """One question's scores, each between 0 and 1."""
 
     hit1: float
     hit5: float
@@ -22,8 +22,8 @@ class Scores:
 NAMES = ("hit1", "hit5", "recall10", "mrr10", "ndcg10")
 
 
-def scored(ranked: Sequence[str], wanted: Collection[str]) -> Scores:
-    """Mark a ranking of distinct articles; `wanted` must not be empty. Nothing below the tenth place counts."""
+def score(ranked: Sequence[str], wanted: Collection[str]) -> Scores:
+    """Score a ranking of distinct articles; `wanted` must not be empty. Only the first ten count."""
     hits = [article in wanted for article in ranked[:CUTOFF]]
     gain = sum(hit / math.log2(rank + 1) for rank, hit in enumerate(hits, start=1))
     best = sum(1 / math.log2(rank + 1) for rank in range(1, min(len(wanted), CUTOFF) + 1))
@@ -41,7 +41,7 @@ def mean(marks: Sequence[Scores], name: str) -> float:
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """Return the smallest value that `share` of the values do not exceed; 0 of none."""
+    """Return the smallest value that `share` of the values do not exceed; 0 without values."""
     ranked = sorted(values)
     return ranked[min(len(ranked) - 1, math.ceil(share * len(ranked)) - 1)] if ranked else 0.0
 
@@ -49,10 +49,10 @@ def percentile(values: Sequence[float], share: float) -> float:
 def difference(
     first: Sequence[Scores], second: Sequence[Scores], name: str, *, resamples: int = 2_000
 ) -> tuple[float, float, float]:
-    """Return by how much `first` is better on average, and the ends of the paired bootstrap's 95 % interval."""
+    """Return the mean gain of `first` over `second`, and the bounds of the paired bootstrap's 95 % interval."""
     gaps = [getattr(a, name) - getattr(b, name) for a, b in zip(first, second, strict=True)]
     if not gaps:
         return 0.0, 0.0, 0.0
-    dice = random.Random(20)  # a fixed seed: the same runs give the same interval
-    means = [sum(dice.choices(gaps, k=len(gaps))) / len(gaps) for _ in range(resamples)]
+    chance = random.Random(20)  # a fixed seed: the same runs give the same interval
+    means = [sum(chance.choices(gaps, k=len(gaps))) / len(gaps) for _ in range(resamples)]
     return sum(gaps) / len(gaps), percentile(means, 0.025), percentile(means, 0.975)

@@ -1,4 +1,4 @@
-"""Ask the search a file of questions with known answers and mark what it finds. Articles rank by their best passage."""
+"""Evaluation runs: search for questions with known answers and score the results by article."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from typing import Any
 
 from kb.access import Viewer, readable
 from kb.errors import InvalidDocument
-from kb.evaluation.measures import CUTOFF, NAMES, Scores, mean, percentile, scored
+from kb.evaluation.measures import CUTOFF, NAMES, Scores, mean, percentile, score
 from kb.evaluation.question_files import conversation_of, locale_of, rows_of
 from kb.ports import Said, asking
 from kb.search import Mode, Retrieval, search
 
-# Passages fetched for ten articles: several of a long one may stand in front, and some are excluded.
+# Passages fetched per article: a long article may have several at the top, and some articles are excluded.
 _PASSAGES_PER_ARTICLE = 12
 
 
@@ -20,7 +20,7 @@ _PASSAGES_PER_ARTICLE = 12
 class Question:
     """`wanted` and `excluded` are external ids; an excluded article is dropped before ranking.
 
-    `said_before` is the conversation up to the question, oldest first.
+    `said_before` is the conversation before the question, oldest first.
     """
 
     name: str
@@ -31,12 +31,12 @@ class Question:
     said_before: tuple[Said, ...] = ()
 
 
-Finding = Callable[[Question, int], Retrieval]
+SearchFunction = Callable[[Question, int], Retrieval]
 
 
 @dataclass(frozen=True, slots=True)
-class Marks:
-    """The marks of a run, in the order of its questions, and how long each search took."""
+class RunScores:
+    """The scores of a run, in the order of its questions, and the duration of each search."""
 
     scores: list[Scores]
     took_ms: list[float]
@@ -52,22 +52,22 @@ def read_questions(path: Path) -> list[Question]:
     return [_parsed(row, where) for where, row in rows_of(path)]
 
 
-def not_here(questions: Sequence[Question], audience: str) -> list[str]:
-    """Return the articles that `questions` want and this workspace does not show to `audience`, by external id."""
+def missing_articles(questions: Sequence[Question], audience: str) -> list[str]:
+    """Return the external ids that `questions` want and that this workspace does not show to `audience`."""
     wanted = frozenset[str]().union(*(question.wanted for question in questions))
     shown = readable(Viewer(audience)).filter(external_id__in=wanted).values_list("external_id", flat=True)
     return sorted(wanted.difference(shown))
 
 
-def by_mode(mode: Mode, audience: str) -> Finding:
-    """Return how one kind of search finds; it knows nothing of what was said before."""
+def by_mode(mode: Mode, audience: str) -> SearchFunction:
+    """Return a search in one mode; it ignores the conversation."""
     return lambda question, limit: search(
         question.text, viewer=Viewer(audience, question.locale), limit=limit, mode=mode
     )
 
 
-def as_asked(audience: str) -> Finding:
-    """Return how the product finds what a customer wrote, in its conversation (`kb.ports.Asking`)."""
+def as_asked(audience: str) -> SearchFunction:
+    """Return the product's search for a customer's message in its conversation (`kb.ports.Asking`)."""
     ask = asking()
     return lambda question, limit: ask(
         question.text, viewer=Viewer(audience, question.locale), said_before=question.said_before, limit=limit
@@ -76,36 +76,36 @@ def as_asked(audience: str) -> Finding:
 
 def evaluate(
     questions: Sequence[Question],
-    find: Finding,
+    find: SearchFunction,
     *,
     limit: int = CUTOFF,
     each: Callable[[int], None] = lambda done: None,
-) -> Marks:
-    """Search for every question and mark the first `limit` articles found; `each` hears how many are done."""
-    marks = Marks([], [])
+) -> RunScores:
+    """Search for every question and score the first `limit` articles; `each` is called with the number done."""
+    run = RunScores([], [])
     for done, question in enumerate(questions, start=1):
         found = find(question, limit * _PASSAGES_PER_ARTICLE)
         ranked = list(dict.fromkeys(passage.external_id for passage in found.passages))
         kept = [article for article in ranked if article not in question.excluded]
-        marks.scores.append(scored(kept[:limit], question.wanted))
-        marks.took_ms.append(found.took_ms)
+        run.scores.append(score(kept[:limit], question.wanted))
+        run.took_ms.append(found.took_ms)
         each(done)
-    return marks
+    return run
 
 
 def _parsed(row: dict[str, Any], where: str) -> Question:
     *said_before, last = conversation_of(row, where)
     wanted = frozenset(_ids(row, where, "gold", "gold_docs", "gold_passages"))
     if not wanted:
-        raise InvalidDocument(f"{where} names no article. Give it a list of external ids under `gold`.")
+        raise InvalidDocument(f"{where} names no article. Add a list of external ids under `gold`.")
     excluded = frozenset(_ids(row, where, "exclude", "exclude_docs"))
     return Question(str(row.get("id", where)), last.text, wanted, excluded, locale_of(row), tuple(said_before))
 
 
 def _ids(row: dict[str, Any], where: str, *names: str) -> Iterator[str]:
-    """Yield the ids under the first of `names` that is there; a single one may stand without a list."""
+    """Yield the ids under the first of `names` that exists; a single id need not be a list."""
     found: object = next((row[name] for name in names if row.get(name) is not None), [])
     for value in found if isinstance(found, list) else [found]:
         if not isinstance(value, str | int):
-            raise InvalidDocument(f"{where}: {names[0]} holds {value!r}, which is not an external id.")
+            raise InvalidDocument(f"{where}: {names[0]} contains {value!r}, which is not an external id.")
         yield str(value)

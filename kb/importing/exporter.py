@@ -1,5 +1,5 @@
-"""Articles as Markdown files, one folder a collection, which an import reads back unchanged: words, facts, collection,
-state."""
+"""Exporting articles as Markdown files, one folder per collection. An import reads them back unchanged: text, metadata,
+collection and state."""
 
 import hashlib
 import re
@@ -18,16 +18,16 @@ _LOOKS_DERIVED = re.compile(r"-[0-9a-f]{8}$")
 
 class ExportFailed(KnowledgeError):
     code = "export_failed"
-    default_message = "The folder cannot be written. Check its rights and the disk."
+    default_message = "The folder cannot be written. Check its permissions and the disk."
 
 
 def export_live(folder: Path) -> int:
-    """Write what customers read and return how many files were written. Raises ExportFailed."""
+    """Write the live articles and return the number of files. Raises ExportFailed."""
     return _export(folder, Article.objects.filter(state=State.LIVE))
 
 
 def export_with_drafts(folder: Path) -> int:
-    """Like `export_live`, and the newest words of articles that were never published."""
+    """Like `export_live`, plus the newest text of articles that were never published."""
     return _export(folder, Article.objects.filter(state__in=(State.LIVE, State.DRAFT)))
 
 
@@ -53,12 +53,12 @@ def _text(article: Article, revision: Revision) -> str:
         "state": article.state,
         "url": article.url,
     }
-    said = {name: value for name, value in front.items() if value}
-    return f"---\n{yaml.safe_dump(said, allow_unicode=True, sort_keys=False, width=1_000)}---\n{revision.body}"
+    given = {name: value for name, value in front.items() if value}
+    return f"---\n{yaml.safe_dump(given, allow_unicode=True, sort_keys=False, width=1_000)}---\n{revision.body}"
 
 
 def _file_name(article: Article) -> str:
-    """Return a name that fits every file system and stands for one external id only."""
+    """Return a name that works on every file system and is unique to the external id."""
     name = slugify(article.external_id)[:80] or "article"
     if name == article.external_id and not _LOOKS_DERIVED.search(name):
         return f"{name}.md"
@@ -71,4 +71,6 @@ def _write(file: Path, text: str) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
-        raise ExportFailed(f"{file} cannot be written ({error.strerror}). Check its rights and the disk.") from error
+        raise ExportFailed(
+            f"{file} cannot be written ({error.strerror}). Check its permissions and the disk."
+        ) from error

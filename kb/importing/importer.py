@@ -1,8 +1,8 @@
-"""Bringing many documents in: new ones, changed ones, and those that are as they were.
+"""Importing many documents: new, changed and unchanged ones.
 
-Documents come one by one from a loader and go in groups, each in one transaction with a few statements, so that a
-thousand articles cost about what their texts cost. An item that cannot be read is reported; the others are not held up.
-Nothing is embedded here: `kb.indexing.index.sync_articles` does that afterwards.
+Documents come one by one from a loader and are stored in batches, each in one transaction with a few statements, so
+that a thousand articles take little more time than their texts. An unreadable item is reported and does not stop the
+others. Nothing is embedded here: `kb.indexing.index.sync_articles` does that afterwards.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -15,26 +15,26 @@ from django.db import transaction
 from django.db.models import Q
 
 from kb.collections import DEFAULT_NAME, collection_named
-from kb.documents import Document, Failure, check_locale, check_wording
+from kb.documents import Document, Failure, check_article_text, check_locale
 from kb.indexing.lexical import fill_search_vectors
 from kb.models import Article, Audience, Collection, State
-from kb.revisions import lock_articles, make_live, save_articles, set_facts, tell, write_revisions
+from kb.revisions import announce_changes, lock_articles, publish_articles, save_articles, set_metadata, write_revisions
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import current_workspace_id
 
 DOCUMENTS_PER_COMMIT = 50
-FACTS = ("url", "locale", "audience", "category")
+METADATA = ("url", "locale", "audience", "category")
 
 Outcome = Literal["new", "updated", "unchanged", "failed"]
 OUTCOMES: tuple[Outcome, ...] = ("new", "updated", "unchanged", "failed")
 Items = Iterable[Document | Failure]
-# Where each external id of a group shall go; None where nobody says.
+# The collection for each external id of a batch; None if unspecified.
 Places = Mapping[str, Collection | None]
 
 
 @dataclass(frozen=True, slots=True)
 class ItemResult:
-    """What became of one item; `message` says why it failed and what to do."""
+    """The outcome of one item; `message` says why it failed and what to do."""
 
     outcome: Outcome
     origin: str
@@ -45,7 +45,7 @@ class ItemResult:
 
 @dataclass(slots=True)
 class ImportReport:
-    """What became of every item, in order, and the articles that stand behind the readable ones."""
+    """The outcome of every item, in order, and the articles of the readable ones."""
 
     items: list[ItemResult] = field(default_factory=list)
     article_ids: list[UUID] = field(default_factory=list)
@@ -59,25 +59,25 @@ class ImportReport:
 
 
 def import_documents(items: Items, *, collection: str = "") -> ImportReport:
-    """Publish the documents of the current workspace's import; those known by external id are updated, never doubled.
+    """Import and publish documents into the current workspace; known external ids are updated, never duplicated.
 
-    `collection` names where they go, else a document says so itself; otherwise new ones go to the default collection
-    and known ones stay where they are. The new words of a document that calls itself a draft wait as one.
+    They go to `collection`, or else to the document's own; otherwise new ones go to the default collection and known
+    ones stay where they are. A document with the state draft is stored as a draft.
     """
-    return _in_groups(items, lambda group: _store(group, collection, publishes=_is_to_be_live))
+    return _in_batches(items, lambda group: _store(group, collection, publishes=_publishes_itself))
 
 
 def import_drafts(items: Items, *, collection: str = "") -> ImportReport:
-    """Like `import_documents`, but new words wait as drafts: what customers read does not change."""
-    return _in_groups(items, lambda group: _store(group, collection, publishes=_never))
+    """Like `import_documents`, but new texts are stored as drafts: what customers read does not change."""
+    return _in_batches(items, lambda group: _store(group, collection, publishes=_publish_none))
 
 
 def preview_import(items: Items, *, collection: str = "") -> ImportReport:
     """Return what `import_documents` would report, and store nothing."""
-    return _in_groups(items, lambda group: _preview(group, collection))
+    return _in_batches(items, lambda group: _preview(group, collection))
 
 
-def _in_groups(items: Items, handle: Callable[[Sequence[Document]], ImportReport]) -> ImportReport:
+def _in_batches(items: Items, handle: Callable[[Sequence[Document]], ImportReport]) -> ImportReport:
     report = ImportReport()
     readable = _readable(items, report)
     while group := list(islice(readable, DOCUMENTS_PER_COMMIT)):
@@ -88,7 +88,7 @@ def _in_groups(items: Items, handle: Callable[[Sequence[Document]], ImportReport
 
 
 def _readable(items: Items, report: ImportReport) -> Iterator[Document]:
-    """Yield the documents; note failures and ids that were used before in this run."""
+    """Yield the documents; report failures, and ids that were already used in this run."""
     origins: dict[str, str] = {}
     for item in items:
         if isinstance(item, Failure):
@@ -96,7 +96,7 @@ def _readable(items: Items, report: ImportReport) -> Iterator[Document]:
         elif item.external_id in origins:
             message = (
                 f"The id {item.external_id!r} was already used by {origins[item.external_id]} in this import. "
-                "Give one of the two another id."
+                "Use another id for one of them."
             )
             report.items.append(ItemResult("failed", item.origin, item.external_id, message))
         else:
@@ -107,48 +107,48 @@ def _readable(items: Items, report: ImportReport) -> Iterator[Document]:
 @transaction.atomic
 def _store(
     group: Sequence[Document],
-    shelf_name: str,
+    collection_name: str,
     *,
     publishes: Callable[[Document], bool],
 ) -> ImportReport:
-    names = {name for document in group if (name := shelf_name or document.collection)}
-    shelves = {name: collection_named(name) for name in sorted(names)}
-    places = {document.external_id: shelves.get(shelf_name or document.collection or "") for document in group}
+    names = {name for document in group if (name := collection_name or document.collection)}
+    collections = {name: collection_named(name) for name in sorted(names)}
+    places = {document.external_id: collections.get(collection_name or document.collection or "") for document in group}
     made = _insert_missing(group, places)
     articles = {row.external_id: row for row in lock_articles(Q(external_id__in=[d.external_id for d in group]))}
     pairs = [(document, articles[document.external_id]) for document in group]
-    reworded = [(article, document.wording) for document, article in pairs if _is_reworded(article, document)]
-    new_words = {article.pk for article, _ in reworded}
+    changed_texts = [(article, document.wording) for document, article in pairs if _is_text_changed(article, document)]
+    new_words = {article.pk for article, _ in changed_texts}
     due = [a for d, a in pairs if publishes(d) and (a.pk in new_words or _is_unpublished(a))]
-    changed = _apply_facts([pair for pair in pairs if pair[1].pk not in made], places, due)
-    write_revisions(reworded)
+    changed = _apply_metadata([pair for pair in pairs if pair[1].pk not in made], places, due)
+    write_revisions(changed_texts)
     if due:
-        make_live(due)
+        publish_articles(due)
     touched = new_words | changed | {article.pk for article in due}
     return ImportReport(
-        [_became(_outcome(article.pk, made, touched), d) for d, article in pairs],
+        [_result(_outcome(article.pk, made, touched), d) for d, article in pairs],
         [article.pk for _, article in pairs],
     )
 
 
-def _preview(group: Sequence[Document], shelf_name: str) -> ImportReport:
+def _preview(group: Sequence[Document], collection_name: str) -> ImportReport:
     rows = Article.objects.filter(external_id__in=[document.external_id for document in group])
     known = {row.external_id: row for row in rows.select_related("latest_revision", "live_revision", "collection")}
     report = ImportReport()
     for document in group:
         article = known.get(document.external_id)
-        shelf = shelf_name or document.collection
-        moved = article is not None and bool(shelf) and article.collection.name.casefold() != str(shelf).casefold()
+        target = collection_name or document.collection
+        moved = article is not None and bool(target) and article.collection.name.casefold() != str(target).casefold()
         outcome: Outcome = "new"
         if article is not None:
-            is_same = not (_is_reworded(article, document) or _facts_to_change(article, document, None) or moved)
-            waits = _is_to_be_live(document) and _is_unpublished(article)
+            is_same = not (_is_text_changed(article, document) or _changed_metadata(article, document, None) or moved)
+            waits = _publishes_itself(document) and _is_unpublished(article)
             outcome = "unchanged" if is_same and not waits else "updated"
-        report.items.append(_became(outcome, document))
+        report.items.append(_result(outcome, document))
     return report
 
 
-def _became(outcome: Outcome, document: Document) -> ItemResult:
+def _result(outcome: Outcome, document: Document) -> ItemResult:
     return ItemResult(outcome, document.origin, document.external_id, title=document.wording.title)
 
 
@@ -159,7 +159,7 @@ def _outcome(pk: UUID, made: set[UUID], touched: set[UUID]) -> Outcome:
 
 
 def _insert_missing(group: Sequence[Document], places: Places) -> set[UUID]:
-    """Insert the articles that are missing and return their ids; one that somebody else made meanwhile is not ours."""
+    """Insert missing articles and return their ids, without those that someone else has created meanwhile."""
     wanted = {document.external_id: document for document in group}
     there = set(Article.objects.filter(external_id__in=wanted).values_list("external_id", flat=True))
     locale = check_locale(Workspace.objects.get(pk=current_workspace_id()).locale)
@@ -170,10 +170,10 @@ def _insert_missing(group: Sequence[Document], places: Places) -> set[UUID]:
     return set(Article.objects.filter(pk__in=[row.pk for row in rows]).values_list("pk", flat=True))
 
 
-def _article_of(document: Document, shelf: Collection | None, locale: str) -> Article:
+def _article_of(document: Document, collection: Collection | None, locale: str) -> Article:
     return Article(
         external_id=document.external_id,
-        collection=shelf,
+        collection=collection,
         locale=document.locale or locale,
         audience=document.audience or Audience.PUBLIC,
         category=document.category or "",
@@ -181,35 +181,35 @@ def _article_of(document: Document, shelf: Collection | None, locale: str) -> Ar
     )
 
 
-def _is_reworded(article: Article, document: Document) -> bool:
+def _is_text_changed(article: Article, document: Document) -> bool:
     latest = article.latest_revision
     if latest is None:
         return True
     if (latest.title, latest.body_hash) == (document.wording.title, document.wording.body_hash):
         return False
-    return check_wording(latest.title, latest.body) != document.wording  # an older release trimmed less
+    return check_article_text(latest.title, latest.body) != document.wording  # an older release trimmed less
 
 
-def _facts_to_change(article: Article, document: Document, shelf: Collection | None) -> dict[str, object]:
-    said = {name: value for name in FACTS if (value := getattr(document, name)) is not None}
-    wanted: dict[str, object] = said if shelf is None else {**said, "collection": shelf}
+def _changed_metadata(article: Article, document: Document, collection: Collection | None) -> dict[str, object]:
+    given = {name: value for name in METADATA if (value := getattr(document, name)) is not None}
+    wanted: dict[str, object] = given if collection is None else {**given, "collection": collection}
     return {name: value for name, value in wanted.items() if getattr(article, name) != value}
 
 
-def _apply_facts(pairs: Sequence[tuple[Document, Article]], places: Places, due: Sequence[Article]) -> set[UUID]:
-    """Store the facts that differ, announce the live articles among them, and return the ids of all that changed.
+def _apply_metadata(pairs: Sequence[tuple[Document, Article]], places: Places, due: Sequence[Article]) -> set[UUID]:
+    """Save changed metadata, announce the live articles among them, and return the ids of all changed articles.
 
-    `due` are those whose newest words will be published right after.
+    `due` are those whose newest text will be published right after.
     """
     changes = {
-        article: _facts_to_change(article, document, places[document.external_id]) for document, article in pairs
+        article: _changed_metadata(article, document, places[document.external_id]) for document, article in pairs
     }
     changed = [article for article, facts in changes.items() if facts]
     for article in changed:
-        set_facts(article, changes[article], words_stay=article not in due)
-    save_articles(changed, *FACTS, "collection", "published_revisions")
+        set_metadata(article, changes[article], keeps_text=article not in due)
+    save_articles(changed, *METADATA, "collection", "published_revisions")
     live = [article for article in changed if article.is_live]
-    tell(live)
+    announce_changes(live)
     fill_search_vectors([article.pk for article in live if "locale" in changes[article]])
     return {article.pk for article in changed}
 
@@ -218,9 +218,9 @@ def _is_unpublished(article: Article) -> bool:
     return article.state != State.LIVE or article.live_revision_id != article.latest_revision_id
 
 
-def _is_to_be_live(document: Document) -> bool:
+def _publishes_itself(document: Document) -> bool:
     return document.state != State.DRAFT
 
 
-def _never(document: Document) -> bool:
+def _publish_none(document: Document) -> bool:
     return False

@@ -1,8 +1,7 @@
-"""Cut an article into passages: by headings, with exact character offsets into the Markdown body.
+"""Split an article into passages: by headings, with exact character offsets into the Markdown body.
 
-Invariants: `body[chunk.start:chunk.end] == chunk.text`, chunks stand in reading order and never overlap, and every one
-is small enough that its embedding costs a bounded time. Pure: the same body gives the same chunks, so that hashes can
-be compared.
+Invariants: `body[chunk.start:chunk.end] == chunk.text`; chunks are in reading order and never overlap; every one is
+small enough that the time to embed it is bounded. Pure: the same body gives the same chunks, so hashes are comparable.
 """
 
 import hashlib
@@ -14,32 +13,32 @@ from itertools import takewhile
 from supportbot.language.blocks import LONGEST_HEADING, Block, Kind, blocks
 from supportbot.language.plaintext import plain
 
-# The packaged multilingual e5 reads 512 tokens; 140 English words are about 215 of them. Smaller passages rank better,
-# larger ones cost less; a table or a listing may grow to MOST_WORDS before it is cut.
+# The packaged multilingual e5 reads 512 tokens; 140 English words are about 215 tokens. Smaller passages rank better,
+# larger ones cost less. A table or a code block may have MAX_WORDS before it is split.
 TARGET_WORDS = 150
-MOST_WORDS = 230
-# A section this short says little by itself: it is joined with its neighbour instead of costing a vector of its own.
-FEWEST_WORDS = 45
-# Cost of an embedding grows with length and cannot be interrupted: nothing longer is ever given to a model.
+MAX_WORDS = 230
+# A shorter section means little by itself: it is merged with its neighbour instead of getting its own vector.
+MIN_WORDS = 45
+# An embedding takes longer for longer text and cannot be interrupted: nothing longer is ever given to a model.
 EMBEDDING_CHARACTERS = 2_000
 CHARACTERS_PER_WORD = 6.5
-# Signs that are no words (addresses, rules, empty headings) are bounded too: a passage is a thing one shows.
-MOST_CHARACTERS = 6_000
+# Text that has no words (addresses, rules, empty headings) is bounded too, since passages are displayed.
+MAX_CHARACTERS = 6_000
 
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+|(?<=[。！？])")
 _LINE_END = re.compile(r"\n+")
 _BLANK_LINES = re.compile(r"\n(?:[ \t\r]*\n)+")
 _WORD_END = re.compile(r"\s+")
-# How long a piece may be and where it may be cut: prose by sentences, tables and listings by lines only.
+# How long a piece may be and where it may be split: prose at sentences, tables and code only at lines.
 _AS_PROSE = (TARGET_WORDS, (_LINE_END, _SENTENCE_END, _WORD_END))
-_WHOLE = (MOST_WORDS, (_LINE_END, _WORD_END))
-# Written without spaces, and close to one token a sign.
+_WHOLE = (MAX_WORDS, (_LINE_END, _WORD_END))
+# Scripts without spaces, with about one token per character.
 _UNSPACED = re.compile("[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 
 @dataclass(frozen=True, slots=True)
 class ChunkText:
-    """One passage of a body; `heading_path` is its headings from the outside in, joined by " > "."""
+    """One passage of a body; `heading_path` is its headings from the outermost in, joined by " > "."""
 
     position: int
     heading_path: str
@@ -50,7 +49,7 @@ class ChunkText:
 
 @dataclass(frozen=True, slots=True)
 class _Span:
-    """A stretch of the body on its way to becoming a chunk."""
+    """A part of the body that will become a chunk."""
 
     path: tuple[str, ...]
     start: int
@@ -59,8 +58,8 @@ class _Span:
 
 
 def chunk(title: str, body: str) -> list[ChunkText]:
-    """Return the passages of `body`; an empty or blank body gives none."""
-    spans = [_trimmed(body, span) for span in _packed(_measured(title, body))]
+    """Return the passages of `body`; none for an empty or blank body."""
+    spans = [_trim(body, span) for span in _pack(_measure(title, body))]
     filled = [span for span in spans if span.end > span.start]
     return [
         ChunkText(position, " > ".join(span.path), body[span.start : span.end], span.start, span.end)
@@ -69,23 +68,23 @@ def chunk(title: str, body: str) -> list[ChunkText]:
 
 
 def embedding_text(title: str, chunk: ChunkText) -> str:
-    """Return the words that are embedded and hashed: title, headings and plain text, cut to what a model reads."""
+    """Return the text that is embedded and hashed: title, headings and plain text, cut to what a model reads."""
     head = "\n".join(part for part in (plain(title), chunk.heading_path) if part)
     return f"{head}\n{plain(chunk.text)}"[:EMBEDDING_CHARACTERS]
 
 
 def content_hash(recipe_name: str, embedding_text: str) -> str:
-    """Return the hex SHA-256 under which the vector of this text is known; two recipes never share one."""
+    """Return the hex SHA-256 that identifies the vector of this text; two recipes never share one."""
     return hashlib.sha256(f"{recipe_name}\0{embedding_text}".encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def weight(text: str) -> float:
-    """Return the length of `text` in English words: long words and unspaced scripts count by their letters."""
+    """Return the length of `text` in English words; long words and scripts without spaces count by characters."""
     return max(len(text.split()), len(text) / CHARACTERS_PER_WORD) + len(_UNSPACED.findall(text)) / 2
 
 
-def _measured(title: str, body: str) -> Iterator[_Span]:
-    """Yield what reads as one, with its headings and cut to size: headings, tables, listings, and the prose between."""
+def _measure(title: str, body: str) -> Iterator[_Span]:
+    """Yield the units of the text, with their headings and split to size: headings, tables, code and prose."""
     at = 0
     path: tuple[str, ...] = ()
     for landmark in _landmarks(blocks(body)):
@@ -94,12 +93,12 @@ def _measured(title: str, body: str) -> Iterator[_Span]:
         if landmark.kind is Kind.HEADING:
             yield from (_Span(path, *piece, words=0.0) for piece in _pieces(body, landmark.start, at, *_AS_PROSE))
         elif landmark.kind is not Kind.RULE:
-            yield from _weighed(body, path, _pieces(body, landmark.start, at, *_WHOLE))
+            yield from _with_length(body, path, _pieces(body, landmark.start, at, *_WHOLE))
     yield from _prose(body, at, len(body), path)
 
 
 def _landmarks(found: Sequence[Block]) -> Iterator[Block]:
-    """Yield headings, rules, tables and fenced listings, those inside lists too."""
+    """Yield headings, rules, tables and fenced code, also inside lists."""
     for block in found:
         is_heading = block.kind is Kind.HEADING and block.end - block.start <= LONGEST_HEADING
         if is_heading or block.kind in (Kind.RULE, Kind.TABLE) or block.is_fenced:
@@ -115,22 +114,22 @@ def _without_title(path: Sequence[str], title: str) -> tuple[str, ...]:
 def _prose(body: str, start: int, end: int, path: tuple[str, ...]) -> Iterator[_Span]:
     for part_start, part_end in _parts(body, start, end, _BLANK_LINES):
         if body[part_start:part_end].strip():
-            yield from _weighed(body, path, _pieces(body, part_start, part_end, *_AS_PROSE))
+            yield from _with_length(body, path, _pieces(body, part_start, part_end, *_AS_PROSE))
 
 
-def _weighed(body: str, path: tuple[str, ...], pieces: Iterator[tuple[int, int]]) -> Iterator[_Span]:
+def _with_length(body: str, path: tuple[str, ...], pieces: Iterator[tuple[int, int]]) -> Iterator[_Span]:
     for start, end in pieces:
         yield _Span(path, start, end, weight(plain(body[start:end])))
 
 
-def _packed(spans: Iterator[_Span]) -> Iterator[_Span]:
-    """Join neighbouring spans into passages; a new heading begins a new one unless too little was said before it."""
+def _pack(spans: Iterator[_Span]) -> Iterator[_Span]:
+    """Merge neighbouring spans into passages; a heading starts a new one unless the text before it is too short."""
     current: _Span | None = None
     for span in spans:
         if current is None:
             current = span
         elif _belong_together(current, span):
-            current = _joined(current, span)
+            current = _merge(current, span)
         else:
             yield current
             current = span
@@ -140,29 +139,29 @@ def _packed(spans: Iterator[_Span]) -> Iterator[_Span]:
 
 def _belong_together(current: _Span, span: _Span) -> bool:
     words = current.words + span.words
-    if span.end - current.start > MOST_CHARACTERS:
+    if span.end - current.start > MAX_CHARACTERS:
         return False
-    if current.words < FEWEST_WORDS:
-        return words <= MOST_WORDS
+    if current.words < MIN_WORDS:
+        return words <= MAX_WORDS
     return current.path == span.path and words <= TARGET_WORDS
 
 
-def _joined(current: _Span, span: _Span) -> _Span:
+def _merge(current: _Span, span: _Span) -> _Span:
     words = current.words + span.words
-    if not current.words:  # headings only so far; those in force are in the path, so the text need not repeat them
-        said = set(current.path) <= set(span.path) and span.words > 0
-        return _Span(span.path, span.start if said else current.start, span.end, words)
-    return _Span(_shared(current.path, span.path), current.start, span.end, words)
+    if not current.words:  # headings only so far; those that apply are in the path, so the text need not repeat them
+        is_in_path = set(current.path) <= set(span.path) and span.words > 0
+        return _Span(span.path, span.start if is_in_path else current.start, span.end, words)
+    return _Span(_common_headings(current.path, span.path), current.start, span.end, words)
 
 
-def _shared(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the headings that are true of text from both sections."""
+def _common_headings(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the headings that apply to text from both sections."""
     pairs = takewhile(lambda pair: pair[0] == pair[1], zip(first, second, strict=False))
     return tuple(name for name, _ in pairs)
 
 
-def _trimmed(body: str, span: _Span) -> _Span:
-    """Leave out blank lines and spaces at both ends; indentation of a first line is kept out too."""
+def _trim(body: str, span: _Span) -> _Span:
+    """Strip blank lines and spaces at both ends, including the first line's indentation."""
     text = body[span.start : span.end]
     start = span.start + len(text) - len(text.lstrip())
     return replace(span, start=start, end=max(start, span.start + len(text.rstrip())))
@@ -171,14 +170,14 @@ def _trimmed(body: str, span: _Span) -> _Span:
 def _pieces(
     body: str, start: int, end: int, limit: float, separators: tuple[re.Pattern[str], ...]
 ) -> Iterator[tuple[int, int]]:
-    """Yield spans of at most `limit` words, cut at the coarsest separator that is fine enough."""
+    """Yield spans of at most `limit` words, split at the coarsest separator that is fine enough."""
     if _weight_between(body, start, end) <= limit:
         yield start, end
     elif not separators:
-        step = int(limit)  # no place to cut: an endless word. Counted as if every character were a token.
+        step = int(limit)  # nowhere to split: an endless word. Counted as one token per character.
         yield from ((at, min(at + step, end)) for at in range(start, end, step))
     else:
-        for part_start, part_end in _gathered(body, _parts(body, start, end, separators[0]), limit):
+        for part_start, part_end in _regroup(body, _parts(body, start, end, separators[0]), limit):
             yield from _pieces(body, part_start, part_end, limit, separators[1:])
 
 
@@ -192,8 +191,8 @@ def _parts(body: str, start: int, end: int, separator: re.Pattern[str]) -> Itera
         yield at, end
 
 
-def _gathered(body: str, parts: Iterator[tuple[int, int]], limit: float) -> Iterator[tuple[int, int]]:
-    """Join neighbouring parts again up to `limit` words."""
+def _regroup(body: str, parts: Iterator[tuple[int, int]], limit: float) -> Iterator[tuple[int, int]]:
+    """Merge neighbouring parts again, up to `limit` words."""
     start: int | None = None
     end, words = 0, 0.0
     for part_start, part_end in parts:
@@ -209,4 +208,4 @@ def _gathered(body: str, parts: Iterator[tuple[int, int]], limit: float) -> Iter
 
 
 def _weight_between(body: str, start: int, end: int) -> float:
-    return max(weight(plain(body[start:end])), (end - start) * TARGET_WORDS / MOST_CHARACTERS)
+    return max(weight(plain(body[start:end])), (end - start) * TARGET_WORDS / MAX_CHARACTERS)

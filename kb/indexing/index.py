@@ -1,9 +1,13 @@
-"""The index follows the articles: chunk rows at once, vectors when the model has made them.
+"""Keeping the index in sync with the articles: chunk rows at once, vectors when the model has computed them.
 
 Invariants: chunk rows are replaced in the transaction that publishes and keep the vectors of unchanged passages, so
-known text never leaves vector search because new text is on its way. `indexed_revision` is set last, in the transaction
-that stores an article's last missing vector: an interrupted sync is visible, and the next one embeds only what is
-missing.
+existing text never disappears from vector search while new text is being embedded. `indexed_revision` is set last, in
+the transaction that stores an article's last missing vector: an interrupted sync is visible, and the next one embeds
+only what is missing.
+
+Dead tasks, lost messages and manual changes in the database leave traces, which `outdated_articles` finds: a live
+article whose `indexed_revision` is not its live revision, chunk rows without a vector or of another revision, rows of
+articles that are not live.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,8 +19,8 @@ from django.db.models import Exists, F, OuterRef, Q
 
 from kb.indexing.chunking import chunk, content_hash, embedding_text
 from kb.indexing.lexical import fill_search_vectors
-from kb.indexing.recipes import active_recipe, hold_active_recipe
-from kb.indexing.vectors import KnownVectors, Progress, SyncReport, embed_missing, settle, silent
+from kb.indexing.recipes import active_recipe, lock_active_recipe
+from kb.indexing.vectors import KnownVectors, Progress, SyncReport, embed_missing, mark_indexed, no_progress
 from kb.models import Article, Chunk, Recipe, Revision, State
 
 ARTICLES_PER_COMMIT = 50
@@ -25,50 +29,50 @@ Vectors = dict[str, list[float] | None]
 
 
 def sync_article(article_id: UUID) -> SyncReport:
-    """Bring the index of one article up to its live revision; a second call finds nothing to do."""
+    """Update the index of one article to its live revision; a second call has nothing to do."""
     return sync_articles([article_id])
 
 
 def sync_articles(
-    article_ids: Sequence[UUID], *, known: KnownVectors | None = None, progress: Progress = silent
+    article_ids: Sequence[UUID], *, known: KnownVectors | None = None, progress: Progress = no_progress
 ) -> SyncReport:
-    """Bring the index of these articles of the workspace up to their live revisions.
+    """Update the index of these articles of the workspace to their live revisions.
 
-    Returns once every chunk has its vector, whoever made it. Raises RecipeMismatch or EmbeddingUnavailable; what was
-    embedded until then stays. Must not be called inside a transaction: it embeds.
+    Returns once every chunk has its vector, whichever process computed it. Raises RecipeMismatch or
+    EmbeddingUnavailable; vectors stored by then are kept. Must not be called inside a transaction: it embeds.
     """
     with transaction.atomic():
-        recipe = hold_active_recipe()
-        _clear(article_ids)
-        mend_chunk_rows(article_ids, recipe)
+        recipe = lock_active_recipe()
+        _delete_orphaned_rows(article_ids)
+        ensure_chunk_rows(article_ids, recipe)
     report = embed_missing(article_ids, recipe, known=known, progress=progress)
-    settle(article_ids, recipe)  # those that had no chunk to embed
+    mark_indexed(article_ids, recipe)  # those that had no chunk to embed
     return report
 
 
-def mend_chunk_rows(article_ids: Sequence[UUID], recipe: Recipe) -> None:
-    """Write the chunk rows of live articles that have none for their live revision; normally publishing did that."""
-    behind = Article.objects.filter(pk__in=article_ids).filter(behind_in_rows(recipe)).values_list("pk", flat=True)
+def ensure_chunk_rows(article_ids: Sequence[UUID], recipe: Recipe) -> None:
+    """Create missing chunk rows of live articles for their live revision; normally publishing has done that."""
+    behind = Article.objects.filter(pk__in=article_ids).filter(missing_chunk_rows(recipe)).values_list("pk", flat=True)
     if ids := list(behind):
-        replace_chunks(locked_live(ids), recipe)
+        replace_chunks(lock_live_articles(ids), recipe)
 
 
-def behind_in_rows(recipe: Recipe) -> Q:
-    """Live articles without chunk rows of `recipe` for their live revision."""
+def missing_chunk_rows(recipe: Recipe) -> Q:
+    """Return the condition for live articles without chunk rows of `recipe` for their live revision."""
     rows = Chunk.objects.filter(article=OuterRef("pk"), recipe=recipe)
     live_number = Revision.objects.filter(pk=OuterRef("article__live_revision")).order_by().values("number")[:1]
     stale = rows.exclude(revision_number=live_number)
     return Q(state=State.LIVE) & (~Q(Exists(rows)) | Q(Exists(stale)))
 
 
-def locked_live(article_ids: Sequence[UUID]) -> list[Article]:
-    """Return those of the articles that are live, with their live revision, locked in the order of their ids."""
+def lock_live_articles(article_ids: Sequence[UUID]) -> list[Article]:
+    """Return the live ones of these articles with their live revisions, locked in the order of their ids."""
     rows = Article.objects.filter(pk__in=article_ids, state=State.LIVE).select_related("live_revision")
     return list(rows.select_for_update(no_key=True, of=("self",)).order_by("id"))
 
 
 def replace_chunks(articles: Sequence[Article], recipe: Recipe) -> None:
-    """Rewrite the chunk rows of locked, live articles for `recipe`, with text search and the vectors still true.
+    """Replace the chunk rows of locked, live articles for `recipe`, with text search and the vectors that still apply.
 
     Runs inside the caller's transaction.
     """
@@ -101,38 +105,38 @@ def _chunk_rows(article: Article, recipe: Recipe, kept: Vectors) -> Iterator[Chu
         )
 
 
-def _clear(article_ids: Sequence[UUID]) -> None:
-    """Drop the rows of articles that are not live; archiving did that, unless it raced with an index task."""
+def _delete_orphaned_rows(article_ids: Sequence[UUID]) -> None:
+    """Delete the rows of articles that are not live; archiving does that, unless it raced with an index task."""
     Chunk.objects.filter(article__in=article_ids).exclude(article__state=State.LIVE).delete()
 
 
 @dataclass(frozen=True, slots=True)
-class DriftReport:
-    """What was wrong in one workspace; all of it is right now."""
+class RepairReport:
+    """What was wrong in one workspace and is repaired now."""
 
     articles: int
     embedded: int
     orphans: int
 
 
-def articles_behind() -> list[UUID]:
+def outdated_articles() -> list[UUID]:
     """Return the live articles of the workspace whose index does not match their live revision."""
     recipe = active_recipe()
     missing = Chunk.objects.filter(article=OuterRef("pk"), recipe=recipe, embedding=None)
     unmarked = Q(indexed_revision=None) | ~Q(indexed_revision=F("live_revision__number"))
-    behind = Q(state=State.LIVE) & (unmarked | Q(Exists(missing))) | behind_in_rows(recipe)
+    behind = Q(state=State.LIVE) & (unmarked | Q(Exists(missing))) | missing_chunk_rows(recipe)
     return list(Article.objects.filter(behind).order_by("id").values_list("pk", flat=True))
 
 
-def repair_drift() -> DriftReport:
-    """Mend the index of the workspace. Raises RecipeMismatch or EmbeddingUnavailable; what was mended stays so."""
+def repair_index() -> RepairReport:
+    """Repair the index of the workspace. Raises RecipeMismatch or EmbeddingUnavailable; finished repairs are kept."""
     orphans = _remove_orphans(active_recipe())
-    behind: Sequence[UUID] = articles_behind()
+    behind: Sequence[UUID] = outdated_articles()
     report = sync_articles(behind)
-    return DriftReport(articles=len(behind), embedded=report.embedded, orphans=orphans)
+    return RepairReport(articles=len(behind), embedded=report.embedded, orphans=orphans)
 
 
 def _remove_orphans(recipe: Recipe) -> int:
-    """Delete rows of articles that are not live; rows of another recipe are the business of `kb.indexing.reindex`."""
+    """Delete rows of articles that are not live; `kb.indexing.reindex` deletes rows of other recipes."""
     removed, _ = Chunk.objects.filter(recipe=recipe).exclude(article__state=State.LIVE).delete()
     return removed

@@ -1,8 +1,8 @@
-"""Full text: how passages are indexed by their words and how a question is turned into terms.
+"""Full-text search: indexing passages by their words, and turning a question into query terms.
 
-Every passage is indexed with the text search configuration of its article's locale, title above headings above text. A
-question is read with every configuration of its workspace, since it may be asked in one language and answered in
-another; its own language decides which of its words say nothing.
+Every passage is indexed with the text search configuration of its article's locale; titles weigh more than headings,
+and headings more than text. A question is parsed with every configuration of its workspace, since question and answer
+may be in different languages. The question's own language decides which words are stop words.
 """
 
 import re
@@ -28,18 +28,18 @@ CONFIGURATIONS = {
 }  # fmt: skip
 PLAIN_CONFIGURATION = "simple"
 _LANGUAGES = {name: language for language, name in reversed(CONFIGURATIONS.items())}
-# A longer message is cut. Every part of it has its own words: fewer than this would leave the last ones without any.
-MOST_WORDS = 300
+# A longer message is cut off. With fewer words, the last parts of a long message would have none.
+MAX_WORDS = 300
 _FILL_BATCH = 500
 
-# PostgreSQL's parser takes "SAMD/AVR" for a file and "arduino.cc" for a host, and would keep them whole.
-_GLUE = re.compile(r"[^\w\s.,]+|_+|(?<!\d)[.,]+|[.,]+(?!\d)")
+# PostgreSQL's parser treats "SAMD/AVR" as a file and "arduino.cc" as a host, and would not split them.
+_SEPARATORS = re.compile(r"[^\w\s.,]+|_+|(?<!\d)[.,]+|[.,]+(?!\d)")
 _WORD = re.compile(r"\w+(?:[.,]\w+)*")
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One word of a question with the lexemes it stands for in the languages of the workspace."""
+    """One word of a question with its lexemes in the languages of the workspace."""
 
     word: str
     lexemes: tuple[str, ...]
@@ -54,18 +54,18 @@ def configuration(locale: str) -> str:
     return CONFIGURATIONS.get(base_language(locale), PLAIN_CONFIGURATION)
 
 
-def loose(text: str) -> str:
-    """Return `text` with everything but words and numbers loosened into spaces, for index and question alike."""
-    return _GLUE.sub(" ", text)
+def loosen(text: str) -> str:
+    """Return `text` with spaces in place of everything but words and numbers, for both index and question."""
+    return _SEPARATORS.sub(" ", text)
 
 
 def words(text: str) -> list[str]:
     """Return the distinct words of `text` in order, in lower case."""
-    return list(dict.fromkeys(_WORD.findall(loose(text.replace("\x00", " ")).casefold())))
+    return list(dict.fromkeys(_WORD.findall(loosen(text.replace("\x00", " ")).casefold())))
 
 
 def fill_search_vectors(article_ids: Sequence[UUID]) -> None:
-    """Index the chunk rows of these articles of the workspace by their words, inside the caller's transaction."""
+    """Fill the text search vectors of these articles' chunk rows, inside the caller's transaction."""
     rows = Chunk.objects.filter(article__in=article_ids, article__revisions__number=F("revision_number")).values_list(
         "pk", "article__locale", "article__revisions__title", "heading_path", "text"
     )
@@ -78,9 +78,9 @@ def _fill(rows: Sequence[tuple[UUID, str, str, str, str]]) -> None:
     columns = (
         [row[0] for row in rows],
         [configuration(row[1]) for row in rows],
-        [loose(plain(row[2])) for row in rows],
-        [loose(row[3]) for row in rows],
-        [loose(plain(row[4])) for row in rows],
+        [loosen(plain(row[2])) for row in rows],
+        [loosen(row[3]) for row in rows],
+        [loosen(plain(row[4])) for row in rows],
     )
     with connection.cursor() as cursor:
         cursor.execute(
@@ -98,26 +98,26 @@ def _fill(rows: Sequence[tuple[UUID, str, str, str, str]]) -> None:
 
 
 def terms(question: str, configurations: Sequence[str]) -> list[Term]:
-    """Return the telling words of `question`; a question of stop words alone gives none.
+    """Return the query terms of `question`; none if it has only stop words.
 
-    `configurations` are those of the articles in scope, first that of the language to expect; a word stands for what
-    any of them makes of it.
+    `configurations` are those of the articles in scope, the expected language's first; a term has the lexemes that any
+    of them produces.
     """
-    asked = words(question)[:MOST_WORDS]
+    asked = words(question)[:MAX_WORDS]
     expected = _LANGUAGES.get(configurations[0], "") if configurations else ""
     language = detect(question, expected)
-    own, silent = configuration(language), stop_words(language)  # PostgreSQL has no list for Polish and some others
+    own, ignored = configuration(language), stop_words(language)  # PostgreSQL has no list for Polish and some others
     wanted = tuple(dict.fromkeys([*configurations, PLAIN_CONFIGURATION]))
     lexemes = _lexemes(asked, {*wanted, own})
     return [
         Term(word, tuple(dict.fromkeys(lexeme for name in wanted for lexeme in lexemes[word][name])))
         for word in asked
-        if lexemes[word][own] and word not in silent
+        if lexemes[word][own] and word not in ignored
     ]
 
 
 def _lexemes(asked: Sequence[str], known: Collection[str]) -> dict[str, dict[str, list[str]]]:
-    """Return what every configuration makes of every word; nothing, for its stop words."""
+    """Return the lexemes of every word in every configuration; a stop word has none."""
     found: dict[str, dict[str, list[str]]] = {word: {} for word in asked}
     with connection.cursor() as cursor:
         cursor.execute(

@@ -1,8 +1,8 @@
-"""Vectors kept in a file by content hash: made once, used again by the demo's first start and by benchmarks.
+"""A file of vectors by content hash: computed once, reused by the demo's first start and by benchmarks.
 
-The file begins with one JSON line that names the recipe; then come records of equal size, 32 bytes of SHA-256 and the
-vector as little-endian halves, the precision of the index. It only grows at its end, so an interrupted writer loses at
-most the record it was writing. One writer at a time.
+The file starts with one line of JSON that names the recipe. Records of equal size follow: 32 bytes of SHA-256, and the
+vector in little-endian half precision, like the index. The file is only appended to, so an interrupted writer loses at
+most the record it was writing. Only one writer at a time.
 """
 
 import json
@@ -20,16 +20,16 @@ _LONGEST_HEADER = 4_096
 
 class VectorFileBroken(KnowledgeError):
     code = "vector_file_broken"
-    default_message = "This is not a file of vectors. Delete it, it will be made again."
+    default_message = "This is not a vector file. Delete it, and it will be created again."
 
 
 class VectorFileClosed(KnowledgeError):
     code = "vector_file_closed"
-    default_message = "The file of vectors cannot be read or written."
+    default_message = "The vector file cannot be read or written."
 
 
 class VectorCache:
-    """The vectors of one recipe in one file; `get` answers None for a text that was never embedded."""
+    """The vectors of one recipe in one file; `get` returns None for a text that was never embedded."""
 
     def __init__(self, path: Path, recipe: RecipeSpec) -> None:
         """Open `path`, which need not exist yet. Raises RecipeMismatch, VectorFileBroken or VectorFileClosed."""
@@ -39,7 +39,7 @@ class VectorCache:
         try:
             self._vectors: dict[bytes, bytes] = dict(self._records()) if path.exists() else {}
         except OSError as error:
-            raise VectorFileClosed(f"{path} cannot be read ({error.strerror}). Name a file that can be.") from error
+            raise VectorFileClosed(f"{path} cannot be read ({error.strerror}). Use another file.") from error
 
     def __len__(self) -> int:
         return len(self._vectors)
@@ -52,7 +52,7 @@ class VectorCache:
         return None if packed is None else list(self._packing.unpack(packed))
 
     def add(self, vectors: Sequence[tuple[str, Sequence[float]]]) -> None:
-        """Append the vectors whose hash is not known yet."""
+        """Append the vectors with an unknown hash."""
         new = {bytes.fromhex(key): self._packing.pack(*vector) for key, vector in vectors if key not in self}
         self._begin_file()
         with self.path.open("ab") as file:
@@ -60,7 +60,7 @@ class VectorCache:
         self._vectors.update(new)
 
     def _begin_file(self) -> None:
-        """Write the header of a new file, or cut off the half record an interrupted writer has left."""
+        """Write the header of a new file, or cut off an incomplete record that an interrupted writer has left."""
         if not self.path.exists():
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self.path.write_bytes(_header(self._recipe))
@@ -92,9 +92,9 @@ def _check_header(line: bytes, recipe: RecipeSpec, path: Path) -> None:
     try:
         found = json.loads(line)
     except ValueError as error:
-        raise VectorFileBroken(f"{path.name} is not a file of vectors. Delete it, it will be made again.") from error
+        raise VectorFileBroken(f"{path.name} is not a vector file. Delete it, and it will be created again.") from error
     if not isinstance(found, dict) or found.get("format") != _FORMAT:
-        raise VectorFileBroken(f"{path.name} is a file of vectors in a form unknown here. Delete it.")
+        raise VectorFileBroken(f"{path.name} has an unknown format. Delete it, and it will be created again.")
     raise RecipeMismatch(
-        f"{path.name} holds vectors of {found.get('recipe')}, those of {recipe.name} are needed. Use another file."
+        f"{path.name} has vectors of {found.get('recipe')}, but {recipe.name} is needed. Use another file."
     )

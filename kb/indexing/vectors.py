@@ -1,4 +1,9 @@
-"""Giving vectors to chunk rows that have none: outside any transaction, a few at a time, shared between processes."""
+"""Embedding chunk rows that have no vector: outside any transaction, in small commits, shared between processes.
+
+Session-level advisory locks show which process embeds which article, so a killed process leaves none behind. They only
+save work: two processes that embed the same chunk write the same vector. They are held while the model runs, so they
+are not tied to a transaction.
+"""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,9 +19,9 @@ from kb.indexing.chunking import ChunkText, embedding_text
 from kb.indexing.recipes import embedder_of
 from kb.models import Article, Chunk, Recipe, Revision, State
 
-# What a killed process has to embed again; also how long (about ten seconds with the packaged model) others may wait.
+# What a killed process must embed again, and how long others may wait (about ten seconds with the packaged model).
 CHUNKS_PER_COMMIT = 32
-# PostgreSQL's own hash makes the 64-bit key; the seed keeps these keys apart from other users of advisory locks.
+# PostgreSQL's own hash makes the 64-bit key; the seed separates these keys from other advisory locks.
 _KEY = "hashtextextended({}::text, 27490)"
 
 
@@ -25,7 +30,7 @@ class Progress(Protocol):
 
 
 class KnownVectors(Protocol):
-    """Vectors by content hash, made earlier and kept for later: `kb.indexing.vectorcache.VectorCache` is one."""
+    """A store of known vectors by content hash, such as `kb.indexing.vectorcache.VectorCache`."""
 
     def get(self, content_hash: str, /) -> Sequence[float] | None: ...
 
@@ -33,7 +38,7 @@ class KnownVectors(Protocol):
 
 
 class NoVectors:
-    """Knows nothing and keeps nothing."""
+    """A store that has no vectors and keeps none."""
 
     def get(self, content_hash: str, /) -> None:
         return None
@@ -44,7 +49,7 @@ class NoVectors:
 
 @dataclass(frozen=True, slots=True)
 class ReadOnlyVectors:
-    """Known vectors that are never added to, for a file that belongs to the product."""
+    """A read-only view of known vectors, for a file that belongs to the product."""
 
     known: KnownVectors
 
@@ -55,13 +60,13 @@ class ReadOnlyVectors:
         return None
 
 
-def silent(done: int, total: int, /) -> None:
-    """The progress of those who do not look."""
+def no_progress(done: int, total: int, /) -> None:
+    """Report no progress."""
 
 
 @dataclass(slots=True)
 class SyncReport:
-    """`embedded` chunks went to the model, `reused` ones had a known vector."""
+    """The numbers of chunks that the model has embedded, and of those that reused a known vector."""
 
     embedded: int = 0
     reused: int = 0
@@ -72,30 +77,30 @@ class SyncReport:
 
 
 def embed_missing(
-    article_ids: Sequence[UUID], recipe: Recipe, *, known: KnownVectors | None = None, progress: Progress = silent
+    article_ids: Sequence[UUID], recipe: Recipe, *, known: KnownVectors | None = None, progress: Progress = no_progress
 ) -> SyncReport:
-    """Give a vector to every chunk of these articles that has none for `recipe`; returns when none is left.
+    """Embed every chunk of these articles that has no vector for `recipe`; returns when none is left.
 
-    Articles that another process embeds right now are left to it and looked at again at the end.
+    Articles that another process is embedding are left to it, and checked again at the end.
     """
-    book = NoVectors() if known is None else known  # an empty one is false, and still wants to be filled
-    work = _Work(recipe, book, progress, total=_without_vector(article_ids, recipe).count())
+    store = NoVectors() if known is None else known  # not `or`: an empty store is falsy, and still has to be filled
+    work = _EmbeddingRun(recipe, store, progress, total=_without_vector(article_ids, recipe).count())
     busy: list[UUID] = []
     for group in _groups(article_ids, recipe):
-        with free_articles(group) as held:
+        with lock_free_articles(group) as held:
             work.embed(held)
         busy.extend(set(group) - set(held))
     for article_id in busy:
-        with article_locked(article_id):
+        with wait_for_article(article_id):
             work.embed([article_id])
     return work.report
 
 
-def settle(article_ids: Sequence[UUID], recipe: Recipe) -> None:
-    """Mark the live articles that lack nothing as indexed; does nothing for a recipe that is not in use."""
+def mark_indexed(article_ids: Sequence[UUID], recipe: Recipe) -> None:
+    """Mark the live articles without missing vectors as indexed; does nothing for an inactive recipe."""
     if not Recipe.objects.filter(pk=recipe.pk, is_active=True).exists():
         return
-    # Without its own order the subquery joins kb_article by that name and no longer means the outer row.
+    # Without order_by() the subquery would join kb_article under the same name and no longer refer to the outer row.
     live_number = Revision.objects.filter(pk=OuterRef("live_revision")).order_by().values("number")[:1]
     missing = Chunk.objects.filter(article=OuterRef("pk"), recipe=recipe, embedding=None)
     done = Article.objects.filter(pk__in=article_ids, state=State.LIVE).exclude(Exists(missing))
@@ -103,7 +108,7 @@ def settle(article_ids: Sequence[UUID], recipe: Recipe) -> None:
 
 
 @dataclass(slots=True)
-class _Work:
+class _EmbeddingRun:
     recipe: Recipe
     known: KnownVectors
     progress: Progress
@@ -111,26 +116,26 @@ class _Work:
     report: SyncReport = field(default_factory=SyncReport)
 
     def embed(self, article_ids: Sequence[UUID]) -> None:
-        """Embed and store in small commits. Rows that a publish replaced meanwhile are simply not there any more."""
+        """Embed and store in small commits. Rows that a publication has replaced meanwhile simply no longer exist."""
         while rows := list(_without_vector(article_ids, self.recipe)[:CHUNKS_PER_COMMIT]):
             vectors = self._vectors(rows)
             touched = sorted({row.article_id for row in rows})
             with transaction.atomic():
-                # Locked before looking: a publish in between would make the marks below speak of the wrong revision.
+                # Lock first: otherwise a publication could slip in, and the wrong revision would be marked below.
                 list(Article.objects.filter(pk__in=touched).select_for_update(no_key=True).order_by("id").values("id"))
                 _store(rows, vectors)
-                settle(touched, self.recipe)
+                mark_indexed(touched, self.recipe)
             self.progress(min(self.report.chunks, self.total), self.total)
 
     def _vectors(self, rows: Sequence[Chunk]) -> list[Sequence[float]]:
         found = {row.content_hash: self.known.get(row.content_hash) for row in rows}
-        asked = _texts([row for row in rows if found[row.content_hash] is None])
-        if asked:
-            made = list(zip(asked, embedder_of(self.recipe).passages(list(asked.values())), strict=True))
-            self.known.add(made)
-            found.update(made)
-        self.report.embedded += sum(row.content_hash in asked for row in rows)
-        self.report.reused += sum(row.content_hash not in asked for row in rows)
+        missing = _texts([row for row in rows if found[row.content_hash] is None])
+        if missing:
+            new = list(zip(missing, embedder_of(self.recipe).passages(list(missing.values())), strict=True))
+            self.known.add(new)
+            found.update(new)
+        self.report.embedded += sum(row.content_hash in missing for row in rows)
+        self.report.reused += sum(row.content_hash not in missing for row in rows)
         return [vector for row in rows if (vector := found[row.content_hash]) is not None]
 
 
@@ -140,10 +145,10 @@ def _without_vector(article_ids: Sequence[UUID], recipe: Recipe) -> QuerySet[Chu
 
 
 def _texts(rows: Sequence[Chunk]) -> dict[str, str]:
-    """Return what is embedded for each content hash.
+    """Return the text to embed for each content hash.
 
-    With the title of the row's own revision: a publish may have moved the article on, and under this hash the vector
-    of the new title would be taken for that of the old one.
+    It uses the title of the row's own revision: a newer revision's title would give a vector that does not match the
+    hash.
     """
     revisions = Revision.objects.filter(
         article__in={row.article_id for row in rows}, number__in={row.revision_number for row in rows}
@@ -165,7 +170,7 @@ def _store(rows: Sequence[Chunk], vectors: Sequence[Sequence[float]]) -> None:
 
 
 def _groups(article_ids: Sequence[UUID], recipe: Recipe) -> Iterator[list[UUID]]:
-    """Yield articles that have work, together about one commit's worth."""
+    """Yield groups of articles with missing vectors, each about the size of one commit."""
     counts = _without_vector(article_ids, recipe).values("article").annotate(left=Count("id")).order_by("article")
     group: list[UUID] = []
     size = 0
@@ -180,8 +185,8 @@ def _groups(article_ids: Sequence[UUID], recipe: Recipe) -> Iterator[list[UUID]]
 
 
 @contextmanager
-def free_articles(article_ids: Sequence[UUID]) -> Iterator[list[UUID]]:
-    """Take and yield those of the articles that nobody else works on."""
+def lock_free_articles(article_ids: Sequence[UUID]) -> Iterator[list[UUID]]:
+    """Lock and yield those of the articles that no other process is embedding."""
     taken = f"SELECT id FROM unnest(%s::uuid[]) AS wanted(id) WHERE pg_try_advisory_lock({_KEY.format('id')})"
     with connection.cursor() as cursor:
         cursor.execute(taken, [list(article_ids)])
@@ -193,8 +198,8 @@ def free_articles(article_ids: Sequence[UUID]) -> Iterator[list[UUID]]:
 
 
 @contextmanager
-def article_locked(article_id: UUID) -> Iterator[None]:
-    """Wait until nobody else works on the article, then take it."""
+def wait_for_article(article_id: UUID) -> Iterator[None]:
+    """Wait until no other process is embedding the article, then lock it."""
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT pg_advisory_lock({_KEY.format('%s')})", [str(article_id)])
     try:

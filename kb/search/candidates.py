@@ -1,9 +1,10 @@
-"""What the two indexes hold near a question: candidates, inside one workspace and what one viewer may read.
+"""Candidates: what the two indexes find for a question, within one workspace and what one viewer may read.
 
-The scan is chosen here and never by the planner: left alone it takes the approximate index with a filter behind it,
-which loses most of a small workspace's neighbours. So an exact scan computes the distances in a materialised step that
-no index can serve, and an approximate one lets the index go on until enough rows have passed the filter. Statements are
-planned afresh each time (Django prepares none on the server), so a plan never outlives the settings it was made under.
+The scan is chosen here, never by the planner: on its own, the planner uses the approximate index and filters
+afterwards, which loses most of a small workspace's neighbours. So an exact scan computes the distances in a
+materialised step that no index can serve, and an approximate scan lets the index continue until enough rows have passed
+the filter. Statements are planned each time (Django does not prepare them on the server), so a plan never outlives the
+settings it was made under.
 """
 
 import json
@@ -20,20 +21,20 @@ from kb.indexing.lexical import Term
 from kb.models import Recipe
 from kb.search.fusion import Candidate
 
-# Above this many chunks in scope the exact scan (about 1 ms a thousand) costs more than the index.
+# Above this many chunks in scope, the exact scan (about 1 ms per thousand) costs more than the index.
 EXACT_UP_TO = 5_000
-# So many rows are ranked by their words at most; more common words only help to order them.
-MOST_RANKED = 2_000
-# How far the approximate index goes on for a small share of a large table, and how broadly it looks around.
-_MOST_SCANNED = 200_000
-_BREADTH = 200
-# Labels D to A: text, (none), heading, title. A word in the title says more of an article than one in passing.
+# At most this many rows are ranked by their words; more common words only help to order them.
+MAX_RANKED = 2_000
+# How far the approximate index scans for a small share of a large table, and how broadly it searches.
+_MAX_SCANNED = 200_000
+_EF_SEARCH = 200
+# Labels D to A: text, (none), heading, title. A word in the title says more about an article than one in its text.
 _LABEL_WEIGHTS = "{0.4, 0.4, 0.6, 1.0}"
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Where a search looks; every query of this file is bounded by it."""
+    """What a search covers; every query in this file is bounded by it."""
 
     workspace_id: UUID
     recipe: Recipe
@@ -42,8 +43,8 @@ class Scope:
     def filter(self) -> tuple[str, list[Any]]:
         """Return the condition on chunk `c` and its parameters: workspace, recipe, and articles the viewer may read.
 
-        The articles are a hashed subplan (that is what `IS TRUE` is for) and no join, which would tempt the planner to
-        leave the scan it was given.
+        The articles are a hashed subplan (hence `IS TRUE`), not a join, which would tempt the planner to use another
+        scan.
         """
         articles, parameters = readable(self.viewer).order_by().values("pk").query.sql_with_params()
         condition = f"c.workspace_id = %s AND c.recipe_id = %s AND (c.article_id IN ({articles})) IS TRUE"
@@ -51,15 +52,15 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
-    """How large the scope is and how many of its chunks hold each word, both counted up to a limit only."""
+class ScopeStats:
+    """The size of the scope, and how many of its chunks contain each word; both are counted only up to a limit."""
 
     chunks: int
     counts: dict[str, int]
 
 
-def survey(scope: Scope, terms: Sequence[Term]) -> Survey:
-    """Count the chunks in scope and those of each term, cheaply: past a limit a number changes no decision."""
+def scope_stats(scope: Scope, terms: Sequence[Term]) -> ScopeStats:
+    """Count the chunks in scope and those with each term, cheaply: beyond a limit, the number changes no decision."""
     condition, parameters = scope.filter()
     with connection.cursor() as cursor:
         cursor.execute(
@@ -69,24 +70,24 @@ def survey(scope: Scope, terms: Sequence[Term]) -> Survey:
                                      AND c.search_vector @@ t.query::tsquery LIMIT %s) n)
                          FROM unnest(%s::text[]) WITH ORDINALITY t(query, place) ORDER BY t.place)
             """,
-            [*parameters, EXACT_UP_TO + 1, *parameters, MOST_RANKED + 1, [term.tsquery for term in terms]],
+            [*parameters, EXACT_UP_TO + 1, *parameters, MAX_RANKED + 1, [term.tsquery for term in terms]],
         )
         chunks, counts = cursor.fetchone()
-    return Survey(chunks, dict(zip((term.word for term in terms), counts, strict=True)))
+    return ScopeStats(chunks, dict(zip((term.word for term in terms), counts, strict=True)))
 
 
-def by_words(
+def lexical_matches(
     scope: Scope, query: str, weights: Sequence[tuple[str, float]], vector: Sequence[float] | None, *, limit: int
 ) -> list[Candidate]:
-    """Return the chunks that match `query`, those with the weightiest words first; `weights` are (tsquery, weight).
+    """Return the chunks that match `query`, best first; `weights` are (tsquery, weight).
 
-    At most MOST_RANKED matches are looked at, whichever the index hands over first.
+    At most MAX_RANKED matches are ranked, whichever the index returns first.
     """
     condition, parameters = scope.filter()
     columns = ([query for query, _ in weights], [weight for _, weight in weights])
     with connection.cursor() as cursor:
-        # ts_rank of one word grows with its occurrences and levels off, flag 1 tempers long passages: with the word's
-        # rarity as weight the sum behaves like BM25, which PostgreSQL does not have.
+        # ts_rank of one word grows with its occurrences and levels off, and flag 1 penalises long passages: weighted by
+        # rarity, the sum behaves like BM25, which PostgreSQL does not have.
         cursor.execute(
             f"""
             WITH hit AS MATERIALIZED (
@@ -102,7 +103,7 @@ def by_words(
             [
                 *parameters,
                 query,
-                MOST_RANKED,
+                MAX_RANKED,
                 _LABEL_WEIGHTS,
                 *columns,
                 limit,
@@ -112,8 +113,8 @@ def by_words(
         return [Candidate(*row) for row in cursor.fetchall()]
 
 
-def nearest_exactly(scope: Scope, vector: Sequence[float], *, limit: int) -> list[Candidate]:
-    """Return the chunks nearest to `vector` by cosine, from all in scope; their scores are similarities."""
+def exact_neighbours(scope: Scope, vector: Sequence[float], *, limit: int) -> list[Candidate]:
+    """Return the chunks in scope nearest to `vector` by cosine, from an exact scan."""
     condition, parameters = scope.filter()
     with connection.cursor() as cursor:
         cursor.execute(
@@ -128,16 +129,16 @@ def nearest_exactly(scope: Scope, vector: Sequence[float], *, limit: int) -> lis
         return [Candidate(*row) for row in cursor.fetchall()]
 
 
-def nearest_by_index(scope: Scope, vector: Sequence[float], *, limit: int) -> list[Candidate]:
-    """Like `nearest_exactly` through the approximate index, for scopes too large to measure whole."""
+def approximate_neighbours(scope: Scope, vector: Sequence[float], *, limit: int) -> list[Candidate]:
+    """Like `exact_neighbours`, through the approximate index: for scopes too large for an exact scan."""
     condition, parameters = scope.filter()
     dimensions = int(scope.recipe.dimensions)
     with transaction.atomic(), connection.cursor() as cursor:
-        # Sorting is made dear, so that the order can only come from the index, whose expression this repeats.
+        # Sorting is disabled, so that the order can only come from the index, whose expression this repeats.
         cursor.execute(
             "SELECT set_config('hnsw.iterative_scan', 'relaxed_order', true), set_config('enable_sort', 'off', true), "
             "set_config('hnsw.max_scan_tuples', %s, true), set_config('hnsw.ef_search', %s, true)",
-            [str(_MOST_SCANNED), str(max(_BREADTH, limit))],
+            [str(_MAX_SCANNED), str(max(_EF_SEARCH, limit))],
         )
         cursor.execute(
             f"""
@@ -150,12 +151,12 @@ def nearest_by_index(scope: Scope, vector: Sequence[float], *, limit: int) -> li
             [_text(vector), *parameters, _text(vector), limit],
         )
         found = [Candidate(*row) for row in cursor.fetchall()]
-        cursor.execute("SELECT set_config('enable_sort', 'on', true)")  # the caller's transaction may go on
+        cursor.execute("SELECT set_config('enable_sort', 'on', true)")  # the caller's transaction may continue
     return found
 
 
-def direction(scope: Scope, chunk_ids: Sequence[UUID]) -> list[float]:
-    """Return the mean direction of these chunks' vectors; empty if none of them has one."""
+def mean_vector(scope: Scope, chunk_ids: Sequence[UUID]) -> list[float]:
+    """Return the mean of these chunks' normalised vectors; empty if none of them has one."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -168,8 +169,8 @@ def direction(scope: Scope, chunk_ids: Sequence[UUID]) -> list[float]:
     return [] if found is None else json.loads(found)
 
 
-def measured(scope: Scope, vector: Sequence[float], chosen: Sequence[Candidate]) -> list[Candidate]:
-    """Return the same candidates in the same order with their cosine to another vector."""
+def with_similarity(scope: Scope, vector: Sequence[float], chosen: Sequence[Candidate]) -> list[Candidate]:
+    """Return the same candidates in the same order, with their cosine to another vector."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -182,8 +183,8 @@ def measured(scope: Scope, vector: Sequence[float], chosen: Sequence[Candidate])
     return [replace(candidate, similarity=found.get(candidate.chunk_id)) for candidate in chosen]
 
 
-def words_found(scope: Scope, chunk_ids: Sequence[UUID], terms: Sequence[Term]) -> list[tuple[str, list[bool]]]:
-    """Return a row a chunk in the order given: its locale, and which of `terms` it holds; titles and headings count."""
+def matched_terms(scope: Scope, chunk_ids: Sequence[UUID], terms: Sequence[Term]) -> list[tuple[str, list[bool]]]:
+    """Return one row per chunk, in the given order: its locale, and which of `terms` it contains, headings included."""
     with connection.cursor() as cursor:
         cursor.execute(
             """

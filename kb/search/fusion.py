@@ -1,9 +1,9 @@
-"""Put what two indexes found into one order. Pure: candidates in, scores out.
+"""Rank fusion: merge the results of two indexes into one order. Pure: candidates in, scores out.
 
-For one part of a question a passage gains by its nearness and by its words. Nearness is measured in units of how far
-the part's neighbours lie apart, since every model has its own band of cosines, and from the nearest passage of all
-parts, so that a part of mere politeness, near to nothing, does not speak as loud as the one with the request. The gains
-of all parts add up as powers: one strong match outweighs many faint ones.
+For each part of a question, a passage gains by its similarity and by its words. Similarity is measured in units of the
+spread of the part's neighbours, since every model has its own range of cosines. It is measured from the nearest passage
+of all parts, so that a polite phrase, near to nothing, counts less than the actual request. The gains of all parts add
+up exponentially: one strong match outweighs many weak ones.
 """
 
 import math
@@ -13,16 +13,16 @@ from uuid import UUID
 
 from supportbot.language.detection import base_language
 
-# The neighbour by whose distance nearness is measured: far enough down to be about something else.
+# The rank of the neighbour that defines the spread: far enough down to be about something else.
 FAR_NEIGHBOUR = 40
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A chunk as one index found it. Not shown to anybody yet.
+    """A chunk found by one index; not checked for access yet.
 
-    `similarity` is its cosine to the question, None without a vector; `words` is what full text makes of it, 0 unless
-    it was found by its words.
+    `similarity` is its cosine to the question, None without a vector; `words` is its full-text score, 0 unless full
+    text found it.
     """
 
     chunk_id: UUID
@@ -31,38 +31,38 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What both indexes have for one part of a question, each best first."""
+class PartCandidates:
+    """The candidates of both indexes for one part of a question, each best first."""
 
-    near: Sequence[Candidate]
-    worded: Sequence[Candidate]
-    # Which share of the question's words, by rarity, the viewer's passages hold at all. Where the telling word is
-    # unknown ("wie lange dauert eine Rückvergütung"), a match of the others says little.
-    known: float = 1.0
+    by_vector: Sequence[Candidate]
+    by_words: Sequence[Candidate]
+    # The share of the question's words, weighted by rarity, that the viewer's passages contain at all. If the key word
+    # is unknown ("wie lange dauert eine Rückvergütung"), a match of the others means little.
+    known_share: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Chosen on four corpora and on long messages; docs/decisions/fusion-of-rankings.md has the figures."""
+    """Tuned on four corpora and on long messages; docs/decisions/fusion-of-rankings.md has the figures."""
 
-    # What the best passage by words gains, in units of the distance between the nearest and a far neighbour.
+    # What the best passage by words gains, in units of the spread between the nearest and a far neighbour.
     words: float = 1.0
-    # How much louder a strong part speaks than a weak one.
+    # How much more a strong part counts than a weak one.
     sharpness: float = 1.5
-    # By how much a passage in the viewer's language counts more: enough to pass its twin in another language.
+    # The boost for a passage in the viewer's language: enough to rank above its translation.
     language: float = 2.0
-    # What a question in its context counts beside the question alone: where that is likely a follow-up, and where it
-    # finds its answer by itself and a former topic would only lead away from it.
-    leaning: float = 1.0
-    standing: float = 0.3
-    # How far a part of a long message is drawn towards the first passages it finds, before it is searched for again.
-    drawn: float = 0.5
+    # The weight of the question in its context, next to the question alone: for a likely follow-up, and for a question
+    # that finds its answer by itself, where an earlier topic would only distract.
+    follow_up: float = 1.0
+    standalone: float = 0.3
+    # How far the vector of a part of a long message moves towards its first passages before the second search.
+    feedback: float = 0.5
 
 
 DEFAULT = Weights()
 
 
-def fused(parts: Sequence[Found], weights: Weights = DEFAULT) -> dict[UUID, float]:
+def fuse(parts: Sequence[PartCandidates], weights: Weights = DEFAULT) -> dict[UUID, float]:
     """Return the score of every passage found for any part of a question; only the order of scores has a meaning."""
     top = max(map(_nearest, parts), default=0.0)
     total: dict[UUID, float] = {}
@@ -72,14 +72,14 @@ def fused(parts: Sequence[Found], weights: Weights = DEFAULT) -> dict[UUID, floa
     return total
 
 
-def fused_by_article(
-    parts: Sequence[Found], articles: Mapping[UUID, UUID], weights: Weights = DEFAULT
+def fuse_by_article(
+    parts: Sequence[PartCandidates], articles: Mapping[UUID, UUID], weights: Weights = DEFAULT
 ) -> dict[UUID, float]:
-    """Return the scores of what was found for the parts of a long message, in which articles count and not passages.
+    """Return the scores of the passages found for the parts of a long message, scored by article.
 
-    For each part an article gains by its best passage only: a long article would be found by every part. The article's
-    sum goes to the passage that has most of it, and half as much to each next one, so that the first few passages
-    speak of many things.
+    Only an article's best passage counts for each part: otherwise a long article would match every part. The article's
+    total goes to its best passage and half as much to each following one, so that the first few passages cover many
+    topics.
     """
     top = max(map(_nearest, parts), default=0.0)
     total: dict[UUID, float] = {}
@@ -93,17 +93,19 @@ def fused_by_article(
         for article, power in best.items():
             total[article] = total.get(article, 0.0) + power
     scores: dict[UUID, float] = {}
-    for key in ordered(own):
+    for key in ranked(own):
         scores[key] = total[articles[key]]
         total[articles[key]] /= 2
     return scores
 
 
-def in_context(alone: Found, context: Found, weight: float, weights: Weights = DEFAULT) -> dict[UUID, float]:
-    """Return the score of what was found for a question alone or with what was said before it.
+def fuse_in_context(
+    alone: PartCandidates, context: PartCandidates, weight: float, weights: Weights = DEFAULT
+) -> dict[UUID, float]:
+    """Return the scores of the passages found for a question alone or in its context.
 
-    A passage has to fit both: one that fits the former topic only, or only the bare words of "how is it made?", is
-    behind one that is near to each. What one of the two did not find at all counts as the farthest it did find.
+    A passage should match both: one that matches only the earlier topic, or only the bare words of "how is it made?",
+    ranks below one that matches each. A passage that one of the two did not find counts as its farthest result.
     """
     gains = [_gains(found, _nearest(found), weights) for found in (alone, context)]
     floors = [min(own.values(), default=0.0) for own in gains]
@@ -114,16 +116,16 @@ def in_context(alone: Found, context: Found, weight: float, weights: Weights = D
 
 
 def lead(near: Sequence[Candidate]) -> float:
-    """Return by how much the nearest passage is nearer than a far neighbour; 0 where there is no second one."""
+    """Return the spread between the nearest passage and a far neighbour; 0 without a second passage."""
     if not near:
         return 0.0
     return (near[0].similarity or 0.0) - (near[min(FAR_NEIGHBOUR, len(near)) - 1].similarity or 0.0)
 
 
-def preferring(
+def boost_language(
     scores: Mapping[UUID, float], locales: Mapping[UUID, str], locale: str, weights: Weights = DEFAULT
 ) -> dict[UUID, float]:
-    """Return the scores with passages in the language of `locale` raised; the others stay reachable below."""
+    """Return the scores with passages in the language of `locale` boosted; the others stay reachable below."""
     wanted = base_language(locale)
     return {
         key: score * (weights.language if base_language(locales.get(key, "")) == wanted else 1.0)
@@ -131,25 +133,25 @@ def preferring(
     }
 
 
-def ordered(scores: Mapping[UUID, float]) -> list[UUID]:
-    """Return the passages best first, equal ones always in the same order."""
+def ranked(scores: Mapping[UUID, float]) -> list[UUID]:
+    """Return the passages best first; ties always have the same order."""
     return sorted(scores, key=lambda key: (-scores[key], key))
 
 
-def _nearest(found: Found) -> float:
-    return found.near[0].similarity or 0.0 if found.near else 0.0
+def _nearest(found: PartCandidates) -> float:
+    return found.by_vector[0].similarity or 0.0 if found.by_vector else 0.0
 
 
-def _gains(part: Found, top: float, weights: Weights) -> dict[UUID, float]:
-    best = max((candidate.words for candidate in part.worded), default=0.0) or 1.0
-    shares = {candidate.chunk_id: part.known * candidate.words / best for candidate in part.worded}
-    if not part.near:
+def _gains(part: PartCandidates, top: float, weights: Weights) -> dict[UUID, float]:
+    best = max((candidate.words for candidate in part.by_words), default=0.0) or 1.0
+    shares = {candidate.chunk_id: part.known_share * candidate.words / best for candidate in part.by_words}
+    if not part.by_vector:
         return {key: weights.words * (share - 1) for key, share in shares.items()}
-    spread = lead(part.near) or 1.0
+    spread = lead(part.by_vector) or 1.0
     nearest = _nearest(part)
     return {
         candidate.chunk_id: weights.words * shares.get(candidate.chunk_id, 0.0)
-        # A passage without a vector, found by its words, is taken for a far neighbour.
+        # A passage without a vector, found by its words, counts as a far neighbour.
         + ((nearest - spread if candidate.similarity is None else candidate.similarity) - top) / spread
-        for candidate in (*part.worded, *part.near)
+        for candidate in (*part.by_words, *part.by_vector)
     }

@@ -1,4 +1,4 @@
-"""The passages of a search: what a Candidate becomes once `kb.access` has let it through."""
+"""The passages of a search: a Candidate becomes a Passage once `kb.access` has allowed it."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from kb.search.candidates import Scope
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """`text` is `body[start:end]` of that revision; only the order of scores has a meaning."""
+    """A passage that the viewer may read: `text` is `body[start:end]` of the revision; only scores' order counts."""
 
     article_id: UUID
     external_id: str
@@ -31,9 +31,9 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Retrieval:
-    """What one search found and how sure we are that it is about what was asked; `confidence` is a probability.
+    """The result of a search; `confidence` is the probability that it contains an answer.
 
-    `share` and `is_across` are of use to whoever looks for the answer in the passages (`kb.search.confidence.Grounds`).
+    `share` and `is_across` are for callers that look for the answer in the passages (`kb.search.confidence.Grounds`).
     """
 
     passages: tuple[Passage, ...]
@@ -44,10 +44,10 @@ class Retrieval:
     is_across: bool = False
 
 
-def passages_of(
+def load_passages(
     scope: Scope, scores: Mapping[UUID, float], similarities: Mapping[UUID, float | None]
 ) -> tuple[Passage, ...]:
-    """Return the passages of these chunks that the viewer may read at this moment, best first."""
+    """Return those of these chunks that the viewer may read at this moment, best first."""
     rows = Chunk.objects.filter(pk__in=list(scores), recipe=scope.recipe, article__in=readable(scope.viewer))
     found = (
         Passage(
@@ -75,5 +75,5 @@ def passages_of(
 def _with_titles(rows: Iterable[Chunk]) -> Iterable[tuple[Chunk, str]]:
     for row in rows:
         revision = row.article.live_revision
-        if revision is not None and revision.number == row.revision_number:  # else a publish is just replacing it
+        if revision is not None and revision.number == row.revision_number:  # otherwise it is being replaced
             yield row, revision.title

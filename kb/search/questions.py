@@ -1,6 +1,6 @@
-"""What a customer wrote, made ready to search with: cleaned, and cut into parts where it is long. Pure.
+"""Preparing a customer's message for the search: cleaned, and split into parts if it is long. Pure.
 
-One vector of a long message is the average of its topics and near none of them, so every part is searched for itself.
+The vector of a long message is the average of its topics and near none of them, so every part is searched separately.
 """
 
 from collections.abc import Iterator
@@ -10,39 +10,39 @@ from supportbot.language.detection import detect
 from supportbot.language.sentences import split_off
 from supportbot.language.words import stop_words
 
-# A question longer than this is cut off: nobody asks that much, and every part costs an embedding.
-MOST_CHARACTERS = 8_000
-# Up to this many words a message is one question, and its sentences explain each other.
+# A longer question is cut off: every part costs an embedding.
+MAX_CHARACTERS = 8_000
+# Up to this many words, a message is one question whose sentences explain each other.
 ONE_PART_WORDS = 60
 PART_WORDS = 50
-# What is further down is not searched for: every part costs an embedding, and sixteen of them find as much as thirty.
-MOST_PARTS = 16
-# What an answer is about stands at its beginning; more of it would drown the question. Words that tell nothing are left
-# out, since an embedding takes its time by the letter.
+# Further parts are not searched: every part costs an embedding, and sixteen find as much as thirty.
+MAX_PARTS = 16
+# An answer's topic is at its beginning; more of it would drown out the question. Stop words are left out, since the time
+# of an embedding grows with the text.
 CONTEXT_WORDS = 16
-_SIGNS = ".,:;!?()[]\"'*#|-"
+_PUNCTUATION = ".,:;!?()[]\"'*#|-"
 
 
-def cleaned(question: str) -> str:
-    """Return `question` as one line without signs that neither the database nor the embedder can take."""
-    text = question[:MOST_CHARACTERS].replace("\x00", " ").encode("utf-8", "replace").decode("utf-8")
+def clean(question: str) -> str:
+    """Return `question` on one line, without characters that the database or the embedder cannot handle."""
+    text = question[:MAX_CHARACTERS].replace("\x00", " ").encode("utf-8", "replace").decode("utf-8")
     return " ".join(text.split())
 
 
-def after(context: str, question: str) -> str:
-    """Return a question behind the first telling words of what was said before it, as one text to search with."""
-    silent = stop_words(detect(context, "en"))
-    telling = (word for word in context.split() if (bare := word.strip(_SIGNS)) and bare.lower() not in silent)
-    return cleaned(" ".join([*islice(telling, CONTEXT_WORDS), question]))
+def with_context(context: str, question: str) -> str:
+    """Return the context's first words, without stop words, followed by the question, as one text to search with."""
+    ignored = stop_words(detect(context, "en"))
+    words = (word for word in context.split() if (bare := word.strip(_PUNCTUATION)) and bare.lower() not in ignored)
+    return clean(" ".join([*islice(words, CONTEXT_WORDS), question]))
 
 
-def parts(question: str) -> list[str]:
-    """Return the stretches of `question` to search for: itself, or groups of its sentences if it is long."""
-    text = question[:MOST_CHARACTERS]
+def split(question: str) -> list[str]:
+    """Return the texts to search for: the question itself, or groups of its sentences if it is long."""
+    text = question[:MAX_CHARACTERS]
     if len(text.split()) <= ONE_PART_WORDS:
-        return [cleaned(text)]
+        return [clean(text)]
     groups = list(_grouped(_sentences(text)))
-    return [cleaned(" ".join(group)) for group in groups[:MOST_PARTS]]
+    return [clean(" ".join(group)) for group in groups[:MAX_PARTS]]
 
 
 def _sentences(text: str) -> Iterator[str]:
@@ -65,6 +65,6 @@ def _grouped(sentences: Iterator[str]) -> Iterator[list[str]]:
 
 
 def _short_enough(sentence: list[str]) -> Iterator[list[str]]:
-    """Yield a sentence in pieces, since some are written without an end."""
+    """Yield a sentence in pieces, since some people write without full stops."""
     for at in range(0, len(sentence), PART_WORDS):
         yield sentence[at : at + PART_WORDS]

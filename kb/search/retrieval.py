@@ -1,11 +1,11 @@
-"""One question in, the passages that may answer it out, best first, and how sure one may be of them.
+"""Retrieval: from a question to the passages that may answer it, best first, with a confidence.
 
-Both indexes are asked for every part of a question: full text for its words, vectors for its meaning. What they found
-is put in order by `kb.search.fusion` and read once more through `kb.access`; only that makes a Candidate a Passage.
+Both indexes are queried for every part of a question: full text for its words, vectors for its meaning. `fusion` merges
+the results, and `kb.access` is checked once more: only then does a Candidate become a Passage.
 
-Two kinds of questions are asked twice. A follow-up is also asked with what was said before it. A part of a long message
-is asked again from a place between itself and the first passages it found: what a customer tells of a case is in other
-words than what an article says of it, and its nearest passages know those words. It costs no embedding.
+Two kinds of questions are searched twice. A follow-up is also searched together with the conversation before it. A part
+of a long message is searched again with relevance feedback: its vector is moved towards the first passages it found,
+since customers and articles use different words for the same case. That needs no further embedding.
 """
 
 import logging
@@ -28,19 +28,29 @@ from kb.search import questions
 from kb.search.candidates import (
     EXACT_UP_TO,
     Scope,
-    Survey,
-    by_words,
-    direction,
-    measured,
-    nearest_by_index,
-    nearest_exactly,
-    survey,
-    words_found,
+    ScopeStats,
+    approximate_neighbours,
+    exact_neighbours,
+    lexical_matches,
+    matched_terms,
+    mean_vector,
+    scope_stats,
+    with_similarity,
 )
 from kb.search.confidence import Calibration, Evidence, calibration_set
-from kb.search.fusion import DEFAULT, Candidate, Found, fused, fused_by_article, in_context, lead, ordered, preferring
-from kb.search.lexical_query import known_share, rarity, word_query
-from kb.search.passages import Retrieval, passages_of
+from kb.search.fusion import (
+    DEFAULT,
+    Candidate,
+    PartCandidates,
+    boost_language,
+    fuse,
+    fuse_by_article,
+    fuse_in_context,
+    lead,
+    ranked,
+)
+from kb.search.lexical_query import idf, known_share, plan_lexical_query
+from kb.search.passages import Retrieval, load_passages
 from supportbot.accounts.scope import current_workspace_id
 from supportbot.language.detection import base_language
 from supportbot.language.followups import is_short
@@ -49,60 +59,62 @@ logger = logging.getLogger(__name__)
 
 Mode = Literal["hybrid", "lexical", "vector"]
 Vector = Sequence[float]
-# What each index hands over, for the two lists to overlap enough.
-DEPTH = 60
-# The passages that a part of a long message is drawn towards.
-_DRAWN_TO = 5
-# From this confidence on a question is taken to find its answer without what was said before.
+# How many candidates each index returns, so that the two lists overlap enough.
+OVERFETCH = 60
+# How many first passages give relevance feedback to a part of a long message.
+_FEEDBACK_PASSAGES = 5
+# From this confidence on, a question is considered answerable without the conversation before it.
 _STANDS_ALONE = 0.9
-# An answer is made of the first few passages; words found further down do not help it.
+# Answers use the first few passages; words found further down do not help.
 FIRST_PASSAGES = 5
 _COMPARED = 10
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
-    """A question as both indexes answered it, part by part."""
+class _RetrievedParts:
+    """What both indexes returned for a question, part by part."""
 
     scope: Scope
-    counted: Survey
+    stats: ScopeStats
     vectors: Sequence[Vector | None]
-    said: list[list[Term]]
-    parts: list[Found]
+    terms: list[list[Term]]
+    parts: list[PartCandidates]
 
     def evidence(self) -> list[Evidence]:
-        """Return what speaks for an answer, for every part by itself."""
+        """Return the evidence for an answer, for each part separately."""
         return [
-            gathered(self.scope, words, self.counted, first=ordered(fused([part])), part=part)
-            for words, part in zip(self.said, self.parts, strict=True)
+            gather_evidence(self.scope, words, self.stats, first=ranked(fuse([part])), part=part)
+            for words, part in zip(self.terms, self.parts, strict=True)
         ]
 
 
 def search(query: str, *, viewer: Viewer, limit: int = 8, mode: Mode = "hybrid", context: str = "") -> Retrieval:
-    """Return up to `limit` passages the viewer may read, best first.
+    """Return up to `limit` passages that the viewer may read, best first.
 
-    `context` is what was said before the question. What may be a follow-up, since it is short, points back or finds no
-    sure answer by itself, is searched for with it too, which costs an embedding; the confidence stays that of the
-    question alone, since a former topic would always be found. Articles that are not live never appear, re-indexed or
-    not. Without the embedding model a hybrid search goes by words alone; it raises EmbeddingUnavailable or
-    RecipeMismatch if `KB_LEXICAL_FALLBACK` is off, or for mode "vector".
+    `context` is the conversation before the question. A question that may be a follow-up, because it is short, refers
+    back or finds no confident answer by itself, is also searched with it, which costs an embedding. The confidence is
+    that of the question alone, since an earlier topic would always be found. Articles that are not live never appear,
+    re-indexed or not. Without the embedding model a hybrid search uses words only; with `KB_LEXICAL_FALLBACK` off, or
+    in mode "vector", it raises EmbeddingUnavailable or RecipeMismatch.
     """
     began = perf_counter()
-    depth = max(DEPTH, limit)
-    look = _look(questions.parts(query), viewer, mode, depth)
-    calibration = _calibration(look)
-    surest = max(look.evidence(), key=calibration.confidence)
+    depth = max(OVERFETCH, limit)
+    retrieved = _retrieve(questions.split(query), viewer, mode, depth)
+    calibration = _calibration(retrieved)
+    surest = max(retrieved.evidence(), key=calibration.confidence)
     confidence = calibration.confidence(surest)
-    if len(look.parts) > 1:
-        drawn = [_drawn(look, number, depth) for number in range(len(look.parts))]
-        scores = fused_by_article(drawn, _articles(drawn))
+    if len(retrieved.parts) > 1:
+        parts = [_with_feedback(retrieved, number, depth) for number in range(len(retrieved.parts))]
+        scores = fuse_by_article(parts, _article_ids(parts))
     elif context and (confidence < _STANDS_ALONE or is_short(query)):
-        weight = DEFAULT.leaning if confidence < _STANDS_ALONE else DEFAULT.standing
-        with_context = _look([questions.after(context, query)], viewer, mode, depth)
-        scores = in_context(look.parts[0], with_context.parts[0], weight)
+        weight = DEFAULT.follow_up if confidence < _STANDS_ALONE else DEFAULT.standalone
+        with_context = _retrieve([questions.with_context(context, query)], viewer, mode, depth)
+        scores = fuse_in_context(retrieved.parts[0], with_context.parts[0], weight)
     else:
-        scores = fused(look.parts)
-    passages = passages_of(look.scope, _best(look.scope, scores, limit), _similarities(look.parts))
+        scores = fuse(retrieved.parts)
+    passages = load_passages(
+        retrieved.scope, _top_scores(retrieved.scope, scores, limit), _similarities(retrieved.parts)
+    )
     return Retrieval(
         passages=passages,
         confidence=confidence if passages else 0.0,
@@ -114,152 +126,157 @@ def search(query: str, *, viewer: Viewer, limit: int = 8, mode: Mode = "hybrid",
 
 
 def evidence_for(query: str, *, viewer: Viewer, mode: Mode = "hybrid") -> list[Evidence]:
-    """Return the evidence that `search` would judge its confidence by, a row a part of the question; for fitting."""
-    return _look(questions.parts(query), viewer, mode, DEPTH).evidence()
+    """Return the evidence on which `search` bases its confidence, one row per part of the question; for fitting."""
+    return _retrieve(questions.split(query), viewer, mode, OVERFETCH).evidence()
 
 
-def _look(asked: Sequence[str], viewer: Viewer, mode: Mode, depth: int) -> _Look:
+def _retrieve(queries: Sequence[str], viewer: Viewer, mode: Mode, depth: int) -> _RetrievedParts:
     recipe = active_recipe()
-    vectors = _vectors(asked, recipe, mode)
+    vectors = _embed_queries(queries, recipe, mode)
     scope = Scope(current_workspace_id(), recipe, viewer)
-    spoken, counted = _spoken(scope, " ".join(asked))
-    said = [_said_in(text, spoken) for text in asked]
+    query_terms, stats = _query_terms(scope, " ".join(queries))
+    terms_by_part = [_terms_in(text, query_terms) for text in queries]
     parts = [
-        _found(scope, counted, vector, words if mode != "vector" else [], depth)
-        for vector, words in zip(vectors, said, strict=True)
+        _retrieve_part(scope, stats, vector, words if mode != "vector" else [], depth)
+        for vector, words in zip(vectors, terms_by_part, strict=True)
     ]
-    if len(parts) == 1:  # a long message tells of persons and places too, which no article has to know
-        parts = [replace(parts[0], known=known_share(said[0], counted))]
-    return _Look(scope, counted, vectors, said, parts)
+    if len(parts) == 1:  # a long message also names people and places, which no article needs to contain
+        parts = [replace(parts[0], known_share=known_share(terms_by_part[0], stats))]
+    return _RetrievedParts(scope, stats, vectors, terms_by_part, parts)
 
 
-def _drawn(look: _Look, number: int, depth: int) -> Found:
-    """Return what a part of a long message finds from nearer to its own first passages."""
-    part, vector = look.parts[number], look.vectors[number]
-    towards = direction(look.scope, ordered(fused([part]))[:_DRAWN_TO]) if vector is not None else []
-    if vector is None or not towards:
+def _with_feedback(retrieved: _RetrievedParts, number: int, depth: int) -> PartCandidates:
+    """Return the candidates for a part of a long message after moving its vector towards its first passages."""
+    part, vector = retrieved.parts[number], retrieved.vectors[number]
+    feedback = mean_vector(retrieved.scope, ranked(fuse([part]))[:_FEEDBACK_PASSAGES]) if vector is not None else []
+    if vector is None or not feedback:
         return part
     length = math.hypot(*vector) or 1.0
-    drawn = [value / length + DEFAULT.drawn * step for value, step in zip(vector, towards, strict=True)]
-    return Found(_nearest(look.scope, look.counted, drawn, depth), measured(look.scope, drawn, part.worded))
+    expanded = [value / length + DEFAULT.feedback * step for value, step in zip(vector, feedback, strict=True)]
+    return PartCandidates(
+        _vector_candidates(retrieved.scope, retrieved.stats, expanded, depth),
+        with_similarity(retrieved.scope, expanded, part.by_words),
+    )
 
 
-def _vectors(asked: Sequence[str], recipe: Recipe, mode: Mode) -> Sequence[Vector | None]:
+def _embed_queries(queries: Sequence[str], recipe: Recipe, mode: Mode) -> Sequence[Vector | None]:
     if mode == "lexical":
-        return [None] * len(asked)
+        return [None] * len(queries)
     try:
         embedder = embedder_of(recipe)
-        return [embedder.query(text) for text in asked]
+        return [embedder.query(text) for text in queries]
     except (EmbeddingUnavailable, RecipeMismatch) as error:
         if mode == "vector" or not settings.KB_LEXICAL_FALLBACK:
             raise
-        logger.warning("search goes by words alone: %s", error.code)
-        return [None] * len(asked)
+        logger.warning("search uses words only: %s", error.code)
+        return [None] * len(queries)
 
 
-def _spoken(scope: Scope, query: str) -> tuple[list[Term], Survey]:
-    """Return the telling words of the whole question, counted in scope."""
+def _query_terms(scope: Scope, query: str) -> tuple[list[Term], ScopeStats]:
+    """Return the query terms of the whole question, with their counts in scope."""
     locales = readable(scope.viewer).order_by().values_list("locale", flat=True).distinct()
     preferred = [scope.viewer.locale] if scope.viewer.locale else []
     known = list(dict.fromkeys(configuration(locale) for locale in (*preferred, *sorted(locales))))
-    spoken = terms(query, known)
-    return spoken, survey(scope, spoken)
+    query_terms = terms(query, known)
+    return query_terms, scope_stats(scope, query_terms)
 
 
-def _said_in(text: str, spoken: Sequence[Term]) -> list[Term]:
-    said = set(words_of(text))
-    return [term for term in spoken if term.word in said]
+def _terms_in(text: str, query_terms: Sequence[Term]) -> list[Term]:
+    words = set(words_of(text))
+    return [term for term in query_terms if term.word in words]
 
 
-def _found(scope: Scope, counted: Survey, vector: Vector | None, spoken: Sequence[Term], depth: int) -> Found:
-    near = [] if vector is None else _nearest(scope, counted, vector, depth)
-    return Found(near, _worded(scope, counted, vector, spoken, depth))
+def _retrieve_part(
+    scope: Scope, stats: ScopeStats, vector: Vector | None, query_terms: Sequence[Term], depth: int
+) -> PartCandidates:
+    by_vector = [] if vector is None else _vector_candidates(scope, stats, vector, depth)
+    return PartCandidates(by_vector, _lexical_candidates(scope, stats, vector, query_terms, depth))
 
 
-def _nearest(scope: Scope, counted: Survey, vector: Vector, depth: int) -> list[Candidate]:
-    scan = nearest_exactly if counted.chunks <= EXACT_UP_TO else nearest_by_index
+def _vector_candidates(scope: Scope, stats: ScopeStats, vector: Vector, depth: int) -> list[Candidate]:
+    scan = exact_neighbours if stats.chunks <= EXACT_UP_TO else approximate_neighbours
     return scan(scope, vector, limit=depth)
 
 
-def _worded(
-    scope: Scope, counted: Survey, vector: Vector | None, spoken: Sequence[Term], depth: int
+def _lexical_candidates(
+    scope: Scope, stats: ScopeStats, vector: Vector | None, query_terms: Sequence[Term], depth: int
 ) -> list[Candidate]:
-    plan = word_query(spoken, counted)
+    plan = plan_lexical_query(query_terms, stats)
     found: list[Candidate] = []
     for query in plan.queries if plan else ():
-        found = by_words(scope, query, plan.weights if plan else (), vector, limit=depth)
+        found = lexical_matches(scope, query, plan.weights if plan else (), vector, limit=depth)
         if len(found) >= depth:
             break
     return found
 
 
-def _articles(parts: Sequence[Found]) -> dict[UUID, UUID]:
-    keys = {candidate.chunk_id for part in parts for candidate in (*part.worded, *part.near)}
+def _article_ids(parts: Sequence[PartCandidates]) -> dict[UUID, UUID]:
+    keys = {candidate.chunk_id for part in parts for candidate in (*part.by_words, *part.by_vector)}
     found = dict(Chunk.objects.filter(pk__in=keys).values_list("pk", "article_id"))
-    return {key: found.get(key, key) for key in keys}  # a passage that has just been replaced is an article of its own
+    return {key: found.get(key, key) for key in keys}  # a passage that was just replaced counts as its own article
 
 
-def _best(scope: Scope, scores: Mapping[UUID, float], limit: int) -> dict[UUID, float]:
-    """Return the `limit` best scores, those in the viewer's language raised first."""
+def _top_scores(scope: Scope, scores: Mapping[UUID, float], limit: int) -> dict[UUID, float]:
+    """Return the `limit` best scores, after boosting the viewer's language."""
     if scope.viewer.locale:
         languages = dict(Chunk.objects.filter(pk__in=list(scores)).values_list("pk", "article__locale"))
-        scores = preferring(scores, languages, scope.viewer.locale)
-    return {key: scores[key] for key in ordered(scores)[:limit]}
+        scores = boost_language(scores, languages, scope.viewer.locale)
+    return {key: scores[key] for key in ranked(scores)[:limit]}
 
 
-def _similarities(parts: Sequence[Found]) -> dict[UUID, float | None]:
-    """Return how near each passage is to the part of the question it is nearest to."""
+def _similarities(parts: Sequence[PartCandidates]) -> dict[UUID, float | None]:
+    """Return each passage's similarity to the part of the question that it matches best."""
     found: dict[UUID, float | None] = {}
-    for candidate in (candidate for part in parts for candidate in (*part.worded, *part.near)):
+    for candidate in (candidate for part in parts for candidate in (*part.by_words, *part.by_vector)):
         if candidate.similarity is not None:
             found[candidate.chunk_id] = max(candidate.similarity, found.get(candidate.chunk_id) or -1.0)
     return found
 
 
-def _calibration(look: _Look) -> Calibration:
-    recipe = look.scope.recipe
+def _calibration(retrieved: _RetrievedParts) -> Calibration:
+    recipe = retrieved.scope.recipe
     fitted = calibration_set(recipe.calibration, recipe.name)
-    # Without neighbours (no model, or nothing embedded yet) similarities say nothing, not "far away".
-    return fitted.full if any(part.near for part in look.parts) else fitted.words_only
+    # Without neighbours (no model, or nothing embedded yet) a similarity is unknown, not zero.
+    return fitted.full if any(part.by_vector for part in retrieved.parts) else fitted.words_only
 
 
-def gathered(
+def gather_evidence(
     scope: Scope,
     terms: Sequence[Term],
-    survey: Survey,
+    stats: ScopeStats,
     *,
     first: Sequence[UUID],
-    part: Found,
+    part: PartCandidates,
 ) -> Evidence:
     """Return the evidence for one part of a question; `first` are its best passages."""
-    weights = [rarity(survey.counts[term.word], survey.chunks) for term in terms]
-    rows = words_found(scope, first[:FIRST_PASSAGES], terms)
+    weights = [idf(stats.counts[term.word], stats.chunks) for term in terms]
+    rows = matched_terms(scope, first[:FIRST_PASSAGES], terms)
     found = [hits for _, hits in rows]
     return Evidence(
-        similarity=part.near[0].similarity or 0.0 if part.near else 0.0,
-        lead=lead(part.near),
+        similarity=part.by_vector[0].similarity or 0.0 if part.by_vector else 0.0,
+        lead=lead(part.by_vector),
         best_share=max((_share(weights, row) for row in found), default=0.0),
         joint_share=_share(weights, [any(column) for column in zip(*found, strict=True)]),
-        known_share=known_share(terms, survey),
-        overlap=_overlap(part.near, part.worded),
+        known_share=known_share(terms, stats),
+        overlap=_overlap(part.by_vector, part.by_words),
         length=math.log1p(len(terms)),
         across=float(_is_across(scope.viewer.locale, [locale for locale, _ in rows])),
     )
 
 
 def _is_across(asked: str | None, found: Sequence[str]) -> bool:
-    """Say whether all passages are in another language than the question; unknown ones count as its own."""
+    """Return whether all passages are in another language than the question; unknown languages count as the same."""
     languages = {base_language(locale) for locale in found}
     return bool(asked and languages) and base_language(asked or "") not in languages and "" not in languages
 
 
 def _share(weights: Sequence[float], hits: Sequence[bool]) -> float:
-    """Return the share of the weights that is hit; a question without telling words has none of them found."""
+    """Return the share of the weights that was found; 0 for a question without query terms."""
     total = sum(weights)
     return sum(weight for weight, hit in zip(weights, hits, strict=False) if hit) / total if total else 0.0
 
 
-def _overlap(near: Sequence[Candidate], worded: Sequence[Candidate]) -> float:
-    """Return which share of the nearest passages both indexes put first; chance agrees on one, rarely on several."""
-    first = {candidate.chunk_id for candidate in worded[:_COMPARED]}
-    return sum(candidate.chunk_id in first for candidate in near[:_COMPARED]) / _COMPARED
+def _overlap(by_vector: Sequence[Candidate], by_words: Sequence[Candidate]) -> float:
+    """Return the share of the nearest passages that full text ranks first too; more than one is rarely chance."""
+    first = {candidate.chunk_id for candidate in by_words[:_COMPARED]}
+    return sum(candidate.chunk_id in first for candidate in by_vector[:_COMPARED]) / _COMPARED

@@ -107,10 +107,10 @@ def test_a_colleagues_newer_words_are_not_overwritten(editor: Client, wool: Arti
         ({"title": "  "}, "The title is empty."),
         ({"body": ""}, "The text is empty."),
         ({"body": "a\x00b"}, "NUL"),
-        ({"locale": "klingonish"}, "The locale 'klingonish' is not known."),
+        ({"locale": "klingonish"}, "The locale 'klingonish' is unknown."),
         ({"url": "javascript:alert(1)"}, "is not a web address"),
         ({"collection": "nonsense"}, "Choose one of the list."),
-        ({"audience": "everybody"}, "The audience 'everybody' is not known."),
+        ({"audience": "everybody"}, "The audience 'everybody' is unknown."),
     ],
 )
 def test_what_cannot_be_stored_is_said_at_its_field(

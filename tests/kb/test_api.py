@@ -44,7 +44,7 @@ def editor(workspace: Workspace) -> Program:
     return program(workspace)
 
 
-def test_an_article_is_written_published_found_changed_and_archived(editor: Program) -> None:
+def test_an_article_is_created_published_found_changed_and_archived(editor: Program) -> None:
     new = editor.post("articles", ARTICLE)
     assert new.status_code == 201
     path = f"articles/{new.json()['id']}"
@@ -67,7 +67,7 @@ def test_an_article_is_written_published_found_changed_and_archived(editor: Prog
     assert editor.get("search", q="Norway").json()["passages"] == []
 
 
-def test_what_cannot_be_stored_names_its_field_and_stores_nothing(editor: Program) -> None:
+def test_invalid_input_names_its_field_and_stores_nothing(editor: Program) -> None:
     cases: list[tuple[dict[str, object], str]] = [
         ({"body": "x"}, "title"),
         ({"title": "x"}, "body"),
@@ -124,7 +124,7 @@ def test_a_taken_external_id_and_a_stale_save_are_conflicts(editor: Program) -> 
     assert (Article.objects.count(), Revision.objects.count()) == (1, 2)
 
 
-def test_reading_does_not_give_the_right_to_write(workspace: Workspace, editor: Program) -> None:
+def test_read_access_does_not_grant_write_access(workspace: Workspace, editor: Program) -> None:
     reader = program(workspace, "kb:read")
     new = editor.post("articles", ARTICLE).json()
     assert reader.get("articles").status_code == 200
@@ -158,7 +158,7 @@ def test_another_workspace_sees_nothing_of_it(editor: Program, other_workspace: 
     assert (Article.objects.get().state, Revision.objects.count()) == (State.LIVE, 1)
 
 
-def test_lists_come_in_pages_and_can_be_narrowed(editor: Program) -> None:
+def test_lists_are_paginated_and_can_be_filtered(editor: Program) -> None:
     ids = [editor.post("articles", {**ARTICLE, "title": f"Number {n}"}).json()["id"] for n in range(3)]
     editor.post(f"articles/{ids[0]}/publish")
     page = editor.get("articles", limit=2).json()
@@ -170,7 +170,7 @@ def test_lists_come_in_pages_and_can_be_narrowed(editor: Program) -> None:
     assert [row["id"] for row in editor.get("articles", state="live").json()["results"]] == [ids[0]]
 
 
-def test_a_list_costs_the_same_whatever_its_length(
+def test_a_list_runs_a_constant_number_of_queries(
     editor: Program, django_assert_max_num_queries: Callable[[int], Any]
 ) -> None:
     for number in range(12):
@@ -179,7 +179,7 @@ def test_a_list_costs_the_same_whatever_its_length(
         assert len(editor.get("articles").json()["results"]) == 12
 
 
-def test_collections_are_made_once(editor: Program) -> None:
+def test_collections_are_created_once(editor: Program) -> None:
     first = editor.post("collections", {"name": "Returns & refunds"})
     assert (first.status_code, first.json()["slug"]) == (201, "returns-refunds")
     again = editor.post("collections", {"name": "returns & refunds"})
@@ -197,7 +197,7 @@ def test_the_schema_describes_it(client: Client, db: None) -> None:
 
 
 @pytest.mark.parametrize("value", ["x\x00", "\x00", "\u00fc\x00"])
-def test_a_nul_in_a_query_is_a_refusal_and_no_error(editor: Program, value: str) -> None:
+def test_a_nul_in_a_query_is_refused(editor: Program, value: str) -> None:
     for name in ("external_id", "locale", "state", "audience", "collection", "limit"):
         assert editor.get("articles", **{name: value}).status_code == 400, name
     assert editor.get("collections", cursor=value).status_code < 500
@@ -207,7 +207,7 @@ def test_a_nul_in_a_query_is_a_refusal_and_no_error(editor: Program, value: str)
 
 
 @pytest.mark.parametrize("path", ["search", "articles"])
-def test_a_language_that_is_none_is_refused(editor: Program, path: str) -> None:
+def test_an_invalid_language_is_refused(editor: Program, path: str) -> None:
     query = {"q": "parcel"} if path == "search" else {}
     refused = editor.get(path, **query, locale="!!")
     assert (refused.status_code, list(refused.json()["fields"])) == (400, ["locale"])

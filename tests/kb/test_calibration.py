@@ -25,7 +25,7 @@ def question_file(path: Path, texts: list[str]) -> str:
     return str(path)
 
 
-def test_kb_calibrate_stores_what_the_next_search_judges_by(
+def test_kb_calibrate_stores_the_calibration_of_the_next_search(
     workspace: Workspace, other_workspace: Workspace, tmp_path: Path
 ) -> None:
     asked = {}
@@ -59,7 +59,7 @@ def test_kb_calibrate_spares_a_corpus_foreign_questions_it_answers(
     assert halves[workspace.slug] < halves[other_workspace.slug]
 
 
-def test_one_corpus_is_enough_where_it_has_questions_without_an_answer(workspace: Workspace, tmp_path: Path) -> None:
+def test_one_corpus_with_unanswerable_questions_is_enough(workspace: Workspace, tmp_path: Path) -> None:
     yes, no = question_file(tmp_path / "yes.jsonl", PLENTY), question_file(tmp_path / "no.jsonl", OTHERS)
     said = StringIO()
     call_command("kb_calibrate", f"--corpus={workspace.slug}={yes},{no}", "--json", stdout=said)
@@ -76,9 +76,7 @@ def refusal(*arguments: str) -> str:
 
 
 @pytest.mark.parametrize("option", ["--corpus", "--check"])
-def test_an_unknown_workspace_is_told_with_the_option_that_named_it(
-    workspace: Workspace, tmp_path: Path, option: str
-) -> None:
+def test_an_unknown_workspace_is_reported_with_its_option(workspace: Workspace, tmp_path: Path, option: str) -> None:
     path = question_file(tmp_path / "one.jsonl", PLENTY)
     known = [f"--corpus={workspace.slug}={path},{path}"] if option == "--check" else []
     told = refusal(*known, f"{option}=nowhere={path},{path}")
@@ -104,11 +102,11 @@ def test_a_corpus_named_twice_is_refused(workspace: Workspace, tmp_path: Path) -
 def test_a_spared_workspace_must_be_one_of_the_corpora(workspace: Workspace, tmp_path: Path) -> None:
     path = question_file(tmp_path / "one.jsonl", PLENTY)
     said = refusal(f"--corpus={workspace.slug}={path}", f"--foreign={path}=nobody")
-    assert said == f"--foreign spares nobody, which no --corpus names: {workspace.slug}."
+    assert said == f"--foreign excludes nobody, which is none of the corpora {workspace.slug}."
 
 
 @pytest.mark.parametrize("name", ["", "nowhere/calibration.json"])
-def test_where_nothing_can_be_written_nothing_is_begun(workspace: Workspace, tmp_path: Path, name: str) -> None:
+def test_an_unwritable_file_fails_before_the_work(workspace: Workspace, tmp_path: Path, name: str) -> None:
     yes, no = question_file(tmp_path / "yes.jsonl", PLENTY), question_file(tmp_path / "no.jsonl", OTHERS)
     said = refusal(f"--corpus={workspace.slug}={yes},{no}", f"--out={tmp_path / name}")
     assert "cannot be written" in said
@@ -117,20 +115,20 @@ def test_where_nothing_can_be_written_nothing_is_begun(workspace: Workspace, tmp
 @pytest.mark.parametrize(
     ("content", "cause"),
     [
-        (b"", "broken.jsonl holds no questions"),
+        (b"", "broken.jsonl has no questions"),
         (b'{"question": "x"}\n{', "broken.jsonl, line 2 is not JSON"),
         (b"[]", "line 1 is not a JSON object"),
         (b'{"question": " "}', "line 1 has no question"),
         (b"\xff", "not UTF-8"),
     ],
 )
-def test_a_broken_file_is_one_sentence(workspace: Workspace, tmp_path: Path, content: bytes, cause: str) -> None:
+def test_a_broken_file_is_one_message(workspace: Workspace, tmp_path: Path, content: bytes, cause: str) -> None:
     path = tmp_path / "broken.jsonl"
     path.write_bytes(content)
     assert cause in refusal(f"--corpus={workspace.slug}={path}")
 
 
-def test_a_missing_file_is_one_sentence(workspace: Workspace, tmp_path: Path) -> None:
+def test_a_missing_file_is_one_message(workspace: Workspace, tmp_path: Path) -> None:
     path = tmp_path / "none.jsonl"
     assert refusal(f"--corpus={workspace.slug}={path}") == f"{path} cannot be read: No such file or directory."
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from kb.indexing.chunking import (
     EMBEDDING_CHARACTERS,
-    MOST_CHARACTERS,
-    MOST_WORDS,
+    MAX_CHARACTERS,
+    MAX_WORDS,
     ChunkText,
     chunk,
     content_hash,
@@ -25,7 +25,7 @@ def words(count: int) -> str:
     return (SENTENCE * (count // 15 + 1)).strip()
 
 
-def test_a_heading_begins_a_new_passage_and_is_its_path() -> None:
+def test_a_heading_starts_a_new_passage_and_is_its_path() -> None:
     body = f"# Delivery\n\n{words(60)}\n\n## Costs\n\n{words(60)}\n\n## Times\n\n### Abroad\n\n{words(60)}\n"
     assert [piece.heading_path for piece in chunk("Help", body)] == [
         "Delivery",
@@ -55,14 +55,14 @@ def test_a_table_of_a_page_stays_whole_although_it_is_longer_than_prose_may_be()
     assert any(piece.text == table.strip() for piece in pieces)
 
 
-def test_a_listing_is_cut_at_lines_only() -> None:
+def test_code_is_split_at_lines_only() -> None:
     lines = [f"step {number}: turn the screw by a quarter and listen" for number in range(120)]
     pieces = chunk("Repair", "```\n" + "\n".join(lines) + "\n```\n")
     assert len(pieces) > 1
     assert {line for piece in pieces for line in piece.text.split("\n")} == {"```", *lines}
 
 
-def test_a_hash_inside_a_listing_is_no_heading() -> None:
+def test_a_hash_in_code_is_not_a_heading() -> None:
     (piece,) = chunk("Shell", f"{words(30)}\n\n```\n# not a heading\nmake run\n```\n")
     assert piece.heading_path == ""
     assert "# not a heading" in piece.text
@@ -77,12 +77,12 @@ def test_one_giant_paragraph_is_cut_between_sentences() -> None:
 
 def test_long_german_words_count_by_their_letters() -> None:
     text = "Rücksendekostenübernahmeerklärungsformular. " * 400
-    assert all(weight(piece.text) <= MOST_WORDS for piece in chunk("Rücksendung", text))
+    assert all(weight(piece.text) <= MAX_WORDS for piece in chunk("Rücksendung", text))
     assert weight(text) > 3 * len(text.split())
 
 
 @pytest.mark.parametrize("body", ["", " \n\n\t", "\n---\n"])
-def test_nothing_said_gives_no_passage(body: str) -> None:
+def test_a_blank_body_has_no_passages(body: str) -> None:
     assert chunk("Empty", body) == []
 
 
@@ -96,13 +96,13 @@ def test_nothing_said_gives_no_passage(body: str) -> None:
         "a" + "-" * 200_000 + "b", "-" * 200_000 + "b", "=\n" * 50_000,
     ],
 )  # fmt: skip
-def test_hostile_bodies_are_cut_fast_and_cost_a_bounded_time_to_embed(body: str) -> None:
+def test_hostile_bodies_are_split_fast_and_bounded_for_embedding(body: str) -> None:
     began = time.process_time()
     pieces = chunk("Hostile", body)
     assert time.process_time() - began < 10  # a pattern that backtracks takes minutes here, a linear one half a second
     for piece in pieces:
         assert body[piece.start : piece.end] == piece.text
-        assert len(piece.text) <= MOST_CHARACTERS * 1.1
+        assert len(piece.text) <= MAX_CHARACTERS * 1.1
         assert len(embedding_text("Hostile", piece)) <= EMBEDDING_CHARACTERS
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from kb.embedders.packaged import RECIPE
 from kb.errors import RecipeMismatch
-from kb.evaluation.fitting import ON_GROUNDS, WANTED_OF_NEAR_MISSES, Example, answered, area, fit
+from kb.evaluation.fitting import ON_GROUNDS, WANTED_OF_NEAR_MISSES, Example, answered_share, auc, fit
 from kb.indexing.vectorcache import VectorCache, VectorFileBroken, VectorFileClosed
 from kb.search.confidence import (
     Calibration,
@@ -30,20 +30,20 @@ def test_the_packaged_model_ships_fitted() -> None:
         assert calibration.confidence(STRONG) >= calibration.threshold > calibration.confidence(WEAK)
 
 
-def test_a_question_in_another_language_is_not_judged_by_its_words() -> None:
+def test_words_do_not_count_for_a_question_in_another_language() -> None:
     full = calibration_set({}, RECIPE.name).full
     asked = Evidence(similarity=0.84, lead=0.045)
     assert full.confidence(asked) < full.threshold <= full.confidence(replace(asked, across=1.0))
 
 
-def test_an_answer_is_told_from_a_near_miss() -> None:
+def test_answers_are_distinguished_from_near_misses() -> None:
     fitted = answer_calibration(RECIPE.name)
     assert fitted is not None and answer_calibration("somebody-else") is None
     assert fitted.answers(Grounds(nearest=0.90, share=0.8)) and not fitted.answers(Grounds(nearest=0.83, share=0.3))
     assert fitted.answers(Grounds(nearest=0.87, across=1.0)) and not fitted.answers(Grounds(nearest=0.80, across=1.0))
 
 
-def test_grounds_are_fitted_to_aims_of_their_own() -> None:
+def test_grounds_have_their_own_goals() -> None:
     dice = random.Random(4)
     rows = [
         Example("shop", str(number), "", yes, [Grounds(dice.gauss(0.88 if yes else 0.85, 0.015), dice.random())])
@@ -52,11 +52,11 @@ def test_grounds_are_fitted_to_aims_of_their_own() -> None:
     ]
     fitted = fit(rows, ON_GROUNDS, WANTED_OF_NEAR_MISSES)
     groups = ([row for row in rows if row.is_answerable is yes] for yes in (True, False))
-    right, wrong = (answered(fitted, group) for group in groups)
+    right, wrong = (answered_share(fitted, group) for group in groups)
     assert right > 0.8 and wrong < 0.35
 
 
-def test_questions_in_another_language_teach_only_what_to_add_for_them() -> None:
+def test_questions_in_another_language_only_determine_their_offset() -> None:
     known = examples("shop")
     foreign = [
         Example("shop", f"x{number}", "", True, [Evidence(similarity=0.84 + number / 10_000, across=1.0)])
@@ -65,18 +65,18 @@ def test_questions_in_another_language_teach_only_what_to_add_for_them() -> None
     alone, both = fit(known, ("similarity", "best_share")), fit([*known, *foreign], ("similarity", "best_share"))
     added = both.weights["across"]
     assert added > 0 and replace(both, weights={k: v for k, v in both.weights.items() if k != "across"}) == alone
-    assert 0.8 < answered(both, foreign) <= 0.85
+    assert 0.8 < answered_share(both, foreign) <= 0.85
     assert "across" not in fit([*known, *foreign[:10]], ("similarity", "best_share")).weights  # too few to tell
 
 
-def test_a_recipe_nobody_fitted_is_judged_by_words_alone() -> None:
+def test_an_uncalibrated_recipe_uses_words_only() -> None:
     assert shipped_calibration("somebody/else") == {} == shipped_calibration("../../settings")
     fitted = calibration_set({}, "somebody-else")
     assert fitted.full == fitted.words_only
     assert "similarity" not in fitted.full.weights
 
 
-def test_what_is_stored_with_the_recipe_goes_before_what_is_shipped() -> None:
+def test_a_stored_calibration_overrides_the_shipped_one() -> None:
     stored = {"full": {"weights": {"lead": 2.0}, "bias": 1.0, "threshold": 0.4}}
     stored["words_only"] = stored["full"]
     assert calibration_set(stored, RECIPE.name).full == Calibration({"lead": 2.0}, 1.0, 0.4)
@@ -103,19 +103,19 @@ def examples(corpus: str, count: int = 80) -> list[Example]:
     ]
 
 
-def test_a_fit_keeps_its_promise_on_a_corpus_it_has_not_seen() -> None:
+def test_a_fit_meets_its_goals_on_an_unseen_corpus() -> None:
     calibration = fit([*examples("a"), *examples("b")], ("similarity", "best_share"))
     unseen = examples("c")
     yes, no = [row for row in unseen if row.is_answerable], [row for row in unseen if not row.is_answerable]
-    assert answered(calibration, yes) >= 0.9
-    assert 1 - answered(calibration, no) >= 0.8
-    assert area(calibration, yes, no) > 0.98
+    assert answered_share(calibration, yes) >= 0.9
+    assert 1 - answered_share(calibration, no) >= 0.8
+    assert auc(calibration, yes, no) > 0.98
 
 
-def test_the_surest_part_of_a_long_message_decides() -> None:
+def test_the_most_confident_part_of_a_long_message_decides() -> None:
     calibration = fit([*examples("a"), *examples("b")], ("similarity", "best_share"))
     row = Example("c", "long", "", True, [WEAK, STRONG, WEAK])
-    assert answered(calibration, [row]) == 1.0
+    assert answered_share(calibration, [row]) == 1.0
 
 
 KEY, OTHER = "ab" * 32, "cd" * 32
@@ -131,7 +131,7 @@ def test_vectors_come_back_in_the_precision_of_the_index(tmp_path: Path) -> None
     assert again.get(OTHER) is None
 
 
-def test_a_half_written_record_is_forgotten_and_written_over(tmp_path: Path) -> None:
+def test_an_incomplete_record_is_discarded_and_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "v"
     vector = HashEmbedder().query("a tent")
     VectorCache(path, HashEmbedder.recipe).add([(KEY, vector), (OTHER, vector)])
@@ -163,7 +163,7 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path, content: bytes) -> 
         VectorCache(tmp_path / "v", HashEmbedder.recipe)
 
 
-def test_a_folder_is_no_file_of_vectors(tmp_path: Path) -> None:
+def test_a_folder_is_not_a_vector_file(tmp_path: Path) -> None:
     with pytest.raises(VectorFileClosed, match=r"cannot be read \(Is a directory\)"):
         VectorCache(tmp_path, HashEmbedder.recipe)
 
@@ -182,7 +182,7 @@ def test_the_packaged_model_reads_past_a_nul_and_bounds_its_time() -> None:
     assert near > far
 
 
-def test_no_evidence_speaks_against_an_answer_and_probabilities_stay_apart() -> None:
+def test_all_weights_are_positive_and_probabilities_spread() -> None:
     rows = [*examples("a"), *examples("b")]
     misled = [
         Example(

@@ -8,7 +8,7 @@ from bench.quotes import bare
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
-def test_every_answer_stands_in_an_article() -> None:
+def test_every_expected_answer_is_in_an_article() -> None:
     articles = [bare(path.read_text()) for path in (EXAMPLES / "knowledge").rglob("*.md")]
     rows = [json.loads(line) for line in (EXAMPLES / "evaluation" / "answers.jsonl").read_text().splitlines()]
     missing = [

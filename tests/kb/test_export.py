@@ -43,7 +43,7 @@ def test_everything_is_the_same_in_another_installation(
     for external_id in ("x", "x.md", "X", "x-2d711642", "a/b.md", "a-b", "\u00fc", "no"):
         change = Change(
             title=f"Title: of {external_id} # 1", body=f"---\n{external_id}\n\n", audience="internal", locale="de-at",
-            category="Shelf: one", url="https://shop.example/x", collection=collection_named("C++ & more"),
+            category="Section: one", url="https://shop.example/x", collection=collection_named("C++ & more"),
         )  # fmt: skip
         publish(create_article(change, external_id=external_id).pk)
     create_article(Change(title="Unfinished", body="Not yet."), external_id="draft")

@@ -12,9 +12,9 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from kb.documents import Wording
+from kb.documents import ArticleText
 from kb.models import Article, Chunk, Collection, Revision, State
-from kb.revisions import make_live, write_revisions
+from kb.revisions import publish_articles, write_revisions
 from kb.services import Change, archive, publish, save_draft
 from kb.testing import HashEmbedder
 from supportbot.accounts.models import Workspace
@@ -48,7 +48,7 @@ def test_a_second_import_changes_nothing(folder: Path, embedder: HashEmbedder) -
     assert embedder.embedded == []
 
 
-def test_an_import_updates_what_changed_and_only_that(folder: Path) -> None:
+def test_an_import_updates_only_changed_articles(folder: Path) -> None:
     run(folder)
     (folder / "times.md").write_text("# Delivery times\n\nA parcel takes three days.\n")
     assert counts(run(folder)) == (0, 1, 3, 0)
@@ -56,7 +56,7 @@ def test_an_import_updates_what_changed_and_only_that(folder: Path) -> None:
     assert Chunk.objects.filter(text__contains="three days").exclude(embedding=None).exists()
 
 
-def test_what_a_file_does_not_say_stays_as_an_editor_set_it(folder: Path) -> None:
+def test_metadata_missing_from_a_file_stays_unchanged(folder: Path) -> None:
     run(folder)
     save_draft(Article.objects.get(external_id="times.md").pk, Change(audience="internal", locale="de"))
     assert counts(run(folder)) == (0, 0, 4, 0)
@@ -64,7 +64,7 @@ def test_what_a_file_does_not_say_stays_as_an_editor_set_it(folder: Path) -> Non
     assert (times.audience, times.locale) == ("internal", "de")
 
 
-def test_a_changed_fact_makes_no_revision(folder: Path) -> None:
+def test_changed_metadata_makes_no_revision(folder: Path) -> None:
     run(folder)
     file = folder / "delivery" / "costs.md"
     file.write_text(file.read_text().replace("signed_in", "internal"))
@@ -73,18 +73,18 @@ def test_a_changed_fact_makes_no_revision(folder: Path) -> None:
     assert (costs.audience, Revision.objects.filter(article=costs).count()) == ("internal", 1)
 
 
-def test_an_empty_line_that_an_older_release_stored_before_the_words_is_no_change(folder: Path) -> None:
+def test_a_leading_empty_line_from_an_older_release_is_not_a_change(folder: Path) -> None:
     run(folder)
     times = Article.objects.select_related("latest_revision").get(external_id="times.md")
     assert times.latest_revision is not None
-    write_revisions([(times, Wording(times.latest_revision.title, f"\n\n{times.latest_revision.body}"))])
-    make_live([times])
+    write_revisions([(times, ArticleText(times.latest_revision.title, f"\n\n{times.latest_revision.body}"))])
+    publish_articles([times])
     assert counts(run(folder, "--dry-run")) == counts(run(folder)) == (0, 0, 4, 0)
     save_draft(times.pk, Change(audience="internal"))
     assert Revision.objects.filter(article=times).count() == 2
 
 
-def test_words_are_stored_from_their_first_line(folder: Path) -> None:
+def test_leading_empty_lines_are_not_stored(folder: Path) -> None:
     run(folder)
     bodies = Revision.objects.values_list("body", flat=True)
     assert [body for body in bodies if body.startswith("\n")] == []
@@ -97,9 +97,9 @@ def test_an_archived_article_that_is_imported_again_is_published_again(folder: P
     assert Article.objects.get(external_id="times.md").state == State.LIVE
 
 
-def test_its_last_words_say_whether_something_was_stored(workspace: Workspace, folder: Path) -> None:
+def test_the_final_error_says_whether_something_was_stored(workspace: Workspace, folder: Path) -> None:
     (folder / "broken.md").write_text("---\ntitle: [unclosed\n---\ntext\n")
-    with pytest.raises(CommandError, match=r"^1 of the items.* would not be imported\.$"):
+    with pytest.raises(CommandError, match=r"^Failed items: 1, listed above\. They would not be imported\.$"):
         call_command("kb_import", str(folder), "--dry-run", stdout=io.StringIO())
     assert not Article.objects.exists()
     with pytest.raises(CommandError, match="were not imported; the others were"):
@@ -107,7 +107,7 @@ def test_its_last_words_say_whether_something_was_stored(workspace: Workspace, f
     assert Article.objects.count() == 4
 
 
-def test_a_dry_run_tells_and_stores_nothing(folder: Path) -> None:
+def test_a_dry_run_reports_and_stores_nothing(folder: Path) -> None:
     assert counts(run(folder, "--dry-run")) == (4, 0, 0, 0)
     assert not Article.objects.exists()
     run(folder)
@@ -144,7 +144,7 @@ def test_the_collection_is_where_the_articles_go(folder: Path) -> None:
     assert set(Article.objects.values_list("collection__name", flat=True)) == {"Help"}
 
 
-def test_vectors_are_taken_from_the_file_and_added_to_it(folder: Path, embedder: HashEmbedder, tmp_path: Path) -> None:
+def test_vectors_are_read_from_the_file_and_added_to_it(folder: Path, embedder: HashEmbedder, tmp_path: Path) -> None:
     file = tmp_path / "vectors.bin"
     assert run(folder, "--vectors", file)["embedded"] == 4
     Chunk.objects.update(embedding=None)
@@ -154,12 +154,12 @@ def test_vectors_are_taken_from_the_file_and_added_to_it(folder: Path, embedder:
 
 
 BROKEN = {
-    "unclosed.md": (b"---\ntitle: x\n\nText", "does not end"),
+    "unclosed.md": (b"---\ntitle: x\n\nText", "has no end"),
     "not-yaml.md": (b"---\ntitle: a: b: c\n---\nText", "line 2"),
     "list.md": (b"---\n- a\n- b\n---\nText", "not a list of keys"),
     "nested.md": (b"---\ntitle: [a, b]\n---\nText", "not a single value"),
     "deep.md": (b"---\nx: " + b"[" * 5_000 + b"\n---\nText", "cannot be read"),
-    "picture.md": (b"\x89PNG\r\n\x1a\n\x00\x00", "holds no text"),
+    "picture.md": (b"\x89PNG\r\n\x1a\n\x00\x00", "is not text"),
     "latin.md": ("Gr\u00fc\u00dfe".encode("latin-1"), "not UTF-8"),
     "nul.md": (b"a\n\x00b", "NUL"),
     "empty.md": (b"", "empty"),
@@ -169,8 +169,8 @@ BROKEN = {
     "audience.md": (b"---\naudience: friends\n---\nText", "public, signed_in, internal"),
     "locale.md": (b"---\nlocale: klingon please\n---\nText", "language code"),
     "state.md": (b"---\nstate: archived\n---\nText", "draft or live"),
-    "typo.md": (b"---\naudiance: internal\n---\nText", "'audiance' is not known. Write 'audience'"),
-    "capital.md": (b"---\nAudience: internal\n---\nText", "Write 'audience'"),
+    "typo.md": (b"---\naudiance: internal\n---\nText", "'audiance' is unknown. Use 'audience'"),
+    "capital.md": (b"---\nAudience: internal\n---\nText", "Use 'audience'"),
     "url.md": (b"---\nurl: javascript:alert(1)\n---\nText", "web address"),
     "long-title.md": (b"---\ntitle: " + b"x" * 301 + b"\n---\nText", "301"),
     "scripts-only.html": (b"<script>alert(1)</script>", "empty"),
@@ -178,7 +178,7 @@ BROKEN = {
 }
 
 
-def test_every_broken_file_gets_one_sentence_and_holds_up_no_other(workspace: Workspace, tmp_path: Path) -> None:
+def test_every_broken_file_gets_one_message_and_stops_no_other(workspace: Workspace, tmp_path: Path) -> None:
     for name, (content, _) in BROKEN.items():
         (tmp_path / name).write_bytes(content)
     (tmp_path / "good.md").write_text("# Good\n\nFine.")
@@ -217,13 +217,13 @@ LINES = [
     ('{"id": "z", "title": "Z", "text": "a\\u0000b"}', "NUL"),
     ('{"id": "7", "title": "Seven again", "text": "Twice."}', "already used"),
     ("[" * 100_000, "not JSON"),
-    ('{"id": "typo", "title": "T", "text": "Secret.", "audence": "internal"}', "Write 'audience'"),
+    ('{"id": "typo", "title": "T", "text": "Secret.", "audence": "internal"}', "Use 'audience'"),
     ('{"id": "c", "title": "C", "text": "Words.", "collection": 5}', "collection is not text"),
 ]
 
 
 @pytest.mark.parametrize("ending", [".jsonl", ".jsonl.gz"])
-def test_lines_are_items_of_their_own(workspace: Workspace, tmp_path: Path, ending: str) -> None:
+def test_every_line_is_an_item(workspace: Workspace, tmp_path: Path, ending: str) -> None:
     file = tmp_path / f"docs{ending}"
     content = "\n".join(line for line, _ in LINES).encode()
     file.write_bytes(gzip.compress(content) if ending.endswith(".gz") else content)
@@ -238,17 +238,17 @@ def test_lines_are_items_of_their_own(workspace: Workspace, tmp_path: Path, endi
 
 
 def test_a_gzip_bomb_is_not_read_to_its_end(workspace: Workspace, tmp_path: Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr("kb.importing.loaders.jsonl.MOST_FILE_BYTES", 1_000_000)
+    monkeypatch.setattr("kb.importing.loaders.jsonl.MAX_FILE_BYTES", 1_000_000)
     bomb = tmp_path / "bomb.jsonl.gz"
     bomb.write_bytes(gzip.compress((b'{"id": "a", "text": "' + b"x" * 1_000 + b'"}\n') * 20_000))
     assert "more than" in failures(run(bomb))["bomb.jsonl.gz"]
-    monkeypatch.setattr("kb.importing.loaders.jsonl.MOST_LINE_BYTES", 100_000)
+    monkeypatch.setattr("kb.importing.loaders.jsonl.MAX_LINE_BYTES", 100_000)
     one_line = tmp_path / "line.jsonl.gz"
     one_line.write_bytes(gzip.compress(b"x" * 10_000_000))
     assert "too long" in failures(run(one_line))["line.jsonl.gz:1"]
 
 
-def test_damaged_and_false_gzip_files_are_told_apart(workspace: Workspace, tmp_path: Path) -> None:
+def test_damaged_and_false_gzip_files_have_different_messages(workspace: Workspace, tmp_path: Path) -> None:
     whole = gzip.compress(b'{"id": "a", "title": "A", "text": "x"}\n' + b" " * 100_000)
     (tmp_path / "cut.jsonl.gz").write_bytes(whole[:-20])
     (tmp_path / "false.jsonl.gz").write_bytes(b'{"id": "b", "text": "x"}\n')
@@ -259,7 +259,7 @@ def test_damaged_and_false_gzip_files_are_told_apart(workspace: Workspace, tmp_p
 
 @pytest.mark.parametrize(
     ("path", "expected"),
-    [("nowhere", "no such file"), ("https://help.example/", "Web addresses"), ("program.exe", "cannot be read")],
+    [("nowhere", "does not exist"), ("https://help.example/", "Web addresses"), ("program.exe", "cannot be read")],
 )
 def test_a_path_that_cannot_be_imported_says_why(
     workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, expected: str
@@ -271,10 +271,10 @@ def test_a_path_that_cannot_be_imported_says_why(
     assert expected in report["items"][0]["message"]
 
 
-def test_a_failure_ends_with_an_error_and_words_name_it(workspace: Workspace, tmp_path: Path) -> None:
+def test_a_failure_ends_with_an_error_that_names_it(workspace: Workspace, tmp_path: Path) -> None:
     (tmp_path / "bad.md").write_bytes(b"")
     out = io.StringIO()
-    with pytest.raises(CommandError, match="1 "):
+    with pytest.raises(CommandError, match="Failed items: 1"):
         call_command("kb_import", str(tmp_path), stdout=out)
     assert "bad.md: The text is empty." in out.getvalue()
 
@@ -299,7 +299,7 @@ def test_a_hundred_articles_cost_few_statements(workspace: Workspace, tmp_path: 
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_imports_at_once_double_nothing_and_share_the_work(workspace: Workspace, tmp_path: Path) -> None:
+def test_two_imports_at_once_duplicate_nothing_and_share_the_work(workspace: Workspace, tmp_path: Path) -> None:
     lines = [json.dumps({"id": str(n), "title": f"T{n}", "text": f"Text {n}."}) for n in range(60)]
     (tmp_path / "docs.jsonl").write_text("\n".join(lines))
     start, reports = threading.Barrier(2), list[dict[str, Any]]()
@@ -323,13 +323,13 @@ def test_two_imports_at_once_double_nothing_and_share_the_work(workspace: Worksp
     )
 
 
-def test_keys_of_other_programs_are_passed_over(workspace: Workspace, tmp_path: Path) -> None:
+def test_keys_of_other_programs_are_ignored(workspace: Workspace, tmp_path: Path) -> None:
     keys = "date: today\ntags: [a, b]\nstatus: ok\ncategories: x\nsubtitle: y\ntranslation_of: z\ntitle: T\ntitles: U\n"
     (tmp_path / "a.md").write_text(f"---\n{keys}---\nText")
     assert counts(run(tmp_path)) == (1, 0, 0, 0)
 
 
-def test_a_link_out_of_the_folder_is_passed_over_and_told(workspace: Workspace, tmp_path: Path) -> None:
+def test_a_link_out_of_the_folder_is_skipped_and_reported(workspace: Workspace, tmp_path: Path) -> None:
     (tmp_path / "secret.md").write_text("The password is swordfish.")
     inside = tmp_path / "articles"
     inside.mkdir()
@@ -342,7 +342,7 @@ def test_a_link_out_of_the_folder_is_passed_over_and_told(workspace: Workspace, 
     assert sorted(Article.objects.values_list("external_id", flat=True)) == ["alias.md", "own.md"]
 
 
-def test_a_file_says_its_collection_and_that_it_is_a_draft(workspace: Workspace, tmp_path: Path) -> None:
+def test_a_file_can_set_its_collection_and_draft_state(workspace: Workspace, tmp_path: Path) -> None:
     (tmp_path / "a.md").write_text("---\ncollection: Team handbook\nstate: draft\n---\nUnfinished.")
     assert counts(run(tmp_path, "--dry-run")) == (1, 0, 0, 0)
     assert counts(run(tmp_path)) == (1, 0, 0, 0)
@@ -355,7 +355,7 @@ def test_a_file_says_its_collection_and_that_it_is_a_draft(workspace: Workspace,
     assert Article.objects.get().collection.name == "Help"
 
 
-def test_a_draft_of_a_live_article_leaves_what_customers_read(workspace: Workspace, tmp_path: Path) -> None:
+def test_a_draft_of_a_live_article_does_not_change_what_customers_read(workspace: Workspace, tmp_path: Path) -> None:
     file = tmp_path / "a.md"
     file.write_text("---\nid: a\n---\nOld words.")
     run(tmp_path)

@@ -9,10 +9,10 @@ from django.utils.timezone import now
 
 from kb import ports
 from kb.errors import EmbeddingUnavailable, RecipeMismatch
-from kb.indexing.index import articles_behind, repair_drift, sync_article, sync_articles
+from kb.indexing.index import outdated_articles, repair_index, sync_article, sync_articles
 from kb.indexing.recipes import active_recipe
-from kb.indexing.reindex import KEPT_AFTER_FLIP, drop_retired, reindex
-from kb.indexing.vectors import embed_missing, free_articles
+from kb.indexing.reindex import KEPT_AFTER_FLIP, delete_retired_rows, reindex
+from kb.indexing.vectors import embed_missing, lock_free_articles
 from kb.models import Article, Chunk, Recipe
 from kb.ports import RecipeSpec
 from kb.services import Change, archive, create_article, publish, save_draft
@@ -60,7 +60,7 @@ def test_a_sync_gives_every_passage_a_vector_and_marks_the_article(workspace: Wo
     assert indexed(row.pk) == 1
 
 
-def test_a_second_sync_asks_the_model_nothing(workspace: Workspace, embedder: HashEmbedder) -> None:
+def test_a_second_sync_embeds_nothing(workspace: Workspace, embedder: HashEmbedder) -> None:
     row = published()
     sync_article(row.pk)
     asked = len(embedder.embedded)
@@ -80,7 +80,9 @@ def test_an_edit_embeds_only_the_passage_that_changed(workspace: Workspace, embe
     assert indexed(row.pk) == 2
 
 
-def test_a_model_that_dies_leaves_old_vectors_and_is_made_up_for(workspace: Workspace, embedder: HashEmbedder) -> None:
+def test_a_failing_model_leaves_old_vectors_and_the_next_sync_completes(
+    workspace: Workspace, embedder: HashEmbedder
+) -> None:
     row = published()
     sync_article(row.pk)
     save_draft(row.pk, Change(body=TWO_SECTIONS.replace("two days", "three days")))
@@ -90,13 +92,13 @@ def test_a_model_that_dies_leaves_old_vectors_and_is_made_up_for(workspace: Work
         sync_article(row.pk)
     assert Chunk.objects.exclude(embedding=None).exists()
     assert Chunk.objects.filter(search_vector=None).count() == 0
-    assert (indexed(row.pk), articles_behind()) == (None, [row.pk])
+    assert (indexed(row.pk), outdated_articles()) == (None, [row.pk])
     embedder.recover()
-    assert repair_drift().articles == 1
-    assert (without_vector(), indexed(row.pk), articles_behind()) == (0, 2, [])
+    assert repair_index().articles == 1
+    assert (without_vector(), indexed(row.pk), outdated_articles()) == (0, 2, [])
 
 
-def test_what_was_embedded_before_a_failure_stays(workspace: Workspace, embedder: HashEmbedder) -> None:
+def test_vectors_from_before_a_failure_are_kept(workspace: Workspace, embedder: HashEmbedder) -> None:
     rows = [published(title=f"Delivery {number}") for number in range(30)]
     total = without_vector()
     embedder.fail_after(40)
@@ -114,7 +116,7 @@ def test_known_vectors_spare_the_model(workspace: Workspace, embedder: HashEmbed
     assert (report.embedded, report.reused, embedder.embedded) == (0, len(book.vectors), [])
 
 
-def test_a_publish_during_embedding_is_not_marked_as_indexed(
+def test_a_publication_during_embedding_is_not_marked_as_indexed(
     workspace: Workspace, embedder: HashEmbedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     row = published()
@@ -150,16 +152,16 @@ def test_a_row_of_an_older_revision_is_embedded_with_its_own_title(
     assert sorted(book.vectors) == sorted(stored)
 
 
-def test_the_nightly_repair_finds_every_kind_of_drift(workspace: Workspace) -> None:
+def test_the_nightly_repair_finds_every_kind_of_damage(workspace: Workspace) -> None:
     unmarked, vectorless, rowless, archived = (published(title=name) for name in ("A", "B", "C", "D"))
     sync_articles([row.pk for row in (unmarked, vectorless, rowless, archived)])
     Article.objects.filter(pk=unmarked.pk).update(indexed_revision=None)
     Chunk.objects.filter(article=vectorless).update(embedding=None)
     Chunk.objects.filter(article=rowless).delete()
     Article.objects.filter(pk=archived.pk).update(state="archived")
-    assert set(articles_behind()) == {unmarked.pk, vectorless.pk, rowless.pk}
+    assert set(outdated_articles()) == {unmarked.pk, vectorless.pk, rowless.pk}
     repair()
-    assert articles_behind() == []
+    assert outdated_articles() == []
     assert without_vector() == 0
     assert set(Chunk.objects.values_list("article", flat=True)) == {unmarked.pk, vectorless.pk, rowless.pk}
 
@@ -174,7 +176,7 @@ def test_the_sweep_indexes_what_a_lost_message_left_behind(workspace: Workspace,
         assert indexed(there.pk) == 1
 
 
-def test_a_workspace_that_cannot_be_indexed_holds_up_no_other(
+def test_a_workspace_that_cannot_be_indexed_does_not_stop_the_others(
     workspace: Workspace, other_workspace: Workspace, embedder: HashEmbedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As where a provider of embeddings refuses a text."""
@@ -195,7 +197,7 @@ def test_a_workspace_that_cannot_be_indexed_holds_up_no_other(
         assert indexed(there.pk) == 1
 
 
-def test_the_task_indexes_one_article_and_an_archived_one_is_nothing_to_do(workspace: Workspace) -> None:
+def test_the_task_indexes_one_article_and_ignores_an_archived_one(workspace: Workspace) -> None:
     row = published()
     index_article(str(workspace.pk), str(row.pk))
     assert indexed(row.pk) == 1
@@ -204,19 +206,19 @@ def test_the_task_indexes_one_article_and_an_archived_one_is_nothing_to_do(works
     assert not Chunk.objects.exists()
 
 
-def test_an_article_in_hand_elsewhere_is_left_to_the_other(workspace: Workspace, embedder: HashEmbedder) -> None:
+def test_an_article_that_another_process_embeds_is_left_to_it(workspace: Workspace, embedder: HashEmbedder) -> None:
     rows = [published(title=name) for name in ("A", "B")]
     other = connection.copy()
     try:
         with other.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_lock(hashtextextended(%s::text, 27490))", [str(rows[0].pk)])
-        with free_articles([row.pk for row in rows]) as held:
+        with lock_free_articles([row.pk for row in rows]) as held:
             assert held == [rows[1].pk]
         with other.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_unlock_all()")
     finally:
         other.close()
-    with free_articles([row.pk for row in rows]) as held:
+    with lock_free_articles([row.pk for row in rows]) as held:
         assert len(held) == 2
 
 
@@ -229,7 +231,7 @@ def second_model(settings: object) -> str:
     return f"{__name__}.SecondEmbedder"
 
 
-def test_another_model_never_mixes_its_vectors_in(workspace: Workspace, settings: object, second_model: str) -> None:
+def test_vectors_of_two_models_never_mix(workspace: Workspace, settings: object, second_model: str) -> None:
     row = published()
     settings.KB_EMBEDDER = second_model  # type: ignore[attr-defined]  # pytest-django's
     with pytest.raises(RecipeMismatch, match="kb_reindex"):
@@ -238,7 +240,7 @@ def test_another_model_never_mixes_its_vectors_in(workspace: Workspace, settings
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_reindex_builds_the_new_index_and_flips(workspace: Workspace, settings: object, second_model: str) -> None:
+def test_a_reindex_builds_the_new_index_and_switches(workspace: Workspace, settings: object, second_model: str) -> None:
     row = published()
     sync_article(row.pk)
     settings.KB_EMBEDDER = second_model  # type: ignore[attr-defined]  # pytest-django's
@@ -265,7 +267,7 @@ def test_an_interrupted_reindex_leaves_the_old_index_in_use(
     model.fail_after(0)
     with pytest.raises(EmbeddingUnavailable):
         reindex()
-    assert drop_retired() == 0, "what is being built is not dropped"
+    assert delete_retired_rows() == 0, "what is being built is not dropped"
     old = Chunk.objects.filter(recipe__is_active=True)
     assert old.exists()
     assert not old.filter(embedding=None).exists()
@@ -273,7 +275,7 @@ def test_an_interrupted_reindex_leaves_the_old_index_in_use(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_reindex_catches_up_with_what_was_published_meanwhile(
+def test_a_reindex_includes_what_was_published_meanwhile(
     workspace: Workspace, settings: object, second_model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     published()
@@ -289,4 +291,4 @@ def test_a_reindex_catches_up_with_what_was_published_meanwhile(
     monkeypatch.setattr(model, "passages", publishing)
     reindex()
     assert Chunk.objects.filter(article=late[0], recipe__is_active=True).exclude(embedding=None).exists()
-    assert articles_behind() == []
+    assert outdated_articles() == []

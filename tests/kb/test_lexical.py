@@ -2,7 +2,7 @@
 
 import pytest
 
-from kb.indexing.lexical import MOST_WORDS, configuration, loose, terms, words
+from kb.indexing.lexical import MAX_WORDS, configuration, loosen, terms, words
 from kb.models import Chunk
 from kb.services import Change, create_article, publish, save_draft
 from supportbot.accounts.models import Workspace
@@ -29,7 +29,7 @@ def test_a_locale_names_its_configuration(locale: str, expected: str) -> None:
     assert configuration(locale) == expected
 
 
-def test_stop_words_say_nothing_and_forms_become_one() -> None:
+def test_stop_words_are_dropped_and_forms_are_stemmed() -> None:
     found = said("How do I return the jackets?", "english")
     assert list(found) == ["return", "jackets"]
     assert "jacket" in found["jackets"]
@@ -48,24 +48,24 @@ def test_a_question_loses_the_stop_words_of_its_own_language(question: str, tell
     assert list(said(question, "english")) == telling
 
 
-def test_a_word_stands_for_what_every_language_makes_of_it() -> None:
+def test_a_word_has_the_lexemes_of_every_language() -> None:
     lexemes = said("Where are my Bestellungen", "english", "german")["bestellungen"]
     assert {"bestellungen", "bestell"} <= set(lexemes)
 
 
-def test_only_stop_words_are_no_terms() -> None:
+def test_stop_words_alone_give_no_terms() -> None:
     assert terms("what is it", ["english"]) == []
 
 
 def test_a_long_question_is_cut() -> None:
-    assert len(terms(" ".join(f"word{number}" for number in range(1_000)), ["english"])) <= MOST_WORDS
+    assert len(terms(" ".join(f"word{number}" for number in range(1_000)), ["english"])) <= MAX_WORDS
 
 
-def test_words_are_loosened_from_what_glues_them() -> None:
+def test_words_are_split_at_separators() -> None:
     assert words("SAMD/AVR arduino.cc v1.8.19 order-id snake_case, 4.90€") == [
         "samd", "avr", "arduino", "cc", "v1.8.19", "order", "id", "snake", "case", "4.90"
     ]  # fmt: skip
-    assert loose("a/b").split() == ["a", "b"]
+    assert loosen("a/b").split() == ["a", "b"]
 
 
 def test_title_headings_and_text_are_indexed_in_the_articles_language(workspace: Workspace) -> None:
@@ -75,7 +75,7 @@ def test_title_headings_and_text_are_indexed_in_the_articles_language(workspace:
     assert "'rucksend':1A" in vector and "'frist':2B" in vector and "'jack':" in vector
 
 
-def test_a_change_of_language_reads_the_words_again(workspace: Workspace) -> None:
+def test_a_change_of_language_reindexes_the_words(workspace: Workspace) -> None:
     row = publish(create_article(Change(title="Jackets", body="Jackets go back.", locale="en")).pk)
     assert "'jacket':" in str(Chunk.objects.get(article=row).search_vector)
     save_draft(row.pk, Change(locale="xx"))

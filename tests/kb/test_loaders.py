@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kb.importing.loaders.html import MOST_MARKS, markdown_of_html
+from kb.importing.loaders.html import MAX_NESTED_MARKS, markdown_of_html
 from kb.importing.loaders.markdown import first_heading
 from kb.models import Article
 from supportbot.accounts.models import Workspace
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
         "# a" + "\t" * 500_000 + "{#x}", "# \n" * 100_000, "#\t" * 200_000,
     ],
 )  # fmt: skip
-def test_a_hostile_heading_costs_little_time(body: str) -> None:
+def test_a_hostile_heading_is_fast(body: str) -> None:
     began = time.process_time()
     first_heading(body)
     assert time.process_time() - began < 2  # a pattern that backtracks takes minutes here
@@ -46,7 +46,7 @@ def test_nested_lists_do_not_multiply_the_text(wrapper: tuple[str, str]) -> None
     began = time.process_time()
     _, body = markdown_of_html(page)
     assert time.process_time() - began < 20
-    assert len(body) < 100_000 * (2 + 4 * MOST_MARKS)
+    assert len(body) < 100_000 * (2 + 4 * MAX_NESTED_MARKS)
     assert body.count("a") == 100_000
 
 

@@ -8,7 +8,7 @@ from django.test import Client
 from selectolax.lexbor import LexborHTMLParser
 
 from kb.addresses import article_address, passage_address
-from kb.documents import Document, Wording
+from kb.documents import ArticleText, Document
 from kb.models import Article
 from kb.services import Change, archive, create_article, import_documents, publish, save_draft
 from kb.tasks import sweep
@@ -39,7 +39,7 @@ def words(tree: LexborHTMLParser) -> str:
     return re.sub(r"\s+", " ", tree.body.text() if tree.body else "")
 
 
-def test_the_list_shows_what_everybody_may_read(client: Client, workspace: Workspace) -> None:
+def test_the_list_shows_public_articles(client: Client, workspace: Workspace) -> None:
     published()
     published("For members", audience="signed_in")
     published("For the team", audience="internal")
@@ -60,20 +60,20 @@ def test_an_article_is_read_at_its_address(client: Client, workspace: Workspace)
 @pytest.mark.parametrize(
     "external_id", ["..", "a/../b", "a//b", "a%2fb", "back\\slash", "a/", "Fragen? Ja!", "x#y", "ü"]
 )
-def test_awkward_ids_have_working_addresses(client: Client, workspace: Workspace, external_id: str) -> None:
+def test_ids_unsafe_in_paths_have_working_addresses(client: Client, workspace: Workspace, external_id: str) -> None:
     address = article_address(published(external_id=external_id))
     assert urlsplit(address).path == address
     assert "Delivery" in words(page(client, address))
 
 
-def test_an_address_of_its_own_wins(workspace: Workspace) -> None:
+def test_an_articles_own_address_wins(workspace: Workspace) -> None:
     row = published(url="https://shop.example/delivery")
     assert article_address(row) == "https://shop.example/delivery"
     assert passage_address(article_address(row), 1, 0, 5) == "https://shop.example/delivery"
 
 
 @pytest.mark.parametrize("audience", ["signed_in", "internal"])
-def test_what_is_not_for_everybody_is_cited_without_a_page(workspace: Workspace, audience: str) -> None:
+def test_a_non_public_article_is_cited_without_a_page(workspace: Workspace, audience: str) -> None:
     """Its help page would be a 404 to whoever follows the link of an answer."""
     row = published(audience=audience)
     assert passage_address(article_address(row), 1, 0, 5) == ""
@@ -97,7 +97,7 @@ def test_a_citation_opens_its_passage_in_its_revision(client: Client, workspace:
     assert "120 euros" in words(page(client, article_address(row)))
 
 
-def test_a_draft_is_nobodys_to_read_by_its_number(client: Client, workspace: Workspace) -> None:
+def test_a_draft_cannot_be_read_by_its_number(client: Client, workspace: Workspace) -> None:
     row = published()
     save_draft(row.pk, Change(body="Secret plans."))
     assert "Secret" not in words(page(client, passage_address(article_address(row), 2, 0, 6)))
@@ -106,7 +106,7 @@ def test_a_draft_is_nobodys_to_read_by_its_number(client: Client, workspace: Wor
     assert "Secret" not in words(page(client, passage_address(article_address(row), 2, 0, 6)))
 
 
-def test_what_was_for_the_team_stays_so_when_the_article_is_opened(client: Client, workspace: Workspace) -> None:
+def test_internal_revisions_stay_internal_when_the_audience_widens(client: Client, workspace: Workspace) -> None:
     row = published(body="Secret: we pay double.", audience="internal")
     save_draft(row.pk, Change(body="Delivery is free."))
     publish(row.pk)
@@ -119,7 +119,7 @@ def test_what_was_for_the_team_stays_so_when_the_article_is_opened(client: Clien
     assert "changed since" in words(page(client, passage_address(article_address(row), 2, 0, 8)))
 
 
-def test_an_article_that_is_opened_together_with_other_words(client: Client, workspace: Workspace) -> None:
+def test_a_wider_audience_together_with_a_new_text(client: Client, workspace: Workspace) -> None:
     """As the console saves and publishes, in one transaction."""
     row = published(body="Secret: we pay double.", audience="internal")
     row = save_draft(row.pk, Change(body="Delivery is free.", audience="public"), is_published_at_once=True)
@@ -129,9 +129,9 @@ def test_an_article_that_is_opened_together_with_other_words(client: Client, wor
         assert "Delivery is free." in shown and "Secret" not in shown
 
 
-def test_an_import_that_opens_an_article_with_other_words(client: Client, workspace: Workspace) -> None:
+def test_an_import_with_a_wider_audience_and_a_new_text(client: Client, workspace: Workspace) -> None:
     row = published(body="Secret: we pay double.", audience="internal", external_id="delivery")
-    opened = Document("delivery", Wording("Delivery", "Delivery is free."), audience="public")
+    opened = Document("delivery", ArticleText("Delivery", "Delivery is free."), audience="public")
     import_documents([opened])
     row.refresh_from_db()
     for number in (1, 2):
@@ -142,15 +142,13 @@ def test_an_import_that_opens_an_article_with_other_words(client: Client, worksp
 @pytest.mark.parametrize(
     "query", ["r=x&start=0&end=5", "r=1", "r=1&start=-5&end=99999999999999999999", "r=7&start=0&end=5"]
 )
-def test_a_citation_that_leads_nowhere_still_shows_the_article(
-    client: Client, workspace: Workspace, query: str
-) -> None:
+def test_an_invalid_citation_still_shows_the_article(client: Client, workspace: Workspace, query: str) -> None:
     tree = page(client, f"{article_address(published())}?{query}")
     assert "Delivery costs" in words(tree)
     assert tree.css("mark") == []
 
 
-def test_what_is_not_for_everybody_is_a_friendly_404(
+def test_a_non_public_article_is_a_friendly_404(
     client: Client, workspace: Workspace, other_workspace: Workspace
 ) -> None:
     hidden = [
@@ -171,13 +169,13 @@ def test_what_is_not_for_everybody_is_a_friendly_404(
 
 
 @pytest.mark.parametrize("name", ["x%00", "%00", "x%0a", "a/%7f", "x%1f", "%ff"])
-def test_an_unusable_name_is_a_friendly_404(client: Client, workspace: Workspace, name: str) -> None:
+def test_an_invalid_name_is_a_friendly_404(client: Client, workspace: Workspace, name: str) -> None:
     published()
     assert "There is no page here" in words(page(client, f"/help/wrenfell/{name}/", status=404))
 
 
 @pytest.mark.parametrize("query", ["lang=%00", "r=%00&start=%00&end=%00", "r=1&start=0&end=5&lang=d%00e"])
-def test_an_unusable_query_is_passed_over(client: Client, workspace: Workspace, query: str) -> None:
+def test_an_invalid_query_is_ignored(client: Client, workspace: Workspace, query: str) -> None:
     assert "Delivery costs" in words(page(client, f"{article_address(published())}?{query}"))
     page(client, f"/help/wrenfell/?{query}")
 
@@ -193,7 +191,7 @@ def test_a_search_finds_articles_and_links_to_the_passage(client: Client, worksp
     assert page(client, href).css_first("mark#passage") is not None
 
 
-def test_a_search_that_is_not_sure_says_so_above_what_comes_closest(client: Client, workspace: Workspace) -> None:
+def test_an_uncertain_search_says_so_above_its_results(client: Client, workspace: Workspace) -> None:
     published()
     sweep()
     tree = page(client, "/help/wrenfell/?q=xylophone")

@@ -50,7 +50,7 @@ def speaks(tree: LexborHTMLParser) -> str | None:
     return tree.css_first("html").attributes["lang"]
 
 
-def test_the_list_follows_the_browser_and_the_switch_overrules_it(client: Client, articles: list[Article]) -> None:
+def test_the_list_follows_the_browser_unless_a_language_is_chosen(client: Client, articles: list[Article]) -> None:
     german = read(client, "/help/wrenfell/", **GERMAN_BROWSER)
     assert (speaks(german), titles(german)) == ("de", ["Lieferung", "Zustellung in Wien"])
     assert german.css_first("h1").text() == "Wie können wir helfen?"
@@ -59,7 +59,7 @@ def test_the_list_follows_the_browser_and_the_switch_overrules_it(client: Client
     assert english.css_first("h1").text() == "How can we help?"
 
 
-def test_the_switch_offers_what_there_is_to_read(client: Client, articles: list[Article]) -> None:
+def test_the_menu_lists_the_available_languages(client: Client, articles: list[Article]) -> None:
     links = page(client, "/help/wrenfell/").css(".langs a")
     assert [(link.text(), link.attributes["href"]) for link in links] == [
         ("Deutsch", "/help/wrenfell/?lang=de"),
@@ -68,7 +68,7 @@ def test_the_switch_offers_what_there_is_to_read(client: Client, articles: list[
     assert [link.attributes.get("aria-current") for link in links] == [None, "true"]
 
 
-def test_one_language_needs_no_switch_and_is_shown_to_everybody(client: Client, workspace: Workspace) -> None:
+def test_a_single_language_needs_no_menu(client: Client, workspace: Workspace) -> None:
     published("Livraison", locale="fr")
     tree = read(client, "/help/wrenfell/?lang=de", **GERMAN_BROWSER)
     assert (titles(tree), tree.css(".langs")) == (["Livraison"], [])
@@ -76,13 +76,13 @@ def test_one_language_needs_no_switch_and_is_shown_to_everybody(client: Client, 
 
 
 @pytest.mark.parametrize("wish", ["xx", "", "../..", "<script>", "de" * 500, "\0"])
-def test_a_language_that_is_not_there_changes_nothing(client: Client, articles: list[Article], wish: str) -> None:
+def test_an_unavailable_language_is_ignored(client: Client, articles: list[Article], wish: str) -> None:
     answer = client.get("/help/wrenfell/", {"lang": wish})
     assert titles(LexborHTMLParser(answer.content.decode())) == ["Delivery"]
     assert answer.headers["Content-Language"] == "en"
 
 
-def test_an_article_speaks_its_own_language_around_it_too(client: Client, articles: list[Article]) -> None:
+def test_an_articles_page_is_in_the_articles_language(client: Client, articles: list[Article]) -> None:
     tree = read(client, article_address(articles[1]))
     assert speaks(tree) == "de"
     assert "Auf dieser Seite" in words(tree)
@@ -106,7 +106,7 @@ def test_headings_follow_the_pages_own_without_gaps(client: Client, workspace: W
     ]  # fmt: skip
 
 
-def test_the_searches_of_one_address_are_bounded_and_the_words_are_kept(
+def test_searches_per_address_are_limited_and_the_query_is_kept(
     client: Client, articles: list[Article], embedder: HashEmbedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(HelpSearchThrottle, "rate", "2/min")
@@ -123,7 +123,7 @@ def test_the_searches_of_one_address_are_bounded_and_the_words_are_kept(
     assert elsewhere.status_code == 200
 
 
-def test_a_cache_that_is_away_stops_nobody(
+def test_an_unavailable_cache_blocks_nobody(
     client: Client, articles: list[Article], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(*_: object) -> None:
@@ -133,7 +133,7 @@ def test_a_cache_that_is_away_stops_nobody(
     assert page(client, "/help/wrenfell/?q=delivery").css(".hit")
 
 
-def test_every_word_of_the_pages_has_its_german() -> None:
+def test_every_text_of_the_pages_has_a_german_translation() -> None:
     """Also fails when the compiled catalogue was left behind."""
     folder = Path(settings.BASE_DIR)
     with (folder / "kb/locale/de/LC_MESSAGES/django.mo").open("rb") as file:

@@ -78,11 +78,11 @@ NEEDED = {
 
 
 @pytest.mark.parametrize(("text", "expected"), NEEDED.items())
-def test_what_an_article_needs_is_there(text: str, expected: str) -> None:
+def test_articles_keep_their_formatting(text: str, expected: str) -> None:
     assert expected in render_markdown(text)
 
 
-def test_headings_have_ids_and_make_the_contents() -> None:
+def test_headings_have_ids_and_form_the_contents() -> None:
     rendered = render_article("Returns", "# Returns\n\n## How {#how-to}\n\n## Costs\n\n## Costs\n\nx")
     assert [(h.id, h.text) for h in rendered.headings] == [("how-to", "How"), ("costs", "Costs"), ("costs-2", "Costs")]
     assert "Returns" not in rendered.html
@@ -131,23 +131,23 @@ def marked(passage: str) -> str:
         ("of delivery. Worn boots can be swapped.\n\n## Costs", "of delivery. Worn boots can be swapped. Costs"),
     ],
 )
-def test_a_passage_is_marked_where_it_stands(passage: str, expected: str) -> None:
+def test_a_passage_is_highlighted_in_place(passage: str, expected: str) -> None:
     assert " ".join(marked(passage).split()) == expected
 
 
 @pytest.mark.parametrize("passage", [(0, 0), (5, 3), (-4, 0), (10_000, 20_000)])
-def test_a_passage_that_is_none_marks_nothing(passage: tuple[int, int]) -> None:
+def test_an_invalid_passage_highlights_nothing(passage: tuple[int, int]) -> None:
     rendered = render_article("Returns", BODY, passage=passage)
     assert not rendered.is_marked
     assert "<mark" not in rendered.html
 
 
-def test_a_heading_of_spaces_costs_little_time() -> None:
+def test_a_heading_full_of_spaces_is_fast() -> None:
     began = time.process_time()
     render_article("Title", "# a" + "\u00a0" * 10 + " \t" * 100_000 + "b\n\n# " + " x {#" * 50_000)
     assert time.process_time() - began < 5  # a pattern that begins again at each space takes minutes here
 
 
-def test_a_written_id_is_taken_off_its_heading() -> None:
+def test_an_explicit_id_is_removed_from_its_heading() -> None:
     assert render_article("Title", "## Costs  {#fees}").html.strip() == '<h2 id="fees">Costs</h2>'
     assert "{#no id}" in render_article("Title", "## Costs {#no id}").html

@@ -63,16 +63,16 @@ def test_the_passage_that_answers_comes_first(shop: Workspace, mode: Any) -> Non
     assert [passage.score for passage in found.passages] == sorted((p.score for p in found.passages), reverse=True)
 
 
-def test_no_more_than_asked_for(shop: Workspace) -> None:
+def test_the_limit_is_respected(shop: Workspace) -> None:
     assert len(search("parcel jacket tent voucher", viewer=PUBLIC, limit=2).passages) == 2
 
 
-def test_a_word_that_only_the_title_holds_is_found(workspace: Workspace) -> None:
+def test_a_word_that_is_only_in_the_title_is_found(workspace: Workspace) -> None:
     sync_articles([write("gaiters", "They keep snow out.").pk, write("boots", "They keep feet warm.").pk])
     assert names(search("gaiters", viewer=PUBLIC, mode="lexical")) == ["gaiters"]
 
 
-def test_published_words_are_found_before_any_vector_is_there(workspace: Workspace) -> None:
+def test_published_text_is_found_before_it_has_vectors(workspace: Workspace) -> None:
     write("returns", TOPICS["returns"])
     assert Chunk.objects.filter(embedding=None).exists()
     found = search("send a jacket back", viewer=PUBLIC)
@@ -81,7 +81,7 @@ def test_published_words_are_found_before_any_vector_is_there(workspace: Workspa
     assert found.passages[0].similarity is None
 
 
-def test_an_edit_is_found_at_once_and_the_old_words_are_gone(shop: Workspace) -> None:
+def test_an_edit_is_found_at_once_and_the_old_text_is_gone(shop: Workspace) -> None:
     row = Article.objects.get(external_id="delivery")
     save_draft(row.pk, Change(body="A parcel to Norway takes nine days."))
     assert names(search("Norway", viewer=PUBLIC, mode="lexical")) == []
@@ -96,7 +96,7 @@ def test_an_archived_article_is_never_found(shop: Workspace, mode: Any) -> None:
     assert "vouchers" not in names(search("voucher valid three years", viewer=PUBLIC, mode=mode))
 
 
-def test_what_is_archived_behind_the_services_is_hidden_too(shop: Workspace) -> None:
+def test_an_article_archived_in_the_database_is_hidden_too(shop: Workspace) -> None:
     Article.objects.filter(external_id="vouchers").update(state=State.ARCHIVED)
     assert Chunk.objects.filter(article__external_id="vouchers").exists()
     assert "vouchers" not in names(search("voucher valid three years", viewer=PUBLIC))
@@ -146,7 +146,7 @@ def test_german_words_are_found_in_other_forms(workspace: Workspace) -> None:
     assert names(search("Wie schicke ich eine bestellte Jacke zurück?", viewer=PUBLIC, mode="lexical")) == ["fristen"]
 
 
-def test_without_the_model_search_goes_by_words_and_says_so_in_the_log(
+def test_without_the_model_search_uses_words_and_logs_it(
     shop: Workspace, embedder: HashEmbedder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(embedder, "query", unavailable)
@@ -184,7 +184,7 @@ def unavailable(text: str) -> list[float]:
 @pytest.mark.parametrize(
     "query", ["", "  ", "\x00", "\ud800", "' | & ! <-> :*", "the of and", "\\", "x" * 100_000, "🤷"]
 )
-def test_questions_of_nothing_are_answered_calmly(shop: Workspace, query: str) -> None:
+def test_empty_questions_are_harmless(shop: Workspace, query: str) -> None:
     found = search(query, viewer=PUBLIC)
     assert 0.0 <= found.confidence <= 1.0
     assert len(found.passages) <= 8
@@ -206,7 +206,7 @@ def test_a_question_about_something_else_is_not_answerable(shop: Workspace) -> N
     assert not search("who won the chess championship in Reykjavik", viewer=PUBLIC).is_answerable
 
 
-def test_a_long_message_finds_all_it_asks_about(shop: Workspace) -> None:
+def test_a_long_message_finds_everything_it_asks_about(shop: Workspace) -> None:
     chatter = "By the way, we had such lovely weather on our last journey that everybody was happy about it. " * 3
     message = f"{chatter} How many days does a parcel to Austria take? {chatter} How long is a voucher valid in years?"
     assert set(names(search(message, viewer=PUBLIC, limit=2))) == {"delivery", "vouchers"}
@@ -221,22 +221,20 @@ def test_the_index_scan_finds_what_the_exact_one_finds_under_a_narrow_filter(
     recipe = Recipe.objects.get(is_active=True)
     scope = candidates.Scope(workspace.pk, recipe, PUBLIC)
     vector = HashEmbedder().query("parcel number 7 from the warehouse")
-    exact = candidates.nearest_exactly(scope, vector, limit=10)
+    exact = candidates.exact_neighbours(scope, vector, limit=10)
     assert len(exact) == 10
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
-    found = candidates.nearest_by_index(scope, vector, limit=10)
+    found = candidates.approximate_neighbours(scope, vector, limit=10)
     assert [round(row.similarity or 0, 4) for row in found] == [round(row.similarity or 0, 4) for row in exact]
 
 
-def test_a_search_asks_the_database_a_fixed_number_of_times(
-    shop: Workspace, django_assert_max_num_queries: Any
-) -> None:
+def test_a_search_runs_a_constant_number_of_queries(shop: Workspace, django_assert_max_num_queries: Any) -> None:
     with django_assert_max_num_queries(9):
         search("how long is a voucher valid", viewer=Viewer(locale="en"))
 
 
-def test_a_follow_up_is_found_with_what_was_said_before(shop: Workspace) -> None:
+def test_a_follow_up_is_found_with_its_context(shop: Workspace) -> None:
     follow_up = "and how long does that take"
     alone, asked = (
         search(follow_up, viewer=PUBLIC, context=context) for context in ("", "A parcel to Austria costs nine euros.")
@@ -245,7 +243,7 @@ def test_a_follow_up_is_found_with_what_was_said_before(shop: Workspace) -> None
     assert asked.confidence == alone.confidence  # a former topic says nothing of whether this has an answer
 
 
-def test_a_question_in_another_language_than_the_passages_is_told_apart(shop: Workspace) -> None:
+def test_a_question_in_another_language_is_recognised(shop: Workspace) -> None:
     asked = "combien de temps un voucher est-il valid"
     assert search(asked, viewer=Viewer(locale="fr-CH")).is_across
     assert not search(asked, viewer=Viewer(locale="en-GB")).is_across
@@ -280,7 +278,7 @@ def test_kb_search_refuses_an_empty_question(shop: Workspace) -> None:
         run("kb_search", " ")
 
 
-def test_kb_search_minds_the_audience(workspace: Workspace) -> None:
+def test_kb_search_respects_the_audience(workspace: Workspace) -> None:
     write("secret", "The goodwill budget is five hundred.", audience="internal")
     assert run("kb_search", "goodwill budget")["passages"] == []
     assert len(run("kb_search", "goodwill budget", "--audience", "internal")["passages"]) == 1
@@ -292,7 +290,7 @@ def questions(folder: Path, *rows: object) -> str:
     return str(path)
 
 
-def test_kb_eval_marks_what_is_found(shop: Workspace, tmp_path: Path) -> None:
+def test_kb_eval_scores_the_results(shop: Workspace, tmp_path: Path) -> None:
     rows = [
         {"id": 1, "question": "how long is a voucher valid", "gold": ["vouchers"]},
         {"id": "2", "scenario": "parcel to Austria", "gold_docs": ["delivery", "nowhere"]},
@@ -311,12 +309,12 @@ def test_excluded_articles_are_dropped_before_ranking(shop: Workspace, tmp_path:
     assert run("kb_eval", questions(tmp_path, row), "--mode", "lexical")["hit1"] == 0.0
 
 
-def test_kb_eval_names_the_articles_that_are_not_here(shop: Workspace, tmp_path: Path) -> None:
+def test_kb_eval_names_missing_articles(shop: Workspace, tmp_path: Path) -> None:
     rows = [{"question": "how long is a voucher valid", "gold": [name]} for name in ("vouchers", "nowhere")]
     told = StringIO()
     call_command("kb_eval", questions(tmp_path, *rows), stdout=StringIO(), stderr=told)
-    assert "Not live here for public readers: nowhere (1 of the 2 articles named)." in told.getvalue()
-    with pytest.raises(CommandError, match=r"nowhere .* Nothing can be measured: look at --workspace"):
+    assert "Not live for public readers: nowhere (1 of 2 articles)." in told.getvalue()
+    with pytest.raises(CommandError, match=r"nowhere .* Nothing can be measured\. Check --workspace"):
         run("kb_eval", questions(tmp_path, rows[1]))
 
 
@@ -341,7 +339,7 @@ def test_kb_eval_takes_a_mode_or_the_comparison(shop: Workspace, tmp_path: Path)
         },
     ],
 )
-def test_kb_eval_asks_as_the_assistant_does(shop: Workspace, tmp_path: Path, said: dict[str, Any]) -> None:
+def test_kb_eval_searches_as_the_assistant_does(shop: Workspace, tmp_path: Path, said: dict[str, Any]) -> None:
     path = questions(tmp_path, {"id": 1, "gold": "delivery", **said})
     assert run("kb_eval", path, "--as-asked")["hit1"] == 1.0
 
@@ -369,13 +367,13 @@ def test_kb_eval_compares_the_modes(shop: Workspace, tmp_path: Path) -> None:
         ("\xff", "not UTF-8"),
     ],
 )
-def test_a_broken_file_of_questions_is_one_sentence(shop: Workspace, tmp_path: Path, content: str, cause: str) -> None:
+def test_a_broken_question_file_is_one_message(shop: Workspace, tmp_path: Path, content: str, cause: str) -> None:
     path = tmp_path / "broken.jsonl"
     path.write_bytes(content.encode("latin-1"))
     with pytest.raises(CommandError, match=cause):
         run("kb_eval", str(path))
 
 
-def test_a_missing_file_of_questions_is_one_sentence(shop: Workspace, tmp_path: Path) -> None:
+def test_a_missing_question_file_is_one_message(shop: Workspace, tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="cannot be read"):
         run("kb_eval", str(tmp_path / "none.jsonl"))

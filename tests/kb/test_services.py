@@ -25,7 +25,7 @@ def announced(row: Article) -> int:
     return Announcement.objects.filter(topic="article_changed", object_id=row.pk).count()
 
 
-def test_a_new_article_waits_as_a_draft(workspace: Workspace) -> None:
+def test_a_new_article_is_a_draft(workspace: Workspace) -> None:
     row = article()
     assert (row.state, row.live_revision, row.locale, row.external_id) == (State.DRAFT, None, "en", "delivery")
     assert Chunk.objects.count() == 0
@@ -57,7 +57,7 @@ def test_a_draft_changes_nothing_customers_read(workspace: Workspace) -> None:
     assert not Chunk.objects.filter(text__contains="free").exists()
 
 
-def test_saving_what_is_there_makes_no_revision(workspace: Workspace) -> None:
+def test_saving_unchanged_text_makes_no_revision(workspace: Workspace) -> None:
     row = article()
     save_draft(row.pk, Change(title="Delivery", body=BODY))
     assert Revision.objects.filter(article=row).count() == 1
@@ -71,7 +71,7 @@ def test_a_save_on_top_of_an_old_revision_is_refused(workspace: Workspace) -> No
     assert Revision.objects.filter(article=row).count() == 2
 
 
-def test_archiving_takes_the_passages_away(workspace: Workspace) -> None:
+def test_archiving_removes_the_passages(workspace: Workspace) -> None:
     row = publish(article().pk)
     archive(row.pk)
     assert Article.objects.get(pk=row.pk).state == State.ARCHIVED
@@ -79,7 +79,7 @@ def test_archiving_takes_the_passages_away(workspace: Workspace) -> None:
     assert announced(row) == 2
 
 
-def test_another_language_reads_the_words_anew(workspace: Workspace) -> None:
+def test_another_language_reindexes_the_words(workspace: Workspace) -> None:
     row = publish(article(body="Die Lieferungen kosten nichts.").pk)
     before = Chunk.objects.get(article=row).search_vector
     save_draft(row.pk, Change(locale="de"))
@@ -104,7 +104,7 @@ def test_another_language_reads_the_words_anew(workspace: Workspace) -> None:
         (Change(title="x", body="x", category="x" * 121), "category"),
     ],
 )
-def test_what_cannot_be_stored_is_refused_by_field(workspace: Workspace, change: Change, field: str) -> None:
+def test_invalid_input_names_its_field(workspace: Workspace, change: Change, field: str) -> None:
     with pytest.raises(InvalidDocument) as refusal:
         create_article(change)
     assert list(refusal.value.fields) == [field]
@@ -118,11 +118,11 @@ def test_two_articles_never_share_an_external_id(workspace: Workspace) -> None:
     assert Article.objects.count() == 1
 
 
-def test_equal_titles_get_addresses_of_their_own(workspace: Workspace) -> None:
+def test_equal_titles_get_different_addresses(workspace: Workspace) -> None:
     assert article().external_id != article().external_id
 
 
-def test_another_workspace_has_no_such_article(workspace: Workspace, other_workspace: Workspace) -> None:
+def test_another_workspaces_article_is_not_found(workspace: Workspace, other_workspace: Workspace) -> None:
     row = publish(article().pk)
     with workspace_scope(other_workspace.pk):
         for service in (publish, archive, lambda pk: save_draft(pk, Change(body="Stolen."))):
@@ -133,7 +133,7 @@ def test_another_workspace_has_no_such_article(workspace: Workspace, other_works
     assert (row.state, Revision.objects.count()) == (State.LIVE, 1)
 
 
-def test_a_collection_of_another_workspace_is_no_parent(workspace: Workspace, other_workspace: Workspace) -> None:
+def test_another_workspaces_collection_is_refused(workspace: Workspace, other_workspace: Workspace) -> None:
     with workspace_scope(other_workspace.pk):
         foreign = collection_named("Secrets")
     row = article()
@@ -177,7 +177,7 @@ def test_revisions_go_with_their_workspace(workspace: Workspace) -> None:
         assert cursor.fetchone() == (0,)
 
 
-def test_a_forgotten_author_leaves_the_words(workspace: Workspace, bob: User) -> None:
+def test_erasing_an_author_keeps_the_text(workspace: Workspace, bob: User) -> None:
     row = create_article(Change(title="Delivery", body=BODY), author=bob)
     bob.delete()
     revision = Revision.objects.get(article=row)
@@ -198,7 +198,7 @@ def check_constraints_now() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_publishes_at_once_leave_one_live_revision(workspace: Workspace) -> None:
+def test_two_publications_at_once_leave_one_live_revision(workspace: Workspace) -> None:
     row = article()
     save_draft(row.pk, Change(body="Delivery is free."))
     start = threading.Barrier(2)

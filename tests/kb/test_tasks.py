@@ -12,7 +12,7 @@ from supportbot.outbox.models import Announcement
 from supportbot.outbox.services import deliver_due
 
 
-def test_a_broker_that_hangs_holds_up_nobody() -> None:
+def test_a_hanging_broker_blocks_nobody() -> None:
     publisher, release, reached = Publisher(), threading.Event(), threading.Event()
 
     def hangs() -> None:

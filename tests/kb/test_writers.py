@@ -6,7 +6,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from kb.collections import check_may_write, closed_to, name_writers, writers_of
+from kb.collections import check_may_write, restricted_collections, set_writers, writers_of
 from kb.models import Article, Collection, Revision
 from kb.services import Change, create_article, publish
 from supportbot.accounts.models import User, Workspace
@@ -36,7 +36,7 @@ def tariq(workspace: Workspace) -> User:
 @pytest.fixture
 def goodwill(workspace: Workspace, hanna: User) -> Collection:
     shelf: Collection = Collection.objects.create(slug="goodwill", name="Goodwill")
-    name_writers(shelf, [hanna])
+    set_writers(shelf, [hanna])
     return shelf
 
 
@@ -46,28 +46,30 @@ def article(goodwill: Collection) -> Article:
     return publish(made.pk)
 
 
-def test_a_collection_is_open_until_somebody_is_named(workspace: Workspace, hanna: User, tariq: User) -> None:
-    shelf = Collection.objects.create(slug="s", name="Shelf")
-    assert closed_to(tariq) == closed_to(None) == frozenset()
-    name_writers(shelf, [hanna])
+def test_a_collection_is_open_until_it_has_writers(workspace: Workspace, hanna: User, tariq: User) -> None:
+    shelf = Collection.objects.create(slug="s", name="Section")
+    assert restricted_collections(tariq) == restricted_collections(None) == frozenset()
+    set_writers(shelf, [hanna])
     assert writers_of(shelf) == [hanna]
-    assert closed_to(hanna) == frozenset()
-    assert closed_to(tariq) == closed_to(None) == {shelf.pk}
-    assert closed_to(person(workspace, "boss", "admin")) == frozenset()
-    with pytest.raises(NotAllowed, match="collection Shelf"):
+    assert restricted_collections(hanna) == frozenset()
+    assert restricted_collections(tariq) == restricted_collections(None) == {shelf.pk}
+    assert restricted_collections(person(workspace, "boss", "admin")) == frozenset()
+    with pytest.raises(NotAllowed, match="collection Section"):
         check_may_write(tariq, None, shelf)
-    name_writers(shelf, [])
-    assert closed_to(tariq) == frozenset()
+    set_writers(shelf, [])
+    assert restricted_collections(tariq) == frozenset()
 
 
-def test_another_workspaces_collections_are_no_matter_here(goodwill: Collection, other_workspace: Workspace) -> None:
-    assert closed_to(None) == {goodwill.pk}
+def test_another_workspaces_collections_do_not_count(goodwill: Collection, other_workspace: Workspace) -> None:
+    assert restricted_collections(None) == {goodwill.pk}
     with workspace_scope(other_workspace.pk):
-        assert closed_to(None) == frozenset()
+        assert restricted_collections(None) == frozenset()
 
 
 @pytest.mark.parametrize("name", ["tariq", None])
-def test_over_rest_only_the_named_write(workspace: Workspace, article: Article, tariq: User, name: str | None) -> None:
+def test_only_named_writers_write_over_rest(
+    workspace: Workspace, article: Article, tariq: User, name: str | None
+) -> None:
     key = issue_api_key(workspace, "k", scopes=["kb:read", "kb:write"], user=tariq if name else None).plain
     client, token = Client(), {"Authorization": f"Bearer {key}"}
     base = f"/api/v1/articles/{article.pk}"
@@ -88,7 +90,7 @@ def test_over_rest_only_the_named_write(workspace: Workspace, article: Article, 
     assert (article.state, Revision.objects.count(), Article.objects.count()) == ("live", 1, 1)
 
 
-def test_in_the_console_only_the_named_write(article: Article, hanna: User, tariq: User) -> None:
+def test_only_named_writers_write_in_the_console(article: Article, hanna: User, tariq: User) -> None:
     address = f"/admin/kb/article/{article.pk}/"
     typed = {"title": "Vouchers", "body": "Mine.\n", "based_on": "1", "do": "publish"}
     stranger, writer = Client(), Client()
@@ -107,7 +109,7 @@ def test_in_the_console_only_the_named_write(article: Article, hanna: User, tari
     assert Revision.objects.count() == 2
 
 
-def test_an_import_leaves_out_what_is_anothers(article: Article, tariq: User) -> None:
+def test_an_import_skips_restricted_collections(article: Article, tariq: User) -> None:
     browser = Client()
     browser.force_login(tariq)
     files = [
@@ -120,7 +122,7 @@ def test_an_import_leaves_out_what_is_anothers(article: Article, tariq: User) ->
     assert Revision.objects.filter(article=article).count() == 1
 
 
-def test_only_admins_name_writers(workspace: Workspace, goodwill: Collection, hanna: User, tariq: User) -> None:
+def test_only_admins_set_writers(workspace: Workspace, goodwill: Collection, hanna: User, tariq: User) -> None:
     page = f"/admin/kb/collection/{goodwill.pk}/change/"
     editor, admin = Client(), Client()
     editor.force_login(hanna)

@@ -1,7 +1,6 @@
-"""Reading files and folders into documents, one item at a time.
+"""Loading documents from files and folders, one item at a time.
 
-Nothing raises for a bad item: each becomes a `Failure` that names the place, the cause and the way out, and reading
-goes on.
+A bad item raises nothing: it becomes a `Failure` with its place, what is wrong and what to do, and loading continues.
 """
 
 from kb.importing.loaders.files import load

@@ -1,7 +1,7 @@
-"""HTML to Markdown: what a reader of the page would read, with its headings, lists, tables and links.
+"""HTML to Markdown: what a reader of the page would read, with headings, lists, tables and links.
 
-A walk over the parsed tree. Elements that are not known are taken for their text; scripts, styles, navigation, forms
-and pictures are left out.
+It walks the parsed tree. Unknown elements contribute their text; scripts, styles, navigation, forms and images are left
+out.
 """
 
 import re
@@ -9,17 +9,17 @@ from collections.abc import Sequence
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from kb.documents import MOST_BODY_CHARACTERS, MOST_TITLE_CHARACTERS, Document, check_storable
+from kb.documents import MAX_BODY_CHARACTERS, MAX_TITLE_CHARACTERS, Document, check_storable
 from kb.errors import InvalidDocument
 from kb.importing.loaders.markdown import document_of
 
-# Deeper trees are written to break parsers; below this only the text is taken.
-DEEPEST = 120
-# Each list and quotation around a line puts its mark or indent before it; deeper ones are taken as plain lines, or a
-# text would grow by its depth.
-MOST_MARKS = 10
-# While it is put together; what is tidied away afterwards has room too.
-MOST_CHARACTERS = 2 * MOST_BODY_CHARACTERS
+# Deeper trees are attacks on parsers; below this depth only the text is used.
+MAX_DEPTH = 120
+# Each enclosing list and quotation prefixes a line with its mark or indent; deeper ones become plain lines, or the text
+# would grow with its depth.
+MAX_NESTED_MARKS = 10
+# During conversion, including what is cleaned up afterwards.
+MAX_CHARACTERS = 2 * MAX_BODY_CHARACTERS
 
 _LEFT_OUT = [
     "script", "style", "noscript", "template", "head", "nav", "aside", "footer", "form", "button", "select", "iframe",
@@ -35,19 +35,19 @@ _ROW_GROUPS = ("thead", "tbody", "tfoot")
 _SPACE = re.compile(r"\s+")
 _BLANK_LINES = re.compile(r"\n{3,}")
 _SIGNS = re.compile(r"([\\`*\[\]<])")
-# What would begin a heading, quotation or list if it stood at the start of a line.
+# What would start a heading, quotation or list at the start of a line.
 _LINE_START = re.compile(r"^([#>+-]|\d{1,9}[.)])(?=\s|$)", re.MULTILINE)
 _LINK = re.compile(r"(?:https?://|mailto:|/(?!/)|#)[^\s<>()]+", re.IGNORECASE)
 
 
 def read_html(text: str, path: str) -> Document:
-    """Return the document of an HTML page; raises InvalidDocument if it says nothing."""
+    """Return the document of an HTML page; raises InvalidDocument if it has no text."""
     title, body = markdown_of_html(text)
     return document_of({"title": title} if title else {}, body, path)
 
 
 def markdown_of_html(text: str) -> tuple[str, str]:
-    """Return (title, Markdown) of a page; the title is empty if the page names none. Raises InvalidDocument."""
+    """Return (title, Markdown) of a page; the title is empty if the page has none. Raises InvalidDocument."""
     tree = LexborHTMLParser(check_storable("html", text))
     title = _title(tree)
     tree.strip_tags(_LEFT_OUT, recursive=False)
@@ -59,7 +59,7 @@ def _title(tree: LexborHTMLParser) -> str:
     for selector in ("main h1, article h1", "h1", "title"):
         node = tree.css_first(selector)
         if node is not None and (text := _SPACE.sub(" ", node.text(deep=True)).strip()):
-            return text[:MOST_TITLE_CHARACTERS]
+            return text[:MAX_TITLE_CHARACTERS]
     return ""
 
 
@@ -74,8 +74,8 @@ def _inner(node: LexborNode, depth: int, marks: int) -> str:
     for child in _children(node):
         pieces.append(_piece(child, depth, marks))
         length += len(pieces[-1])
-        if length > MOST_CHARACTERS:
-            raise InvalidDocument(f"The page has more than {MOST_CHARACTERS:,} characters. Split it.")
+        if length > MAX_CHARACTERS:
+            raise InvalidDocument(f"The page has more than {MAX_CHARACTERS:,} characters. Split it.")
     return "".join(pieces)
 
 
@@ -85,7 +85,7 @@ def _piece(node: LexborNode, depth: int, marks: int) -> str:
         return _escaped(_SPACE.sub(" ", node.text(deep=False)))
     if tag.startswith(("-", "!")):  # comments and the document type
         return ""
-    if depth >= DEEPEST:
+    if depth >= MAX_DEPTH:
         return _escaped(_SPACE.sub(" ", node.text(deep=True)))
     if tag == "br":
         return "\n"
@@ -98,7 +98,7 @@ def _piece(node: LexborNode, depth: int, marks: int) -> str:
     if tag in ("li", "blockquote"):
         marks += 1
     inner = _inner(node, depth + 1, marks)
-    return f"\n{inner.strip()}\n" if marks > MOST_MARKS and tag in _MARKED else _wrapped(tag, node, inner)
+    return f"\n{inner.strip()}\n" if marks > MAX_NESTED_MARKS and tag in _MARKED else _wrapped(tag, node, inner)
 
 
 def _wrapped(tag: str, node: LexborNode, inner: str) -> str:
@@ -123,7 +123,7 @@ def _inline(tag: str, node: LexborNode, inner: str) -> str:
         return f"[{_SPACE.sub(' ', text)}]({address})"
     mark = {"strong": "**", "b": "**", "em": "*", "i": "*"}.get(tag)
     if mark and text and "\n" not in text:
-        # The spaces belong outside the marks, or Markdown takes them for stars.
+        # Spaces must be outside the marks, or Markdown treats these as asterisks.
         before, after = inner[: len(inner) - len(inner.lstrip())], inner[len(inner.rstrip()) :]
         return f"{before}{mark}{text}{mark}{after}"
     if tag in ("code", "kbd", "samp"):
@@ -133,7 +133,7 @@ def _inline(tag: str, node: LexborNode, inner: str) -> str:
 
 
 def _item(node: LexborNode, inner: str) -> str:
-    """Return a list item with its own nested lists indented below it."""
+    """Return a list item with its nested lists indented below it."""
     parent = node.parent
     mark = "1. " if parent is not None and parent.tag == "ol" else "- "
     lines = _tidy(inner).strip().split("\n")
@@ -148,14 +148,14 @@ def _listing(node: LexborNode) -> str:
 
 
 def _table(node: LexborNode, depth: int, marks: int) -> str:
-    # Only its own rows and cells: asking for all below would take nested tables apart again at every level.
+    # Only its own rows and cells: querying all descendants would process nested tables again at every level.
     rows = [row for part in _children(node) for row in (_children(part) if part.tag in _ROW_GROUPS else [part])]
     cells = [[_cell(cell, depth, marks) for cell in _children(row) if cell.tag in ("th", "td")] for row in rows]
     return f"\n\n{markdown_table(cells)}\n\n"
 
 
 def _cell(node: LexborNode, depth: int, marks: int) -> str:
-    if node.css_first("table") is not None:  # a table inside a cell is no table any more: its words stay
+    if node.css_first("table") is not None:  # a nested table becomes plain text
         return _escaped(_SPACE.sub(" ", node.text(deep=True)).strip())
     return _SPACE.sub(" ", _inner(node, depth + 1, marks)).strip()
 
@@ -173,13 +173,13 @@ def _escaped(text: str) -> str:
 
 
 def _literal(match: re.Match[str]) -> str:
-    """Put a backslash before the sign that would begin a list or heading ("1." needs it before the dot)."""
+    """Escape the character that would start a list or heading ("1." needs the backslash before the dot)."""
     sign = match.group(1)
     return f"{sign[:-1]}\\{sign[-1]}"
 
 
 def markdown_table(rows: Sequence[Sequence[str]]) -> str:
-    """Return the rows as a pipe table whose first row is the head; rows are filled up to the widest one."""
+    """Return the rows as a pipe table with the first row as header; shorter rows are padded."""
     filled = [row for row in rows if any(cell.strip() for cell in row)]
     if not filled:
         return ""

@@ -1,4 +1,4 @@
-"""Files with one JSON object a line, plain or gzipped."""
+"""Files with one JSON object per line, plain or gzipped."""
 
 import gzip
 import json
@@ -12,12 +12,12 @@ from kb.errors import InvalidDocument
 from kb.importing.loaders.html import markdown_of_html
 from kb.importing.loaders.markdown import KEYS, check_keys, document_of
 
-# After decompression. A gzip file of a few megabytes can hold a thousand times as much.
-MOST_FILE_BYTES = 512 * 1024 * 1024
+# After decompression: a gzip file of a few megabytes can expand a thousandfold.
+MAX_FILE_BYTES = 512 * 1024 * 1024
 # Two million characters, escaped in JSON, and room for the other keys.
-MOST_LINE_BYTES = 16 * 1024 * 1024
+MAX_LINE_BYTES = 16 * 1024 * 1024
 
-# A text comes under exactly one of these.
+# A line has its text under exactly one of these keys.
 _TEXTS: dict[str, Callable[[str], tuple[str, str]]] = {
     "text": lambda text: ("", text),
     "markdown": lambda text: ("", text),
@@ -27,33 +27,33 @@ _TEXTS: dict[str, Callable[[str], tuple[str, str]]] = {
 
 
 def read_lines(file: Path, name: str) -> Iterator[Document | Failure]:
-    """Yield one item for each line that is not blank; stops with a failure where the file cannot be read further."""
+    """Yield one item per non-blank line; stops with a failure where the file cannot be read any further."""
     try:
         with _opened(file) as stream:
             yield from _items(stream, name)
     except gzip.BadGzipFile:
-        yield Failure(name, "The file is not gzip although its name ends in .gz. Rename it or compress it again.")
+        yield Failure(name, "The file is not gzip, although its name ends with .gz. Rename it or compress it again.")
     except (EOFError, zlib.error):
-        yield Failure(name, "The gzip file is damaged or cut off. What stood before was read; copy the file again.")
+        yield Failure(name, "The gzip file is damaged or truncated. The part before was read; copy the file again.")
     except OSError as error:
-        yield Failure(name, f"The file cannot be read ({error.strerror}). Check its rights and the disk.")
+        yield Failure(name, f"The file cannot be read ({error.strerror}). Check its permissions and the disk.")
 
 
 def _opened(file: Path) -> IO[bytes]:
-    # gzip.open in binary mode gives a GzipFile, which reads like any other stream.
+    # gzip.open in binary mode returns a GzipFile, which reads like any other stream.
     return cast(IO[bytes], gzip.open(file, "rb")) if file.suffix.lower() == ".gz" else file.open("rb")
 
 
 def _items(stream: IO[bytes], name: str) -> Iterator[Document | Failure]:
     number = read = 0
-    while line := stream.readline(MOST_LINE_BYTES):
+    while line := stream.readline(MAX_LINE_BYTES):
         number += 1
         read += len(line)
-        if read > MOST_FILE_BYTES:
-            yield Failure(name, f"The file holds more than {MOST_FILE_BYTES:,} bytes. Split it; the rest was not read.")
+        if read > MAX_FILE_BYTES:
+            yield Failure(name, f"The file has more than {MAX_FILE_BYTES:,} bytes. Split it; the rest was not read.")
             return
-        if len(line) == MOST_LINE_BYTES and not line.endswith(b"\n"):
-            # What follows may be gigabytes of the same line: not worth reading on to find the next one.
+        if len(line) == MAX_LINE_BYTES and not line.endswith(b"\n"):
+            # The rest of this line may be gigabytes: not worth reading to find the next line.
             yield Failure(f"{name}:{number}", "The line is too long for an article. Split it; the rest was not read.")
             return
         if line.strip():
@@ -72,7 +72,7 @@ def _document(line: bytes) -> Document:
     check_keys(row)
     facts = {key: value for key in KEYS if (value := _single(row, key))}
     if "id" not in facts:
-        raise InvalidDocument("The line has no id. Add one, so that a later import finds the same article.")
+        raise InvalidDocument("The line has no id. Add one, so that later imports update the same article.")
     given = [key for key in _TEXTS if row.get(key) is not None]
     if len(given) != 1:
         names = ", ".join(_TEXTS)
@@ -88,12 +88,12 @@ def _object(line: bytes) -> dict[str, object]:
     try:
         row = json.loads(line.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        raise InvalidDocument("The line is not UTF-8 text. Save the file again with the encoding UTF-8.") from error
-    except (ValueError, RecursionError) as error:  # the second: thousands of brackets
+        raise InvalidDocument("The line is not UTF-8 text. Save the file with UTF-8 encoding.") from error
+    except (ValueError, RecursionError) as error:  # RecursionError: thousands of brackets
         reason = f" ({error.msg}, column {error.colno})" if isinstance(error, json.JSONDecodeError) else ""
-        raise InvalidDocument(f"The line is not JSON{reason}. Write one JSON object a line.") from error
+        raise InvalidDocument(f"The line is not JSON{reason}. Write one JSON object per line.") from error
     if not isinstance(row, dict):
-        raise InvalidDocument("The line is not a JSON object. Write one object with id and text a line.")
+        raise InvalidDocument("The line is not a JSON object. Write one object with id and text per line.")
     return row
 
 

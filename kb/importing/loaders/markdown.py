@@ -8,8 +8,9 @@ from pathlib import PurePosixPath
 import yaml
 
 from kb.documents import (
-    MOST_TITLE_CHARACTERS,
+    MAX_TITLE_CHARACTERS,
     Document,
+    check_article_text,
     check_audience,
     check_category,
     check_external_id,
@@ -17,26 +18,25 @@ from kb.documents import (
     check_name,
     check_state,
     check_url,
-    check_wording,
 )
 from kb.errors import InvalidDocument
 from supportbot.language.blocks import Kind, blocks
 from supportbot.language.plaintext import plain
 
-# Enough for every key an article could sensibly have; a YAML parser is not shown more.
-MOST_FRONT_MATTER_CHARACTERS = 20_000
+# Enough for every key that makes sense; nothing longer is given to the YAML parser.
+MAX_FRONT_MATTER_CHARACTERS = 20_000
 KEYS = ("id", "title", "url", "locale", "audience", "category", "collection", "state")
-# "audiance" is as like to "audience" as 0.88, "status" to "state" as 0.73, "subcategory" to "category" as 0.84.
-LIKENESS = 0.85
+# The similarity of "audiance" and "audience" is 0.88, "status" and "state" 0.73, "subcategory" and "category" 0.84.
+KEY_SIMILARITY = 0.85
 
 _FENCE = re.compile(r"---[ \t]*\n")
 _END = re.compile(r"^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.MULTILINE)
 
 
 def read_markdown(text: str, path: str) -> Document:
-    """Return the document of a Markdown file; `path` is its external id unless the front matter names one.
+    """Return the document of a Markdown file; `path` is its external id unless the front matter has one.
 
-    Raises InvalidDocument with one sentence on what to mend.
+    Raises InvalidDocument with what to fix.
     """
     front, body = split_front_matter(text.replace("\r\n", "\n"))
     return document_of(front, body, path)
@@ -47,12 +47,12 @@ def read_text(text: str, path: str) -> Document:
 
 
 def document_of(facts: dict[str, str], body: str, path: str) -> Document:
-    """Check and assemble a document; the title falls back to the first heading, then to the file's name."""
+    """Validate and build a document; the title falls back to the first heading, then to the file's name."""
     external_id = check_external_id(facts.get("id") or path)
     title = facts.get("title") or first_heading(body) or PurePosixPath(external_id).stem
     return Document(
         external_id=external_id,
-        wording=check_wording(title, body),
+        wording=check_article_text(title, body),
         url=check_url(facts["url"]) if "url" in facts else None,
         locale=check_locale(facts["locale"]) if "locale" in facts else None,
         audience=check_audience(facts["audience"]) if "audience" in facts else None,
@@ -63,15 +63,15 @@ def document_of(facts: dict[str, str], body: str, path: str) -> Document:
 
 
 def check_keys(names: Iterable[object]) -> None:
-    """Raise InvalidDocument for a key that is nearly one of ours: "audiance: internal" must not publish to everybody.
+    """Raise InvalidDocument for a misspelt key: "audiance: internal" must not publish to everyone.
 
-    Keys that are like none of ours belong to other programs and are passed over.
+    Keys unlike any of ours belong to other programs and are ignored.
     """
     given = {name for name in names if isinstance(name, str)}
     missing = [key for key in KEYS if key not in given]
     for name in sorted(given.difference(KEYS)):
-        if meant := get_close_matches(name.strip().casefold(), missing, n=1, cutoff=LIKENESS):
-            raise InvalidDocument(f"The key {name[:60]!r} is not known. Write {meant[0]!r}, or rename it.")
+        if meant := get_close_matches(name.strip().casefold(), missing, n=1, cutoff=KEY_SIMILARITY):
+            raise InvalidDocument(f"The key {name[:60]!r} is unknown. Use {meant[0]!r}, or rename it.")
 
 
 def split_front_matter(text: str) -> tuple[dict[str, str], str]:
@@ -81,9 +81,9 @@ def split_front_matter(text: str) -> tuple[dict[str, str], str]:
         return {}, text
     closing = _END.search(text, opening.end())
     if closing is None:
-        raise InvalidDocument("The front matter does not end. Close it with a line of three hyphens (---).")
+        raise InvalidDocument("The front matter has no end. Close it with a line of three hyphens (---).")
     block = text[opening.end() : closing.start()]
-    if len(block) > MOST_FRONT_MATTER_CHARACTERS:
+    if len(block) > MAX_FRONT_MATTER_CHARACTERS:
         raise InvalidDocument(
             "The front matter is too long. Close it with a line of three hyphens (---) after its keys."
         )
@@ -92,24 +92,24 @@ def split_front_matter(text: str) -> tuple[dict[str, str], str]:
 
 def _parsed(block: str) -> object:
     try:
-        # The base loader makes text of every value: an id of digits stays as it was written, "no" stays a word.
+        # The base loader returns every value as text: a numeric id stays as written, and "no" stays a word.
         return yaml.load(block, Loader=yaml.BaseLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f" (line {mark.line + 2})" if mark else ""  # the opening hyphens are line one
         problem = error.problem or "it is not YAML"
         raise InvalidDocument(
-            f"The front matter cannot be read{line}: {problem}. Put the value in quotes, or mend the line."
+            f"The front matter cannot be read{line}: {problem}. Put the value in quotes, or fix the line."
         ) from error
     except (yaml.YAMLError, RecursionError) as error:
-        raise InvalidDocument("The front matter cannot be read. Write one `key: value` a line.") from error
+        raise InvalidDocument("The front matter cannot be read. Write one `key: value` per line.") from error
 
 
 def _known_keys(front: object) -> dict[str, str]:
     if front in ("", None):
         return {}
     if not isinstance(front, dict):
-        raise InvalidDocument("The front matter is not a list of keys. Write one `key: value` a line.")
+        raise InvalidDocument("The front matter is not a list of keys. Write one `key: value` per line.")
     check_keys(front)
     known = {key: front[key] for key in KEYS if key in front}
     for key, value in known.items():
@@ -119,9 +119,9 @@ def _known_keys(front: object) -> dict[str, str]:
 
 
 def first_heading(body: str) -> str:
-    """Return the text of the first heading, cut to what a title may hold; empty if there is none."""
+    """Return the text of the first heading, cut to the maximum length of a title; empty if there is none."""
     texts = (without_id(block.text) for block in blocks(body) if block.kind is Kind.HEADING)
-    return next((plain(text)[:MOST_TITLE_CHARACTERS].strip() for text in texts if text), "")
+    return next((plain(text)[:MAX_TITLE_CHARACTERS].strip() for text in texts if text), "")
 
 
 def without_id(heading: str) -> str:

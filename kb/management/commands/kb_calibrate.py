@@ -1,4 +1,4 @@
-"""`manage.py kb_calibrate`: fit how sure a search may be, on workspaces whose questions are known to have an answer."""
+"""`manage.py kb_calibrate`: fit the confidence of searches on workspaces with known questions."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from kb.evaluation.calibration import Corpus, Foreign, fit_and_check, read_texts, sampled
+from kb.evaluation.calibration import Corpus, ForeignQuestions, fit_and_check, read_texts, sample
 from kb.indexing.recipes import active_recipe, embedder_of
 from kb.progress import ProgressLine
 from supportbot.accounts.commands import ProductCommand, workspace_named
@@ -17,9 +17,9 @@ from supportbot.accounts.commands import ProductCommand, workspace_named
 
 class Command(ProductCommand):
     help = (
-        "Fit the confidence of searches. Every workspace's questions count as answerable there and as unanswerable in "
-        "the others; files of --foreign count as unanswerable too. Reported is what fits on half of the questions, "
-        "and on all corpora but one, make of the rest; the calibration itself is fitted on everything."
+        "Fit the confidence of searches. A workspace's questions count as answerable there and as unanswerable in the "
+        "others; questions of --foreign are always unanswerable. The report covers held-out data (half of the "
+        "questions, and each corpus in turn); the final calibration is fitted on everything."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -29,30 +29,30 @@ class Command(ProductCommand):
             action="append",
             required=True,
             metavar="SLUG=ANSWERABLE.jsonl[,UNANSWERABLE.jsonl]",
-            help="a workspace and its questions; what is asked of another has no answer here",
+            help="a workspace and its questions, which count as unanswerable in the others",
         )
         parser.add_argument(
             "--foreign",
             action="append",
             default=[],
             metavar="FILE.jsonl[=SLUG,...]",
-            help="questions of another field; not put to the corpora named, which answer some of them",
+            help="questions from another field; not used for the named corpora, which answer some of them",
         )
         parser.add_argument(
             "--check",
             action="append",
             default=[],
             metavar="SLUG=ANSWERABLE.jsonl,UNANSWERABLE.jsonl",
-            help="a workspace that is judged but not fitted on",
+            help="a workspace that is evaluated but not used for fitting",
         )
-        parser.add_argument("--out", type=Path, help="write the calibration here (else it is only printed)")
-        parser.add_argument("--store", action="store_true", help="use it from now on for the active recipe")
+        parser.add_argument("--out", type=Path, help="write the calibration to this file, not only to the output")
+        parser.add_argument("--store", action="store_true", help="use it for the active recipe from now on")
 
     def facts(self, options: dict[str, Any]) -> dict[str, Any]:
         corpora = [_corpus(text, "--corpus") for text in options["corpus"]]
         foreign = [_foreign(text) for text in options["foreign"]]
         checked = [_corpus(text, "--check") for text in options["check"]]
-        embedder_of(active_recipe())  # else all would be fitted on what words alone find
+        embedder_of(active_recipe())  # otherwise everything would be fitted on words only
         _check_names(corpora, checked, foreign)
         _check_writable(options["out"])
         with ProgressLine(self.stderr, "asking") as progress:
@@ -73,32 +73,34 @@ class Command(ProductCommand):
         return "\n".join([*lines, json.dumps(facts["calibration"], indent=1)])
 
 
-def _check_names(corpora: Sequence[Corpus], checked: Sequence[Corpus], foreign: Sequence[Foreign]) -> None:
+def _check_names(corpora: Sequence[Corpus], checked: Sequence[Corpus], foreign: Sequence[ForeignQuestions]) -> None:
     slugs = [corpus.slug for corpus in corpora]
     twice = [slug for slug, times in Counter(slugs).items() if times > 1]
     if twice:
-        raise CommandError(f"--corpus names {twice[0]} twice. Put its questions into one file.")
+        raise CommandError(f"--corpus names {twice[0]} twice. Put its questions in one file.")
     known = {*slugs, *(corpus.slug for corpus in checked)}
     strangers = sorted({slug for group in foreign for slug in group.spared} - known)
     if strangers:
-        raise CommandError(f"--foreign spares {strangers[0]}, which no --corpus names: {', '.join(sorted(known))}.")
+        raise CommandError(
+            f"--foreign excludes {strangers[0]}, which is none of the corpora {', '.join(sorted(known))}."
+        )
 
 
 def _check_writable(out: Path | None) -> None:
-    """Refuse before the long work what could not be written after it."""
+    """Fail before the long work if the result could not be written after it."""
     if out and (out.is_dir() or not os.access(out if out.exists() else out.parent, os.W_OK)):
-        raise CommandError(f"--out {out} cannot be written. Name a file in a folder that is there.")
+        raise CommandError(f"--out {out} cannot be written. Name a file in an existing, writable folder.")
 
 
-def _foreign(text: str) -> Foreign:
+def _foreign(text: str) -> ForeignQuestions:
     name, _, spared = text.partition("=")
-    return Foreign(sampled(read_texts(Path(name))), frozenset(filter(None, spared.split(","))))
+    return ForeignQuestions(sample(read_texts(Path(name))), frozenset(filter(None, spared.split(","))))
 
 
 def _corpus(text: str, option: str) -> Corpus:
     slug, _, files = text.partition("=")
     if not files:
-        raise CommandError(f"{option} {text}: write SLUG=FILE.jsonl, with the slug of a workspace.")
+        raise CommandError(f"{option} {text} is not valid. Use SLUG=FILE.jsonl, with the slug of a workspace.")
     paths = [Path(name) for name in files.split(",")]
     workspace = workspace_named(slug, option=option)
     return Corpus(slug, workspace.pk, read_texts(paths[0]), [row for path in paths[1:] for row in read_texts(path)])

@@ -1,4 +1,4 @@
-"""`manage.py kb_eval FILE`: how well the search finds the articles that questions are known to be about."""
+"""`manage.py kb_eval FILE`: measure how well the search finds the articles that answer known questions."""
 
 from pathlib import Path
 from typing import Any, get_args
@@ -6,7 +6,16 @@ from typing import Any, get_args
 from django.core.management.base import CommandError, CommandParser
 
 from kb.evaluation.measures import CUTOFF, NAMES, difference
-from kb.evaluation.runs import Finding, Marks, Question, as_asked, by_mode, evaluate, not_here, read_questions
+from kb.evaluation.runs import (
+    Question,
+    RunScores,
+    SearchFunction,
+    as_asked,
+    by_mode,
+    evaluate,
+    missing_articles,
+    read_questions,
+)
 from kb.management.commands.kb_search import positive
 from kb.models import Audience
 from kb.progress import ProgressLine
@@ -20,25 +29,25 @@ SHOWN_MISSING = 5
 
 class Command(WorkspaceCommand):
     help = (
-        'Search for every question of a file, one {"id", "question", "gold": [external ids], "exclude"?: [...]} a '
-        "line, and print how often the article was found and how high it stood. What was said before a question "
-        'stands under "history", or the whole conversation under "messages", each message {"role", "content"}.'
+        'Search for every question in a file, one {"id", "question", "gold": [external ids], "exclude"?: [...]} per '
+        'line, and print how often and how high the articles were ranked. Put earlier messages under "history", or '
+        'the whole conversation under "messages"; each message is {"role", "content"}.'
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("file", type=Path)
-        parser.add_argument("-k", type=positive, default=CUTOFF, metavar="N", help=f"articles looked at ({CUTOFF})")
+        parser.add_argument("-k", type=positive, default=CUTOFF, metavar="N", help=f"articles to consider ({CUTOFF})")
         parser.add_argument("--audience", choices=Audience.values, default=Audience.PUBLIC.value)
         mode = parser.add_mutually_exclusive_group()
         mode.add_argument("--mode", choices=MODES, default="hybrid")
         mode.add_argument(
-            "--compare", action="store_true", help="run all three modes and say which differences are real"
+            "--compare", action="store_true", help="run all three modes and show which differences are significant"
         )
         mode.add_argument(
             "--as-asked",
             action="store_true",
-            help="search as the assistant does: in parts, with what was said before, in the question's language",
+            help="search as the assistant does: in parts, with earlier messages, in the question's language",
         )
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
@@ -55,17 +64,17 @@ class Command(WorkspaceCommand):
 
     def _check_articles(self, questions: list[Question], audience: str) -> None:
         """Say which articles are missing: their questions count as missed, and all zeros would look like a result."""
-        missing = not_here(questions, audience)
+        missing = missing_articles(questions, audience)
         if not missing:
             return
         wanted = len(frozenset[str]().union(*(question.wanted for question in questions)))
         few = ", ".join(missing[:SHOWN_MISSING]) + (", …" if len(missing) > SHOWN_MISSING else "")
-        told = f"Not live here for {audience} readers: {few} ({len(missing)} of the {wanted} articles named)."
+        problem = f"Not live for {audience} readers: {few} ({len(missing)} of {wanted} articles)."
         if len(missing) == wanted:
-            raise CommandError(f"{told} Nothing can be measured: look at --workspace, --audience and the file.")
-        self.stderr.write(f"{told} Not finding them counts against the search.")
+            raise CommandError(f"{problem} Nothing can be measured. Check --workspace, --audience and the file.")
+        self.stderr.write(f"{problem} They count as not found.")
 
-    def _run(self, questions: list[Question], name: str, find: Finding, limit: int) -> Marks:
+    def _run(self, questions: list[Question], name: str, find: SearchFunction, limit: int) -> RunScores:
         with ProgressLine(self.stderr, f"asking ({name})") as progress:
             return evaluate(questions, find, limit=limit, each=lambda done: progress(done, len(questions)))
 
@@ -84,8 +93,8 @@ class Command(WorkspaceCommand):
         return "\n".join(lines)
 
 
-def _gains(runs: dict[Mode, Marks]) -> dict[str, dict[str, list[float]]]:
-    """Return by how much hybrid search is better than either index alone, and between which bounds."""
+def _gains(runs: dict[Mode, RunScores]) -> dict[str, dict[str, list[float]]]:
+    """Return the gain of hybrid search over each index alone, with its bounds."""
     return {
         mode: {
             name: [round(value, 4) for value in difference(runs["hybrid"].scores, runs[mode].scores, name)]

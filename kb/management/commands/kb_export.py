@@ -1,4 +1,4 @@
-"""`manage.py kb_export DIR`: write the knowledge base as Markdown files that `kb_import` reads back."""
+"""`manage.py kb_export DIR`: export the knowledge base as Markdown files that `kb_import` can read."""
 
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,12 @@ from supportbot.accounts.models import Workspace
 
 
 class Command(WorkspaceCommand):
-    help = "Write every live article's text as Markdown with front matter, which kb_import reads back unchanged."
+    help = "Export every live article as Markdown with front matter, which kb_import reads back unchanged."
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("folder", metavar="DIR", type=Path, help="made if it is not there")
-        parser.add_argument("--drafts", action="store_true", help="write articles that were never published, too")
+        parser.add_argument("folder", metavar="DIR", type=Path, help="created if it does not exist")
+        parser.add_argument("--drafts", action="store_true", help="also export articles that were never published")
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
         export = export_with_drafts if options["drafts"] else export_live

@@ -1,4 +1,4 @@
-"""`manage.py kb_import PATH...`: bring files and folders into the knowledge base."""
+"""`manage.py kb_import PATH...`: import files and folders into the knowledge base."""
 
 import time
 from pathlib import Path
@@ -22,30 +22,30 @@ from supportbot.accounts.models import Workspace
 
 class Command(WorkspaceCommand):
     help = (
-        "Import Markdown (its front matter: docs/knowledge.md), HTML, text and JSON lines. "
-        "Publishes, and returns when every passage has its vector. Importing again updates by external id."
+        "Import Markdown (for its front matter see docs/knowledge.md), HTML, text and JSON lines. "
+        "Publishes, and returns when every passage is indexed. Importing again updates articles by external id."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("paths", nargs="+", metavar="PATH", help="a file or a folder")
-        parser.add_argument("--collection", metavar="NAME", default="", help="where the articles go")
-        parser.add_argument("--vectors", metavar="FILE", type=Path, help="take vectors from this file and add new ones")
+        parser.add_argument("--collection", metavar="NAME", default="", help="the collection for the articles")
+        parser.add_argument("--vectors", metavar="FILE", type=Path, help="read vectors from this file and add new ones")
         mode = parser.add_mutually_exclusive_group()
-        mode.add_argument("--dry-run", action="store_true", help="say what would happen and store nothing")
+        mode.add_argument("--dry-run", action="store_true", help="show what would happen, store nothing")
         mode.add_argument("--draft", action="store_true", help="store drafts; what customers read does not change")
-        mode.add_argument("--no-wait", action="store_true", help="leave the vectors to the worker")
+        mode.add_argument("--no-wait", action="store_true", help="let the worker compute the vectors")
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.failed = 0
         super().handle(*args, **options)
         if self.failed:
             what = "would not be imported" if options["dry_run"] else "were not imported; the others were"
-            raise CommandError(f"{self.failed} of the items, each named above, {what}.")
+            raise CommandError(f"Failed items: {self.failed}, listed above. They {what}.")
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
         started = time.monotonic()
-        known = _vectors(options["vectors"])
+        known = _embed_queries(options["vectors"])
         report = self._import(options)
         self.failed = report.count("failed")
         facts: dict[str, Any] = _facts(report)
@@ -68,7 +68,7 @@ class Command(WorkspaceCommand):
             with ProgressLine(self.stderr, "embedding passages") as progress:
                 return sync_articles(article_ids, known=known, progress=progress)
         except OSError as error:  # nothing else here touches a file
-            raise CommandError(f"{path} cannot be written ({error.strerror}). The articles are stored.") from error
+            raise CommandError(f"{path} cannot be written ({error.strerror}). The articles were imported.") from error
 
     def words(self, facts: dict[str, Any]) -> str:
         counts = {name: value for name, value in facts.items() if name != "items"}
@@ -76,7 +76,7 @@ class Command(WorkspaceCommand):
         return "\n".join([super().words(counts), *(f"{item['origin']}: {item['message']}" for item in failures)])
 
 
-def _vectors(path: Path | None) -> KnownVectors:
+def _embed_queries(path: Path | None) -> KnownVectors:
     return NoVectors() if path is None else VectorCache(path, embedder().recipe)
 
 

@@ -1,4 +1,4 @@
-"""`manage.py kb_reindex`: build the index anew, for another embedding model or after an update of the product."""
+"""`manage.py kb_reindex`: rebuild the index, for another embedding model or after an upgrade."""
 
 import time
 from pathlib import Path
@@ -16,13 +16,13 @@ from supportbot.accounts.commands import ProductCommand
 
 class Command(ProductCommand):
     help = (
-        "Index every workspace with the model that KB_EMBEDDER names. Search goes on with the old index until the new "
-        "one is complete; an interrupted run goes on where it stopped."
+        "Index every workspace with the model that KB_EMBEDDER names. Search uses the old index until the new one is "
+        "complete. An interrupted run continues where it stopped."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("--vectors", metavar="FILE", type=Path, help="take vectors from this file and add new ones")
+        parser.add_argument("--vectors", metavar="FILE", type=Path, help="read vectors from this file and add new ones")
 
     def facts(self, options: dict[str, Any]) -> dict[str, Any]:
         started = time.monotonic()

@@ -1,4 +1,4 @@
-"""`manage.py kb_search QUERY`: what a customer's question finds."""
+"""`manage.py kb_search QUERY`: search as a customer's question would."""
 
 from typing import Any
 
@@ -20,11 +20,11 @@ class Command(WorkspaceCommand):
         parser.add_argument("query")
         parser.add_argument("-k", type=positive, default=8, metavar="N", help="passages to print (8)")
         parser.add_argument("--audience", choices=Audience.values, default=Audience.PUBLIC.value)
-        parser.add_argument("--locale", default=None, help="language to prefer, like en or de-AT")
+        parser.add_argument("--locale", default=None, help="preferred language, such as en or de-AT")
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
         if not options["query"].strip():
-            raise CommandError("The question is empty: write what to look for.")
+            raise CommandError("The question is empty. Enter what to search for.")
         locale = check_locale(options["locale"]) if options["locale"] else None
         viewer = Viewer(options["audience"], locale)
         found = search(options["query"], viewer=viewer, limit=options["k"])
@@ -37,7 +37,7 @@ class Command(WorkspaceCommand):
         }
 
     def words(self, facts: dict[str, Any]) -> str:
-        verdict = "holds an answer" if facts["answerable"] else "probably holds no answer"
+        verdict = "contains an answer" if facts["answerable"] else "probably contains no answer"
         count = len(facts["passages"])
         head = f"{count} passage{'' if count == 1 else 's'} in {facts['took_ms']} ms; {verdict} ({facts['confidence']})"
         return "\n\n".join([head, *map(_in_words, facts["passages"])])

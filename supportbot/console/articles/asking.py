@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from kb.documents import check_wording
+from kb.documents import check_article_text
 from kb.models import Audience
 from kb.selectors import article_with_id
 from kb.services import Change
@@ -63,7 +63,7 @@ def _text(request: HttpRequest) -> Text | None:
     if "body" not in request.POST or not request.POST["body"].strip():
         return None
     title = request.POST.get("title", "") or "Untitled"
-    wording = check_wording(title, request.POST["body"])
+    wording = check_article_text(title, request.POST["body"])
     change = Change(
         title=wording.title,
         body=wording.body,

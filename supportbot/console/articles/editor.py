@@ -15,8 +15,8 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from kb.addresses import article_address
-from kb.collections import check_may_write, closed_to, default_collection
-from kb.documents import MOST_BODY_CHARACTERS, MOST_TITLE_CHARACTERS
+from kb.collections import check_may_write, default_collection, restricted_collections
+from kb.documents import MAX_BODY_CHARACTERS, MAX_TITLE_CHARACTERS
 from kb.errors import ArticleChanged, CollectionMissing
 from kb.models import Article, Audience, Chunk, Collection
 from kb.rendering import render_article
@@ -85,7 +85,7 @@ def preview(request: HttpRequest) -> HttpResponse:
     """Render what is being written, by the renderer of the help pages; nothing is stored."""
     needs(request, "kb:read")
     title, body = request.POST.get("title", ""), request.POST.get("body", "")
-    if len(body) > MOST_BODY_CHARACTERS or len(title) > MOST_TITLE_CHARACTERS * 10:
+    if len(body) > MAX_BODY_CHARACTERS or len(title) > MAX_TITLE_CHARACTERS * 10:
         raise InvalidInput("This text is too long to be an article.")
     return render(request, "console/articles/preview.html", _rendered(title, body))
 
@@ -190,7 +190,7 @@ def _page(request: HttpRequest, article: Article | None, typed: Typed) -> HttpRe
 
 def may_write_here(request: HttpRequest, article: Article | None) -> bool:
     """Say whether the person writes knowledge at all, and in this article's collection."""
-    is_closed = article is not None and article.collection_id in closed_to(person_of(request))
+    is_closed = article is not None and article.collection_id in restricted_collections(person_of(request))
     return may(staff(request), "kb:write") and not is_closed
 
 

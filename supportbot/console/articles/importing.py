@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST
 
 from kb.documents import check_name
 from kb.importing.importer import OUTCOMES, ImportReport
-from kb.importing.loaders.files import KNOWN_ENDINGS, MOST_FILE_BYTES
+from kb.importing.loaders.files import KNOWN_ENDINGS, MAX_FILE_BYTES
 from kb.models import Article, Collection, State
 from kb.services import import_documents, import_drafts, preview_import
 from supportbot.console.articles.uploads import MOST_BYTES, MOST_ITEMS, Upload, documents_in, writable
@@ -96,7 +96,7 @@ def _page(request: HttpRequest, more: dict[str, Any], *, status: int = 200) -> H
         "title": "Import",
         "collections": Collection.objects.all(),
         "endings": ",".join(KNOWN_ENDINGS),
-        "most_megabytes": MOST_FILE_BYTES // 1_000_000,
+        "most_megabytes": MAX_FILE_BYTES // 1_000_000,
         "most_megabytes_of_lines": MOST_BYTES // 1024 // 1024,
         "most_items": MOST_ITEMS,
         **more,

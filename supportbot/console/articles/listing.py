@@ -15,7 +15,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.timezone import now
 
-from kb.collections import closed_to
+from kb.collections import restricted_collections
 from kb.models import Article, State
 from kb.services import archive, publish
 from supportbot.chat.models import Citation
@@ -142,7 +142,7 @@ def tags(article: Article) -> SafeString:
 
 
 def _each(request: HttpRequest, rows: Iterable[Article], do: Any, word: str) -> None:
-    closed, chosen = closed_to(person_of(request)), list(rows)
+    closed, chosen = restricted_collections(person_of(request)), list(rows)
     allowed = [article for article in chosen if article.collection_id not in closed]
     count = sum(1 for article in allowed if do(article.pk))
     if len(allowed) < len(chosen):

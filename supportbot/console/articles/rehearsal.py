@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import transaction
 
 from kb.access import Viewer
-from kb.documents import Wording
+from kb.documents import ArticleText
 from kb.errors import EmbeddingUnavailable, RecipeMismatch
 from kb.indexing.chunking import chunk, content_hash, embedding_text
 from kb.indexing.recipes import active_recipe, embedder_of
@@ -47,7 +47,7 @@ class Text:
 
     article_id: UUID | None
     change: Change
-    wording: Wording
+    wording: ArticleText
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ def _publish(text: Text, vectors: Mapping[str, Sequence[float]]) -> None:
     Chunk.objects.bulk_update(rows, ["embedding"])
 
 
-def _vectors_of(wording: Wording) -> dict[str, Sequence[float]]:
+def _vectors_of(wording: ArticleText) -> dict[str, Sequence[float]]:
     """Return the vectors of the passages that the index does not know yet; none where no model answers."""
     recipe = active_recipe()
     texts = [embedding_text(wording.title, piece) for piece in chunk(wording.title, wording.body)]

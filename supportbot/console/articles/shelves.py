@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import Count, Model, Q, QuerySet
 from django.http import HttpRequest
 
-from kb.collections import closed_to, name_writers, writers_of
+from kb.collections import restricted_collections, set_writers, writers_of
 from kb.documents import check_name
 from kb.errors import InvalidDocument
 from kb.models import Article, Collection
@@ -76,7 +76,7 @@ class CollectionAdmin(ScopedAdmin):
         return ["name", "writers"] if self._may(request, "team:write") else ["name"]
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        is_closed = obj is not None and obj.pk in closed_to(person_of(request))
+        is_closed = obj is not None and obj.pk in restricted_collections(person_of(request))
         return bool(super().has_change_permission(request, obj)) and not is_closed
 
     def save_model(self, request: HttpRequest, obj: Collection, form: CollectionForm, change: bool) -> None:
@@ -86,7 +86,7 @@ class CollectionAdmin(ScopedAdmin):
             made = collection_named(obj.name)
             obj.pk, obj.slug = made.pk, made.slug
         if self._may(request, "team:write"):  # the form takes the field from whoever sends it
-            name_writers(obj, form.cleaned_data["writers"])
+            set_writers(obj, form.cleaned_data["writers"])
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Only an empty shelf goes: articles are archived, not thrown away with their shelf."""

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
-from kb.collections import DEFAULT_NAME, closed_to
+from kb.collections import DEFAULT_NAME, restricted_collections
 from kb.documents import Document, Failure
 from kb.importing.loaders import load
 from kb.models import Article, Collection
@@ -38,7 +38,7 @@ def documents_in(uploads: Sequence[Upload]) -> Iterator[Document | Failure]:
 
 def writable(items: Iterable[Document | Failure], person: User, collection: str) -> Iterator[Document | Failure]:
     """Yield the items, those refused that belong, or would go, to a collection in which the person may not write."""
-    closed = dict(Collection.objects.filter(pk__in=closed_to(person)).values_list("pk", "name"))
+    closed = dict(Collection.objects.filter(pk__in=restricted_collections(person)).values_list("pk", "name"))
     names = {name.casefold() for name in closed.values()}
     for item in items:
         if isinstance(item, Failure) or not closed:
