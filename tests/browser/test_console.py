@@ -126,7 +126,7 @@ def test_words_brought_back_go_over_a_colleagues_only_once_that_was_said(enter: 
     tariq.reload()
     tariq.get_by_role("button", name="Bring them back").click()
     tariq.get_by_role("button", name="Save draft").click()
-    expect(tariq.get_by_role("alert")).to_contain_text("Revision 2 was saved meanwhile")
+    expect(tariq.get_by_role("alert")).to_contain_text("Revision 2 has been saved meanwhile")
     expect(tariq.get_by_label("Text, Markdown")).to_have_value("Two.")
     tariq.get_by_role("button", name="Save draft").click()
     expect(tariq.get_by_text("Draft, revision 3")).to_be_visible()

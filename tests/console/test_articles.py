@@ -92,11 +92,11 @@ def test_a_colleagues_newer_words_are_not_overwritten(editor: Client, wool: Arti
     tree = read(answer)
     assert answer.status_code == 409
     assert tree.css_first("#body").text() == "My words.\n"
-    assert "Revision 2 was saved meanwhile" in tree.css_first("[role=alert]").text()
+    assert "Revision 2 has been saved meanwhile" in tree.css_first("[role=alert]").text()
     assert [row.body for row in Revision.objects.order_by("number")][-1] == "A colleague's words.\n"
     save_draft(wool.pk, Change(body="Words of yet another.\n"))
     again = editor.post(page(wool), words(body="My words.\n", based_on=based_on(tree)))
-    assert "Revision 3 was saved meanwhile" in read(again).css_first("[role=alert]").text()
+    assert "Revision 3 has been saved meanwhile" in read(again).css_first("[role=alert]").text()
     editor.post(page(wool), words(body="My words.\n", based_on=based_on(read(again))))
     assert [row.body for row in Revision.objects.order_by("number")][-1] == "My words.\n"  # as the refusal said
 
@@ -290,7 +290,7 @@ def test_words_for_more_readers_are_published_in_one_step_or_not_saved(
     told = words(body="Everybody may read this.\n", audience="public")
     refused = editor.post(page(wool), told)
     assert refused.status_code == 400
-    assert "publish both at once" in read(refused).text()
+    assert "Publish both together" in read(refused).text()
     assert "Everybody may read this." in read(refused).css_first("textarea[name=body]").text()
     wool.refresh_from_db()
     assert (wool.audience, wool.latest_revision_id) == ("internal", wool.live_revision_id)

@@ -1,4 +1,4 @@
-"""Fixtures of the knowledge room."""
+"""Fixtures for the knowledge base."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +13,7 @@ from supportbot.accounts.models import Workspace
 
 @pytest.fixture(autouse=True)
 def embedder(settings: Settings) -> Iterator[HashEmbedder]:
-    """The embedder of the test: no model, and a book of what it was asked."""
+    """The test's embedder: no model, and a record of what it embedded."""
     settings.KB_EMBEDDER = "kb.testing.HashEmbedder"
     ports._load.cache_clear()
     loaded = ports.embedder()

@@ -1,4 +1,4 @@
-"""The predicate and its queryset twin say the same, for every viewer and every article."""
+"""The predicate and the queryset agree, for every viewer and every article."""
 
 from itertools import product
 

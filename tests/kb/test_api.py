@@ -1,4 +1,4 @@
-"""The REST API of knowledge, as a program with a key uses it."""
+"""The REST API of the knowledge base, as a program with an API key uses it."""
 
 from collections.abc import Callable
 from typing import Any

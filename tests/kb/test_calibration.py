@@ -1,4 +1,4 @@
-"""`kb_calibrate`: what it fits and stores, and what it refuses in one sentence before it begins."""
+"""`kb_calibrate`: what it fits and stores, and what it refuses before it starts."""
 
 import json
 from io import StringIO

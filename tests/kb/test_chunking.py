@@ -1,4 +1,4 @@
-"""Where a body may be cut, and what is never lost on the way. Pure."""
+"""Where a body may be split, and that nothing is lost. Pure."""
 
 import time
 
@@ -109,7 +109,7 @@ def test_hostile_bodies_are_split_fast_and_bounded_for_embedding(body: str) -> N
 markdown = st.lists(
     st.sampled_from(
         [
-            "\n# A\n",  # a heading takes its whole line: words on it are no text
+            "\n# A\n",  # a heading takes its whole line: words on it are not body text
             "\n## B\n",
             "text. ",
             "\n",
@@ -119,7 +119,7 @@ markdown = st.lists(
             "ä ö\u2028",
             "\r",
             "\x0c",
-            "\n\n---\n",  # right below words it would make a heading of them
+            "\n\n---\n",  # directly below text it would turn it into a heading
             " ",
             SENTENCE * 9,
         ]

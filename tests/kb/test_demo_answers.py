@@ -1,4 +1,4 @@
-"""The sentences that are said to answer the demo's questions stand in its articles: `bench.quotes` measures by them."""
+"""The expected answers to the demo's questions are sentences of its articles; `bench.quotes` relies on that."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`kb_export`, as an operator uses it: what it writes is read back as it was."""
+"""`kb_export`, as an operator uses it: what it writes is read back unchanged."""
 
 import io
 import json
@@ -31,7 +31,7 @@ def test_an_export_reads_back_unchanged(folder: Path, tmp_path_factory: pytest.T
 
 
 def facts() -> list[tuple[object, ...]]:
-    """Everything of the workspace's articles that an export promises to keep."""
+    """Return everything of the workspace's articles that an export must keep."""
     names = ("external_id", "locale", "audience", "category", "url", "state", "collection__name")
     words = ("latest_revision__title", "latest_revision__body")
     return list(Article.objects.order_by("external_id").values_list(*names, *words))

@@ -1,4 +1,4 @@
-"""Two lists into one order, long messages into parts, rankings into marks. Pure."""
+"""Fusing two lists, splitting long messages, scoring rankings. Pure."""
 
 from uuid import UUID, uuid4
 

@@ -1,4 +1,4 @@
-"""The index keeps up with the articles, whatever dies on the way."""
+"""The index stays in sync with the articles, whatever fails on the way."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -32,7 +32,7 @@ def published(body: str = TWO_SECTIONS, title: str = "Delivery") -> Article:
 
 
 class VectorBook:
-    """Keeps what was embedded."""
+    """A vector store that keeps what was embedded."""
 
     def __init__(self) -> None:
         self.vectors: dict[str, Sequence[float]] = {}
@@ -143,7 +143,7 @@ def test_a_row_of_an_older_revision_is_embedded_with_its_own_title(
     stored = list(Chunk.objects.values_list("content_hash", flat=True))
     save_draft(row.pk, Change(title="Delivery abroad"))
     row.refresh_from_db()
-    # As a process sees it that took the rows just before the publish.
+    # As a process sees it that read the rows just before the publication.
     Article.objects.filter(pk=row.pk).update(live_revision=row.latest_revision)
     book = VectorBook()
     embed_missing([row.pk], active_recipe(), known=book)
@@ -179,7 +179,7 @@ def test_the_sweep_indexes_what_a_lost_message_left_behind(workspace: Workspace,
 def test_a_workspace_that_cannot_be_indexed_does_not_stop_the_others(
     workspace: Workspace, other_workspace: Workspace, embedder: HashEmbedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As where a provider of embeddings refuses a text."""
+    """As if an embedding provider refused a text."""
     refused, fine = published(title="Refused"), HashEmbedder.passages
     with workspace_scope(other_workspace.pk):
         there = published()

@@ -1,4 +1,4 @@
-"""Which words a question is looked up by, in which language."""
+"""The words by which a question is looked up, and their language."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a loader makes of a text costs little, whatever the text."""
+"""Loaders are fast and their output is bounded, whatever the text."""
 
 import time
 from pathlib import Path

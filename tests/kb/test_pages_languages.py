@@ -1,4 +1,4 @@
-"""In which language the help pages speak, and how often they may be searched."""
+"""The language of the help pages, and the limit on searches."""
 
 import gettext
 import re
@@ -115,7 +115,7 @@ def test_searches_per_address_are_limited_and_the_query_is_kept(
     for _ in range(2):
         page(client, "/help/wrenfell/?q=delivery&lang=en")
     tree = page(client, "/help/wrenfell/?q=delivery&lang=en", status=429)
-    assert "Search again in" in words(tree)
+    assert "Please try again in" in words(tree)
     assert tree.css_first("input[name=q]").attributes["value"] == "delivery"
     assert asked == ["delivery", "delivery"]
     assert titles(page(client, "/help/wrenfell/")) == ["Delivery"]
@@ -134,7 +134,7 @@ def test_an_unavailable_cache_blocks_nobody(
 
 
 def test_every_text_of_the_pages_has_a_german_translation() -> None:
-    """Also fails when the compiled catalogue was left behind."""
+    """Also fails if the compiled catalogue is outdated."""
     folder = Path(settings.BASE_DIR)
     with (folder / "kb/locale/de/LC_MESSAGES/django.mo").open("rb") as file:
         german = gettext.GNUTranslations(file)

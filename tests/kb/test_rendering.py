@@ -1,4 +1,4 @@
-"""Rendered Markdown is inert, and a passage is marked where it stands."""
+"""Rendered Markdown is inert, and a passage is highlighted in place."""
 
 import re
 import time

@@ -240,14 +240,14 @@ def test_a_follow_up_is_found_with_its_context(shop: Workspace) -> None:
         search(follow_up, viewer=PUBLIC, context=context) for context in ("", "A parcel to Austria costs nine euros.")
     )
     assert names(asked)[0] == "delivery"
-    assert asked.confidence == alone.confidence  # a former topic says nothing of whether this has an answer
+    assert asked.confidence == alone.confidence  # an earlier topic says nothing about whether this has an answer
 
 
 def test_a_question_in_another_language_is_recognised(shop: Workspace) -> None:
     asked = "combien de temps un voucher est-il valid"
     assert search(asked, viewer=Viewer(locale="fr-CH")).is_across
     assert not search(asked, viewer=Viewer(locale="en-GB")).is_across
-    assert not search(asked, viewer=PUBLIC).is_across  # nobody says what it is in
+    assert not search(asked, viewer=PUBLIC).is_across  # its language is unknown
     assert 0 < search("is a voucher valid in Reykjavik", viewer=PUBLIC).share < 1
 
 

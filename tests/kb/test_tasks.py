@@ -1,4 +1,4 @@
-"""Index work is handed to the broker without anybody waiting for it."""
+"""Index tasks are published without anyone waiting for the broker."""
 
 import threading
 
