@@ -17,8 +17,8 @@ ONE_PART_WORDS = 60
 PART_WORDS = 50
 # Further parts are not searched: every part costs an embedding, and sixteen find as much as thirty.
 MAX_PARTS = 16
-# An answer's topic is at its beginning; more of it would drown out the question. Stop words are left out, since the time
-# of an embedding grows with the text.
+# An answer's topic is at its beginning; more of it would drown out the question. Stop words are left out, since the
+# time of an embedding grows with the text.
 CONTEXT_WORDS = 16
 _PUNCTUATION = ".,:;!?()[]\"'*#|-"
 

@@ -151,7 +151,7 @@ def test_five_files_with_one_broken(enter: Callable[[str], Page], tmp_path: Path
     broken = page.locator("#items tr.wrong")
     expect(broken).to_have_count(1)
     expect(page.locator("#items tbody tr").first).to_have_class("wrong")  # seen before the many that are well
-    expect(broken).to_contain_text("not UTF-8 text (line 1). Save it again with the encoding UTF-8.")
+    expect(broken).to_contain_text("not UTF-8 text (line 1). Save it with UTF-8 encoding.")
     check(page)
     page.goto("/admin/kb/article/?q=Pebble+2")
     page.get_by_role("row", name="Pebble 2").get_by_role("cell", name="Everyone").click(
