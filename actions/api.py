@@ -141,7 +141,7 @@ class Cancel(ScopedAPIView):
     @extend_schema(request=NothingInput, responses=ActionRequestDetailSerializer)
     def post(self, request: Request, request_id: UUID) -> Response:
         """Decline your own card, or withdraw a request that has not been sent yet."""
-        _check_no_fields(request)
+        NothingInput(data=request.data).is_valid(raise_exception=True)
         caller = _caller(request)
         if isinstance(caller, CustomerCaller):
             return _shown(services.decline(request_id, principal=principal_of(caller)))
@@ -169,10 +169,6 @@ def _digest(request: Request) -> str:
     data = DigestInput(data=request.data)
     data.is_valid(raise_exception=True)
     return str(data.validated_data["digest"])
-
-
-def _check_no_fields(request: Request) -> None:
-    NothingInput(data=request.data).is_valid(raise_exception=True)
 
 
 urls = [

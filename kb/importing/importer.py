@@ -69,7 +69,7 @@ def import_documents(items: Items, *, collection: str = "") -> ImportReport:
 
 def import_drafts(items: Items, *, collection: str = "") -> ImportReport:
     """Like `import_documents`, but new texts are stored as drafts: what customers read does not change."""
-    return _in_batches(items, lambda group: _store(group, collection, publishes=_publish_none))
+    return _in_batches(items, lambda group: _store(group, collection, publishes=lambda document: False))
 
 
 def preview_import(items: Items, *, collection: str = "") -> ImportReport:
@@ -220,7 +220,3 @@ def _is_unpublished(article: Article) -> bool:
 
 def _publishes_itself(document: Document) -> bool:
     return document.state != State.DRAFT
-
-
-def _publish_none(document: Document) -> bool:
-    return False

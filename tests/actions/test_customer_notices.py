@@ -77,7 +77,7 @@ def read(conversation: Conversation, after: int = 0) -> list[str]:
     return [event.event for event in events if event.event.startswith(("action.", "assistant.final"))]
 
 
-def said_last(conversation: Conversation) -> str:
+def last_message(conversation: Conversation) -> str:
     return Message.objects.filter(conversation=conversation).latest("seq").text
 
 
@@ -92,7 +92,7 @@ def test_a_worker_outage_of_a_day_loses_nothing(
     request.refresh_from_db()
     assert request.state == State.SUCCEEDED and len(shop.refunds) == 1
     assert read(conversation, after=seen) == ["action.succeeded", "assistant.final"]
-    assert "RF-1" in said_last(conversation)
+    assert "RF-1" in last_message(conversation)
 
 
 def test_changes_of_a_day_are_found_before_the_call(
@@ -106,7 +106,7 @@ def test_changes_of_a_day_are_found_before_the_call(
     request.refresh_from_db()
     assert (request.state, request.reason_code) == (State.FAILED, "outside_window")
     assert read(conversation)[-2:] == ["action.failed", "assistant.final"]
-    assert "more than 60 days ago" in said_last(conversation)
+    assert "more than 60 days ago" in last_message(conversation)
     assert LedgerEntry.objects.get().status == LedgerEntry.Status.RELEASED
 
 
@@ -126,13 +126,13 @@ def test_undecided_cards_and_approvals_end_with_an_offer(
     assert (card.state, card.reason_code) == (State.EXPIRED, "not_confirmed")
     assert waiting.state == State.AWAITING_APPROVAL
     read(conversation)
-    assert "ask me again for a fresh card" in said_last(conversation)
+    assert "ask me again for a fresh card" in last_message(conversation)
     let_pass(A_DAY, shop)
     work()
     waiting.refresh_from_db()
     assert (waiting.state, waiting.reason_code) == (State.EXPIRED, "not_approved")
     assert read(conversation).count("action.expired") == 2
-    assert "Nobody decided in time" in said_last(conversation)
+    assert "Nobody decided in time" in last_message(conversation)
     assert shop.refunds == [] and LedgerEntry.objects.get().status == LedgerEntry.Status.RELEASED
 
 
@@ -153,7 +153,7 @@ def test_an_outcome_known_only_the_next_day(shop: FakeShop, principal: Principal
     request.refresh_from_db()
     assert request.state == State.SUCCEEDED and len(shop.refunds) == 1
     assert "action.succeeded" in read(conversation)
-    assert "Done: " in said_last(conversation)
+    assert "Done: " in last_message(conversation)
 
 
 def test_an_ended_chat_is_still_notified(shop: FakeShop, principal: Principal, conversation: Conversation) -> None:
@@ -184,7 +184,7 @@ def test_a_chat_with_an_agent_gets_a_system_line(
     handoff.claim(ticket.pk, agent=approver)
     work()
     assert read(conversation)[-1] == "action.succeeded"
-    assert "Done: " in said_last(conversation)
+    assert "Done: " in last_message(conversation)
 
 
 def test_an_erased_customer_is_paid_nothing_and_nothing_breaks(

@@ -32,9 +32,9 @@ exec(compile(_TEST, "docs/actions.md", "exec"))  # its tests are this module's
 
 
 def test_the_built_in_answerer_detects_the_guides_examples() -> None:
-    (said,) = re.findall(r'and write "([^"]+)": the built-in', _GUIDE)
+    (example,) = re.findall(r'and write "([^"]+)": the built-in', _GUIDE)
     examples = all_actions()["keep_for_less"].examples
-    for locale, text in [("en", said), *((locale, text) for locale, texts in examples.items() for text in texts)]:
+    for locale, text in [("en", example), *((locale, text) for locale, texts in examples.items() for text in texts)]:
         chat = Chat(locale=locale)
         words, calls = chat.hear(text)
         if phrase_in(words) == "meant":

@@ -14,8 +14,8 @@ def run(*arguments: object, **options: object) -> dict[str, Any]:
     try:
         call_command("kb_import", *map(str, arguments), "--json", stdout=out, stderr=errors, **options)
     except CommandError as error:
-        said = "would not be imported" if options.get("dry_run") else "were not imported; the others were"
-        assert said in str(error)
+        ending = "would not be imported" if options.get("dry_run") else "were not imported; the others were"
+        assert ending in str(error)
     report: dict[str, Any] = json.loads(out.getvalue())
     return report
 

@@ -50,10 +50,10 @@ def test_kb_calibrate_spares_a_corpus_foreign_questions_it_answers(
     path = question_file(tmp_path / "own.jsonl", ["where is it", "how is it"])
     foreign = question_file(tmp_path / "foreign.jsonl", [f"what time is {n}" for n in range(12)])
     corpora = [f"--corpus={row.slug}={path}" for row in (workspace, other_workspace)]
-    said = StringIO()
+    output = StringIO()
     options = [f"--foreign={foreign}={workspace.slug}", f"--check={workspace.slug}={path},{foreign}", "--json"]
-    call_command("kb_calibrate", *corpora, *options, stdout=said)
-    report = json.loads(said.getvalue())["report"]
+    call_command("kb_calibrate", *corpora, *options, stdout=output)
+    report = json.loads(output.getvalue())["report"]
     assert report[f"only checked, {workspace.slug}"]["unanswerable"] == 12
     halves = {row.slug: report[f"other half, {row.slug}"]["unanswerable"] for row in (workspace, other_workspace)}
     assert halves[workspace.slug] < halves[other_workspace.slug]
@@ -61,9 +61,9 @@ def test_kb_calibrate_spares_a_corpus_foreign_questions_it_answers(
 
 def test_one_corpus_with_unanswerable_questions_is_enough(workspace: Workspace, tmp_path: Path) -> None:
     yes, no = question_file(tmp_path / "yes.jsonl", PLENTY), question_file(tmp_path / "no.jsonl", OTHERS)
-    said = StringIO()
-    call_command("kb_calibrate", f"--corpus={workspace.slug}={yes},{no}", "--json", stdout=said)
-    half = json.loads(said.getvalue())["report"][f"other half, {workspace.slug}"]
+    output = StringIO()
+    call_command("kb_calibrate", f"--corpus={workspace.slug}={yes},{no}", "--json", stdout=output)
+    half = json.loads(output.getvalue())["report"][f"other half, {workspace.slug}"]
     assert half["answerable"] > 0
     assert half["unanswerable"] > 0
 
@@ -79,8 +79,8 @@ def refusal(*arguments: str) -> str:
 def test_an_unknown_workspace_is_reported_with_its_option(workspace: Workspace, tmp_path: Path, option: str) -> None:
     path = question_file(tmp_path / "one.jsonl", PLENTY)
     known = [f"--corpus={workspace.slug}={path},{path}"] if option == "--check" else []
-    told = refusal(*known, f"{option}=nowhere={path},{path}")
-    assert told == f"There is no workspace 'nowhere'. Name one with {option}: {workspace.slug}."
+    output = refusal(*known, f"{option}=nowhere={path},{path}")
+    assert output == f"There is no workspace 'nowhere'. Name one with {option}: {workspace.slug}."
 
 
 def test_a_corpus_without_unanswerable_questions_is_refused(workspace: Workspace, tmp_path: Path) -> None:
@@ -101,15 +101,15 @@ def test_a_corpus_named_twice_is_refused(workspace: Workspace, tmp_path: Path) -
 
 def test_a_spared_workspace_must_be_one_of_the_corpora(workspace: Workspace, tmp_path: Path) -> None:
     path = question_file(tmp_path / "one.jsonl", PLENTY)
-    said = refusal(f"--corpus={workspace.slug}={path}", f"--foreign={path}=nobody")
-    assert said == f"--foreign excludes nobody, which is none of the corpora {workspace.slug}."
+    output = refusal(f"--corpus={workspace.slug}={path}", f"--foreign={path}=nobody")
+    assert output == f"--foreign excludes nobody, which is none of the corpora {workspace.slug}."
 
 
 @pytest.mark.parametrize("name", ["", "nowhere/calibration.json"])
 def test_an_unwritable_file_fails_before_the_work(workspace: Workspace, tmp_path: Path, name: str) -> None:
     yes, no = question_file(tmp_path / "yes.jsonl", PLENTY), question_file(tmp_path / "no.jsonl", OTHERS)
-    said = refusal(f"--corpus={workspace.slug}={yes},{no}", f"--out={tmp_path / name}")
-    assert "cannot be written" in said
+    output = refusal(f"--corpus={workspace.slug}={yes},{no}", f"--out={tmp_path / name}")
+    assert "cannot be written" in output
 
 
 @pytest.mark.parametrize(

@@ -37,9 +37,9 @@ def test_words_alone_do_not_outrank_similarity_plus_words() -> None:
 
 
 def test_words_count_less_if_the_key_word_is_unknown() -> None:
-    near_ones, worded = near((A, 0.90), (B, 0.86), (C, 0.80)), [Candidate(B, 0.86, 3.0)]
-    assert ranked(fuse([PartCandidates(near_ones, worded)]))[0] == B
-    assert ranked(fuse([PartCandidates(near_ones, worded, known_share=0.3)]))[0] == A
+    by_vector, by_words = near((A, 0.90), (B, 0.86), (C, 0.80)), [Candidate(B, 0.86, 3.0)]
+    assert ranked(fuse([PartCandidates(by_vector, by_words)]))[0] == B
+    assert ranked(fuse([PartCandidates(by_vector, by_words, known_share=0.3)]))[0] == A
 
 
 def test_an_unknown_word_weighs_most_in_the_known_share() -> None:

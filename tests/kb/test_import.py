@@ -183,11 +183,11 @@ def test_every_broken_file_gets_one_message_and_stops_no_other(workspace: Worksp
         (tmp_path / name).write_bytes(content)
     (tmp_path / "good.md").write_text("# Good\n\nFine.")
     report = run(tmp_path)
-    told = failures(report)
-    assert set(told) == set(BROKEN)
+    messages = failures(report)
+    assert set(messages) == set(BROKEN)
     for name, (_, expected) in BROKEN.items():
-        assert expected in told[name], (name, told[name])
-        assert "\n" not in told[name]
+        assert expected in messages[name], (name, messages[name])
+        assert "\n" not in messages[name]
     assert counts(report) == (1, 0, 0, len(BROKEN))
     assert list(Article.objects.values_list("external_id", flat=True)) == ["good.md"]
 
@@ -228,10 +228,10 @@ def test_every_line_is_an_item(workspace: Workspace, tmp_path: Path, ending: str
     content = "\n".join(line for line, _ in LINES).encode()
     file.write_bytes(gzip.compress(content) if ending.endswith(".gz") else content)
     report = run(file)
-    told = failures(report)
+    messages = failures(report)
     for number, (_, expected) in enumerate(LINES, start=1):
         if expected:
-            assert expected in told[f"docs{ending}:{number}"]
+            assert expected in messages[f"docs{ending}:{number}"]
     assert counts(report) == (3, 0, 0, sum(bool(expected) for _, expected in LINES))
     assert Article.objects.get(external_id="h").title == "Head"
     assert Article.objects.get(external_id="m").audience == "internal"

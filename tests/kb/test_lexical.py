@@ -10,7 +10,7 @@ from supportbot.accounts.models import Workspace
 pytestmark = pytest.mark.django_db
 
 
-def said(question: str, *configurations: str) -> dict[str, tuple[str, ...]]:
+def lexemes_of(question: str, *configurations: str) -> dict[str, tuple[str, ...]]:
     return {term.word: term.lexemes for term in terms(question, configurations)}
 
 
@@ -30,7 +30,7 @@ def test_a_locale_names_its_configuration(locale: str, expected: str) -> None:
 
 
 def test_stop_words_are_dropped_and_forms_are_stemmed() -> None:
-    found = said("How do I return the jackets?", "english")
+    found = lexemes_of("How do I return the jackets?", "english")
     assert list(found) == ["return", "jackets"]
     assert "jacket" in found["jackets"]
 
@@ -45,11 +45,11 @@ def test_stop_words_are_dropped_and_forms_are_stemmed() -> None:
     ],
 )
 def test_a_question_loses_the_stop_words_of_its_own_language(question: str, telling: list[str]) -> None:
-    assert list(said(question, "english")) == telling
+    assert list(lexemes_of(question, "english")) == telling
 
 
 def test_a_word_has_the_lexemes_of_every_language() -> None:
-    lexemes = said("Where are my Bestellungen", "english", "german")["bestellungen"]
+    lexemes = lexemes_of("Where are my Bestellungen", "english", "german")["bestellungen"]
     assert {"bestellungen", "bestell"} <= set(lexemes)
 
 

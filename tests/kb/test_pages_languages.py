@@ -139,9 +139,9 @@ def test_every_text_of_the_pages_has_a_german_translation() -> None:
     with (folder / "kb/locale/de/LC_MESSAGES/django.mo").open("rb") as file:
         german = gettext.GNUTranslations(file)
     source = "".join(path.read_text() for path in (folder / "templates/kb").glob("*.html"))
-    said = [text for _, text in re.findall(r"""{% translate (["'])(.*?)\1""", source)]
-    assert len(said) > 15
-    assert [text for text in said if german.gettext(text) == text] == []
+    texts = [text for _, text in re.findall(r"""{% translate (["'])(.*?)\1""", source)]
+    assert len(texts) > 15
+    assert [text for text in texts if german.gettext(text) == text] == []
     for block in re.findall(r"{% blocktranslate[^%]*%}(.*?){% endblocktranslate %}", source, re.DOTALL):
         forms = [re.sub(r"{{ (\w+) }}", r"%(\1)s", " ".join(form.split())) for form in block.split("{% plural %}")]
         assert german.ngettext(forms[0], forms[-1], 2) != forms[-1] or german.gettext(forms[0]) != forms[0]

@@ -311,9 +311,9 @@ def test_excluded_articles_are_dropped_before_ranking(shop: Workspace, tmp_path:
 
 def test_kb_eval_names_missing_articles(shop: Workspace, tmp_path: Path) -> None:
     rows = [{"question": "how long is a voucher valid", "gold": [name]} for name in ("vouchers", "nowhere")]
-    told = StringIO()
-    call_command("kb_eval", questions(tmp_path, *rows), stdout=StringIO(), stderr=told)
-    assert "Not live for public readers: nowhere (1 of 2 articles)." in told.getvalue()
+    errors = StringIO()
+    call_command("kb_eval", questions(tmp_path, *rows), stdout=StringIO(), stderr=errors)
+    assert "Not live for public readers: nowhere (1 of 2 articles)." in errors.getvalue()
     with pytest.raises(CommandError, match=r"nowhere .* Nothing can be measured\. Check --workspace"):
         run("kb_eval", questions(tmp_path, rows[1]))
 
@@ -325,7 +325,7 @@ def test_kb_eval_takes_a_mode_or_the_comparison(shop: Workspace, tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    "said",
+    "conversation",
     [
         {
             "question": "and how long does that take",
@@ -339,8 +339,8 @@ def test_kb_eval_takes_a_mode_or_the_comparison(shop: Workspace, tmp_path: Path)
         },
     ],
 )
-def test_kb_eval_searches_as_the_assistant_does(shop: Workspace, tmp_path: Path, said: dict[str, Any]) -> None:
-    path = questions(tmp_path, {"id": 1, "gold": "delivery", **said})
+def test_kb_eval_searches_as_the_assistant_does(shop: Workspace, tmp_path: Path, conversation: dict[str, Any]) -> None:
+    path = questions(tmp_path, {"id": 1, "gold": "delivery", **conversation})
     assert run("kb_eval", path, "--as-asked")["hit1"] == 1.0
 
 

@@ -45,7 +45,7 @@ class Command(WorkspaceCommand):
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
         started = time.monotonic()
-        known = _embed_queries(options["vectors"])
+        known = _vector_store(options["vectors"])
         report = self._import(options)
         self.failed = report.count("failed")
         facts: dict[str, Any] = _facts(report)
@@ -76,7 +76,7 @@ class Command(WorkspaceCommand):
         return "\n".join([super().words(counts), *(f"{item['origin']}: {item['message']}" for item in failures)])
 
 
-def _embed_queries(path: Path | None) -> KnownVectors:
+def _vector_store(path: Path | None) -> KnownVectors:
     return NoVectors() if path is None else VectorCache(path, embedder().recipe)
 
 
