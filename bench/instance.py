@@ -17,10 +17,10 @@ import redis
 from bench.processes import ROOT, serving
 from supportbot.embedded.accounts import server_account
 from supportbot.embedded.children import ChildProcess, product_children
-from supportbot.embedded.plan import Plan
 from supportbot.embedded.ports import LOOPBACK, free_port
 from supportbot.embedded.postgres import PostgresServer
 from supportbot.embedded.valkey import ValkeyServer
+from supportbot.installation.plan import Plan
 
 KNOWLEDGE: Final = ROOT / "examples" / "knowledge"
 PASSWORD: Final = "bench"

@@ -15,7 +15,7 @@ from celery.schedules import crontab
 from django.core.exceptions import ImproperlyConfigured
 
 from supportbot.embedded.libpq import forget_libpq_defaults
-from supportbot.embedded.runtime import load_runtime
+from supportbot.installation.runtime import load_runtime
 from supportbot.publicaddress import public_address
 from supportbot.redisaddress import cache_at, database_at
 
@@ -119,6 +119,7 @@ INSTALLED_APPS = [
     "supportbot.widget",
     "supportbot.evals",
     "supportbot.console",
+    "supportbot.demo",
     "supportbot.embedded",
 ]
 
@@ -178,7 +179,7 @@ if DATABASE_URL:
         DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
     DATABASE_POOL_SIZE = DATABASE_POOL_SIZE or 16
 else:
-    DATABASES = {"default": {"ENGINE": "supportbot.embedded.nothing_runs"}}
+    DATABASES = {"default": {"ENGINE": "supportbot.embedded.db_unavailable"}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Broker, channel layer, cache: one Redis or Valkey, a database each, three in a row.

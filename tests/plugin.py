@@ -21,8 +21,8 @@ from supportbot.embedded.accounts import server_account
 from supportbot.embedded.libpq import forget_libpq_defaults
 from supportbot.embedded.ports import free_port
 from supportbot.embedded.postgres import PostgresServer
-from supportbot.embedded.processes import mark
 from supportbot.embedded.valkey import ValkeyServer
+from supportbot.installation.process_marks import mark
 
 PREFIX = "supportbot-tests-"
 OUTSIDE_WORLD = ("OPENAI_", "KB_", "LLM_", "EMAIL_", "SUPPORTBOT_", "SHOP_")

@@ -6,8 +6,8 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from supportbot.embedded.datadir import DataDir
-from supportbot.embedded.plan import Plan
 from supportbot.embedded.servers import Servers
+from supportbot.installation.plan import Plan
 from supportbot.redisaddress import database_at
 
 

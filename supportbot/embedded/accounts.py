@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
 
-from supportbot.embedded.errors import StartRefused
+from supportbot.installation.errors import StartRefused
 
 # `nobody` may be shared with other daemons, which could then read the cluster: a user of our own is preferred.
 PREFERRED = ("supportbot", "nobody")

@@ -22,12 +22,12 @@ from typing import Any
 import supportbot
 from supportbot.embedded import external, pgtools
 from supportbot.embedded.datadir import DataDir
-from supportbot.embedded.errors import EmbeddedError
-from supportbot.embedded.plan import Plan
 from supportbot.embedded.postgres import PostgresServer
 from supportbot.embedded.removal import remove
-from supportbot.embedded.runtime import ensure_secrets, read_json
 from supportbot.embedded.steps import applied_migrations, refuse_newer
+from supportbot.installation.errors import EmbeddedError
+from supportbot.installation.plan import Plan
+from supportbot.installation.runtime import ensure_secrets, read_json
 
 FORMAT = 2  # 1 names no digests; a version that knows no 2 says that the back-up is newer
 ABOUT = "about.json"

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from supportbot.embedded.accounts import Account
-from supportbot.embedded.errors import StartRefused
+from supportbot.installation.errors import StartRefused
 
 DEBIAN_ROOT = Path("/usr/lib/postgresql")
 DEBIAN_SHARE = Path("/usr/share/postgresql")

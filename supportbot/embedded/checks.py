@@ -12,14 +12,14 @@ from pathlib import Path
 from supportbot.embedded import external
 from supportbot.embedded.binaries import find_binaries
 from supportbot.embedded.datadir import DataDir
-from supportbot.embedded.errors import EmbeddedError, StartRefused
 from supportbot.embedded.model import check_model_name
-from supportbot.embedded.plan import Plan
 from supportbot.embedded.ports import LOOPBACK, is_taken
 from supportbot.embedded.postgres import check_cluster
-from supportbot.embedded.runtime import load_runtime
 from supportbot.embedded.steps import refuse_newer_schema
 from supportbot.embedded.valkey import find_program
+from supportbot.installation.errors import EmbeddedError, StartRefused
+from supportbot.installation.plan import Plan
+from supportbot.installation.runtime import load_runtime
 from supportbot.llm.remote import is_remote_configured
 
 # A fresh cluster with its first write-ahead log, static files and room for the demo's rows.

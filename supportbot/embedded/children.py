@@ -10,8 +10,8 @@ from pathlib import Path
 
 from django.conf import settings
 
-from supportbot.embedded.plan import Plan
 from supportbot.embedded.processes import spawn, stop
+from supportbot.installation.plan import Plan
 
 WORKER_THREADS = 8
 # Above it the server closes 1009; the application refuses from 16 KiB on, with an error frame.

@@ -15,16 +15,17 @@ from supportbot.embedded import external
 from supportbot.embedded.checks import check_ports_free, machine_checks, require
 from supportbot.embedded.children import ChildProcess, product_children, product_environment, shop_child
 from supportbot.embedded.datadir import DataDir
-from supportbot.embedded.demo import Demo, DemoFacts, DemoFile
+from supportbot.embedded.demo import Demo, DemoFile
 from supportbot.embedded.logs import cap_logs
-from supportbot.embedded.plan import Plan
-from supportbot.embedded.processes import mark
 from supportbot.embedded.register import Register
-from supportbot.embedded.runtime import Addresses, Secrets, ensure_secrets, save_runtime
 from supportbot.embedded.servers import Servers
 from supportbot.embedded.steps import CommandRunner, pending_migrations, refuse_newer_schema
 from supportbot.embedded.supervisor import STOP_SIGNALS, Supervisor, stop_signals
 from supportbot.embedded.waiting import wait_for_page
+from supportbot.installation.demo_facts import DemoFacts
+from supportbot.installation.plan import Plan
+from supportbot.installation.process_marks import mark
+from supportbot.installation.runtime import Addresses, Secrets, ensure_secrets, save_runtime
 
 Tell = Callable[[str], None]
 

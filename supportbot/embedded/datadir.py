@@ -15,8 +15,8 @@ from typing import Any
 from uuid import uuid4
 
 from supportbot.embedded.accounts import Account, server_account
-from supportbot.embedded.errors import AlreadyRunning, StartRefused
-from supportbot.embedded.runtime import read_json, write_private
+from supportbot.installation.errors import AlreadyRunning, StartRefused
+from supportbot.installation.runtime import read_json, write_private
 
 FORMAT = 1
 OUTSIDE = Path("/var/lib/supportbot")

@@ -4,10 +4,11 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict
+from typing import Any
 from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
 
+from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import check_password
 from django.core.management import get_commands
@@ -15,29 +16,13 @@ from psycopg import sql
 
 from actions.registry import all_actions
 from supportbot.embedded import external
-from supportbot.embedded.errors import StartRefused
-from supportbot.embedded.plan import Plan
-from supportbot.embedded.runtime import Secrets, ensure_secrets, load_runtime, read_json, write_private
 from supportbot.embedded.steps import CommandRunner, applied_migrations
+from supportbot.installation.demo_facts import DemoFacts
+from supportbot.installation.errors import StartRefused
+from supportbot.installation.plan import Plan
+from supportbot.installation.runtime import Secrets, ensure_secrets, load_runtime, read_json, write_private
 
 TO_BE_MADE = ["the users to be made"]
-
-
-class DemoUser(TypedDict):
-    role: str
-    username: str
-    password: str | None
-
-
-class DemoFacts(TypedDict):
-    """What `demo_seed --json` prints."""
-
-    workspace: str
-    channel: str
-    api_key: str
-    users: list[DemoUser]
-    identity_secret: NotRequired[str]
-    webhook_secret: NotRequired[str]
 
 
 @dataclass(frozen=True)
@@ -105,7 +90,7 @@ def check_demo(plan: Plan) -> str:
 
 def recipe() -> str:
     """Return a text that changes with what seeding makes: a folder of an older version is then brought up to date."""
-    programs = [path.read_text() for path in sorted(Path(__file__).parent.glob("wrenfell*.py"))]
+    programs = [path.read_text() for path in sorted(Path(apps.get_app_config("demo").path).glob("*.py"))]
     policies = [f"{action.name} {action.version}" for action in all_actions().values()]
     return "\n".join([*programs, *sorted(policies)])
 

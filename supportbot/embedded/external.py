@@ -8,7 +8,7 @@ from kombu import Connection
 from kombu.exceptions import KombuError
 from psycopg import sql
 
-from supportbot.embedded.errors import StartRefused
+from supportbot.installation.errors import StartRefused
 
 CONNECT_SECONDS = 3
 OLDEST_POSTGRES = 16

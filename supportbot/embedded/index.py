@@ -2,10 +2,10 @@
 
 from kb.errors import EmbeddingUnavailable
 from kb.ports import embedder
-from supportbot.embedded.errors import StartRefused
 from supportbot.embedded.external import connect
-from supportbot.embedded.plan import Plan
-from supportbot.embedded.runtime import load_runtime
+from supportbot.installation.errors import StartRefused
+from supportbot.installation.plan import Plan
+from supportbot.installation.runtime import load_runtime
 
 
 def check_index(plan: Plan) -> str:

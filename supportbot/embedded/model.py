@@ -4,8 +4,8 @@ import asyncio
 
 from django.conf import settings
 
-from supportbot.embedded.errors import StartRefused
-from supportbot.embedded.plan import Plan
+from supportbot.installation.errors import StartRefused
+from supportbot.installation.plan import Plan
 
 # A start must not hang on a server that accepts and says nothing; a person who asks `doctor` waits longer.
 NAME_SECONDS = 10.0

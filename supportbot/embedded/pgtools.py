@@ -11,7 +11,7 @@ from pathlib import Path
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from supportbot.embedded.binaries import find_binaries
-from supportbot.embedded.errors import EmbeddedError
+from supportbot.installation.errors import EmbeddedError
 
 
 def dump(database_url: str, file: Path) -> None:

@@ -18,10 +18,10 @@ from psycopg.conninfo import make_conninfo
 
 from supportbot.embedded.accounts import Account, server_account
 from supportbot.embedded.binaries import Binaries, find_binaries
-from supportbot.embedded.errors import StartRefused
 from supportbot.embedded.localserver import LocalServer
 from supportbot.embedded.ports import LOOPBACK
 from supportbot.embedded.processes import spawn, stop, wait_until
+from supportbot.installation.errors import StartRefused
 
 USER = "supportbot"
 DATABASE = "supportbot"

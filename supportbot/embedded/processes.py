@@ -11,50 +11,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from supportbot.embedded.accounts import Account
+from supportbot.installation.process_marks import ProcessMark, is_running
 
 _PR_SET_PDEATHSIG = 1
 # Loaded here: between fork and exec nothing may be imported or allocated by another thread's lock holder.
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
-
-
-@dataclass(frozen=True)
-class ProcessMark:
-    """A process id together with its start time, so that a reused id is never mistaken for the old process."""
-
-    pid: int
-    started: str
-
-
-def mark(pid: int) -> ProcessMark | None:
-    """Return the mark of a live process, None when it is gone or only a zombie."""
-    started = _linux_start(pid) if sys.platform == "linux" else _portable_start(pid)
-    return ProcessMark(pid, started) if started else None
-
-
-def is_running(process: ProcessMark) -> bool:
-    """True while exactly this process, not a successor with the same id, is alive."""
-    return mark(process.pid) == process
-
-
-def _linux_start(pid: int) -> str:
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return ""
-    # The name in parentheses may hold spaces and parentheses itself: fields are counted from the last one.
-    state, *fields = stat.rpartition(")")[2].split()
-    return "" if state in "ZX" else fields[18]
-
-
-def _portable_start(pid: int) -> str:
-    answer = subprocess.run(["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
-    state, _, started = answer.stdout.strip().partition(" ")
-    return "" if state.startswith("Z") else started.strip()
 
 
 def spawn(

@@ -6,9 +6,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from supportbot.embedded.errors import StartRefused
-from supportbot.embedded.processes import ProcessMark, end_leftover, is_running, mark
-from supportbot.embedded.runtime import read_json, write_private
+from supportbot.embedded.processes import end_leftover
+from supportbot.installation.errors import StartRefused
+from supportbot.installation.process_marks import ProcessMark, is_running, mark
+from supportbot.installation.runtime import read_json, write_private
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 from supportbot.embedded.datadir import DataDir
-from supportbot.embedded.errors import EmbeddedError
+from supportbot.installation.errors import EmbeddedError
 
 
 def purge(data: DataDir) -> bool:

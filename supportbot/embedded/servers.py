@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from supportbot.embedded.datadir import DataDir
-from supportbot.embedded.plan import Plan
 from supportbot.embedded.postgres import PostgresServer
-from supportbot.embedded.runtime import Secrets
 from supportbot.embedded.supervisor import Supervisor
 from supportbot.embedded.valkey import ValkeyServer
+from supportbot.installation.plan import Plan
+from supportbot.installation.runtime import Secrets
 from supportbot.redisaddress import database_at
 
 

@@ -11,9 +11,9 @@ from django.conf import settings
 from django.db.migrations import Migration
 from django.db.migrations.loader import MigrationLoader
 
-from supportbot.embedded.errors import StartRefused
 from supportbot.embedded.external import connect
 from supportbot.embedded.processes import spawn, stop
+from supportbot.installation.errors import StartRefused
 
 OWN_PACKAGES = {"supportbot", "kb", "actions"}
 

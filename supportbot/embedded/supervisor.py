@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import NoReturn, Protocol
 
-from supportbot.embedded.errors import EmbeddedError
+from supportbot.installation.errors import EmbeddedError
 
 logger = logging.getLogger(__name__)
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from supportbot.embedded.demo import page_urls
-from supportbot.embedded.plan import Plan
+from supportbot.installation.plan import Plan
 
 
 def ready_table(plan: Plan, demo: dict[str, Any] | None) -> str:

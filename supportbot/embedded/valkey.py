@@ -9,10 +9,10 @@ from pathlib import Path
 
 import redis
 
-from supportbot.embedded.errors import StartRefused
 from supportbot.embedded.localserver import LocalServer
 from supportbot.embedded.ports import LOOPBACK, is_taken
 from supportbot.embedded.processes import spawn, stop, wait_until
+from supportbot.installation.errors import StartRefused
 
 PATIENCE_SECONDS = 30.0
 PORT_WAS_TAKEN = "Failed listening on port"

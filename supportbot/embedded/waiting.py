@@ -7,8 +7,8 @@ from urllib.error import HTTPError, URLError
 from urllib.request import ProxyHandler, build_opener
 
 from supportbot.embedded.children import ChildProcess
-from supportbot.embedded.errors import StartRefused
 from supportbot.embedded.steps import last_words
+from supportbot.installation.errors import StartRefused
 
 PATIENCE_SECONDS = 60.0
 PAUSE_SECONDS = 0.1

@@ -10,9 +10,9 @@ from actions.policies import approvers_of, forbid_approval, policy_of, switch
 from actions.registry import all_actions
 from supportbot.accounts.models import User, Workspace
 from supportbot.accounts.scope import workspace_scope
-from supportbot.embedded import wrenfell
-from supportbot.embedded.plan import plan_from_environment
-from supportbot.embedded.runtime import ensure_secrets
+from supportbot.demo import workspace as demo_workspace
+from supportbot.installation.plan import plan_from_environment
+from supportbot.installation.runtime import ensure_secrets
 
 pytestmark = pytest.mark.django_db
 
@@ -21,12 +21,12 @@ pytestmark = pytest.mark.django_db
 def no_shelf(tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A separate data directory, and no help pages."""
     settings.DATA_DIR = tmp_path / "data"
-    monkeypatch.setattr(wrenfell, "_import_knowledge", lambda workspace, data_dir: None)
+    monkeypatch.setattr(demo_workspace, "_import_knowledge", lambda workspace, data_dir: None)
 
 
 def seed() -> Workspace:
     plan = plan_from_environment()
-    wrenfell.seed(plan, ensure_secrets(plan.data_dir))
+    demo_workspace.seed(plan, ensure_secrets(plan.data_dir))
     return Workspace.objects.get(slug="wrenfell")
 
 

@@ -15,7 +15,8 @@ from django.conf import settings
 
 from supportbot.embedded.accounts import server_account
 from supportbot.embedded.ports import free_port
-from supportbot.embedded.processes import ProcessMark, is_running, wait_until
+from supportbot.embedded.processes import wait_until
+from supportbot.installation.process_marks import ProcessMark, is_running
 
 MANAGE = str(settings.BASE_DIR / "manage.py")
 # What the test run itself lives on; an instance must find its own servers.

@@ -5,7 +5,7 @@ import pwd
 import pytest
 
 from supportbot.embedded import accounts
-from supportbot.embedded.errors import StartRefused
+from supportbot.installation.errors import StartRefused
 
 
 def test_root_without_any_user_to_lend_is_told_how_to_make_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,8 +15,8 @@ import pytest
 
 from supportbot.embedded import pgtools
 from supportbot.embedded.backup import back_up, restore
-from supportbot.embedded.errors import EmbeddedError
-from supportbot.embedded.plan import Plan, plan_from_environment
+from supportbot.installation.errors import EmbeddedError
+from supportbot.installation.plan import Plan, plan_from_environment
 from tests.embedded.instance import Instance, open_to_postgres
 
 

@@ -15,10 +15,10 @@ from psycopg.conninfo import make_conninfo
 from kb.indexing.recipes import active_recipe
 from kb.models import Recipe
 from supportbot.embedded import checks, external, ports
-from supportbot.embedded.errors import StartRefused
 from supportbot.embedded.index import check_index
-from supportbot.embedded.plan import Plan
 from supportbot.embedded.ports import free_port
+from supportbot.installation.errors import StartRefused
+from supportbot.installation.plan import Plan
 
 Usage = namedtuple("Usage", "total used free")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from supportbot.embedded.datadir import DataDir
-from supportbot.embedded.errors import AlreadyRunning, StartRefused
+from supportbot.installation.errors import AlreadyRunning, StartRefused
 
 
 def test_a_new_one_is_ours_from_then_on(tmp_path: Path) -> None:

@@ -11,10 +11,11 @@ from django.db import connection
 from actions.registry import all_actions
 from supportbot.accounts.models import User
 from supportbot.embedded.children import shop_child
-from supportbot.embedded.demo import Demo, DemoFacts, check_demo, refuse_open_demo
-from supportbot.embedded.errors import StartRefused
-from supportbot.embedded.plan import Plan, is_loopback
-from supportbot.embedded.runtime import ensure_secrets
+from supportbot.embedded.demo import Demo, check_demo, refuse_open_demo
+from supportbot.installation.demo_facts import DemoFacts
+from supportbot.installation.errors import StartRefused
+from supportbot.installation.plan import Plan, is_loopback
+from supportbot.installation.runtime import ensure_secrets
 
 FACTS: DemoFacts = {
     "workspace": "wrenfell",

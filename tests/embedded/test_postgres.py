@@ -12,9 +12,10 @@ import pytest
 
 from supportbot.embedded import binaries
 from supportbot.embedded.accounts import server_account
-from supportbot.embedded.errors import StartRefused
 from supportbot.embedded.postgres import PostgresServer
-from supportbot.embedded.processes import ProcessMark, is_running, mark, wait_until
+from supportbot.embedded.processes import wait_until
+from supportbot.installation.errors import StartRefused
+from supportbot.installation.process_marks import ProcessMark, is_running, mark
 
 MakeServer = Callable[[str], PostgresServer]
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from supportbot.embedded.errors import StartRefused
-from supportbot.embedded.processes import ProcessMark, end_leftover, is_running, mark, spawn, stop, wait_until
+from supportbot.embedded.processes import end_leftover, spawn, stop, wait_until
 from supportbot.embedded.register import Register
+from supportbot.installation.errors import StartRefused
+from supportbot.installation.process_marks import ProcessMark, is_running, mark
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
 # Deaf to the polite signals, and says so once it is.
@@ -24,7 +25,7 @@ STUBBORN = [
 PARENT = """
 import sys, time
 from pathlib import Path
-from supportbot.embedded.errors import StartRefused
+from supportbot.installation.errors import StartRefused
 from supportbot.embedded.processes import spawn
 with open(sys.argv[1], "wb") as output:
     print(spawn([sys.executable, "-c", "import time; time.sleep(600)"], output=output).pid, flush=True)

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from supportbot.embedded.children import ChildProcess
-from supportbot.embedded.errors import StartRefused
-from supportbot.embedded.processes import is_running, mark, wait_until
+from supportbot.embedded.processes import wait_until
 from supportbot.embedded.supervisor import Supervisor, stop_signals
+from supportbot.installation.errors import StartRefused
+from supportbot.installation.process_marks import is_running, mark
 
 SLEEP = "import time; time.sleep(600)"
 

@@ -12,9 +12,10 @@ import pytest
 import redis
 
 from supportbot.embedded import valkey
-from supportbot.embedded.errors import StartRefused
-from supportbot.embedded.processes import is_running, mark, wait_until
+from supportbot.embedded.processes import wait_until
 from supportbot.embedded.valkey import ValkeyServer
+from supportbot.installation.errors import StartRefused
+from supportbot.installation.process_marks import is_running, mark
 
 
 @pytest.fixture

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from supportbot.embedded.children import ChildProcess, product_children, shop_child
-from supportbot.embedded.plan import Plan
 from supportbot.embedded.ports import free_port
 from supportbot.embedded.postgres import PostgresServer
 from supportbot.embedded.valkey import ValkeyServer
 from supportbot.embedded.waiting import wait_for_page
+from supportbot.installation.plan import Plan
 from tests.embedded.instance import MANAGE
 
 SHOP_PORT = free_port()  # the storefront is an allowed origin; only the flows with actions let the shop run

@@ -8,8 +8,8 @@ from django.core.management.base import CommandError, CommandParser
 
 from supportbot.accounts.commands import ProductCommand
 from supportbot.embedded.backup import back_up
-from supportbot.embedded.errors import EmbeddedError
-from supportbot.embedded.runtime import NOTHING_RUNS
+from supportbot.installation.errors import EmbeddedError
+from supportbot.installation.runtime import NOTHING_RUNS
 
 
 class Command(ProductCommand):

@@ -11,8 +11,8 @@ from supportbot.embedded.datadir import DataDir
 from supportbot.embedded.demo import check_demo
 from supportbot.embedded.index import check_index
 from supportbot.embedded.model import check_model_answers
-from supportbot.embedded.plan import Plan, plan_from_environment
 from supportbot.embedded.register import Register
+from supportbot.installation.plan import Plan, plan_from_environment
 
 
 class Command(BaseCommand):

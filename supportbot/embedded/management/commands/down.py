@@ -8,10 +8,10 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from supportbot.embedded.datadir import DataDir
-from supportbot.embedded.errors import EmbeddedError
 from supportbot.embedded.processes import end_leftover
 from supportbot.embedded.register import Register
 from supportbot.embedded.removal import purge
+from supportbot.installation.errors import EmbeddedError
 
 # Running turns are drained, then every process has its own patience.
 STOP_SECONDS = 60.0

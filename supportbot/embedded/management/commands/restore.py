@@ -7,8 +7,8 @@ from django.core.management.base import CommandError, CommandParser
 
 from supportbot.accounts.commands import ProductCommand
 from supportbot.embedded.backup import restore
-from supportbot.embedded.errors import EmbeddedError
-from supportbot.embedded.plan import plan_from_environment
+from supportbot.installation.errors import EmbeddedError
+from supportbot.installation.plan import plan_from_environment
 
 
 class Command(ProductCommand):

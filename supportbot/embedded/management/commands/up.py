@@ -7,9 +7,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from supportbot.embedded.checks import disk_full, means_disk_full
 from supportbot.embedded.composition import Composition, Ready
-from supportbot.embedded.errors import EmbeddedError
-from supportbot.embedded.plan import plan_from_environment
 from supportbot.embedded.table import ready_table
+from supportbot.installation.errors import EmbeddedError
+from supportbot.installation.plan import plan_from_environment
 
 
 class Command(BaseCommand):

@@ -5,7 +5,7 @@ from typing import Any, NoReturn
 from django.core.exceptions import ImproperlyConfigured
 from django.db.backends.dummy import base
 
-from supportbot.embedded.runtime import NOTHING_RUNS
+from supportbot.installation.runtime import NOTHING_RUNS
 
 
 def complain(*args: Any, **kwargs: Any) -> NoReturn:  # Any: it stands in for methods of every signature

@@ -17,9 +17,9 @@ from supportbot.accounts.callers import CustomerCaller
 from supportbot.accounts.models import ApiKey, Channel, IdentityKey, Membership, User, Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.selectors import customer_by_bearer_token, staff_by_api_key
-from supportbot.embedded import wrenfell
-from supportbot.embedded.plan import plan_from_environment
-from supportbot.embedded.runtime import ensure_secrets
+from supportbot.demo import workspace as demo_workspace
+from supportbot.installation.plan import plan_from_environment
+from supportbot.installation.runtime import ensure_secrets
 from tests.rest import identity_token
 
 pytestmark = pytest.mark.django_db
@@ -37,7 +37,7 @@ def a_small_shelf(tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch
         page.write_text(
             f"---\nid: page-{number}\ntitle: Page {number}\ncategory: Orders & delivery\n---\nWords {number}.\n"
         )
-    monkeypatch.setattr(wrenfell, "KNOWLEDGE", pages)
+    monkeypatch.setattr(demo_workspace, "KNOWLEDGE", pages)
     return pages
 
 
@@ -81,7 +81,7 @@ def test_seeding_again_makes_nothing_and_asks_little(django_assert_max_num_queri
 
 
 def test_a_workspace_of_before_its_actions_gets_them() -> None:
-    wrenfell._workspace()
+    demo_workspace._workspace()
     facts = seeded()
     assert facts["workspace"] == "wrenfell"
     lead = User.objects.get(username="daniel")
@@ -161,6 +161,6 @@ def test_a_strangers_user_name_is_left_alone() -> None:
 def test_a_public_address_is_allowed_too(settings: Any) -> None:
     settings.DATA_DIR.mkdir(parents=True)
     plan = replace(plan_from_environment(), public_url="https://help.wrenfell.example")
-    wrenfell.seed(plan, ensure_secrets(plan.data_dir))
+    demo_workspace.seed(plan, ensure_secrets(plan.data_dir))
     with workspace_scope(Workspace.objects.get().pk):
         assert "https://help.wrenfell.example" in Channel.objects.get().allowed_origins

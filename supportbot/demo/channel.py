@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 from supportbot.accounts.channels import change_channel
 from supportbot.accounts.models import Channel, IdentityKey, Workspace
 from supportbot.accounts.services import clean_origin, create_channel
-from supportbot.embedded.plan import Plan, is_loopback
-from supportbot.embedded.runtime import Secrets
+from supportbot.installation.plan import Plan, is_loopback
+from supportbot.installation.runtime import Secrets
 
 CHANNEL: Final = "Storefront"
 PRIVACY: Final = "/help/wrenfell/your-data-and-deleting-your-account/"

@@ -3,9 +3,9 @@
 from typing import Any, cast
 
 from supportbot.accounts.commands import ProductCommand
-from supportbot.embedded.plan import plan_from_environment
-from supportbot.embedded.runtime import ensure_secrets
-from supportbot.embedded.wrenfell import seed
+from supportbot.demo.workspace import seed
+from supportbot.installation.plan import plan_from_environment
+from supportbot.installation.runtime import ensure_secrets
 
 
 class Command(ProductCommand):

@@ -33,11 +33,11 @@ from supportbot.accounts.people import create_person
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.selectors import staff_by_api_key
 from supportbot.accounts.services import create_workspace, issue_api_key
-from supportbot.embedded.demo import DemoFacts, DemoUser
-from supportbot.embedded.plan import Plan, is_loopback
-from supportbot.embedded.replies import write_replies
-from supportbot.embedded.runtime import Secrets, read_json, write_private
-from supportbot.embedded.wrenfell_channel import storefront_channel
+from supportbot.demo.canned_replies import write_replies
+from supportbot.demo.channel import storefront_channel
+from supportbot.installation.demo_facts import DemoFacts, DemoUser
+from supportbot.installation.plan import Plan, is_loopback
+from supportbot.installation.runtime import Secrets, read_json, write_private
 
 SLUG: Final = "wrenfell"
 KNOWLEDGE: Final = settings.BASE_DIR / "examples" / "knowledge"

@@ -15,8 +15,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from supportbot.embedded.errors import StartRefused
-from supportbot.embedded.processes import ProcessMark, is_running
+from supportbot.installation.errors import StartRefused
+from supportbot.installation.process_marks import ProcessMark, is_running
 
 NOTHING_RUNS = "No database: nothing runs on this DATA_DIR; start it with `make run` first, or set DATABASE_URL."
 
