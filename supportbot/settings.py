@@ -14,8 +14,7 @@ import environ
 from celery.schedules import crontab
 from django.core.exceptions import ImproperlyConfigured
 
-from supportbot.embedded.libpq import forget_libpq_defaults
-from supportbot.installation.runtime import load_runtime
+from supportbot.installation.runtime import forget_libpq_defaults, load_runtime
 from supportbot.publicaddress import public_address
 from supportbot.redisaddress import cache_at, database_at
 

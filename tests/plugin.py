@@ -18,11 +18,11 @@ import psycopg
 import pytest
 
 from supportbot.embedded.accounts import server_account
-from supportbot.embedded.libpq import forget_libpq_defaults
 from supportbot.embedded.ports import free_port
 from supportbot.embedded.postgres import PostgresServer
 from supportbot.embedded.valkey import ValkeyServer
 from supportbot.installation.process_marks import mark
+from supportbot.installation.runtime import forget_libpq_defaults
 
 PREFIX = "supportbot-tests-"
 OUTSIDE_WORLD = ("OPENAI_", "KB_", "LLM_", "EMAIL_", "SUPPORTBOT_", "SHOP_")

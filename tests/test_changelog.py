@@ -9,7 +9,7 @@ from django.db.migrations.loader import MigrationLoader
 
 import supportbot
 from supportbot.embedded.datadir import FORMAT
-from supportbot.embedded.steps import OWN_PACKAGES
+from supportbot.embedded.schema import OWN_PACKAGES
 
 
 def state_of_the_newest_version() -> str:

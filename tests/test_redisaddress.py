@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
+from supportbot.embedded.composition import Servers
 from supportbot.embedded.datadir import DataDir
-from supportbot.embedded.servers import Servers
 from supportbot.installation.plan import Plan
 from supportbot.redisaddress import database_at
 

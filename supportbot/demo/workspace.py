@@ -33,8 +33,9 @@ from supportbot.accounts.people import create_person
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.selectors import staff_by_api_key
 from supportbot.accounts.services import create_workspace, issue_api_key
-from supportbot.demo.canned_replies import write_replies
 from supportbot.demo.channel import storefront_channel
+from supportbot.handoff.desk.canned_replies import save_reply
+from supportbot.handoff.models import CannedReply
 from supportbot.installation.demo_facts import DemoFacts, DemoUser
 from supportbot.installation.plan import Plan, is_loopback
 from supportbot.installation.runtime import Secrets, read_json, write_private
@@ -59,6 +60,21 @@ TEAM: Final = (
     Person("admin", "Admin", "admin"),
 )
 LEAD: Final = "daniel"
+REPLIES: Final = (
+    (
+        "Return label sent",
+        "Hi {name}, the return label is in your e-mail. Please use the original packing. {agent}",
+        "en",
+    ),
+    (
+        "Return, item used",
+        "Hi {name}, used items can be exchanged once for another size. Shall I do that? {agent}",
+        "en",
+    ),
+    ("Looking into it", "Hi {name}, I am asking the warehouse and will be back within the hour. {agent}", "en"),
+    ("Rücksendeetikett", "Hallo {name}, das Etikett für die Rücksendung ist in Ihrer E-Mail. {agent}", "de"),
+    ("Wir fragen nach", "Hallo {name}, ich frage im Lager nach und melde mich innerhalb einer Stunde. {agent}", "de"),
+)
 
 
 def seed(plan: Plan, secrets: Secrets) -> DemoFacts:
@@ -69,7 +85,7 @@ def seed(plan: Plan, secrets: Secrets) -> DemoFacts:
         with workspace_scope(workspace.pk):
             channel = storefront_channel(workspace, plan, secrets)
             _connect_shop(plan, secrets)
-            write_replies()
+            _write_replies()
     with workspace_scope(workspace.pk):
         _import_knowledge(workspace, plan.data_dir)
     return {
@@ -124,6 +140,13 @@ def _connect_shop(plan: Plan, secrets: Secrets) -> None:
     found = MerchantConnection.objects.first()
     if found is None or is_loopback(urlsplit(found.base_url).hostname or ""):
         connect_merchant(f"{plan.shop_url}/merchant/v1", secrets.webhook_secret, actor="system")
+
+
+def _write_replies() -> None:
+    """Give a workspace without canned replies the demo's; what people have written is left alone."""
+    if not CannedReply.objects.exists():
+        for title, text, locale in REPLIES:
+            save_reply(title=title, text=text, locale=locale)
 
 
 def _lead_key(workspace: Workspace, data_dir: Path) -> str:

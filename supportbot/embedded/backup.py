@@ -10,21 +10,24 @@ import json
 import os
 import shutil
 import sqlite3
+import subprocess
 import tarfile
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
 import supportbot
-from supportbot.embedded import external, pgtools
-from supportbot.embedded.datadir import DataDir
+from supportbot.embedded import external
+from supportbot.embedded.binaries import find_binaries
+from supportbot.embedded.datadir import DataDir, remove
 from supportbot.embedded.postgres import PostgresServer
-from supportbot.embedded.removal import remove
-from supportbot.embedded.steps import applied_migrations, refuse_newer
+from supportbot.embedded.schema import applied_migrations, refuse_newer
 from supportbot.installation.errors import EmbeddedError
 from supportbot.installation.plan import Plan
 from supportbot.installation.runtime import ensure_secrets, read_json
@@ -60,7 +63,7 @@ def back_up(database_url: str, data_dir: Path, file: Path, *, with_secrets: bool
     with _folder_in(file.absolute().parent, name=file.name) as folder:
         # Copied first: an end of the audit that is written down from here on is none that the dump has for sure.
         parts = _copied_memory(data_dir, folder, (*REMEMBERED, *([SECRETS] if has_secrets else [])))
-        pgtools.dump(database_url, folder / DUMP)
+        dump_database(database_url, folder / DUMP)
         parts[DUMP] = folder / DUMP
         if (data_dir / SHOP).exists():
             parts[SHOP] = _copied_shop(data_dir / SHOP, folder / "shop.sqlite3")
@@ -201,7 +204,7 @@ def _check_same_key(data: DataDir, folder: Path) -> None:
 
 def _load_dump(database_url: str, folder: Path) -> None:
     external.create_extensions(database_url)
-    pgtools.load(database_url, folder / DUMP)
+    load_database(database_url, folder / DUMP)
 
 
 def _load_into_new(data: DataDir, folder: Path, about: About) -> None:
@@ -280,3 +283,36 @@ def _move_in(beside: Path, place: Path) -> None:
             continue
         entry.replace(place / entry.name)
     shutil.rmtree(beside)
+
+
+def dump_database(database_url: str, file: Path) -> None:
+    """Write a consistent dump while others go on writing to the database. Raises EmbeddedError."""
+    _run_tool("pg_dump", database_url, "--format=custom", "--no-owner", "--no-privileges", f"--file={file}")
+
+
+def load_database(database_url: str, file: Path) -> None:
+    """Load a dump into an empty database, whole or not at all. Raises EmbeddedError."""
+    # Comments on extensions belong to whoever made those.
+    _run_tool(
+        "pg_restore", database_url, "--no-owner", "--no-privileges", "--no-comments", "--single-transaction", str(file)
+    )
+
+
+def _run_tool(program: str, database_url: str, *options: str) -> None:
+    # The password travels in the environment: everybody on a machine can read command lines.
+    address = conninfo_to_dict(database_url)
+    password = address.pop("password", None)
+    environment = {**os.environ, "LC_ALL": "C"} | ({"PGPASSWORD": str(password)} if password else {})
+    command: Sequence[str | Path] = [
+        find_binaries().program(program), f"--dbname={make_conninfo('', **address)}", "--no-password", *options,
+    ]  # fmt: skip
+    answer = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if answer.returncode:
+        raise EmbeddedError(f"{program} failed: {_tool_error(answer.stderr)}.")
+
+
+def _tool_error(errors: str) -> str:
+    """Return the first line that names an error, on one line with its detail."""
+    lines = [line.strip() for line in errors.splitlines() if line.strip()]
+    telling = [line for line in lines if "error:" in line]
+    return (telling or lines or ["it ended without a word"])[0].partition("error:")[2].strip().rstrip(".") or lines[0]

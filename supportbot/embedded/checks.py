@@ -1,5 +1,6 @@
 """What must hold before a start. `up` stops at the first thing that does not, `doctor` reports all of them."""
 
+import asyncio
 import errno
 import platform
 import shutil
@@ -9,13 +10,17 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from django.conf import settings
+
+from kb.errors import EmbeddingUnavailable
+from kb.ports import embedder
 from supportbot.embedded import external
 from supportbot.embedded.binaries import find_binaries
 from supportbot.embedded.datadir import DataDir
-from supportbot.embedded.model import check_model_name
+from supportbot.embedded.external import connect
 from supportbot.embedded.ports import LOOPBACK, is_taken
 from supportbot.embedded.postgres import check_cluster
-from supportbot.embedded.steps import refuse_newer_schema
+from supportbot.embedded.schema import refuse_newer_schema
 from supportbot.embedded.valkey import find_program
 from supportbot.installation.errors import EmbeddedError, StartRefused
 from supportbot.installation.plan import Plan
@@ -28,6 +33,9 @@ LAST_PRIVILEGED_PORT = 1023
 LAST_PORT = 65535
 TRIED_PORTS = 20  # of those behind a taken one, for a suggestion
 CPU_INFO = Path("/proc/cpuinfo")
+# A start must not hang on a model server that accepts and stays silent; a person who runs `doctor` waits longer.
+MODEL_NAME_SECONDS = 10.0
+MODEL_ANSWER_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -197,3 +205,77 @@ def check_given_redis(plan: Plan) -> str:
 def check_given_broker(plan: Plan) -> str:
     assert plan.broker_url is not None
     return external.probe_broker(plan.broker_url)
+
+
+def check_index(plan: Plan) -> str:
+    """Return what the index was built with. Raises StartRefused when searches go by words alone because of it."""
+    runtime = load_runtime(plan.data_dir)
+    url = plan.database_url or (runtime.database_url if runtime else None)
+    if url is None:
+        return "is looked at once the database runs"
+    built_with = _recipe_in(url)
+    if built_with is None:
+        return "is empty"
+    made = _recipe_of_embedder(plan)
+    if made != built_with:
+        raise StartRefused(
+            f"The index holds vectors of {built_with}, KB_EMBEDDER={plan.embedder} makes those of {made}, so searches "
+            "go by words alone: run `manage.py kb_reindex`, or set KB_EMBEDDER back."
+        )
+    return f"built with {built_with}"
+
+
+def _recipe_in(url: str) -> str | None:
+    with connect(url) as connection:
+        known = connection.execute("SELECT to_regclass('kb_recipe') IS NOT NULL").fetchone()
+        if known != (True,):
+            return None
+        row = connection.execute("SELECT name FROM kb_recipe WHERE is_active").fetchone()
+    return None if row is None else str(row[0])
+
+
+def _recipe_of_embedder(plan: Plan) -> str:
+    try:
+        return embedder().recipe.name
+    except EmbeddingUnavailable as error:
+        raise StartRefused(
+            f"KB_EMBEDDER={plan.embedder} does not answer, so searches go by words alone: {error.message}"
+        ) from error
+    except ImportError as error:
+        raise StartRefused(f"KB_EMBEDDER={plan.embedder} cannot be loaded: {error}.") from error
+
+
+def check_model_name(plan: Plan) -> str:
+    """Return the model that answers will use. Raises StartRefused with the server's list when none was named.
+
+    A named model whose server is down is no obstacle: the built-in answerer stands in until it is back.
+    """
+    from supportbot.llm.errors import ModelMisconfigured
+    from supportbot.llm.probe import resolve_model  # here, since the SDK takes half a second to import
+
+    try:
+        return asyncio.run(asyncio.wait_for(resolve_model(), MODEL_NAME_SECONDS))
+    except ModelMisconfigured as error:
+        raise StartRefused(error.message) from error
+    except TimeoutError as error:
+        raise _silent(MODEL_NAME_SECONDS) from error
+
+
+def check_model_answers(plan: Plan) -> str:
+    """Return what the model can do, after one short question. Raises StartRefused."""
+    from supportbot.llm.probe import check_model
+
+    try:
+        is_well, message = asyncio.run(asyncio.wait_for(check_model(), MODEL_ANSWER_SECONDS))
+    except TimeoutError as error:
+        raise _silent(MODEL_ANSWER_SECONDS) from error
+    if not is_well:
+        raise StartRefused(message)
+    return message
+
+
+def _silent(seconds: float) -> StartRefused:
+    return StartRefused(
+        f"The model server {settings.OPENAI_BASE_URL or 'of OPENAI_API_KEY'} did not answer in {seconds:.0f} s: check "
+        "OPENAI_BASE_URL, or set OPENAI_MODEL to start without asking it."
+    )

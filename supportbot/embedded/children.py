@@ -4,19 +4,25 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from pathlib import Path
+from urllib.error import HTTPError, URLError
+from urllib.request import ProxyHandler, build_opener
 
 from django.conf import settings
 
 from supportbot.embedded.processes import spawn, stop
+from supportbot.installation.errors import StartRefused
 from supportbot.installation.plan import Plan
 
 WORKER_THREADS = 8
 # Above it the server closes 1009; the application refuses from 16 KiB on, with an error frame.
 SOCKET_FRAME_BYTES = 262_144
 DRAIN_SECONDS = 15.0  # running turns get ten of them
+PAGE_SECONDS = 60.0  # until the first page of a child has to answer
 WEB_GRACE_SECONDS = 12  # the web server closes what is left before the supervisor ends it by force
 
 
@@ -115,3 +121,54 @@ def shop_child(plan: Plan, logs: Path, *, channel: str, identity_secret: str, we
         "PYTHONUNBUFFERED": "1",
     }
     return ChildProcess("shop", [sys.executable, str(script), "serve"], logs / "shop.log", environment, script.parent)
+
+
+def wait_for_page(url: str, child: ChildProcess, *, others: Sequence[ChildProcess] = ()) -> None:
+    """Return when `url` answers. Raises StartRefused with the log's last words when a child ends, or after a minute."""
+    deadline = time.monotonic() + PAGE_SECONDS
+    while not _page_answers(url):
+        for process in (child, *others):
+            if not process.is_alive:
+                raise StartRefused(f"{process.name} did not start: {last_words(process.log)} (see {process.log}).")
+        if time.monotonic() > deadline:
+            raise StartRefused(f"{child.name} does not answer at {url}: see {child.log}.")
+        time.sleep(0.1)
+
+
+def _page_answers(url: str) -> bool:
+    opener = build_opener(ProxyHandler({}))  # never through a proxy: this asks our own machine
+    try:
+        with opener.open(url, timeout=5):
+            return True
+    except HTTPError as answer:  # the process is there; whether it is well is /readyz's to tell
+        return answer.code < 500
+    except (URLError, HTTPException, OSError):
+        return False
+
+
+@dataclass(frozen=True)
+class CommandRunner:
+    logs: Path
+    environment: Mapping[str, str]
+
+    def run(self, name: str, *options: str) -> str:
+        """Return what the command printed. Raises StartRefused with its last words when it fails."""
+        answer, log = self.logs / f"{name}.out", self.logs / f"{name}.log"
+        command = [sys.executable, str(settings.BASE_DIR / "manage.py"), name, *options]
+        with answer.open("wb") as output, log.open("wb") as errors:
+            process = spawn(command, output=output, errors=errors, environment=self.environment)
+            try:
+                code = process.wait()
+            finally:  # a stop signal in the middle: the command goes first, the database after it
+                stop(process, (signal.SIGTERM, 5.0))
+        text = answer.read_text(encoding="utf-8")
+        answer.unlink()  # it may hold an API key; a log must not
+        if code != 0:
+            raise StartRefused(f"`manage.py {name}` failed: {last_words(log)} (the whole log is in {log}).")
+        return text
+
+
+def last_words(log: Path) -> str:
+    """Return the last line of a log, which is where Python says what went wrong."""
+    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines() if log.exists() else []
+    return lines[-1].strip().rstrip(".") if lines else "it ended without a word"

@@ -7,6 +7,7 @@ killed one never leaves a lock behind.
 import fcntl
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -15,7 +16,7 @@ from typing import Any
 from uuid import uuid4
 
 from supportbot.embedded.accounts import Account, server_account
-from supportbot.installation.errors import AlreadyRunning, StartRefused
+from supportbot.installation.errors import AlreadyRunning, EmbeddedError, StartRefused
 from supportbot.installation.runtime import read_json, write_private
 
 FORMAT = 1
@@ -191,3 +192,33 @@ def _is_reachable(folder: Path, account: Account) -> bool:
         return True
     folder.rmdir()
     return False
+
+
+def purge(data: DataDir) -> bool:
+    """Delete the directory and a database kept outside it; False when there was none. `check` has said it is ours.
+
+    Raises AlreadyRunning, and deletes nothing, while a supervisor holds it that no register names.
+    """
+    if not data.is_ours:
+        return False
+    with data.held():
+        remove(data)
+    return True
+
+
+def remove(data: DataDir) -> None:
+    """Delete what belongs to a directory of ours that nobody else can hold."""
+    home = data.outside_home()
+    if home is not None and home.exists():  # what has gone already need not be deleted
+        _delete_folder(home)
+    _delete_folder(data.path)
+
+
+def _delete_folder(folder: Path) -> None:
+    try:
+        shutil.rmtree(folder)
+    except OSError as error:
+        raise EmbeddedError(
+            f"{error.filename or folder} could not be deleted ({error.strerror}): run the command as the user who "
+            "started SupportBot, or delete the folder by hand."
+        ) from error

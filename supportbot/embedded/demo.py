@@ -16,7 +16,8 @@ from psycopg import sql
 
 from actions.registry import all_actions
 from supportbot.embedded import external
-from supportbot.embedded.steps import CommandRunner, applied_migrations
+from supportbot.embedded.children import CommandRunner
+from supportbot.embedded.schema import applied_migrations
 from supportbot.installation.demo_facts import DemoFacts
 from supportbot.installation.errors import StartRefused
 from supportbot.installation.plan import Plan

@@ -5,11 +5,14 @@ and stop last, so that nobody loses the database while still finishing a turn.
 """
 
 import logging
+import os
+import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn, Protocol
 
@@ -20,6 +23,7 @@ logger = logging.getLogger(__name__)
 LOOK_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
 STEADY_SECONDS = 60.0  # a child that lived this long has recovered: its next death is a new case
+LOG_LIMIT_BYTES = 20_000_000
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -126,3 +130,24 @@ def stop_signals() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def cap_logs(folder: Path, *, limit_bytes: int = LOG_LIMIT_BYTES) -> None:
+    """Move what a log above the limit holds to NAME.log.1, in place of what was there before.
+
+    Copied and cut, not renamed: the processes keep their file open, in append mode, and go on at its new end. A line
+    written between the two is lost. Where the disk is full already, so is what the log holds: it must end no process.
+    """
+    for log in folder.glob("*.log"):
+        with suppress(OSError):  # a person may delete one in this moment
+            if log.stat().st_size > limit_bytes:
+                _put_aside(log)
+                os.truncate(log, 0)
+
+
+def _put_aside(log: Path) -> None:
+    aside = log.with_name(f"{log.name}.1")
+    try:
+        shutil.copyfile(log, aside)
+    except OSError:
+        aside.unlink(missing_ok=True)

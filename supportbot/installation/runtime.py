@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import json
 import os
+import re
 import secrets as random
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -17,6 +18,8 @@ from typing import Any
 
 from supportbot.installation.errors import StartRefused
 from supportbot.installation.process_marks import ProcessMark, is_running
+
+_LIBPQ_VARIABLE = re.compile(r"PG[A-Z]+")
 
 NOTHING_RUNS = "No database: nothing runs on this DATA_DIR; start it with `make run` first, or set DATABASE_URL."
 
@@ -182,3 +185,9 @@ def read_json(path: Path) -> dict[str, Any] | None:
     if not isinstance(content, dict):
         raise StartRefused(f"{path} is not a JSON object: bring back a whole one or choose another DATA_DIR.")
     return content
+
+
+def forget_libpq_defaults() -> None:
+    """Remove PG* variables from this process and its children: PGHOSTADDR would lead past the address in a URL."""
+    for name in [name for name in os.environ if _LIBPQ_VARIABLE.fullmatch(name)]:
+        del os.environ[name]

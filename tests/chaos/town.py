@@ -11,8 +11,7 @@ from kombu import Connection
 from psycopg.rows import dict_row
 
 from supportbot.celery import app
-from supportbot.embedded.children import ChildProcess
-from supportbot.embedded.waiting import wait_for_page
+from supportbot.embedded.children import ChildProcess, wait_for_page
 from tests.flows.house import STOREFRONT, House
 from tests.flows.people import call
 

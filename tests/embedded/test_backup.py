@@ -13,7 +13,7 @@ from typing import Any, LiteralString
 import psycopg
 import pytest
 
-from supportbot.embedded import pgtools
+from supportbot.embedded import backup
 from supportbot.embedded.backup import back_up, restore
 from supportbot.installation.errors import EmbeddedError
 from supportbot.installation.plan import Plan, plan_from_environment
@@ -144,8 +144,8 @@ def test_the_remembered_ends_of_the_audit_are_none_that_the_dump_lacks(
         dump(url, file)
         heads.write_text("later\n")
 
-    dump = pgtools.dump
-    monkeypatch.setattr(pgtools, "dump", dump_while_an_end_is_written_down)
+    dump = backup.dump_database
+    monkeypatch.setattr(backup, "dump_database", dump_while_an_end_is_written_down)
     heads.write_text("before\n")
     back_up(url_of(running), running.data_dir, home / "busy.backup", with_secrets=False)
     with tarfile.open(home / "busy.backup") as archive:

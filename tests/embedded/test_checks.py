@@ -15,7 +15,7 @@ from psycopg.conninfo import make_conninfo
 from kb.indexing.recipes import active_recipe
 from kb.models import Recipe
 from supportbot.embedded import checks, external, ports
-from supportbot.embedded.index import check_index
+from supportbot.embedded.checks import check_index
 from supportbot.embedded.ports import free_port
 from supportbot.installation.errors import StartRefused
 from supportbot.installation.plan import Plan

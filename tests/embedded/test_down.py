@@ -7,7 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
-from supportbot.embedded import datadir, removal
+from supportbot.embedded import datadir
 from supportbot.embedded.datadir import DataDir
 
 
@@ -59,6 +59,6 @@ def test_what_cannot_be_deleted_is_told_in_a_sentence(data: DataDir, monkeypatch
     def refuse(folder: Path) -> None:
         raise PermissionError(13, "Permission denied", str(folder))
 
-    monkeypatch.setattr(removal.shutil, "rmtree", refuse)
+    monkeypatch.setattr(datadir.shutil, "rmtree", refuse)
     with pytest.raises(CommandError, match=r"could not be deleted \(Permission denied\)"):
         call_command("down", purge=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from supportbot.embedded.logs import cap_logs
+from supportbot.embedded.supervisor import cap_logs
 
 
 def test_a_log_above_the_limit_moves_aside_and_its_writer_goes_on(tmp_path: Path) -> None:

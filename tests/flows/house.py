@@ -13,11 +13,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from supportbot.embedded.children import ChildProcess, product_children, shop_child
+from supportbot.embedded.children import ChildProcess, product_children, shop_child, wait_for_page
 from supportbot.embedded.ports import free_port
 from supportbot.embedded.postgres import PostgresServer
 from supportbot.embedded.valkey import ValkeyServer
-from supportbot.embedded.waiting import wait_for_page
 from supportbot.installation.plan import Plan
 from tests.embedded.instance import MANAGE
 

@@ -6,11 +6,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from supportbot.embedded.checks import check_ports_free, examine, machine_checks
+from supportbot.embedded.checks import check_index, check_model_answers, check_ports_free, examine, machine_checks
 from supportbot.embedded.datadir import DataDir
 from supportbot.embedded.demo import check_demo
-from supportbot.embedded.index import check_index
-from supportbot.embedded.model import check_model_answers
 from supportbot.embedded.register import Register
 from supportbot.installation.plan import Plan, plan_from_environment
 

@@ -7,10 +7,9 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from supportbot.embedded.datadir import DataDir
+from supportbot.embedded.datadir import DataDir, purge
 from supportbot.embedded.processes import end_leftover
 from supportbot.embedded.register import Register
-from supportbot.embedded.removal import purge
 from supportbot.installation.errors import EmbeddedError
 
 # Running turns are drained, then every process has its own patience.

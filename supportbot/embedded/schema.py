@@ -1,43 +1,13 @@
-"""Management commands that a start runs to their end, each in a process of its own with its output in the logs."""
-
-import signal
-import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
+"""Which migrations a database has seen, asked without Django's connection: a start looks before it configures one."""
 
 from django.apps import apps
-from django.conf import settings
 from django.db.migrations import Migration
 from django.db.migrations.loader import MigrationLoader
 
 from supportbot.embedded.external import connect
-from supportbot.embedded.processes import spawn, stop
 from supportbot.installation.errors import StartRefused
 
 OWN_PACKAGES = {"supportbot", "kb", "actions"}
-
-
-@dataclass(frozen=True)
-class CommandRunner:
-    logs: Path
-    environment: Mapping[str, str]
-
-    def run(self, name: str, *options: str) -> str:
-        """Return what the command printed. Raises StartRefused with its last words when it fails."""
-        answer, log = self.logs / f"{name}.out", self.logs / f"{name}.log"
-        command = [sys.executable, str(settings.BASE_DIR / "manage.py"), name, *options]
-        with answer.open("wb") as output, log.open("wb") as errors:
-            process = spawn(command, output=output, errors=errors, environment=self.environment)
-            try:
-                code = process.wait()
-            finally:  # a stop signal in the middle: the command goes first, the database after it
-                stop(process, (signal.SIGTERM, 5.0))
-        text = answer.read_text(encoding="utf-8")
-        answer.unlink()  # it may hold an API key; a log must not
-        if code != 0:
-            raise StartRefused(f"`manage.py {name}` failed: {last_words(log)} (the whole log is in {log}).")
-        return text
 
 
 def pending_migrations(database_url: str) -> list[str]:
@@ -74,9 +44,3 @@ def applied_migrations(database_url: str) -> set[tuple[str, str]]:
         known = connection.execute("SELECT to_regclass('django_migrations') IS NOT NULL").fetchone()
         rows = connection.execute("SELECT app, name FROM django_migrations").fetchall() if known == (True,) else []
     return {(str(app), str(name)) for app, name in rows}
-
-
-def last_words(log: Path) -> str:
-    """Return the last line of a log, which is where Python says what went wrong."""
-    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines() if log.exists() else []
-    return lines[-1].strip().rstrip(".") if lines else "it ended without a word"
