@@ -66,7 +66,7 @@ def _prepare(open_tickets: int) -> Shift:
     agent = User.objects.create_user("bench", first_name="Bench")
     add_member(workspace, agent, Membership.Role.AGENT)
     with workspace_scope(workspace.pk):
-        _fill(open_tickets)
+        _copy_files(open_tickets)
         channel = Channel.objects.get()
         visitor = new_visitor(channel, locale="en")
         conversation = start_conversation(visitor.customer.pk, channel_id=channel.pk)
@@ -78,7 +78,7 @@ def _prepare(open_tickets: int) -> Shift:
     return Shift(cookie, str(conversation.pk), visitor.secret)
 
 
-def _fill(count: int) -> None:
+def _copy_files(count: int) -> None:
     """Write waiting tickets, each with a customer, a conversation and three messages."""
     from supportbot.accounts.models import Customer
     from supportbot.chat.models import Conversation, Message

@@ -14,7 +14,7 @@ from pathlib import Path
 @contextmanager
 def installation() -> Iterator[None]:
     """Run the block with Django set up on an empty, migrated database."""
-    from supportbot.embedded.accounts import server_account
+    from supportbot.embedded.os_accounts import server_account
     from supportbot.embedded.postgres import PostgresServer
 
     folder = Path(tempfile.mkdtemp(prefix="supportbot-bench-"))

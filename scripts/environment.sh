@@ -17,23 +17,23 @@ find_python() {
             return
         fi
         if [ "$name" = "${PYTHON:-}" ]; then
-            echo "PYTHON=$PYTHON is not a Python 3.11, 3.12 or 3.13: name another one." >&2
+            echo "PYTHON=$PYTHON is not Python 3.11, 3.12 or 3.13. Choose another one." >&2
             return 1
         fi
     done
-    echo "No Python 3.11, 3.12 or 3.13 was found: install one (Debian, Ubuntu: python3 and python3-venv)," \
-        "or name it: make run PYTHON=/path/to/python3.11" >&2
+    echo "Python 3.11, 3.12 or 3.13 was not found. Install one (Debian, Ubuntu: python3 and python3-venv)," \
+        "or give its path: make run PYTHON=/path/to/python3.11" >&2
     return 1
 }
 
 make_environment() {
     python=$(find_python)
     if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
-        echo "$python cannot make virtual environments: install its venv package" \
+        echo "$python cannot create virtual environments. Install its venv package" \
             "(Debian, Ubuntu: python$(version_of "$python")-venv) and try again." >&2
         return 1
     fi
-    echo "Making the environment in .venv ..." >&2
+    echo "Creating the environment in .venv ..." >&2
     "$python" -m venv --clear .venv
 }
 
@@ -53,8 +53,8 @@ check_wish() {
     fi
     python=$(find_python)
     if [ "$(version_of "$python")" != "$(version_of .venv/bin/python)" ]; then
-        echo ".venv was made with Python $(version_of .venv/bin/python), but PYTHON=$PYTHON is" \
-            "$(version_of "$python"): delete .venv to make it anew, or leave PYTHON away." >&2
+        echo ".venv was created with Python $(version_of .venv/bin/python), but PYTHON=$PYTHON is" \
+            "$(version_of "$python"). Delete .venv to create it again, or omit PYTHON." >&2
         return 1
     fi
 }
@@ -68,7 +68,7 @@ wait_for_turn() {
     python=$(find_python)
     exec 9<"$0"
     if ! "$python" -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX | fcntl.LOCK_NB)' 2>/dev/null; then
-        echo "Another make is at work on .venv: waiting for it ..." >&2
+        echo "Waiting for another make that is working on .venv ..." >&2
         "$python" -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX)'
     fi
 }
@@ -82,14 +82,14 @@ fits .venv/bin/python || make_environment
 if is_complete; then
     exit 0
 fi
-echo "Installing packages (the first time takes a minute) ..." >&2
+echo "Installing packages (takes about a minute the first time) ..." >&2
 # A lock names all packages there are: nothing is left to resolve (--no-deps). The product's are compiled here: it may
 # run as somebody who may not write here, and would compile them anew in each process. Tests use a sixth of theirs.
 compile=--compile
 if [ "$lock" = requirements-dev.lock ]; then compile=--no-compile; fi
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input --progress-bar off \
     --require-hashes --only-binary :all: --no-deps "$compile" -r "$lock" || {
-    echo "The packages of $lock could not be installed: see pip's words above; a package index must be reachable." >&2
+    echo "The packages of $lock could not be installed. See pip's output above; a package index must be reachable." >&2
     exit 1
 }
 # The development lock holds the product's lock as well.

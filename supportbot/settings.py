@@ -14,7 +14,7 @@ import environ
 from celery.schedules import crontab
 from django.core.exceptions import ImproperlyConfigured
 
-from supportbot.installation.runtime import forget_libpq_defaults, load_runtime
+from supportbot.installation.runtime import clear_libpq_environment, load_runtime
 from supportbot.publicaddress import public_address
 from supportbot.redisaddress import cache_at, database_at
 
@@ -159,7 +159,7 @@ DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", default=16)
 if DATABASE_POOL_SIZE < 0:
     raise ImproperlyConfigured(f"DATABASE_POOL_SIZE={DATABASE_POOL_SIZE} is below 0, which switches the pool off.")
 if not os.environ.get("DATABASE_URL"):
-    forget_libpq_defaults()
+    clear_libpq_environment()
 DATABASE_URL = env.str("DATABASE_URL", default=_runtime.database_url if _runtime else "")
 if DATABASE_URL:
     try:

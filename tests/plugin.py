@@ -17,12 +17,12 @@ from typing import Any
 import psycopg
 import pytest
 
-from supportbot.embedded.accounts import server_account
+from supportbot.embedded.os_accounts import server_account
 from supportbot.embedded.ports import free_port
 from supportbot.embedded.postgres import PostgresServer
 from supportbot.embedded.valkey import ValkeyServer
 from supportbot.installation.process_marks import mark
-from supportbot.installation.runtime import forget_libpq_defaults
+from supportbot.installation.runtime import clear_libpq_environment
 
 PREFIX = "supportbot-tests-"
 OUTSIDE_WORLD = ("OPENAI_", "KB_", "LLM_", "EMAIL_", "SUPPORTBOT_", "SHOP_")
@@ -49,7 +49,7 @@ class TestServers:
         )
 
     def start(self) -> None:
-        forget_libpq_defaults()
+        clear_libpq_environment()
         self.postgres.start()
         self._log_in_cheaply()
         for name in [name for name in os.environ if name.startswith(OUTSIDE_WORLD) or name in OUTSIDE_NAMES]:

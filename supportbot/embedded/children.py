@@ -19,16 +19,16 @@ from supportbot.installation.errors import StartRefused
 from supportbot.installation.plan import Plan
 
 WORKER_THREADS = 8
-# Above it the server closes 1009; the application refuses from 16 KiB on, with an error frame.
+# The server closes with 1009 above this size; the application sends an error frame from 16 KiB on.
 SOCKET_FRAME_BYTES = 262_144
-DRAIN_SECONDS = 15.0  # running turns get ten of them
-PAGE_SECONDS = 60.0  # until the first page of a child has to answer
-WEB_GRACE_SECONDS = 12  # the web server closes what is left before the supervisor ends it by force
+DRAIN_SECONDS = 15.0  # running turns get ten of these
+PAGE_SECONDS = 60.0  # for a child to serve its first page
+WEB_GRACE_SECONDS = 12  # the web server closes open connections before the supervisor kills it
 
 
 @dataclass
 class ChildProcess:
-    """One process that the supervisor keeps alive."""
+    """A process that the supervisor keeps alive."""
 
     name: str
     command: list[str]
@@ -49,7 +49,7 @@ class ChildProcess:
         with self.log.open("ab") as output:
             self.process = spawn(self.command, output=output, environment=self.environment, folder=self.folder)
 
-    def ask_to_stop(self) -> None:
+    def request_stop(self) -> None:
         if self.process is not None and self.is_alive:
             self.process.send_signal(signal.SIGTERM)
 
@@ -65,7 +65,7 @@ def product_children(plan: Plan, logs: Path) -> list[ChildProcess]:
     commands = {
         "web": _web_command(plan),
         "worker": [*celery, "worker", "-P", "threads", "-c", str(WORKER_THREADS), "-Q", _queues(), "-l", "WARNING"],
-        # Its own process: inside the worker it would outlive a kill -9 and go on publishing.
+        # A process of its own: inside the worker, beat would survive a kill -9 and go on publishing.
         "beat": [*celery, "beat", "-s", str(plan.data_dir / "beat" / "schedule"), "--pidfile=", "-l", "WARNING"],
     }
     environment = product_environment(plan)
@@ -79,10 +79,10 @@ def _web_command(plan: Plan) -> list[str]:
     command = [sys.executable, "-m", "uvicorn", "supportbot.asgi:application"]
     command += ["--host", plan.host, "--port", str(plan.port), "--lifespan", "on"]
     command += ["--ws", "auto", "--ws-max-size", str(SOCKET_FRAME_BYTES)]
-    # Frames are small: compressing them would double the memory of an idle socket and cost time on each frame.
+    # Frames are small: compression would double an idle socket's memory and cost time on each frame.
     command += ["--ws-per-message-deflate", "false"]
     command += ["--timeout-graceful-shutdown", str(WEB_GRACE_SECONDS)]
-    # Nothing stands in front of it here, so a forwarded address is a claim of the caller.
+    # There is no proxy in front, so a forwarded address would be whatever the caller claims.
     return [*command, "--no-proxy-headers", "--no-server-header", "--no-access-log", "--log-level", "warning"]
 
 
@@ -92,7 +92,7 @@ def _queues() -> str:
 
 
 def product_environment(plan: Plan) -> dict[str, str]:
-    """Return the environment of a child; the embedded servers' addresses come from `runtime.json`, not from here."""
+    """Return a child's environment. The addresses of the embedded servers come from `runtime.json`, not from here."""
     return {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "supportbot.settings",
@@ -100,14 +100,14 @@ def product_environment(plan: Plan) -> dict[str, str]:
         "HOST": plan.host,
         "PORT": str(plan.port),
         "SHOP_PORT": str(plan.shop_port),
-        # More threads per embedding only wait for each other when web and worker embed at once.
+        # With more threads, web and worker only wait for each other when both embed at once.
         "OMP_NUM_THREADS": "1",
         "PYTHONUNBUFFERED": "1",
     }
 
 
 def shop_child(plan: Plan, logs: Path, *, channel: str, identity_secret: str, webhook_secret: str) -> ChildProcess:
-    """Return the demo shop. It hands out any demo identity, so it binds loopback whatever HOST says."""
+    """Return the demo shop. It hands out any demo identity, so it always binds to loopback, whatever HOST says."""
     script = settings.BASE_DIR / "examples" / "shop" / "manage.py"
     inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
     environment = {
@@ -124,23 +124,23 @@ def shop_child(plan: Plan, logs: Path, *, channel: str, identity_secret: str, we
 
 
 def wait_for_page(url: str, child: ChildProcess, *, others: Sequence[ChildProcess] = ()) -> None:
-    """Return when `url` answers. Raises StartRefused with the log's last words when a child ends, or after a minute."""
+    """Wait until `url` responds. Raises StartRefused with the log's last line if a child exits, or after a minute."""
     deadline = time.monotonic() + PAGE_SECONDS
     while not _page_answers(url):
         for process in (child, *others):
             if not process.is_alive:
-                raise StartRefused(f"{process.name} did not start: {last_words(process.log)} (see {process.log}).")
+                raise StartRefused(f"{process.name} did not start: {last_line(process.log)} (see {process.log}).")
         if time.monotonic() > deadline:
-            raise StartRefused(f"{child.name} does not answer at {url}: see {child.log}.")
+            raise StartRefused(f"{child.name} does not respond at {url}. See {child.log}.")
         time.sleep(0.1)
 
 
 def _page_answers(url: str) -> bool:
-    opener = build_opener(ProxyHandler({}))  # never through a proxy: this asks our own machine
+    opener = build_opener(ProxyHandler({}))  # never through a proxy: this is our own machine
     try:
         with opener.open(url, timeout=5):
             return True
-    except HTTPError as answer:  # the process is there; whether it is well is /readyz's to tell
+    except HTTPError as answer:  # the process is up; /readyz says whether it is healthy
         return answer.code < 500
     except (URLError, HTTPException, OSError):
         return False
@@ -148,27 +148,29 @@ def _page_answers(url: str) -> bool:
 
 @dataclass(frozen=True)
 class CommandRunner:
+    """Runs management commands, each in a process of its own with its errors in the logs."""
+
     logs: Path
     environment: Mapping[str, str]
 
     def run(self, name: str, *options: str) -> str:
-        """Return what the command printed. Raises StartRefused with its last words when it fails."""
+        """Run the command and return what it printed. Raises StartRefused with its last line of output if it fails."""
         answer, log = self.logs / f"{name}.out", self.logs / f"{name}.log"
         command = [sys.executable, str(settings.BASE_DIR / "manage.py"), name, *options]
         with answer.open("wb") as output, log.open("wb") as errors:
             process = spawn(command, output=output, errors=errors, environment=self.environment)
             try:
                 code = process.wait()
-            finally:  # a stop signal in the middle: the command goes first, the database after it
+            finally:  # on a stop signal, end the command before the database
                 stop(process, (signal.SIGTERM, 5.0))
         text = answer.read_text(encoding="utf-8")
-        answer.unlink()  # it may hold an API key; a log must not
+        answer.unlink()  # it may contain an API key, which must not stay in the logs
         if code != 0:
-            raise StartRefused(f"`manage.py {name}` failed: {last_words(log)} (the whole log is in {log}).")
+            raise StartRefused(f"`manage.py {name}` failed: {last_line(log)} (full log: {log}).")
         return text
 
 
-def last_words(log: Path) -> str:
-    """Return the last line of a log, which is where Python says what went wrong."""
+def last_line(log: Path) -> str:
+    """Return the last line of a log, where Python names the error."""
     lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines() if log.exists() else []
-    return lines[-1].strip().rstrip(".") if lines else "it ended without a word"
+    return lines[-1].strip().rstrip(".") if lines else "no error message"

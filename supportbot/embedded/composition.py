@@ -1,7 +1,7 @@
-"""`make run`: everything one machine needs, in order, told in words, and taken down again.
+"""`make run`: starts everything one machine needs in order, reports progress, and stops it all again.
 
-Invariant: from the lock on, every exit passes `_take_down`, so no process and no address file survives this one. What a
-`kill -9` leaves is dealt with by the parent-death signal and, at the next start, by the register.
+Invariant: once the lock is held, every exit goes through `_shut_down`, so no process and no address file outlives this
+one. After a `kill -9`, the parent-death signal and, at the next start, the process registry clean up.
 """
 
 import os
@@ -12,7 +12,7 @@ from typing import Any
 
 from supportbot.embedded import demo as demo_workspace
 from supportbot.embedded import external
-from supportbot.embedded.checks import check_ports_free, machine_checks, require
+from supportbot.embedded.checks import check_ports_free, machine_checks, require_all
 from supportbot.embedded.children import (
     ChildProcess,
     CommandRunner,
@@ -24,9 +24,9 @@ from supportbot.embedded.children import (
 from supportbot.embedded.datadir import DataDir
 from supportbot.embedded.demo import Demo, DemoFile
 from supportbot.embedded.postgres import PostgresServer
-from supportbot.embedded.register import Register
+from supportbot.embedded.process_registry import ProcessRegistry
 from supportbot.embedded.schema import pending_migrations, refuse_newer_schema
-from supportbot.embedded.supervisor import STOP_SIGNALS, Supervisor, cap_logs, stop_signals
+from supportbot.embedded.supervisor import STOP_SIGNALS, Supervisor, limit_logs, stop_signals
 from supportbot.embedded.valkey import ValkeyServer
 from supportbot.installation.demo_facts import DemoFacts
 from supportbot.installation.plan import Plan
@@ -34,12 +34,12 @@ from supportbot.installation.process_marks import mark
 from supportbot.installation.runtime import Addresses, Secrets, ensure_secrets, save_runtime
 from supportbot.redisaddress import database_at
 
-Tell = Callable[[str], None]
+Report = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Ready:
-    """What runs now; `demo` is the content of `demo.json`, None without the demo workspace."""
+    """What is running; `demo` is the content of `demo.json`, None without the demo workspace."""
 
     plan: Plan
     demo: dict[str, Any] | None
@@ -47,7 +47,7 @@ class Ready:
 
 @dataclass(frozen=True)
 class Servers:
-    """A part is None when a URL of the environment takes its place."""
+    """The database and the broker; a server is None if the environment gives a URL instead."""
 
     plan: Plan
     data: DataDir
@@ -77,7 +77,7 @@ class Servers:
     def start(self, supervisor: Supervisor) -> None:
         supervisor.start([server for server in (self.postgres, self.valkey) if server is not None])
         instance = self.data.instance()
-        self.data.remember_servers(
+        self.data.save_servers(
             postgres_home=self.postgres.home if self.postgres else None,
             postgres_port=self.postgres.port if self.postgres else instance.postgres_port,
             valkey_port=self.valkey.port if self.valkey else instance.valkey_port,
@@ -97,50 +97,50 @@ class Servers:
 
 
 class Composition:
-    def __init__(self, plan: Plan, *, tell: Tell, on_ready: Callable[[Ready], None]) -> None:
+    def __init__(self, plan: Plan, *, report: Report, on_ready: Callable[[Ready], None]) -> None:
         self.plan = plan
-        self._tell = tell
+        self._report = report
         self._on_ready = on_ready
         self._data = DataDir(plan.data_dir)
-        self._register = Register(self._data.register)
+        self._registry = ProcessRegistry(self._data.processes_file)
         self._demo_file: DemoFile | None = None
-        self._supervisor = Supervisor(on_change=self._note_processes, tidy=lambda: cap_logs(self._data.logs))
+        self._supervisor = Supervisor(on_change=self._save_pids, on_poll=lambda: limit_logs(self._data.logs))
 
     def run(self) -> None:
-        """Start everything and return after a stop signal, when nothing runs any more. Raises EmbeddedError."""
-        self._keep(self._start)
+        """Start everything; return after a stop signal, once everything has stopped. Raises InstallationError."""
+        self._run_until_stopped(self._start)
 
     def run_servers(self) -> None:
-        """The same with the embedded servers alone and an untouched database, for a restore."""
-        self._keep(self._start_bare)
+        """Run only the embedded servers and leave the database untouched, for a restore."""
+        self._run_until_stopped(self._start_servers_only)
 
-    def _keep(self, start: Callable[[], Ready]) -> None:
-        require(self.plan, machine_checks(self.plan))
+    def _run_until_stopped(self, start: Callable[[], Ready]) -> None:
+        require_all(self.plan, machine_checks(self.plan))
         self._data.prepare()
-        with self._data.held(), stop_signals():
+        with self._data.locked(), stop_signals():
             try:
                 self._on_ready(start())
                 self._supervisor.keep_alive()
             except KeyboardInterrupt:
-                self._tell("Stopping ...")
+                self._report("Stopping ...")
             finally:
-                self._take_down()
-        self._tell("Stopped. The data is kept; `make run` starts it again.")
+                self._shut_down()
+        self._report("Stopped. Your data is kept; `make run` starts SupportBot again.")
 
-    def _start_bare(self) -> Ready:
-        self._start_servers(self._make_room())
+    def _start_servers_only(self) -> Ready:
+        self._start_servers(self._prepare())
         return Ready(self.plan, None)
 
-    def _make_room(self) -> Secrets:
-        os.umask(0o077)  # what is written from here on (logs, mail, the shop's data) is nobody else's to read
-        for name in self._register.end_leftovers():
-            self._tell(f"Ended {name}, which an earlier start had left running.")
-        self._note_processes({})
-        cap_logs(self._data.logs)
+    def _prepare(self) -> Secrets:
+        os.umask(0o077)  # from here on, files (logs, mail, the shop's data) are readable by this user only
+        for name in self._registry.end_orphans():
+            self._report(f"Stopped {name}, left running by an earlier start.")
+        self._save_pids({})
+        limit_logs(self._data.logs)
         return ensure_secrets(self._data.path)
 
     def _start(self) -> Ready:
-        secrets = self._make_room()
+        secrets = self._prepare()
         check_ports_free(self.plan)
         servers = self._start_servers(secrets)
         runner = CommandRunner(self._data.logs, product_environment(self.plan))
@@ -152,7 +152,7 @@ class Composition:
 
     def _start_servers(self, secrets: Secrets) -> Servers:
         servers = Servers.for_plan(self.plan, self._data, secrets)
-        self._tell("Starting PostgreSQL and Valkey ..." if servers.postgres else "Using the given servers ...")
+        self._report("Starting PostgreSQL and Valkey ..." if servers.postgres else "Using the configured servers ...")
         servers.start(self._supervisor)
         me = mark(os.getpid())
         assert me is not None
@@ -169,29 +169,29 @@ class Composition:
         return servers
 
     def _prepare_database(self, database_url: str, runner: CommandRunner) -> bool:
-        """Bring the schema up to date; True when there was something to do."""
+        """Migrate the schema; True if there was something to migrate."""
         refuse_newer_schema(database_url)
         external.create_extensions(database_url)
         if not pending_migrations(database_url):
             return False
-        self._tell("Preparing the database ...")
+        self._report("Preparing the database ...")
         runner.run("migrate", "--noinput")
         return True
 
     def _prepare_demo(self, demo: Demo, runner: CommandRunner, *, is_migrated: bool) -> DemoFacts | None:
-        if not demo_workspace.is_offered():
+        if not demo_workspace.is_installed():
             return None
-        facts = demo.remembered()
+        facts = demo.saved_facts()
         if facts is None or is_migrated:
             if facts is None and not self.plan.is_local:
-                demo.refuse_when_open()
-            self._tell("Filling the demo workspace (the first time takes a minute) ...")
+                demo.refuse_if_exposed()
+            self._report("Creating the demo workspace (takes about a minute the first time) ...")
             facts = demo.seed(runner)
-        demo_workspace.refuse_open_demo(self.plan, demo.users_with_first_password(facts))
+        demo_workspace.refuse_exposed_passwords(self.plan, demo.users_with_first_password(facts))
         return facts
 
     def _start_children(self, secrets: Secrets, facts: DemoFacts | None) -> None:
-        self._tell(f"Starting web server, worker{', beat and demo shop' if facts else ' and beat'} ...")
+        self._report(f"Starting web server, worker{', beat and demo shop' if facts else ' and beat'} ...")
         for folder in ("beat", "static"):
             (self._data.path / folder).mkdir(exist_ok=True)
         children = product_children(self.plan, self._data.logs)
@@ -213,20 +213,20 @@ class Composition:
 
     def _write_demo_file(self, demo: Demo, facts: DemoFacts) -> dict[str, Any]:
         names = demo.users_with_first_password(facts)
-        self._demo_file = DemoFile(self.plan, facts, open_names=names)
+        self._demo_file = DemoFile(self.plan, facts, first_password_names=names)
         return self._demo_file.write(_with_supervisor(self._supervisor.pids))
 
-    def _note_processes(self, pids: dict[str, int]) -> None:
-        self._register.save(_with_supervisor(pids))
+    def _save_pids(self, pids: dict[str, int]) -> None:
+        self._registry.save(_with_supervisor(pids))
         if self._demo_file is not None:
             self._demo_file.write(_with_supervisor(pids))
 
-    def _take_down(self) -> None:
-        for number in STOP_SIGNALS:  # a second Ctrl-C must not leave half of it running
+    def _shut_down(self) -> None:
+        for number in STOP_SIGNALS:  # a second Ctrl-C must not leave anything running
             signal.signal(number, signal.SIG_IGN)
         self._supervisor.stop()
         (self._data.path / "runtime.json").unlink(missing_ok=True)
-        self._register.path.unlink(missing_ok=True)
+        self._registry.path.unlink(missing_ok=True)
 
 
 def _with_supervisor(pids: dict[str, int]) -> dict[str, int]:

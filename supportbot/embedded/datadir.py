@@ -1,7 +1,7 @@
-"""The data directory: whose it is, who holds it, and where its parts lie.
+"""The data directory: who owns it, who has locked it, and where its parts are.
 
-`instance.json` marks a directory as ours. The lock is held by the kernel for as long as the supervisor lives, so that a
-killed one never leaves a lock behind.
+`instance.json` marks a directory as ours. The kernel holds the lock for as long as the supervisor lives, so a killed
+supervisor never leaves a lock behind.
 """
 
 import fcntl
@@ -15,24 +15,24 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from supportbot.embedded.accounts import Account, server_account
-from supportbot.installation.errors import AlreadyRunning, EmbeddedError, StartRefused
+from supportbot.embedded.os_accounts import Account, server_account
+from supportbot.installation.errors import AlreadyRunning, InstallationError, StartRefused
 from supportbot.installation.runtime import read_json, write_private
 
 FORMAT = 1
 OUTSIDE = Path("/var/lib/supportbot")
-# Commands, and workers on servers of one's own, may have made these before the first `up`.
+# Commands and workers on other servers may have created these before the first `up`.
 _MADE_BY_COMMANDS = {"secrets.json", "lock", "logs", "mail", "media", "static"}
 _MADE_BY_COMMANDS |= {"audit-heads.jsonl", "demo-api-key.json", "demo-knowledge.json"}
 
 
 @dataclass(frozen=True)
 class Instance:
-    """What is remembered from one start to the next."""
+    """The content of `instance.json`: what is kept from one start to the next."""
 
     id: str
     format: int = FORMAT
-    postgres_home: str | None = None  # set once the database was made
+    postgres_home: str | None = None  # set once the database exists
     postgres_port: int | None = None
     valkey_port: int | None = None
 
@@ -41,47 +41,47 @@ class DataDir:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.logs = path / "logs"
-        self.register = path / "processes.json"
+        self.processes_file = path / "processes.json"
 
     @property
     def is_ours(self) -> bool:
         return (self.path / "instance.json").exists()
 
     def check(self) -> None:
-        """Raise StartRefused when it is not ours to use: a file, a stranger's folder, a newer version's."""
+        """Raise StartRefused for a file, a folder with foreign files, or a directory of a newer version."""
         if self.is_ours:
-            self._remembered()
+            self._saved_instance()
         elif self.path.exists():
-            self._check_stranger()
+            self._check_foreign_folder()
 
     def prepare(self) -> None:
-        """Check it and create what is missing. Raises StartRefused."""
+        """Check the directory and create what is missing. Raises StartRefused."""
         self.check()
         try:
-            # Traversable, not readable: as root, PostgreSQL runs as another user in a folder inside. Files are 0600.
+            # Traversable but not readable: under root, PostgreSQL runs as another user in a subfolder. Files are 0600.
             self.path.mkdir(mode=0o711, parents=True, exist_ok=True)
             self.logs.mkdir(mode=0o700, exist_ok=True)
             (self.path / "lock").touch(mode=0o600)
         except OSError as error:
             raise StartRefused(
-                f"DATA_DIR {self.path} cannot be written ({error.strerror}): choose another or give it to this user."
+                f"DATA_DIR {self.path} is not writable ({error.strerror}). Choose another one, or change its owner."
             ) from error
         self.instance()
 
-    def _check_stranger(self) -> None:
+    def _check_foreign_folder(self) -> None:
         if not self.path.is_dir():
-            raise StartRefused(f"DATA_DIR {self.path} is a file: name a directory.")
-        strange = sorted(entry.name for entry in self.path.iterdir() if entry.name not in _MADE_BY_COMMANDS)
-        if strange:
+            raise StartRefused(f"DATA_DIR {self.path} is a file. Choose a directory.")
+        foreign = sorted(entry.name for entry in self.path.iterdir() if entry.name not in _MADE_BY_COMMANDS)
+        if foreign:
             raise StartRefused(
-                f"DATA_DIR {self.path} holds {strange[0]}, which SupportBot did not make: choose a new directory."
+                f"DATA_DIR {self.path} contains {foreign[0]}, which SupportBot did not create. Choose a new directory."
             )
 
     def instance(self) -> Instance:
-        """Return what is remembered here, made on the first call."""
-        return self._remembered() or self.remember(Instance(id=uuid4().hex))
+        """Return the saved instance, created on the first call."""
+        return self._saved_instance() or self.save_instance(Instance(id=uuid4().hex))
 
-    def _remembered(self) -> Instance | None:
+    def _saved_instance(self) -> Instance | None:
         content = read_json(self.path / "instance.json")
         if content is None:
             return None
@@ -96,33 +96,36 @@ class DataDir:
             raise self._damaged()
         if written > FORMAT:
             raise StartRefused(
-                f"DATA_DIR {self.path} was written by a newer version of SupportBot (format {written}, this one knows "
-                f"{FORMAT}): start the newer version, or choose another DATA_DIR."
+                f"DATA_DIR {self.path} was written by a newer version of SupportBot (format {written}, this version "
+                f"reads {FORMAT}). Start the newer version, or choose another DATA_DIR."
             )
         if written < FORMAT:
             raise StartRefused(
-                f"DATA_DIR {self.path} was written by an older version of SupportBot (format {written}, this one needs "
-                f"{FORMAT}): see CHANGELOG.md for the way, or choose another DATA_DIR."
+                f"DATA_DIR {self.path} was written by an older version of SupportBot (format {written}, this version "
+                f"needs {FORMAT}). See CHANGELOG.md for how to upgrade, or choose another DATA_DIR."
             )
 
     def _damaged(self) -> StartRefused:
-        return StartRefused(f"{self.path}/instance.json is damaged: bring back a whole one.")
+        return StartRefused(
+            f"{self.path}/instance.json is damaged. Restore it from a backup, or choose another DATA_DIR."
+        )
 
-    def remember(self, instance: Instance) -> Instance:
+    def save_instance(self, instance: Instance) -> Instance:
         write_private(self.path / "instance.json", json.dumps(asdict(instance), indent=2))
         return instance
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Hold the directory for this process. Raises AlreadyRunning."""
+    def locked(self) -> Iterator[None]:
+        """Lock the directory for this process. Raises AlreadyRunning."""
         with (self.path / "lock").open("a+") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 file.seek(0)
                 raise AlreadyRunning(
-                    f"SupportBot already runs on DATA_DIR {self.path} (process {file.read().strip() or 'unknown'}): "
-                    "stop it with Ctrl-C or `manage.py down`, or start a second one with its own DATA_DIR and ports."
+                    f"SupportBot is already running on DATA_DIR {self.path} (process "
+                    f"{file.read().strip() or 'unknown'}). Stop it with Ctrl-C or `manage.py down`, or start a "
+                    "second one with its own DATA_DIR and ports."
                 ) from error
             file.truncate(0)
             file.write(str(os.getpid()))
@@ -130,23 +133,24 @@ class DataDir:
             yield
 
     def postgres_home(self) -> Path:
-        """Return the folder for cluster and copied binaries, reachable by the user who runs PostgreSQL."""
+        """Return the folder for the cluster and copied binaries; the user that runs PostgreSQL can reach it."""
         home = self.known_postgres_home()
         if home is None:
             return self._new_postgres_home(self.instance())
         if not (home / "cluster").exists():
             raise StartRefused(
-                f"The database of DATA_DIR {self.path} was in {home} and is gone: bring it back, or choose a new one."
+                f"The database of DATA_DIR {self.path} is missing: it was in {home}. Restore it, or choose a new "
+                "DATA_DIR."
             )
         return home
 
     def known_postgres_home(self) -> Path | None:
-        """Return where the database was made, None before it was."""
+        """Return the folder of the database, None before it was created."""
         known = self.instance().postgres_home
         return None if known is None else self.path / known  # an absolute one replaces the left side
 
     def outside_home(self) -> Path | None:
-        """Return the database's folder if it lies outside. Raises StartRefused for one that we would not have made."""
+        """Return the database's folder if it is outside. Raises StartRefused if we would not have put it there."""
         home = self.known_postgres_home()
         if home is None or home.is_relative_to(self.path):
             return None
@@ -160,23 +164,21 @@ class DataDir:
         if account is None or _is_reachable(inside, account):
             return inside
         OUTSIDE.mkdir(parents=True, exist_ok=True)
-        OUTSIDE.chmod(0o755)  # every instance's folder below it is closed, this one must be traversable
+        OUTSIDE.chmod(0o755)  # this one must be traversable; the instances' folders inside are private
         return OUTSIDE / instance.id
 
-    def remember_servers(
-        self, *, postgres_home: Path | None, postgres_port: int | None, valkey_port: int | None
-    ) -> None:
-        """Note where the servers are once they run. A home inside is kept relative, so the directory can be moved."""
+    def save_servers(self, *, postgres_home: Path | None, postgres_port: int | None, valkey_port: int | None) -> None:
+        """Save where the servers are. A home inside is saved as a relative path, so the directory can be moved."""
         instance = self.instance()
         if postgres_home is not None:
             inside = postgres_home.is_relative_to(self.path)
             home = str(postgres_home.relative_to(self.path) if inside else postgres_home)
             instance = replace(instance, postgres_home=home)
-        self.remember(replace(instance, postgres_port=postgres_port, valkey_port=valkey_port))
+        self.save_instance(replace(instance, postgres_port=postgres_port, valkey_port=valkey_port))
 
 
 def _instance_from(content: dict[str, Any]) -> Instance:
-    """Raises TypeError for a field that is missing, unknown or of another type."""
+    """Raises TypeError for a missing field, an unknown one, or one of the wrong type."""
     instance = Instance(**content)
     ports = (instance.postgres_port, instance.valkey_port)
     has_right_types = isinstance(instance.id, str) and isinstance(instance.postgres_home, str | None)
@@ -195,21 +197,21 @@ def _is_reachable(folder: Path, account: Account) -> bool:
 
 
 def purge(data: DataDir) -> bool:
-    """Delete the directory and a database kept outside it; False when there was none. `check` has said it is ours.
+    """Delete the directory and a database kept outside it; False if there was none. Call `check` first.
 
-    Raises AlreadyRunning, and deletes nothing, while a supervisor holds it that no register names.
+    Raises AlreadyRunning and deletes nothing while a supervisor that is missing from the registry holds the lock.
     """
     if not data.is_ours:
         return False
-    with data.held():
+    with data.locked():
         remove(data)
     return True
 
 
 def remove(data: DataDir) -> None:
-    """Delete what belongs to a directory of ours that nobody else can hold."""
+    """Delete a directory of ours, and its database outside; the caller makes sure that nothing uses it."""
     home = data.outside_home()
-    if home is not None and home.exists():  # what has gone already need not be deleted
+    if home is not None and home.exists():
         _delete_folder(home)
     _delete_folder(data.path)
 
@@ -218,7 +220,7 @@ def _delete_folder(folder: Path) -> None:
     try:
         shutil.rmtree(folder)
     except OSError as error:
-        raise EmbeddedError(
-            f"{error.filename or folder} could not be deleted ({error.strerror}): run the command as the user who "
+        raise InstallationError(
+            f"{error.filename or folder} could not be deleted ({error.strerror}). Run the command as the user that "
             "started SupportBot, or delete the folder by hand."
         ) from error

@@ -1,4 +1,7 @@
-"""The demo workspace as a start sees it: seeded once, its first passwords never offered to a network."""
+"""The demo workspace as a start sees it: seeded once, and its first passwords never exposed to a network.
+
+The demo itself is `supportbot.demo`, known here only by its command `demo_seed`.
+"""
 
 import hashlib
 import json
@@ -23,7 +26,7 @@ from supportbot.installation.errors import StartRefused
 from supportbot.installation.plan import Plan
 from supportbot.installation.runtime import Secrets, ensure_secrets, load_runtime, read_json, write_private
 
-TO_BE_MADE = ["the users to be made"]
+NOT_CREATED_YET = ["the demo users (not created yet)"]
 
 
 @dataclass(frozen=True)
@@ -33,44 +36,52 @@ class Demo:
     secrets: Secrets
 
     @property
-    def _memory(self) -> Path:
+    def _facts_file(self) -> Path:
         return self.plan.data_dir / "seed.json"
 
     def seed(self, runner: CommandRunner) -> DemoFacts:
-        """Return the demo's facts, seeding what is not there yet. Raises StartRefused."""
+        """Seed what is missing and return the demo's facts. Raises StartRefused."""
         facts: DemoFacts = json.loads(runner.run("demo_seed", "--json"))
-        write_private(self._memory, json.dumps({"for": self._fingerprint(), "facts": facts}, indent=2))
+        write_private(self._facts_file, json.dumps({"for": self._fingerprint(), "facts": facts}, indent=2))
         return facts
 
-    def remembered(self) -> DemoFacts | None:
-        """Return the facts of an earlier start with the same database and addresses."""
-        content = read_json(self._memory)
+    def saved_facts(self) -> DemoFacts | None:
+        """Return the facts of the last start, None if its database, addresses or seeding code were different."""
+        content = read_json(self._facts_file)
         if content is None or content.get("for") != self._fingerprint():
             return None
-        return self.earlier()
+        return self.last_facts()
 
-    def earlier(self) -> DemoFacts | None:
-        """Return the facts of an earlier start, whatever its addresses were; seeding makes damaged ones whole again."""
-        facts: DemoFacts | None = (read_json(self._memory) or {}).get("facts")
+    def last_facts(self) -> DemoFacts | None:
+        """Return the facts of the last start, even if its addresses were different; seeding repairs damaged ones."""
+        facts: DemoFacts | None = (read_json(self._facts_file) or {}).get("facts")
         return facts
 
-    def refuse_when_open(self) -> None:
-        """Raise StartRefused when HOST would offer first passwords to a network: those that are, or are to be made."""
-        earlier = self.earlier()
-        refuse_open_demo(self.plan, self.users_with_first_password(earlier) if earlier else TO_BE_MADE)
+    def refuse_if_exposed(self) -> None:
+        """Raise StartRefused if HOST would expose first passwords to a network, of existing users or of new ones."""
+        last_facts = self.last_facts()
+        refuse_exposed_passwords(
+            self.plan, self.users_with_first_password(last_facts) if last_facts else NOT_CREATED_YET
+        )
 
     def _fingerprint(self) -> str:
-        # The channel's allowed origins and the shop's address are rows of the demo: with other ports they change too.
-        told = [self.plan.base_url, self.plan.local_url, self.plan.shop_url, self.plan.database_url or "", recipe()]
-        return hashlib.sha256("\n".join(told).encode()).hexdigest()
+        # The channel's allowed origins and the shop's address are rows of the demo and change with the ports.
+        parts = [
+            self.plan.base_url,
+            self.plan.local_url,
+            self.plan.shop_url,
+            self.plan.database_url or "",
+            seed_version(),
+        ]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     def users_with_first_password(self, facts: DemoFacts) -> list[str]:
-        """Return the demo users who can still log in with the password that was generated for them."""
+        """Return the demo users who can still log in with their generated password."""
         table = sql.Identifier(get_user_model()._meta.db_table)
         query = sql.SQL("SELECT username, password FROM {} WHERE username = ANY(%s) AND is_active").format(table)
         names = [user["username"] for user in facts["users"]]
-        if not applied_migrations(self.database_url):  # the folder tells of another database than this empty one
-            return TO_BE_MADE
+        if not applied_migrations(self.database_url):  # seed.json is about another database
+            return NOT_CREATED_YET
         with external.connect(self.database_url) as connection:
             rows = connection.execute(query, (names,)).fetchall()
         stored = {str(name): str(password) for name, password in rows}
@@ -78,46 +89,46 @@ class Demo:
 
 
 def check_demo(plan: Plan) -> str:
-    """Say whether HOST offers the demo to a network with its first passwords, as far as it can be seen now."""
+    """Return the state of the first passwords. Raises StartRefused if HOST exposes them to a network."""
     secrets_file, runtime = plan.data_dir / "secrets.json", load_runtime(plan.data_dir)
     url = plan.database_url or (runtime.database_url if runtime else None)
     if not secrets_file.exists() or not (plan.data_dir / "seed.json").exists():
-        refuse_open_demo(plan, TO_BE_MADE)
+        refuse_exposed_passwords(plan, NOT_CREATED_YET)
     if url is None:
-        return "its first passwords are looked for once the database runs"
-    Demo(plan, url, ensure_secrets(plan.data_dir)).refuse_when_open()
-    return "nobody has a first password"
+        return "its first passwords are checked once the database runs"
+    Demo(plan, url, ensure_secrets(plan.data_dir)).refuse_if_exposed()
+    return "no first passwords left"
 
 
-def recipe() -> str:
-    """Return a text that changes with what seeding makes: a folder of an older version is then brought up to date."""
+def seed_version() -> str:
+    """Return a text that changes with the seeding code and the actions, so that an upgrade seeds again."""
     programs = [path.read_text() for path in sorted(Path(apps.get_app_config("demo").path).glob("*.py"))]
     policies = [f"{action.name} {action.version}" for action in all_actions().values()]
     return "\n".join([*programs, *sorted(policies)])
 
 
-def is_offered() -> bool:
+def is_installed() -> bool:
     return "demo_seed" in get_commands()
 
 
-def refuse_open_demo(plan: Plan, names: list[str]) -> None:
-    """Raise StartRefused when HOST would offer these users' first passwords to a network."""
+def refuse_exposed_passwords(plan: Plan, names: list[str]) -> None:
+    """Raise StartRefused if HOST would expose these users' first passwords to a network."""
     if names and not plan.is_local:
         raise StartRefused(
-            f"HOST={plan.host} would offer the demo log-ins to the network while {', '.join(names)} still have "
-            "their first passwords: start once with HOST=127.0.0.1 and change them (`manage.py changepassword NAME`), "
-            "or start without the demo (`manage.py up --no-demo`)."
+            f"HOST={plan.host} would expose the demo log-ins to the network, and these still have their first "
+            f"passwords: {', '.join(names)}. Start once with HOST=127.0.0.1 and change them (`manage.py changepassword "
+            "NAME`), or start without the demo (`manage.py up --no-demo`)."
         )
 
 
 class DemoFile:
-    """`demo.json`, with which a script can do what a person does; written again whenever a process id changes."""
+    """`demo.json`: what a script needs to do what a person does; rewritten whenever a process id changes."""
 
-    def __init__(self, plan: Plan, facts: DemoFacts, *, open_names: list[str]) -> None:
+    def __init__(self, plan: Plan, facts: DemoFacts, *, first_password_names: list[str]) -> None:
         self._path = plan.data_dir / "demo.json"
-        # A password that its owner has changed is not ours to know.
+        # Once a user has changed their password, it is theirs alone.
         users = [
-            {**user, "password": user["password"] if user["username"] in open_names else None}
+            {**user, "password": user["password"] if user["username"] in first_password_names else None}
             for user in facts["users"]
         ]
         self._content = {
@@ -130,7 +141,7 @@ class DemoFile:
         }
 
     def write(self, pids: dict[str, int]) -> dict[str, Any]:
-        """Write the file with these process ids and return its content."""
+        """Write the file with these process ids; return its content."""
         content = {**self._content, "pids": pids}
         write_private(self._path, json.dumps(content, indent=2))
         return content
@@ -149,13 +160,13 @@ def page_urls(plan: Plan) -> dict[str, str]:
 
 
 def shop_customers(shop_url: str) -> list[dict[str, str]]:
-    """Return the shop's customers by id and name, its ten people with a refundable order first."""
+    """Return the id and name of the shop's customers; the ten with a refundable order come first."""
     opener = build_opener(ProxyHandler({}))  # never through a proxy: the shop is on this machine
     try:
         with opener.open(f"{shop_url}/api/customers", timeout=10) as answer:
             customers = json.load(answer)["customers"]
     except (URLError, ValueError, KeyError) as error:
         raise StartRefused(
-            f"The demo shop does not list its customers ({error}): see shop.log in DATA_DIR/logs."
+            f"The demo shop did not return its customers ({error}). See shop.log in DATA_DIR/logs."
         ) from error
     return [{"id": customer["id"], "name": customer["name"]} for customer in customers]

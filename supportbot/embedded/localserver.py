@@ -1,4 +1,4 @@
-"""What the servers of this machine have in common: a home, a port that is found once, and a process while it lives."""
+"""The base of the embedded servers: a home folder, a port that is chosen once, and the process while it runs."""
 
 import subprocess
 from pathlib import Path
@@ -29,7 +29,7 @@ class LocalServer:
     def is_alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
-    def _settle_port(self) -> None:
-        """Choose another port if ours is taken, but only before the first start: later, others know the address."""
+    def _choose_port(self) -> None:
+        """Choose another port if ours is in use, but only before the first start: later, others know the address."""
         if not self._has_run and is_taken(self.port):
             self._port = free_port()

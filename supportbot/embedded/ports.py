@@ -1,4 +1,4 @@
-"""Loopback ports: finding a free one and telling whether one is taken."""
+"""Ports: finding a free one and checking whether one is in use."""
 
 import socket
 from functools import lru_cache
@@ -10,7 +10,7 @@ RESOLVE_SECONDS = 3.0
 
 
 def free_port() -> int:
-    """Return a port of the loopback address that nothing listens on right now."""
+    """Return a port of the loopback address that is free right now."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         port: int = probe.getsockname()[1]
@@ -18,13 +18,13 @@ def free_port() -> int:
 
 
 def is_taken(port: int, *, host: str = LOOPBACK) -> bool:
-    """True when a server could not bind the port."""
+    """True if a server could not bind to the port."""
     address = address_of(host)
     if address is None:
         return True
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family) as probe:
-        # Servers set it too: without it, connections of the last run in TIME_WAIT would look like a taken port.
+        # Servers set this too. Without it, old connections in TIME_WAIT would make the port look in use.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((address, port))
@@ -35,7 +35,7 @@ def is_taken(port: int, *, host: str = LOOPBACK) -> bool:
 
 @lru_cache(maxsize=8)
 def address_of(host: str) -> str | None:
-    """Return the numeric address of a host, None when its name leads nowhere within three seconds; asked once."""
+    """Return the numeric address of a host, None if its name does not resolve within three seconds. Cached."""
     try:
         return str(ip_address(host))
     except ValueError:
@@ -45,10 +45,10 @@ def address_of(host: str) -> str | None:
     def resolve() -> None:
         try:
             found.append(socket.gethostbyname(host))
-        except (OSError, UnicodeError):  # UnicodeError: a label that is empty or too long
+        except (OSError, UnicodeError):  # UnicodeError: an empty label or one that is too long
             return
 
-    # The system's resolver cannot be told a limit: a thread that still waits for it must not keep the process.
+    # The system resolver has no timeout, and a thread that still waits for it must not keep the process alive.
     resolving = Thread(target=resolve, daemon=True)
     resolving.start()
     resolving.join(RESOLVE_SECONDS)

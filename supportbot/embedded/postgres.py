@@ -1,7 +1,7 @@
-"""One local PostgreSQL: made once, started, watched and stopped by us.
+"""The embedded PostgreSQL: created once, then started, watched and stopped by the supervisor.
 
-It listens on 127.0.0.1 only, with scram passwords, never as root. The cluster folder appears by one rename after initdb
-has ended, so an interrupted first start leaves nothing that looks like a database.
+It listens on 127.0.0.1 only, requires a scram password and never runs as root. The cluster folder appears by one rename
+after initdb has finished, so an interrupted first start leaves nothing that looks like a database.
 """
 
 import os
@@ -16,26 +16,26 @@ from pathlib import Path
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from supportbot.embedded.accounts import Account, server_account
 from supportbot.embedded.binaries import Binaries, find_binaries
 from supportbot.embedded.localserver import LocalServer
+from supportbot.embedded.os_accounts import Account, server_account
 from supportbot.embedded.ports import LOOPBACK
 from supportbot.embedded.processes import spawn, stop, wait_until
 from supportbot.installation.errors import StartRefused
 
 USER = "supportbot"
 DATABASE = "supportbot"
-# After a kill -9 the children of the old postmaster may hold its shared memory for some seconds, and refuse a restart.
-PATIENCE_SECONDS = 30.0
+# After a kill -9, children of the old postmaster may hold its shared memory for some seconds and block a restart.
+RETRY_SECONDS = 30.0
 RECOVERY_SECONDS = 120.0
-_PASSING_CAUSES = ("shared memory block", "already exists", "Address already in use", "could not bind")
-# One call for the whole file system: a thousand single ones take seconds, at the first start and after every crash.
+_TRANSIENT_ERRORS = ("shared memory block", "already exists", "Address already in use", "could not bind")
+# One call for the whole file system: a thousand single calls take seconds, at the first start and after a crash.
 _SYNC_METHOD = "syncfs" if sys.platform == "linux" else "fsync"
-_THROW_AWAY = ("-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
+_NOT_DURABLE = ("-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
 
 
 class PostgresServer(LocalServer):
-    """A cluster in `home`, which the account that runs it must be able to reach."""
+    """A cluster in `home`, which must be accessible to the user that runs PostgreSQL."""
 
     name = "postgres"
 
@@ -55,26 +55,26 @@ class PostgresServer(LocalServer):
         return f"postgresql://{USER}:{self._password}@{LOOPBACK}:{self.port}/{database}"
 
     def start(self) -> None:
-        """Make the cluster if there is none, start it and return when it answers. Raises StartRefused."""
+        """Create the cluster if there is none, start it and wait until it responds. Raises StartRefused."""
         self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._give_to_account(self.home)
+        self._chown(self.home)
         self._binaries = find_binaries().reachable_by(self._account, home=self.home)
         check_cluster(self.cluster, self._binaries)
         if not self.cluster.exists():
             self._initialise(self._binaries)
-        self._start_patiently(self._binaries)
+        self._start_with_retries(self._binaries)
         self._create_database()
 
-    def ask_to_stop(self) -> None:
-        """Nothing yet: the product's processes still need it while they end."""
+    def request_stop(self) -> None:
+        """Do nothing yet: the product's processes need the server until they have ended."""
 
     def stop(self) -> None:
-        """End it: fast, then immediate, then by force. Nothing committed is lost in any of the three."""
+        """Stop it with a fast shutdown, then an immediate one, then SIGKILL. None of the three loses a commit."""
         if self._process is not None:
             stop(self._process, (signal.SIGINT, 15.0), (signal.SIGQUIT, 5.0))
             self._process = None
 
-    def _give_to_account(self, path: Path) -> None:
+    def _chown(self, path: Path) -> None:
         if self._account is not None:
             os.chown(path, self._account.uid, self._account.gid)
 
@@ -83,7 +83,7 @@ class PostgresServer(LocalServer):
         shutil.rmtree(unfinished, ignore_errors=True)
         password_file = self.home / "password"
         password_file.touch(mode=0o600)
-        self._give_to_account(password_file)
+        self._chown(password_file)
         password_file.write_text(self._password)
         command = [binaries.program("initdb"), "-D", unfinished, *_initdb_options(password_file)]
         command.append(f"--sync-method={_SYNC_METHOD}" if self.durable else "--no-sync")
@@ -93,13 +93,13 @@ class PostgresServer(LocalServer):
             password_file.unlink()
         unfinished.rename(self.cluster)
 
-    def _start_patiently(self, binaries: Binaries) -> None:
-        # Reap a dead predecessor: while it is a zombie, its lock file counts as held and every restart is refused.
+    def _start_with_retries(self, binaries: Binaries) -> None:
+        # Reap a dead predecessor: while it is a zombie, its lock file counts as valid and blocks every restart.
         if self._process is not None:
             self._process.poll()
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + RETRY_SECONDS
         while True:
-            self._settle_port()
+            self._choose_port()
             log_start = self.log.stat().st_size if self.log.exists() else 0
             with self.log.open("ab") as output:
                 self._process = spawn(
@@ -113,24 +113,24 @@ class PostgresServer(LocalServer):
                 self._has_run = True
                 return
             cause = _last_error(self.log, since=log_start)
-            if time.monotonic() > deadline or not any(passing in cause for passing in _PASSING_CAUSES):
-                raise StartRefused(f"PostgreSQL did not start: {cause} (the whole log is in {self.log}).")
+            if time.monotonic() > deadline or not any(error in cause for error in _TRANSIENT_ERRORS):
+                raise StartRefused(f"PostgreSQL did not start: {cause} (full log: {self.log}).")
             time.sleep(0.5)
 
     def _server_command(self, binaries: Binaries) -> list[str | Path]:
-        options = ("-c", f"recovery_init_sync_method={_SYNC_METHOD}") if self.durable else _THROW_AWAY
+        options = ("-c", f"recovery_init_sync_method={_SYNC_METHOD}") if self.durable else _NOT_DURABLE
         network = ("-c", f"listen_addresses={LOOPBACK}", "-c", "unix_socket_directories=")
         return [binaries.program("postgres"), "-D", self.cluster, "-p", str(self.port), *network, *options]
 
     def _wait_for_answer(self, process: subprocess.Popen[bytes]) -> bool:
-        """True when it answers a query, False when the process has ended. Crash recovery may take its time."""
+        """Wait until it answers a query and return True; False if the process has ended. Recovery may take a while."""
 
         def answers_or_ended() -> bool:
             return process.poll() is not None or self._answers()
 
         if not wait_until(answers_or_ended, seconds=RECOVERY_SECONDS, pause=0.1):
             self.stop()
-            raise StartRefused(f"PostgreSQL was started but does not answer: see {self.log}.")
+            raise StartRefused(f"PostgreSQL was started but does not respond. See {self.log}.")
         return process.poll() is None
 
     def _answers(self) -> bool:
@@ -141,8 +141,8 @@ class PostgresServer(LocalServer):
             if "authentication failed" in str(error):
                 self.stop()
                 raise StartRefused(
-                    f"The database in {self.cluster} does not know the password in secrets.json: both belong together; "
-                    "bring back the secrets.json it was made with, or choose another DATA_DIR."
+                    f"The database in {self.cluster} does not accept the password in secrets.json. Restore the "
+                    "secrets.json it was created with, or choose another DATA_DIR."
                 ) from error
             return False
         return True
@@ -155,19 +155,21 @@ class PostgresServer(LocalServer):
 
 
 def check_cluster(cluster: Path, binaries: Binaries) -> None:
-    """Raise StartRefused when the folder holds something that these binaries must not touch."""
+    """Raise StartRefused if the folder contains something that these binaries must not touch."""
     if not cluster.exists():
         return
     try:
         major = int((cluster / "PG_VERSION").read_text().strip())
     except (OSError, ValueError) as error:
         raise StartRefused(
-            f"{cluster} is not a PostgreSQL cluster (no readable PG_VERSION): choose another DATA_DIR or move it."
+            f"{cluster} is not a PostgreSQL cluster (no readable PG_VERSION). Choose another DATA_DIR, or move the "
+            "folder."
         ) from error
     if major != binaries.major:
         raise StartRefused(
-            f"The database in {cluster} was made by PostgreSQL {major}, but PostgreSQL {binaries.major} is installed: "
-            f"dump it with PostgreSQL {major} (pg_dump -Fc), start with a new DATA_DIR and load it with pg_restore."
+            f"The database in {cluster} was created by PostgreSQL {major}, but PostgreSQL {binaries.major} is "
+            f"installed. Dump it with PostgreSQL {major} (pg_dump -Fc), start with a new DATA_DIR, and load the "
+            "dump with pg_restore."
         )
 
 
@@ -189,7 +191,7 @@ def _run_initdb(command: Sequence[str | Path], account: Account | None) -> None:
         **identity,
     )
     if answer.returncode != 0:
-        raise StartRefused(f"The database could not be made: {_cause(answer.stdout)}.")
+        raise StartRefused(f"The database could not be created: {_cause(answer.stdout)}.")
 
 
 def _server_environment() -> dict[str, str]:
@@ -203,7 +205,7 @@ def _last_error(log: Path, *, since: int) -> str:
 
 
 def _cause(output: str) -> str:
-    """Return the line that tells why: the first error, else the last line."""
+    """Return the first error in the output, else its last line."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    telling = [line for line in lines if any(word in line for word in ("FATAL", "PANIC", "error:", "could not"))]
-    return (telling or lines[-1:] or ["it ended without a word"])[0].rstrip(".")
+    errors = [line for line in lines if any(word in line for word in ("FATAL", "PANIC", "error:", "could not"))]
+    return (errors or lines[-1:] or ["no error message"])[0].rstrip(".")

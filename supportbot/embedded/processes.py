@@ -1,7 +1,7 @@
 """Child processes that never outlive their parent.
 
-Linux delivers the parent-death signal when the *thread* that started the child ends: start children from the main
-thread. Elsewhere the process register (`register.py`) finds what a killed supervisor left behind.
+Linux sends the parent-death signal when the *thread* that started the child ends, so start children from the main
+thread. On other systems the process registry (`process_registry.py`) finds what a killed supervisor left behind.
 """
 
 import ctypes
@@ -14,11 +14,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from supportbot.embedded.accounts import Account
+from supportbot.embedded.os_accounts import Account
 from supportbot.installation.process_marks import ProcessMark, is_running
 
 _PR_SET_PDEATHSIG = 1
-# Loaded here: between fork and exec nothing may be imported or allocated by another thread's lock holder.
+# Loaded here: nothing may be imported between fork and exec, where another thread may hold the import lock.
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
@@ -32,9 +32,9 @@ def spawn(
     folder: Path | None = None,
     death_signal: signal.Signals = signal.SIGTERM,
 ) -> subprocess.Popen[bytes]:
-    """Start a child in its own session, as `account` if given; it gets `death_signal` when this process dies.
+    """Start a child in its own session, as `account` if given. It receives `death_signal` when this process dies.
 
-    Its own session keeps the terminal's Ctrl-C away from it: the supervisor stops everything in order.
+    In its own session it does not get the terminal's Ctrl-C: the supervisor stops everything in order.
     """
     identity = {} if account is None else account.as_popen()
     return subprocess.Popen(
@@ -56,16 +56,16 @@ def _die_with_parent(death_signal: signal.Signals) -> Callable[[], None] | None:
         return None
     parent = os.getpid()
 
-    def ask_for_the_signal() -> None:
+    def set_death_signal() -> None:
         libc.prctl(_PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
-        if os.getppid() != parent:  # the parent died before the call: no signal would ever come
+        if os.getppid() != parent:  # the parent died before the call, so no signal would arrive
             os._exit(1)
 
-    return ask_for_the_signal
+    return set_death_signal
 
 
 def stop(process: subprocess.Popen[bytes], *steps: tuple[signal.Signals, float]) -> None:
-    """Send each signal in turn and wait its seconds; SIGKILL ends what is left. Returns when the child is reaped."""
+    """Send each signal in turn and wait its seconds, then SIGKILL. Returns once the child is reaped."""
     for signal_number, seconds in steps:
         if process.poll() is None:
             process.send_signal(signal_number)
@@ -78,24 +78,24 @@ def stop(process: subprocess.Popen[bytes], *steps: tuple[signal.Signals, float])
     process.wait()
 
 
-def end_leftover(leftover: ProcessMark, *, seconds: float = 10.0, first: signal.Signals = signal.SIGTERM) -> bool:
-    """End a process that is not our child; returns False if it survived even SIGKILL or belongs to somebody else."""
+def terminate(process: ProcessMark, *, seconds: float = 10.0, first: signal.Signals = signal.SIGTERM) -> bool:
+    """End a process that is not our child; False if it survived SIGKILL or belongs to another user."""
     for signal_number, patience in ((first, seconds), (signal.SIGKILL, 5.0)):
-        if not is_running(leftover):
+        if not is_running(process):
             return True
         try:
-            os.kill(leftover.pid, signal_number)
+            os.kill(process.pid, signal_number)
         except ProcessLookupError:
             return True
         except PermissionError:
             return False
-        if wait_until(lambda: not is_running(leftover), seconds=patience):
+        if wait_until(lambda: not is_running(process), seconds=patience):
             return True
     return False
 
 
 def wait_until(condition: Callable[[], bool], *, seconds: float, pause: float = 0.05) -> bool:
-    """Poll until the condition holds; False when the time is over."""
+    """Poll until the condition holds; False on timeout."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() >= deadline:

@@ -1,7 +1,7 @@
-"""Keeps the processes of one machine alive, and leaves none behind.
+"""Keeps the processes of one machine alive and leaves none behind.
 
-One thread only: Linux ties the parent-death signal to the thread that started the child. Servers come first in the list
-and stop last, so that nobody loses the database while still finishing a turn.
+It uses one thread only: Linux ties the parent-death signal to the thread that started the child. Servers start first
+and stop last, so that no process loses the database while it finishes a turn.
 """
 
 import logging
@@ -16,13 +16,13 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn, Protocol
 
-from supportbot.installation.errors import EmbeddedError
+from supportbot.installation.errors import InstallationError
 
 logger = logging.getLogger(__name__)
 
-LOOK_SECONDS = 0.5
+POLL_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
-STEADY_SECONDS = 60.0  # a child that lived this long has recovered: its next death is a new case
+STEADY_SECONDS = 60.0  # a child that lived this long has recovered: its next exit starts a new count
 LOG_LIMIT_BYTES = 20_000_000
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -35,13 +35,13 @@ class Service(Protocol):
     @property
     def is_alive(self) -> bool: ...
     def start(self) -> None: ...
-    def ask_to_stop(self) -> None: ...
+    def request_stop(self) -> None: ...
     def stop(self) -> None: ...
 
 
 @dataclass
-class _Care:
-    """How often a service died lately, and when it is started again."""
+class _Managed:
+    """A service, how often it died recently, and when its restart is due."""
 
     service: Service
     deaths: int = 0
@@ -53,71 +53,73 @@ class _Care:
 
 
 class Supervisor:
-    def __init__(self, *, on_change: Callable[[dict[str, int]], None], tidy: Callable[[], None]) -> None:
-        self._cared: list[_Care] = []
+    def __init__(self, *, on_change: Callable[[dict[str, int]], None], on_poll: Callable[[], None]) -> None:
+        self._managed: list[_Managed] = []
         self._on_change = on_change
-        self._tidy = tidy
+        self._on_poll = on_poll
 
     @property
     def pids(self) -> dict[str, int]:
-        return {care.service.name: care.service.pid for care in self._cared if care.service.pid is not None}
+        return {
+            managed.service.name: managed.service.pid for managed in self._managed if managed.service.pid is not None
+        }
 
     def start(self, services: Sequence[Service]) -> None:
-        """Start them in order; each is noted before the next, and stopped by `stop` even if its start fails."""
+        """Start them in order. Each is reported before the next starts, and `stop` stops it even if its start fails."""
         for service in services:
-            care = _Care(service)
-            self._cared.append(care)
-            self._start(care)
+            managed = _Managed(service)
+            self._managed.append(managed)
+            self._start(managed)
 
-    def _start(self, care: _Care) -> None:
-        care.started = time.monotonic()
-        care.service.start()
+    def _start(self, managed: _Managed) -> None:
+        managed.started = time.monotonic()
+        managed.service.start()
         self._on_change(self.pids)
 
     def keep_alive(self) -> NoReturn:
-        """Restart what dies, until a signal raises KeyboardInterrupt."""
+        """Restart services that die, until a signal raises KeyboardInterrupt."""
         while True:
-            self.look()
-            time.sleep(LOOK_SECONDS)
+            self.check()
+            time.sleep(POLL_SECONDS)
 
-    def look(self) -> None:
-        """Note the dead, start those whose pause is over, and tidy up."""
-        self._tidy()
+    def check(self) -> None:
+        """Schedule restarts of dead services, start those that are due, and call `on_poll`."""
+        self._on_poll()
         now = time.monotonic()
-        for care in self._cared:
-            if care.service.is_alive:
+        for managed in self._managed:
+            if managed.service.is_alive:
                 continue
-            if not care.due:
-                self._plan_restart(care, now)
-            elif now >= care.due:
-                care.due = 0.0
-                self._restart(care)
+            if not managed.due:
+                self._plan_restart(managed, now)
+            elif now >= managed.due:
+                managed.due = 0.0
+                self._restart(managed)
 
-    def _plan_restart(self, care: _Care, now: float) -> None:
-        care.deaths = 1 if now - care.started > STEADY_SECONDS else care.deaths + 1
-        care.due = now + care.pause()
-        logger.warning("%s ended by itself; starting it again in %.1f s", care.service.name, care.pause())
+    def _plan_restart(self, managed: _Managed, now: float) -> None:
+        managed.deaths = 1 if now - managed.started > STEADY_SECONDS else managed.deaths + 1
+        managed.due = now + managed.pause()
+        logger.warning("%s exited unexpectedly; restarting it in %.1f s", managed.service.name, managed.pause())
 
-    def _restart(self, care: _Care) -> None:
+    def _restart(self, managed: _Managed) -> None:
         try:
-            self._start(care)
-        except (EmbeddedError, OSError) as error:
-            logger.warning("%s could not be started: %s", care.service.name, error)
+            self._start(managed)
+        except (InstallationError, OSError) as error:
+            logger.warning("%s could not be restarted: %s", managed.service.name, error)
         else:
-            logger.warning("%s runs again", care.service.name)
+            logger.warning("%s is running again", managed.service.name)
 
     def stop(self) -> None:
-        """Ask all product processes to end at once, then stop everything, servers last."""
-        for care in reversed(self._cared):
-            care.service.ask_to_stop()
-        for care in reversed(self._cared):
-            care.service.stop()
-        self._cared.clear()
+        """Ask all product processes to end at the same time, then stop everything, servers last."""
+        for managed in reversed(self._managed):
+            managed.service.request_stop()
+        for managed in reversed(self._managed):
+            managed.service.stop()
+        self._managed.clear()
 
 
 @contextmanager
 def stop_signals() -> Iterator[None]:
-    """Inside, the first stop signal raises KeyboardInterrupt once; later ones cannot disturb the clean-up."""
+    """Make the first stop signal raise KeyboardInterrupt; ignore later ones so that they cannot interrupt clean-up."""
 
     def interrupt(number: int, frame: FrameType | None) -> NoReturn:
         for other in STOP_SIGNALS:
@@ -132,20 +134,20 @@ def stop_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def cap_logs(folder: Path, *, limit_bytes: int = LOG_LIMIT_BYTES) -> None:
-    """Move what a log above the limit holds to NAME.log.1, in place of what was there before.
+def limit_logs(folder: Path, *, limit_bytes: int = LOG_LIMIT_BYTES) -> None:
+    """Move the content of each log above the limit to NAME.log.1, replacing that file.
 
-    Copied and cut, not renamed: the processes keep their file open, in append mode, and go on at its new end. A line
-    written between the two is lost. Where the disk is full already, so is what the log holds: it must end no process.
+    The log is copied and truncated, not renamed: the processes keep it open in append mode and continue at its new end.
+    A line written in between is lost. If the disk is full, the content is lost too, so that no process fails for it.
     """
     for log in folder.glob("*.log"):
-        with suppress(OSError):  # a person may delete one in this moment
+        with suppress(OSError):  # someone may delete it at this moment
             if log.stat().st_size > limit_bytes:
-                _put_aside(log)
+                _copy_aside(log)
                 os.truncate(log, 0)
 
 
-def _put_aside(log: Path) -> None:
+def _copy_aside(log: Path) -> None:
     aside = log.with_name(f"{log.name}.1")
     try:
         shutil.copyfile(log, aside)

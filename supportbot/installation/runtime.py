@@ -1,7 +1,7 @@
-"""What a running instance tells the other commands: addresses in `runtime.json`, secrets in `secrets.json`.
+"""How other commands find a running instance: addresses in `runtime.json`, secrets in `secrets.json`.
 
-Settings import this module, so it needs nothing that needs settings. Both files are 0600. `runtime.json` counts
-only while the supervisor that wrote it is alive: after a kill -9 a stale file must send nobody to a stranger's port.
+The settings import this module, so it must not need settings. Both files are 0600. `runtime.json` is valid only while
+the supervisor that wrote it is alive: after a kill -9, a stale file must not send anyone to a foreign port.
 """
 
 import base64
@@ -21,12 +21,12 @@ from supportbot.installation.process_marks import ProcessMark, is_running
 
 _LIBPQ_VARIABLE = re.compile(r"PG[A-Z]+")
 
-NOTHING_RUNS = "No database: nothing runs on this DATA_DIR; start it with `make run` first, or set DATABASE_URL."
+NOT_RUNNING = "No database: SupportBot is not running on this DATA_DIR. Start it with `make run`, or set DATABASE_URL."
 
 
 @dataclass(frozen=True)
 class Secrets:
-    """Made once per data directory; whoever has them owns the instance."""
+    """Generated once per data directory; whoever has them controls the instance."""
 
     secret_key: str
     field_key: str  # URL-safe base64 of 32 bytes, for secrets at rest
@@ -37,17 +37,17 @@ class Secrets:
     webhook_secret: str  # Standard Webhooks: "whsec_" and base64
 
     def demo_password(self, username: str) -> str:
-        """Return the first password of a demo user: the same at every call, different for every user."""
+        """Return the first password of a demo user: always the same for a user, different between users."""
         digest = hmac.digest(self.demo_key.encode(), username.encode(), hashlib.sha256)
         return base64.b32encode(digest)[:16].decode().lower()
 
 
 @dataclass(frozen=True)
 class Runtime:
-    """Where the running instance's parts are. A URL that the operator gave is repeated here as it was given."""
+    """Where the parts of the running instance are. A URL set by the operator is kept unchanged."""
 
     database_url: str
-    redis_url: str  # where three databases in a row begin
+    redis_url: str  # the first of three databases in a row
     broker_url: str
     base_url: str
     shop_url: str
@@ -76,16 +76,16 @@ class Addresses:
 
 
 def load_runtime(data_dir: Path) -> Runtime | None:
-    """Return the instance that runs on this directory, None when nothing does."""
+    """Return the instance that runs on this directory, None if there is none."""
     content = read_json(data_dir / "runtime.json")
     if content is None:
         return None
     try:
         addresses = Addresses(**content)
-    except TypeError:  # written by another version: its own commands can read it, we cannot
+    except TypeError:  # written by another version, whose own commands can read it
         return None
-    if type(addresses.supervisor_pid) is not int or not _are_texts(list(asdict(addresses).values())[1:]):
-        raise StartRefused(f"{data_dir / 'runtime.json'} is damaged: delete it, and start again with `make run`.")
+    if type(addresses.supervisor_pid) is not int or not _are_strings(list(asdict(addresses).values())[1:]):
+        raise StartRefused(f"{data_dir / 'runtime.json'} is damaged. Delete it and start again with `make run`.")
     if not is_running(ProcessMark(addresses.supervisor_pid, addresses.supervisor_started)):
         return None
     return Runtime(
@@ -103,7 +103,7 @@ def save_runtime(data_dir: Path, addresses: Addresses) -> None:
 
 
 def ensure_secrets(data_dir: Path) -> Secrets:
-    """Return the directory's secrets, made on the first call; two processes that call at once get the same ones."""
+    """Return the directory's secrets, generated on the first call; concurrent callers get the same ones."""
     path = data_dir / "secrets.json"
     content = read_json(path)
     if content is None:
@@ -114,23 +114,23 @@ def ensure_secrets(data_dir: Path) -> Secrets:
         return _secrets_from(content or {})
     except TypeError as error:
         raise StartRefused(
-            f"{path} lacks a secret or holds one this version does not know: bring back the file that belongs to this "
+            f"{path} lacks a secret or has one that this version does not know. Restore the file that belongs to this "
             "DATA_DIR, or choose another DATA_DIR."
         ) from error
 
 
 def _secrets_from(content: dict[str, Any]) -> Secrets:
-    if not _are_texts(content.values()) or not all(content.values()):
-        raise TypeError("a secret is a text that is not empty")
+    if not _are_strings(content.values()) or not all(content.values()):
+        raise TypeError("a secret must be a non-empty string")
     return Secrets(**content)
 
 
-def _are_texts(values: Iterable[object]) -> bool:
+def _are_strings(values: Iterable[object]) -> bool:
     return all(isinstance(value, str) for value in values)
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replace a file by one rename, readable by its owner only."""
+    """Replace a file atomically; only its owner can read it."""
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     unfinished.unlink(missing_ok=True)
     _write_new(unfinished, text)
@@ -141,7 +141,7 @@ def _new_secrets() -> Secrets:
     return Secrets(
         secret_key=random.token_urlsafe(50),
         field_key=base64.urlsafe_b64encode(random.token_bytes(32)).decode(),
-        # Hexadecimal: they stand in URLs, where other characters would need quoting.
+        # Hexadecimal: they are used in URLs, where other characters would need quoting.
         database_password=random.token_hex(24),
         valkey_password=random.token_hex(24),
         demo_key=random.token_hex(32),
@@ -155,7 +155,7 @@ def _create_once(path: Path, text: str) -> None:
     unfinished.unlink(missing_ok=True)
     _write_new(unfinished, text)
     try:
-        os.link(unfinished, path)  # unlike a rename it never replaces what another process made meanwhile
+        os.link(unfinished, path)  # unlike a rename, this never replaces what another process has just created
     except FileExistsError:
         pass
     finally:
@@ -171,23 +171,23 @@ def _write_new(path: Path, text: str) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """Return the object in a file, None when there is none. Raises StartRefused for a broken one."""
+    """Return the JSON object in a file, None if there is no file. Raises StartRefused for a broken one."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise StartRefused(f"{path} cannot be read: {error.strerror}; choose another DATA_DIR.") from error
+        raise StartRefused(f"{path} could not be read ({error.strerror}). Choose another DATA_DIR.") from error
     except ValueError as error:
         raise StartRefused(
-            f"{path} cannot be read as JSON: bring back a whole one or choose another DATA_DIR."
+            f"{path} is not valid JSON. Restore it from a backup, or choose another DATA_DIR."
         ) from error
     if not isinstance(content, dict):
-        raise StartRefused(f"{path} is not a JSON object: bring back a whole one or choose another DATA_DIR.")
+        raise StartRefused(f"{path} is not a JSON object. Restore it from a backup, or choose another DATA_DIR.")
     return content
 
 
-def forget_libpq_defaults() -> None:
-    """Remove PG* variables from this process and its children: PGHOSTADDR would lead past the address in a URL."""
+def clear_libpq_environment() -> None:
+    """Remove libpq's PG* variables from this process and its children: PGHOSTADDR would override a URL's host."""
     for name in [name for name in os.environ if _LIBPQ_VARIABLE.fullmatch(name)]:
         del os.environ[name]

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def no_shelf(tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def no_knowledge_base(tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A separate data directory, and no help pages."""
     settings.DATA_DIR = tmp_path / "data"
     monkeypatch.setattr(demo_workspace, "_import_knowledge", lambda workspace, data_dir: None)

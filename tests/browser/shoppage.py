@@ -35,7 +35,7 @@ CONVERSATION: Final = "0199c0de-0000-7000-8000-000000000001"
 NOTICE: Final = (
     "You are talking to an AI assistant. It answers from our help pages. A person can take over at any time."
 )
-LOOK: Final = {
+BRANDING: Final = {
     "accent": "#1f5b45",
     "light": {"accent": "#1f5b45", "on-accent": "#ffffff", "accent-solid": "#1f5b45", "accent-ink": "#1d523f"},
     "dark": {"accent": "#1f5b45", "on-accent": "#ffffff", "accent-solid": "#40705d", "accent-ink": "#97b3a7"},
@@ -161,7 +161,7 @@ class Platform:
                 "notice": NOTICE,
                 "limits": LIMITS,
                 "suggestions": [],
-                "look": LOOK,
+                "look": BRANDING,
                 "is_ended": False,
                 "name": "",
                 "privacy_url": "",

@@ -54,7 +54,7 @@ async def weather(town: Town, model_port: int, seed: int, blows: int, record_pro
                 await shopping
         except (AssertionError, TimeoutError):
             stories = "\n".join(shopper.story() for shopper in shoppers)
-            sys.stdout.write(f"seed {seed}: {storm.story}\n{stories}\n{town.last_words()}\n")
+            sys.stdout.write(f"seed {seed}: {storm.story}\n{stories}\n{town.last_line()}\n")
             raise
     after = await books.read(town, seconds)
     told = books.summary(after, shoppers, storm.done, seed)

@@ -74,7 +74,7 @@ class Town:
         fresh = [order for order in listed["orders"] if order["status"] == "delivered"]
         return str(max(fresh, key=lambda order: order["placed_at"])["id"]) if fresh else ""
 
-    def last_words(self) -> str:
+    def last_line(self) -> str:
         """Return the ends of all logs, for the report of a failure."""
         logs = [self.house.postgres.log, self.house.valkey.log, *(child.log for child in self.children)]
         return "\n".join(f"--- {log.name}\n{log.read_text(errors='replace')[-LOG_CHARACTERS:]}" for log in logs)

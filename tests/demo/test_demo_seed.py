@@ -1,4 +1,4 @@
-"""The demo workspace is made once, follows its addresses and keeps what people changed."""
+"""Seeding the demo workspace: created once, updated to its addresses, keeping what people changed."""
 
 import json
 from dataclasses import replace
@@ -26,8 +26,8 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def a_small_shelf(tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Two help pages instead of all of them, and a data directory of the test's own."""
+def small_knowledge_base(tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Use two help pages instead of all of them, and a separate data directory."""
     settings.DATA_DIR = tmp_path / "data"
     settings.KB_EMBEDDER = "kb.testing.HashEmbedder"
     pages = tmp_path / "pages"
@@ -48,7 +48,7 @@ def seeded() -> dict[str, Any]:
     return facts
 
 
-def test_seeding_makes_everything_a_start_needs() -> None:
+def test_seeding_creates_everything_a_start_needs() -> None:
     facts = seeded()
     workspace = Workspace.objects.get(slug="wrenfell")
     assert (workspace.name, workspace.currency, workspace.timezone) == ("Wrenfell Outdoor", "EUR", "Europe/Berlin")
@@ -71,7 +71,7 @@ def test_the_key_acts_as_the_lead_and_the_shop_can_sign() -> None:
     assert isinstance(customer_by_bearer_token(token, facts["channel"]), CustomerCaller)
 
 
-def test_seeding_again_makes_nothing_and_asks_little(django_assert_max_num_queries: Any) -> None:
+def test_seeding_again_creates_nothing_with_few_queries(django_assert_max_num_queries: Any) -> None:
     first = seeded()
     with django_assert_max_num_queries(60):
         assert seeded() == first
@@ -80,7 +80,7 @@ def test_seeding_again_makes_nothing_and_asks_little(django_assert_max_num_queri
         assert (Channel.objects.count(), ApiKey.objects.count(), Article.objects.count()) == (1, 1, 2)
 
 
-def test_a_workspace_of_before_its_actions_gets_them() -> None:
+def test_a_workspace_from_before_the_actions_gets_them() -> None:
     demo_workspace._workspace()
     facts = seeded()
     assert facts["workspace"] == "wrenfell"
@@ -108,7 +108,7 @@ def test_other_ports_change_the_origins_and_keep_the_key(settings: Any) -> None:
     assert set(channel.allowed_origins) == near | {"https://wrenfell.example"}
 
 
-def test_what_people_changed_stays() -> None:
+def test_what_people_changed_is_kept() -> None:
     seeded()
     ines = User.objects.get(username="ines")
     ines.set_password("her own, longer one")
@@ -121,9 +121,9 @@ def test_what_people_changed_stays() -> None:
     assert ines.check_password("her own, longer one")
 
 
-def test_a_changed_page_comes_in(a_small_shelf: Path) -> None:
+def test_a_changed_page_is_imported(small_knowledge_base: Path) -> None:
     seeded()
-    (a_small_shelf / "orders" / "page-2.md").write_text("---\nid: page-2\ntitle: Page 2\n---\nOther words.\n")
+    (small_knowledge_base / "orders" / "page-2.md").write_text("---\nid: page-2\ntitle: Page 2\n---\nOther words.\n")
     seeded()
     with workspace_scope(Workspace.objects.get().pk):
         assert Article.objects.get(external_id="page-2").indexed_revision == 2
@@ -149,13 +149,13 @@ def test_another_data_directory_signs_with_its_own_secret(settings: Any, tmp_pat
         }
 
 
-def test_a_strangers_user_name_is_left_alone() -> None:
-    stranger = User.objects.create_user("ines", password="correct horse battery")
+def test_an_existing_users_account_is_left_alone() -> None:
+    existing = User.objects.create_user("ines", password="correct horse battery")
     with pytest.raises(CommandError, match="--no-demo"):
         seeded()
     assert (Workspace.objects.count(), Membership.objects.count()) == (0, 0)
-    stranger.refresh_from_db()
-    assert stranger.check_password("correct horse battery")
+    existing.refresh_from_db()
+    assert existing.check_password("correct horse battery")
 
 
 def test_a_public_address_is_allowed_too(settings: Any) -> None:

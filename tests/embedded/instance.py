@@ -1,4 +1,4 @@
-"""A whole instance for tests: `manage.py up` on a folder and ports of its own, as `make run` starts it."""
+"""A complete instance for tests: `manage.py up` with its own folder and ports, as `make run` starts it."""
 
 import json
 import os
@@ -13,14 +13,21 @@ from urllib.request import ProxyHandler, build_opener
 
 from django.conf import settings
 
-from supportbot.embedded.accounts import server_account
+from supportbot.embedded.os_accounts import server_account
 from supportbot.embedded.ports import free_port
 from supportbot.embedded.processes import wait_until
 from supportbot.installation.process_marks import ProcessMark, is_running
 
 MANAGE = str(settings.BASE_DIR / "manage.py")
-# What the test run itself lives on; an instance must find its own servers.
-OF_THE_TEST_RUN = {"DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL", "SECRET_KEY", "FIELD_KEYS", "DATABASE_POOL_SIZE"}
+# Variables of the test run: an instance must use its own servers.
+TEST_VARIABLES = {
+    "DATABASE_URL",
+    "REDIS_URL",
+    "CELERY_BROKER_URL",
+    "SECRET_KEY",
+    "FIELD_KEYS",
+    "DATABASE_POOL_SIZE",
+}
 
 
 @dataclass
@@ -31,19 +38,19 @@ class Instance:
     process: "subprocess.Popen[str] | None" = None
 
     def environment(self, **more: str) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if name not in OF_THE_TEST_RUN}
+        kept = {name: value for name, value in os.environ.items() if name not in TEST_VARIABLES}
         own = {"DATA_DIR": str(self.data_dir), "PORT": str(self.port), "SHOP_PORT": str(self.shop_port)}
         return {**kept, **own, **more}
 
     def command(self, *arguments: str, **more: str) -> "subprocess.CompletedProcess[str]":
-        """Run a management command beside the instance, within a minute."""
+        """Run a management command on the instance, for at most a minute."""
         command = [sys.executable, MANAGE, *arguments]
         return subprocess.run(
             command, env=self.environment(**more), capture_output=True, text=True, timeout=60, check=False
         )
 
     def start(self, **more: str) -> dict[str, Any]:
-        """Return what `up --json` says once everything runs."""
+        """Start the instance; return what `up --json` prints once everything is running."""
         log = self.data_dir.with_name(f"{self.data_dir.name}.stderr")
         with log.open("a") as errors:
             self.process = subprocess.Popen(
@@ -60,7 +67,7 @@ class Instance:
         return ready
 
     def start_servers(self) -> None:
-        """Return once `up --servers-only` has noted their addresses."""
+        """Start `up --servers-only` and wait until it has saved the addresses."""
         with self.data_dir.with_name(f"{self.data_dir.name}.stderr").open("a") as errors:
             self.process = subprocess.Popen(
                 [sys.executable, MANAGE, "up", "--servers-only"], env=self.environment(), stderr=errors, text=True
@@ -68,12 +75,12 @@ class Instance:
         assert wait_until((self.data_dir / "runtime.json").exists, seconds=60)
 
     def processes(self) -> dict[str, ProcessMark]:
-        """Return everything that the instance has noted as its own, the supervisor included."""
+        """Return the processes in the registry of the instance, including the supervisor."""
         noted = json.loads((self.data_dir / "processes.json").read_text())["processes"]
         return {name: ProcessMark(**known) for name, known in noted.items()}
 
     def status(self, path: str) -> int:
-        """Return the HTTP status of a page, 0 when nothing answers."""
+        """Return the HTTP status of a page, 0 if nothing responds."""
         try:
             with build_opener(ProxyHandler({})).open(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
                 return int(answer.status)
@@ -92,13 +99,13 @@ class Instance:
         return code
 
     def end(self) -> None:
-        """Leave nothing behind, whatever the test did."""
+        """Stop the instance if it is running."""
         if self.process is not None and self.process.poll() is None:
             self.stop()
 
 
 def open_to_postgres(folder: Path) -> Path:
-    """Return the folder, reachable by the user who runs PostgreSQL: pytest's temporary folders are closed to others."""
+    """Return the folder, made accessible to the user that runs PostgreSQL: pytest's temporary folders are private."""
     account = server_account()
     for path in (folder, *folder.parents):
         if account is not None and path.stat().st_uid == os.geteuid() and not account.can_enter(path):

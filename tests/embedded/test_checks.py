@@ -1,4 +1,4 @@
-"""Every refusal before a start: one sentence with cause and way out."""
+"""Checks before a start: each refusal names the cause and the fix."""
 
 import shutil
 import socket
@@ -39,20 +39,20 @@ def plan(tmp_path: Path) -> Plan:
     )
 
 
-def test_a_fit_machine_passes(plan: Plan) -> None:
-    findings = checks.examine(plan, checks.machine_checks(plan))
+def test_a_suitable_machine_passes(plan: Plan) -> None:
+    findings = checks.run_checks(plan, checks.machine_checks(plan))
     assert [finding.name for finding in findings if not finding.is_well] == []
     assert not plan.data_dir.exists()
 
 
-def test_a_dead_database_is_told_once(plan: Plan) -> None:
+def test_a_dead_database_is_reported_once(plan: Plan) -> None:
     plan = replace(plan, database_url=f"postgres://someone:hidden@127.0.0.1:{free_port()}/name")
-    findings = checks.examine(plan, checks.machine_checks(plan))
+    findings = checks.run_checks(plan, checks.machine_checks(plan))
     assert [finding.name for finding in findings if not finding.is_well] == ["database"]
 
 
 @pytest.mark.parametrize("name", ["port", "shop_port"])
-def test_a_taken_port_is_named_with_a_free_one(plan: Plan, name: str) -> None:
+def test_a_port_in_use_is_reported_with_a_free_one(plan: Plan, name: str) -> None:
     with socket.socket() as owner:
         owner.bind(("127.0.0.1", 0))
         owner.listen()
@@ -61,7 +61,7 @@ def test_a_taken_port_is_named_with_a_free_one(plan: Plan, name: str) -> None:
             checks.check_ports_free(replace(plan, **{name: taken}))
 
 
-def test_without_the_demo_its_port_does_not_matter(plan: Plan) -> None:
+def test_without_the_demo_the_shop_port_does_not_matter(plan: Plan) -> None:
     with socket.socket() as owner:
         owner.bind(("127.0.0.1", 0))
         owner.listen()
@@ -69,14 +69,14 @@ def test_without_the_demo_its_port_does_not_matter(plan: Plan) -> None:
         assert checks.check_ports_free(plan) == "free"
 
 
-def test_a_name_that_leads_nowhere_is_asked_once_and_told(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_host_name_is_resolved_once_and_reported(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
-    def lead_nowhere(host: str) -> str:
+    def fail_to_resolve(host: str) -> str:
         asked.append(host)
         raise socket.gaierror(-2, "Name or service not known")
 
-    monkeypatch.setattr(socket, "gethostbyname", lead_nowhere)
+    monkeypatch.setattr(socket, "gethostbyname", fail_to_resolve)
     plan = replace(plan, host="nohost.invalid")
     for check in (checks.check_port_numbers, checks.check_ports_free):
         with pytest.raises(StartRefused, match=r"HOST=nohost\.invalid is not an address of this machine"):
@@ -84,7 +84,7 @@ def test_a_name_that_leads_nowhere_is_asked_once_and_told(plan: Plan, monkeypatc
     assert asked == ["nohost.invalid"]
 
 
-def test_a_resolver_that_never_answers_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hanging_resolver_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     never = threading.Event()
     monkeypatch.setattr(ports, "RESOLVE_SECONDS", 0.01)
     monkeypatch.setattr(socket, "gethostbyname", lambda host: str(never.wait(30)))
@@ -95,30 +95,30 @@ def test_a_resolver_that_never_answers_is_not_waited_for(monkeypatch: pytest.Mon
 def test_only_a_few_ports_are_tried_for_a_suggestion(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[int] = []
 
-    def all_but_none_taken(port: int, *, host: str = "") -> bool:
+    def all_ports_taken(port: int, *, host: str = "") -> bool:
         tried.append(port)
-        return port != 0  # 0 asks whether the host is ours
+        return port != 0  # port 0 checks the host
 
-    monkeypatch.setattr(checks, "is_taken", all_but_none_taken)
-    with pytest.raises(StartRefused, match=r"is taken or not allowed: choose another one\.$"):
+    monkeypatch.setattr(checks, "is_taken", all_ports_taken)
+    with pytest.raises(StartRefused, match=r"is in use or not allowed\. Choose another one\.$"):
         checks.check_ports_free(plan)
     assert len(tried) == 2 + checks.TRIED_PORTS
 
 
 @pytest.mark.parametrize("port", [0, 65536, -1])
-def test_a_number_that_is_no_port_is_refused(plan: Plan, port: int) -> None:
-    with pytest.raises(StartRefused, match="is not a port"):
+def test_an_invalid_port_number_is_refused(plan: Plan, port: int) -> None:
+    with pytest.raises(StartRefused, match="is not a valid port"):
         checks.check_port_numbers(replace(plan, port=port))
 
 
-def test_one_port_for_both_is_refused(plan: Plan) -> None:
+def test_the_same_port_for_both_is_refused(plan: Plan) -> None:
     with pytest.raises(StartRefused, match="PORT and SHOP_PORT are both"):
         checks.check_port_numbers(replace(plan, shop_port=plan.port))
 
 
-def test_a_full_disk_is_told_with_the_figures(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_reported_with_figures(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(10**9, 10**9 - 5_000_000, 5_000_000))
-    with pytest.raises(StartRefused, match=r"is full \(only 5 MB are free, 200 MB are needed\)"):
+    with pytest.raises(StartRefused, match=r"is full \(5 MB free, 200 MB needed\)"):
         checks.check_disk(plan)
 
 
@@ -151,41 +151,41 @@ def database_url(**other: object) -> str:
     return "postgresql://{user}:{password}@127.0.0.1:{port}/{name}".format(**known)
 
 
-def test_a_server_that_is_not_there_is_told_at_once_and_without_the_password() -> None:
+def test_an_unreachable_server_is_reported_without_the_password() -> None:
     with pytest.raises(StartRefused, match="Connection refused") as refusal:
         external.probe_database(f"postgresql://someone:hidden@127.0.0.1:{free_port()}/name")
     assert "hidden" not in str(refusal.value)
 
 
 @pytest.mark.django_db
-def test_a_wrong_password_is_told() -> None:
+def test_a_wrong_password_is_reported() -> None:
     with pytest.raises(StartRefused, match="password authentication failed"):
         external.probe_database(database_url(password="wrong"))
 
 
 @pytest.mark.django_db
-def test_a_good_server_is_told_with_its_versions() -> None:
+def test_a_suitable_server_is_reported_with_its_versions() -> None:
     assert external.probe_database(database_url()).startswith("PostgreSQL 18 with pgvector 0.8")
 
 
 @pytest.mark.django_db
 def test_a_server_without_pgvector_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    # The test server has pgvector; an extension that no server has stands in for it.
+    # The test server has pgvector, so the test asks for an extension that no server has.
     monkeypatch.setattr(external, "EXTENSIONS", ("no_such_extension",))
-    with pytest.raises(StartRefused, match="does not have the extension no_such_extension: install it there"):
+    with pytest.raises(StartRefused, match=r"does not have the extension no_such_extension\. Install it there"):
         external.probe_database(database_url())
 
 
 @pytest.mark.django_db
 def test_an_old_server_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(external, "OLDEST_POSTGRES", 99)
-    with pytest.raises(StartRefused, match="leads to PostgreSQL 18, but 99 is the oldest"):
+    with pytest.raises(StartRefused, match="points to PostgreSQL 18, but at least 99 is required"):
         external.probe_database(database_url())
 
 
 @pytest.fixture
 def plain_role(db: None) -> str:
-    """A database of its own, whose owner is no superuser."""
+    """A separate database whose owner is not a superuser."""
     admin = database_url()
     with psycopg.connect(admin, autocommit=True) as session:
         session.execute("CREATE ROLE plain LOGIN PASSWORD 'plain'")
@@ -196,20 +196,20 @@ def plain_role(db: None) -> str:
         session.execute("DROP ROLE plain")
 
 
-def test_a_role_without_the_right_gets_the_sql_for_the_administrator(plain_role: str) -> None:
+def test_a_role_without_permission_gets_the_sql_for_an_administrator(plain_role: str) -> None:
     with pytest.raises(
-        StartRefused, match=r"let an administrator run, in the database plain: CREATE EXTENSION .*vector;"
+        StartRefused, match=r"Ask an administrator to run this in the database plain: CREATE EXTENSION .*vector;"
     ):
         external.create_extensions(plain_role)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_database_that_still_uses_an_old_pgvector_is_told_the_statement(plain_role: str) -> None:
+def test_an_old_pgvector_in_the_database_is_reported_with_the_statement(plain_role: str) -> None:
     inside = database_url(name="plain")
     external.create_extensions(inside)
     with psycopg.connect(inside, autocommit=True) as administrator:
         administrator.execute("UPDATE pg_extension SET extversion = '0.7.4' WHERE extname = 'vector'")
-    with pytest.raises(StartRefused, match=r"still uses pgvector 0\.7\.4: .* in the database plain: ALTER EXTENSION"):
+    with pytest.raises(StartRefused, match=r"still uses pgvector 0\.7\.4\. .* in the database plain: ALTER EXTENSION"):
         external.probe_database(inside)
 
 
@@ -218,7 +218,7 @@ NEWER = "INSERT INTO django_migrations (app, name, applied) VALUES (%s, '9999_fr
 
 @pytest.fixture
 def migrated(plain_role: str) -> str:
-    """A database with nothing but the table that Django keeps of applied migrations."""
+    """A database with only Django's table of applied migrations."""
     with psycopg.connect(plain_role, autocommit=True) as owner:
         owner.execute("CREATE TABLE django_migrations (app text, name text, applied timestamptz)")
     return plain_role
@@ -230,33 +230,33 @@ def test_a_database_of_a_newer_version_is_refused(plan: Plan, migrated: str) -> 
         owner.execute(NEWER, ["chat"])
     plan = replace(plan, database_url=migrated)
     with pytest.raises(StartRefused, match=r"by a newer version of SupportBot \(chat\.9999_from_the_future"):
-        checks.require(plan, {"schema": checks.machine_checks(plan)["schema"]})
+        checks.require_all(plan, {"schema": checks.machine_checks(plan)["schema"]})
 
 
-def test_another_products_migrations_in_the_database_do_not_matter(plan: Plan, migrated: str) -> None:
+def test_migrations_of_other_products_do_not_matter(plan: Plan, migrated: str) -> None:
     with psycopg.connect(migrated, autocommit=True) as owner:
         owner.execute(NEWER, ["auth"])
         owner.execute(NEWER, ["warehouse"])
-    assert checks.check_schema(replace(plan, database_url=migrated)) == "is not newer than this version"
+    assert checks.check_schema(replace(plan, database_url=migrated)) == "not newer than this version"
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_index_of_another_embedder_is_told(plan: Plan) -> None:
-    assert check_index(plan) == "is looked at once the database runs"
+def test_an_index_of_another_embedder_is_reported(plan: Plan) -> None:
+    assert check_index(plan) == "checked once the database runs"
     plan = replace(plan, database_url=database_url(name=connection.settings_dict["NAME"]))
-    assert check_index(plan) == "is empty"
+    assert check_index(plan) == "empty"
     active_recipe()
     assert check_index(plan).startswith("built with ")
     Recipe.objects.update(name="openai:some-model:1024")
-    with pytest.raises(StartRefused, match=r"vectors of openai:some-model:1024, .* run `manage\.py kb_reindex`"):
+    with pytest.raises(StartRefused, match=r"built with openai:some-model:1024, .* Run `manage\.py kb_reindex`"):
         check_index(plan)
 
 
 def test_an_index_is_empty_before_the_first_migration(plan: Plan, migrated: str) -> None:
-    assert check_index(replace(plan, database_url=migrated)) == "is empty"
+    assert check_index(replace(plan, database_url=migrated)) == "empty"
 
 
-def test_the_administrators_line_is_enough(plain_role: str) -> None:
+def test_the_sql_for_the_administrator_is_sufficient(plain_role: str) -> None:
     with pytest.raises(StartRefused) as refusal:
         external.create_extensions(plain_role)
     line = str(refusal.value).partition("plain: ")[2]
@@ -276,8 +276,8 @@ def test_the_administrators_line_is_enough(plain_role: str) -> None:
         "redis://127.0.0.1:1?password=hidden&colour=red",
     ],
 )
-def test_a_redis_that_does_not_answer_is_told(url: str) -> None:
-    with pytest.raises(StartRefused, match=r"REDIS_URL .* does not answer") as refusal:
+def test_an_unreachable_redis_is_reported(url: str) -> None:
+    with pytest.raises(StartRefused, match=r"REDIS_URL .* does not respond") as refusal:
         external.probe_redis(url)
     assert "hidden" not in str(refusal.value)
 
@@ -295,8 +295,8 @@ def test_a_redis_that_does_not_answer_is_told(url: str) -> None:
         "sqs://",
     ],
 )
-def test_a_broker_that_does_not_answer_is_told(url: str) -> None:
-    with pytest.raises(StartRefused, match=r"CELERY_BROKER_URL .* does not answer") as refusal:
+def test_an_unreachable_broker_is_reported(url: str) -> None:
+    with pytest.raises(StartRefused, match=r"CELERY_BROKER_URL .* does not respond") as refusal:
         external.probe_broker(url)
     assert "hidden" not in str(refusal.value)
 
@@ -305,23 +305,23 @@ def test_a_broker_that_does_not_answer_is_told(url: str) -> None:
     "url",
     [
         "postgres://someone:hidden@host/name",
-        "postgres://someone@host/name?sslmode=require&password=hidden",
+        "postgres://someone@host/name?sslmode=require_all&password=hidden",
         "postgres://host/name?sslpassword=hidden",
         "postgres://host/name?PASSFILE=hidden&connect_timeout=3",
         "postgres://host/name?pass%77ord=hidden",
         "postgres://someone:hidden@[host",
     ],
 )
-def test_no_secret_of_an_address_is_shown(url: str) -> None:
-    assert "hidden" not in external.without_password(url)
+def test_secrets_in_a_url_are_masked(url: str) -> None:
+    assert "hidden" not in external.without_secrets(url)
 
 
-def test_the_rest_of_an_address_is_shown() -> None:
-    shown = external.without_password("postgres://someone:hidden@host:5/name?sslmode=require&password=hidden")
-    assert shown == "postgres://someone:…@host:5/name?sslmode=require&password=…"
-    assert external.without_password("amqp://someone@host//") == "amqp://someone@host//"
+def test_the_rest_of_a_url_is_shown() -> None:
+    shown = external.without_secrets("postgres://someone:hidden@host:5/name?sslmode=require_all&password=hidden")
+    assert shown == "postgres://someone:…@host:5/name?sslmode=require_all&password=…"
+    assert external.without_secrets("amqp://someone@host//") == "amqp://someone@host//"
 
 
-def test_a_real_valkey_passes_both(valkey_url: str) -> None:
+def test_a_real_valkey_passes_both_probes(valkey_url: str) -> None:
     assert external.probe_redis(valkey_url).startswith("version ")
-    assert external.probe_broker(f"{valkey_url}/0") == "it answers"
+    assert external.probe_broker(f"{valkey_url}/0") == "responds"

@@ -11,7 +11,7 @@ from django.db import connection
 from actions.registry import all_actions
 from supportbot.accounts.models import User
 from supportbot.embedded.children import shop_child
-from supportbot.embedded.demo import Demo, check_demo, refuse_open_demo
+from supportbot.embedded.demo import Demo, check_demo, refuse_exposed_passwords
 from supportbot.installation.demo_facts import DemoFacts
 from supportbot.installation.errors import StartRefused
 from supportbot.installation.plan import Plan, is_loopback
@@ -42,7 +42,7 @@ def plan(tmp_path: Path) -> Plan:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_only_users_who_kept_the_first_password_stand_in_the_way(plan: Plan) -> None:
+def test_only_users_with_a_first_password_prevent_a_start(plan: Plan) -> None:
     secrets, url = ensure_secrets(plan.data_dir), own_database()
     User.objects.create_user("ines", password=secrets.demo_password("ines"))
     User.objects.create_user("noor", password="a password of her own")
@@ -50,20 +50,20 @@ def test_only_users_who_kept_the_first_password_stand_in_the_way(plan: Plan) -> 
 
 
 @pytest.mark.django_db(transaction=True)
-def test_another_public_address_asks_for_no_password_that_was_changed_already(plan: Plan) -> None:
+def test_another_public_address_accepts_passwords_that_were_changed_before(plan: Plan) -> None:
     User.objects.create_user("ines", password="a password of her own")
     User.objects.create_user("noor", password="a password of his own")
     seeded(plan)
     opened = replace(plan, host="0.0.0.0", public_url="https://help.example.com", database_url=own_database())
-    assert Demo(opened, own_database(), ensure_secrets(plan.data_dir)).remembered() is None
-    assert check_demo(opened) == "nobody has a first password"
+    assert Demo(opened, own_database(), ensure_secrets(plan.data_dir)).saved_facts() is None
+    assert check_demo(opened) == "no first passwords left"
 
     first = ensure_secrets(plan.data_dir).demo_password("noor")
     User.objects.get(username="noor").delete()
     User.objects.create_user("noor", password=first)
-    with pytest.raises(StartRefused, match="while noor still have"):
+    with pytest.raises(StartRefused, match=r"first passwords: noor\."):
         check_demo(opened)
-    with pytest.raises(StartRefused, match="while the users to be made still have"):
+    with pytest.raises(StartRefused, match=r"first passwords: the demo users \(not created yet\)"):
         check_demo(replace(opened, data_dir=plan.data_dir / "new"))
 
 
@@ -71,42 +71,42 @@ def own_database() -> str:
     return "postgresql://{USER}:{PASSWORD}@127.0.0.1:{PORT}/{NAME}".format(**connection.settings_dict)
 
 
-def test_a_network_host_refuses_them_by_name_and_loopback_does_not(plan: Plan) -> None:
-    refuse_open_demo(plan, ["ines"])
-    refuse_open_demo(replace(plan, host="0.0.0.0"), [])
-    with pytest.raises(StartRefused, match=r"HOST=0\.0\.0\.0 .* while ines still have .*changepassword"):
-        refuse_open_demo(replace(plan, host="0.0.0.0"), ["ines"])
+def test_a_network_host_is_refused_with_the_user_names_and_loopback_is_not(plan: Plan) -> None:
+    refuse_exposed_passwords(plan, ["ines"])
+    refuse_exposed_passwords(replace(plan, host="0.0.0.0"), [])
+    with pytest.raises(StartRefused, match=r"HOST=0\.0\.0\.0 .* first passwords: ines\. .*changepassword"):
+        refuse_exposed_passwords(replace(plan, host="0.0.0.0"), ["ines"])
 
 
 @pytest.mark.parametrize("public_url", ["", "https://help.example.com"])
-def test_the_shop_is_told_where_a_browser_finds_the_platform(plan: Plan, public_url: str) -> None:
+def test_the_shop_gets_the_address_at_which_a_browser_finds_the_platform(plan: Plan, public_url: str) -> None:
     plan = replace(plan, public_url=public_url)
     shop = shop_child(plan, plan.data_dir, channel="pk_1", identity_secret="s", webhook_secret="whsec_1")
     assert shop.environment["SHOP_PLATFORM_URL"] == (public_url or "http://127.0.0.1:8000")
 
 
 def seeded(plan: Plan) -> Demo:
-    """A folder whose demo was filled by the version that runs now."""
+    """A folder whose demo was seeded by this version."""
 
     class Seeding:
         def run(self, *command: str) -> str:
             return json.dumps(FACTS)
 
     demo = Demo(plan, "postgresql://", ensure_secrets(plan.data_dir))
-    demo.seed(Seeding())  # type: ignore[arg-type]  # all that is asked of a CommandRunner
+    demo.seed(Seeding())  # type: ignore[arg-type]  # all that `seed` needs of a CommandRunner
     return demo
 
 
-def test_a_later_start_remembers_the_demo(plan: Plan) -> None:
-    assert seeded(plan).remembered() == FACTS
+def test_a_later_start_reuses_the_saved_facts(plan: Plan) -> None:
+    assert seeded(plan).saved_facts() == FACTS
 
 
-def test_a_demo_of_before_its_actions_is_seeded_again(plan: Plan) -> None:
+def test_a_demo_from_before_the_actions_is_seeded_again(plan: Plan) -> None:
     demo = seeded(plan)
-    told = [plan.base_url, plan.local_url, plan.shop_url, ""]
-    old = hashlib.sha256("\n".join(told).encode()).hexdigest()  # all that it noted then
+    parts = [plan.base_url, plan.local_url, plan.shop_url, ""]
+    old = hashlib.sha256("\n".join(parts).encode()).hexdigest()  # all that an old version saved
     (plan.data_dir / "seed.json").write_text(json.dumps({"for": old, "facts": FACTS}))
-    assert demo.remembered() is None
+    assert demo.saved_facts() is None
 
 
 @pytest.mark.parametrize("change", ["another action", "a new version"])
@@ -118,14 +118,14 @@ def test_other_actions_are_seeded_again(plan: Plan, monkeypatch: pytest.MonkeyPa
     else:
         monkeypatch.setattr(type(refund), "version", refund.version + 1)
     monkeypatch.setattr("supportbot.embedded.demo.all_actions", lambda: actions)
-    assert demo.remembered() is None
+    assert demo.saved_facts() is None
 
 
 @pytest.mark.parametrize(
     ("host", "is_local"),
     [("localhost", True), ("::1", True), ("127.0.0.9", True), ("10.0.0.1", False), ("example.org", False)],
 )
-def test_what_counts_as_this_machine(host: str, is_local: bool) -> None:
+def test_loopback_hosts(host: str, is_local: bool) -> None:
     assert is_loopback(host) is is_local
 
 
@@ -133,7 +133,7 @@ def test_what_counts_as_this_machine(host: str, is_local: bool) -> None:
     ("host", "address"),
     [("0.0.0.0", "http://127.0.0.1:8000"), ("::", "http://[::1]:8000"), ("::1", "http://[::1]:8000")],
 )
-def test_a_server_that_listens_everywhere_is_opened_on_this_machine(plan: Plan, host: str, address: str) -> None:
-    plan = replace(plan, host=host)  # a server on all addresses of IPv6 does not listen on those of IPv4
+def test_a_server_on_all_interfaces_is_reached_by_loopback(plan: Plan, host: str, address: str) -> None:
+    plan = replace(plan, host=host)  # a server on all IPv6 addresses does not listen on IPv4
     assert (plan.local_url, plan.base_url) == (address, address)
     assert replace(plan, public_url="https://help.example.com").local_url == address

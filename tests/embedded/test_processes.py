@@ -1,4 +1,4 @@
-"""Children that do not outlive their parent, by real processes."""
+"""Children that do not outlive their parent, tested with real processes."""
 
 import json
 import os
@@ -9,18 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from supportbot.embedded.processes import end_leftover, spawn, stop, wait_until
-from supportbot.embedded.register import Register
+from supportbot.embedded.process_registry import ProcessRegistry
+from supportbot.embedded.processes import spawn, stop, terminate, wait_until
 from supportbot.installation.errors import StartRefused
 from supportbot.installation.process_marks import ProcessMark, is_running, mark
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
-# Deaf to the polite signals, and says so once it is.
+# Ignores SIGINT and SIGTERM, and prints a line once it does.
 STUBBORN = [
     sys.executable,
     "-c",
     "import signal, time; [signal.signal(number, signal.SIG_IGN) for number in (2, 15)];"
-    "print('deaf', flush=True); time.sleep(600)",
+    "print('ignoring', flush=True); time.sleep(600)",
 ]
 PARENT = """
 import sys, time
@@ -34,7 +34,7 @@ time.sleep(600)
 
 
 @pytest.mark.chaos
-@pytest.mark.skipif(sys.platform != "linux", reason="the parent-death signal is Linux's")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has the parent-death signal")
 def test_a_child_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
     command = [sys.executable, "-c", PARENT, str(tmp_path / "output")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
@@ -58,49 +58,49 @@ def test_a_zombie_counts_as_gone(tmp_path: Path) -> None:
     assert child.wait() == 0
 
 
-def test_a_deaf_child_is_ended_by_force(tmp_path: Path) -> None:
+def test_a_child_that_ignores_signals_is_killed(tmp_path: Path) -> None:
     output = tmp_path / "output"
     with output.open("wb") as file:
         child = spawn(STUBBORN, output=file)
-    assert wait_until(lambda: output.read_bytes() == b"deaf\n", seconds=30)
+    assert wait_until(lambda: output.read_bytes() == b"ignoring\n", seconds=30)
     stop(child, (signal.SIGTERM, 0.2))
     assert child.returncode == -signal.SIGKILL
 
 
-def test_a_leftover_is_found_and_ended(tmp_path: Path) -> None:
-    register = Register(tmp_path / "processes.json")
+def test_an_orphan_is_found_and_ended(tmp_path: Path) -> None:
+    registry = ProcessRegistry(tmp_path / "processes.json")
     child = subprocess.Popen(SLEEP)
-    register.save({"web": child.pid})
-    assert register.end_leftovers() == ["web"]
+    registry.save({"web": child.pid})
+    assert registry.end_orphans() == ["web"]
     assert child.wait(timeout=10) == -signal.SIGTERM
-    assert register.running() == {}
+    assert registry.running() == {}
 
 
-def test_a_copied_directory_leaves_the_originals_processes_alone(tmp_path: Path) -> None:
+def test_a_copied_directory_does_not_end_the_processes_of_the_original(tmp_path: Path) -> None:
     original, copy = tmp_path / "original", tmp_path / "copy"
     original.mkdir()
     copy.mkdir()
-    Register(original / "processes.json").save({"web": os.getpid()})
+    ProcessRegistry(original / "processes.json").save({"web": os.getpid()})
     (copy / "processes.json").write_bytes((original / "processes.json").read_bytes())
-    assert Register(copy / "processes.json").running() == {}
+    assert ProcessRegistry(copy / "processes.json").running() == {}
 
 
 def test_a_folder_under_two_names_is_one_folder(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "real")
-    Register(tmp_path / "link" / "processes.json").save({"web": os.getpid()})
-    assert list(Register(tmp_path / "real" / "processes.json").running()) == ["web"]
+    ProcessRegistry(tmp_path / "link" / "processes.json").save({"web": os.getpid()})
+    assert list(ProcessRegistry(tmp_path / "real" / "processes.json").running()) == ["web"]
 
 
 @pytest.mark.parametrize(
     "processes", [None, [], {"web": 5}, {"web": {"pid": -1, "started": "1"}}, {"web": {"pid": "1", "started": "1"}}]
 )
-def test_a_damaged_register_is_refused_and_ends_nobody(tmp_path: Path, processes: object) -> None:
-    register = Register(tmp_path / "processes.json")
-    register.path.write_text(json.dumps({"folder": str(tmp_path), "processes": processes}))
+def test_a_damaged_registry_is_refused_and_ends_nothing(tmp_path: Path, processes: object) -> None:
+    registry = ProcessRegistry(tmp_path / "processes.json")
+    registry.path.write_text(json.dumps({"folder": str(tmp_path), "processes": processes}))
     with pytest.raises(StartRefused, match=r"processes\.json is damaged"):
-        register.end_leftovers()
+        registry.end_orphans()
 
 
-def test_ending_what_has_ended_is_no_error() -> None:
-    assert end_leftover(ProcessMark(os.getpid(), "1"))
+def test_ending_a_process_that_has_ended_succeeds() -> None:
+    assert terminate(ProcessMark(os.getpid(), "1"))

@@ -17,28 +17,28 @@ from supportbot.installation.process_marks import is_running, mark
 SLEEP = "import time; time.sleep(600)"
 
 
-class Books:
+class Recorder:
     """What the supervisor reported, in order."""
 
     def __init__(self) -> None:
         self.pids: list[dict[str, int]] = []
-        self.tidied = 0
+        self.polls = 0
 
-    def note(self, pids: dict[str, int]) -> None:
+    def on_change(self, pids: dict[str, int]) -> None:
         self.pids.append(dict(pids))
 
-    def tidy(self) -> None:
-        self.tidied += 1
+    def on_poll(self) -> None:
+        self.polls += 1
 
 
 @pytest.fixture
-def books() -> Books:
-    return Books()
+def recorder() -> Recorder:
+    return Recorder()
 
 
 @pytest.fixture
-def supervisor(books: Books) -> Iterator[Supervisor]:
-    running = Supervisor(on_change=books.note, tidy=books.tidy)
+def supervisor(recorder: Recorder) -> Iterator[Supervisor]:
+    running = Supervisor(on_change=recorder.on_change, on_poll=recorder.on_poll)
     yield running
     running.stop()
 
@@ -49,7 +49,7 @@ def child(tmp_path: Path, name: str, program: str = SLEEP) -> ChildProcess:
 
 
 @pytest.mark.chaos
-def test_a_killed_child_runs_again_and_is_noted(supervisor: Supervisor, books: Books, tmp_path: Path) -> None:
+def test_a_killed_child_is_restarted_and_reported(supervisor: Supervisor, recorder: Recorder, tmp_path: Path) -> None:
     web = child(tmp_path, "web")
     supervisor.start([web])
     first = web.pid
@@ -57,21 +57,21 @@ def test_a_killed_child_runs_again_and_is_noted(supervisor: Supervisor, books: B
     os.kill(first, signal.SIGKILL)
 
     def runs_again() -> bool:
-        supervisor.look()
+        supervisor.check()
         return web.is_alive and web.pid != first
 
     assert wait_until(runs_again, seconds=10)
-    assert books.pids == [{"web": first}, {"web": web.pid}]
+    assert recorder.pids == [{"web": first}, {"web": web.pid}]
 
 
-def test_a_child_that_keeps_dying_is_given_longer_and_longer_pauses(
+def test_a_child_that_keeps_dying_is_restarted_after_growing_pauses(
     supervisor: Supervisor, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     supervisor.start([child(tmp_path, "web", "raise SystemExit(1)")])
 
     def has_died_thrice() -> bool:
-        supervisor.look()
-        return caplog.text.count("ended by itself") == 3
+        supervisor.check()
+        return caplog.text.count("exited unexpectedly") == 3
 
     assert wait_until(has_died_thrice, seconds=20)
     assert [line for line in ("in 0.5 s", "in 1.5 s", "in 3.5 s") if line in caplog.text] == [
@@ -81,10 +81,10 @@ def test_a_child_that_keeps_dying_is_given_longer_and_longer_pauses(
     ]
 
 
-def test_every_look_tidies_up(supervisor: Supervisor, books: Books) -> None:
-    supervisor.look()
-    supervisor.look()
-    assert books.tidied == 2
+def test_every_check_calls_on_poll(supervisor: Supervisor, recorder: Recorder) -> None:
+    supervisor.check()
+    supervisor.check()
+    assert recorder.polls == 2
 
 
 def test_a_stop_leaves_no_process(supervisor: Supervisor, tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_a_stop_leaves_no_process(supervisor: Supervisor, tmp_path: Path) -> Non
     assert not any(known is not None and is_running(known) for known in marks)
 
 
-def test_a_failed_start_is_taken_down_with_the_rest(supervisor: Supervisor, tmp_path: Path) -> None:
+def test_a_failed_start_is_stopped_with_the_rest(supervisor: Supervisor, tmp_path: Path) -> None:
     web, broken = child(tmp_path, "web"), child(tmp_path, "broken")
     broken.command = ["/no/such/program"]
     with pytest.raises(FileNotFoundError):
@@ -109,7 +109,7 @@ def test_a_failed_start_is_taken_down_with_the_rest(supervisor: Supervisor, tmp_
 
 
 class BrokenServer:
-    """A database whose disk is full: every restart is refused."""
+    """A database on a full disk: every restart fails."""
 
     name = "postgres"
     pid = None
@@ -121,24 +121,24 @@ class BrokenServer:
         if self.starts > 1:
             raise StartRefused("the disk is full")
 
-    def ask_to_stop(self) -> None: ...
+    def request_stop(self) -> None: ...
 
     def stop(self) -> None: ...
 
 
-def test_a_refused_restart_is_told_and_tried_again(supervisor: Supervisor, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failed_restart_is_reported_and_retried(supervisor: Supervisor, caplog: pytest.LogCaptureFixture) -> None:
     server = BrokenServer()
     supervisor.start([server])
 
     def tried_twice() -> bool:
-        supervisor.look()
+        supervisor.check()
         return server.starts == 3
 
     assert wait_until(tried_twice, seconds=20)
-    assert "postgres could not be started: the disk is full" in caplog.text
+    assert "postgres could not be restarted: the disk is full" in caplog.text
 
 
-def test_the_second_stop_signal_cannot_disturb_the_first() -> None:
+def test_a_second_stop_signal_cannot_interrupt_the_first() -> None:
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(KeyboardInterrupt), stop_signals():
         try:

@@ -1,4 +1,4 @@
-"""One machine's whole life, through the commands a person types."""
+"""The whole life of an instance, through the commands that a person types."""
 
 import json
 import os
@@ -14,8 +14,8 @@ from supportbot.embedded.processes import wait_until
 from tests.embedded.instance import Instance, still_running
 
 pytestmark = pytest.mark.chaos
-# libpq's variables for a server of one's own: none of them may lead the product away from the embedded one.
-PERSONAL_DEFAULTS = {"PGHOSTADDR": "203.0.113.7", "PGSSLMODE": "verify-full", "PGSERVICE": "elsewhere"}
+# libpq variables for another server: none of them may redirect the product from the embedded one.
+LIBPQ_VARIABLES = {"PGHOSTADDR": "203.0.113.7", "PGSSLMODE": "verify-full", "PGSERVICE": "elsewhere"}
 
 
 @pytest.fixture
@@ -25,18 +25,18 @@ def instance(home: Path) -> Iterator[Instance]:
     made.end()
 
 
-def test_a_machines_life(instance: Instance) -> None:
-    """Start, look, be killed in part and in whole, start again, stop, and be removed."""
-    ready = instance.start(**PERSONAL_DEFAULTS)
-    assert_everything_is_there(instance, ready)
+def test_the_life_of_an_instance(instance: Instance) -> None:
+    """Start, check, kill parts and the whole, start again, stop, purge."""
+    ready = instance.start(**LIBPQ_VARIABLES)
+    assert_everything_is_running(instance, ready)
     assert_a_second_start_is_refused(instance)
-    assert_killed_parts_come_back(instance)
+    assert_killed_parts_are_restarted(instance)
 
     before = instance.processes()
     os.kill(before["supervisor"].pid, signal.SIGKILL)
     assert wait_until(lambda: still_running(before) == [], seconds=20)
     refusal = instance.command("migrate", "--check")
-    assert (refusal.returncode, "start it with `make run`" in refusal.stderr) == (1, True)
+    assert (refusal.returncode, "Start it with `make run`" in refusal.stderr) == (1, True)
 
     again = instance.start()
     assert again["channel"] == ready["channel"]
@@ -51,7 +51,7 @@ def test_a_machines_life(instance: Instance) -> None:
     assert not instance.data_dir.exists()
 
 
-def test_the_servers_alone_leave_the_database_to_a_restore(instance: Instance) -> None:
+def test_servers_only_leaves_the_database_empty_for_a_restore(instance: Instance) -> None:
     instance.start_servers()
     assert set(instance.processes()) == {"supervisor", "postgres", "valkey"}
     url = json.loads((instance.data_dir / "runtime.json").read_text())["database_url"]
@@ -63,7 +63,7 @@ def test_the_servers_alone_leave_the_database_to_a_restore(instance: Instance) -
     assert still_running(last) == []
 
 
-def assert_everything_is_there(instance: Instance, ready: dict[str, object]) -> None:
+def assert_everything_is_running(instance: Instance, ready: dict[str, object]) -> None:
     demo_file = instance.data_dir / "demo.json"
     assert json.loads(demo_file.read_text()) == ready
     assert set(ready) == {"urls", "workspace", "channel", "api_key", "users", "customers", "pids"}
@@ -72,30 +72,30 @@ def assert_everything_is_there(instance: Instance, ready: dict[str, object]) -> 
     assert ready["pids"] == {name: known.pid for name, known in instance.processes().items()}
     assert set(instance.processes()) == {"supervisor", "postgres", "valkey", "web", "worker", "beat", "shop"}
     assert instance.status("/livez") == 200
-    assert instance.command("migrate", "--check", **PERSONAL_DEFAULTS).returncode == 0
+    assert instance.command("migrate", "--check", **LIBPQ_VARIABLES).returncode == 0
 
 
 def assert_a_second_start_is_refused(instance: Instance) -> None:
     second = instance.command("up")
     assert second.returncode == 1
-    assert "already runs on DATA_DIR" in second.stderr
+    assert "already running on DATA_DIR" in second.stderr
     assert "Traceback" not in second.stderr
     assert len(still_running(instance.processes())) == 7
 
 
-def assert_killed_parts_come_back(instance: Instance) -> None:
+def assert_killed_parts_are_restarted(instance: Instance) -> None:
     before = instance.processes()
     for name in ("postgres", "valkey", "web"):
         os.kill(before[name].pid, signal.SIGKILL)
 
-    def all_run_again() -> bool:
+    def all_are_restarted() -> bool:
         now = instance.processes()
         changed = all(now.get(name) not in (None, before[name]) for name in ("postgres", "valkey", "web"))
-        told = json.loads((instance.data_dir / "demo.json").read_text())["pids"]
-        is_told = told == {name: known.pid for name, known in now.items()}
-        return changed and is_told and len(still_running(now)) == 7 and instance.status("/livez") == 200
+        saved = json.loads((instance.data_dir / "demo.json").read_text())["pids"]
+        is_saved = saved == {name: known.pid for name, known in now.items()}
+        return changed and is_saved and len(still_running(now)) == 7 and instance.status("/livez") == 200
 
-    assert wait_until(all_run_again, seconds=60, pause=0.5)
+    assert wait_until(all_are_restarted, seconds=60, pause=0.5)
     assert instance.command("migrate", "--check").returncode == 0
 
 
@@ -105,13 +105,13 @@ REFUSALS = [
     ({"DATABASE_URL": "mysql://someone@127.0.0.1/name"}, "DATABASE_URL must name a PostgreSQL server"),
     ({"DATABASE_URL": "postgres://someone:hidden@127.0.0.1:abc/name"}, "DATABASE_URL is not a readable address: Port"),
     ({"DATABASE_URL": "postgres://someone:hidden@127.0.0.1:1/name"}, "Connection refused"),
-    ({"REDIS_URL": "redis://127.0.0.1:1"}, "REDIS_URL redis://127.0.0.1:1 does not answer"),
+    ({"REDIS_URL": "redis://127.0.0.1:1"}, "REDIS_URL redis://127.0.0.1:1 does not respond"),
     ({"REDIS_URL": "redis://:hidden@127.0.0.1:6379/three"}, "REDIS_URL names the database 'three', which is no number"),
-    ({"CELERY_BROKER_URL": "amqp://127.0.0.1:1"}, "CELERY_BROKER_URL amqp://127.0.0.1:1 does not answer"),
+    ({"CELERY_BROKER_URL": "amqp://127.0.0.1:1"}, "CELERY_BROKER_URL amqp://127.0.0.1:1 does not respond"),
     ({"EMAIL_URL": "smtp://someone:hidden@mail.example.com:25x"}, "EMAIL_URL is not a readable address: write it like"),
     ({"EMAIL_URL": "smtp://someone:hidden"}, "EMAIL_URL is not a readable address: write it like"),
     ({"EMAIL_URL": "mail.example.com"}, "EMAIL_URL is not a readable address: write it like"),
-    ({"DATA_DIR": "/etc"}, "which SupportBot did not make"),
+    ({"DATA_DIR": "/etc"}, "which SupportBot did not create"),
     ({"HOST": "203.0.113.7"}, "HOST=203.0.113.7 is not an address of this machine"),
     ({"PUBLIC_URL": "help.example.com"}, "PUBLIC_URL=help.example.com is not an address"),
     ({"KB_EMBEDDER": "pakaged"}, "KB_EMBEDDER=pakaged is not packaged, openai or the dotted path"),
@@ -125,9 +125,11 @@ REFUSALS = [
 ]
 
 
-@pytest.mark.parametrize(("told", "sentence"), REFUSALS)
-def test_a_wrong_setting_ends_a_start_in_one_sentence(instance: Instance, told: dict[str, str], sentence: str) -> None:
-    answer = instance.command("up", **told)
+@pytest.mark.parametrize(("variables", "sentence"), REFUSALS)
+def test_a_wrong_setting_stops_a_start_in_one_line(
+    instance: Instance, variables: dict[str, str], sentence: str
+) -> None:
+    answer = instance.command("up", **variables)
     assert answer.returncode == 1
     assert sentence in answer.stderr
     assert len(answer.stderr.strip().splitlines()) == 1
@@ -135,27 +137,27 @@ def test_a_wrong_setting_ends_a_start_in_one_sentence(instance: Instance, told: 
     assert not instance.data_dir.exists()
 
 
-def test_a_secret_may_begin_with_any_sign(instance: Instance) -> None:
-    """Django's own maker of keys gives one in fifty a dollar, which was read as the name of another variable."""
+def test_a_secret_may_start_with_any_character(instance: Instance) -> None:
+    """One in fifty of Django's generated keys starts with a dollar, which once read as the name of a variable."""
     asked = ("shell", "--no-imports", "-c", "from django.conf import settings; print(settings.SECRET_KEY)")
     answer = instance.command(*asked, SECRET_KEY="$ecret-of-an-operator")
     assert answer.stdout.strip() == "$ecret-of-an-operator", answer.stderr
 
 
-def test_hosts_may_be_written_with_spaces_between(instance: Instance) -> None:
+def test_allowed_hosts_may_be_separated_by_spaces_too(instance: Instance) -> None:
     asked = ("shell", "--no-imports", "-c", "from django.conf import settings; print(settings.ALLOWED_HOSTS)")
     answer = instance.command(*asked, ALLOWED_HOSTS="help.example.com, chat.example.com")
     assert answer.stdout.strip() == "['help.example.com', 'chat.example.com']", answer.stderr
 
 
-def test_a_published_instance_passes_every_check_for_it(instance: Instance) -> None:
+def test_a_published_instance_passes_the_deployment_checks(instance: Instance) -> None:
     asked = ("check", "--deploy", "--fail-level", "WARNING")
     published = instance.command(*asked, PUBLIC_URL="https://support.example.com")
     assert (published.returncode, "no issues" in published.stdout) == (0, True), published.stderr
     assert instance.command(*asked).returncode == 1  # over plain HTTP cookies cannot be secure-only
 
 
-def test_doctor_reports_and_makes_nothing(instance: Instance) -> None:
+def test_doctor_reports_and_creates_nothing(instance: Instance) -> None:
     answer = instance.command("doctor", "--json")
     findings = {finding["name"]: finding["is_well"] for finding in json.loads(answer.stdout)}
     assert findings["database"]
@@ -171,7 +173,7 @@ def test_doctor_fails_when_something_is_wrong(instance: Instance) -> None:
     assert wrong == ["redis"]
 
 
-def test_doctor_names_a_demo_that_a_network_would_reach(instance: Instance) -> None:
+def test_doctor_reports_a_demo_exposed_to_a_network(instance: Instance) -> None:
     answer = instance.command("doctor", "--json", HOST="0.0.0.0")
     wrong = {finding["name"]: finding["message"] for finding in json.loads(answer.stdout) if not finding["is_well"]}
     assert list(wrong) == ["demo"] and "start without the demo" in wrong["demo"]
@@ -179,22 +181,22 @@ def test_doctor_names_a_demo_that_a_network_would_reach(instance: Instance) -> N
     assert not instance.data_dir.exists()
 
 
-def test_down_where_nothing_runs_is_no_error(instance: Instance) -> None:
+def test_down_succeeds_if_nothing_is_running(instance: Instance) -> None:
     answer = instance.command("down")
-    assert (answer.returncode, "Nothing runs on" in answer.stdout) == (0, True)
+    assert (answer.returncode, "Nothing is running on" in answer.stdout) == (0, True)
 
 
-def test_down_leaves_a_strangers_folder_alone(instance: Instance) -> None:
+def test_down_leaves_a_foreign_folder_alone(instance: Instance) -> None:
     instance.data_dir.mkdir()
     letter = instance.data_dir / "letter.txt"
     letter.write_text("mine")
     answer = instance.command("down", "--purge")
     assert answer.returncode == 1
-    assert "did not make" in answer.stderr
+    assert "did not create" in answer.stderr
     assert letter.read_text() == "mine"
 
 
-def test_a_model_server_that_is_not_there_is_told_before_anything_starts(instance: Instance) -> None:
+def test_an_unreachable_model_server_is_reported_before_anything_starts(instance: Instance) -> None:
     answer = instance.command("up", OPENAI_BASE_URL="http://127.0.0.1:1/v1")
     assert answer.returncode == 1
     assert "OPENAI_MODEL is not set" in answer.stderr
@@ -202,7 +204,7 @@ def test_a_model_server_that_is_not_there_is_told_before_anything_starts(instanc
     assert not instance.data_dir.exists()
 
 
-def test_doctor_asks_the_named_model(instance: Instance) -> None:
+def test_doctor_asks_the_configured_model(instance: Instance) -> None:
     answer = instance.command("doctor", "--json", OPENAI_BASE_URL="http://127.0.0.1:1/v1", OPENAI_MODEL="some-model")
     assert answer.returncode == 1
     wrong = {finding["name"]: finding["message"] for finding in json.loads(answer.stdout) if not finding["is_well"]}

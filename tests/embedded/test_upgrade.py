@@ -1,4 +1,4 @@
-"""From version 0.1.0 with data in it: one workspace, two articles, a conversation that waits for a person."""
+"""Upgrading from 0.1.0 with data: one workspace, two articles, a conversation that waits for a person."""
 
 import json
 import shutil
@@ -11,8 +11,8 @@ import pytest
 
 from tests.embedded.instance import Instance
 
-OF_0_1_0 = Path(__file__).parent / "data" / "harbour-0.1.0.backup"
-SAID = [
+BACKUP_OF_0_1_0 = Path(__file__).parent / "data" / "harbour-0.1.0.backup"
+MESSAGES = [
     "How long do I have to return something?",
     "You have 60 days to send something back. [1]",
     "Wie lange dauert der Versand?",
@@ -23,8 +23,8 @@ SAID = [
 @pytest.fixture
 def upgraded(home: Path) -> Iterator[Instance]:
     made = Instance(home / "data")
-    file = home / OF_0_1_0.name
-    shutil.copy(OF_0_1_0, file)
+    file = home / BACKUP_OF_0_1_0.name
+    shutil.copy(BACKUP_OF_0_1_0, file)
     assert made.command("restore", str(file)).returncode == 0
     made.start_servers()
     migrated = made.command("migrate", "--noinput")
@@ -33,9 +33,9 @@ def upgraded(home: Path) -> Iterator[Instance]:
     made.end()
 
 
-def test_an_installation_of_0_1_0_goes_on(upgraded: Instance) -> None:
-    assert told(upgraded, "kb_search", "send something back")["passages"][0]["external_id"] == "returns"
-    assert "zwei bis drei Werktage" in told(upgraded, "ask", "Wie lange dauert die Lieferung?")["answer"]
+def test_an_installation_of_0_1_0_can_be_upgraded(upgraded: Instance) -> None:
+    assert run(upgraded, "kb_search", "send something back")["passages"][0]["external_id"] == "returns"
+    assert "zwei bis drei Werktage" in run(upgraded, "ask", "Wie lange dauert die Lieferung?")["answer"]
 
     url = json.loads((upgraded.data_dir / "runtime.json").read_text())["database_url"]
     with psycopg.connect(url) as connection:
@@ -44,11 +44,11 @@ def test_an_installation_of_0_1_0_goes_on(upgraded: Instance) -> None:
             "(SELECT conversation_id FROM handoff_ticket WHERE state = 'waiting') ORDER BY seq"
         ).fetchall()
     assert [seq for seq, _, _ in events] == list(range(1, len(events) + 1))
-    assert [text for _, _, text in events if text in SAID] == SAID
+    assert [text for _, _, text in events if text in MESSAGES] == MESSAGES
     assert "handoff.requested" in [event for _, event, _ in events]
 
 
-def told(instance: Instance, *command: str) -> dict[str, Any]:
+def run(instance: Instance, *command: str) -> dict[str, Any]:
     answer = instance.command(*command, "--json")
     assert answer.returncode == 0, answer.stderr
     found: dict[str, Any] = json.loads(answer.stdout)

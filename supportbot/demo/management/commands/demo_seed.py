@@ -1,4 +1,4 @@
-"""`manage.py demo_seed`: the demo workspace, made or brought up to date."""
+"""`manage.py demo_seed`: creates the demo workspace or brings it up to date."""
 
 from typing import Any, cast
 
@@ -9,7 +9,7 @@ from supportbot.installation.runtime import ensure_secrets
 
 
 class Command(ProductCommand):
-    help = "Make the demo workspace, or bring it up to date; what people changed in it stays."
+    help = "Create the demo workspace or bring it up to date. Changes made by people are kept."
 
     def facts(self, options: dict[str, Any]) -> dict[str, Any]:
         plan = plan_from_environment()

@@ -8,27 +8,27 @@ from django.core.management.base import CommandError, CommandParser
 
 from supportbot.accounts.commands import ProductCommand
 from supportbot.embedded.backup import back_up
-from supportbot.installation.errors import EmbeddedError
-from supportbot.installation.runtime import NOTHING_RUNS
+from supportbot.installation.errors import InstallationError
+from supportbot.installation.runtime import NOT_RUNNING
 
 
 class Command(ProductCommand):
-    help = "Write database and secrets of the running installation into one new file."
+    help = "Back up the database and the secrets of the running installation to one new file."
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("file", type=Path, metavar="FILE", help="a file that does not exist yet")
         parser.add_argument(
-            "--without-secrets", action="store_true", help="leave secrets.json out, to be kept in another place"
+            "--without-secrets", action="store_true", help="leave out secrets.json, if you keep it elsewhere"
         )
 
     def facts(self, options: dict[str, Any]) -> dict[str, Any]:
         file: Path = options["file"]
         if not settings.DATABASE_URL:
-            raise CommandError(NOTHING_RUNS)
+            raise CommandError(NOT_RUNNING)
         try:
             about = back_up(settings.DATABASE_URL, settings.DATA_DIR, file, with_secrets=not options["without_secrets"])
-        except EmbeddedError as refusal:
+        except InstallationError as refusal:
             raise CommandError(str(refusal)) from refusal
         return {
             "file": str(file.resolve()),
@@ -40,8 +40,8 @@ class Command(ProductCommand):
 
     def words(self, facts: dict[str, Any]) -> str:
         warning = (
-            "It holds every secret of the installation: keep it where nobody else can read it."
+            "It contains every secret of the installation. Keep it where nobody else can read it."
             if facts["has_secrets"]
-            else "It opens only with the secrets (secrets.json, or SECRET_KEY and FIELD_KEYS): keep them apart."
+            else "Restoring it needs the secrets (secrets.json, or SECRET_KEY and FIELD_KEYS). Keep them separately."
         )
         return f"{super().words(facts)}\n{warning}"

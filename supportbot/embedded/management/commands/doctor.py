@@ -1,4 +1,4 @@
-"""`manage.py doctor`: says whether this machine can run SupportBot, and what to do where it cannot."""
+"""`manage.py doctor`: checks whether this machine can run SupportBot, and says how to fix what is wrong."""
 
 import json
 from dataclasses import asdict
@@ -6,10 +6,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from supportbot.embedded.checks import check_index, check_model_answers, check_ports_free, examine, machine_checks
+from supportbot.embedded.checks import check_index, check_model_answers, check_ports_free, machine_checks, run_checks
 from supportbot.embedded.datadir import DataDir
 from supportbot.embedded.demo import check_demo
-from supportbot.embedded.register import Register
+from supportbot.embedded.process_registry import ProcessRegistry
 from supportbot.installation.plan import Plan, plan_from_environment
 
 
@@ -19,7 +19,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help="print the findings as JSON")
-        parser.add_argument("--no-demo", action="store_true", help="for a start without the demo workspace and shop")
+        parser.add_argument(
+            "--no-demo", action="store_true", help="check for a start without the demo workspace and the demo shop"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         plan = plan_from_environment(with_demo=not options["no_demo"])
@@ -31,16 +33,16 @@ class Command(BaseCommand):
         if "model" in checks:
             checks["model"] = check_model_answers
         checks["index"] = check_index
-        findings = examine(plan, checks)
+        findings = run_checks(plan, checks)
         if options["json"]:
             self.stdout.write(json.dumps([asdict(finding) for finding in findings]))
         else:
             for finding in findings:
-                self.stdout.write(f"{'ok   ' if finding.is_well else 'WRONG'} {finding.name}: {finding.message}")
-        wrong = [finding.name for finding in findings if not finding.is_well]
-        if wrong:
-            raise CommandError(f"Not well: {', '.join(wrong)}.")
+                self.stdout.write(f"{'ok    ' if finding.is_well else 'FAILED'} {finding.name}: {finding.message}")
+        failed = [finding.name for finding in findings if not finding.is_well]
+        if failed:
+            raise CommandError(f"Failed checks: {', '.join(failed)}.")
 
 
 def runs_here(plan: Plan) -> bool:
-    return "supervisor" in Register(DataDir(plan.data_dir).register).running()
+    return "supervisor" in ProcessRegistry(DataDir(plan.data_dir).processes_file).running()

@@ -1,4 +1,4 @@
-"""`manage.py down [--purge]`: end what runs on this DATA_DIR, from any terminal."""
+"""`manage.py down [--purge]`: stop what is running on this DATA_DIR, from any terminal."""
 
 import json
 import signal
@@ -8,21 +8,21 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from supportbot.embedded.datadir import DataDir, purge
-from supportbot.embedded.processes import end_leftover
-from supportbot.embedded.register import Register
-from supportbot.installation.errors import EmbeddedError
+from supportbot.embedded.process_registry import ProcessRegistry
+from supportbot.embedded.processes import terminate
+from supportbot.installation.errors import InstallationError
 
-# Running turns are drained, then every process has its own patience.
+# Running turns are drained first, then each process has a time-out of its own.
 STOP_SECONDS = 60.0
 
 
 class Command(BaseCommand):
-    help = "Stop what `up` started on this DATA_DIR; with --purge also delete its data for good."
+    help = "Stop what `up` started on this DATA_DIR. With --purge, also delete its data permanently."
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--purge", action="store_true", help="delete DATA_DIR and the database that belongs to it")
-        parser.add_argument("--json", action="store_true", help="print what was done as JSON")
+        parser.add_argument("--purge", action="store_true", help="delete DATA_DIR and its database")
+        parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
         data = DataDir(settings.DATA_DIR)
@@ -30,24 +30,24 @@ class Command(BaseCommand):
             data.check()
             has_stopped = stop_instance(data)
             has_purged = options["purge"] and purge(data)
-        except EmbeddedError as refusal:
+        except InstallationError as refusal:
             raise CommandError(str(refusal)) from refusal
         if options["json"]:
             self.stdout.write(json.dumps({"stopped": has_stopped, "purged": has_purged}))
         else:
-            self.stdout.write("Stopped." if has_stopped else f"Nothing runs on {data.path}.")
+            self.stdout.write("Stopped." if has_stopped else f"Nothing is running on {data.path}.")
             if options["purge"]:
                 self.stdout.write("Deleted the data." if has_purged else "There was no data to delete.")
 
 
 def stop_instance(data: DataDir) -> bool:
-    """End the supervisor, which ends the rest, then whatever a killed one left. True if something ran."""
-    register = Register(data.register)
-    running = register.running()
+    """Stop the supervisor, which stops the rest, then end orphans. True if something was running."""
+    registry = ProcessRegistry(data.processes_file)
+    running = registry.running()
     supervisor = running.get("supervisor")
-    if supervisor is not None and not end_leftover(supervisor, seconds=STOP_SECONDS, first=signal.SIGTERM):
-        raise EmbeddedError(
-            f"Process {supervisor.pid} cannot be ended by this user: run the command as the one who started it."
+    if supervisor is not None and not terminate(supervisor, seconds=STOP_SECONDS, first=signal.SIGTERM):
+        raise InstallationError(
+            f"This user may not stop process {supervisor.pid}. Run the command as the user that started SupportBot."
         )
-    register.end_leftovers()
+    registry.end_orphans()
     return bool(running)

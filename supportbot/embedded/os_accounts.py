@@ -1,4 +1,4 @@
-"""Which operating-system user runs PostgreSQL: it refuses root, so root has to lend it another identity."""
+"""The operating-system user that runs PostgreSQL. PostgreSQL refuses root, so root starts it as another user."""
 
 import os
 import pwd
@@ -9,7 +9,7 @@ from typing import TypedDict
 
 from supportbot.installation.errors import StartRefused
 
-# `nobody` may be shared with other daemons, which could then read the cluster: a user of our own is preferred.
+# Other daemons may also run as `nobody` and could then read the cluster, so a user of our own is preferred.
 PREFERRED = ("supportbot", "nobody")
 
 
@@ -29,7 +29,7 @@ class Account:
         return {"user": self.uid, "group": self.gid, "extra_groups": []}
 
     def can_enter(self, folder: Path) -> bool:
-        """True when this user may list and traverse the folder: asked of the kernel, as that user."""
+        """True if this user may list and traverse the folder; the kernel decides, in a process of that user."""
         return self._holds("-x", folder) and self._holds("-r", folder)
 
     def can_run(self, program: Path) -> bool:
@@ -41,9 +41,9 @@ class Account:
 
 
 def server_account() -> Account | None:
-    """Return the user to run PostgreSQL as, None when the current one will do.
+    """Return the user to run PostgreSQL as, None if the current one is fine.
 
-    Only users of the passwd database count: initdb refuses a bare number. Raises StartRefused when there is none.
+    Only users in the passwd database qualify: initdb refuses a bare number. Raises StartRefused if there is none.
     """
     if os.geteuid() != 0:
         return None
@@ -54,6 +54,6 @@ def server_account() -> Account | None:
             continue
         return Account(name, entry.pw_uid, entry.pw_gid)
     raise StartRefused(
-        "PostgreSQL does not run as root, and this machine has neither a user supportbot nor nobody: make one "
-        "(`useradd --system supportbot`), start as an ordinary user, or set DATABASE_URL."
+        "PostgreSQL cannot run as root, and this machine has no user named supportbot or nobody. Create one "
+        "(`useradd --system supportbot`), start SupportBot as an ordinary user, or set DATABASE_URL."
     )

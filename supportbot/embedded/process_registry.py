@@ -1,4 +1,4 @@
-"""Which processes a supervisor started: what a killed one left behind is found and ended at the next start."""
+"""The processes that a supervisor started, so that the next start can end what a killed supervisor left behind."""
 
 import json
 import signal
@@ -6,14 +6,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from supportbot.embedded.processes import end_leftover
+from supportbot.embedded.processes import terminate
 from supportbot.installation.errors import StartRefused
 from supportbot.installation.process_marks import ProcessMark, is_running, mark
 from supportbot.installation.runtime import read_json, write_private
 
 
 @dataclass(frozen=True)
-class Register:
+class ProcessRegistry:
     """`processes.json` of one data directory."""
 
     path: Path
@@ -21,15 +21,15 @@ class Register:
     def save(self, pids: dict[str, int]) -> None:
         marks = {name: mark(pid) for name, pid in pids.items()}
         processes = {name: asdict(known) for name, known in marks.items() if known is not None}
-        # The folder is noted too: a copied data directory must not end the processes of the original.
+        # The folder is saved too: a copied data directory must not end the processes of the original.
         write_private(self.path, json.dumps({"folder": str(self._folder), "processes": processes}, indent=2))
 
     @property
     def _folder(self) -> Path:
-        return self.path.parent.resolve()  # the same folder may be named through a symbolic link
+        return self.path.parent.resolve()  # the path may contain a symbolic link
 
     def running(self) -> dict[str, ProcessMark]:
-        """Return what still runs, by name. Raises StartRefused for a damaged file."""
+        """Return the processes that are still running, by name. Raises StartRefused for a damaged file."""
         content = read_json(self.path)
         if content is None or Path(str(content.get("folder"))).resolve() != self._folder:
             return {}
@@ -40,24 +40,24 @@ class Register:
             return {name: _mark_from(known) for name, known in content["processes"].items()}
         except (KeyError, AttributeError, TypeError) as error:
             raise StartRefused(
-                f"{self.path} is damaged: make sure that nothing of this DATA_DIR runs any more, then delete the file."
+                f"{self.path} is damaged. Make sure that no process of this DATA_DIR is running, then delete the file."
             ) from error
 
-    def end_leftovers(self) -> list[str]:
-        """End what still runs and return the names. Raises StartRefused when one cannot be ended."""
+    def end_orphans(self) -> list[str]:
+        """End what is still running and return the names. Raises StartRefused if a process cannot be ended."""
         leftovers = self.running()
         for name, process in leftovers.items():
             first = signal.SIGINT if name == "postgres" else signal.SIGTERM
-            if not end_leftover(process, first=first):
+            if not terminate(process, first=first):
                 raise StartRefused(
-                    f"{name} of an earlier start (process {process.pid}) cannot be ended: end it and retry."
+                    f"{name} of an earlier start (process {process.pid}) could not be ended. End it yourself and retry."
                 )
         return sorted(leftovers)
 
 
 def _mark_from(known: dict[str, Any]) -> ProcessMark:
     pid, started = known["pid"], known["started"]
-    # kill(0) and kill(-1) reach whole groups: only the number of one process is a mark.
+    # kill(0) and kill(-1) signal whole groups, so only the id of a single process is valid.
     if type(pid) is not int or pid < 1 or not isinstance(started, str):
         raise TypeError(known)
     return ProcessMark(pid, started)

@@ -1,4 +1,4 @@
-"""What a running instance tells other commands, and what a dead one must not."""
+"""Finding a running instance, and ignoring the files of a dead one."""
 
 import json
 import os
@@ -27,14 +27,14 @@ def addresses(pid: int, started: str) -> Addresses:
     )
 
 
-def test_secrets_are_made_once_and_private(tmp_path: Path) -> None:
+def test_secrets_are_generated_once_and_private(tmp_path: Path) -> None:
     first = ensure_secrets(tmp_path / "data")
     assert ensure_secrets(tmp_path / "data") == first
     assert stat.S_IMODE((tmp_path / "data" / "secrets.json").stat().st_mode) == 0o600
     assert ensure_secrets(tmp_path / "other") != first
 
 
-def test_processes_that_ask_at_once_get_the_same_secrets(tmp_path: Path) -> None:
+def test_concurrent_processes_get_the_same_secrets(tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from supportbot.installation.runtime import ensure_secrets;"
         "print(ensure_secrets(Path(sys.argv[1])).secret_key)"
@@ -60,7 +60,7 @@ def test_damaged_secrets_are_refused_and_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("value", ["", 5, None])
-def test_a_secret_that_is_no_text_is_refused(tmp_path: Path, value: object) -> None:
+def test_a_secret_that_is_not_a_string_is_refused(tmp_path: Path, value: object) -> None:
     known = asdict(ensure_secrets(tmp_path))
     (tmp_path / "secrets.json").write_text(json.dumps({**known, "field_key": value}))
     with pytest.raises(StartRefused, match="lacks a secret"):
@@ -68,7 +68,7 @@ def test_a_secret_that_is_no_text_is_refused(tmp_path: Path, value: object) -> N
 
 
 @pytest.mark.parametrize("changed", [{"database_url": 5}, {"supervisor_pid": "1"}])
-def test_addresses_of_another_type_are_refused(tmp_path: Path, changed: dict[str, object]) -> None:
+def test_addresses_of_the_wrong_type_are_refused(tmp_path: Path, changed: dict[str, object]) -> None:
     content = {**asdict(addresses(os.getpid(), "1")), **changed}
     (tmp_path / "runtime.json").write_text(json.dumps(content))
     with pytest.raises(StartRefused, match=r"runtime\.json is damaged"):
@@ -86,19 +86,19 @@ def test_a_running_instance_is_found(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "runtime.json").stat().st_mode) == 0o600
 
 
-def test_what_a_killed_supervisor_left_behind_counts_for_nothing(tmp_path: Path) -> None:
-    # The id is alive, but it is another process: ours, started at another time.
+def test_the_file_of_a_killed_supervisor_is_ignored(tmp_path: Path) -> None:
+    # A process with this id is alive, but it was started at another time.
     save_runtime(tmp_path, addresses(os.getpid(), "1"))
     assert load_runtime(tmp_path) is None
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{broken"])
-def test_a_damaged_file_is_refused_in_a_sentence(tmp_path: Path, text: str) -> None:
+def test_a_damaged_file_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "runtime.json").write_text(text)
     with pytest.raises(StartRefused, match=r"runtime\.json"):
         load_runtime(tmp_path)
 
 
-def test_nothing_is_found_where_nothing_was_started(tmp_path: Path) -> None:
+def test_without_a_start_no_instance_is_found(tmp_path: Path) -> None:
     assert load_runtime(tmp_path) is None
     assert load_runtime(tmp_path / "missing") is None

@@ -1,4 +1,4 @@
-"""Logs that grow."""
+"""The size limit of logs."""
 
 import errno
 import shutil
@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from supportbot.embedded.supervisor import cap_logs
+from supportbot.embedded.supervisor import limit_logs
 
 
-def test_a_log_above_the_limit_moves_aside_and_its_writer_goes_on(tmp_path: Path) -> None:
+def test_a_log_above_the_limit_is_moved_and_its_writer_continues(tmp_path: Path) -> None:
     log, small = tmp_path / "web.log", tmp_path / "beat.log"
     small.write_text("short")
     (tmp_path / "web.log.1").write_text("older")
     with log.open("ab", buffering=0) as writer:
         writer.write(b"x" * 101)
-        cap_logs(tmp_path, limit_bytes=100)
+        limit_logs(tmp_path, limit_bytes=100)
         writer.write(b"next")
     assert log.read_bytes() == b"next"
     assert (tmp_path / "web.log.1").read_bytes() == b"x" * 101
@@ -23,14 +23,14 @@ def test_a_log_above_the_limit_moves_aside_and_its_writer_goes_on(tmp_path: Path
     assert small.read_text() == "short"
 
 
-def test_on_a_full_disk_a_log_makes_room_and_stops_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_a_full_disk_a_log_is_emptied_and_no_process_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(source: Path, target: Path) -> None:
-        target.write_bytes(b"xx")  # so much still fitted
+        target.write_bytes(b"xx")  # this much still fitted
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(shutil, "copyfile", full)
     (tmp_path / "web.log").write_bytes(b"x" * 101)
     (tmp_path / "gone.log").symlink_to(tmp_path / "nowhere")
-    cap_logs(tmp_path, limit_bytes=100)
+    limit_logs(tmp_path, limit_bytes=100)
     assert (tmp_path / "web.log").read_bytes() == b""
     assert not (tmp_path / "web.log.1").exists()
