@@ -24,7 +24,7 @@ run: ## install, start everything, print the addresses; Ctrl-C stops it
 stop: ## stop what `make run` started
 	@.venv/bin/python manage.py down
 
-doctor: ## say what is wrong with this machine, and what to do about it
+doctor: ## say what is wrong with this machine and how to fix it
 	@sh scripts/environment.sh requirements.lock
 	@.venv/bin/python manage.py doctor
 
