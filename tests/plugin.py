@@ -21,7 +21,7 @@ from supportbot.embedded.os_accounts import server_account
 from supportbot.embedded.ports import free_port
 from supportbot.embedded.postgres import PostgresServer
 from supportbot.embedded.valkey import ValkeyServer
-from supportbot.installation.process_marks import mark
+from supportbot.installation.process_identity import identify
 from supportbot.installation.runtime import clear_libpq_environment
 
 PREFIX = "supportbot-tests-"
@@ -80,7 +80,7 @@ def remove_forgotten() -> None:
     """Remove what killed runs have left; their servers died with them."""
     for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*-*"):
         owner = folder.name.removeprefix(PREFIX).partition("-")[0]
-        if owner.isdigit() and mark(int(owner)) is None:
+        if owner.isdigit() and identify(int(owner)) is None:
             shutil.rmtree(folder, ignore_errors=True)
 
 

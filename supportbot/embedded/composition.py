@@ -30,7 +30,7 @@ from supportbot.embedded.supervisor import STOP_SIGNALS, Supervisor, limit_logs,
 from supportbot.embedded.valkey import ValkeyServer
 from supportbot.installation.demo_facts import DemoFacts
 from supportbot.installation.plan import Plan
-from supportbot.installation.process_marks import mark
+from supportbot.installation.process_identity import identify
 from supportbot.installation.runtime import Addresses, Secrets, ensure_secrets, save_runtime
 from supportbot.redisaddress import database_at
 
@@ -154,7 +154,7 @@ class Composition:
         servers = Servers.for_plan(self.plan, self._data, secrets)
         self._report("Starting PostgreSQL and Valkey ..." if servers.postgres else "Using the configured servers ...")
         servers.start(self._supervisor)
-        me = mark(os.getpid())
+        me = identify(os.getpid())
         assert me is not None
         addresses = Addresses(
             supervisor_pid=me.pid,

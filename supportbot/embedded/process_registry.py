@@ -8,7 +8,7 @@ from typing import Any
 
 from supportbot.embedded.processes import terminate
 from supportbot.installation.errors import StartRefused
-from supportbot.installation.process_marks import ProcessMark, is_running, mark
+from supportbot.installation.process_identity import ProcessIdentity, identify, is_running
 from supportbot.installation.runtime import read_json, write_private
 
 
@@ -19,8 +19,8 @@ class ProcessRegistry:
     path: Path
 
     def save(self, pids: dict[str, int]) -> None:
-        marks = {name: mark(pid) for name, pid in pids.items()}
-        processes = {name: asdict(known) for name, known in marks.items() if known is not None}
+        identities = {name: identify(pid) for name, pid in pids.items()}
+        processes = {name: asdict(known) for name, known in identities.items() if known is not None}
         # The folder is saved too: a copied data directory must not end the processes of the original.
         write_private(self.path, json.dumps({"folder": str(self._folder), "processes": processes}, indent=2))
 
@@ -28,16 +28,16 @@ class ProcessRegistry:
     def _folder(self) -> Path:
         return self.path.parent.resolve()  # the path may contain a symbolic link
 
-    def running(self) -> dict[str, ProcessMark]:
+    def running(self) -> dict[str, ProcessIdentity]:
         """Return the processes that are still running, by name. Raises StartRefused for a damaged file."""
         content = read_json(self.path)
         if content is None or Path(str(content.get("folder"))).resolve() != self._folder:
             return {}
-        return {name: known for name, known in self._marks(content).items() if is_running(known)}
+        return {name: known for name, known in self._identities(content).items() if is_running(known)}
 
-    def _marks(self, content: dict[str, Any]) -> dict[str, ProcessMark]:
+    def _identities(self, content: dict[str, Any]) -> dict[str, ProcessIdentity]:
         try:
-            return {name: _mark_from(known) for name, known in content["processes"].items()}
+            return {name: _identity_from(known) for name, known in content["processes"].items()}
         except (KeyError, AttributeError, TypeError) as error:
             raise StartRefused(
                 f"{self.path} is damaged. Make sure that no process of this DATA_DIR is running, then delete the file."
@@ -55,9 +55,9 @@ class ProcessRegistry:
         return sorted(leftovers)
 
 
-def _mark_from(known: dict[str, Any]) -> ProcessMark:
+def _identity_from(known: dict[str, Any]) -> ProcessIdentity:
     pid, started = known["pid"], known["started"]
     # kill(0) and kill(-1) signal whole groups, so only the id of a single process is valid.
     if type(pid) is not int or pid < 1 or not isinstance(started, str):
         raise TypeError(known)
-    return ProcessMark(pid, started)
+    return ProcessIdentity(pid, started)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from supportbot.embedded.os_accounts import Account
-from supportbot.installation.process_marks import ProcessMark, is_running
+from supportbot.installation.process_identity import ProcessIdentity, is_running
 
 _PR_SET_PDEATHSIG = 1
 # Loaded here: nothing may be imported between fork and exec, where another thread may hold the import lock.
@@ -78,7 +78,7 @@ def stop(process: subprocess.Popen[bytes], *steps: tuple[signal.Signals, float])
     process.wait()
 
 
-def terminate(process: ProcessMark, *, seconds: float = 10.0, first: signal.Signals = signal.SIGTERM) -> bool:
+def terminate(process: ProcessIdentity, *, seconds: float = 10.0, first: signal.Signals = signal.SIGTERM) -> bool:
     """End a process that is not our child; False if it survived SIGKILL or belongs to another user."""
     for signal_number, patience in ((first, seconds), (signal.SIGKILL, 5.0)):
         if not is_running(process):

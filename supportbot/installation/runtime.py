@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from supportbot.installation.errors import StartRefused
-from supportbot.installation.process_marks import ProcessMark, is_running
+from supportbot.installation.process_identity import ProcessIdentity, is_running
 
 _LIBPQ_VARIABLE = re.compile(r"PG[A-Z]+")
 
@@ -86,7 +86,7 @@ def load_runtime(data_dir: Path) -> Runtime | None:
         return None
     if type(addresses.supervisor_pid) is not int or not _are_strings(list(asdict(addresses).values())[1:]):
         raise StartRefused(f"{data_dir / 'runtime.json'} is damaged. Delete it and start again with `make run`.")
-    if not is_running(ProcessMark(addresses.supervisor_pid, addresses.supervisor_started)):
+    if not is_running(ProcessIdentity(addresses.supervisor_pid, addresses.supervisor_started)):
         return None
     return Runtime(
         database_url=addresses.database_url,

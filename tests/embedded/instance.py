@@ -16,7 +16,7 @@ from django.conf import settings
 from supportbot.embedded.os_accounts import server_account
 from supportbot.embedded.ports import free_port
 from supportbot.embedded.processes import wait_until
-from supportbot.installation.process_marks import ProcessMark, is_running
+from supportbot.installation.process_identity import ProcessIdentity, is_running
 
 MANAGE = str(settings.BASE_DIR / "manage.py")
 # Variables of the test run: an instance must use its own servers.
@@ -74,10 +74,10 @@ class Instance:
             )
         assert wait_until((self.data_dir / "runtime.json").exists, seconds=60)
 
-    def processes(self) -> dict[str, ProcessMark]:
+    def processes(self) -> dict[str, ProcessIdentity]:
         """Return the processes in the registry of the instance, including the supervisor."""
         noted = json.loads((self.data_dir / "processes.json").read_text())["processes"]
-        return {name: ProcessMark(**known) for name, known in noted.items()}
+        return {name: ProcessIdentity(**known) for name, known in noted.items()}
 
     def status(self, path: str) -> int:
         """Return the HTTP status of a page, 0 if nothing responds."""
@@ -113,5 +113,5 @@ def open_to_postgres(folder: Path) -> Path:
     return folder
 
 
-def still_running(marks: dict[str, ProcessMark]) -> list[str]:
+def still_running(marks: dict[str, ProcessIdentity]) -> list[str]:
     return sorted(name for name, known in marks.items() if is_running(known))

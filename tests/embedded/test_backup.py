@@ -29,7 +29,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
     assert made.command("workspace_create", "Harbour").returncode == 0
     # Whatever PORT the command is given, the snippet contains the address of the running instance.
     assert (
-        f":{made.port}/widget/v1.js" in succeed(made.command("channel_create", "Web", "--json", PORT="8000"))["snippet"]
+        f":{made.port}/widget/v1.js"
+        in output_of(made.command("channel_create", "Web", "--json", PORT="8000"))["snippet"]
     )
     yield made
     made.end()
@@ -55,14 +56,13 @@ def empty_database(running: Instance) -> Iterator[str]:
 def test_a_backup_can_be_restored_and_started_elsewhere(running: Instance, restored: Instance, home: Path) -> None:
     before = content_of(running)
     file = home / "first.backup"
-    facts = succeed(running.command("backup", str(file), "--json"))
+    facts = output_of(running.command("backup", str(file), "--json"))
     assert facts["has_secrets"]
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert fail(running.command("backup", str(file))) == f"CommandError: {file} already exists. Choose a new file " \
-        "name: an existing backup is never overwritten."  # fmt: skip
-    assert "already contains an installation" in fail(running.command("restore", str(file)))
+    assert f"CommandError: {file} already exists. Choose a new file" in error_of(running.command("backup", str(file)))
+    assert "already contains an installation" in error_of(running.command("restore", str(file)))
 
-    assert succeed(restored.command("restore", str(file), "--json"))["restored_to"] == str(restored.data_dir)
+    assert output_of(restored.command("restore", str(file), "--json"))["restored_to"] == str(restored.data_dir)
     assert [path.name for path in home.iterdir() if "restoring" in path.name] == []
     restored.start_servers()
     assert content_of(restored) == before
@@ -72,16 +72,16 @@ def test_a_backup_can_be_restored_and_started_elsewhere(running: Instance, resto
 
 def test_a_backup_without_secrets_asks_for_them(running: Instance, restored: Instance, home: Path) -> None:
     file = home / "bare.backup"
-    assert not succeed(running.command("backup", str(file), "--without-secrets", "--json"))["has_secrets"]
+    assert not output_of(running.command("backup", str(file), "--without-secrets", "--json"))["has_secrets"]
     with tarfile.open(file) as archive:
         assert "secrets.json" not in archive.getnames()
 
-    assert "made without secrets" in fail(restored.command("restore", str(file)))
+    assert "made without secrets" in error_of(restored.command("restore", str(file)))
     assert not restored.data_dir.exists()
 
     restored.data_dir.mkdir()
     (restored.data_dir / "secrets.json").write_text((running.data_dir / "secrets.json").read_text())
-    succeed(restored.command("restore", str(file), "--json"))
+    output_of(restored.command("restore", str(file), "--json"))
     restored.start_servers()
     assert content_of(restored) == content_of(running)
 
@@ -90,7 +90,7 @@ def test_a_backup_can_be_restored_into_an_external_database(
     running: Instance, restored: Instance, empty_database: str, home: Path
 ) -> None:
     file = home / "own.backup"
-    succeed(running.command("backup", str(file), "--json"))
+    output_of(running.command("backup", str(file), "--json"))
     foreign = home / "foreign"
     (foreign / "photos").mkdir(parents=True)
     other = with_other_secrets(home / "other")
@@ -99,10 +99,10 @@ def test_a_backup_can_be_restored_into_an_external_database(
         (other, "has a different field key"),
     ):
         answer = restored.command("restore", str(file), DATABASE_URL=empty_database, DATA_DIR=str(data_dir))
-        assert sentence in fail(answer)
+        assert sentence in error_of(answer)
         assert rows_of(empty_database, "pg_tables WHERE schemaname = 'public'") == 0
 
-    succeed(restored.command("restore", str(file), "--json", DATABASE_URL=empty_database))
+    output_of(restored.command("restore", str(file), "--json", DATABASE_URL=empty_database))
     assert content_of(running) == database_content(empty_database)
     assert secrets_of(restored) == secrets_of(running)
     assert [path.name for path in home.iterdir() if "restoring" in path.name] == []
@@ -111,29 +111,29 @@ def test_a_backup_can_be_restored_into_an_external_database(
                                **keys_of(restored))  # fmt: skip
     assert checked.returncode == 0, checked.stderr
     again = restored.command("restore", str(file), DATABASE_URL=empty_database)
-    assert "already contains an installation" in fail(again)
+    assert "already contains an installation" in error_of(again)
 
 
 def test_keys_in_the_environment_open_a_backup_without_secrets(
     running: Instance, restored: Instance, empty_database: str, home: Path
 ) -> None:
     file = home / "bare.backup"
-    succeed(running.command("backup", str(file), "--without-secrets", "--json"))
-    asked = fail(restored.command("restore", str(file), DATABASE_URL=empty_database))
+    output_of(running.command("backup", str(file), "--without-secrets", "--json"))
+    asked = error_of(restored.command("restore", str(file), DATABASE_URL=empty_database))
     assert "first, or set SECRET_KEY and FIELD_KEYS" in asked
-    succeed(restored.command("restore", str(file), "--json", DATABASE_URL=empty_database, **keys_of(running)))
+    output_of(restored.command("restore", str(file), "--json", DATABASE_URL=empty_database, **keys_of(running)))
     assert content_of(running) == database_content(empty_database)
     assert not (restored.data_dir / "secrets.json").exists()
 
 
 def test_a_damaged_part_is_found_before_anything_is_loaded(running: Instance, restored: Instance, home: Path) -> None:
     file = home / "whole.backup"
-    succeed(running.command("backup", str(file), "--json"))
+    output_of(running.command("backup", str(file), "--json"))
     content = bytearray(file.read_bytes())
     middle = content.index(b"PGDMP") + 2000
     content[middle] ^= 1
     file.write_bytes(content)
-    answer = fail(restored.command("restore", str(file)))
+    answer = error_of(restored.command("restore", str(file)))
     assert (
         answer
         == f"CommandError: {file} is damaged (database.dump does not match its checksum). Restore another backup."
@@ -162,19 +162,19 @@ def test_saved_audit_heads_are_never_newer_than_the_dump(
 
 
 def test_a_backup_may_be_in_a_read_only_folder(running: Instance, restored: Instance, home: Path) -> None:
-    shelf = home / "shelf"
-    shelf.mkdir()
-    file = shelf / "kept.backup"
-    succeed(running.command("backup", str(file), "--json"))
-    watched = shelf.stat().st_mtime_ns
-    succeed(restored.command("restore", str(file), "--json"))
-    assert shelf.stat().st_mtime_ns == watched
+    folder = home / "folder"
+    folder.mkdir()
+    file = folder / "kept.backup"
+    output_of(running.command("backup", str(file), "--json"))
+    modified_at = folder.stat().st_mtime_ns
+    output_of(restored.command("restore", str(file), "--json"))
+    assert folder.stat().st_mtime_ns == modified_at
 
 
 def test_an_invalid_backup_changes_nothing(restored: Instance, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    letter = home / "letter.txt"
-    letter.write_text("Dear all")
-    assert "is not a complete SupportBot backup" in fail(restored.command("restore", str(letter)))
+    text_file = home / "letter.txt"
+    text_file.write_text("Dear all")
+    assert "is not a complete SupportBot backup" in error_of(restored.command("restore", str(text_file)))
     # The command prints this error. Running the command for each case would take longer than all other tests here.
     for name in ("DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL"):
         monkeypatch.delenv(name)
@@ -264,13 +264,13 @@ def secrets_of(instance: Instance) -> dict[str, str]:
     return found
 
 
-def succeed(answer: Any) -> dict[str, Any]:
+def output_of(answer: Any) -> dict[str, Any]:
     assert answer.returncode == 0, answer.stderr
     found: dict[str, Any] = json.loads(answer.stdout)
     return found
 
 
-def fail(answer: Any) -> str:
+def error_of(answer: Any) -> str:
     assert answer.returncode == 1
     assert len(answer.stderr.strip().splitlines()) == 1, answer.stderr
     return str(answer.stderr.strip())

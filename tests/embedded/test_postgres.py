@@ -15,7 +15,7 @@ from supportbot.embedded.os_accounts import server_account
 from supportbot.embedded.postgres import PostgresServer
 from supportbot.embedded.processes import wait_until
 from supportbot.installation.errors import StartRefused
-from supportbot.installation.process_marks import ProcessMark, is_running, mark
+from supportbot.installation.process_identity import ProcessIdentity, identify, is_running
 
 MakeServer = Callable[[str], PostgresServer]
 
@@ -39,9 +39,9 @@ def server(make_server: MakeServer) -> PostgresServer:
     return make_server("right")
 
 
-def mark_of(server: PostgresServer) -> ProcessMark:
+def identity_of(server: PostgresServer) -> ProcessIdentity:
     assert server.pid is not None
-    process = mark(server.pid)
+    process = identify(server.pid)
     assert process is not None
     return process
 
@@ -60,7 +60,7 @@ def read_rows(server: PostgresServer) -> list[tuple[str]]:
 def test_a_stop_and_a_start_keep_the_data(server: PostgresServer) -> None:
     server.start()
     write_row(server)
-    process = mark_of(server)
+    process = identity_of(server)
     server.stop()
     assert not is_running(process)
     server.start()
@@ -73,7 +73,7 @@ def test_a_kill_loses_nothing_and_keeps_the_port(make_server: MakeServer) -> Non
     server.durable = True  # without durability it may lose its last commits
     server.start()
     write_row(server)
-    process, port = mark_of(server), server.port
+    process, port = identity_of(server), server.port
     os.kill(process.pid, signal.SIGKILL)
     assert wait_until(lambda: not is_running(process), seconds=10)
     server.start()

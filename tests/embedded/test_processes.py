@@ -12,7 +12,7 @@ import pytest
 from supportbot.embedded.process_registry import ProcessRegistry
 from supportbot.embedded.processes import spawn, stop, terminate, wait_until
 from supportbot.installation.errors import StartRefused
-from supportbot.installation.process_marks import ProcessMark, is_running, mark
+from supportbot.installation.process_identity import ProcessIdentity, identify, is_running
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
 # Ignores SIGINT and SIGTERM, and prints a line once it does.
@@ -39,22 +39,22 @@ def test_a_child_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
     command = [sys.executable, "-c", PARENT, str(tmp_path / "output")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
-        child = mark(int(parent.stdout.readline()))
+        child = identify(int(parent.stdout.readline()))
         assert child is not None
         parent.kill()
     assert wait_until(lambda: not is_running(child), seconds=10)
 
 
 def test_a_reused_id_is_not_taken_for_the_old_process() -> None:
-    me = mark(os.getpid())
+    me = identify(os.getpid())
     assert me is not None
     assert is_running(me)
-    assert not is_running(ProcessMark(me.pid, "1"))
+    assert not is_running(ProcessIdentity(me.pid, "1"))
 
 
 def test_a_zombie_counts_as_gone(tmp_path: Path) -> None:
     child = subprocess.Popen(["true"])
-    assert wait_until(lambda: mark(child.pid) is None, seconds=10)
+    assert wait_until(lambda: identify(child.pid) is None, seconds=10)
     assert child.wait() == 0
 
 
@@ -103,4 +103,4 @@ def test_a_damaged_registry_is_refused_and_ends_nothing(tmp_path: Path, processe
 
 
 def test_ending_a_process_that_has_ended_succeeds() -> None:
-    assert terminate(ProcessMark(os.getpid(), "1"))
+    assert terminate(ProcessIdentity(os.getpid(), "1"))

@@ -12,7 +12,7 @@ from supportbot.embedded.children import ChildProcess
 from supportbot.embedded.processes import wait_until
 from supportbot.embedded.supervisor import Supervisor, stop_signals
 from supportbot.installation.errors import StartRefused
-from supportbot.installation.process_marks import is_running, mark
+from supportbot.installation.process_identity import identify, is_running
 
 SLEEP = "import time; time.sleep(600)"
 
@@ -90,7 +90,7 @@ def test_every_check_calls_on_poll(supervisor: Supervisor, recorder: Recorder) -
 def test_a_stop_leaves_no_process(supervisor: Supervisor, tmp_path: Path) -> None:
     children = [child(tmp_path, name) for name in ("web", "worker")]
     supervisor.start(children)
-    marks = [mark(one.pid) for one in children if one.pid is not None]
+    marks = [identify(one.pid) for one in children if one.pid is not None]
     supervisor.stop()
     assert len(marks) == 2
     assert not any(known is not None and is_running(known) for known in marks)
@@ -102,7 +102,7 @@ def test_a_failed_start_is_stopped_with_the_rest(supervisor: Supervisor, tmp_pat
     with pytest.raises(FileNotFoundError):
         supervisor.start([web, broken])
     assert web.pid is not None
-    known = mark(web.pid)
+    known = identify(web.pid)
     supervisor.stop()
     assert known is not None
     assert not is_running(known)

@@ -15,7 +15,7 @@ from supportbot.embedded import valkey
 from supportbot.embedded.processes import wait_until
 from supportbot.embedded.valkey import ValkeyServer
 from supportbot.installation.errors import StartRefused
-from supportbot.installation.process_marks import is_running, mark
+from supportbot.installation.process_identity import identify, is_running
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_a_kill_loses_nothing_and_keeps_the_port(server: ValkeyServer) -> None:
     with redis.Redis.from_url(server.url()) as client:
         client.rpush("queue", *range(500))
     assert server.pid is not None
-    process, port = mark(server.pid), server.port
+    process, port = identify(server.pid), server.port
     assert process is not None
     os.kill(process.pid, signal.SIGKILL)
     assert wait_until(lambda: not is_running(process), seconds=10)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from supportbot.installation.errors import StartRefused
-from supportbot.installation.process_marks import mark
+from supportbot.installation.process_identity import identify
 from supportbot.installation.runtime import Addresses, ensure_secrets, load_runtime, save_runtime
 
 
@@ -76,7 +76,7 @@ def test_addresses_of_the_wrong_type_are_refused(tmp_path: Path, changed: dict[s
 
 
 def test_a_running_instance_is_found(tmp_path: Path) -> None:
-    me = mark(os.getpid())
+    me = identify(os.getpid())
     assert me is not None
     save_runtime(tmp_path, addresses(me.pid, me.started))
     runtime = load_runtime(tmp_path)

@@ -7,22 +7,22 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class ProcessMark:
+class ProcessIdentity:
     """A process id together with its start time, so that a reused id is never mistaken for the old process."""
 
     pid: int
     started: str
 
 
-def mark(pid: int) -> ProcessMark | None:
-    """Return the mark of a live process, None if it is gone or a zombie."""
+def identify(pid: int) -> ProcessIdentity | None:
+    """Return the identity of a live process, None if it is gone or a zombie."""
     started = _linux_start(pid) if sys.platform == "linux" else _portable_start(pid)
-    return ProcessMark(pid, started) if started else None
+    return ProcessIdentity(pid, started) if started else None
 
 
-def is_running(process: ProcessMark) -> bool:
+def is_running(process: ProcessIdentity) -> bool:
     """True while this process is alive; a later process with the same id does not count."""
-    return mark(process.pid) == process
+    return identify(process.pid) == process
 
 
 def _linux_start(pid: int) -> str:
