@@ -1,7 +1,10 @@
-"""What an answer is made of once its sentences are judged: what is kept, what left a mark, what is said of it. Pure."""
+"""What an answer is made of: the sentences that the checks keep, then the closing words of tools. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
+from supportbot.assistant.calls import ToolResult
 from supportbot.assistant.checks.verdict import Sentence, Strictness, is_confirmed, mean_support
 from supportbot.assistant.texts import say
 from supportbot.builtin.phrases import asks_back, is_offer_of_a_person, names_the_way_to_a_person
@@ -9,7 +12,7 @@ from supportbot.chat.answers import Answer, CitedSpan, Withheld
 from supportbot.language.sentences import LEADS, list_mark, unmarked
 
 
-def composed(
+def compose(
     sentences: Sequence[Sentence], spans: Sequence[CitedSpan], *, by: str, language: str, strictness: Strictness
 ) -> Answer:
     """Return the answer that these sentences make, with what was withheld of it; never an empty one."""
@@ -38,6 +41,30 @@ def composed(
         return _abstention((*withheld, whole), by=by, language=language)
     text = f"{unmarked(text)}\n\n{say('unconfirmed', language)}"
     return Answer(text, (), by, is_confirmed=False, offers_human=True, withheld=withheld)
+
+
+def finalize(
+    said: Answer,
+    results: Sequence[ToolResult],
+    looked_up: Sequence[str],
+    blocks: tuple[Mapping[str, Any], ...] = (),
+) -> Answer:
+    """Return the answer with the closing words of its last calls; of the model's only those with a source stay.
+
+    Without closing words, an answer that says nothing of what was looked up becomes just that. Either way a person is
+    offered where a call says so. The buttons and forms stay where the question that they belong to does.
+    """
+    offers_human = any(result.offers_human for result in results)
+    closings = list(dict.fromkeys(result.closing for result in results if result.closing))
+    if not closings and said.is_abstention:
+        closings = list(dict.fromkeys(looked_up))
+    if not closings:
+        asked = () if said.is_abstention else blocks
+        return replace(said, offers_human=said.offers_human or offers_human, blocks=asked)
+    before = said.text if said.citations else ""
+    new = [closing for closing in closings if closing not in before]
+    text = "\n\n".join(part for part in (before, *new) if part)
+    return replace(said, text=text, is_abstention=False, offers_human=offers_human)
 
 
 def _abstention(withheld: tuple[Withheld, ...], *, by: str, language: str) -> Answer:

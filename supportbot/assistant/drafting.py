@@ -23,7 +23,7 @@ from supportbot.assistant.checks.kinds import Opening
 from supportbot.assistant.checks.secrets import RUN_OF_RULES, Kept, bare
 from supportbot.assistant.checks.verdict import Author, Sentence, Strictness
 from supportbot.assistant.citing import Citations
-from supportbot.assistant.composing import composed
+from supportbot.assistant.composing import compose
 from supportbot.assistant.judging import Judge
 from supportbot.chat.answers import Answer
 from supportbot.language.links import spells_a_dot
@@ -138,7 +138,7 @@ class Draft:
         """Return the answer as it stands; stopped, exactly what was shown, half a sentence included."""
         if is_stopped:
             return Answer(self.shown.strip(), self._citations.in_text(self.shown), self.by, is_stopped=True)
-        return composed(
+        return compose(
             self.sentences, self._citations.spans, by=self.by, language=self.language, strictness=self.strictness
         )
 

@@ -5,11 +5,11 @@ import re
 from collections.abc import Iterable
 from typing import Any, Final
 
+from actions.audit import record_refusal
 from supportbot.assistant.calls import Place, ToolResult
 from supportbot.assistant.errors import BadArguments, NoSuchTool, RepeatedCall, ToolRefused, TooManyCalls, TooManySteps
 from supportbot.assistant.guarded import action_specs, open_cards, use_action, withdraw_cards
 from supportbot.assistant.limits import MAX_CALLS
-from supportbot.assistant.onrecord import put_on_record
 from supportbot.assistant.texts import say
 from supportbot.chat.errors import ConversationEnded, LeaseLost
 from supportbot.chat.models import Conversation
@@ -68,7 +68,7 @@ class Tools:
             return withdraw_cards(place) if call.name == WITHDRAW_CARDS.name else use_action(call, place)
         except ToolRefused as refusal:
             if place.position <= MAX_CALLS:  # of a flood, its first call stands for the rest
-                put_on_record(refusal, place, tool=call.name)
+                _audit(refusal, place, tool=call.name)
             return ToolResult(refusal.message)
 
     def _check(self, call: ToolCall, place: Place) -> None:
@@ -86,7 +86,7 @@ class Tools:
 def end_of_steps(place: Place) -> ToolResult:
     """Return how a turn ends whose model asks for tools without end: on record, and with the offer of a person."""
     refusal = TooManySteps()
-    put_on_record(refusal, place)
+    _audit(refusal, place)
     return ToolResult(refusal.message, offers_human=True)
 
 
@@ -123,6 +123,18 @@ def parse_arguments(text: str) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
+
+
+def _audit(refusal: ToolRefused, place: Place, *, tool: str = "") -> None:
+    """Add an audit entry for a call that was refused before it reached an action, with the reason's code."""
+    conversation = Conversation.objects.only("customer_id").get(pk=place.claim.conversation_id)
+    record_refusal(
+        "tool.refused",
+        refusal,
+        actor=f"customer:{conversation.customer_id}",
+        tool="".join(char for char in tool[:60] if char.isprintable()),
+        conversation=str(conversation.pk),
+    )
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -14,12 +14,13 @@ from typing import Any
 
 from django.conf import settings
 from django.db import Error as AnyDatabaseError
+from prometheus_client import Counter
 
 from supportbot.accounts.scope import workspace_scope
-from supportbot.assistant import counters, second_look
+from supportbot.assistant import second_look
 from supportbot.assistant.calls import Place, ToolResult
 from supportbot.assistant.checks.verdict import Author
-from supportbot.assistant.closing import closed
+from supportbot.assistant.composing import finalize
 from supportbot.assistant.context import TurnContext, build_context
 from supportbot.assistant.drafting import Draft
 from supportbot.assistant.guarded import proposed_before
@@ -60,6 +61,10 @@ from supportbot.llm.types import (
 )
 
 logger = logging.getLogger(__name__)
+# By code alone, never by what was said.
+WITHHELD = Counter("supportbot_withheld_total", "Sentences of answers that a check held back", ["code"])
+UNCONFIRMED = Counter("supportbot_unconfirmed_answers_total", "Answers that the articles do not confirm")
+SECOND_TRIES = Counter("supportbot_second_tries_total", "Answers lost to the checks that a model tried once more")
 
 
 class Turn:
@@ -90,7 +95,7 @@ class Turn:
                 answer = await self._write()
                 self._voice.flush()
                 await db(finish_turn, self.claim, answer, self._read(answer))
-                counters.count(answer)
+                _count(answer)
             except LeaseLost:
                 logger.info("turn %s: the claim was lost", self.claim.turn_id)
             except LlmError as error:
@@ -167,7 +172,7 @@ class Turn:
         answer = await self._checked(request, results)
         if not self._is_worth_another_try(answer, context, results):
             return answer
-        counters.SECOND_TRIES.inc()
+        SECOND_TRIES.inc()
         told = ChatMessage("system", second_try(answer.withheld))
         await self._begin_again(context)
         if await self._ask(replace(request, messages=(*request.messages, told), tools=()), context):
@@ -182,7 +187,7 @@ class Turn:
         await self._settle()
         for place, is_borne in (await second_look.verdicts(request, self._draft.doubtful, self._draft.facts)).items():
             self._draft.judge(place, is_borne=is_borne)
-        return closed(self._draft.answer(), results, self._told, self._blocks)
+        return finalize(self._draft.answer(), results, self._told, self._blocks)
 
     def _is_worth_another_try(self, answer: Answer, context: TurnContext, results: list[ToolResult]) -> bool:
         """Say whether a model's answer fell to the checks although search was sure that the pages have one."""
@@ -330,6 +335,13 @@ class Turn:
                 continue  # the next beat tries again; a lease that runs out meanwhile is found lost then
             if is_stopped:
                 self._stop()
+
+
+def _count(answer: Answer) -> None:
+    for one in answer.withheld:
+        WITHHELD.labels(one.code).inc()
+    if answer.is_confirmed is False:
+        UNCONFIRMED.inc()
 
 
 def _author(provider: str) -> Author:
