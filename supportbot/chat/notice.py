@@ -1,4 +1,4 @@
-"""What every customer is told before the first answer (EU AI Act, Article 50)."""
+"""Notices that customers read: before the first answer (EU AI Act, Article 50), and at the end of a conversation."""
 
 from typing import Final
 
@@ -9,8 +9,17 @@ _NOTICES: Final = {
     "de": "Sie schreiben mit einem KI-Assistenten. Er antwortet aus unseren Hilfeseiten. "
     "Ein Mensch kann jederzeit übernehmen.",
 }
+_ENDED: Final = {
+    "en": "You have ended this conversation. Start a new one at any time.",
+    "de": "Sie haben dieses Gespräch beendet. Sie können jederzeit ein neues beginnen.",
+}
 
 
 def ai_notice(locale: str) -> str:
     """Return the notice in the language of a locale, in English where we have no other."""
     return _NOTICES.get(base_language(locale), _NOTICES["en"])
+
+
+def end_notice(locale: str) -> str:
+    """Return the words for a conversation that its customer has ended, in English where we have no other language."""
+    return _ENDED.get(base_language(locale), _ENDED["en"])

@@ -1,18 +1,21 @@
 """What the conversations' REST views read and show."""
 
+import re
 from typing import Any, Final
 
 from rest_framework import serializers
 
 from supportbot.accounts.look import LOCALE
 from supportbot.chat.models import Conversation
-from supportbot.chat.previews import preview
 from supportbot.chat.texts import CONTROLS, MAX_MESSAGE_CHARACTERS
 from supportbot.language.normalise import UNSEEN_IN_SCHEMAS
 from supportbot.web import ClosedSerializerMixin, FormField, TextField, example, more_than_spaces
 
 _SAYS_SOMETHING: Final = more_than_spaces(without=CONTROLS, unseen=UNSEEN_IN_SCHEMAS)
 _TEXT: Final = {"allOf": [{"pattern": _SAYS_SOMETHING}], "maxLength": MAX_MESSAGE_CHARACTERS}
+
+PREVIEW_CHARACTERS: Final = 120
+_MARKER: Final = re.compile(r" ?\[[0-9]{1,2}\]")  # stands for a source, which a list does not show
 
 
 class ConversationSerializer(serializers.ModelSerializer[Conversation]):
@@ -70,6 +73,12 @@ class OwnConversationRowSerializer(OwnConversationSerializer):
 
     def get_preview(self, conversation: Conversation) -> str:
         return preview(getattr(conversation, "last_said", None) or "")
+
+
+def preview(text: str) -> str:
+    """Return the beginning of a message, on one line."""
+    line = " ".join(_MARKER.sub("", text).split())
+    return line if len(line) <= PREVIEW_CHARACTERS else line[: PREVIEW_CHARACTERS - 1].rstrip() + "…"
 
 
 @example(locale="en")

@@ -3,22 +3,30 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol, cast
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
+from django.utils.module_loading import import_string
 
 from supportbot.accounts.models import User
 from supportbot.chat.errors import ClientIdReused, NotOwner
 from supportbot.chat.log import append_event, check_open, lock_conversation, touch
 from supportbot.chat.models import Audience, Conversation, Message, Source
 from supportbot.chat.notice import ai_notice
-from supportbot.chat.ports import on_customer_message
 from supportbot.chat.selectors import first_unanswered_seq
 from supportbot.chat.texts import clean_client_id, clean_text
 from supportbot.chat.turns import is_turn_pending, mark_answered, start_turn
 from supportbot.ids import uuid7
 from supportbot.outbox.services import announce
+
+
+class OnCustomerMessage(Protocol):
+    """The hook of the handoff room, so that this room does not depend on tickets."""
+
+    def __call__(self, conversation: Conversation, seq: int) -> None:
+        """Handle the message at `seq` of a customer whom no person answers; the conversation is locked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +36,12 @@ class Receipt:
     seq: int
     message_id: UUID
     is_new: bool
+
+
+def on_customer_message() -> OnCustomerMessage:
+    """Return the hook that `CHAT_ON_CUSTOMER_MESSAGE` names."""
+    path = getattr(settings, "CHAT_FRONT_DESK", settings.CHAT_ON_CUSTOMER_MESSAGE)  # the old name, until 0.3
+    return cast(OnCustomerMessage, import_string(path))
 
 
 @transaction.atomic

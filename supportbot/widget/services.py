@@ -14,7 +14,7 @@ from actions import services as actions
 from actions.principals import principal_of
 from supportbot.accounts.callers import CustomerCaller
 from supportbot.accounts.confirming import check_may_confirm_here
-from supportbot.chat.ended import words_of_the_end
+from supportbot.chat.notice import end_notice
 from supportbot.chat.log import is_open, lock_conversation, touch
 from supportbot.chat.models import Audience, Message, Source
 from supportbot.chat.services import add_system_message
@@ -38,7 +38,7 @@ def end_conversation(conversation_id: UUID) -> None:
     ticket = open_ticket_for(conversation_id)
     if ticket is not None:
         handoff.end(conversation, handoff.lock_ticket(ticket.pk), State.RESOLVED, by="customer")
-    add_system_message(conversation, words_of_the_end(conversation.locale), ends=True)
+    add_system_message(conversation, end_notice(conversation.locale), ends=True)
     touch(conversation, ended_at=now())
 
 

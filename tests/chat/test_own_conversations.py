@@ -15,7 +15,7 @@ from supportbot.accounts.services import NewChannel, create_channel, new_visitor
 from supportbot.chat.answers import Answer, CitedSpan
 from supportbot.chat.log import append_event, lock_conversation
 from supportbot.chat.models import Conversation, ConversationEvent
-from supportbot.chat.previews import preview
+from supportbot.chat.serializers import preview
 from supportbot.chat.services import add_customer_message, add_note, start_conversation
 from supportbot.chat.turns import claim_turn, fail_turn, finish_turn
 from supportbot.handoff.tickets import services as handoff

@@ -6,7 +6,7 @@ from django.utils.module_loading import import_string
 from pytest_django.fixtures import Settings
 
 from supportbot.accounts.models import User
-from supportbot.chat.ports import on_customer_message
+from supportbot.chat.services import on_customer_message
 from supportbot.handoff.mail import delivery
 from supportbot.handoff.models import Ticket
 from supportbot.handoff.tickets import customer_messages
