@@ -21,7 +21,7 @@ from supportbot.accounts.permissions import IsCustomer, needs
 from supportbot.chat.access import conversation_for, conversations_of
 from supportbot.chat.erasure import erase_all_conversations, erase_conversation
 from supportbot.chat.models import Conversation
-from supportbot.chat.pace import say
+from supportbot.chat.rate_limit import send_message
 from supportbot.chat.selectors import events_after, with_last_said
 from supportbot.chat.serializers import (
     ConversationSerializer,
@@ -184,16 +184,18 @@ class MessageList(ForCustomersPages):
         data = MessageInput(data=request.data)
         data.is_valid(raise_exception=True)
         conversation = conversation_for(_caller(request), conversation_id)
-        receipt = _say(_caller(request), conversation, **data.validated_data)
+        receipt = _write(_caller(request), conversation, **data.validated_data)
         shown = {"client_id": data.validated_data["client_id"], "seq": receipt.seq, "message": receipt.message_id}
         return Response(ReceiptSerializer(shown).data, status=201 if receipt.is_new else 200)
 
 
-def _say(caller: Caller, conversation: Conversation, *, client_id: str, text: str, kind: str | None = None) -> Receipt:
+def _write(
+    caller: Caller, conversation: Conversation, *, client_id: str, text: str, kind: str | None = None
+) -> Receipt:
     if isinstance(caller, CustomerCaller):
         if kind is not None:
             raise InvalidInput(fields={"kind": ["Only the team chooses between reply and note: leave it out."]})
-        return say(conversation.pk, text=text, client_id=client_id)
+        return send_message(conversation.pk, text=text, client_id=client_id)
     write: Callable[..., Receipt] = add_note if kind == "note" else add_agent_message
     return write(conversation.pk, text=text, author=_author(caller), client_id=client_id)
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from supportbot.accounts.scope import workspace_scope
 from supportbot.asyncdb import db, outside
 from supportbot.chat.access import conversation_for
-from supportbot.chat.pace import ask_again, choose, say, submit
+from supportbot.chat.rate_limit import choose, retry, send_message, submit
 from supportbot.chat.signals import Typing
 from supportbot.chat.stream import switchboard
 from supportbot.chat.turns import request_stop
@@ -74,7 +74,7 @@ async def run_command(command: Command, session: Session) -> Ack | None:
         case CustomerMessage(has_attachments=True):
             raise AttachmentsNotSupported()
         case CustomerMessage(client_id=client_id, text=text):
-            receipt = await on_behalf(session, say, text=text, client_id=client_id)
+            receipt = await on_behalf(session, send_message, text=text, client_id=client_id)
             return Ack(client_id, receipt.seq)
         case Choose(client_id=client_id, block=block, option=option):
             receipt = await on_behalf(session, choose, block=block, option=option, client_id=client_id)
@@ -85,7 +85,7 @@ async def run_command(command: Command, session: Session) -> Ack | None:
         case Stop():
             await on_behalf(session, request_stop)
         case Retry(message=message):
-            await on_behalf(session, ask_again, message)
+            await on_behalf(session, retry, message)
         case RequestHuman(reason=reason):
             await on_behalf(session, handoff.request, reason="customer_asked", by="customer", summary=reason)
         case CancelHuman():

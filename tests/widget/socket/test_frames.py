@@ -11,7 +11,7 @@ from django.conf import settings
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.services import NewChannel, issue_api_key
 from supportbot.asyncdb import db
-from supportbot.chat import pace as chat_pace
+from supportbot.chat import rate_limit as chat_rate_limit
 from supportbot.chat.models import ConversationEvent, Message
 from supportbot.widget.models import Rating, SocketTicket
 from supportbot.widget.session import auth
@@ -232,7 +232,7 @@ async def test_an_unknown_path_closes_with_a_code(server: str, path: str) -> Non
 async def test_too_many_messages_are_refused_one_by_one(
     server: str, channel: NewChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chat_pace, "MESSAGES_PER_MINUTE", 2)
+    monkeypatch.setattr(chat_rate_limit, "MESSAGES_PER_MINUTE", 2)
     async with greeted(server, await db(ticket, channel)) as socket:
         for number in range(3):
             await socket.say("message", client_id=f"m{number}", text="Hello")

@@ -1,4 +1,4 @@
-"""How fast one conversation's customer may make the assistant work: the same count for every door."""
+"""The rate limit of a conversation: customers' messages and retries count together, over the socket and REST."""
 
 from typing import Final
 from uuid import UUID
@@ -16,33 +16,33 @@ MESSAGES_PER_MINUTE: Final = 20
 class TooFast(ChatError):
     code = "too_fast"
     status = 429
-    default_message = f"At most {MESSAGES_PER_MINUTE} messages and retries a minute: wait a moment and send it again."
+    default_message = f"At most {MESSAGES_PER_MINUTE} messages and retries a minute. Wait a moment and try again."
 
 
-def say(conversation_id: UUID, *, text: str, client_id: str) -> Receipt:
+def send_message(conversation_id: UUID, *, text: str, client_id: str) -> Receipt:
     """Store what the customer wrote; raises TooFast, and what `add_customer_message` refuses."""
-    _keep_pace(conversation_id)
+    _check_rate(conversation_id)
     return add_customer_message(conversation_id, text=text, client_id=client_id)
 
 
 def choose(conversation_id: UUID, *, block: BlockRef, option: str, client_id: str) -> Receipt:
     """Store what the customer chose; raises TooFast, and what `blocks.choose` refuses."""
-    _keep_pace(conversation_id)
+    _check_rate(conversation_id)
     return blocks.choose(conversation_id, block=block, option=option, client_id=client_id)
 
 
 def submit(conversation_id: UUID, *, block: BlockRef, values: Values, client_id: str) -> Receipt:
     """Store what the customer filled in; raises TooFast, and what `blocks.submit` refuses."""
-    _keep_pace(conversation_id)
+    _check_rate(conversation_id)
     return blocks.submit(conversation_id, block=block, values=values, client_id=client_id)
 
 
-def ask_again(conversation_id: UUID, message_id: UUID) -> None:
+def retry(conversation_id: UUID, message_id: UUID) -> None:
     """Let the assistant try a failed answer again; raises TooFast, and what `retry_turn` refuses."""
-    _keep_pace(conversation_id)
+    _check_rate(conversation_id)
     retry_turn(conversation_id, message_id)
 
 
-def _keep_pace(conversation_id: UUID) -> None:
+def _check_rate(conversation_id: UUID) -> None:
     if count(f"pace:{conversation_id}", seconds=60) > MESSAGES_PER_MINUTE:
         raise TooFast()
