@@ -138,7 +138,7 @@ def answered(rows: Iterable[dict[str, Any]]) -> Iterator[Answered]:
     from supportbot.accounts.models import Customer, Workspace
     from supportbot.accounts.scope import workspace_scope
     from supportbot.assistant.asking import ask
-    from supportbot.chat.readings import readings_of
+    from supportbot.chat.retrieval_trace import traces_of
     from supportbot.chat.services import start_conversation
 
     with workspace_scope(Workspace.objects.get(slug=WORKSPACE).pk):
@@ -157,7 +157,7 @@ def answered(rows: Iterable[dict[str, Any]]) -> Iterator[Answered]:
                 quotes=tuple(citation["quote"] for citation in asked.payload["citations"]),
                 answering=frozenset(map(bare, row.get("answers", ()))),
                 group=row.get("group", ""),
-                is_searched=bool(readings_of(conversation)),
+                is_searched=bool(traces_of(conversation)),
             )
 
 

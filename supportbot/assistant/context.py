@@ -15,7 +15,7 @@ from supportbot.assistant.retrieval import in_parts, retrieve
 from supportbot.assistant.tools import tools_after_signing_in, tools_for
 from supportbot.builtin.phrases import only_asks
 from supportbot.chat.models import Conversation, Message, Source
-from supportbot.chat.readings import Reading, ReadPassage
+from supportbot.chat.retrieval_trace import RetrievalTrace, TracedPassage
 from supportbot.chat.roles import ROLES
 from supportbot.chat.selectors import history
 from supportbot.chat.turns import Claim
@@ -38,11 +38,11 @@ class TurnContext:
     strictness: Strictness = "balanced"
 
     @property
-    def reading(self) -> Reading | None:
+    def trace(self) -> RetrievalTrace | None:
         """Return what was looked for and found, as the team will see it; None where nothing was looked for."""
         if not self.request.looked_up:
             return None
-        return Reading(self.request.looked_up, tuple(map(_read, self.passages)))
+        return RetrievalTrace(self.request.looked_up, tuple(map(_traced, self.passages)))
 
 
 def build_context(claim: Claim) -> TurnContext:
@@ -129,8 +129,8 @@ def _heard(conversation: Conversation, claim: Claim) -> tuple[list[Message], lis
     return [message for message in known if message not in asked], asked
 
 
-def _read(passage: Passage) -> ReadPassage:
-    return ReadPassage(
+def _traced(passage: Passage) -> TracedPassage:
+    return TracedPassage(
         article=str(passage.article_id),
         title=passage.title,
         heading=passage.heading,

@@ -40,7 +40,7 @@ from supportbot.asyncdb import db, outside
 from supportbot.builtin.answerer import quotation_for
 from supportbot.chat.answers import Answer
 from supportbot.chat.errors import LeaseLost
-from supportbot.chat.readings import Reading
+from supportbot.chat.retrieval_trace import RetrievalTrace
 from supportbot.chat.signals import Signal, StopRequested, TurnsSuperseded, Watched
 from supportbot.chat.stream import switchboard
 from supportbot.chat.turns import Claim, extend_lease, fail_turn, finish_turn, restart_attempt
@@ -77,7 +77,7 @@ class Turn:
         self._language = base_language(claim.locale)  # until the question has been read
         self._doing = say("searching", self._language)
         self._is_late = False
-        self._reading: Reading | None = None
+        self._trace: RetrievalTrace | None = None
         self._is_stopped = False
         self._is_void = False
         self._told: list[str] = []  # what was looked up, in our words
@@ -94,7 +94,7 @@ class Turn:
             try:
                 answer = await self._write()
                 self._voice.flush()
-                await db(finish_turn, self.claim, answer, self._read(answer))
+                await db(finish_turn, self.claim, answer, self._trace_of(answer))
                 _count(answer)
             except LeaseLost:
                 logger.info("turn %s: the claim was lost", self.claim.turn_id)
@@ -107,11 +107,13 @@ class Turn:
                 self._voice.end()
                 switchboard().unlisten(self.claim.conversation_id, self._hear)
 
-    def _read(self, answer: Answer) -> Reading | None:
+    def _trace_of(self, answer: Answer) -> RetrievalTrace | None:
         """Return what the answer was made from, with what of it was withheld; None where there is nothing to tell."""
         if not answer.withheld and answer.is_confirmed is None:
-            return self._reading
-        return replace(self._reading or Reading("", ()), withheld=answer.withheld, is_confirmed=answer.is_confirmed)
+            return self._trace
+        return replace(
+            self._trace or RetrievalTrace("", ()), withheld=answer.withheld, is_confirmed=answer.is_confirmed
+        )
 
     async def _write(self) -> Answer:
         """Return the answer, whole or as far as it was shown when it was stopped; raises LeaseLost or LlmError."""
@@ -131,7 +133,7 @@ class Turn:
         timers = self._announce_work()
         try:
             context = await db(build_context, self.claim)
-            self._language, self._reading = context.language, context.reading
+            self._language, self._trace = context.language, context.trace
             self._begin_draft(context)
             if self.claim.attempt > 1:
                 earlier = await db(proposed_before, self.claim, context.language)

@@ -1,4 +1,4 @@
-"""Reading the record."""
+"""Queries on the record."""
 
 from collections.abc import Iterable
 from uuid import UUID
@@ -9,7 +9,7 @@ from django.utils.timezone import now
 
 from supportbot.accounts.scope import across_workspaces
 from supportbot.chat.models import Audience, Conversation, ConversationEvent, Message, Source, Turn
-from supportbot.chat.readings import for_customers
+from supportbot.chat.retrieval_trace import for_customers
 from supportbot.chat.signals import EventView, TurnView
 from supportbot.errors import NotFound
 

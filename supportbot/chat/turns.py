@@ -21,7 +21,7 @@ from supportbot.chat.answers import Answer, final_payload, store_message
 from supportbot.chat.errors import LeaseLost, NothingToRetry
 from supportbot.chat.log import append_event, check_open, lock_conversation, tell_after_commit, touch
 from supportbot.chat.models import Conversation, Turn
-from supportbot.chat.readings import Reading, with_reading
+from supportbot.chat.retrieval_trace import RetrievalTrace, with_trace
 from supportbot.chat.signals import StopRequested, TurnsSuperseded, TurnWaiting
 from supportbot.errors import NotFound
 
@@ -170,7 +170,7 @@ def restart_attempt(claim: Claim) -> Claim:
 
 
 @transaction.atomic
-def finish_turn(claim: Claim, answer: Answer, reading: Reading | None = None) -> int:
+def finish_turn(claim: Claim, answer: Answer, trace: RetrievalTrace | None = None) -> int:
     """End the turn with its answer, and what it was made from; return the seq of `assistant.final`.
 
     Raises LeaseLost: then nothing was written.
@@ -179,7 +179,7 @@ def finish_turn(claim: Claim, answer: Answer, reading: Reading | None = None) ->
     state = Turn.State.STOPPED if answer.is_stopped else Turn.State.DONE
     if not _held(claim).update(state=state, finished_at=Now(), partial_text=""):
         raise LeaseLost()
-    payload = with_reading(final_payload(claim.message_id, answer), reading)
+    payload = with_trace(final_payload(claim.message_id, answer), trace)
     event = append_event(conversation, "assistant.final", payload)
     mark_answered(conversation, claim.through_seq)
     store_message(conversation, claim.message_id, event.seq, answer)

@@ -14,7 +14,7 @@ from django.http import HttpRequest
 
 from supportbot.accounts.models import Customer, User
 from supportbot.chat.models import Conversation, Message, Source, Turn
-from supportbot.chat.readings import reading_in
+from supportbot.chat.retrieval_trace import trace_in
 from supportbot.chat.selectors import events_after
 from supportbot.chat.signals import EventView
 from supportbot.console.base import ScopedAdmin
@@ -149,7 +149,7 @@ def _line(event: EventView, reader: Reader, turns: dict[str, UUID], calls: list[
         return Line(seq, at, kind, SPEAKERS.get(source) or told.get("author") or reader.customer, told["text"])
     if event.event == "assistant.final":
         turn = turns.get(told["message"])
-        reading = reading_in(told)
+        reading = trace_in(told)
         marks = [words for key, words in _MARKS.items() if told.get(key)]
         mine = [call for call in calls if turn is not None and call.turn_id == turn]
         by = "built-in answerer" if told.get("by") == "builtin" else "model"

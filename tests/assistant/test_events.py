@@ -14,7 +14,7 @@ from actions.testing import FakeShop, make_due, run_queued
 from supportbot.accounts.models import Customer, User
 from supportbot.chat.answers import Answer, CitedSpan
 from supportbot.chat.models import Conversation, ConversationEvent
-from supportbot.chat.readings import Reading, ReadPassage
+from supportbot.chat.retrieval_trace import RetrievalTrace, TracedPassage
 from supportbot.chat.services import add_agent_message, add_customer_message, add_note
 from supportbot.chat.signals import EventView
 from supportbot.chat.turns import Claim, claim_turn, fail_turn, finish_turn
@@ -60,8 +60,8 @@ def test_sockets_name_the_events_of_the_schema() -> None:
 def play_turns(conversation: Conversation) -> None:
     source = CitedSpan(conversation.pk, "returns", "Returns", "/help/", 1, 0, 6, "Return")
     add_customer_message(conversation.pk, text="How long?", client_id="m1")
-    passage = ReadPassage(str(conversation.pk), "Returns", "", 1, 3.2, None)
-    finish_turn(claimed(), Answer("Sixty days [1].", (source,), "model"), Reading("How long?", (passage,)))
+    passage = TracedPassage(str(conversation.pk), "Returns", "", 1, 3.2, None)
+    finish_turn(claimed(), Answer("Sixty days [1].", (source,), "model"), RetrievalTrace("How long?", (passage,)))
     add_customer_message(conversation.pk, text="And how?", client_id="m2")
     fail_turn(claimed(), "model_unavailable")
 

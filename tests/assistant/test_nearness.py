@@ -97,7 +97,7 @@ def test_a_turn_hands_over_nearness_and_the_strength_of_its_sources(conversation
 def test_a_courtesy_is_not_searched_for(conversation: Conversation, text: str) -> None:
     with workspace_scope(conversation.workspace_id):
         context = build_context(said(conversation, text))
-    assert context.passages == () and context.reading is None
+    assert context.passages == () and context.trace is None
 
 
 @pytest.mark.django_db(transaction=True)

@@ -18,7 +18,7 @@ from supportbot.assistant.runner import carry_out
 from supportbot.assistant.turn import Turn as TurnInHand
 from supportbot.asyncdb import db
 from supportbot.chat.models import Citation, Conversation, Message
-from supportbot.chat.readings import Reading, readings_of
+from supportbot.chat.retrieval_trace import RetrievalTrace, traces_of
 from supportbot.chat.services import add_customer_message
 from supportbot.chat.signals import Delta, EventView, Signal, Status, StopRequested
 from supportbot.chat.stream import switchboard
@@ -99,14 +99,14 @@ async def test_what_it_was_made_from_is_kept_for_the_team(conversation: Conversa
     with answering(ScriptedModel(Says((QUOTE, " [1]")))) as model:
         await carry_out(claim)
 
-    def kept() -> Reading:
+    def kept() -> RetrievalTrace:
         with workspace_scope(conversation.workspace_id):
-            return readings_of(conversation)[claim.message_id]
+            return traces_of(conversation)[claim.message_id]
 
-    reading = await db(kept)
-    assert reading.query == "How long can I return something?"
-    assert [one.title for one in reading.passages] == [source.title for source in model.requests[0].sources]
-    assert reading.passages[0].score > 0
+    trace = await db(kept)
+    assert trace.query == "How long can I return something?"
+    assert [one.title for one in trace.passages] == [source.title for source in model.requests[0].sources]
+    assert trace.passages[0].score > 0
 
 
 async def test_without_a_model_the_knowledge_base_is_quoted(conversation: Conversation, log: Log) -> None:
@@ -167,9 +167,9 @@ async def test_an_answer_that_falls_to_the_checks_twice_is_quoted_and_counted(
     assert "60 days" in final["text"]
     assert [await db(counted, one) for one in series] == [before[0] + 2, before[1] + 1]
 
-    def kept() -> Reading:
+    def kept() -> RetrievalTrace:
         with workspace_scope(conversation.workspace_id):
-            return readings_of(conversation)[claim.message_id]
+            return traces_of(conversation)[claim.message_id]
 
     withheld = (await db(kept)).withheld
     assert [one.code for one in withheld] == ["figure", "figure"]

@@ -22,7 +22,7 @@ from supportbot.accounts.services import add_member
 from supportbot.chat.answers import Answer, Withheld
 from supportbot.chat.log import append_event, lock_conversation
 from supportbot.chat.models import Conversation, Message
-from supportbot.chat.readings import Reading
+from supportbot.chat.retrieval_trace import RetrievalTrace
 from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.chat.turns import claim_turn, finish_turn
 from supportbot.console.charts import stacked
@@ -337,7 +337,7 @@ def asked_and_answered(question: str, answer: Answer) -> Conversation:
     add_customer_message(talk.pk, text=question, client_id="1")
     claim = claim_turn("test", only=talk.pk)
     assert claim is not None
-    finish_turn(claim, answer, Reading("", (), withheld=answer.withheld, is_confirmed=answer.is_confirmed))
+    finish_turn(claim, answer, RetrievalTrace("", (), withheld=answer.withheld, is_confirmed=answer.is_confirmed))
     return talk
 
 

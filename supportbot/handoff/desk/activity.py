@@ -19,7 +19,7 @@ from actions.states import State as ActionState
 from supportbot.accounts.models import User
 from supportbot.chat.answers import Withheld
 from supportbot.chat.models import Conversation, Message, Source, Turn
-from supportbot.chat.readings import Reading, readings_of
+from supportbot.chat.retrieval_trace import RetrievalTrace, traces_of
 from supportbot.llm.models import LLMCall
 from supportbot.llm.selectors import model_in_words
 
@@ -93,7 +93,7 @@ class TurnRecord:
     outcome: str
     question: str
     sources: tuple[str, ...]
-    reading: Reading | None  # None if the turn never searched, or predates the record
+    reading: RetrievalTrace | None  # None if the turn never searched, or predates the record
     calls: tuple[ModelCall, ...]
 
     @property
@@ -139,7 +139,7 @@ def turn_records(conversation: Conversation, *, most: int = MAX_TURNS) -> list[T
     """Return the newest turns of a conversation, oldest first."""
     turns = list(Turn.objects.filter(conversation=conversation, kind=Turn.Kind.REPLY).order_by("-id")[:most])
     turns.reverse()
-    calls, readings, questions = _calls_by_turn(conversation.pk), readings_of(conversation), _questions_of(turns)
+    calls, readings, questions = _calls_by_turn(conversation.pk), traces_of(conversation), _questions_of(turns)
     answers = Message.objects.filter(conversation=conversation, pk__in=[turn.message_id for turn in turns])
     messages = {one.pk: one for one in answers.prefetch_related("citations")}
     return [
@@ -158,7 +158,7 @@ def _calls_by_turn(conversation_id: UUID) -> defaultdict[UUID | None, list[LLMCa
 
 
 def _turn_record(
-    turn: Turn, question: str, message: Message | None, reading: Reading | None, calls: Iterable[LLMCall]
+    turn: Turn, question: str, message: Message | None, reading: RetrievalTrace | None, calls: Iterable[LLMCall]
 ) -> TurnRecord:
     sources = [citation.title for citation in message.citations.all()] if message else []
     return TurnRecord(
@@ -175,7 +175,7 @@ def _passage_count(passages: int) -> str:
     return "1 passage found" if passages == 1 else f"{passages or 'no'} passages found"
 
 
-def _outcome(message: Message | None, reading: Reading | None) -> str:
+def _outcome(message: Message | None, reading: RetrievalTrace | None) -> str:
     if message is None or not message.is_abstention:
         return "Answered"
     return "Withheld by the checks" if reading and reading.withheld else "No answer found"
@@ -278,7 +278,7 @@ def check_label(code: str) -> str:
     return CHECK_LABELS.get(code, UNKNOWN_CHECK)
 
 
-def confirmation_label(reading: Reading | None) -> str:
+def confirmation_label(reading: RetrievalTrace | None) -> str:
     """Return whether the articles confirm an answer, as text; empty if the answer makes no claim."""
     if reading is None or reading.is_confirmed is None:
         return ""

@@ -10,7 +10,7 @@ from selectolax.lexbor import LexborHTMLParser
 from supportbot.accounts.models import Customer, User
 from supportbot.chat.answers import Answer, Withheld
 from supportbot.chat.models import Conversation
-from supportbot.chat.readings import Reading
+from supportbot.chat.retrieval_trace import RetrievalTrace
 from supportbot.chat.selectors import events_after
 from supportbot.chat.services import add_customer_message
 from supportbot.chat.turns import claim_turn, finish_turn
@@ -62,7 +62,7 @@ def test_an_answer_withheld_by_the_checks_is_not_an_unknown_answer(conversation:
     assert claim is not None
     held = (Withheld("figure", "It costs €99.", 0.4),)
     lost = Answer("I could not find this.", (), by="model", is_abstention=True, withheld=held)
-    finish_turn(claim, lost, Reading("", (), withheld=held))
+    finish_turn(claim, lost, RetrievalTrace("", (), withheld=held))
     (answer,) = turn_records(conversation)
     assert (answer.outcome, answer.summary_line) == ("Withheld by the checks", "1 withheld")
 

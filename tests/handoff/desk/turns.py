@@ -4,14 +4,16 @@ from uuid import uuid4
 
 from supportbot.chat.answers import Answer, CitedSpan
 from supportbot.chat.models import Conversation
-from supportbot.chat.readings import Reading, ReadPassage
+from supportbot.chat.retrieval_trace import RetrievalTrace, TracedPassage
 from supportbot.chat.turns import claim_turn, finish_turn
 from supportbot.llm.models import LLMCall
 
-FOUND = Reading("return <i>boots</i>", (ReadPassage(str(uuid4()), "Returns", "Worn <b>boots</b>", 3, 3.25, 0.91),))
+FOUND = RetrievalTrace(
+    "return <i>boots</i>", (TracedPassage(str(uuid4()), "Returns", "Worn <b>boots</b>", 3, 3.25, 0.91),)
+)
 
 
-def answer_turn(conversation: Conversation, text: str, reading: Reading | None = FOUND) -> None:
+def answer_turn(conversation: Conversation, text: str, reading: RetrievalTrace | None = FOUND) -> None:
     """Let the assistant answer what was asked, as a runner does."""
     claim = claim_turn("test", only=conversation.pk)
     assert claim is not None

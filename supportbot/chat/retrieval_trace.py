@@ -14,7 +14,7 @@ _TEAM_ONLY: Final = frozenset({FIELD, "person"})
 
 
 @dataclass(frozen=True, slots=True)
-class ReadPassage:
+class TracedPassage:
     """A passage as search ranked it then. `similarity` is none for one that was found by its words alone."""
 
     article: str
@@ -26,7 +26,7 @@ class ReadPassage:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class RetrievalTrace:
     """What was looked for, and the passages that were found, best first.
 
     `withheld` is what the checks kept back of the answer, `is_confirmed` whether the passages bear it as a whole; None
@@ -34,14 +34,14 @@ class Reading:
     """
 
     query: str
-    passages: tuple[ReadPassage, ...]
+    passages: tuple[TracedPassage, ...]
     withheld: tuple[Withheld, ...] = ()
     is_confirmed: bool | None = None
 
 
-def with_reading(payload: dict[str, Any], reading: Reading | None) -> dict[str, Any]:
+def with_trace(payload: dict[str, Any], trace: RetrievalTrace | None) -> dict[str, Any]:
     """Return the payload of an answer with what it was made from."""
-    return payload | ({FIELD: asdict(reading)} if reading else {})
+    return payload | ({FIELD: asdict(trace)} if trace else {})
 
 
 def for_customers(payload: dict[str, Any]) -> dict[str, Any]:
@@ -49,21 +49,21 @@ def for_customers(payload: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in payload.items() if name not in _TEAM_ONLY}
 
 
-def readings_of(conversation: Conversation) -> dict[UUID, Reading]:
+def traces_of(conversation: Conversation) -> dict[UUID, RetrievalTrace]:
     """Return what each answer was made from, by the answer's message id."""
     events = ConversationEvent.objects.filter(conversation=conversation, event="assistant.final")
     payloads = events.filter(payload__has_key=FIELD).values_list("payload", flat=True)
-    return {UUID(payload["message"]): found for payload in payloads if (found := reading_in(payload))}
+    return {UUID(payload["message"]): found for payload in payloads if (found := trace_in(payload))}
 
 
-def reading_in(payload: Mapping[str, Any]) -> Reading | None:
+def trace_in(payload: Mapping[str, Any]) -> RetrievalTrace | None:
     """Return what the answer of this payload was made from; None in a customer's view, and of earlier versions."""
     if FIELD not in payload:
         return None
     told = payload[FIELD]
-    return Reading(
+    return RetrievalTrace(
         told["query"],
-        tuple(ReadPassage(**one) for one in told["passages"]),
+        tuple(TracedPassage(**one) for one in told["passages"]),
         tuple(Withheld(**one) for one in told.get("withheld", ())),
         told.get("is_confirmed"),
     )
