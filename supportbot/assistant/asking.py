@@ -15,7 +15,7 @@ from supportbot.chat.models import Conversation
 from supportbot.chat.selectors import answer_to, events_after
 from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.chat.signals import EventView
-from supportbot.chat.stream import switchboard
+from supportbot.chat.stream import signal_broker
 from supportbot.chat.turns import claim_turn
 from supportbot.errors import NotFound, SupportBotError
 from supportbot.llm import gateway
@@ -85,7 +85,7 @@ async def ask(conversation: Conversation, text: str) -> Asked:
         events = await _wait_for_end(conversation.pk, receipt.seq)
     finally:
         await gateway.close()
-        await switchboard().close()
+        await signal_broker().close()
     return Asked(
         conversation_id=conversation.pk,
         payload=events[-1].payload,

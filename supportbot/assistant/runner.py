@@ -18,7 +18,7 @@ from supportbot.assistant.limits import DRAIN_SECONDS, POLL_SECONDS
 from supportbot.assistant.turn import Turn
 from supportbot.asyncdb import db
 from supportbot.chat.errors import LeaseLost
-from supportbot.chat.stream import switchboard
+from supportbot.chat.stream import signal_broker
 from supportbot.chat.turns import Claim, claim_turn, fail_turn, release_turn
 
 logger = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ class Runner:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
-        await switchboard().close()
+        await signal_broker().close()
 
     @property
     def has_died(self) -> bool:
@@ -68,7 +68,7 @@ class Runner:
                 await asyncio.sleep(POLL_SECONDS)
 
     async def _loop(self) -> None:
-        await switchboard().listen_for_turns(self._ring)
+        await signal_broker().listen_for_turns(self._ring)
         while True:
             await self._round()
             next_round = asyncio.get_running_loop().time() + POLL_SECONDS

@@ -42,7 +42,7 @@ from supportbot.chat.answers import Answer
 from supportbot.chat.errors import LeaseLost
 from supportbot.chat.retrieval_trace import RetrievalTrace
 from supportbot.chat.signals import Signal, StopRequested, TurnsSuperseded, Watched
-from supportbot.chat.stream import switchboard
+from supportbot.chat.stream import signal_broker
 from supportbot.chat.turns import Claim, extend_lease, fail_turn, finish_turn, restart_attempt
 from supportbot.language.detection import base_language
 from supportbot.llm import gateway
@@ -89,7 +89,7 @@ class Turn:
     async def run(self) -> None:
         """Answer and store the answer, or say openly that it failed."""
         with workspace_scope(self.claim.workspace_id):
-            await switchboard().listen(self.claim.conversation_id, self._hear)
+            await signal_broker().listen(self.claim.conversation_id, self._hear)
             heartbeat = asyncio.create_task(self._keep_lease())
             try:
                 answer = await self._write()
@@ -105,7 +105,7 @@ class Turn:
             finally:
                 heartbeat.cancel()
                 self._voice.end()
-                switchboard().unlisten(self.claim.conversation_id, self._hear)
+                signal_broker().unlisten(self.claim.conversation_id, self._hear)
 
     def _trace_of(self, answer: Answer) -> RetrievalTrace | None:
         """Return what the answer was made from, with what of it was withheld; None where there is nothing to tell."""

@@ -7,7 +7,7 @@ import asyncio
 
 from supportbot.assistant.limits import WINDOW_SECONDS
 from supportbot.chat.signals import Delta, Status
-from supportbot.chat.stream import switchboard
+from supportbot.chat.stream import signal_broker
 from supportbot.chat.turns import Claim
 
 
@@ -16,7 +16,7 @@ class Voice:
 
     def __init__(self, claim: Claim) -> None:
         self._claim = claim
-        self._board = switchboard()
+        self._broker = signal_broker()
         self._pending = ""
         self._timer: asyncio.TimerHandle | None = None
         self.text = ""
@@ -57,7 +57,7 @@ class Voice:
 
     def tell(self, words: str) -> None:
         """Say what the assistant is doing."""
-        self._board.publish(self._claim.conversation_id, Status(str(self._claim.message_id), words))
+        self._broker.publish(self._claim.conversation_id, Status(str(self._claim.message_id), words))
 
     def _window_over(self) -> None:
         self._timer = None
@@ -75,4 +75,4 @@ class Voice:
 
     def _publish(self, index: int, text: str, *, offset: int) -> None:
         delta = Delta(str(self._claim.message_id), self._claim.attempt, index, text, offset)
-        self._board.publish(self._claim.conversation_id, delta)
+        self._broker.publish(self._claim.conversation_id, delta)

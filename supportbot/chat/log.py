@@ -46,7 +46,7 @@ def append_event(
     conversation.last_public_seq = row.seq if is_public else conversation.last_public_seq
     conversation.last_event_at = row.created_at
     conversation.save(update_fields=["last_seq", "last_public_seq", "last_event_at"])
-    tell_after_commit(conversation.pk, NewEvent(row.seq, event_view(row)))
+    publish_after_commit(conversation.pk, NewEvent(row.seq, event_view(row)))
     if conversation.mode != Conversation.Mode.ASSISTANT:
         ring_desk(conversation)
     return row
@@ -54,12 +54,12 @@ def append_event(
 
 def ring_desk(conversation: Conversation) -> None:
     """Let the desk of the conversation's workspace know, after the commit, that it looks different there."""
-    tell_after_commit(conversation.workspace_pk, DeskRings(str(conversation.pk)))
+    publish_after_commit(conversation.workspace_pk, DeskRings(str(conversation.pk)))
 
 
-def tell_after_commit(conversation_id: UUID, signal: Signal) -> None:
+def publish_after_commit(conversation_id: UUID, signal: Signal) -> None:
     """Publish a signal once the transaction has committed; a layer that is down fails nobody."""
-    transaction.on_commit(lambda: stream.tell(conversation_id, signal), robust=True)
+    transaction.on_commit(lambda: stream.publish(conversation_id, signal), robust=True)
 
 
 def touch(conversation: Conversation, **changes: Any) -> None:

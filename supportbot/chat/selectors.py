@@ -48,7 +48,7 @@ def head_of(conversation_id: UUID) -> int:
 
 def heads_of(conversation_ids: Iterable[UUID]) -> dict[UUID, int]:
     """Return the newest seq of each conversation."""
-    with across_workspaces("switchboard compares heads"):
+    with across_workspaces("signal broker compares heads"):
         return dict(Conversation.objects.filter(pk__in=list(conversation_ids)).values_list("pk", "last_seq"))
 
 

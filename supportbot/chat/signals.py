@@ -1,4 +1,4 @@
-"""What a switchboard carries (these are no Django signals): values, and their form between processes."""
+"""The values that the signal broker carries, and their form between processes (not Django signals)."""
 
 from dataclasses import asdict, dataclass
 from datetime import datetime

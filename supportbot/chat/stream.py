@@ -3,7 +3,7 @@
 The log is the truth; this only says that there is more of it, and carries what is never logged: deltas, what the
 assistant is doing, who types. Inside a process a signal is handed over directly. Other processes hear of it through
 the channel layer, and only if they joined the conversation's group because a reader sits there. Deltas leave the
-process only while another one has asked for them. Every few seconds a switchboard compares the heads of the
+process only while another one has asked for them. Every few seconds a broker compares the heads of the
 conversations watched here with the database, which heals every signal that was lost.
 """
 
@@ -39,7 +39,7 @@ HEAD_POLL_SECONDS: Final = 5.0
 WATCH_SECONDS: Final = 60.0
 Listener = Callable[[Signal], None]
 
-_live: "dict[asyncio.AbstractEventLoop, Switchboard]" = {}
+_live: "dict[asyncio.AbstractEventLoop, SignalBroker]" = {}
 _live_lock = threading.Lock()
 
 
@@ -47,7 +47,7 @@ def _group(conversation_id: UUID) -> str:
     return f"conversation.{conversation_id.hex}"
 
 
-class Switchboard:
+class SignalBroker:
     """One per event loop: who here listens to which conversation. Use it from its loop only."""
 
     def __init__(self) -> None:
@@ -163,7 +163,7 @@ class Switchboard:
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
-            logger.error("switchboard: a task failed", exc_info=task.exception())
+            logger.error("signal broker: a task failed", exc_info=task.exception())
 
     async def _receive(self) -> None:
         while not self._channel:
@@ -203,31 +203,31 @@ class Switchboard:
         self._watched_elsewhere = {key: until for key, until in self._watched_elsewhere.items() if until > now}
 
 
-def switchboard() -> Switchboard:
-    """Return the running loop's switchboard."""
+def signal_broker() -> SignalBroker:
+    """Return the running loop's broker."""
     loop = asyncio.get_running_loop()
     with _live_lock:
         if loop not in _live:
             for dead in [other for other in _live if other.is_closed()]:
                 del _live[dead]
-            _live[loop] = Switchboard()
+            _live[loop] = SignalBroker()
         return _live[loop]
 
 
-def tell(conversation_id: UUID, signal: Signal) -> None:
+def publish(conversation_id: UUID, signal: Signal) -> None:
     """Publish from any thread, after a commit; returns at once."""
-    boards = _running_boards()
-    for board, loop in boards:
+    brokers = _running_brokers()
+    for broker, loop in brokers:
         with suppress(RuntimeError):  # the loop has closed meanwhile, and its readers with it
-            loop.call_soon_threadsafe(board.publish, conversation_id, signal)
-    if not boards:
+            loop.call_soon_threadsafe(broker.publish, conversation_id, signal)
+    if not brokers:
         group = TURNS_GROUP if isinstance(signal, TurnWaiting) else _group(conversation_id)
         layer.send_from_outside(group, _message(conversation_id, signal))
 
 
-def _running_boards() -> list[tuple[Switchboard, asyncio.AbstractEventLoop]]:
+def _running_brokers() -> list[tuple[SignalBroker, asyncio.AbstractEventLoop]]:
     with _live_lock:
-        return [(board, loop) for loop, board in _live.items() if loop.is_running()]
+        return [(broker, loop) for loop, broker in _live.items() if loop.is_running()]
 
 
 def _message(conversation_id: UUID, signal: Signal) -> dict[str, Any]:

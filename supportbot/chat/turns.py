@@ -19,7 +19,7 @@ from django.db.models.functions import Now
 from supportbot.accounts.scope import across_workspaces, current_workspace_id, workspace_scope
 from supportbot.chat.answers import Answer, final_payload, store_message
 from supportbot.chat.errors import LeaseLost, NothingToRetry
-from supportbot.chat.log import append_event, check_open, lock_conversation, tell_after_commit, touch
+from supportbot.chat.log import append_event, check_open, lock_conversation, publish_after_commit, touch
 from supportbot.chat.models import Conversation, Turn
 from supportbot.chat.retrieval_trace import RetrievalTrace, with_trace
 from supportbot.chat.signals import StopRequested, TurnsSuperseded, TurnWaiting
@@ -53,7 +53,7 @@ def start_turn(conversation: Conversation) -> None:
     # Where it tries again, its end was fixed: without this nobody would ever answer what is said before it begins.
     if not waiting.update(through_seq=None):
         Turn.objects.create(conversation=conversation)
-    tell_after_commit(conversation.pk, TurnWaiting())
+    publish_after_commit(conversation.pk, TurnWaiting())
 
 
 def claim_turn(runner: str, *, only: UUID | None = None, in_hand: Collection[UUID] = ()) -> Claim | None:
@@ -202,7 +202,7 @@ def is_turn_pending(conversation: Conversation) -> bool:
 def _ring_for_next(conversation: Conversation) -> None:
     """Wake a runner if what came meanwhile waits for its turn."""
     if is_turn_pending(conversation):
-        tell_after_commit(conversation.pk, TurnWaiting())
+        publish_after_commit(conversation.pk, TurnWaiting())
 
 
 def explain(conversation: Conversation, text: str, *, request: UUID) -> None:
@@ -253,7 +253,7 @@ def _fail(conversation: Conversation, turn: Turn, code: str) -> None:
 def release_turn(claim: Claim) -> None:
     """Give the turn up for another runner to claim at once (this process shuts down)."""
     _held(claim).update(lease_until=Now() - LEASE, runner="")
-    tell_after_commit(claim.conversation_id, TurnWaiting())
+    publish_after_commit(claim.conversation_id, TurnWaiting())
 
 
 @transaction.atomic
@@ -262,7 +262,7 @@ def request_stop(conversation_id: UUID) -> None:
     conversation = lock_conversation(conversation_id)
     for turn in Turn.objects.filter(conversation=conversation, state=Turn.State.RUNNING, stop_requested=False):
         Turn.objects.filter(pk=turn.pk).update(stop_requested=True)
-        tell_after_commit(conversation_id, StopRequested(str(turn.pk)))
+        publish_after_commit(conversation_id, StopRequested(str(turn.pk)))
     for turn in Turn.objects.filter(conversation=conversation, state=Turn.State.PENDING):
         _end_stopped(conversation, turn, through_seq=conversation.last_seq)
 
@@ -274,7 +274,7 @@ def stop_now(conversation: Conversation) -> None:
     """
     for turn in Turn.objects.filter(conversation=conversation, state__in=OPEN).order_by("created_at"):
         _end_stopped(conversation, turn, through_seq=turn.through_seq or conversation.last_seq)
-        tell_after_commit(conversation.pk, StopRequested(str(turn.pk)))
+        publish_after_commit(conversation.pk, StopRequested(str(turn.pk)))
 
 
 def _end_stopped(conversation: Conversation, turn: Turn, *, through_seq: int) -> None:
@@ -310,7 +310,7 @@ def retry_turn(conversation_id: UUID, message_id: UUID) -> None:
     if newest is None or not may_retry or conversation.mode != Conversation.Mode.ASSISTANT:
         raise NothingToRetry()
     Turn.objects.create(conversation=conversation, from_seq=newest.from_seq, through_seq=newest.through_seq)
-    tell_after_commit(conversation.pk, TurnWaiting())
+    publish_after_commit(conversation.pk, TurnWaiting())
 
 
 def supersede_turns(conversation: Conversation) -> None:
@@ -320,4 +320,4 @@ def supersede_turns(conversation: Conversation) -> None:
         Turn.objects.filter(pk=turn.pk).update(
             state=Turn.State.SUPERSEDED, attempt=turn.attempt + 1, finished_at=Now(), partial_text=""
         )
-    tell_after_commit(conversation.pk, TurnsSuperseded())
+    publish_after_commit(conversation.pk, TurnsSuperseded())

@@ -14,9 +14,9 @@ from actions import services as actions
 from actions.principals import principal_of
 from supportbot.accounts.callers import CustomerCaller
 from supportbot.accounts.confirming import check_may_confirm_here
-from supportbot.chat.notice import end_notice
 from supportbot.chat.log import is_open, lock_conversation, touch
 from supportbot.chat.models import Audience, Message, Source
+from supportbot.chat.notice import end_notice
 from supportbot.chat.services import add_system_message
 from supportbot.chat.turns import mark_answered, stop_now
 from supportbot.errors import NotFound

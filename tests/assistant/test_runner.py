@@ -19,7 +19,7 @@ from supportbot.asyncdb import db
 from supportbot.chat.models import Conversation, Turn
 from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.chat.signals import EventView, NewEvent, Signal, TurnWaiting
-from supportbot.chat.stream import switchboard
+from supportbot.chat.stream import signal_broker
 from supportbot.chat.turns import Claim, claim_turn, extend_lease
 from supportbot.llm.testing import Says, ScriptedModel, answering
 from tests.assistant.conftest import payloads
@@ -56,7 +56,7 @@ async def final_of(conversation: Conversation) -> None:
         if isinstance(signal, NewEvent) and signal.event and signal.event.event == "assistant.final":
             ended.set()
 
-    await switchboard().listen(conversation.pk, hear)
+    await signal_broker().listen(conversation.pk, hear)
     await db(write, conversation)
     async with asyncio.timeout(20):
         await ended.wait()
@@ -73,7 +73,7 @@ async def test_what_came_during_an_answer_is_answered_next_without_a_round(
     monkeypatch.setattr(runner_module, "POLL_SECONDS", 600.0)
     running = Runner()
     running.start()
-    await until(lambda: bool(switchboard()._turn_listeners))
+    await until(lambda: bool(signal_broker()._turn_listeners))
     gate = asyncio.Event()
     with answering(ScriptedModel(Says("Hello! How can I help?", waits_for=gate), Says("Sure."))) as model:
         await db(write, conversation, "First")
@@ -196,7 +196,7 @@ async def test_a_runner_that_stops_gives_back_each_of_the_turns_it_was_claiming(
     running.start()
     await until(has_looked.is_set)
     for _ in gates:
-        switchboard().publish(conversation.pk, TurnWaiting())
+        signal_broker().publish(conversation.pk, TurnWaiting())
     await asyncio.to_thread(are_claiming.wait, timeout=20)
     stopping = asyncio.create_task(running.stop())
     gates[0].set()
@@ -226,14 +226,14 @@ async def test_a_turn_that_nobody_rang_for_is_found_among_many_that_are(
     monkeypatch.setattr(runner_module, "carry_out", ended)
     running = Runner()
     running.start()
-    await until(lambda: bool(switchboard()._turn_listeners))
+    await until(lambda: bool(signal_broker()._turn_listeners))
     waiting = 3  # as those of a process that was killed
 
     async def be_busy() -> None:
         nonlocal waiting
         while True:
             waiting += 1
-            switchboard().publish(conversation.pk, TurnWaiting())
+            signal_broker().publish(conversation.pk, TurnWaiting())
             await asyncio.sleep(0.01)
 
     busy = asyncio.create_task(be_busy())

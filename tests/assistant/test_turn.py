@@ -21,7 +21,7 @@ from supportbot.chat.models import Citation, Conversation, Message
 from supportbot.chat.retrieval_trace import RetrievalTrace, traces_of
 from supportbot.chat.services import add_customer_message
 from supportbot.chat.signals import Delta, EventView, Signal, Status, StopRequested
-from supportbot.chat.stream import switchboard
+from supportbot.chat.stream import signal_broker
 from supportbot.chat.turns import Claim, claim_turn, request_stop, restart_attempt
 from supportbot.handoff.tickets import services as handoff
 from supportbot.llm.errors import ProviderRefused, Reason
@@ -43,7 +43,7 @@ class Reader:
         self.has_text = asyncio.Event()
 
     async def __call__(self, conversation: Conversation) -> "Reader":
-        await switchboard().listen(conversation.pk, self.hear)
+        await signal_broker().listen(conversation.pk, self.hear)
         return self
 
     def hear(self, signal: Signal) -> None:
@@ -427,7 +427,7 @@ async def test_who_waits_is_told_what_is_going_on(
         assert search_may_end.wait(timeout=30), "nothing was said while the search went on"
         return build_context(claim)
 
-    await switchboard().listen(conversation.pk, hear)
+    await signal_broker().listen(conversation.pk, hear)
     monkeypatch.setattr("supportbot.assistant.turn.build_context", slow_search)
     await carry_out(claim)
     assert told[0] == "Looking through our help pages"  # the conversation's language: nobody has read the question yet
@@ -444,7 +444,7 @@ async def test_a_slow_model_is_covered_by_what_it_reads(conversation: Conversati
             if signal.text == "Reading “Returns”":
                 may_speak.set()
 
-    await switchboard().listen(conversation.pk, hear)
+    await signal_broker().listen(conversation.pk, hear)
     with answering(ScriptedModel(Says((QUOTE, " [1]"), waits_for=may_speak))):
         async with asyncio.timeout(30):
             await carry_out(claim)

@@ -25,7 +25,7 @@ from supportbot.chat.models import Conversation
 from supportbot.chat.selectors import events_after
 from supportbot.chat.services import add_customer_message, give_back
 from supportbot.chat.signals import Delta, EventView, Signal, Status
-from supportbot.chat.stream import switchboard
+from supportbot.chat.stream import signal_broker
 from supportbot.chat.turns import Claim, claim_turn
 from supportbot.errors import SupportBotError
 from supportbot.llm.testing import answering
@@ -83,9 +83,9 @@ class Stage:
     async def ask_whoever_answers(self, text: str) -> list[EventView]:
         before = len(await db(self.events))
         claim = await db(self._say, text)
-        await switchboard().listen(self.conversation.pk, self._hear)
+        await signal_broker().listen(self.conversation.pk, self._hear)
         await carry_out(claim)
-        switchboard().unlisten(self.conversation.pk, self._hear)
+        signal_broker().unlisten(self.conversation.pk, self._hear)
         return (await db(self.events))[before:]
 
     def _say(self, text: str) -> Claim:

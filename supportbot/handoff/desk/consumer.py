@@ -32,7 +32,7 @@ from supportbot.chat.access import conversation_for
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import Receipt, add_agent_message, add_note
 from supportbot.chat.signals import AtWork, Typing
-from supportbot.chat.stream import switchboard
+from supportbot.chat.stream import signal_broker
 from supportbot.errors import NotAllowed, NotFound, SupportBotError, Unavailable
 from supportbot.handoff.desk.outbound import Outbound, Subscription
 from supportbot.handoff.desk.protocol import (
@@ -75,7 +75,7 @@ class Agent:
 class DeskConsumer(AsyncWebsocketConsumer):
     """Parses each frame, answers it with one service call, and reports errors as frames."""
 
-    # The switchboard uses one channel per process; a channel per socket would cost a connection each.
+    # The signal broker uses one channel per process; a channel per socket would cost a connection each.
     channel_layer_alias = "none"
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -212,7 +212,7 @@ class DeskConsumer(AsyncWebsocketConsumer):
             raise BadFrame("Typing is only reported for the open conversation.", fields={"conversation": ["Not open."]})
         self._announce_activity(_ACTIVITIES[frame.kind])
         if frame.kind == "reply" and await db(_is_assigned_to, frame.conversation, agent):
-            switchboard().publish(frame.conversation, Typing(agent.user.display_name, "agent"))
+            signal_broker().publish(frame.conversation, Typing(agent.user.display_name, "agent"))
 
     # --- Colleagues in the same conversation.
 
@@ -221,7 +221,7 @@ class DeskConsumer(AsyncWebsocketConsumer):
         if followed is not None and self._agent is not None:
             self._doing = doing
             user = self._agent.user
-            switchboard().publish(followed.conversation_id, AtWork(str(user.pk), user.display_name, doing, asks))
+            signal_broker().publish(followed.conversation_id, AtWork(str(user.pk), user.display_name, doing, asks))
 
     def _on_colleague_activity(self, signal: AtWork) -> None:
         if self._agent is None or signal.user == str(self._agent.user.pk) or self.out.followed is None:

@@ -20,7 +20,7 @@ from supportbot.accounts.scope import workspace_scope
 from supportbot.asyncdb import db
 from supportbot.chat.selectors import events_after
 from supportbot.chat.signals import AtWork, DeskRings, NewEvent, Signal, Typing
-from supportbot.chat.stream import switchboard
+from supportbot.chat.stream import signal_broker
 from supportbot.handoff.desk.protocol import encode
 from supportbot.handoff.desk.rows import groups_for, queue_counts, rows_for
 from supportbot.handoff.desk.thread import Reader, line_of
@@ -87,7 +87,7 @@ class Outbound:
     async def open(self, workspace_id: UUID, person: User) -> None:
         """Subscribe to the workspace's desk, then send the current queue."""
         self._workspace_id, self._person = workspace_id, person
-        await switchboard().listen(workspace_id, self._on_desk_signal)
+        await signal_broker().listen(workspace_id, self._on_desk_signal)
         self.refresh_queue()
 
     def refresh_queue(self) -> None:
@@ -97,7 +97,7 @@ class Outbound:
     async def listen(self, conversation_id: UUID) -> None:
         """Subscribe to this conversation instead of the previous one."""
         self._unfollow()
-        await switchboard().listen(conversation_id, self._on_conversation_signal)
+        await signal_broker().listen(conversation_id, self._on_conversation_signal)
         self._listening_to = conversation_id
 
     def follow(self, followed: Subscription) -> None:
@@ -108,12 +108,12 @@ class Outbound:
     def leave(self) -> None:
         self._unfollow()
         if self._workspace_id is not None:
-            switchboard().unlisten(self._workspace_id, self._on_desk_signal)
+            signal_broker().unlisten(self._workspace_id, self._on_desk_signal)
 
     def _unfollow(self) -> None:
         self._followed = None
         if self._listening_to is not None:
-            switchboard().unlisten(self._listening_to, self._on_conversation_signal)
+            signal_broker().unlisten(self._listening_to, self._on_conversation_signal)
             self._listening_to = None
 
     # --- Signals.

@@ -18,7 +18,7 @@ from supportbot.accounts.models import Channel
 from supportbot.accounts.scope import across_workspaces
 from supportbot.asyncdb import db
 from supportbot.chat.models import Conversation
-from supportbot.chat.stream import switchboard
+from supportbot.chat.stream import signal_broker
 from supportbot.handoff.mail.customer_presence import mark_customers_absent, mark_customers_present
 from supportbot.widget.session.tickets import Session
 from supportbot.widget.socket.protocol import Head, Queue
@@ -144,7 +144,7 @@ class ConnectionRegistry:
             elif is_head_due:
                 connection.writer.send(Head(connection.writer.seq))
                 if connection.session is not None and connection.writer.is_turn_remote:
-                    switchboard().watch(connection.session.conversation_id)
+                    signal_broker().watch(connection.session.conversation_id)
 
     async def _close_unauthorized(self) -> None:
         connections = [(one, one.session) for one in self._connections if one.session is not None]

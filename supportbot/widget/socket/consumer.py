@@ -56,7 +56,7 @@ INTERNAL: Final = 1011
 class ChatConsumer(AsyncWebsocketConsumer):
     """A thin edge: each frame is parsed, handled by one service call, and answered with an `error` if that fails."""
 
-    # The switchboard speaks to the channel layer once per process; a channel for each socket would cost a connection.
+    # The signal broker speaks to the channel layer once per process; a channel for each socket would cost a connection.
     channel_layer_alias = "none"
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

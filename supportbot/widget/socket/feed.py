@@ -13,7 +13,7 @@ from supportbot.asyncdb import db
 from supportbot.chat import signals
 from supportbot.chat.selectors import events_after, head_of, live_turn
 from supportbot.chat.signals import EventView, NewEvent, Signal, TurnView
-from supportbot.chat.stream import switchboard
+from supportbot.chat.stream import signal_broker
 from supportbot.widget.socket.protocol import Delta, Event, ServerFrame, Status, Typing
 
 MAX_MISSED: Final = 500
@@ -108,7 +108,7 @@ class Feed:
 
     def request_missing_text(self) -> None:
         """Ask the running turn, in this or another process, to repeat its text."""
-        switchboard().watch(self._conversation_id)
+        signal_broker().watch(self._conversation_id)
 
     async def _events(self, news: NewEvent) -> list[ServerFrame]:
         if news.seq <= self.seq:

@@ -9,7 +9,7 @@ from supportbot.asyncdb import db, outside
 from supportbot.chat.access import conversation_for
 from supportbot.chat.rate_limit import choose, retry, send_message, submit
 from supportbot.chat.signals import Typing
-from supportbot.chat.stream import switchboard
+from supportbot.chat.stream import signal_broker
 from supportbot.chat.turns import request_stop
 from supportbot.handoff.tickets import services as handoff
 from supportbot.widget.errors import AttachmentsNotSupported
@@ -97,7 +97,7 @@ async def run_command(command: Command, session: Session) -> Ack | None:
         case Decline(request=request):
             await on_behalf(session, decline, caller=session.caller, request=request)
         case CustomerTyping():
-            switchboard().publish(session.conversation_id, Typing("", "customer"))
+            signal_broker().publish(session.conversation_id, Typing("", "customer"))
         case _:
             assert_never(command)
     return None

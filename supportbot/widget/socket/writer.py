@@ -13,7 +13,7 @@ from django.db import Error as AnyDatabaseError
 
 from supportbot.accounts.scope import workspace_scope
 from supportbot.chat.signals import Erased, NewEvent, Signal
-from supportbot.chat.stream import switchboard
+from supportbot.chat.stream import signal_broker
 from supportbot.widget.errors import ConversationErased
 from supportbot.widget.socket.feed import Feed
 from supportbot.widget.socket.protocol import ServerFrame, encode, error_frame
@@ -72,7 +72,7 @@ class Writer:
     async def subscribe(self, workspace_id: UUID, conversation_id: UUID) -> None:
         """Subscribe to the conversation's signals, and hold them back until `follow`: the log is read in between."""
         self._workspace_id, self._conversation_id = workspace_id, conversation_id
-        await switchboard().listen(conversation_id, self._on_signal)
+        await signal_broker().listen(conversation_id, self._on_signal)
 
     def follow(self, feed: Feed, *, head: int) -> None:
         """Send what the feed misses up to `head`, then the signals since `subscribe`."""
@@ -87,7 +87,7 @@ class Writer:
     def unsubscribe(self) -> None:
         """Stop receiving signals."""
         if self._conversation_id is not None:
-            switchboard().unlisten(self._conversation_id, self._on_signal)
+            signal_broker().unlisten(self._conversation_id, self._on_signal)
             self._conversation_id = None
 
     def _on_signal(self, signal: Signal) -> None:

@@ -14,7 +14,7 @@ from supportbot.asyncdb import db
 from supportbot.chat.models import Conversation, ConversationEvent, Message
 from supportbot.chat.services import add_agent_message, add_customer_message, add_note, start_conversation
 from supportbot.chat.signals import Typing
-from supportbot.chat.stream import tell
+from supportbot.chat.stream import publish
 from supportbot.handoff.desk import consumer as consumers
 from supportbot.handoff.desk.consumer import Agent, authenticate
 from supportbot.handoff.desk.protocol import FRAMES
@@ -113,7 +113,7 @@ async def test_a_stranger_can_neither_read_nor_write(server: str, held: Ticket, 
             await socket.send_frame(kind, conversation=str(held.conversation_id), client_id=kind, text="Hello")
             assert (await socket.until("error", client_id=kind))["code"] == "not_found"
         await db(add_customer_message, held.conversation_id, text="A secret", client_id="1")
-        tell(held.conversation_id, Typing("", "customer"))
+        publish(held.conversation_id, Typing("", "customer"))
         assert await socket.frames_until_ping() == []
     assert await db(ConversationEvent.objects.count) == before + 1
 
@@ -321,7 +321,7 @@ async def test_replying_in_a_colleagues_conversation_is_refused(server: str, hel
 async def test_typing_is_shown_both_ways(server: str, held: Ticket, bob: User) -> None:
     async with logged_in_desk(server, bob) as socket:
         await socket.subscribe(held.conversation_id)
-        tell(held.conversation_id, Typing("", "customer"))
+        publish(held.conversation_id, Typing("", "customer"))
         assert (await socket.until("typing"))["source"] == "customer"
 
 

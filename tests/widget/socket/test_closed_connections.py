@@ -13,7 +13,7 @@ from supportbot.accounts import crossorigin
 from supportbot.accounts.services import NewChannel
 from supportbot.asyncdb import db
 from supportbot.chat.signals import NewEvent
-from supportbot.chat.stream import tell
+from supportbot.chat.stream import publish
 from supportbot.widget import base_views
 from supportbot.widget.session import auth
 from supportbot.widget.socket import connection_registry, feed, handlers
@@ -80,7 +80,7 @@ async def test_a_database_connection_lost_while_reading_recovers(
     async with greeted(server, await db(ticket, channel)) as socket:
         with monkeypatch.context() as patch:
             patch.setattr(feed, "events_after", broken_connection)
-            tell(UUID(socket.frames[0]["conversation"]), NewEvent(2, None))
+            publish(UUID(socket.frames[0]["conversation"]), NewEvent(2, None))
             assert await socket.quiet() == []
         await socket.say("message", client_id="m1", text="Hello")
         await socket.until("message")

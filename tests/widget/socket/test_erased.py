@@ -52,7 +52,7 @@ async def test_a_socket_that_missed_the_signal_is_closed_by_the_check(
     server: str, channel: NewChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     check_sockets(monkeypatch, every_seconds=0.05)
-    monkeypatch.setattr("supportbot.chat.erasure.tell_after_commit", lambda *_: None)
+    monkeypatch.setattr("supportbot.chat.erasure.publish_after_commit", lambda *_: None)
     granted = await db(ticket, channel)
     async with greeted(server, granted) as socket:
         assert await db(delete, caller(granted["visitor"])) == 204
@@ -78,7 +78,7 @@ async def test_between_its_ticket_and_the_first_look_into_its_log(
         assert delete(caller(granted["visitor"])) == 204
         return head_of(conversation_id)
 
-    monkeypatch.setattr("supportbot.chat.erasure.tell_after_commit", lambda *_: None)
+    monkeypatch.setattr("supportbot.chat.erasure.publish_after_commit", lambda *_: None)
     monkeypatch.setattr(feed, "head_of", erased_just_now)
     async with open_socket(server) as socket:
         await socket.say("hello", ticket=granted["ticket"])

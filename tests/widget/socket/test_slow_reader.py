@@ -9,7 +9,7 @@ import pytest
 from supportbot.accounts.services import NewChannel
 from supportbot.asyncdb import db
 from supportbot.chat.signals import Delta
-from supportbot.chat.stream import tell
+from supportbot.chat.stream import publish
 from supportbot.widget.socket import connection_registry, send_queue
 from tests.widget.page import greeted, ticket
 from tests.widget.serving import Served, check_sockets
@@ -21,7 +21,7 @@ MESSAGE = "0197f000-0000-7000-8000-000000000000"
 def flood(conversation: str) -> None:
     """Send more than the kernel's buffers and the send queue hold, in text that cannot be compressed."""
     for index in range(2_000):
-        tell(UUID(conversation), Delta(MESSAGE, 1, index, secrets.token_hex(8_000), index * 16_000))
+        publish(UUID(conversation), Delta(MESSAGE, 1, index, secrets.token_hex(8_000), index * 16_000))
 
 
 async def test_a_slow_reader_is_disconnected_and_others_are_not(server: str, channel: NewChannel) -> None:

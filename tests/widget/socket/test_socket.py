@@ -14,7 +14,7 @@ from supportbot.chat.log import append_event, lock_conversation
 from supportbot.chat.models import Conversation, ConversationEvent, Message, Turn
 from supportbot.chat.services import add_agent_message, add_note, add_system_message
 from supportbot.chat.signals import Delta, Typing
-from supportbot.chat.stream import tell
+from supportbot.chat.stream import publish
 from supportbot.chat.turns import Claim, claim_turn, extend_lease, finish_turn
 from supportbot.handoff.tickets import services as handoff
 from supportbot.ids import uuid7
@@ -46,7 +46,7 @@ async def answering(conversation: str) -> Claim:
 
 def delta(claim: Claim, index: int, text: str, *, attempt: int | None = None, offset: int = 0) -> None:
     piece = Delta(str(claim.message_id), claim.attempt if attempt is None else attempt, index, text, offset)
-    tell(claim.conversation_id, piece)
+    publish(claim.conversation_id, piece)
 
 
 async def test_a_message_is_stored_acknowledged_and_logged(server: str, channel: NewChannel) -> None:
@@ -231,7 +231,7 @@ async def test_no_delta_is_sent_after_an_agent_joins(server: str, channel: NewCh
         joined = await socket.until("handoff.joined")
         delta(claim, 1, "and so on")
         assert [frame for frame in await socket.quiet() if frame["type"] == "delta"] == []
-        tell(claim.conversation_id, Typing("Bob", "agent"))
+        publish(claim.conversation_id, Typing("Bob", "agent"))
         assert (await socket.until("typing"))["who"] == "Bob"
         await db(add_agent_message, UUID(granted["conversation"]), text="Bob here", author=bob, client_id="b1")
         reply = await socket.until("message")
