@@ -16,7 +16,7 @@ from actions.reasons import Reason, sentence
 from actions.selectors import Step, steps_of
 from actions.states import State
 from supportbot.assistant.explanations import explanation
-from supportbot.chat.log import append_event, lock_conversation, ring_desk
+from supportbot.chat.log import append_event, lock_conversation, notify_desk
 from supportbot.chat.models import Conversation, ConversationEvent
 from supportbot.chat.services import add_system_message
 from supportbot.chat.turns import explain
@@ -81,7 +81,7 @@ def _told(conversation: Conversation, request_id: UUID) -> set[str]:
 
 def _tell(conversation: Conversation, request: ActionRequest, step: Step, name: str) -> None:
     append_event(conversation, name, _payload(request, step))
-    ring_desk(conversation)  # nobody has to have the chat: what waits for approval is the team's business
+    notify_desk(conversation)  # nobody has to have the chat: what waits for approval is the team's business
     if step.state != request.state or step.state not in _EXPLAINED:
         return
     text = explanation(request)

@@ -41,7 +41,7 @@ from supportbot.builtin.answerer import quotation_for
 from supportbot.chat.answers import Answer
 from supportbot.chat.errors import LeaseLost
 from supportbot.chat.retrieval_trace import RetrievalTrace
-from supportbot.chat.signals import Signal, StopRequested, TurnsSuperseded, Watched
+from supportbot.chat.signals import Signal, StopRequested, TurnsSuperseded, WatchRequested
 from supportbot.chat.stream import signal_broker
 from supportbot.chat.turns import Claim, extend_lease, fail_turn, finish_turn, restart_attempt
 from supportbot.language.detection import base_language
@@ -311,7 +311,7 @@ class Turn:
             self._cancel()
         elif isinstance(signal, StopRequested) and signal.turn == str(self.claim.turn_id):
             self._stop()
-        elif isinstance(signal, Watched):
+        elif isinstance(signal, WatchRequested):
             self._voice.repeat()
 
     def _stop(self) -> None:

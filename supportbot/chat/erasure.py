@@ -21,7 +21,7 @@ from supportbot.accounts.models import Customer
 from supportbot.accounts.scope import across_workspaces
 from supportbot.chat.access import conversations_of
 from supportbot.chat.errors import NotSettled
-from supportbot.chat.log import publish_after_commit, ring_desk
+from supportbot.chat.log import notify_desk, publish_after_commit
 from supportbot.chat.models import Conversation
 from supportbot.chat.signals import Erased
 from supportbot.chat.turns import supersede_turns
@@ -79,7 +79,7 @@ def _erase(conversations: Sequence[Conversation]) -> int:
         _forget_bodies(conversation.pk)
         announce("conversation_erased", conversation.pk, workspace_id=conversation.workspace_pk)
         publish_after_commit(conversation.pk, Erased())
-        ring_desk(conversation)
+        notify_desk(conversation)
         conversation.delete()
     return len(conversations)
 

@@ -14,7 +14,7 @@ from supportbot.chat import stream
 from supportbot.chat.errors import ConversationEnded
 from supportbot.chat.models import Audience, Conversation, ConversationEvent
 from supportbot.chat.selectors import event_view
-from supportbot.chat.signals import DeskRings, NewEvent, Signal
+from supportbot.chat.signals import DeskNotified, NewEvent, Signal
 from supportbot.errors import NotFound
 
 
@@ -48,13 +48,13 @@ def append_event(
     conversation.save(update_fields=["last_seq", "last_public_seq", "last_event_at"])
     publish_after_commit(conversation.pk, NewEvent(row.seq, event_view(row)))
     if conversation.mode != Conversation.Mode.ASSISTANT:
-        ring_desk(conversation)
+        notify_desk(conversation)
     return row
 
 
-def ring_desk(conversation: Conversation) -> None:
+def notify_desk(conversation: Conversation) -> None:
     """Let the desk of the conversation's workspace know, after the commit, that it looks different there."""
-    publish_after_commit(conversation.workspace_pk, DeskRings(str(conversation.pk)))
+    publish_after_commit(conversation.workspace_pk, DeskNotified(str(conversation.pk)))
 
 
 def publish_after_commit(conversation_id: UUID, signal: Signal) -> None:

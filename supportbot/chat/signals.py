@@ -75,7 +75,7 @@ class TurnWaiting:
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
+class WatchRequested:
     """A reader lacks what was said so far; one in another process also wants what will be said."""
 
 
@@ -93,7 +93,7 @@ class AtWork:
 
 
 @dataclass(frozen=True, slots=True)
-class DeskRings:
+class DeskNotified:
     """Told to a workspace in place of a conversation: at its desk, this conversation looks different now."""
 
     conversation: str
@@ -112,33 +112,32 @@ Signal = (
     | StopRequested
     | TurnsSuperseded
     | TurnWaiting
-    | Watched
+    | WatchRequested
     | AtWork
-    | DeskRings
+    | DeskNotified
     | Erased
 )
-_KINDS: Final[dict[str, type[Any]]] = {
-    kind.__name__: kind
-    for kind in (
-        Delta,
-        Status,
-        Typing,
-        StopRequested,
-        TurnsSuperseded,
-        TurnWaiting,
-        Watched,
-        AtWork,
-        DeskRings,
-        Erased,
-    )
+# Names that cross processes; those that differ from the class are of earlier versions, which may run beside this one.
+_NAMES: Final[dict[type[Any], str]] = {
+    Delta: "Delta",
+    Status: "Status",
+    Typing: "Typing",
+    StopRequested: "StopRequested",
+    TurnsSuperseded: "TurnsSuperseded",
+    TurnWaiting: "TurnWaiting",
+    WatchRequested: "Watched",
+    AtWork: "AtWork",
+    DeskNotified: "DeskRings",
+    Erased: "Erased",
 }
+_KINDS: Final = {name: kind for kind, name in _NAMES.items()}
 
 
 def signal_to_wire(signal: Signal) -> dict[str, Any]:
     """Return the form that crosses processes: ids and short texts; an event's payload stays in the log."""
     if isinstance(signal, NewEvent):
         return {"kind": "NewEvent", "seq": signal.seq}
-    return {"kind": type(signal).__name__, **asdict(signal)}
+    return {"kind": _NAMES[type(signal)], **asdict(signal)}
 
 
 def signal_from_wire(wire: dict[str, Any]) -> Signal:

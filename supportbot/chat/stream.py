@@ -27,7 +27,7 @@ from supportbot.chat.signals import (
     NewEvent,
     Signal,
     TurnWaiting,
-    Watched,
+    WatchRequested,
     signal_from_wire,
     signal_to_wire,
 )
@@ -94,8 +94,8 @@ class SignalBroker:
 
     def watch(self, conversation_id: UUID) -> None:
         """Ask the conversation's turn to repeat what it said, and, in another process, to send here what follows."""
-        self._deliver(conversation_id, Watched())
-        self._send(TURNS_GROUP, conversation_id, Watched())
+        self._deliver(conversation_id, WatchRequested())
+        self._send(TURNS_GROUP, conversation_id, WatchRequested())
 
     async def close(self) -> None:
         tasks, self._tasks = self._tasks, set()
@@ -180,7 +180,7 @@ class SignalBroker:
 
     def _take(self, conversation_id: UUID, signal: Signal) -> None:
         """Pass on what another process said."""
-        if isinstance(signal, Watched):
+        if isinstance(signal, WatchRequested):
             self._watched_elsewhere[conversation_id] = time.monotonic() + WATCH_SECONDS
         if isinstance(signal, TurnWaiting):
             self._wake_runner()

@@ -183,7 +183,7 @@ def finish_turn(claim: Claim, answer: Answer, trace: RetrievalTrace | None = Non
     event = append_event(conversation, "assistant.final", payload)
     mark_answered(conversation, claim.through_seq)
     store_message(conversation, claim.message_id, event.seq, answer)
-    _ring_for_next(conversation)
+    _wake_runner_for_next(conversation)
     return event.seq
 
 
@@ -199,7 +199,7 @@ def is_turn_pending(conversation: Conversation) -> bool:
     return pending
 
 
-def _ring_for_next(conversation: Conversation) -> None:
+def _wake_runner_for_next(conversation: Conversation) -> None:
     """Wake a runner if what came meanwhile waits for its turn."""
     if is_turn_pending(conversation):
         publish_after_commit(conversation.pk, TurnWaiting())
@@ -246,7 +246,7 @@ def _fail(conversation: Conversation, turn: Turn, code: str) -> None:
         state=Turn.State.FAILED, failure_code=code, finished_at=Now(), partial_text=""
     )
     append_event(conversation, "assistant.failed", {"message": str(turn.message_id), "code": code, "retry": True})
-    _ring_for_next(conversation)
+    _wake_runner_for_next(conversation)
 
 
 @transaction.atomic

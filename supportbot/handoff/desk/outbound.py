@@ -19,7 +19,7 @@ from supportbot.accounts.models import User
 from supportbot.accounts.scope import workspace_scope
 from supportbot.asyncdb import db
 from supportbot.chat.selectors import events_after
-from supportbot.chat.signals import AtWork, DeskRings, NewEvent, Signal, Typing
+from supportbot.chat.signals import AtWork, DeskNotified, NewEvent, Signal, Typing
 from supportbot.chat.stream import signal_broker
 from supportbot.handoff.desk.protocol import encode
 from supportbot.handoff.desk.rows import groups_for, queue_counts, rows_for
@@ -119,7 +119,7 @@ class Outbound:
     # --- Signals.
 
     def _on_desk_signal(self, signal: Signal) -> None:
-        if not isinstance(signal, DeskRings):
+        if not isinstance(signal, DeskNotified):
             return
         self._stale.add(UUID(signal.conversation))
         if len(self._stale) > MAX_STALE:

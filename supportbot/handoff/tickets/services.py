@@ -13,7 +13,7 @@ from django.db import transaction
 from django.utils.timezone import now
 
 from supportbot.accounts.models import User
-from supportbot.chat.log import append_event, check_open, lock_conversation, ring_desk
+from supportbot.chat.log import append_event, check_open, lock_conversation, notify_desk
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import add_system_message, give_back, hand_over
 from supportbot.chat.turns import supersede_turns
@@ -207,7 +207,7 @@ def snooze(ticket_id: UUID, *, agent: User, until: datetime) -> Ticket:
         raise InvalidInput(fields={"until": ["Choose a time in the future, at most one year from now."]})
     conversation, ticket = _lock_held(ticket_id, agent)
     _update(ticket, state=State.SNOOZED, snoozed_at=now(), snoozed_until=until)
-    ring_desk(conversation)  # no event: the customer does not see snoozing
+    notify_desk(conversation)  # no event: the customer does not see snoozing
     return ticket
 
 

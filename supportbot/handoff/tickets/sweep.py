@@ -13,7 +13,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.timezone import now
 
 from supportbot.accounts.scope import across_workspaces, workspace_scope
-from supportbot.chat.log import lock_conversation, ring_desk
+from supportbot.chat.log import lock_conversation, notify_desk
 from supportbot.chat.models import Conversation, Message, Source
 from supportbot.chat.services import add_system_message
 from supportbot.errors import NotFound
@@ -136,7 +136,7 @@ def _escalate_silent(conversation: Conversation, ticket: Ticket) -> bool:
     if ticket.assignee_id is None or not is_online(ticket.assignee_id):  # None: the account was deleted
         requeue(conversation, ticket)
         return True
-    ring_desk(conversation)
+    notify_desk(conversation)
     return ticket.priority != before
 
 
@@ -145,7 +145,7 @@ def _wake(conversation: Conversation, ticket: Ticket) -> bool:
         return False
     ticket.state, ticket.snoozed_at, ticket.snoozed_until = State.CLAIMED, None, None
     ticket.save(update_fields=["state", "snoozed_at", "snoozed_until"])
-    ring_desk(conversation)
+    notify_desk(conversation)
     return True
 
 
