@@ -177,7 +177,7 @@ async def test_a_dead_layer_fails_nobody_and_the_poll_heals_what_it_lost(
     await broker.listen(conversation.pk, ear)
     monkeypatch.setattr(layer, "_layer", Dead)
     await broker.listen(uuid7(), ear)
-    monkeypatch.setattr(stream, "tell", lambda *args: None)  # as if the ring were lost
+    monkeypatch.setattr(stream, "publish", lambda *args: None)  # as if the ring were lost
     await db(write, conversation, 1)
     while NewEvent(2, None) not in ear.heard:  # the poll may have found the log's beginning before
         await ear.next(len(ear.heard) + 1)
