@@ -22,6 +22,7 @@ from supportbot.assistant.calls import Place, ToolResult
 from supportbot.assistant.checks.verdict import Author
 from supportbot.assistant.composing import finalize
 from supportbot.assistant.context import TurnContext, build_context
+from supportbot.assistant.delta_buffer import DeltaBuffer
 from supportbot.assistant.drafting import Draft
 from supportbot.assistant.guarded import proposed_before
 from supportbot.assistant.limits import (
@@ -35,7 +36,6 @@ from supportbot.assistant.prompts import kept_back, second_try
 from supportbot.assistant.texts import say
 from supportbot.assistant.tools import Tools, answerable, end_of_steps
 from supportbot.assistant.vectors import vectors_of
-from supportbot.assistant.voice import Voice
 from supportbot.asyncdb import db, outside
 from supportbot.builtin.answerer import quotation_for
 from supportbot.chat.answers import Answer
@@ -72,7 +72,7 @@ class Turn:
 
     def __init__(self, claim: Claim) -> None:
         self.claim = claim
-        self._voice = Voice(claim)
+        self._deltas = DeltaBuffer(claim)
         self._draft = Draft((), "en")
         self._language = base_language(claim.locale)  # until the question has been read
         self._doing = say("searching", self._language)
@@ -93,7 +93,7 @@ class Turn:
             heartbeat = asyncio.create_task(self._keep_lease())
             try:
                 answer = await self._write()
-                self._voice.flush()
+                self._deltas.flush()
                 await db(finish_turn, self.claim, answer, self._trace_of(answer))
                 _count(answer)
             except LeaseLost:
@@ -104,7 +104,7 @@ class Turn:
                     await db(fail_turn, self.claim, error.code)
             finally:
                 heartbeat.cancel()
-                self._voice.end()
+                self._deltas.close()
                 signal_broker().unlisten(self.claim.conversation_id, self._hear)
 
     def _trace_of(self, answer: Answer) -> RetrievalTrace | None:
@@ -159,7 +159,7 @@ class Turn:
             ]
             if not calls or any(result.closing for result in results):
                 return await self._ended(request, context, results)
-            self._voice.say(self._draft.end_paragraph())
+            self._deltas.emit(self._draft.end_paragraph())
             await self._settle()
             self._learn(results)
             request = _with_results(request, step, calls, results)
@@ -185,7 +185,7 @@ class Turn:
         return replace(last, withheld=withheld)
 
     async def _checked(self, request: ModelRequest, results: list[ToolResult]) -> Answer:
-        self._voice.say(self._draft.finish())
+        self._deltas.emit(self._draft.finish())
         await self._settle()
         for place, is_borne in (await second_look.verdicts(request, self._draft.doubtful, self._draft.facts)).items():
             self._draft.judge(place, is_borne=is_borne)
@@ -208,7 +208,7 @@ class Turn:
     async def _settle(self) -> None:
         """Give the draft the vectors that it asks for; they are made beside the loop, which serves everybody."""
         while texts := self._draft.unsure:
-            self._voice.say(self._draft.weigh(await asyncio.to_thread(vectors_of, texts)))
+            self._deltas.emit(self._draft.weigh(await asyncio.to_thread(vectors_of, texts)))
 
     def _learn(self, results: list[ToolResult]) -> None:
         for result in results:
@@ -248,16 +248,16 @@ class Turn:
         for start in range(0, len(text), PIECE_CHARACTERS):
             if start:
                 await asyncio.sleep(0)
-            self._voice.say(self._draft.write(text[start : start + PIECE_CHARACTERS]))
+            self._deltas.emit(self._draft.write(text[start : start + PIECE_CHARACTERS]))
             await self._settle()
 
     async def _begin_again(self, context: TurnContext) -> None:
         """Another route answers from nothing: silently, unless words were shown already."""
         self._begin_draft(context)
-        if self._voice.text:
+        if self._deltas.text:
             async with self._claim_in_use:
                 await self._raise_attempt()
-            self._voice.begin_again(self.claim)
+            self._deltas.restart(self.claim)
 
     async def _raise_attempt(self) -> None:
         """Go on under the next attempt. Whoever stops the turn meanwhile ends it under that one: the row has it."""
@@ -302,8 +302,8 @@ class Turn:
             self._tell_if_silent(words)
 
     def _tell_if_silent(self, words: str) -> None:
-        if not self._voice.text:
-            self._voice.tell(words)
+        if not self._deltas.text:
+            self._deltas.status(words)
 
     def _hear(self, signal: Signal) -> None:
         if isinstance(signal, TurnsSuperseded):
@@ -312,7 +312,7 @@ class Turn:
         elif isinstance(signal, StopRequested) and signal.turn == str(self.claim.turn_id):
             self._stop()
         elif isinstance(signal, WatchRequested):
-            self._voice.repeat()
+            self._deltas.repeat()
 
     def _stop(self) -> None:
         self._is_stopped = True
@@ -328,7 +328,7 @@ class Turn:
             await asyncio.sleep(SAVE_EVERY_SECONDS)
             try:
                 async with self._claim_in_use:  # an attempt that changes meanwhile would look like a loss
-                    is_stopped = await db(extend_lease, self.claim, text=self._voice.text, index=self._voice.index)
+                    is_stopped = await db(extend_lease, self.claim, text=self._deltas.text, index=self._deltas.index)
             except LeaseLost:
                 self._is_void = True
                 self._cancel()

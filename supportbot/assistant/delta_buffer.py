@@ -1,6 +1,6 @@
-"""What readers see of an answer while it is written: deltas, joined into a few frames a second.
+"""Joins the deltas of an answer into a few frames a second.
 
-The first words go out at once; then a frame gathers what came within its window. Nothing is written to the database.
+The first words go out at once. After that, each frame holds what arrived within its window. Nothing is stored.
 """
 
 import asyncio
@@ -11,8 +11,8 @@ from supportbot.chat.stream import signal_broker
 from supportbot.chat.turns import Claim
 
 
-class Voice:
-    """The live text of one claim. `text` and `index` say what has been shown of the current attempt."""
+class DeltaBuffer:
+    """The live text of one claim. `text` and `index` are what the current attempt has sent so far."""
 
     def __init__(self, claim: Claim) -> None:
         self._claim = claim
@@ -22,14 +22,14 @@ class Voice:
         self.text = ""
         self.index = 0
 
-    def end(self) -> None:
-        """Say nothing more, not even what is pending."""
+    def close(self) -> None:
+        """Drop what is pending and send nothing more."""
         self._pending = ""
         if self._timer is not None:
             self._timer.cancel()
 
-    def say(self, text: str) -> None:
-        """Show more text: now, or with the frame that is due."""
+    def emit(self, text: str) -> None:
+        """Send more text, at once or with the next frame."""
         if not text:
             return
         self._pending += text
@@ -38,25 +38,25 @@ class Voice:
             self._timer = asyncio.get_running_loop().call_later(WINDOW_SECONDS, self._window_over)
 
     def flush(self) -> None:
-        """Show what is pending now."""
+        """Send what is pending."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         self._send()
 
-    def begin_again(self, claim: Claim) -> None:
+    def restart(self, claim: Claim) -> None:
         """Start over under a new attempt; readers empty what they show."""
         self._pending = ""
         self.flush()
         self._claim, self.text, self.index = claim, "", 0
 
     def repeat(self) -> None:
-        """Show all of it again, for a reader who came late: the others have it and are sent nothing."""
+        """Send all of it again for a reader who came late; the others already have it and skip it."""
         if self.text:
             self._publish(self.index - 1, self.text, offset=0)
 
-    def tell(self, words: str) -> None:
-        """Say what the assistant is doing."""
+    def status(self, words: str) -> None:
+        """Send what the assistant is doing, in words."""
         self._broker.publish(self._claim.conversation_id, Status(str(self._claim.message_id), words))
 
     def _window_over(self) -> None:
