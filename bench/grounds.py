@@ -84,8 +84,8 @@ def ask(corpus: str, row: dict[str, Any], where: str) -> Asked | None:
     from kb.evaluation.fitting import Example
     from kb.evaluation.question_files import conversation_of, locale_of
     from kb.models import Audience
-    from supportbot.assistant.nearness import grounds, nearness_of
     from supportbot.assistant.retrieval import seek
+    from supportbot.assistant.sentence_similarity import grounds, similarities_of
     from supportbot.language.detection import detect
     from supportbot.llm.sources import numbered
     from supportbot.llm.types import ModelRequest
@@ -106,7 +106,7 @@ def ask(corpus: str, row: dict[str, Any], where: str) -> Asked | None:
             looked_up=part.text,
             locale=locale,
         )
-        parts.append(grounds(nearness_of(request), part))
+        parts.append(grounds(similarities_of(request), part))
     name = str(row.get("id", where))
     example = Example(corpus, name, kind, not kind, parts, locale)
     return Asked(example, found.retrieval.is_answerable, f"{corpus} {name.split('<')[0]}")

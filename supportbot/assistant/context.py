@@ -9,9 +9,9 @@ from kb.search import Passage
 from supportbot.assistant.checks.verdict import Strictness
 from supportbot.assistant.explanations import done_in
 from supportbot.assistant.limits import HISTORY_MESSAGES, LEAN_PASSAGES
-from supportbot.assistant.nearness import compared
 from supportbot.assistant.prompts import ANSWER_VERSION, answer_instructions
 from supportbot.assistant.retrieval import in_parts, retrieve
+from supportbot.assistant.sentence_similarity import with_similarity
 from supportbot.assistant.tools import tools_after_signing_in, tools_for
 from supportbot.builtin.phrases import only_asks
 from supportbot.chat.models import Conversation, Message, Source
@@ -74,7 +74,9 @@ def build_context(claim: Claim) -> TurnContext:
     said = tuple(message.text for message in (*messages, *waiting) if message.source == Source.CUSTOMER)
     strictness = cast("Strictness", conversation.workspace.answer_strictness)
     done = () if conversation.customer.is_anonymous else done_in(conversation)
-    return TurnContext(compared(in_parts(request, sought), sought), found.passages, language, said, done, strictness)
+    return TurnContext(
+        with_similarity(in_parts(request, sought), sought), found.passages, language, said, done, strictness
+    )
 
 
 def _question(messages: Sequence[Message], waiting: Sequence[Message]) -> str:

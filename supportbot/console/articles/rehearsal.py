@@ -26,9 +26,9 @@ from kb.services import Change, create_article, publish, save_draft
 from supportbot.accounts.models import Workspace
 from supportbot.assistant.checks.verdict import Strictness
 from supportbot.assistant.drafting import Draft
-from supportbot.assistant.nearness import compared
 from supportbot.assistant.prompts import ANSWER_VERSION, answer_instructions
 from supportbot.assistant.retrieval import Found, in_parts, seek
+from supportbot.assistant.sentence_similarity import with_similarity
 from supportbot.assistant.vectors import settle
 from supportbot.chat.answers import Answer
 from supportbot.language.detection import base_language, detect
@@ -209,4 +209,4 @@ def _request(question: str, workspace: Workspace, language: str, sought: Found) 
         hides_personal_data=workspace.hides_personal_data,
         prompt_version=ANSWER_VERSION,
     )
-    return compared(in_parts(request, sought), sought)
+    return with_similarity(in_parts(request, sought), sought)

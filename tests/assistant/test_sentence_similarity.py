@@ -12,11 +12,11 @@ from kb.search import Retrieval
 from kb.search.confidence import Calibration, answer_calibration
 from kb.testing import HashEmbedder
 from supportbot.accounts.scope import workspace_scope
-from supportbot.assistant import nearness
+from supportbot.assistant import sentence_similarity
 from supportbot.assistant.context import build_context
-from supportbot.assistant.nearness import Nearness, compared, nearness_of
 from supportbot.assistant.retrieval import Found
 from supportbot.assistant.runner import carry_out
+from supportbot.assistant.sentence_similarity import Similarities, similarities_of, with_similarity
 from supportbot.asyncdb import db
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import add_customer_message
@@ -39,7 +39,7 @@ def by(bias: float = 0.0, **weights: float) -> Callable[[str], Calibration]:
 
 @pytest.fixture(autouse=True)
 def nothing_remembered() -> None:
-    nearness._vector.cache_clear()
+    sentence_similarity._vector.cache_clear()
 
 
 def book() -> list[str]:
@@ -49,36 +49,39 @@ def book() -> list[str]:
 
 
 def test_the_piece_that_means_the_question_is_nearer() -> None:
-    near = nearness_of(REQUEST).pieces
+    near = similarities_of(REQUEST).pieces
     assert near.keys() == {ZIP, POLE}
     assert 1 >= near[ZIP] > near[POLE] > 0
 
 
 def test_a_piece_asked_for_again_is_embedded_once() -> None:
-    assert nearness_of(REQUEST) == nearness_of(REQUEST)
+    assert similarities_of(REQUEST) == similarities_of(REQUEST)
     assert sorted(book()) == sorted([f"Repairs\n{ZIP}", f"Repairs\n{POLE}"])
 
 
 def test_the_best_line_of_a_longer_piece_is_compared_too() -> None:
     page = Source(1, "Repairs", f"{ZIP} We are quick.\n\n{POLE}", "en")
-    near = nearness_of(ModelRequest("answer", (), question=REQUEST.question, sources=(page,)))
+    near = similarities_of(ModelRequest("answer", (), question=REQUEST.question, sources=(page,)))
     assert near.pieces.keys() == {f"{ZIP}\nWe are quick.", POLE}
     assert near.lines.keys() == {ZIP, POLE}
 
 
 def test_an_embedder_that_does_not_answer_leaves_it_to_words() -> None:
     embedder().fail_after(1)  # type: ignore[attr-defined]  # the HashEmbedder of these tests
-    assert nearness_of(REQUEST) == Nearness()
+    assert similarities_of(REQUEST) == Similarities()
 
 
 def test_a_model_of_one_s_own_reads_for_itself(settings: Settings) -> None:
     settings.OPENAI_MODEL = "some-model"
-    assert nearness_of(REQUEST) == Nearness()
+    assert similarities_of(REQUEST) == Similarities()
     assert book() == []
 
 
 def test_one_piece_needs_no_comparison() -> None:
-    assert nearness_of(ModelRequest("answer", (), question="zip", sources=(Source(1, "Zip", ZIP, "en"),))) == Nearness()
+    assert (
+        similarities_of(ModelRequest("answer", (), question="zip", sources=(Source(1, "Zip", ZIP, "en"),)))
+        == Similarities()
+    )
     assert book() == []
 
 
@@ -121,43 +124,43 @@ def said(conversation: Conversation, text: str) -> Claim:
 
 
 def test_while_enough_others_measure_words_alone_choose(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nearness, "_room", threading.BoundedSemaphore(1))
-    with nearness._room:
-        assert nearness_of(REQUEST) == Nearness()
-    assert nearness_of(REQUEST).pieces
+    monkeypatch.setattr(sentence_similarity, "_slots", threading.BoundedSemaphore(1))
+    with sentence_similarity._slots:
+        assert similarities_of(REQUEST) == Similarities()
+    assert similarities_of(REQUEST).pieces
 
 
 @pytest.mark.parametrize(("bias", "is_answerable"), [(1.0, True), (-1.0, False)])
 def test_where_no_sentence_is_near_there_is_no_answer(
     monkeypatch: pytest.MonkeyPatch, bias: float, is_answerable: bool
 ) -> None:
-    monkeypatch.setattr(nearness, "answer_calibration", by(bias, nearest=0.1))
-    request = compared(REQUEST, FOUND)
+    monkeypatch.setattr(sentence_similarity, "answer_calibration", by(bias, nearest=0.1))
+    request = with_similarity(REQUEST, FOUND)
     assert request.nearness.keys() == {ZIP, POLE} and request.is_answerable is is_answerable
 
 
 def test_words_of_the_question_that_no_passage_holds_speak_against_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nearness, "answer_calibration", by(-0.4, share=1.0))
-    assert compared(REQUEST, FOUND).is_answerable
-    assert not compared(REQUEST, replace(FOUND, retrieval=replace(RETRIEVAL, share=0.3))).is_answerable
+    monkeypatch.setattr(sentence_similarity, "answer_calibration", by(-0.4, share=1.0))
+    assert with_similarity(REQUEST, FOUND).is_answerable
+    assert not with_similarity(REQUEST, replace(FOUND, retrieval=replace(RETRIEVAL, share=0.3))).is_answerable
     across = replace(FOUND, retrieval=replace(RETRIEVAL, share=0.9, is_across=True))
-    assert not compared(REQUEST, across).is_answerable  # words of two languages meet by chance
+    assert not with_similarity(REQUEST, across).is_answerable  # words of two languages meet by chance
 
 
 def test_of_several_questions_one_with_an_answer_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nearness, "answer_calibration", by(-0.4, share=1.0))
+    monkeypatch.setattr(sentence_similarity, "answer_calibration", by(-0.4, share=1.0))
     request = replace(REQUEST, parts=(REQUEST, REQUEST))
     poor = replace(FOUND, retrieval=replace(RETRIEVAL, share=0.1))
-    told = compared(request, replace(FOUND, parts=(FOUND, poor)))
+    told = with_similarity(request, replace(FOUND, parts=(FOUND, poor)))
     assert told.is_answerable and [part.is_answerable for part in told.parts] == [True, False]
 
 
 def test_what_was_not_compared_stays_answerable(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
-    monkeypatch.setattr(nearness, "answer_calibration", by(-9.0))
+    monkeypatch.setattr(sentence_similarity, "answer_calibration", by(-9.0))
     embedder().fail_after(1)  # type: ignore[attr-defined]  # the HashEmbedder of these tests
-    assert compared(REQUEST, FOUND).is_answerable
+    assert with_similarity(REQUEST, FOUND).is_answerable
     settings.OPENAI_MODEL = "some-model"
-    assert compared(REQUEST, FOUND).is_answerable
+    assert with_similarity(REQUEST, FOUND).is_answerable
 
 
 def test_a_recipe_that_nobody_has_measured_is_not_judged() -> None:
