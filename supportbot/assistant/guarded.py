@@ -22,7 +22,7 @@ from actions.spec import Action
 from actions.states import State
 from supportbot.assistant.calls import Place, ToolResult, key_prefix
 from supportbot.assistant.prompts import as_data
-from supportbot.assistant.receivers import write_down
+from supportbot.assistant.receivers import record_action_events
 from supportbot.assistant.texts import Phrase, say
 from supportbot.chat.models import Conversation
 from supportbot.chat.turns import Claim, check_held
@@ -88,7 +88,7 @@ def withdraw_cards(place: Place) -> ToolResult:
     for card in open_cards(conversation.pk):
         with suppress(NotWaiting):  # confirmed, or over, at this very moment
             decline(card.pk, principal=principal)
-            write_down(card.pk)
+            record_action_events(card.pk)
     closing = say("withdrawn", place.language)
     return ToolResult(closing, closing=closing)
 
@@ -118,7 +118,7 @@ def _propose(principal: Principal, call: ToolCall, place: Place) -> ToolResult:
         proposal_key=place.key,
         conversation_id=place.claim.conversation_id,
     )
-    write_down(request.pk)
+    record_action_events(request.pk)
     if request.state == State.AWAITING_CONFIRMATION and request.proposal_key != place.key:
         closing = say("confirm_above", place.language)  # where an earlier turn has shown it
         return ToolResult(closing, closing=closing)

@@ -1,6 +1,6 @@
-"""What the assistant hears from the rooms below: a guarded action has taken a step, and the conversation is told.
+"""Receives announcements from the rooms below: a guarded action changed state, and its conversation learns of it.
 
-Invariants: each state of a request is told once, in the order of the steps; the text comes from its row. It does not
+Invariants: each state of a request becomes one event, in the order of the steps, with the text of its row. It does not
 matter how often, how late or by whom this is called: the announcement makes up for a process that died.
 """
 
@@ -37,20 +37,20 @@ _EVENTS: Final[dict[State, str]] = {
     State.REJECTED: "action.rejected",
 }
 _EXPLAINED: Final = frozenset({State.SUCCEEDED, State.FAILED, State.UNKNOWN, State.REJECTED, State.EXPIRED})
-# The system has tried all it can: a person looks at it.
+# The system has tried everything it can, so a person looks at it.
 _FOR_A_PERSON: Final = frozenset({"outcome_unknown", "not_carried_out"})
 
 
 def on_action_changed(announcement: Announcement) -> None:
-    """Tell the conversation of a request what it does not know yet."""
-    write_down(announcement.object_id)
+    """Record the events that a request's conversation does not have yet (consumer of `action_changed`)."""
+    record_action_events(announcement.object_id)
 
 
 @transaction.atomic
-def write_down(request_id: UUID) -> None:
-    """Append the steps that the request's conversation has not been told, and explain where it has come to rest.
+def record_action_events(request_id: UUID) -> None:
+    """Append the steps of a request that its conversation lacks, and explain the state it has reached.
 
-    A conversation that was erased is told nothing: the record of money outlives it, what colleagues wrote does not.
+    Nothing is appended to an erased conversation: the record of money outlives it, what colleagues wrote does not.
     """
     conversation_id = ActionRequest.objects.values_list("conversation_id", flat=True).filter(pk=request_id).first()
     if conversation_id is None:
@@ -60,34 +60,34 @@ def write_down(request_id: UUID) -> None:
     except NotFound:
         forget_words_about(conversation_id)
         return
-    # In this order: a row that is newer than its steps is told of next time, steps newer than their row would be
-    # told without their receipt.
+    # Steps first: a row newer than its steps is reported by the next call, but steps newer than their row would be
+    # recorded without their receipt.
     steps = steps_of(request_id)
     request = ActionRequest.objects.get(pk=request_id)
-    told = _told(conversation, request_id)
+    recorded = _recorded(conversation, request_id)
     for step in steps:
         name = _EVENTS.get(step.state)
-        if name is not None and name not in told:
-            told.add(name)
-            _tell(conversation, request, step, name)
+        if name is not None and name not in recorded:
+            recorded.add(name)
+            _record(conversation, request, step, name)
 
 
-def _told(conversation: Conversation, request_id: UUID) -> set[str]:
+def _recorded(conversation: Conversation, request_id: UUID) -> set[str]:
     events = ConversationEvent.objects.filter(
         conversation=conversation, event__startswith="action.", payload__request=str(request_id)
     )
     return set(events.values_list("event", flat=True))
 
 
-def _tell(conversation: Conversation, request: ActionRequest, step: Step, name: str) -> None:
+def _record(conversation: Conversation, request: ActionRequest, step: Step, name: str) -> None:
     append_event(conversation, name, _payload(request, step))
-    notify_desk(conversation)  # nobody has to have the chat: what waits for approval is the team's business
+    notify_desk(conversation)  # even if no agent has the chat: approvals are waiting work of the team
     if step.state != request.state or step.state not in _EXPLAINED:
         return
     text = explanation(request)
     if conversation.mode == Conversation.Mode.ASSISTANT:
         explain(conversation, text, request=request.pk)
-    else:  # a person has it, and the assistant keeps silent
+    else:  # an agent has the conversation, so the assistant stays silent
         add_system_message(conversation, text)
     if request.reason_code in _FOR_A_PERSON:
         handoff.request(conversation.pk, reason="action", by="rule", summary=text)
@@ -97,7 +97,7 @@ def _payload(request: ActionRequest, step: Step) -> dict[str, Any]:
     if step.state is State.AWAITING_CONFIRMATION:
         return proposed_payload(request)
     payload = state_payload(request)
-    if step.state != request.state:  # the row has gone on: what it says now is not of this step
+    if step.state != request.state:  # the row has moved on: its receipt and reason belong to a later step
         payload.pop("receipt", None)
         payload.pop("reason", None)
         if step.reason_code:

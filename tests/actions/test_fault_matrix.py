@@ -24,7 +24,7 @@ from actions.publisher import Publisher
 from actions.states import State
 from actions.sweeping import sweep
 from actions.testing import FakeShop, ProcessDied, make_due, run_queued
-from supportbot.assistant.receivers import write_down
+from supportbot.assistant.receivers import record_action_events
 from supportbot.chat.models import Conversation
 from supportbot.outbox.models import Announcement
 from tests.actions.conftest import REFUND
@@ -189,7 +189,7 @@ def test_every_step_happens_twice(flow: RefundFlow) -> None:
         step() if step != flow.confirm else confirm_again(flow)
     Announcement.objects.update(delivered_at=None)
     flow.deliver()
-    write_down(flow.request.pk)
+    record_action_events(flow.request.pk)
     flow.assert_paid_once()
     assert flow.shop.calls.count("run refund") == 1
 

@@ -12,7 +12,7 @@ from actions.states import State
 from actions.sweeping import reconcile
 from actions.testing import FakeShop, make_due, run_queued
 from supportbot.accounts.models import Customer, User
-from supportbot.assistant.receivers import on_action_changed, write_down
+from supportbot.assistant.receivers import on_action_changed, record_action_events
 from supportbot.chat.models import Conversation, Message, Turn
 from supportbot.chat.services import add_customer_message
 from supportbot.chat.signals import EventView
@@ -54,7 +54,7 @@ def test_each_state_is_told_once(card: ActionRequest, principal: Principal, log:
     assert told(log) == ["action.proposed", "action.queued", "action.succeeded", "assistant.final"]
     for announcement in Announcement.objects.all():
         on_action_changed(announcement)
-    write_down(card.pk)
+    record_action_events(card.pk)
     assert len(told(log)) == 4
     [turn] = Turn.objects.all()
     assert (turn.kind, turn.state) == ("explain", "done")

@@ -14,7 +14,7 @@ from actions.services import propose
 from actions.testing import FakeShop, connected, run_queued
 from supportbot.accounts.models import Channel, Customer, Workspace
 from supportbot.accounts.services import NewChannel
-from supportbot.assistant.receivers import write_down
+from supportbot.assistant.receivers import record_action_events
 from supportbot.asyncdb import db
 from supportbot.chat.models import Conversation
 from supportbot.outbox.services import deliver_due
@@ -46,7 +46,7 @@ def card_in(conversation: str) -> ActionRequest:
     principal = principal_in_conversation(Customer.objects.get(external_id="cus_alice"))
     arguments = {"order_id": "A-1001", "reason": "Arrived damaged"}
     request = propose(principal, "refund_order", arguments, proposal_key="turn:1:1", conversation_id=UUID(conversation))
-    write_down(request.pk)
+    record_action_events(request.pk)
     return request
 
 
