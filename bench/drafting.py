@@ -95,7 +95,7 @@ def checked(name: str, text: str, language: str) -> dict[str, Any]:
     from bench.checks import passage_of
     from supportbot.assistant.checks.evidence import Evidence
     from supportbot.assistant.drafting import Draft
-    from supportbot.assistant.prompts import answer_instructions, kept_back
+    from supportbot.assistant.prompts import answer_instructions, confidential_text
 
     pages = [
         passage_of(place, {"title": file.stem, "text": file.read_text()[:PAGE_CHARACTERS], "locale": "en"})
@@ -109,7 +109,7 @@ def checked(name: str, text: str, language: str) -> dict[str, Any]:
         language,
         ("I want 500 EUR for order 20418",),
         done=[RECORD],
-        kept=kept_back(rules),
+        confidential=confidential_text(rules),
         looks_twice=True,
     )
     wanted: list[str] = []

@@ -12,7 +12,7 @@ from supportbot.assistant.checks.verdict import Sentence
 from supportbot.assistant.drafting import Draft
 from supportbot.assistant.explanations import done_in
 from supportbot.assistant.judging import LITTLE_SUPPORT
-from supportbot.assistant.prompts import kept_back
+from supportbot.assistant.prompts import confidential_text
 from supportbot.assistant.vectors import settle
 from supportbot.chat.models import Conversation
 from supportbot.handoff.ports import Doubt, GeneratedDraft
@@ -41,7 +41,7 @@ def _checked(conversation: Conversation, written: GeneratedDraft) -> Draft:
         tuple(_said_by_customer(written)),
         site=settings.BASE_URL,
         done=() if conversation.customer.is_anonymous else done_in(conversation),
-        kept=kept_back(request.messages[0].content),
+        confidential=confidential_text(request.messages[0].content),
         by="builtin" if written.by == "builtin" else "model",
     )
     draft.write(written.text)

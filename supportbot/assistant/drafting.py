@@ -1,14 +1,14 @@
-"""An answer while it is written: text goes in as a model makes it, what may be shown comes out. Pure.
+"""An answer while it is being written: model text goes in, and what may be shown comes out. Pure.
 
-Words are let out as they come; from the first that may begin a figure, a link or a deed the rest of the sentence waits
-until it is whole and has been judged (`judging`). What fails a check of harm is not shown. Wording never withholds a
-sentence: how far the sources bear it decides its citations (`citing`), and whether the answer as a whole is confirmed
-(`composing`).
+Words are released as they arrive. From the first word that may begin a figure, a link or a deed, the rest of the
+sentence waits until it is complete and has been judged (`judging`). A sentence that fails a check of harm is not shown.
+Wording alone never withholds a sentence: how far the sources bear it decides its citations (`citing`) and whether the
+answer as a whole is confirmed (`composing`).
 
-Some sentences need a vector before they can be judged. Then nothing more is let out, `unsure` names the texts whose
-vectors are wanted, and `weigh` goes on with them; without them it goes on by words alone.
+Some sentences need a vector before they can be judged. Nothing is released then: `unsure` lists the texts whose vectors
+are needed and `weigh` continues with them, or by words alone if there are none.
 
-A word costs little (its own letters are looked at), a sentence more: `python -m bench.drafting` prints both.
+A word is cheap (only its own letters are read), a sentence less so: `python -m bench.drafting` prints both.
 """
 
 import re
@@ -20,7 +20,7 @@ from kb.search import Passage
 from supportbot.assistant.checks.deeds import Vector
 from supportbot.assistant.checks.evidence import Evidence, Support
 from supportbot.assistant.checks.kinds import Opening
-from supportbot.assistant.checks.secrets import RUN_OF_RULES, Kept, bare
+from supportbot.assistant.checks.secrets import RUN_OF_RULES, Confidential, bare
 from supportbot.assistant.checks.verdict import Author, Sentence, Strictness
 from supportbot.assistant.citing import Citations
 from supportbot.assistant.composing import compose
@@ -32,7 +32,7 @@ from supportbot.language.sentences import is_ended, opens_fence, sentences_of, s
 
 MAX_ANSWER_CHARACTERS: Final = 8_000
 MAX_SENTENCES: Final = 200
-MEMORY: Final = 200  # characters before a sentence that are read with it: what is kept back may come in pieces
+MEMORY: Final = 200  # characters before a sentence that are read with it: confidential text may come in pieces
 _WORD: Final = re.compile(r"\S*\s")
 _RISKY: Final = re.compile(
     r"[\d€$£¥₹%@<\[`/\\]|\w[.:](?=\w)|(?<![^\W\d_])[^\W\d_](?:[·•|./-][^\W\d_])+|\w{24}|[\[({](?:\.|[^\W\d_]{3,5})[\])}]"
@@ -43,10 +43,10 @@ _RISKY: Final = re.compile(
 class Draft:
     """The answer of one attempt.
 
-    `said` is what the customer wrote: its figures may be repeated, its links never; `site` is where our help pages are;
-    `kept` is what must not be given away; `looked_up` is what the shop's system said of the customer's records in this
-    turn, `done` our own words for what was carried out in this conversation. `looks_twice` marks the sentences that
-    deserve a second look. The built-in answerer (`by`) quotes, and what it says in our own words is a fixed text.
+    `said` is what the customer wrote: its figures may be repeated, its links never. `site` is the address of our help
+    pages. `confidential` must not be disclosed. `looked_up` is what the shop's system returned in this turn, `done` our
+    own words for what was carried out in this conversation. `looks_twice` marks the sentences that deserve a second
+    look. The built-in answerer (`by`) only quotes or uses fixed texts.
     """
 
     passages: Sequence[Passage]
@@ -55,7 +55,7 @@ class Draft:
     site: str = ""
     looked_up: Sequence[str] = ()
     done: Sequence[str] = ()
-    kept: Kept = field(default_factory=Kept)
+    confidential: Confidential = field(default_factory=Confidential)
     strictness: Strictness = "balanced"
     by: Author = "model"
     looks_twice: bool = False
@@ -65,7 +65,7 @@ class Draft:
     _unfinished: str = ""
     _shown_of_unfinished: int = 0
     _is_held: bool = False  # the rest of the unfinished sentence waits for its end
-    _has_stump: bool = False  # the beginning of a sentence was shown that was withheld in the end
+    _has_dangling_prefix: bool = False  # the beginning of a sentence was shown, and then the sentence was withheld
     _opening: Opening = field(default_factory=Opening)
     _letters: str = ""  # the last ones shown
     _is_ended: bool = False
@@ -73,29 +73,29 @@ class Draft:
     def __post_init__(self) -> None:
         evidence = Evidence(self.passages, language=self.language, said=self.said, site=self.site)
         self._judge = Judge(
-            evidence, self.kept, self.done, is_strict=self.strictness == "strict", looks_twice=self.looks_twice
+            evidence, self.confidential, self.done, is_strict=self.strictness == "strict", looks_twice=self.looks_twice
         )
         self._citations = Citations(evidence, self.site)
         for text in self.looked_up:
             self.learn(text)
 
     def learn(self, looked_up: str) -> None:
-        """Let the answer rest on what was looked up, from here on."""
+        """Accept what was looked up as evidence from here on."""
         self._judge.learn(looked_up)
 
     def write(self, text: str) -> str:
-        """Take the next piece of model text; return what may be shown because of it."""
+        """Take the next piece of model text; return what may be shown now."""
         if self._is_full:
             return ""
         self._unfinished += shown_text(text)
-        return self._go_on()
+        return self._advance()
 
     def end_paragraph(self) -> str:
-        """Part what was said before a tool from what is said after it; return what may be shown because of it."""
+        """Separate the text before a tool call from the text after it; return what may be shown now."""
         return self.write("\n\n") if self.sentences or self._unfinished else ""
 
     def break_off(self) -> None:
-        """Leave out half a sentence at the end of a text that was cut off: it can say the opposite of the whole."""
+        """Drop an unfinished sentence at the end of a truncated text: it can say the opposite of the whole."""
         *whole, rest = list(sentences_of(self._unfinished)) or [""]
         if rest.strip() and not is_ended(rest):
             self.sentences.append(Sentence(rest, rest, Support(None, 0), withheld="cut_off"))
@@ -104,38 +104,38 @@ class Draft:
                 self._begin_sentence()
 
     def finish(self) -> str:
-        """Take the end of the text; return what may still be shown. The answer is whole once `unsure` is empty."""
+        """Mark the end of the text; return what may still be shown. The answer is complete once `unsure` is empty."""
         if self._is_full:
             self.break_off()
         self._is_ended = True
-        return self._go_on()
+        return self._advance()
 
     def weigh(self, vectors: Mapping[str, Vector]) -> str:
-        """Take the vectors that were to be had and go on; return what may be shown because of it."""
+        """Continue with the vectors that are available; return what may be shown now."""
         self._judge.take(self.unsure, vectors)
         self.unsure = ()
         if self._is_whole:
             self.sentences = [self._cited(self._judge.with_vectors(one)) for one in self.sentences]
-        return self._go_on()
+        return self._advance()
 
     @property
     def facts(self) -> tuple[str, ...]:
-        """What was done in this conversation, and what was looked up."""
+        """What was done in this conversation and what was looked up."""
         return self._judge.facts
 
     @property
     def doubtful(self) -> dict[int, str]:
-        """The sentences that deserve a second look, by their place."""
+        """The sentences that deserve a second look, by position."""
         return {place: one.words for place, one in enumerate(self.sentences) if one.needs_second_look}
 
     def judge(self, place: int, *, is_borne: bool) -> None:
-        """Take what a second look at a sentence found: borne by the sources, or said otherwise by them."""
+        """Apply the verdict of a second look at a sentence: the sources bear it, or contradict it."""
         self.sentences[place] = self._judge.seen_again(self.sentences[place], is_borne=is_borne)
-        self._citations.spans.clear()  # numbered anew: a source that only a withheld sentence rested on is none
+        self._citations.spans.clear()  # renumber: a source of withheld sentences only is dropped
         self.sentences = [self._cited(one) for one in self.sentences]
 
     def answer(self, *, is_stopped: bool = False) -> Answer:
-        """Return the answer as it stands; stopped, exactly what was shown, half a sentence included."""
+        """Return the answer so far; if stopped, exactly what was shown, including half a sentence."""
         if is_stopped:
             return Answer(self.shown.strip(), self._citations.in_text(self.shown), self.by, is_stopped=True)
         return compose(
@@ -150,8 +150,8 @@ class Draft:
     def _is_whole(self) -> bool:
         return self._is_ended and not self._unfinished.strip()
 
-    def _go_on(self) -> str:
-        """Judge the sentences that are whole, up to one that wants vectors; return what may be shown."""
+    def _advance(self) -> str:
+        """Judge the complete sentences, up to one that needs vectors; return what may be shown."""
         start = len(self.shown)
         while not self.unsure and (cut := self._first_sentence()) is not None:
             sentence, rest = cut
@@ -162,7 +162,7 @@ class Draft:
         if self._is_whole and self.by == "model":
             self.unsure = self._judge.wanted_at_the_end(self.sentences)
         elif not self.unsure:
-            self._begin()
+            self._release()
         return self.shown[start:]
 
     def _first_sentence(self) -> tuple[str, str] | None:
@@ -170,7 +170,7 @@ class Draft:
         return (self._unfinished, "") if cut is None and self._is_ended and self._unfinished.strip() else cut
 
     def _close(self, raw: str) -> None:
-        """Judge one whole sentence and show the rest of it, if it may be shown."""
+        """Judge one complete sentence and show the rest of it if it passes."""
         begun = self._shown_of_unfinished
         before = self.shown[: len(self.shown) - begun][-MEMORY:]
         self._begin_sentence()
@@ -178,8 +178,8 @@ class Draft:
         self.sentences.append(sentence)
         if not sentence.withheld:
             self._show(sentence.shown[begun:])
-        elif begun:  # what was shown of it stays until the end; the next one must not grow onto it
-            self._has_stump = True
+        elif begun:  # its visible beginning stays until the end; the next sentence must not run into it
+            self._has_dangling_prefix = True
             self._show(raw[len(raw.rstrip()) :])
 
     def _begin_sentence(self) -> None:
@@ -188,9 +188,9 @@ class Draft:
     def _cited(self, sentence: Sentence) -> Sentence:
         return self._citations.cite(sentence, joins=self.by == "builtin")
 
-    def _begin(self) -> None:
-        """Show what may be shown of the unfinished sentence; nothing once one left a stump, or they would pile up."""
-        if self._is_held or self._has_stump or opens_fence(self._unfinished):
+    def _release(self) -> None:
+        """Show what may be shown of the unfinished sentence; nothing after a dangling prefix, or they would pile up."""
+        if self._is_held or self._has_dangling_prefix or opens_fence(self._unfinished):
             return
         while (word := _WORD.match(self._unfinished, self._shown_of_unfinished)) and not self._is_held:
             self._is_held = self._may_harm(word.group())
@@ -199,10 +199,10 @@ class Draft:
                 self._shown_of_unfinished = word.end()
 
     def _may_harm(self, word: str) -> bool:
-        """Return whether with this word a figure, a link, a deed or what is kept back may begin."""
+        """Return whether a figure, a link, a deed or confidential text may begin with this word."""
         if _RISKY.search(word) or spells_a_dot(word) or not self._opening.stays_harmless(word, self.language):
             return True
-        return self.kept.is_near(f"{self._letters}{bare(word)}")
+        return self.confidential.may_begin_in(f"{self._letters}{bare(word)}")
 
     def _show(self, text: str) -> None:
         self.shown += text

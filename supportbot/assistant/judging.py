@@ -19,7 +19,7 @@ from supportbot.assistant.checks.deeds import DOUBT_FROM, Records, Vector, is_de
 from supportbot.assistant.checks.doubt import LOOK_FROM, Doubts
 from supportbot.assistant.checks.evidence import CITED_FROM, FAR_BELOW, Evidence, Support
 from supportbot.assistant.checks.kinds import Kind, by_pieces, by_vector
-from supportbot.assistant.checks.secrets import Kept
+from supportbot.assistant.checks.secrets import Confidential
 from supportbot.assistant.checks.verdict import Author, Sentence, is_confirmed
 from supportbot.builtin.phrases import is_ours
 from supportbot.language.normalise import as_read
@@ -45,10 +45,10 @@ class Judge:
     """Judges the sentences of one answer, in their order; `done` is our own words for what was carried out."""
 
     def __init__(
-        self, evidence: Evidence, kept: Kept, done: Sequence[str], *, is_strict: bool, looks_twice: bool
+        self, evidence: Evidence, confidential: Confidential, done: Sequence[str], *, is_strict: bool, looks_twice: bool
     ) -> None:
         self.evidence = evidence
-        self._kept = kept
+        self._confidential = confidential
         self._is_strict = is_strict
         self._looks_twice = looks_twice
         self._done = tuple(text for text in done if text.strip())
@@ -170,7 +170,7 @@ class Judge:
         """Return why a sentence is withheld, "" if it is not. What the built-in answerer quotes is no deed."""
         if by == "model" and self._is_repeated(words):
             return "repeated"
-        if found := hard.objection(words, before, self.evidence, self._kept):
+        if found := hard.objection(words, before, self.evidence, self._confidential):
             return found
         return "deed" if by == "model" and not support.is_quoted and self._is_deed(words, support) else ""
 

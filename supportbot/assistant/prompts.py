@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from kb.search import Passage
-from supportbot.assistant.checks.secrets import Kept
+from supportbot.assistant.checks.secrets import Confidential
 from supportbot.chat.answers import Withheld
 from supportbot.language.normalise import visible
 from supportbot.llm.types import Source
@@ -65,10 +65,10 @@ def second_try(withheld: Sequence[Withheld]) -> str:
     return _AGAIN + "".join(f"\n- {fault}" for fault in told)
 
 
-def kept_back(instructions: str) -> Kept:
-    """Return what of the instructions no answer may give away: all but the sources."""
+def confidential_text(instructions: str) -> Confidential:
+    """Return the part of the instructions that no answer may disclose: everything but the sources."""
     rules, _, note = instructions.partition(_SOURCES)[0].partition(_NOTE)
-    return Kept(rules, note)
+    return Confidential(rules, note)
 
 
 def sources_block(passages: Sequence[Passage | Source]) -> str:

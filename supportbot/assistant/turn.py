@@ -32,7 +32,7 @@ from supportbot.assistant.limits import (
     STATUS_AFTER_SECONDS,
     STILL_WORKING_AFTER_SECONDS,
 )
-from supportbot.assistant.prompts import kept_back, second_try
+from supportbot.assistant.prompts import confidential_text, second_try
 from supportbot.assistant.texts import say
 from supportbot.assistant.tools import Tools, answerable, end_of_steps
 from supportbot.assistant.vectors import vectors_of
@@ -277,7 +277,7 @@ class Turn:
             site=settings.BASE_URL,
             looked_up=self._looked_up,
             done=context.done,
-            kept=kept_back(context.request.messages[0].content),
+            confidential=confidential_text(context.request.messages[0].content),
             strictness=context.strictness,
             by=by,
             looks_twice=second_look.is_on(),

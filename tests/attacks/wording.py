@@ -1,7 +1,7 @@
 """Two pages of a shop, and the answers of a model that has read them."""
 
 from supportbot.assistant.drafting import Draft
-from supportbot.assistant.prompts import answer_instructions, kept_back
+from supportbot.assistant.prompts import answer_instructions, confidential_text
 from supportbot.chat.answers import Answer
 from tests.assistant.test_drafting import finished, passage
 
@@ -39,7 +39,7 @@ INSTRUCTIONS = answer_instructions(company="Tarn", passages=(), note=NOTE, sees_
 
 def said(text: str, *, language: str = "en", page: str = PAGE, pieces: int = 5, asked: str = "") -> tuple[str, Answer]:
     """Return what was shown on the way and the final answer."""
-    draft = Draft((passage(page, locale=language),), language, (asked,), kept=kept_back(INSTRUCTIONS))
+    draft = Draft((passage(page, locale=language),), language, (asked,), confidential=confidential_text(INSTRUCTIONS))
     answer = finished(draft, text, step=pieces)
     return draft.shown, answer
 

@@ -4,7 +4,7 @@ import re
 from typing import Final, Literal
 
 from supportbot.assistant.checks.evidence import Evidence
-from supportbot.assistant.checks.secrets import Kept, holds_secret
+from supportbot.assistant.checks.secrets import Confidential, holds_secret
 from supportbot.language.figures import figures_in
 from supportbot.language.links import links_in
 from supportbot.language.normalise import mixes_scripts
@@ -17,13 +17,15 @@ _PIECE: Final = 16  # characters
 _MOST_LISTED: Final = 20  # "These 5 steps:" counts what follows it
 
 
-def objection(sentence: str, before: str, evidence: Evidence, kept: Kept) -> Code | None:
+def objection(sentence: str, before: str, evidence: Evidence, confidential: Confidential) -> Code | None:
     """Return why a sentence without markers is withheld; `before` is what stands in front of it.
 
     A figure passes if a passage, a look-up or the customer's words hold it; a link only if a passage or look-up does.
     """
-    gives_away = kept.is_near if len(sentence) < _PIECE else kept.is_in  # a word a line gives it away in small pieces
-    if gives_away(before + sentence):
+    discloses = (
+        confidential.may_begin_in if len(sentence) < _PIECE else confidential.is_in
+    )  # a word a line gives it away in small pieces
+    if discloses(before + sentence):
         return "secret"
     if evidence.is_quoted(sentence):  # words alone: a "$" in place of a "€" is no quotation
         return "figure" if _has_unknown_figure(sentence, before, evidence) else None

@@ -1,4 +1,4 @@
-"""What never leaves the house: the words of the instructions and of colleagues' notes, keys, and card numbers. Pure.
+"""What an answer must never disclose: the instructions, colleagues' notes, keys and card numbers. Pure.
 
 A model that was talked round gives its instructions away in pieces, backwards, in capitals, spaced out or in base64. So
 a text is compared by its bare letters and digits, forwards and backwards, and with what it decodes to.
@@ -14,10 +14,10 @@ from typing import Final
 from supportbot.language.normalise import undisguised
 from supportbot.language.personal import passes_luhn
 
-# In bare letters. Long enough that a courtesy which stands in the rules as well is none of them.
+# In bare letters. Long enough that a courtesy which also occurs in the rules does not count.
 RUN_OF_RULES: Final = 40
 RUN_OF_NOTE: Final = 16
-LEAST_RUN: Final = 8  # nothing shorter is told from chance: also the length of a word with digits in it, as keys are
+LEAST_RUN: Final = 8  # anything shorter may be chance; also the least length of a word with digits, as in keys
 _BARE: Final = re.compile(r"[\W_]+")
 _NAME: Final = re.compile(r"(?=[\w-]*\d)(?=[\w-]*[^\W\d_])[\w-]+")
 _KEY: Final = re.compile(
@@ -28,8 +28,8 @@ _URL_SAFE: Final = str.maketrans("-_", "+/")
 _CARD: Final = re.compile(r"(?<![\w.])\d(?:[ -]?\d){12,18}(?![\w.]*\d)")
 
 
-class Kept:
-    """What is kept back: the instructions' rules, and a note of the team. What is shorter than LEAST_RUN is not."""
+class Confidential:
+    """The confidential text of a turn: the rules of the instructions and the team's note; ignored below LEAST_RUN."""
 
     def __init__(self, rules: str = "", note: str = "") -> None:
         runs = {bare(rules): RUN_OF_RULES, bare(note): RUN_OF_NOTE}
@@ -38,17 +38,17 @@ class Kept:
         self._pieces = frozenset(text[at : at + LEAST_RUN] for text in self._runs for at in _starts(text))
 
     def is_in(self, text: str) -> bool:
-        """Return whether a text gives some of it away, however it is written down."""
-        return self._gives_away(text, parts=1)
+        """Return whether a text discloses part of it, in any spelling or encoding."""
+        return self._leaks(text, parts=1)
 
-    def is_near(self, text: str) -> bool:
-        """Return whether a text that goes on may be about to."""
-        return self._gives_away(text, parts=2)
+    def may_begin_in(self, text: str) -> bool:
+        """Return whether an unfinished text may be about to disclose part of it."""
+        return self._leaks(text, parts=2)
 
-    def _gives_away(self, text: str, *, parts: int) -> bool:
+    def _leaks(self, text: str, *, parts: int) -> bool:
         if not self._pieces:
             return False
-        pieces = self._pieces  # a run begins with one of them, and most texts have none
+        pieces = self._pieces  # every run begins with one of them, and most texts have none
         return any(
             self._begins_here(view[at:], parts)
             for view in _views(text)
@@ -86,7 +86,7 @@ def _views(text: str) -> Iterator[str]:
     yield codecs.encode(plain, "rot13")
     for match in _CODED.finditer(text):
         code = match.group().rstrip("=")
-        with suppress(ValueError):  # binascii's error and UnicodeDecodeError are of its kind
+        with suppress(ValueError):  # includes binascii.Error and UnicodeDecodeError
             yield bare(base64.b64decode(code.translate(_URL_SAFE) + "=" * (-len(code) % 4)).decode())
         with suppress(ValueError):
             yield bare(bytes.fromhex(code).decode())
