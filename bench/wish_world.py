@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from actions.facts import Address, Line, Order
 from actions.registry import all_actions, read_action
-from supportbot.assistant.guarded import spec_of
+from supportbot.assistant.action_tools import spec_of
 from supportbot.assistant.prompts import as_data
 from supportbot.assistant.texts import say
 from supportbot.assistant.tools import REQUEST_HUMAN

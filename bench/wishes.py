@@ -73,7 +73,7 @@ def main() -> None:
 def heard_by_language(rows: list[dict[str, Any]], *, show: bool = False) -> Iterator[dict[str, Any]]:
     """Yield what came of single messages, by language and of all of them."""
     from actions.registry import all_actions
-    from supportbot.assistant.guarded import spec_of
+    from supportbot.assistant.action_tools import spec_of
     from supportbot.builtin.intents import heard_in
 
     came: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))

@@ -1,4 +1,4 @@
-"""A tool call on its way: where it stands in the turn, and what it came to."""
+"""A tool call: its place in the turn, and its result."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -8,7 +8,7 @@ from supportbot.chat.turns import Claim
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where in a turn a call stands. Counted by us: providers repeat the ids of their calls."""
+    """The place of a call in its turn. We count ourselves because providers repeat the ids of their calls."""
 
     claim: Claim
     step: int
@@ -21,20 +21,20 @@ class Place:
 
 
 def key_prefix(turn_id: UUID) -> str:
-    """Return what the proposal keys of a turn begin with."""
+    """Return the prefix of a turn's proposal keys."""
     return f"turn:{turn_id}:"
 
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """What a call came to. `for_model` goes back to the model; `closing` ends the turn with these words of ours.
+    """The result of a call. `for_model` goes back to the model; `closing` ends the turn with this text of ours.
 
-    `told` says in our words what was looked up; it is the answer if nothing better comes. `looked_up` is every text
-    that was found: an answer may rest on it.
+    `summary` says in our words what was looked up, and is the answer if the model adds nothing. `looked_up` is every
+    text that was found, so an answer may rest on it.
     """
 
     for_model: str
     closing: str = ""
     offers_human: bool = False
-    told: str = ""
+    summary: str = ""
     looked_up: str = ""

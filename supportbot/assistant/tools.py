@@ -1,4 +1,4 @@
-"""What a model may ask for. A tool call is a wish of an untrusted author: it is checked here, then decided below."""
+"""The tools a model may ask for. A call comes from an untrusted author: it is checked here and decided below."""
 
 import json
 import re
@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from actions.audit import record_refusal
+from supportbot.assistant.action_tools import action_specs, open_cards, use_action, withdraw_cards
 from supportbot.assistant.calls import Place, ToolResult
 from supportbot.assistant.errors import BadArguments, NoSuchTool, RepeatedCall, ToolRefused, TooManyCalls, TooManySteps
-from supportbot.assistant.guarded import action_specs, open_cards, use_action, withdraw_cards
 from supportbot.assistant.limits import MAX_CALLS
 from supportbot.assistant.texts import say
 from supportbot.chat.errors import ConversationEnded, LeaseLost
@@ -19,7 +19,7 @@ from supportbot.llm.types import ToolCall, ToolSpec
 
 MAX_ARGUMENT_CHARACTERS: Final = 16_000
 MAX_REASON_CHARACTERS: Final = 500
-_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")  # what servers take for the name of a tool
+_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")  # the tool names that servers accept
 
 REQUEST_HUMAN: Final = ToolSpec(
     name="request_human",
@@ -40,7 +40,7 @@ WITHDRAW_CARDS: Final = ToolSpec(
 
 
 def tools_for(conversation: Conversation, language: str) -> tuple[ToolSpec, ...]:
-    """Return the tools of a turn in this conversation; a visitor has no orders, and so no actions."""
+    """Return the tools of a turn in this conversation; an anonymous visitor has no orders and so no actions."""
     if conversation.customer.is_anonymous:
         return (REQUEST_HUMAN,)
     withdraw = (WITHDRAW_CARDS,) if open_cards(conversation.pk).exists() else ()
@@ -48,43 +48,43 @@ def tools_for(conversation: Conversation, language: str) -> tuple[ToolSpec, ...]
 
 
 def tools_after_signing_in(conversation: Conversation, language: str) -> tuple[ToolSpec, ...]:
-    """Return what a visitor could ask for as a known customer; nothing for who is one already."""
+    """Return the tools a visitor would have after signing in; nothing for a known customer."""
     return action_specs(language) if conversation.customer.is_anonymous else ()
 
 
 class Tools:
-    """The tools of one turn, each wish carried out once."""
+    """The tools of one turn; equal calls are carried out once."""
 
     def __init__(self, offered: Iterable[ToolSpec]) -> None:
         self._offered = {tool.name for tool in offered}
         self._asked: set[tuple[str, str]] = set()
 
     def use(self, call: ToolCall, place: Place) -> ToolResult:
-        """Carry out one call, or say to the model and to the record why not. Raises LeaseLost."""
+        """Carry out one call; a refusal is returned to the model and audited. Raises LeaseLost."""
         try:
             self._check(call, place)
             if call.name == REQUEST_HUMAN.name:
                 return _request_human(call, place)
             return withdraw_cards(place) if call.name == WITHDRAW_CARDS.name else use_action(call, place)
         except ToolRefused as refusal:
-            if place.position <= MAX_CALLS:  # of a flood, its first call stands for the rest
+            if place.position <= MAX_CALLS:  # of a flood, only the first call too many is audited
                 _audit(refusal, place, tool=call.name)
             return ToolResult(refusal.message)
 
     def _check(self, call: ToolCall, place: Place) -> None:
-        """Raise ToolRefused for what was not offered, is too much, or was asked before."""
+        """Raise ToolRefused for a call that was not offered, is one too many or repeats an earlier one."""
         if call.name not in self._offered:
             raise NoSuchTool()
         if place.position >= MAX_CALLS:
             raise TooManyCalls()
-        wish = _wish_of(call)
-        if wish in self._asked:
+        request = _canonical(call)
+        if request in self._asked:
             raise RepeatedCall()
-        self._asked.add(wish)
+        self._asked.add(request)
 
 
 def end_of_steps(place: Place) -> ToolResult:
-    """Return how a turn ends whose model asks for tools without end: on record, and with the offer of a person."""
+    """Return the end of a turn whose model keeps asking for tools: audited, with the offer of a person."""
     refusal = TooManySteps()
     _audit(refusal, place)
     return ToolResult(refusal.message, offers_human=True)
@@ -98,16 +98,16 @@ def _request_human(call: ToolCall, place: Place) -> ToolResult:
     summary = arguments.get("reason", "").strip()[:MAX_REASON_CHARACTERS]
     try:
         handoff.request(place.claim.conversation_id, reason="customer_asked", by="assistant", summary=summary)
-    except ConversationEnded as error:  # by its customer, who has stopped this turn with it
+    except ConversationEnded as error:  # by its customer, which also stopped this turn
         raise LeaseLost() from error
     return ToolResult("A person was asked to take over.", closing=say("to_person", place.language))
 
 
 def answerable(call: ToolCall, step: int, position: int) -> ToolCall:
-    """Return a call as it goes back to the model with its result: under an id of ours, and without what is no call.
+    """Return a call as it goes back to the model with its result: with an id of ours and valid arguments.
 
-    Providers repeat ids or give none, and servers refuse a history with an id twice or arguments that are no JSON: one
-    slip of the model would cost the whole answer. Nine letters and digits suit the strictest of them.
+    Providers repeat ids or give none, and servers reject a history with duplicate ids or arguments that are not JSON:
+    one slip of the model would cost the whole answer. Nine letters and digits suit the strictest server.
     """
     name = call.name if _NAME.fullmatch(call.name) else "unknown"
     arguments = "{}" if parse_arguments(call.arguments) is None else call.arguments or "{}"
@@ -115,7 +115,7 @@ def answerable(call: ToolCall, step: int, position: int) -> ToolCall:
 
 
 def parse_arguments(text: str) -> dict[str, Any] | None:
-    """Return the arguments of a call, or None unless they are one JSON object without NaN and duplicate keys."""
+    """Return the arguments of a call; None unless they are one JSON object without NaN and duplicate keys."""
     if len(text) > MAX_ARGUMENT_CHARACTERS:
         return None
     try:
@@ -126,7 +126,7 @@ def parse_arguments(text: str) -> dict[str, Any] | None:
 
 
 def _audit(refusal: ToolRefused, place: Place, *, tool: str = "") -> None:
-    """Add an audit entry for a call that was refused before it reached an action, with the reason's code."""
+    """Record a call that was refused before it reached an action, with the code of the reason."""
     conversation = Conversation.objects.only("customer_id").get(pk=place.claim.conversation_id)
     record_refusal(
         "tool.refused",
@@ -140,15 +140,15 @@ def _audit(refusal: ToolRefused, place: Place, *, tool: str = "") -> None:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise ValueError("a key stands twice")
+        raise ValueError("duplicate key")
     return found
 
 
 def _refuse(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not valid JSON")
 
 
-def _wish_of(call: ToolCall) -> tuple[str, str]:
-    """Return what a call asks for, equal for calls that differ only in how their JSON is written."""
+def _canonical(call: ToolCall) -> tuple[str, str]:
+    """Return name and arguments of a call, equal for calls that differ only in the spelling of their JSON."""
     arguments = parse_arguments(call.arguments)
     return call.name, call.arguments if arguments is None else json.dumps(arguments, sort_keys=True)

@@ -1,8 +1,8 @@
 """One turn of the assistant, from a claimed row to its last event.
 
-Invariants: what a turn writes carries its claim. Once the claim is lost (a person took over, another runner holds the
-turn) nothing more is said or stored. "Stop" ends the turn with what had been shown. Tools are used only after the
-answer that asks for them is whole, and a proposal ends the turn: no model and no fallback speaks after it.
+Invariants: every write of a turn carries its claim. Once the claim is lost (an agent took over, another runner holds
+the turn) nothing more is sent or stored. "Stop" ends the turn with what had been shown. Tools are used only after the
+answer that asks for them is complete, and a proposal ends the turn: no model and no fallback speaks after it.
 """
 
 import asyncio
@@ -18,13 +18,13 @@ from prometheus_client import Counter
 
 from supportbot.accounts.scope import workspace_scope
 from supportbot.assistant import second_look
+from supportbot.assistant.action_tools import proposed_before
 from supportbot.assistant.calls import Place, ToolResult
 from supportbot.assistant.checks.verdict import Author
 from supportbot.assistant.composing import finalize
 from supportbot.assistant.context import TurnContext, build_context
 from supportbot.assistant.delta_buffer import DeltaBuffer
 from supportbot.assistant.drafting import Draft
-from supportbot.assistant.guarded import proposed_before
 from supportbot.assistant.limits import (
     MAX_STEPS,
     PIECE_CHARACTERS,
@@ -75,21 +75,21 @@ class Turn:
         self._deltas = DeltaBuffer(claim)
         self._draft = Draft((), "en")
         self._language = base_language(claim.locale)  # until the question has been read
-        self._doing = say("searching", self._language)
+        self._status = say("searching", self._language)
         self._is_late = False
         self._trace: RetrievalTrace | None = None
         self._is_stopped = False
         self._is_void = False
-        self._told: list[str] = []  # what was looked up, in our words
-        self._looked_up: list[str] = []  # and all of it
+        self._lookup_summaries: list[str] = []  # what was looked up, in our words
+        self._looked_up: list[str] = []  # the full texts
         self._blocks: tuple[Mapping[str, Any], ...] = ()  # what the answer asks for by buttons and forms
         self._writing: asyncio.Task[Answer] | None = None
         self._claim_in_use = asyncio.Lock()
 
     async def run(self) -> None:
-        """Answer and store the answer, or say openly that it failed."""
+        """Write and store the answer, or record that it failed."""
         with workspace_scope(self.claim.workspace_id):
-            await signal_broker().listen(self.claim.conversation_id, self._hear)
+            await signal_broker().listen(self.claim.conversation_id, self._on_signal)
             heartbeat = asyncio.create_task(self._keep_lease())
             try:
                 answer = await self._write()
@@ -105,10 +105,10 @@ class Turn:
             finally:
                 heartbeat.cancel()
                 self._deltas.close()
-                signal_broker().unlisten(self.claim.conversation_id, self._hear)
+                signal_broker().unlisten(self.claim.conversation_id, self._on_signal)
 
     def _trace_of(self, answer: Answer) -> RetrievalTrace | None:
-        """Return what the answer was made from, with what of it was withheld; None where there is nothing to tell."""
+        """Return what the answer was made from and what was withheld; None if there is nothing to record."""
         if not answer.withheld and answer.is_confirmed is None:
             return self._trace
         return replace(
@@ -116,9 +116,9 @@ class Turn:
         )
 
     async def _write(self) -> Answer:
-        """Return the answer, whole or as far as it was shown when it was stopped; raises LeaseLost or LlmError."""
+        """Return the answer, or what was shown of it if it was stopped; raises LeaseLost or LlmError."""
         self._writing = asyncio.create_task(self._compose())
-        if self._is_void or self._is_stopped:  # heard before there was anything to stop
+        if self._is_void or self._is_stopped:  # the signal came before there was a task to cancel
             self._writing.cancel()
         try:
             return await self._writing
@@ -140,20 +140,20 @@ class Turn:
                 if earlier:
                     return await self._checked(context.request, earlier)
             if context.request.is_answerable and context.passages:
-                self._do(say("reading", self._language, title=context.passages[0].title))
+                self._set_status(say("reading", self._language, title=context.passages[0].title))
             return await self._converse(context)
         finally:
             for timer in timers:
                 timer.cancel()
 
     async def _converse(self, context: TurnContext) -> Answer:
-        """Ask the model, step by step, until it is done or a tool has ended the turn."""
+        """Ask the model step by step until it is done or a tool ends the turn."""
         request = context.request
         tools = Tools(request.tools)
         for step in range(MAX_STEPS):
             calls = await self._ask(request, context)
             results = [
-                # The claim of this moment: a fallback has raised its attempt.
+                # Read the claim now: a fallback may have raised its attempt.
                 await outside(tools.use, call, Place(self.claim, step, position, context.language))
                 for position, call in enumerate(calls)
             ]
@@ -167,18 +167,18 @@ class Turn:
         return await self._ended(request, context, results)
 
     async def _ended(self, request: ModelRequest, context: TurnContext, results: list[ToolResult]) -> Answer:
-        """Return the answer, looked at again where it is in doubt; one that fails is tried once more, then quoted.
+        """Return the checked answer; one that fails the checks is tried once more, then replaced by a quotation.
 
-        What was withheld of both tries stays with the answer: the team reads it.
+        What was withheld of both tries stays with the answer, for the team.
         """
         answer = await self._checked(request, results)
         if not self._is_worth_another_try(answer, context, results):
             return answer
         SECOND_TRIES.inc()
-        told = ChatMessage("system", second_try(answer.withheld))
+        reasons = ChatMessage("system", second_try(answer.withheld))
         await self._begin_again(context)
-        if await self._ask(replace(request, messages=(*request.messages, told), tools=()), context):
-            return answer  # a tool was asked for that it was not offered
+        if await self._ask(replace(request, messages=(*request.messages, reasons), tools=()), context):
+            return answer  # the model asked for a tool although none was offered
         second = await self._checked(request, results)
         withheld = (*answer.withheld, *second.withheld)
         last = self._quoted(context) or second if second.is_abstention else second
@@ -189,16 +189,16 @@ class Turn:
         await self._settle()
         for place, is_borne in (await second_look.verdicts(request, self._draft.doubtful, self._draft.facts)).items():
             self._draft.judge(place, is_borne=is_borne)
-        return finalize(self._draft.answer(), results, self._told, self._blocks)
+        return finalize(self._draft.answer(), results, self._lookup_summaries, self._blocks)
 
     def _is_worth_another_try(self, answer: Answer, context: TurnContext, results: list[ToolResult]) -> bool:
-        """Say whether a model's answer fell to the checks although search was sure that the pages have one."""
+        """Return whether the checks rejected a model's answer although search was sure that the pages have one."""
         has_pages = context.request.is_answerable and bool(context.passages)
         is_lost = answer.is_abstention and bool(answer.withheld) and answer.by == "model"
-        return is_lost and has_pages and not results and not self._told
+        return is_lost and has_pages and not results and not self._lookup_summaries
 
     def _quoted(self, context: TurnContext) -> Answer | None:
-        """Return the built-in answerer's quotation, None if it has none; shown whole, in place of what was shown."""
+        """Return the built-in answerer's quotation, which replaces what was shown; None if it has none."""
         self._begin_draft(context, by="builtin")
         self._draft.write(quotation_for(context.request))
         self._draft.finish()
@@ -206,19 +206,19 @@ class Turn:
         return answer if answer.citations else None
 
     async def _settle(self) -> None:
-        """Give the draft the vectors that it asks for; they are made beside the loop, which serves everybody."""
+        """Give the draft the vectors it asks for, computed in a thread so that the event loop stays free."""
         while texts := self._draft.unsure:
             self._deltas.emit(self._draft.weigh(await asyncio.to_thread(vectors_of, texts)))
 
     def _learn(self, results: list[ToolResult]) -> None:
         for result in results:
-            if result.told:
-                self._told.append(result.told)
+            if result.summary:
+                self._lookup_summaries.append(result.summary)
                 self._looked_up.append(result.looked_up)
                 self._draft.learn(result.looked_up)
 
     async def _ask(self, request: ModelRequest, context: TurnContext) -> list[ToolCall]:
-        """Stream one answer of a model into the draft; return the tools it asks for."""
+        """Stream one model answer into the draft; return the tool calls in it."""
         calls: list[ToolCall] = []
         async with aclosing(gateway.stream(request)) as events:
             async for event in events:
@@ -228,7 +228,7 @@ class Turn:
     async def _take(self, event: ModelEvent, context: TurnContext, calls: list[ToolCall]) -> None:
         match event:
             case TextDelta(text):
-                await self._write_down(text)
+                await self._show(text)
             case Blocks(blocks):
                 self._blocks = blocks
             case ToolCall():
@@ -243,8 +243,8 @@ class Turn:
                 await self._begin_again(context)
                 self._draft.by = _author(provider)
 
-    async def _write_down(self, text: str) -> None:
-        """Check and show text. A server that sends pages of it in one piece makes no other chat wait."""
+    async def _show(self, text: str) -> None:
+        """Check and show text, in small pieces so that a server that sends pages at once blocks no other chat."""
         for start in range(0, len(text), PIECE_CHARACTERS):
             if start:
                 await asyncio.sleep(0)
@@ -252,7 +252,7 @@ class Turn:
             await self._settle()
 
     async def _begin_again(self, context: TurnContext) -> None:
-        """Another route answers from nothing: silently, unless words were shown already."""
+        """Start over for another route or try; readers notice only if text was already shown."""
         self._begin_draft(context)
         if self._deltas.text:
             async with self._claim_in_use:
@@ -260,7 +260,7 @@ class Turn:
             self._deltas.restart(self.claim)
 
     async def _raise_attempt(self) -> None:
-        """Go on under the next attempt. Whoever stops the turn meanwhile ends it under that one: the row has it."""
+        """Continue under the next attempt. A stop in the meantime ends that attempt, since the row already has it."""
         raising = asyncio.create_task(db(restart_attempt, self.claim))
         try:
             self.claim = await asyncio.shield(raising)
@@ -284,28 +284,28 @@ class Turn:
         )
 
     def _announce_work(self) -> list[asyncio.TimerHandle]:
-        """Say what is going on if the first words take their time, the search among it."""
+        """Schedule status messages for an answer whose first words are slow to come."""
         later = asyncio.get_running_loop().call_later
         return [
-            later(STATUS_AFTER_SECONDS, self._begin_to_tell),
-            later(STILL_WORKING_AFTER_SECONDS, lambda: self._do(say("still_working", self._language))),
+            later(STATUS_AFTER_SECONDS, self._start_status),
+            later(STILL_WORKING_AFTER_SECONDS, lambda: self._set_status(say("still_working", self._language))),
         ]
 
-    def _begin_to_tell(self) -> None:
+    def _start_status(self) -> None:
         self._is_late = True
-        self._tell_if_silent(self._doing)
+        self._send_status()
 
-    def _do(self, words: str) -> None:
-        """Go on to something else, which is told at once to who waits already."""
-        self._doing = words
+    def _set_status(self, words: str) -> None:
+        """Change the status; sent at once if the customer is already waiting."""
+        self._status = words
         if self._is_late:
-            self._tell_if_silent(words)
+            self._send_status()
 
-    def _tell_if_silent(self, words: str) -> None:
+    def _send_status(self) -> None:
         if not self._deltas.text:
-            self._deltas.status(words)
+            self._deltas.status(self._status)
 
-    def _hear(self, signal: Signal) -> None:
+    def _on_signal(self, signal: Signal) -> None:
         if isinstance(signal, TurnsSuperseded):
             self._is_void = True
             self._cancel()
@@ -323,18 +323,18 @@ class Turn:
             self._writing.cancel()
 
     async def _keep_lease(self) -> None:
-        """Save what was shown and keep the claim, once a second; hear of a stop or a loss that no signal told."""
+        """Save what was shown and extend the lease once a second; notice a stop or a loss whose signal got lost."""
         while True:
             await asyncio.sleep(SAVE_EVERY_SECONDS)
             try:
-                async with self._claim_in_use:  # an attempt that changes meanwhile would look like a loss
+                async with self._claim_in_use:  # an attempt that changes in between would look like a loss
                     is_stopped = await db(extend_lease, self.claim, text=self._deltas.text, index=self._deltas.index)
             except LeaseLost:
                 self._is_void = True
                 self._cancel()
                 return
             except AnyDatabaseError:
-                continue  # the next beat tries again; a lease that runs out meanwhile is found lost then
+                continue  # the next beat tries again and notices a lease that has expired by then
             if is_stopped:
                 self._stop()
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from actions.registry import all_actions
-from supportbot.assistant.guarded import spec_of
+from supportbot.assistant.action_tools import spec_of
 from supportbot.builtin.provider import BuiltinProvider
 from supportbot.llm.types import Blocks, ChatMessage, ModelRequest, TextDelta, ToolCall, ToolSpec
 

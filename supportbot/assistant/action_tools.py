@@ -1,7 +1,7 @@
-"""Actions as a model's tools: it may look up and propose, for the conversation's own customer, and nothing else.
+"""Actions as tools of a model: it may look up and propose for the conversation's own customer, and nothing else.
 
-Whose orders these are comes from the conversation, never from arguments. A proposal only makes a card: the customer's
-click goes another way (`widget.decisions`, REST) that no model reaches.
+The customer is read from the conversation, never from arguments. A proposal only creates a card; the customer's click
+goes another way (`widget.decisions`, REST) that no model can reach.
 """
 
 from collections.abc import Iterator, Mapping
@@ -28,24 +28,24 @@ from supportbot.chat.models import Conversation
 from supportbot.chat.turns import Claim, check_held
 from supportbot.llm.types import ToolCall, ToolSpec
 
-# An equal wish that is still open gives the request there is, which may be further on its way than a fresh card.
+# An equal request that is still open is reused, and it may be further along than a fresh card.
 _CLOSINGS: Final[dict[str, Phrase]] = {
     State.AWAITING_CONFIRMATION: "confirm",
     State.AWAITING_APPROVAL: "awaits_approval",
 }
-# Refused at once, or ended by its customer or the team before a turn that was lost is tried again.
-_WITH_A_REASON: Final = (State.REFUSED, State.CANCELLED, State.EXPIRED, State.REJECTED, State.FAILED)
+# Refused at once, or ended by the customer or the team before a lost turn is tried again.
+_ENDED_WITH_REASON: Final = (State.REFUSED, State.CANCELLED, State.EXPIRED, State.REJECTED, State.FAILED)
 _CARD_ONLY: Final = "Calling this only shows the customer a card; nothing happens unless they confirm it there."
 
 
 def action_specs(language: str) -> tuple[ToolSpec, ...]:
-    """Return the tools of the actions that are switched on."""
+    """Return the tools of the actions that are enabled."""
     offered = offered_actions()
     return tuple(spec_of(action, language) for action in all_actions().values() if action.name in offered)
 
 
 def spec_of(action: Action, language: str) -> ToolSpec:
-    """Return an action as a tool: what a model reads of it, and what the built-in answerer learns it from."""
+    """Return an action as a tool: what a model reads, and the examples that the built-in answerer learns from."""
     description = action.description.get(language, action.description["en"])
     return ToolSpec(
         action.name,
@@ -58,7 +58,7 @@ def spec_of(action: Action, language: str) -> ToolSpec:
 
 
 def use_action(call: ToolCall, place: Place) -> ToolResult:
-    """Look up or propose; a refusal goes back to the model in words. Raises LeaseLost, before anything is proposed."""
+    """Look up or propose; a refusal goes back to the model as text. Raises LeaseLost before anything is proposed."""
     check_held(place.claim)
     conversation = Conversation.objects.select_related("customer").get(pk=place.claim.conversation_id)
     principal = principal_in_conversation(conversation.customer, locale=place.language)
@@ -75,18 +75,18 @@ def use_action(call: ToolCall, place: Place) -> ToolResult:
 
 
 def open_cards(conversation_id: UUID) -> QuerySet[ActionRequest]:
-    """Return what waits for its customer's confirmation in a conversation."""
+    """Return the requests of a conversation that await the customer's confirmation."""
     waiting = ActionRequest.objects.filter(conversation_id=conversation_id, state=State.AWAITING_CONFIRMATION)
     return waiting.order_by("id")
 
 
 def withdraw_cards(place: Place) -> ToolResult:
-    """Decline, in the customer's name, every card that waits in their conversation. Raises LeaseLost."""
+    """Decline every open card of the conversation on the customer's behalf. Raises LeaseLost."""
     check_held(place.claim)
     conversation = Conversation.objects.select_related("customer").get(pk=place.claim.conversation_id)
     principal = principal_in_conversation(conversation.customer, locale=place.language)
     for card in open_cards(conversation.pk):
-        with suppress(NotWaiting):  # confirmed, or over, at this very moment
+        with suppress(NotWaiting):  # confirmed or ended in the meantime
             decline(card.pk, principal=principal)
             record_action_events(card.pk)
     closing = say("withdrawn", place.language)
@@ -95,12 +95,12 @@ def withdraw_cards(place: Place) -> ToolResult:
 
 def _look_up(principal: Principal, call: ToolCall, place: Place) -> ToolResult:
     found = run_read(principal, call.name, call.arguments or "{}", conversation_id=place.claim.conversation_id)
-    told = read_action(call.name).words(found, place.language)
-    return ToolResult(as_data(found), told=told, looked_up="\n".join((told, *_texts_in(found))))
+    summary = read_action(call.name).words(found, place.language)
+    return ToolResult(as_data(found), summary=summary, looked_up="\n".join((summary, *_texts_in(found))))
 
 
 def _texts_in(found: Any) -> Iterator[str]:
-    """Yield the values of some JSON: names of fields are ours and say nothing about an order."""
+    """Yield the values in a JSON value; field names are ours and say nothing about an order."""
     if isinstance(found, Mapping):
         found = found.values()
     if isinstance(found, str | int):
@@ -120,21 +120,21 @@ def _propose(principal: Principal, call: ToolCall, place: Place) -> ToolResult:
     )
     record_action_events(request.pk)
     if request.state == State.AWAITING_CONFIRMATION and request.proposal_key != place.key:
-        closing = say("confirm_above", place.language)  # where an earlier turn has shown it
+        closing = say("confirm_above", place.language)  # an earlier turn has shown it
         return ToolResult(closing, closing=closing)
-    return _came_to(request, place.language)
+    return _outcome(request, place.language)
 
 
-def _came_to(request: ActionRequest, language: str) -> ToolResult:
-    """Return how a turn ends that has proposed: with words about the row, which claim nothing."""
+def _outcome(request: ActionRequest, language: str) -> ToolResult:
+    """Return the result of a proposal: a text about the row that claims nothing was done."""
     reason = reason_of(request)
-    if request.state in _WITH_A_REASON and reason is not None:
+    if request.state in _ENDED_WITH_REASON and reason is not None:
         return ToolResult(reason["text"], closing=reason["text"], offers_human=request.state != State.CANCELLED)
     closing = say(_CLOSINGS.get(request.state, "under_way"), language)
     return ToolResult(closing, closing=closing)
 
 
 def proposed_before(claim: Claim, language: str) -> list[ToolResult]:
-    """Return what an earlier attempt of this turn has proposed: its cards stand, so no model is asked again."""
+    """Return the proposals of an earlier attempt of this turn: their cards remain, so no model is asked again."""
     made = ActionRequest.objects.filter(proposal_key__startswith=key_prefix(claim.turn_id)).order_by("id")
-    return [_came_to(request, language) for request in made]
+    return [_outcome(request, language) for request in made]
