@@ -1,4 +1,4 @@
-"""One question asked and answered outside the web process: the same turn, waited for."""
+"""Ask one question outside the web process: the same turn, awaited."""
 
 import asyncio
 import time
@@ -28,21 +28,21 @@ _ENDINGS: Final = ("assistant.final", "assistant.failed")
 class NoAnswer(SupportBotError):
     code = "no_answer"
     status = 504
-    default_message = "No answer came within a minute: see the log of the web process."
+    default_message = "No answer within a minute. Check the log of the web process."
 
 
 class PersonAnswers(SupportBotError):
     code = "person_answers"
     status = 409
     default_message = (
-        "This conversation is a person's, or waits for one: what you said is stored there, and the assistant keeps "
-        "silent. Leave out --conversation to ask it."
+        "An agent has this conversation, or it is waiting for one. Your message was stored, but the assistant will not "
+        "answer. To ask the assistant, leave out --conversation."
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What became of a question."""
+    """The outcome of a question."""
 
     conversation_id: UUID
     payload: dict[str, Any]
@@ -52,26 +52,26 @@ class Asked:
 
 
 def conversation_to_ask_in(customer_id: str, conversation_id: UUID | None, *, locale: str) -> Conversation:
-    """Return the named conversation, or a new one of the named customer or of a passer-by.
+    """Return the given conversation, or a new one of the given customer or of an anonymous visitor.
 
-    A customer is named by the merchant's id and need not have chatted yet. Raises NotFound, MerchantUnavailable.
+    `customer_id` is the merchant's; the customer need not have chatted before. Raises NotFound, MerchantUnavailable.
     """
     customer = stored(customer_known_as(customer_id)) if customer_id else None
     if conversation_id is not None:
         found = Conversation.objects.filter(pk=conversation_id).first()
         is_theirs = found is not None and (customer is None or found.customer_id == customer.pk)
         if found is None or not is_theirs:
-            raise NotFound(f"There is no conversation {conversation_id} of this customer.")
+            raise NotFound(f"This customer has no conversation {conversation_id}.")
         return found
     customer = customer or Customer.objects.create(locale=locale)
     return start_conversation(customer.pk, locale=locale)
 
 
 async def ask(conversation: Conversation, text: str) -> Asked:
-    """Say something in a conversation and return the answer; raises NoAnswer after a minute without one.
+    """Send a message and return the answer; raises NoAnswer after a minute without one.
 
-    Whoever claims the turn first runs it: a web process that listens, or this one. Raises PersonAnswers where the
-    assistant has no say, and what a message can be refused for.
+    The process that claims the turn first runs it: a listening web process, or this one. Raises PersonAnswers if an
+    agent has the conversation, and whatever a message can be refused for.
     """
     began = time.perf_counter()
     receipt = await db(add_customer_message, conversation.pk, text=text, client_id=uuid4().hex)
@@ -96,7 +96,7 @@ async def ask(conversation: Conversation, text: str) -> Asked:
 
 
 async def _wait_for_end(conversation_id: UUID, after: int) -> list[EventView]:
-    """Return the events from the question to the end of its own answer."""
+    """Return the events from the question to the end of its answer."""
     try:
         async with asyncio.timeout(WAIT_SECONDS):
             while True:

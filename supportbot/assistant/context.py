@@ -1,4 +1,4 @@
-"""What a turn knows before it asks a model: the episode so far, the passages found, the tools it may use."""
+"""The context of a turn before it asks a model: the episode so far, the passages found, the tools it may use."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,31 +33,31 @@ class TurnContext:
     request: llm.ModelRequest
     passages: tuple[Passage, ...]
     language: str
-    said: tuple[str, ...]  # the customer's own texts of the episode
-    done: tuple[str, ...] = ()  # our own words for what the shop has carried out here
+    said: tuple[str, ...]  # the customer's own messages of the episode
+    done: tuple[str, ...] = ()  # our own words for what the shop has carried out in this conversation
     strictness: Strictness = "balanced"
 
     @property
     def trace(self) -> RetrievalTrace | None:
-        """Return what was looked for and found, as the team will see it; None where nothing was looked for."""
+        """Return what was searched for and found, as the team will see it; None if nothing was searched for."""
         if not self.request.looked_up:
             return None
         return RetrievalTrace(self.request.looked_up, tuple(map(_traced, self.passages)))
 
 
 def build_context(claim: Claim) -> TurnContext:
-    """Read the conversation, search the knowledge base and put the request together."""
+    """Read the conversation, search the knowledge base and build the request."""
     conversation = Conversation.objects.select_related("customer", "workspace").get(pk=claim.conversation_id)
-    messages, waiting = _heard(conversation, claim)
+    messages, waiting = _messages(conversation, claim)
     question = _question(messages, waiting)
     language = _language(question, messages, base_language(conversation.locale))
-    said_before = tuple(map(_as_told, (*messages, *waiting)))
-    sought = retrieve(conversation, question, _said_in(messages), language)
+    dialogue = tuple(map(_as_chat_message, (*messages, *waiting)))
+    sought = retrieve(conversation, question, _topics_of(messages), language)
     found = sought.retrieval
     tools = tools_for(conversation, language)
     request = llm.ModelRequest(
         purpose="answer",
-        messages=(_instructions(conversation, found.passages, tools), *said_before),
+        messages=(_instructions(conversation, found.passages, tools), *dialogue),
         lean_instructions=_instructions(conversation, found.passages[:LEAN_PASSAGES], tools).content,
         tools=tools,
         tools_signed_in=tools_after_signing_in(conversation, language),
@@ -80,14 +80,14 @@ def build_context(claim: Claim) -> TurnContext:
 
 
 def _question(messages: Sequence[Message], waiting: Sequence[Message]) -> str:
-    """Return what is asked; by the button for a question that was no wish, what was asked before it."""
+    """Return the question; after the button that says it was only a question, the message before it."""
     question = normalised("\n".join(message.text for message in waiting))
     before = next((one.text for one in reversed(messages) if one.source == Source.CUSTOMER), "")
     return normalised(before) if before and only_asks(question) else question
 
 
-def _said_in(messages: Sequence[Message]) -> list[Said]:
-    """Return what a question may go on from; nobody goes on from "I could not find this", or from our "Hello"."""
+def _topics_of(messages: Sequence[Message]) -> list[Said]:
+    """Return what a question may follow up on, which "I could not find this" and a greeting of ours are not."""
     return [
         Said(normalised(message.text), is_customer=message.source == Source.CUSTOMER)
         for message in messages
@@ -95,7 +95,7 @@ def _said_in(messages: Sequence[Message]) -> list[Said]:
     ]
 
 
-def _as_told(message: Message) -> llm.ChatMessage:
+def _as_chat_message(message: Message) -> llm.ChatMessage:
     return llm.ChatMessage(ROLES[Source(message.source)], normalised(message.text))
 
 
@@ -112,16 +112,16 @@ def _instructions(
 
 
 def _language(question: str, messages: Sequence[Message], fallback: str) -> str:
-    """Return the language of a question; of a bare order number or an address, the one spoken so far."""
+    """Return the language of a question; for a bare order number or address, that of the conversation so far."""
     said = (message.text for message in messages if message.source == Source.CUSTOMER)
     return detect(question, detect(normalised("\n".join(said)), fallback))
 
 
-def _heard(conversation: Conversation, claim: Claim) -> tuple[list[Message], list[Message]]:
-    """Return what was said before, and what the customer says in the messages that this turn answers.
+def _messages(conversation: Conversation, claim: Claim) -> tuple[list[Message], list[Message]]:
+    """Return the earlier messages, and the customer's messages that this turn answers.
 
-    What came later waits for its own turn. An answer that was stopped is no part of the next try; one that was stopped
-    before its first word is told to nobody, since many servers refuse a message without words.
+    Later ones wait for their own turn, and a stopped answer is not part of the retry. Messages without text, such as an
+    answer stopped before its first word, are left out because many servers refuse them.
     """
     messages = [
         message for message in history(conversation, limit=HISTORY_MESSAGES) if message.source in ROLES and message.text

@@ -1,7 +1,7 @@
-"""The runner of a web process: claims turns that wait and carries them out, many at a time.
+"""The runner of a web process: claims waiting turns and carries them out concurrently.
 
-It is woken when a turn is inserted and looks by itself every two seconds, so that any process picks up what another
-lost. At shutdown it claims nothing more, gives running turns ten seconds and then gives their leases up.
+It is woken when a turn is inserted and also polls every two seconds, so that any process picks up what another lost.
+At shutdown it stops claiming, gives running turns ten seconds and then releases their leases.
 """
 
 import asyncio
@@ -29,18 +29,18 @@ class Runner:
 
     def __init__(self) -> None:
         self.name = ""
-        self._rings = 0
-        self._rang = asyncio.Event()
+        self._wakeups = 0
+        self._woken = asyncio.Event()
         self._running: dict[asyncio.Task[None], UUID] = {}  # the turn that each task carries out
         self._loop_task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         self.name = f"runner-{uuid4().hex}"
-        self._rang = asyncio.Event()
+        self._woken = asyncio.Event()
         self._loop_task = asyncio.create_task(self._keep_going())
 
     async def stop(self) -> None:
-        """Drain: return when every running turn has ended or given its lease up."""
+        """Drain: return once every running turn has ended or released its lease."""
         if self._loop_task is None:
             return
         loop_task, self._loop_task = self._loop_task, None
@@ -55,7 +55,7 @@ class Runner:
 
     @property
     def has_died(self) -> bool:
-        """Say whether it was started, not stopped, and runs no more: then nobody is answered here."""
+        """Return whether it was started, was not stopped and no longer runs: nobody is answered here then."""
         return self._loop_task is not None and self._loop_task.done()
 
     async def _keep_going(self) -> None:
@@ -63,61 +63,61 @@ class Runner:
             try:
                 await self._loop()
             except Exception:
-                # The edge of the process's work: whatever went wrong, customers wait for the next round.
-                logger.exception("runner: a round failed; trying again")
+                # The edge of the process: whatever went wrong, customers are waiting for the next round.
+                logger.exception("runner: a round failed, retrying")
                 await asyncio.sleep(POLL_SECONDS)
 
     async def _loop(self) -> None:
-        await signal_broker().listen_for_turns(self._ring)
+        await signal_broker().listen_for_turns(self._wake)
         while True:
             await self._round()
             next_round = asyncio.get_running_loop().time() + POLL_SECONDS
-            # Each ring stands for one turn, so looking for more would be a query for nothing.
-            while rings := await self._next_rings(until=next_round):
-                await self._claim_up_to(min(rings, self._room()))
+            # Each wake-up stands for one turn, so claiming more would be a wasted query.
+            while wakeups := await self._next_wakeups(until=next_round):
+                await self._claim_up_to(min(wakeups, self._free_slots()))
 
     async def _round(self) -> None:
-        """Claim whatever waits or was lost, rung for or not."""
-        while self._room() > 0 and await self._claim_next():
+        """Claim every turn that waits or was lost, with or without a wake-up."""
+        while self._free_slots() > 0 and await self._claim_next():
             pass
 
     async def _claim_up_to(self, most: int) -> None:
-        """Claim so many turns side by side. Cancelled, it ends when each claim has: one is not left to itself."""
+        """Claim up to `most` turns concurrently. If cancelled, wait for every claim to end first."""
         claims = await asyncio.gather(*(self._claim_next() for _ in range(most)), return_exceptions=True)
         for claim in claims:
             if isinstance(claim, BaseException):
                 raise claim
 
-    def _ring(self) -> None:
-        self._rings += 1
-        self._rang.set()
+    def _wake(self) -> None:
+        self._wakeups += 1
+        self._woken.set()
 
-    async def _next_rings(self, *, until: float) -> int:
-        """Return how often it rang since the last call, 0 when it is time for a round, which looks for all of them.
+    async def _next_wakeups(self, *, until: float) -> int:
+        """Return the number of wake-ups since the last call, or 0 when it is time for a round.
 
-        A busy process too makes its rounds: a ring whose claim failed would leave one turn waiting behind all others.
+        A busy process makes its rounds too: a wake-up whose claim failed would leave a turn waiting behind all others.
         """
         with suppress(TimeoutError):
             async with asyncio.timeout_at(until):
-                await self._rang.wait()
-        self._rang.clear()
-        rings, self._rings = self._rings, 0
-        return rings if asyncio.get_running_loop().time() < until else 0
+                await self._woken.wait()
+        self._woken.clear()
+        wakeups, self._wakeups = self._wakeups, 0
+        return wakeups if asyncio.get_running_loop().time() < until else 0
 
-    def _room(self) -> int:
-        room: int = settings.TURNS_PER_PROCESS - len(self._running)
-        return room
+    def _free_slots(self) -> int:
+        slots: int = settings.TURNS_PER_PROCESS - len(self._running)
+        return slots
 
     async def _claim_next(self) -> bool:
-        """Claim a turn and begin it; return whether there was one."""
+        """Claim a turn and start it; return whether there was one."""
         claiming = asyncio.create_task(db(claim_turn, self.name, in_hand=list(self._running.values())))
         try:
             claim = await asyncio.shield(claiming)
         except AnyDatabaseError as error:
             logger.warning("runner: no turn claimed: %s", type(error).__name__)
             return False
-        except asyncio.CancelledError:  # the process shuts down, but a database thread ends what it has begun
-            await _give_back(claiming)
+        except asyncio.CancelledError:  # the process shuts down, but the database thread finishes its query
+            await _release_when_claimed(claiming)
             raise
         if claim is None:
             return False
@@ -127,14 +127,14 @@ class Runner:
         return True
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        was_full = self._room() <= 0
+        was_full = self._free_slots() <= 0
         self._running.pop(task, None)
         if was_full:
-            self._ring()
+            self._wake()
 
 
-async def _give_back(claiming: "asyncio.Task[Claim | None]") -> None:
-    """Give up what comes of a claim that nobody carries out: it waits for no lease to run out, and is no loss."""
+async def _release_when_claimed(claiming: "asyncio.Task[Claim | None]") -> None:
+    """Release a claim that will not be carried out, so that the turn need not wait for its lease to expire."""
     with suppress(AnyDatabaseError):
         claim = await claiming
         if claim is not None:
@@ -153,9 +153,11 @@ async def carry_out(claim: Claim) -> None:
                 await asyncio.shield(db(release_turn, turn.claim))
             raise
         except (OperationalError, InterfaceError):
-            logger.exception("turn %s: the database is away; its lease runs out and it is claimed again", claim.turn_id)
+            logger.exception(
+                "turn %s: database unavailable, another runner claims it once its lease expires", claim.turn_id
+            )
         except Exception:
-            # The edge of a turn: whatever went wrong, the customer is told and can try again.
+            # The edge of a turn: whatever went wrong, the customer sees the failure and can retry.
             logger.exception("turn %s failed", claim.turn_id)
             with suppress(LeaseLost, AnyDatabaseError):
                 await db(fail_turn, turn.claim, "internal")

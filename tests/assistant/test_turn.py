@@ -309,7 +309,7 @@ async def test_a_stop_while_another_route_takes_over_is_a_stop(
     with answering(ScriptedModel(broken), with_builtin=True):
         running = asyncio.create_task(turn.run())
         await asyncio.to_thread(is_restarting.wait, 30)
-        turn._hear(StopRequested(str(turn.claim.turn_id)))
+        turn._on_signal(StopRequested(str(turn.claim.turn_id)))
         await asyncio.sleep(0)
         may_restart.set()
         await running
@@ -391,7 +391,7 @@ async def test_two_messages_during_an_answer_are_both_answered_next(conversation
 async def test_a_stop_before_the_first_step_says_nothing(conversation: Conversation, log: Log) -> None:
     claim = await db(say, conversation, "How long can I return something?")
     turn = TurnInHand(claim)
-    turn._hear(StopRequested(str(claim.turn_id)))
+    turn._on_signal(StopRequested(str(claim.turn_id)))
     with answering(ScriptedModel()):
         await turn.run()
     [final] = payloads(await db(log), "assistant.final")
@@ -403,7 +403,7 @@ async def test_an_answer_that_was_stopped_before_its_first_word_is_not_told_to_t
 ) -> None:
     claim = await db(say, conversation, "How long can I return something?")
     turn = TurnInHand(claim)
-    turn._hear(StopRequested(str(claim.turn_id)))
+    turn._on_signal(StopRequested(str(claim.turn_id)))
     with answering(ScriptedModel()):
         await turn.run()
     claim = await db(say, conversation, "And in Austria?")
