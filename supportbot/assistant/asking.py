@@ -41,7 +41,7 @@ class PersonAnswers(SupportBotError):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AskResult:
     """The outcome of a question."""
 
     conversation_id: UUID
@@ -67,7 +67,7 @@ def conversation_to_ask_in(customer_id: str, conversation_id: UUID | None, *, lo
     return start_conversation(customer.pk, locale=locale)
 
 
-async def ask(conversation: Conversation, text: str) -> Asked:
+async def ask(conversation: Conversation, text: str) -> AskResult:
     """Send a message and return the answer; raises NoAnswer after a minute without one.
 
     The process that claims the turn first runs it: a listening web process, or this one. Raises PersonAnswers if an
@@ -86,7 +86,7 @@ async def ask(conversation: Conversation, text: str) -> Asked:
     finally:
         await gateway.close()
         await signal_broker().close()
-    return Asked(
+    return AskResult(
         conversation_id=conversation.pk,
         payload=events[-1].payload,
         proposals=[event.payload for event in events if event.event == "action.proposed"],

@@ -1,6 +1,6 @@
-"""Which pages the sentences of an answer cite, and the numbers that their markers get. Pure.
+"""Finds the citations of an answer's sentences and numbers their markers. Pure.
 
-Citations are found by us in the pages' text and numbered in the order in which they come; a model's marker only says
+We find the cited spans in the pages ourselves and number them in order of appearance; a model's marker is only a hint
 which page it means.
 """
 
@@ -20,7 +20,7 @@ _RUNS_ON: Final = re.compile(r"[ \t]*\n?[ \t>|*_•+-]*(?:\d{1,2}[.)])?[ \t|*_]*
 
 
 class Citations:
-    """The spans cited so far; `site` completes addresses of our own help pages."""
+    """The spans cited so far; `site` completes the addresses of our own help pages."""
 
     def __init__(self, evidence: Evidence, site: str) -> None:
         self.spans: list[CitedSpan] = []
@@ -28,14 +28,14 @@ class Citations:
         self._site = site
 
     def in_text(self, text: str) -> tuple[CitedSpan, ...]:
-        """Return the spans whose numbers stand in a text."""
+        """Return the spans whose numbers occur in a text."""
         numbers = marked_sources(text)
         return tuple(span for number, span in enumerate(self.spans, start=1) if number in numbers)
 
     def cite(self, sentence: Sentence, *, joins: bool = False) -> Sentence:
-        """Return a sentence with its valid markers only, each with the number of its citation.
+        """Return a sentence with only its valid markers, each with the number of its citation.
 
-        With `joins` a span that follows the last one in its paragraph lengthens it: a paragraph is quoted as one.
+        With `joins`, a span that follows the last one in its paragraph extends it: a paragraph is cited as one.
         """
         if sentence.withheld:
             return sentence
@@ -48,9 +48,9 @@ class Citations:
         return replace(sentence, shown=shown, cited=tuple(spans))
 
     def _sources_of(self, sentence: Sentence, named: Sequence[int]) -> dict[int, CitedSpan]:
-        """Return the sources of a sentence by their numbers: those it names that speak of it, else the one that does.
+        """Return the sources of a sentence by number: the named ones that support it, else the best one that does.
 
-        Where vectors speak for a sentence whose words do not, a source that is named is believed.
+        If vectors support a sentence whose words do not, a named source is accepted.
         """
         sources = self._evidence.sources
         said, asked = key_of(sentence.words), self._evidence.telling(sentence.words)
@@ -82,7 +82,7 @@ class Citations:
         return len(self.spans)
 
     def _joined(self, one: CitedSpan, other: CitedSpan) -> CitedSpan | None:
-        """Return one span for two that follow each other in a paragraph, list or row; None where they do not."""
+        """Return one span for two that follow each other in a paragraph, list or row; None if they do not."""
         for source in self._evidence.sources:
             offset, text = source.passage.start, source.passage.text
             is_here = source.passage.article_id == one.article_id == other.article_id
@@ -93,15 +93,15 @@ class Citations:
 
 
 def _numbered(raw: str, number: int) -> str:
-    """Return a sentence that names no source it has with the number of its own behind it."""
+    """Return a sentence that names none of its sources with the number of its source appended."""
     code, said = fenced_part(raw)
     bare = f"{code}{unmarked(said)}".rstrip()
     blanks = raw[len(raw.rstrip()) :]
-    return f"{bare}{chr(10) if code else ' '}[{number}]{blanks}"  # a fence is closed by a line that holds nothing else
+    return f"{bare}{chr(10) if code else ' '}[{number}]{blanks}"  # the closing line of a fence must hold nothing else
 
 
 def _renumbered(raw: str, numbers: Mapping[int, int]) -> str:
-    """Return a sentence with the markers that name a source it has; brackets in a block of code are its own."""
+    """Return a sentence with only the markers of its sources; brackets in a code block are left alone."""
     code, said = fenced_part(raw)
     shown = said
     for marker in reversed(list(MARKER.finditer(said))):

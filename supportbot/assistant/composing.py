@@ -15,7 +15,7 @@ from supportbot.language.sentences import LEADS, list_mark, unmarked
 def compose(
     sentences: Sequence[Sentence], spans: Sequence[CitedSpan], *, by: str, language: str, strictness: Strictness
 ) -> Answer:
-    """Return the answer that these sentences make, with what was withheld of it; never an empty one."""
+    """Return the answer made of these sentences, with what was withheld; its text is never empty."""
     text = "".join(_shown(sentences, language)).strip()
     kept = [sentence for sentence in sentences if not sentence.withheld]
     withheld = tuple(
@@ -44,27 +44,27 @@ def compose(
 
 
 def finalize(
-    said: Answer,
+    answer: Answer,
     results: Sequence[ToolResult],
-    looked_up: Sequence[str],
+    summaries: Sequence[str],
     blocks: tuple[Mapping[str, Any], ...] = (),
 ) -> Answer:
-    """Return the answer with the closing words of its last calls; of the model's only those with a source stay.
+    """Return the answer with the closing texts of its tool calls; the model's text stays only if it has sources.
 
-    Without closing words, an answer that says nothing of what was looked up becomes just that. Either way a person is
-    offered where a call says so. The buttons and forms stay where the question that they belong to does.
+    Without a closing text, an abstention is replaced by the summaries of what was looked up. A person is offered if a
+    call says so. Buttons and forms stay only with the question they belong to.
     """
     offers_human = any(result.offers_human for result in results)
     closings = list(dict.fromkeys(result.closing for result in results if result.closing))
-    if not closings and said.is_abstention:
-        closings = list(dict.fromkeys(looked_up))
+    if not closings and answer.is_abstention:
+        closings = list(dict.fromkeys(summaries))
     if not closings:
-        asked = () if said.is_abstention else blocks
-        return replace(said, offers_human=said.offers_human or offers_human, blocks=asked)
-    before = said.text if said.citations else ""
+        asked = () if answer.is_abstention else blocks
+        return replace(answer, offers_human=answer.offers_human or offers_human, blocks=asked)
+    before = answer.text if answer.citations else ""
     new = [closing for closing in closings if closing not in before]
     text = "\n\n".join(part for part in (before, *new) if part)
-    return replace(said, text=text, is_abstention=False, offers_human=offers_human)
+    return replace(answer, text=text, is_abstention=False, offers_human=offers_human)
 
 
 def _abstention(withheld: tuple[Withheld, ...], *, by: str, language: str) -> Answer:
@@ -73,7 +73,7 @@ def _abstention(withheld: tuple[Withheld, ...], *, by: str, language: str) -> An
 
 
 def _shown(sentences: Sequence[Sentence], language: str) -> Iterator[str]:
-    """Yield the texts to show; a step, or a list's lead, that is withheld leaves a mark where it stood."""
+    """Yield the texts to show; a withheld step or lead of a list leaves a mark in its place."""
     for one in sentences:
         mark, is_lead = list_mark(one.raw), one.words.rstrip("*_ \n").endswith(LEADS)
         if not one.withheld:

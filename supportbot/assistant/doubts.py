@@ -1,6 +1,6 @@
-"""What is doubtful in an agent's draft: the checks of the assistant's own answers, with nothing withheld.
+"""Marks doubtful sentences in an agent's draft, with the checks of the assistant's own answers.
 
-An agent knows more than the articles: what a customer would not be shown is marked for them, and theirs to decide.
+Nothing is withheld: an agent knows more than the articles, so the sentences are marked and the agent decides.
 """
 
 from collections.abc import Iterator
@@ -22,10 +22,12 @@ LITTLE: Final = "little_support"
 
 
 def doubts_of(conversation: Conversation, written: GeneratedDraft) -> list[Doubt]:
-    """Return the sentences of a draft that would be withheld, or that hardly anything bears (`handoff.ports`)."""
+    """Return the sentences of a draft that would be withheld or have little support (`handoff.ports`)."""
     draft = _checked(conversation, written)
     doubts, start = [], 0
-    for raw, sentence in zip(sentences_of(written.text), draft.sentences, strict=False):  # blanks at the end are none
+    for raw, sentence in zip(
+        sentences_of(written.text), draft.sentences, strict=False
+    ):  # blanks at the end are not a sentence
         if code := _doubt(sentence):
             first = start + len(raw) - len(raw.lstrip())
             doubts.append(Doubt(first, start + len(raw.rstrip()), code))

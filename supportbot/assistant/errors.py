@@ -1,4 +1,4 @@
-"""Why a model's tool call is not carried out; the message goes back to the model, the code on record."""
+"""Reasons why a model's tool call is refused; the message goes back to the model, the code into the audit log."""
 
 from supportbot.assistant.limits import MAX_CALLS, MAX_STEPS
 from supportbot.errors import SupportBotError
@@ -10,7 +10,7 @@ class ToolRefused(SupportBotError):
 
 
 class NoSuchTool(ToolRefused):
-    """Not offered in this conversation, whether it exists elsewhere or not: both look the same."""
+    """Not offered in this conversation; whether it exists elsewhere makes no difference."""
 
     code = "unknown_tool"
     default_message = "There is no such tool."
@@ -18,12 +18,12 @@ class NoSuchTool(ToolRefused):
 
 class TooManyCalls(ToolRefused):
     code = "too_many_calls"
-    default_message = f"At most {MAX_CALLS} calls at once."
+    default_message = f"At most {MAX_CALLS} tool calls at once."
 
 
 class RepeatedCall(ToolRefused):
     code = "repeated_call"
-    default_message = "You have asked exactly this before: go by the first answer."
+    default_message = "You have already made exactly this call. Use its result."
 
 
 class BadArguments(ToolRefused):

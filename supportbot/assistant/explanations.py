@@ -1,4 +1,4 @@
-"""What became of a request, in a sentence or two for its customer. Made from the row; no model has a say in it."""
+"""The outcome of a request in a sentence or two for its customer, made from the row without a model."""
 
 from typing import Final
 
@@ -9,7 +9,7 @@ from actions.models import ActionRequest
 from actions.states import State
 from supportbot.chat.models import Conversation
 
-_REMEMBERED: Final = 20  # requests of one conversation, the newest
+_MAX_REQUESTS: Final = 20  # the newest requests of one conversation
 _TEXTS: Final[dict[str, dict[State, str]]] = {
     "en": {
         State.SUCCEEDED: "Done: {what}.",
@@ -31,7 +31,7 @@ _REFERENCE: Final = {"en": "Your reference is {reference}.", "de": "Ihre Referen
 
 
 def explanation(request: ActionRequest) -> str:
-    """Return the words for a request that has succeeded or failed, is unknown, was rejected or has expired."""
+    """Return the text for a request that succeeded, failed, was rejected, expired or whose outcome is unknown."""
     language = "de" if request.locale.startswith("de") else "en"
     reason = reason_of(request)
     text = _TEXTS[language][State(request.state)].format(
@@ -42,8 +42,8 @@ def explanation(request: ActionRequest) -> str:
 
 
 def done_in(conversation: Conversation) -> tuple[str, ...]:
-    """Return the words for each request of a conversation that has succeeded: what an answer may repeat as done."""
+    """Return the texts of a conversation's successful requests, which an answer may repeat as done."""
     own: QuerySet[ActionRequest] = ActionRequest.objects.filter(
         customer_id=conversation.customer_id, conversation_id=conversation.pk, state=State.SUCCEEDED
     )
-    return tuple(explanation(request) for request in own.order_by("-id")[:_REMEMBERED])
+    return tuple(explanation(request) for request in own.order_by("-id")[:_MAX_REQUESTS])

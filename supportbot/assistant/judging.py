@@ -1,8 +1,8 @@
-"""What the checks say of each sentence of an answer, and which vectors they want first. Pure: vectors are given to it.
+"""Judges each sentence of an answer, and says which vectors that takes. Pure: the vectors are passed in.
 
-A sentence is judged once, when it is whole. Where words leave a doubt, `wanted` names the texts whose vectors would
-tell more; without them it is judged by words alone. An answer has at most MAX_VECTORS for its sentences and what is on
-record, and the windows of its pages (`Evidence.windows`) once, where it has to be compared with them by meaning.
+A sentence is judged once, when it is complete. If its words leave a doubt, `wanted` lists the texts whose vectors would
+help; without them it is judged by words alone. An answer gets at most MAX_VECTORS for its sentences and the records,
+plus the windows of its pages (`Evidence.windows`) once, if it has to be compared with them by meaning.
 """
 
 import re
@@ -27,22 +27,22 @@ from supportbot.language.sentences import LEADS, QUESTIONS, list_mark, unmarked,
 from supportbot.language.words import telling_stems
 
 MAX_VECTORS: Final = 10  # of one answer; each takes 20 to 40 ms
-DOUBT_RISES: Final = 0.05  # with each vector: the last one is for a plain claim
-MOST_THIN: Final = 4  # claims of an answer that vectors are asked about where words do not confirm it
-MOST_STEPS: Final = 6  # times that a step may be said: those of several lists may be alike
-REPEATED: Final = 2  # times that a sentence may be said; a model in a loop says it without end
-SHORT: Final = 20  # characters: "Yes." may be said often
-LEAST_RECORD: Final = 3  # words: a lone value says nothing of what was done with it
-REGRET_FROM: Final = 0.15  # by pieces: from here on a vector tells whether a sentence is a regret
-LITTLE_SUPPORT: Final = 0.2  # below it a sentence is looked at again
-_BORNE: Final = 0.9  # the support of a sentence that a second look found borne
-COVERED_FROM: Final = 0.5  # of a sentence's neighbouring words in a page
-PLAINLY: Final = 0.9  # a clause by itself says less than a sentence, so it must be a deed beyond doubt
+DOUBT_RISES: Final = 0.05  # with each vector, so that the last one goes to a clear deed
+MOST_THIN: Final = 4  # claims of an answer that get vectors if words do not confirm it
+MOST_STEPS: Final = 6  # times that a list item may occur: several lists may share a step
+REPEATED: Final = 2  # times that a sentence may occur; a model in a loop repeats it endlessly
+SHORT: Final = 20  # characters: "Yes." may occur often
+LEAST_RECORD: Final = 3  # words: a lone value does not say what was done with it
+REGRET_FROM: Final = 0.15  # by pieces: from here on a vector decides whether a sentence is a regret
+LITTLE_SUPPORT: Final = 0.2  # a sentence below it gets a second look
+_BORNE: Final = 0.9  # the support of a sentence that a second look confirmed
+COVERED_FROM: Final = 0.5  # share of a sentence's neighbouring words in a page
+PLAINLY: Final = 0.9  # a clause alone says less than a sentence, so it must clearly be a deed
 _CLAUSE: Final = re.compile(r"[,;:()–—]\s+")
 
 
 class Judge:
-    """Judges the sentences of one answer, in their order; `done` is our own words for what was carried out."""
+    """Judges the sentences of one answer in order; `done` is our own words for what was carried out."""
 
     def __init__(
         self, evidence: Evidence, confidential: Confidential, done: Sequence[str], *, is_strict: bool, looks_twice: bool
@@ -61,22 +61,22 @@ class Judge:
             evidence.learn(text)
 
     def learn(self, looked_up: str) -> None:
-        """Let what follows rest on what was looked up."""
+        """Accept what was looked up as evidence for the sentences that follow."""
         self.evidence.learn(looked_up)
         self._looked_up += tuple(line for line in looked_up.splitlines() if len(line.split()) >= LEAST_RECORD)
 
     @property
     def facts(self) -> tuple[str, ...]:
-        """What was done and looked up, a text each."""
+        """What was done and looked up, one text each."""
         return self._done + self._looked_up
 
     def take(self, wanted: Sequence[str], vectors: Mapping[str, Vector]) -> None:
-        """Take the vectors that were to be had of those that were wanted; none of these is asked for again."""
+        """Take the available vectors of the wanted texts; none of these texts is asked for again."""
         self._asked_for.update(wanted)
         self._vectors.update(vectors)
 
     def wanted(self, raw: str) -> tuple[str, ...]:
-        """Return the texts whose vectors would tell more of a sentence: itself, its clauses, and what is on record."""
+        """Return the texts whose vectors would help to judge a sentence: itself, its clauses and the records."""
         words, asked = without_markers(raw), self._asked
         if asked >= MAX_VECTORS or self.evidence.is_quoted(words):
             return ()
@@ -89,21 +89,21 @@ class Judge:
         return self._unasked([as_read(words), *clauses, *records], with_windows=is_foreign)
 
     def wanted_at_the_end(self, sentences: Sequence[Sentence]) -> tuple[str, ...]:
-        """Return the claims of a short answer that their words alone do not confirm: a vector may know better."""
+        """Return the claims of a short answer that words alone do not confirm, since vectors may."""
         claims = [one for one in sentences if one.needs_ground]
         if len(claims) > MOST_THIN or is_confirmed(claims) is not False:
             return ()
         return self._unasked([as_read(one.words) for one in claims], with_windows=True)
 
     def judged(self, raw: str, before: str, *, by: Author) -> Sentence:
-        """Return what a whole sentence is and why it is withheld, if it is; `before` is the text in front of it."""
+        """Return the judged sentence, with the reason if it is withheld; `before` is the text in front of it."""
         words = without_markers(raw)
         if by == "builtin" and is_ours(words):
             return Sentence(unmarked(raw), raw, Support(None, 0), is_claim=False)
         vector, support = self._vector(words), self._support(words)
         kind = by_vector(words, vector) if vector is not None else by_pieces(words)
         is_claim = _is_claim(words, kind, support)
-        withheld = self._objection(words, before, support, by=by)
+        withheld = self._rejection_reason(words, before, support, by=by)
         if not withheld and is_claim and self._is_strict and _is_below(support, FAR_BELOW) and by == "model":
             withheld = "unsupported"
         is_recorded = withheld == "deed" and self._records.hold(words, vector)
@@ -119,13 +119,13 @@ class Judge:
         )
 
     def with_vectors(self, sentence: Sentence) -> Sentence:
-        """Return a sentence of a short answer with the support that its vector finds, if there is one."""
+        """Return a sentence of a short answer with the support by its vector, if there is one."""
         if not sentence.needs_ground or self._vector(sentence.words) is None:
             return sentence
         return replace(sentence, support=self._support(sentence.words, is_thin=True))
 
     def seen_again(self, sentence: Sentence, *, is_borne: bool) -> Sentence:
-        """Return a sentence with what a second look found: borne by the sources, or said otherwise by them."""
+        """Return a sentence with the verdict of a second look: the sources bear it, or contradict it."""
         score = max(sentence.support.score or 0.0, _BORNE) if is_borne else 0.0
         support = replace(sentence.support, score=score)
         return replace(sentence, support=support, withheld="" if is_borne else "contradicted")
@@ -149,7 +149,7 @@ class Judge:
         return (*new, *windows)
 
     def _nearest_records(self, words: str) -> list[str]:
-        """Return what was done or looked up, first what shares most with a sentence: each costs a vector."""
+        """Return the records that share most with a sentence, best first; few, since each costs a vector."""
         language = self.evidence.language
         said = telling_stems(words, language)
         records = [*self._done, *self._looked_up]
@@ -163,11 +163,11 @@ class Judge:
         if vector is None or not (is_thin or self.evidence.is_foreign(words)):
             return self.evidence.support(words)
         windows = [self._vectors[text] for text in self.evidence.windows if text in self._vectors]
-        nearest = float((np.array(windows) @ np.array(vector)).max()) if windows else 0.0  # vectors have the length 1
+        nearest = float((np.array(windows) @ np.array(vector)).max()) if windows else 0.0  # vectors have length 1
         return self.evidence.support(words, nearest)
 
-    def _objection(self, words: str, before: str, support: Support, *, by: Author) -> str:
-        """Return why a sentence is withheld, "" if it is not. What the built-in answerer quotes is no deed."""
+    def _rejection_reason(self, words: str, before: str, support: Support, *, by: Author) -> str:
+        """Return why a sentence is withheld, "" if it is not. What the built-in answerer quotes is never a deed."""
         if by == "model" and self._is_repeated(words):
             return "repeated"
         if found := hard.objection(words, before, self.evidence, self._confidential):
@@ -187,14 +187,14 @@ class Judge:
         return is_deed(words, self._vector(words), in_their_words=alike, support=support.score)
 
     def _clauses(self, words: str, alike: float) -> list[str]:
-        """Return the clauses of a sentence that runs as a page does, or asks: either would cover a deed beside it."""
+        """Return the clauses of a sentence that follows a page's wording or asks: either could hide a deed in it."""
         if alike < COVERED_FROM and not words.endswith(QUESTIONS):
             return []
         parts = [as_read(part) for part in _CLAUSE.split(words)]
         return [part for part in parts if len(parts) > 1 and len(part.split()) >= LEAST_RECORD]
 
     def _is_hidden_deed(self, clause: str) -> bool:
-        """Return whether a clause by itself is plainly a deed that its own words do not excuse and nothing records."""
+        """Return whether a clause alone is clearly a deed that no page's wording explains and no record confirms."""
         if self.evidence.in_their_words(clause) >= COVERED_FROM:
             return False
         vector, kind = self._vector(clause), by_pieces(clause)
@@ -212,7 +212,7 @@ def _is_below(support: Support, least: float) -> bool:
 
 
 def _is_claim(words: str, kind: Kind, support: Support) -> bool:
-    """Return whether a sentence needs ground: not a question, a lead or heading, or talk that no page has."""
+    """Return whether a sentence needs a source: not a question, a lead, a heading, or talk that no page has."""
     if words.rstrip("*_ ").endswith((*QUESTIONS, *LEADS)) or words.startswith("#"):
         return False
     return kind.needs_ground or (support.score or 0.0) >= CITED_FROM

@@ -1,16 +1,16 @@
-"""What one turn may use at the most."""
+"""Limits of one turn."""
 
 from typing import Final
 
-MAX_STEPS: Final = 8  # calls of the model in one turn
-MAX_CALLS: Final = 8  # of tools, in one answer of the model
+MAX_STEPS: Final = 8  # model calls in one turn
+MAX_CALLS: Final = 8  # tool calls in one model answer
 PASSAGES: Final = 6
-LEAN_PASSAGES: Final = 2  # for a model that took the whole for too long
-HISTORY_MESSAGES: Final = 40  # read; a remote model is sent what its budget holds
+LEAN_PASSAGES: Final = 2  # for a model that took too long with all of them
+HISTORY_MESSAGES: Final = 40  # read; a remote model gets what fits its budget
 STATUS_AFTER_SECONDS: Final = 0.3
 STILL_WORKING_AFTER_SECONDS: Final = 8.0
-PIECE_CHARACTERS: Final = 200  # of an answer that comes all at once, checked before other chats have their turn
+PIECE_CHARACTERS: Final = 200  # of an answer that arrives all at once, checked before other chats get a turn
 WINDOW_SECONDS: Final = 0.03  # deltas are joined into frames this far apart
-SAVE_EVERY_SECONDS: Final = 1.0  # at most: the lease's heartbeat and the partial text travel together
-DRAIN_SECONDS: Final = 10.0  # what a running turn gets at shutdown
+SAVE_EVERY_SECONDS: Final = 1.0  # the heartbeat of the lease also saves the partial text
+DRAIN_SECONDS: Final = 10.0  # for running turns at shutdown
 POLL_SECONDS: Final = 2.0

@@ -1,7 +1,7 @@
 """The instructions a model gets, with a version that every call records.
 
-The customer's text and the passages are data: the passages stand in a fence they cannot close. Nothing here is a
-control: what a model may do is decided outside of it.
+The customer's text and the passages are data, and the passages cannot close their fence. Nothing here is a control:
+what a model may do is decided outside of it.
 """
 
 import json
@@ -57,12 +57,12 @@ def answer_instructions(*, company: str, passages: Sequence[Passage], note: str,
 
 
 def second_try(withheld: Sequence[Withheld]) -> str:
-    """Return what a model is told whose answer could not be shown, before it tries once more.
+    """Return the instructions for a second try, with the reasons why the first answer could not be shown.
 
-    By kind alone: its own words may be a stranger's, and would come back with the weight of an instruction.
+    Reasons by kind only: the withheld text may be a stranger's, and would come back with the weight of an instruction.
     """
-    told = dict.fromkeys(_FAULTS.get(one.code, _FAULTS[""]) for one in withheld)
-    return _AGAIN + "".join(f"\n- {fault}" for fault in told)
+    reasons = dict.fromkeys(_FAULTS.get(one.code, _FAULTS[""]) for one in withheld)
+    return _AGAIN + "".join(f"\n- {reason}" for reason in reasons)
 
 
 def confidential_text(instructions: str) -> Confidential:
@@ -72,7 +72,7 @@ def confidential_text(instructions: str) -> Confidential:
 
 
 def sources_block(passages: Sequence[Passage | Source]) -> str:
-    """Return numbered sources in the fence that they cannot close."""
+    """Return numbered sources inside a fence that they cannot close."""
     blocks = [
         f'<source number="{number}" title="{fenced(passage.title)}">\n{fenced(passage.text)}\n</source>'
         for number, passage in enumerate(passages, start=1)
@@ -81,11 +81,11 @@ def sources_block(passages: Sequence[Passage | Source]) -> str:
 
 
 def fenced(text: str) -> str:
-    """Return a stranger's text without the signs that could close its fence, and without those nobody sees."""
+    """Return untrusted text without the characters that could close its fence and without invisible ones."""
     return visible(text).replace("<", "‹").replace(">", "›").replace('"', "'")
 
 
 def as_data(value: Mapping[str, Any]) -> str:
-    """Return what a tool found as JSON that holds no tag, whatever a shop's system or a customer has written there."""
+    """Return the result of a tool as JSON without tags, whatever a shop's system or a customer has written in it."""
     written = json.dumps(value, ensure_ascii=False)
     return written.replace("<", "\\u003c").replace(">", "\\u003e")

@@ -1,4 +1,4 @@
-"""What is searched for, for a turn: a question as it stands or was meant, with what was said before it, or in parts."""
+"""The search of a turn: a question as written or as meant, in its context, or in parts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -25,9 +25,9 @@ from supportbot.llm import types as llm
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was asked for in the end, and what was found.
+    """The text that was searched for in the end, and what was found.
 
-    `parts` are the questions of a message that asks several, `said` is one of them as it stands there.
+    `parts` are the questions of a message that asks several; `said` is such a question as written.
     """
 
     text: str
@@ -40,7 +40,7 @@ NOTHING_SOUGHT: Final = Found("", Retrieval(passages=(), confidence=0.0, is_answ
 
 
 def retrieve(conversation: Conversation, question: str, said_before: Sequence[Said], language: str) -> Found:
-    """Search for the question, for this customer, with what was said before it; a courtesy is never searched for."""
+    """Search for the customer's question in its context; a courtesy is never searched for."""
     audience = Audience.PUBLIC if conversation.customer.is_anonymous else Audience.SIGNED_IN
     viewer = Viewer(audience=audience, locale=language)
     if not settings.KB_RETRIEVAL:
@@ -51,22 +51,22 @@ def retrieve(conversation: Conversation, question: str, said_before: Sequence[Sa
 
 
 def asked(question: str, *, viewer: Viewer, said_before: Sequence[Said], limit: int) -> Retrieval:
-    """Search for a message as a turn would; the language is that of the message where the viewer's is not known."""
+    """Search for a message as a turn would, in its own language if the viewer's is unknown."""
     locale = viewer.locale or detect(normalised(question), settings.LANGUAGE_CODE)
     return seek(normalised(question), replace(viewer, locale=locale), said_before=said_before, limit=limit).retrieval
 
 
 def seek(question: str, viewer: Viewer, *, said_before: Sequence[Said] = (), limit: int = PASSAGES) -> Found:
-    """Search for a question beside itself in its context; with what it leans on, where it has no topic of its own.
+    """Search for a question, with its context beside it; with what it follows up on if it has no topic of its own.
 
-    Several questions are searched for one by one, if one has an answer: together they are near to none of them.
+    Several questions are searched for one by one if at least one has an answer: together they match no passage well.
     """
     in_parts = _found_in_parts(question, _Search(viewer, limit))
     return in_parts or _found_whole(question, said_before, _Search(viewer, limit, _context(question, said_before)))
 
 
 def in_parts(request: llm.ModelRequest, sought: Found) -> llm.ModelRequest:
-    """Return the request with one for each of several questions, with those of its sources that were found for it."""
+    """Return the request with a part for each of several questions, each with the sources found for it."""
     return replace(request, parts=tuple(_part(request, one, sought.retrieval.passages) for one in sought.parts))
 
 
@@ -90,14 +90,14 @@ class _Search:
 
 
 def _context(question: str, said_before: Sequence[Said]) -> str:
-    """Return what a follow-up would go on from: the last answer, or the customer's last words where there was none."""
+    """Return what a follow-up refers to: the last answer, or else the customer's last message."""
     said = [one for one in said_before if one.text.strip() and one.text.strip() != question.strip()]
     answers = [one.text for one in said if not one.is_customer]
     return (answers or [one.text for one in said] or [""])[-1]
 
 
 def _found_in_parts(question: str, look_up: _Search) -> Found | None:
-    """Return what was found for each of several questions; None if there is one, or none with an answer."""
+    """Return what was found for each of several questions; None if there is only one or none has an answer."""
     questions = questions_in(question)
     if len(questions) == 1:
         return None
@@ -116,7 +116,7 @@ def _found_in_parts(question: str, look_up: _Search) -> Found | None:
 
 
 def _found_whole(question: str, said_before: Sequence[Said], look_up: _Search) -> Found:
-    whole = standalone(question, tuple(map(_as_told, said_before)))
+    whole = standalone(question, tuple(map(_as_chat_message, said_before)))
     tried: list[Found] = []
     for text in dict.fromkeys((whole, question) if is_incomplete(question) else (question, whole)):
         tried.append(_found(text, look_up))
@@ -125,24 +125,24 @@ def _found_whole(question: str, said_before: Sequence[Said], look_up: _Search) -
     return max(tried, key=lambda one: one.retrieval.confidence)
 
 
-def _as_told(said: Said) -> llm.ChatMessage:
+def _as_chat_message(said: Said) -> llm.ChatMessage:
     return llm.ChatMessage("user" if said.is_customer else "assistant", said.text)
 
 
 def _found(text: str, look_up: _Search) -> Found:
-    """Search for a text; where a word of it looks like a slip of one that was found, for what was meant."""
+    """Search for a text, and again with its spelling corrected if a word looks like a typo of one that was found."""
     found = look_up(text)
-    meant = _meant(text, found.passages, look_up.viewer.locale or "")
-    if meant == text:
+    corrected = _corrected(text, found.passages, look_up.viewer.locale or "")
+    if corrected == text:
         return Found(text, found)
-    again = look_up(meant)
-    return Found(meant, again) if again.confidence > found.confidence else Found(text, found)
+    again = look_up(corrected)
+    return Found(corrected, again) if again.confidence > found.confidence else Found(text, found)
 
 
-def _meant(text: str, passages: Sequence[Passage], language: str) -> str:
-    """Return a text with its slips put right by the passages near it; as it stands where no language's words are known.
+def _corrected(text: str, passages: Sequence[Passage], language: str) -> str:
+    """Return a text with typos corrected to words of the passages; unchanged if the language has no stop words.
 
-    A stop word is no slip of a word that was found.
+    A stop word is never taken for a typo.
     """
     usual = stop_words(language)
     if not usual:

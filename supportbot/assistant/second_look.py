@@ -1,7 +1,7 @@
-"""A second look at the doubtful sentences of an answer, by a model of its own: one call, and only where one is named.
+"""A second look at the doubtful sentences of an answer by a separate model: one call, only if a model is configured.
 
-Without an answer in time the local scores stand. Passages and sentences are data to the model; what it says decides
-about sentences only, never about anything that is done.
+Without an answer in time the local scores apply. Passages and sentences are data to the model, and its verdicts decide
+about sentences only, never about actions.
 """
 
 import logging
@@ -48,15 +48,15 @@ _SCHEMA: Final[Mapping[str, Any]] = {
 
 
 def is_on() -> bool:
-    """Return whether this installation names a model for second looks."""
+    """Return whether a model for second looks is configured."""
     return gateway.has_route("verify")
 
 
 async def verdicts(request: ModelRequest, sentences: Mapping[int, str], facts: Sequence[str] = ()) -> dict[int, bool]:
-    """Return which of the sentences (by their place) are borne by the sources of `request` and by `facts`.
+    """Return by position which sentences the sources of `request` or the `facts` bear.
 
-    False means that they say otherwise. `facts` are what was looked up and done in this conversation. What neither
-    speaks of, and what no answer was to be had about, is not in the result.
+    False means that they contradict the sentence. `facts` are what was looked up and done in this conversation.
+    Sentences that neither speaks of, or that got no verdict, are not in the result.
     """
     asked = list(sentences.items())[:MOST_SENTENCES]
     if not asked or not is_on():
@@ -87,7 +87,7 @@ async def verdicts(request: ModelRequest, sentences: Mapping[int, str], facts: S
 
 
 def _read(text: str, count: int) -> Iterator[tuple[int, bool]]:
-    """Yield the numbers of the sentences that a model has said something usable of, each with whether it is borne."""
+    """Yield the number of each sentence with a usable verdict, and whether it is borne."""
     match json_in(text):
         case {"verdicts": [*rows]}:
             for row in rows:

@@ -1,4 +1,4 @@
-"""What the assistant says in its own words, in each language it speaks (`data/texts.*.json`). Short, plain, honest."""
+"""The assistant's own texts in each language it speaks (`data/texts.*.json`). Short, plain, honest."""
 
 from typing import Final, Literal
 

@@ -1,7 +1,7 @@
-"""The vectors the checks ask for, made by the packaged embedder: of sentences, and of windows of the sources.
+"""The vectors the checks ask for: of sentences and of windows of the sources.
 
-They are of the packaged model whatever `KB_EMBEDDER` says, since the weights of the checks were fitted to it. Where it
-is not installed there are none, and the checks go by words alone.
+They come from the packaged embedder whatever `KB_EMBEDDER` says, since the weights of the checks were fitted to it. If
+it is not installed there are none, and the checks go by words alone.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,18 +14,18 @@ from kb.ports import embedder
 from supportbot.assistant.checks.deeds import Vector
 from supportbot.assistant.drafting import Draft
 
-_REMEMBERED: Final = 2_048  # windows of sources, 3 kB each; the articles that are asked for are few
+_CACHE_SIZE: Final = 2_048  # windows of sources, 3 kB each; customers ask for few articles
 
 
 def vectors_of(texts: Sequence[str]) -> Mapping[str, Vector]:
-    """Return the vectors of texts as questions; none of them where the packaged embedder cannot be had."""
+    """Return the vectors of texts as questions; empty if the packaged embedder is unavailable."""
     try:
         return {text: _vector(text) for text in texts}
     except EmbeddingUnavailable:
         return {}
 
 
-@lru_cache(maxsize=_REMEMBERED)
+@lru_cache(maxsize=_CACHE_SIZE)
 def _vector(text: str) -> Vector:
     return tuple(_packaged().query(text))
 
@@ -37,7 +37,7 @@ def _packaged() -> PackagedEmbedder:
 
 
 def settle(draft: Draft) -> str:
-    """Give a draft the vectors that it asks for, until it asks for none; return what may be shown because of them."""
+    """Give a draft vectors until it asks for no more; return what may be shown because of them."""
     shown = ""
     while texts := draft.unsure:
         shown += draft.weigh(vectors_of(texts))

@@ -32,7 +32,7 @@ async def test_where_a_person_is_awaited_nobody_waits_for_the_assistant(
 ) -> None:
     monkeypatch.setattr(asking, "WAIT_SECONDS", 0.5)
     await db(handoff.request, conversation.pk, reason="customer_asked", by="customer")
-    with pytest.raises(PersonAnswers, match="a person's, or waits for one"):
+    with pytest.raises(PersonAnswers, match="An agent has this conversation"):
         await ask(conversation, "Within how many days can I return unused items?")
 
 

@@ -18,7 +18,7 @@ class Command(WorkspaceCommand):
         super().add_arguments(parser)
         parser.add_argument("text", help="what the customer says")
         parser.add_argument("--customer", default="", metavar="ID", help="the merchant's id of a signed-in customer")
-        parser.add_argument("--conversation", metavar="ID", help="go on in this conversation")
+        parser.add_argument("--conversation", metavar="ID", help="continue this conversation")
         parser.add_argument("--locale", default="", help="language of the conversation, such as en or de")
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
@@ -53,4 +53,4 @@ def _uuid_or_none(text: str | None) -> UUID | None:
     try:
         return UUID(text) if text else None
     except ValueError as error:
-        raise CommandError(f"--conversation {text!r} is not a conversation's id.") from error
+        raise CommandError(f"--conversation {text!r} is not a valid conversation id.") from error
