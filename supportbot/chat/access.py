@@ -1,4 +1,4 @@
-"""The only way to get a conversation on behalf of somebody."""
+"""The only way to get a conversation on behalf of a caller."""
 
 from typing import Final
 from uuid import UUID
@@ -10,7 +10,7 @@ from supportbot.accounts.callers import Caller, CustomerCaller
 from supportbot.chat.models import Conversation
 from supportbot.errors import NotFound
 
-# Whoever may write to one may see it: a ticket, too, is opened on a conversation.
+# Write access includes reading; tickets are opened on conversations too.
 OPENING_SCOPES: Final = ("conversations:read", "conversations:write", "tickets:write")
 
 
@@ -24,9 +24,9 @@ def conversations_of(caller: Caller) -> QuerySet[Conversation]:
 
 
 def conversation_for(caller: Caller, conversation_id: UUID) -> Conversation:
-    """Return the conversation; raises NotFound for a foreign one exactly as for a missing one, on record for customers.
+    """Return the conversation; raises NotFound for a foreign one exactly as for a missing one, audited for customers.
 
-    Staff need one of OPENING_SCOPES; what may be done with it is for the door to ask.
+    Staff need one of OPENING_SCOPES; the endpoint checks what they may do with it.
     """
     if isinstance(caller, CustomerCaller):
         conversations = conversations_of(caller)
@@ -37,7 +37,7 @@ def conversation_for(caller: Caller, conversation_id: UUID) -> Conversation:
     conversation = conversations.filter(pk=conversation_id).first()
     if conversation is None:
         error = NotFound()
-        if isinstance(caller, CustomerCaller):  # foreign and missing alike: the time it takes tells nothing either
+        if isinstance(caller, CustomerCaller):  # for foreign and missing ones alike, so that timing reveals nothing
             actor = f"customer:{caller.customer_id}"
             record_refusal("conversation.not_theirs", error, actor=actor, asked_for=str(conversation_id))
         raise error

@@ -1,4 +1,4 @@
-"""What a turn ends with: how an answer is told in the log, and kept as a message with its citations."""
+"""The answer of a turn: its payload in the log, and the message with citations that stores it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from supportbot.chat.models import Citation, Conversation, Message, Source
 
 @dataclass(frozen=True, slots=True)
 class CitedSpan:
-    """A place in a revision that an answer rests on; characters of its body."""
+    """A span of a revision's body that an answer cites, in characters."""
 
     article_id: UUID
     external_id: str
@@ -36,7 +36,7 @@ class CitedSpan:
 
 @dataclass(frozen=True, slots=True)
 class Withheld:
-    """A sentence that was not shown: by which check, and how far the sources bore it (None where nobody could tell)."""
+    """A sentence that was not shown: the check that withheld it, and its support by the sources (None if unknown)."""
 
     code: str
     text: str
@@ -45,7 +45,7 @@ class Withheld:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a turn ends with."""
+    """The answer a turn ends with."""
 
     text: str
     citations: tuple[CitedSpan, ...]
@@ -53,13 +53,13 @@ class Answer:
     is_abstention: bool = False
     offers_human: bool = False
     is_stopped: bool = False
-    is_confirmed: bool | None = None  # whether our pages bear it; None for one without a claim
+    is_confirmed: bool | None = None  # whether our pages support it; None for an answer without a claim
     withheld: tuple[Withheld, ...] = ()
-    blocks: tuple[Mapping[str, Any], ...] = ()  # what it asks for by buttons and forms (`chat.blocks`)
+    blocks: tuple[Mapping[str, Any], ...] = ()  # its buttons and forms (`chat.blocks`)
 
     @property
     def is_held_back(self) -> bool:
-        """Whether there was an answer of which the checks left nothing: no gap in the articles."""
+        """Whether the checks withheld the whole answer, which is not a gap in the articles."""
         return self.is_abstention and bool(self.withheld)
 
 
@@ -81,7 +81,7 @@ def final_payload(message_id: UUID, answer: Answer) -> dict[str, Any]:
 
 
 def store_message(conversation: Conversation, message_id: UUID, seq: int, answer: Answer) -> None:
-    """Keep the answer whose `assistant.final` has the number `seq`."""
+    """Store the answer whose `assistant.final` event has this `seq`."""
     message = Message.objects.create(
         id=message_id,
         conversation=conversation,

@@ -1,8 +1,8 @@
-"""What an answer asks for by buttons or a form, and how what a customer chose or filled in becomes their message.
+"""Buttons and forms in an answer, and how a customer's choice or form becomes their message.
 
-A block is named by its answer's message and its place there, from 0. Only those of the newest answer that has any can
-be answered, until the customer has said something since. What is said then are the words that stood on the button or
-beside the field: nothing a client sends is repeated but values that the form's own schema admits.
+A block is identified by its answer's message and its position there, from 0. Only blocks of the newest answer that has
+any can be used, until the customer's next message. The message consists of the labels of the button or the fields:
+nothing a client sends is repeated except values that the form's schema accepts.
 """
 
 import re
@@ -26,7 +26,7 @@ Values = Mapping[str, str | int]
 
 @dataclass(frozen=True, slots=True)
 class BlockRef:
-    """Which block: that of a message at a place."""
+    """A block, by its message and position."""
 
     message: UUID
     place: int
@@ -34,18 +34,18 @@ class BlockRef:
 
 @transaction.atomic
 def choose(conversation_id: UUID, *, block: BlockRef, option: str, client_id: str) -> Receipt:
-    """Say as the customer what stands on a button of theirs.
+    """Send the label of a button as the customer's message.
 
-    Raises UnknownBlock, UnknownOption, BlockClosed, and what `add_customer_message` refuses.
+    Raises UnknownBlock, UnknownOption, BlockClosed, and whatever `add_customer_message` refuses.
     """
     return _answer(conversation_id, block, "choices", client_id, lambda found: _label(found, option))
 
 
 @transaction.atomic
 def submit(conversation_id: UUID, *, block: BlockRef, values: Values, client_id: str) -> Receipt:
-    """Say as the customer what they filled in, a line for each field, in the order of the form.
+    """Send a filled-in form as the customer's message, one line per field in the order of the form.
 
-    Raises UnknownBlock, InvalidValue, BlockClosed, and what `add_customer_message` refuses.
+    Raises UnknownBlock, InvalidValue, BlockClosed, and whatever `add_customer_message` refuses.
     """
     return _answer(conversation_id, block, "form", client_id, lambda found: _lines(found, values))
 
@@ -57,9 +57,9 @@ def _answer(
     event = _event(conversation, ref)
     text = words(_block(event, ref, kind))
     said = Message.objects.filter(conversation=conversation, source=Source.CUSTOMER)
-    # The very answer, once more over a new line, is no second one.
+    # The same answer sent again over a new connection is not a second one.
     is_known = said.filter(client_id=client_id).exists()
-    if not is_known and (said.filter(seq__gt=event.seq).exists() or _asks_since(event)):
+    if not is_known and (said.filter(seq__gt=event.seq).exists() or _has_newer_block(event)):
         raise BlockClosed()
     return add_customer_message(conversation_id, text=text, client_id=client_id)
 
@@ -79,12 +79,12 @@ def _block(event: ConversationEvent, ref: BlockRef, kind: str) -> Mapping[str, A
     return blocks[ref.place]
 
 
-def _asks_since(event: ConversationEvent) -> bool:
+def _has_newer_block(event: ConversationEvent) -> bool:
     later = ConversationEvent.objects.filter(
         conversation=event.conversation, seq__gt=event.seq, event=_FINAL, audience=Audience.EVERYONE
     )
-    asks: bool = later.filter(payload__has_key="blocks").exists()
-    return asks
+    exists: bool = later.filter(payload__has_key="blocks").exists()
+    return exists
 
 
 def _label(block: Mapping[str, Any], option: str) -> str:
@@ -99,32 +99,32 @@ def _lines(block: Mapping[str, Any], values: Values) -> str:
     for name in values:
         if name not in fields:
             raise InvalidValue(name, "The form has no such field.")
-    said = [(field["title"], _said(name, field, values.get(name, ""))) for name, field in fields.items()]
-    lines = [f"{title}: {value}" for title, value in said if value]
+    answers = [(field["title"], _checked(name, field, values.get(name, ""))) for name, field in fields.items()]
+    lines = [f"{title}: {value}" for title, value in answers if value]
     if not lines:
         first = next(iter(fields))
         raise InvalidValue(first, "Fill in at least one field.")
     return "\n".join(lines)
 
 
-def _said(name: str, field: Mapping[str, Any], value: str | int) -> str:
-    """Return the value as one line, "" for one left out; raises InvalidValue."""
+def _checked(name: str, field: Mapping[str, Any], value: str | int) -> str:
+    """Return the value as one line, "" for a field left empty; raises InvalidValue."""
     if value == "":
         if field["required"]:
-            raise InvalidValue(name, "This field must be filled in.")
+            raise InvalidValue(name, "This field is required.")
         return ""
     if (field["type"] == "integer") != isinstance(value, int):
-        raise InvalidValue(name, "This must be a whole number." if field["type"] == "integer" else "This must be text.")
+        raise InvalidValue(name, "Enter a whole number." if field["type"] == "integer" else "Enter text.")
     line = str(value) if isinstance(value, int) else _WORDS_OF_MANY_LINES.sub(" ", visible(value)).strip()
     if not line:
-        return _said(name, field, "")
+        return _checked(name, field, "")
     if "enum" in field and (value if isinstance(value, int) else line) not in field["enum"]:
-        raise InvalidValue(name, "This is none of what can be chosen.")
+        raise InvalidValue(name, "Choose one of the options.")
     if isinstance(value, int):
         if not field.get("minimum", value) <= value <= field.get("maximum", value):
-            raise InvalidValue(name, "This number is too small or too large.")
+            raise InvalidValue(name, "This number is out of range.")
     elif not field.get("minLength", 0) <= len(line) <= field["maxLength"]:
-        raise InvalidValue(name, f"This has at most {field['maxLength']} characters.")
+        raise InvalidValue(name, f"Enter at most {field['maxLength']} characters.")
     elif "pattern" in field and not re.search(field["pattern"], line, re.ASCII):
-        raise InvalidValue(name, "This is not written as it must be.")
+        raise InvalidValue(name, "This does not have the expected format.")
     return line

@@ -1,11 +1,11 @@
-"""Erasing: a customer's chats, or all that is held of them. What is gone is gone from every room that hangs on it.
+"""Erases a customer's conversations, or the customer with everything stored about them, in every room.
 
-Deleting a conversation takes its events, messages, citations, turns, tickets, mails, ratings and the rights to open it
-along (cascades); what was kept of the calls to models about it is found by its plain id. Records of money stay: they
-hold the id of a conversation and a customer, which then point to nobody.
+Deleting a conversation cascades to its events, messages, citations, turns, tickets, mails, ratings and the rights to
+open it; the stored bodies of model calls about it are found by its plain id. Records of money stay: they hold the ids
+of a conversation and a customer that no longer exist.
 
-Invariants: whoever writes to a conversation holds its row lock, so nothing comes after the erasure; a turn that runs
-finds no claim any more. A model call that ends later than this leaves a body: the announcement and a sweep find it.
+Invariants: every writer to a conversation holds its row lock, so nothing is added after the erasure, and a running turn
+has lost its claim. A model call that ends later leaves a body, which the announcement and a sweep find.
 """
 
 from collections.abc import Sequence
@@ -33,25 +33,25 @@ from supportbot.outbox.services import announce
 
 @transaction.atomic
 def erase_conversation(caller: CustomerCaller, conversation_id: UUID) -> None:
-    """Erase one conversation of the asking customer; raises NotFound for a foreign one as for a missing one."""
+    """Erase one of the caller's own conversations; raises NotFound for a foreign one as for a missing one."""
     if not _erase(_locked(caller, [conversation_id])):
         raise NotFound()
 
 
 @transaction.atomic
 def erase_all_conversations(caller: CustomerCaller) -> int:
-    """Erase every conversation of the asking customer; return how many there were."""
+    """Erase every conversation of the caller; return how many there were."""
     mine = conversations_of(caller).values_list("pk", flat=True)
     return _erase(_locked(caller, list(mine)))
 
 
 @transaction.atomic
 def forget_customer(customer: Customer) -> int:
-    """Erase a customer and all their conversations; return how many. Raises NotSettled while something moves for them.
+    """Erase a customer and all their conversations; return how many. Raises NotSettled if a request is open.
 
-    Announced as `customer_forgotten`. A merchant's token of the same person makes a new customer, who has no past.
+    Announced as `customer_forgotten`. A later merchant token of the same person creates a new customer without history.
     """
-    Customer.objects.select_for_update().get(pk=customer.pk)  # no conversation of theirs begins any more
+    Customer.objects.select_for_update().get(pk=customer.pk)  # from here on they cannot start a conversation
     _check_settled(customer)
     mine = Conversation.objects.filter(customer=customer).order_by("pk").select_for_update()
     count = _erase(list(mine))
@@ -61,14 +61,14 @@ def forget_customer(customer: Customer) -> int:
 
 
 def _check_settled(customer: Customer) -> None:
-    moving = ActionRequest.objects.filter(customer_id=customer.pk, state__in=[str(state) for state in OPEN])
-    ids = list(moving.order_by("pk").values_list("pk", flat=True))
+    unsettled = ActionRequest.objects.filter(customer_id=customer.pk, state__in=[str(state) for state in OPEN])
+    ids = list(unsettled.order_by("pk").values_list("pk", flat=True))
     if ids:
         raise NotSettled(ids)
 
 
 def _locked(caller: CustomerCaller, conversation_ids: Sequence[UUID]) -> list[Conversation]:
-    """Return those that are the caller's, locked against everything: a ticket being issued for one fails then."""
+    """Return the caller's own among them, fully locked, so that issuing a ticket for one fails."""
     mine = conversations_of(caller).filter(pk__in=conversation_ids).order_by("pk")
     return list(mine.select_for_update(of=("self",)))
 
@@ -85,7 +85,7 @@ def _erase(conversations: Sequence[Conversation]) -> int:
 
 
 def on_conversation_erased(announcement: Announcement) -> None:
-    """Delete what a call to a model kept that ended after the erasure; hearing it twice changes nothing."""
+    """Delete the bodies of model calls that ended after the erasure; safe to run twice."""
     _forget_bodies(announcement.object_id)
 
 
@@ -93,8 +93,8 @@ def _forget_bodies(conversation_id: UUID) -> None:
     LLMBody.objects.filter(call__conversation_id=conversation_id).delete()
 
 
-def sweep_bodies_of_nothing() -> int:
-    """Delete the bodies of calls about conversations that are gone, in every workspace; return how many."""
+def sweep_orphaned_bodies() -> int:
+    """Delete the bodies of model calls about erased conversations in every workspace; return how many."""
     with across_workspaces("bodies of erased conversations"):
         there = Conversation.objects.filter(pk=OuterRef("call__conversation_id"))
         orphans = LLMBody.objects.filter(~Exists(there), call__conversation_id__isnull=False)

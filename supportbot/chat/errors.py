@@ -10,7 +10,7 @@ class ChatError(SupportBotError):
 
 class EmptyMessage(ChatError):
     code = "empty_message"
-    default_message = "The message is empty: write something first."
+    default_message = "The message is empty. Write something first."
 
     def __init__(self) -> None:
         super().__init__(fields={"text": [self.default_message]})
@@ -20,13 +20,13 @@ class MessageTooLong(ChatError):
     code = "message_too_long"
 
     def __init__(self, length: int, limit: int) -> None:
-        message = f"The message has {length:,} characters; at most {limit:,} can be sent at once."
+        message = f"The message has {length:,} characters. The limit is {limit:,}."
         super().__init__(message, fields={"text": [message]})
 
 
 class UnreadableText(ChatError):
     code = "unreadable_text"
-    default_message = "The message holds characters that cannot be stored (NUL or half of a pair): remove them."
+    default_message = "The message contains characters that cannot be stored (NUL or a lone surrogate). Remove them."
 
     def __init__(self) -> None:
         super().__init__(fields={"text": [self.default_message]})
@@ -43,7 +43,7 @@ class InvalidClientId(ChatError):
 class ClientIdReused(ChatError):
     code = "client_id_reused"
     status = 409
-    default_message = "This `client_id` was used for another message: give each message its own."
+    default_message = "This `client_id` was already used for another message. Give each message its own."
 
     def __init__(self) -> None:
         super().__init__(fields={"client_id": [self.default_message]})
@@ -52,18 +52,18 @@ class ClientIdReused(ChatError):
 class UnknownBlock(ChatError):
     code = "unknown_block"
     status = 404
-    default_message = "No answer of this conversation asks for this by that kind of block."
+    default_message = "This conversation has no such block."
 
     def __init__(self) -> None:
         super().__init__(fields={"block": [self.default_message]})
 
 
 class BlockClosed(ChatError):
-    """It was answered, or something else was said since: what was asked then may not be asked now."""
+    """It was answered, or the conversation has moved on: its question may no longer apply."""
 
     code = "block_closed"
     status = 409
-    default_message = "This was answered already, or the conversation has gone on: write a message instead."
+    default_message = "This was already answered, or the conversation has moved on. Write a message instead."
 
     def __init__(self) -> None:
         super().__init__(fields={"block": [self.default_message]})
@@ -71,14 +71,14 @@ class BlockClosed(ChatError):
 
 class UnknownOption(ChatError):
     code = "unknown_option"
-    default_message = "This is none of the options."
+    default_message = "This is not one of the options."
 
     def __init__(self) -> None:
         super().__init__(fields={"option": [self.default_message]})
 
 
 class InvalidValue(ChatError):
-    """A field of a form that is missing, unknown or not as its schema says; `field` is `values.<name>`."""
+    """A field of a form is missing, unknown or invalid by its schema; its name in `fields` is `values.<name>`."""
 
     code = "invalid_value"
 
@@ -89,7 +89,7 @@ class InvalidValue(ChatError):
 class ConversationEnded(ChatError):
     code = "conversation_ended"
     status = 409
-    default_message = "This conversation has ended: start a new one."
+    default_message = "This conversation has ended. Start a new one."
 
 
 class NotOwner(ChatError):
@@ -101,14 +101,14 @@ class NotOwner(ChatError):
 class NothingToRetry(ChatError):
     code = "nothing_to_retry"
     status = 409
-    default_message = "There is no failed answer with this id that could be tried again."
+    default_message = "There is no failed answer with this id to try again."
 
     def __init__(self) -> None:
         super().__init__(fields={"message": [self.default_message]})
 
 
 class LeaseLost(ChatError):
-    """The turn belongs to somebody else now, or to nobody: what this runner still wanted to write is void."""
+    """The turn has another claim now, or none: this runner may not write to it any more."""
 
     code = "lease_lost"
     status = 409
@@ -116,7 +116,7 @@ class LeaseLost(ChatError):
 
 
 class NotSettled(ChatError):
-    """A customer cannot be forgotten while something is being done for them: its outcome would reach nobody."""
+    """A customer cannot be erased while one of their requests is open: its outcome would reach nobody."""
 
     code = "not_settled"
     status = 409
@@ -124,6 +124,6 @@ class NotSettled(ChatError):
     def __init__(self, request_ids: Sequence[UUID]) -> None:
         named = ", ".join(str(one) for one in request_ids[:5])
         super().__init__(
-            f"{len(request_ids)} action requests of this customer are not settled ({named}): decide or cancel them, "
-            "or wait until they are."
+            f"{len(request_ids)} action requests of this customer are still open ({named}). Decide or cancel them, or "
+            "wait until they are settled."
         )

@@ -1,7 +1,7 @@
-"""The channel layer, wrapped: it is a doorbell, so nothing here may fail a caller, or hold one up.
+"""A wrapper around the channel layer. The layer only notifies, so it must neither fail a caller nor delay one.
 
-A layer that is down would otherwise raise inside the sender and kill its socket, one that answers nothing would keep
-every socket from opening. What is lost is healed from the log.
+Otherwise a layer that is down would raise inside the sender and kill its socket, and one that does not respond would
+keep every socket from opening. Lost notifications are made up for from the log.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ async def send(group: str, message: dict[str, Any]) -> None:
 
 
 async def join(group: str, channel: str) -> bool:
-    """Return whether the channel is in the group now; who gets False asks again."""
+    """Return whether the channel is in the group now; on False the caller retries later."""
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
             await _layer().group_add(group, channel)
@@ -59,7 +59,7 @@ async def leave(group: str, channel: str) -> None:
 
 
 async def new_channel() -> str:
-    """Return a channel of this process's own, "" while the layer is away."""
+    """Return a channel for this process, "" while the layer is unavailable."""
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
             return await _layer().new_channel()
@@ -69,7 +69,7 @@ async def new_channel() -> str:
 
 
 async def receive(channel: str) -> dict[str, Any]:
-    """Return the next message, however long the layer is away meanwhile."""
+    """Return the next message, retrying while the layer is unavailable."""
     while True:
         try:
             message: dict[str, Any] = await _layer().receive(channel)
@@ -80,7 +80,7 @@ async def receive(channel: str) -> dict[str, Any]:
 
 
 def send_from_outside(group: str, message: dict[str, Any]) -> None:
-    """Send from a thread of a process that has no event loop of its own (worker, command); returns at once."""
+    """Send from a process without an event loop (worker, command); returns at once."""
     _spawn(send(group, message))
 
 

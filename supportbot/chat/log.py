@@ -1,7 +1,7 @@
-"""Appending to a conversation's log.
+"""Appends to a conversation's log.
 
-Invariant: whoever appends holds the conversation's row lock, so that `seq` is gap-free and readers hear of an event
-only after the commit that made it.
+Invariant: every writer holds the conversation's row lock, so that `seq` has no gaps. Readers are notified of an event
+only after the commit that created it.
 """
 
 from typing import Any
@@ -19,7 +19,7 @@ from supportbot.errors import NotFound
 
 
 def lock_conversation(conversation_id: UUID) -> Conversation:
-    """Return the conversation under its row lock, the first lock of every transaction; raises NotFound."""
+    """Return the conversation under its row lock, which every transaction takes first; raises NotFound."""
     conversation: Conversation | None = (
         Conversation.objects.select_for_update(no_key=True).filter(pk=conversation_id).first()
     )
@@ -31,7 +31,7 @@ def lock_conversation(conversation_id: UUID) -> Conversation:
 def append_event(
     conversation: Conversation, event: str, payload: dict[str, Any], *, audience: str = Audience.EVERYONE
 ) -> ConversationEvent:
-    """Append to the log of a locked conversation and ring its readers after the commit."""
+    """Append to the log of a locked conversation and notify its readers after the commit."""
     is_public = audience == Audience.EVERYONE
     row = ConversationEvent(
         conversation=conversation,
@@ -53,12 +53,12 @@ def append_event(
 
 
 def notify_desk(conversation: Conversation) -> None:
-    """Let the desk of the conversation's workspace know, after the commit, that it looks different there."""
+    """Notify the workspace's desk after the commit that the conversation has changed."""
     publish_after_commit(conversation.workspace_pk, DeskNotified(str(conversation.pk)))
 
 
 def publish_after_commit(conversation_id: UUID, signal: Signal) -> None:
-    """Publish a signal once the transaction has committed; a layer that is down fails nobody."""
+    """Publish a signal once the transaction has committed; a layer that is down fails no caller."""
     transaction.on_commit(lambda: stream.publish(conversation_id, signal), robust=True)
 
 
@@ -74,6 +74,6 @@ def is_open(conversation: Conversation) -> bool:
 
 
 def check_open(conversation: Conversation) -> None:
-    """Raise ConversationEnded for a locked conversation in which nothing more begins."""
+    """Raise ConversationEnded unless a locked conversation is open."""
     if not is_open(conversation):
         raise ConversationEnded()

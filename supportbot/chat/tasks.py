@@ -1,9 +1,9 @@
 from celery import shared_task
 
-from supportbot.chat.erasure import sweep_bodies_of_nothing
+from supportbot.chat.erasure import sweep_orphaned_bodies
 
 
 @shared_task
 def sweep_erased() -> None:
-    """Delete what calls to models left behind of erased conversations; safe to run twice."""
-    sweep_bodies_of_nothing()
+    """Delete the bodies of model calls about erased conversations; safe to run twice."""
+    sweep_orphaned_bodies()

@@ -1,6 +1,6 @@
-"""A conversation as a text to keep: who said what and when, on which sources, and what was done.
+"""The transcript of a conversation: who said what and when, with sources and receipts.
 
-Made from the events their customer sees, in the conversation's language; English where we have no other.
+Made from the events that the customer sees, in the conversation's language, or in English if we have no other.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,7 +16,7 @@ from supportbot.language.detection import base_language
 WORDS: Final[dict[str, dict[str, str]]] = {
     "en": {
         "title": "Conversation with {workspace}",
-        "id": "Number: {id}",
+        "id": "Conversation ID: {id}",
         "times": "Times are in {zone}.",
         "customer": "You",
         "assistant": "Assistant (AI)",
@@ -28,9 +28,9 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "receipt.to": "To",
         "receipt.address": "Address",
         "receipt.reference": "Reference",
-        "failed": "The answer failed.",
+        "failed": "The assistant could not answer.",
         "stopped": "(stopped)",
-        "handoff.requested": "A person of our team was asked for.",
+        "handoff.requested": "Someone from our team was requested.",
         "handoff.joined": "{agent} has joined the conversation.",
         "handoff.ended": "The conversation with our team has ended.",
         "action.proposed": "Prepared, waiting for your confirmation: {title}",
@@ -39,15 +39,15 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "action.queued": "Confirmed, being carried out: {title}",
         "action.succeeded": "Done: {title}",
         "action.failed": "Not done: {title}",
-        "action.unknown": "Outcome not known yet: {title}",
+        "action.unknown": "Outcome unknown so far: {title}",
         "action.cancelled": "Withdrawn: {title}",
         "action.expired": "Expired, nothing was done: {title}",
         "action.rejected": "Not approved, nothing was done: {title}",
     },
     "de": {
         "title": "Gespräch mit {workspace}",
-        "id": "Nummer: {id}",
-        "times": "Zeiten in {zone}.",
+        "id": "Gesprächsnummer: {id}",
+        "times": "Zeitangaben in {zone}.",
         "customer": "Sie",
         "assistant": "Assistent (KI)",
         "system": "Hinweis",
@@ -58,9 +58,9 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "receipt.to": "An",
         "receipt.address": "Adresse",
         "receipt.reference": "Beleg",
-        "failed": "Die Antwort ist fehlgeschlagen.",
+        "failed": "Der Assistent konnte nicht antworten.",
         "stopped": "(abgebrochen)",
-        "handoff.requested": "Ein Mensch aus unserem Team wurde gerufen.",
+        "handoff.requested": "Jemand aus unserem Team wurde angefordert.",
         "handoff.joined": "{agent} ist jetzt im Gespräch.",
         "handoff.ended": "Das Gespräch mit unserem Team ist beendet.",
         "action.proposed": "Vorbereitet, wartet auf Ihre Bestätigung: {title}",
@@ -69,7 +69,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "action.queued": "Bestätigt, wird ausgeführt: {title}",
         "action.succeeded": "Erledigt: {title}",
         "action.failed": "Nicht erledigt: {title}",
-        "action.unknown": "Ergebnis noch nicht bekannt: {title}",
+        "action.unknown": "Ergebnis noch unbekannt: {title}",
         "action.cancelled": "Zurückgezogen: {title}",
         "action.expired": "Abgelaufen, nichts wurde getan: {title}",
         "action.rejected": "Nicht freigegeben, nichts wurde getan: {title}",
@@ -79,7 +79,7 @@ _RECEIPT: Final = ("order", "amount", "to", "address", "reference")
 
 
 def transcript_of(conversation: Conversation) -> str:
-    """Return the conversation's text, as its customer may read it."""
+    """Return the transcript as the customer may read it."""
     words = WORDS.get(base_language(conversation.locale), WORDS["en"])
     workspace = conversation.workspace
     zone = _zone(workspace.timezone)
@@ -92,7 +92,7 @@ def transcript_of(conversation: Conversation) -> str:
 
 
 def _zone(name: str) -> tzinfo:
-    """Return a time zone; UTC for a name that this machine does not know."""
+    """Return a time zone; UTC if the name is unknown."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError):
@@ -107,7 +107,7 @@ def _events(conversation: Conversation) -> Iterator[EventView]:
 
 
 def written(events: Iterable[EventView], words: dict[str, str], zone: tzinfo) -> Iterator[str]:
-    """Return the lines of these events, a blank one after each."""
+    """Yield the lines of these events, with a blank line after each."""
     for event in events:
         entry = _entry(event, words)
         if entry is not None:
@@ -118,7 +118,7 @@ def written(events: Iterable[EventView], words: dict[str, str], zone: tzinfo) ->
 
 
 def _entry(event: EventView, words: dict[str, str]) -> tuple[str, list[str]] | None:
-    """Return who and what, None for an event that says nothing by itself."""
+    """Return author and lines; None for an event that does not appear in transcripts."""
     payload = event.payload
     match event.event:
         case "message":
@@ -154,8 +154,8 @@ def _step(name: str, payload: dict[str, Any], words: dict[str, str]) -> list[str
 
 
 def _receipt(receipt: dict[str, Any], words: dict[str, str]) -> list[str]:
-    """Return what a receipt says, one thing a line, always in the same order (the database keeps none)."""
-    told = {name: receipt.get(name) for name in _RECEIPT}
-    if told["amount"]:
-        told["amount"] = f"{told['amount']} {receipt.get('currency', '')}".strip()
-    return [f"  {words[f'receipt.{name}']}: {value}" for name, value in told.items() if value]
+    """Return the fields of a receipt, one a line, in a fixed order (JSON in the database has none)."""
+    fields = {name: receipt.get(name) for name in _RECEIPT}
+    if fields["amount"]:
+        fields["amount"] = f"{fields['amount']} {receipt.get('currency', '')}".strip()
+    return [f"  {words[f'receipt.{name}']}: {value}" for name, value in fields.items() if value]

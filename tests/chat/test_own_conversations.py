@@ -194,7 +194,7 @@ def test_a_german_transcript_is_german(alices: APIClient, alice: Customer) -> No
     told(conversation, "some.later.event", title="unknown")
     text = transcript(alices, conversation).content.decode()
     assert text.startswith("Gespräch mit") and "] Sie\nHallo\n" in text
-    assert "Die Antwort ist fehlgeschlagen." in text and "unknown" not in text
+    assert "Der Assistent konnte nicht antworten." in text and "unknown" not in text
 
 
 def test_a_long_transcript_is_whole(alices: APIClient, alice: Customer) -> None:
