@@ -1,4 +1,4 @@
-"""Queries on the record."""
+"""Reads conversations, their events, messages and turns."""
 
 from collections.abc import Iterable
 from uuid import UUID
@@ -27,7 +27,7 @@ def events_after(
 
 
 def event_view(event: ConversationEvent, *, is_staff: bool = False) -> EventView:
-    """Return the event as customers (or staff, who see every one) read it."""
+    """Return the event in the customer's view, or in that of staff, who see every event."""
     return EventView(
         seq=event.seq,
         prev_seq=event.seq - 1 if is_staff else event.prev_seq,
@@ -53,7 +53,7 @@ def heads_of(conversation_ids: Iterable[UUID]) -> dict[UUID, int]:
 
 
 def live_turn(conversation_id: UUID) -> TurnView | None:
-    """Return the answer being written, as far as it was saved; None when none is or its runner was lost."""
+    """Return the saved part of the answer being written; None if there is none or its runner was lost."""
     turn = Turn.objects.filter(
         conversation_id=conversation_id, state=Turn.State.RUNNING, lease_until__gt=now(), stop_requested=False
     ).first()
@@ -71,14 +71,14 @@ def history(conversation: Conversation, *, limit: int = 20) -> list[Message]:
 
 
 def with_last_said(conversations: QuerySet[Conversation]) -> QuerySet[Conversation]:
-    """Return the conversations with the beginning of what a person or the assistant said last in `last_said`."""
+    """Return the conversations with the beginning of the last message by a person or the assistant in `last_said`."""
     said = Message.objects.filter(conversation=OuterRef("pk"), audience=Audience.EVERYONE).exclude(source=Source.SYSTEM)
     last = said.order_by("-seq").values(begin=Left("text", 400))[:1]
     return conversations.annotate(last_said=Subquery(last))
 
 
 def first_unanswered_seq(conversation: Conversation) -> int | None:
-    """Return where the customer's messages begin that neither a person nor the assistant has answered; None if none."""
+    """Return the seq of the customer's first unanswered message; None if all are answered."""
     waiting = Message.objects.filter(
         conversation=conversation, source=Source.CUSTOMER, seq__gt=conversation.answered_seq
     )
@@ -87,6 +87,6 @@ def first_unanswered_seq(conversation: Conversation) -> int | None:
 
 
 def answer_to(conversation_id: UUID, seq: int) -> UUID | None:
-    """Return the id of the message that answers, or will answer, the customer's at `seq`; None before a claim."""
+    """Return the id of the message that answers or will answer the one at `seq`; None before a claim."""
     turn = Turn.objects.filter(conversation_id=conversation_id, from_seq__lt=seq, through_seq__gte=seq)
     return turn.order_by("-created_at", "-id").values_list("message_id", flat=True).first()

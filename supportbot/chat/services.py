@@ -1,4 +1,4 @@
-"""Every change that people make to a conversation. The assistant's own writes are in `turns`."""
+"""Every change that people make to a conversation. What the assistant writes is in `turns`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class OnCustomerMessage(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """Where a message stands in the log. `is_new` is false when the same message had arrived before."""
+    """The place of a message in the log. `is_new` is false if the same message had already arrived."""
 
     seq: int
     message_id: UUID
@@ -46,7 +46,7 @@ def on_customer_message() -> OnCustomerMessage:
 
 @transaction.atomic
 def start_conversation(customer_id: UUID, *, channel_id: UUID | None = None, locale: str = "en") -> Conversation:
-    """Open a conversation for a customer of the scope's workspace; its first event says that an AI answers."""
+    """Start a conversation for a customer of the current workspace; its first event says that an AI answers."""
     conversation = Conversation.objects.create(customer_id=customer_id, channel_id=channel_id, locale=locale)
     add_system_message(conversation, ai_notice(locale))
     return conversation
@@ -54,10 +54,10 @@ def start_conversation(customer_id: UUID, *, channel_id: UUID | None = None, loc
 
 @transaction.atomic
 def add_customer_message(conversation_id: UUID, *, text: str, client_id: str) -> Receipt:
-    """Store what the customer wrote and let the assistant know, unless a person has the conversation or takes it back.
+    """Store a customer's message and start a turn of the assistant, unless an agent has the conversation.
 
     The same `client_id` with the same text returns the first receipt; with another text it raises ClientIdReused.
-    Raises EmptyMessage, MessageTooLong, UnreadableText or InvalidClientId for what cannot be stored, ConversationEnded.
+    Raises EmptyMessage, MessageTooLong, UnreadableText, InvalidClientId or ConversationEnded.
     """
     text, client_id = clean_text(text), clean_client_id(client_id)
     conversation = lock_conversation(conversation_id)
@@ -75,7 +75,7 @@ def add_customer_message(conversation_id: UUID, *, text: str, client_id: str) ->
 
 @transaction.atomic
 def add_agent_message(conversation_id: UUID, *, text: str, author: User, client_id: str) -> Receipt:
-    """Store an agent's reply; raises NotOwner unless the conversation is in this person's hands."""
+    """Store an agent's reply; raises NotOwner unless the conversation is assigned to this agent."""
     text, client_id = clean_text(text), clean_client_id(client_id)
     conversation = lock_conversation(conversation_id)
     earlier = _earlier(conversation, Source.AGENT, client_id, text, author=author)
@@ -91,7 +91,7 @@ def add_agent_message(conversation_id: UUID, *, text: str, author: User, client_
 
 @transaction.atomic
 def add_note(conversation_id: UUID, *, text: str, author: User, client_id: str) -> Receipt:
-    """Store a note that only the team sees."""
+    """Store an internal note."""
     text, client_id = clean_text(text), clean_client_id(client_id)
     conversation = lock_conversation(conversation_id)
     earlier = _earlier(conversation, Source.AGENT, client_id, text, author=author, audience=Audience.STAFF)
@@ -101,21 +101,20 @@ def add_note(conversation_id: UUID, *, text: str, author: User, client_id: str) 
 
 
 def add_system_message(conversation: Conversation, text: str, **marks: Any) -> Receipt:
-    """Add a line of the system's own to a locked conversation; `marks` tell programs what it is about."""
+    """Add a system message to a locked conversation; `marks` are extra payload fields for programs."""
     return _add_message(conversation, Source.SYSTEM, text, marks=marks)
 
 
 def hand_over(conversation: Conversation, *, mode: str, agent: User | None = None) -> None:
-    """Say who answers a locked conversation from now on."""
+    """Set who answers a locked conversation from now on."""
     touch(conversation, mode=mode, agent=agent)
 
 
 def give_back(conversation: Conversation, *, note: str) -> None:
-    """Let the assistant answer what a locked conversation's customer writes next, knowing the person's note.
+    """Give a locked conversation back to the assistant, which answers the customer's next message and knows the note.
 
-    It says nothing by itself: what was written while people had the conversation was said to them. Whatever of it
-    nobody answered the new episode remembers. Only a question that was put to the assistant before, and still waits
-    for its turn, is answered.
+    It does not answer what was written while agents had the conversation, but the new episode includes the messages
+    that nobody answered. A question asked of the assistant before that and still waiting for its turn is answered.
     """
     unanswered = first_unanswered_seq(conversation)
     touch(
@@ -138,11 +137,11 @@ def _earlier(
     author: User | None = None,
     audience: str = Audience.EVERYONE,
 ) -> Receipt | None:
-    """Return where this very message stands if it came before; raises ClientIdReused if another one has its id."""
+    """Return the receipt of the same message if it was stored before; raises ClientIdReused if its id was reused."""
     message = Message.objects.filter(conversation=conversation, source=source, client_id=client_id).first()
     if message is None:
         return None
-    # A note is no reply, nor are a colleague's words one's own: neither may swallow the other.
+    # A note is not a reply, and a colleague's message is not one's own: neither may replace the other.
     if (message.text, message.author, message.audience) != (text, author, audience):
         raise ClientIdReused()
     return Receipt(message.seq, message.pk, is_new=False)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class EventView:
-    """One event of the log as a reader gets it. `prev_seq` is the previous event of the same reader's view."""
+    """One event of the log as its reader sees it. `prev_seq` is the previous event in the same reader's view."""
 
     seq: int
     prev_seq: int | None
@@ -20,7 +20,7 @@ class EventView:
 
 @dataclass(frozen=True, slots=True)
 class NewEvent:
-    """The log reaches `seq` now. The event itself comes along where it happened in this process; else read the log."""
+    """The log has reached `seq`. The event is included if it was created in this process; otherwise read the log."""
 
     seq: int
     event: EventView | None
@@ -30,8 +30,8 @@ class NewEvent:
 class Delta:
     """A piece of an answer being written; `index` counts the pieces of this attempt from 0.
 
-    `offset` is how many characters of the attempt come before it. A piece that repeats all that was said has offset 0
-    and the index of the last piece in it.
+    `offset` is the number of characters of the attempt before it. A piece that repeats the whole text so far has
+    offset 0 and the index of the last piece in it.
     """
 
     message: str
@@ -51,7 +51,7 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class Typing:
-    """A person is writing: `who` is a name fit for the reader. `source` tells the reader's own side apart."""
+    """A person is typing: `who` is a name the reader may see, `source` the side they are on."""
 
     who: str
     source: str
@@ -59,14 +59,14 @@ class Typing:
 
 @dataclass(frozen=True, slots=True)
 class StopRequested:
-    """The customer wants no more of this answer."""
+    """The customer stopped this answer."""
 
     turn: str
 
 
 @dataclass(frozen=True, slots=True)
 class TurnsSuperseded:
-    """Whatever turn was running may not say another word."""
+    """The running turn, if any, has lost its claim."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +76,14 @@ class TurnWaiting:
 
 @dataclass(frozen=True, slots=True)
 class WatchRequested:
-    """A reader lacks what was said so far; one in another process also wants what will be said."""
+    """A reader needs the text so far; a reader in another process also needs what follows."""
 
 
 @dataclass(frozen=True, slots=True)
 class AtWork:
-    """A person of the team has the conversation open; only colleagues hear of it.
+    """An agent has the conversation open; only colleagues see this.
 
-    `doing` is reading, replying, noting or gone. Who `asks` wants the others to say what they do.
+    `doing` is reading, replying, noting or gone. With `asks`, the others are asked for their status.
     """
 
     user: str
@@ -94,14 +94,14 @@ class AtWork:
 
 @dataclass(frozen=True, slots=True)
 class DeskNotified:
-    """Told to a workspace in place of a conversation: at its desk, this conversation looks different now."""
+    """Published to a workspace instead of a conversation: this conversation has changed at the desk."""
 
     conversation: str
 
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """The conversation is gone: whoever reads it has nothing to read any more."""
+    """The conversation was erased."""
 
 
 Signal = (
@@ -117,7 +117,7 @@ Signal = (
     | DeskNotified
     | Erased
 )
-# Names that cross processes; those that differ from the class are of earlier versions, which may run beside this one.
+# The names sent between processes. Two are those of earlier versions, which may run beside this one.
 _NAMES: Final[dict[type[Any], str]] = {
     Delta: "Delta",
     Status: "Status",
@@ -134,14 +134,14 @@ _KINDS: Final = {name: kind for kind, name in _NAMES.items()}
 
 
 def signal_to_wire(signal: Signal) -> dict[str, Any]:
-    """Return the form that crosses processes: ids and short texts; an event's payload stays in the log."""
+    """Return the form sent between processes: ids and short texts; an event's payload stays in the log."""
     if isinstance(signal, NewEvent):
         return {"kind": "NewEvent", "seq": signal.seq}
     return {"kind": _NAMES[type(signal)], **asdict(signal)}
 
 
 def signal_from_wire(wire: dict[str, Any]) -> Signal:
-    """Return the signal another process sent."""
+    """Return the signal that another process sent."""
     fields = {name: value for name, value in wire.items() if name != "kind"}
     if wire["kind"] == "NewEvent":
         return NewEvent(fields["seq"], None)
@@ -151,7 +151,7 @@ def signal_from_wire(wire: dict[str, Any]) -> Signal:
 
 @dataclass(frozen=True, slots=True)
 class TurnView:
-    """The answer being written right now, for a reader who comes late."""
+    """The answer being written, for a reader who joins late."""
 
     turn_id: UUID
     message: str

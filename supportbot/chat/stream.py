@@ -1,10 +1,10 @@
-"""Live news of conversations, within the process and between processes.
+"""The signal broker: publishes live changes of conversations within the process and between processes.
 
-The log is the truth; this only says that there is more of it, and carries what is never logged: deltas, what the
-assistant is doing, who types. Inside a process a signal is handed over directly. Other processes hear of it through
-the channel layer, and only if they joined the conversation's group because a reader sits there. Deltas leave the
-process only while another one has asked for them. Every few seconds a broker compares the heads of the
-conversations watched here with the database, which heals every signal that was lost.
+The log is the truth. Signals only say that it has grown, and carry what is never logged: deltas, the assistant's
+status, who is typing. Within a process they are delivered directly. Other processes get them through the channel layer,
+if they have joined the conversation's group because one of their readers follows it. Deltas leave the process only
+while another one has asked for them. Every few seconds a signal broker compares the heads of the conversations followed
+here with the database, which makes up for lost signals.
 """
 
 import asyncio
@@ -48,7 +48,7 @@ def _group(conversation_id: UUID) -> str:
 
 
 class SignalBroker:
-    """One per event loop: who here listens to which conversation. Use it from its loop only."""
+    """The listeners of one event loop by conversation. Use it from its loop only."""
 
     def __init__(self) -> None:
         self._listeners: defaultdict[UUID, set[Listener]] = defaultdict(set)
@@ -57,7 +57,7 @@ class SignalBroker:
         self._heads: dict[UUID, int] = {}
         self._is_started = False
         self._starting = asyncio.Lock()
-        self._channel = ""  # none until the layer has given one
+        self._channel = ""  # empty until the layer has assigned one
         self._unjoined: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -93,7 +93,7 @@ class SignalBroker:
             self._send(_group(conversation_id), conversation_id, signal)
 
     def watch(self, conversation_id: UUID) -> None:
-        """Ask the conversation's turn to repeat what it said, and, in another process, to send here what follows."""
+        """Ask the conversation's turn to repeat its text and, from another process, to send what follows here."""
         self._deliver(conversation_id, WatchRequested())
         self._send(TURNS_GROUP, conversation_id, WatchRequested())
 
@@ -111,7 +111,7 @@ class SignalBroker:
 
     def _deliver(self, conversation_id: UUID, signal: Signal) -> None:
         listeners = self._listeners.get(conversation_id)
-        if not listeners:  # most conversations that change here: remembered, their heads would pile up for ever
+        if not listeners:  # true of most conversations: storing their heads would grow without end
             return
         if isinstance(signal, NewEvent):
             self._heads[conversation_id] = max(signal.seq, self._heads.get(conversation_id, 0))
@@ -125,7 +125,7 @@ class SignalBroker:
         return self._watched_elsewhere.get(conversation_id, 0.0) > time.monotonic()
 
     async def _ensure_started(self) -> None:
-        """Begin to hear other processes. A layer that is away holds nobody up: news within the process need none."""
+        """Start to receive from other processes. Signals within the process do not need the layer to be up."""
         async with self._starting:
             if self._is_started:
                 return
@@ -138,18 +138,18 @@ class SignalBroker:
     async def _open_channel(self) -> None:
         self._channel = await layer.new_channel()
         if self._channel:
-            await self._join_what_failed()
+            await self._join_failed_groups()
 
     async def _join(self, group: str) -> None:
         if not self._channel or not await layer.join(group, self._channel):
             self._unjoined.add(group)
 
     async def _leave(self, conversation_id: UUID) -> None:
-        if conversation_id not in self._listeners:  # else somebody came back meanwhile, and has joined already
+        if conversation_id not in self._listeners:  # else a reader came back in the meantime and has already joined
             await layer.leave(_group(conversation_id), self._channel)
 
-    async def _join_what_failed(self) -> None:
-        """Join what could not be joined before; where one fails, the layer is away for the others too."""
+    async def _join_failed_groups(self) -> None:
+        """Join the groups that failed before; if one fails again, the layer is down for the others too."""
         for group in list(self._unjoined):
             if not await layer.join(group, self._channel):
                 return
@@ -175,11 +175,11 @@ class SignalBroker:
                 continue
             try:
                 self._take(UUID(message["conversation"]), signal_from_wire(message["signal"]))
-            except (KeyError, TypeError, ValueError):  # a newer version's: its event, if any, is in the log
+            except (KeyError, TypeError, ValueError):  # from a newer version; its event, if any, is in the log
                 layer.LOST.labels("unknown").inc()
 
     def _take(self, conversation_id: UUID, signal: Signal) -> None:
-        """Pass on what another process said."""
+        """Deliver a signal from another process."""
         if isinstance(signal, WatchRequested):
             self._watched_elsewhere[conversation_id] = time.monotonic() + WATCH_SECONDS
         if isinstance(signal, TurnWaiting):
@@ -192,8 +192,8 @@ class SignalBroker:
             await asyncio.sleep(HEAD_POLL_SECONDS)
             self._forget_watchers()
             if self._channel:
-                await self._join_what_failed()
-            with suppress(AnyDatabaseError):  # the next round asks again
+                await self._join_failed_groups()
+            with suppress(AnyDatabaseError):  # the next round retries
                 for conversation_id, seq in (await db(heads_of, list(self._listeners))).items():
                     if seq > self._heads.get(conversation_id, 0):
                         self._deliver(conversation_id, NewEvent(seq, None))
@@ -204,7 +204,7 @@ class SignalBroker:
 
 
 def signal_broker() -> SignalBroker:
-    """Return the running loop's broker."""
+    """Return the signal broker of the running event loop."""
     loop = asyncio.get_running_loop()
     with _live_lock:
         if loop not in _live:
@@ -218,7 +218,7 @@ def publish(conversation_id: UUID, signal: Signal) -> None:
     """Publish from any thread, after a commit; returns at once."""
     brokers = _running_brokers()
     for broker, loop in brokers:
-        with suppress(RuntimeError):  # the loop has closed meanwhile, and its readers with it
+        with suppress(RuntimeError):  # the loop has closed, and its readers with it
             loop.call_soon_threadsafe(broker.publish, conversation_id, signal)
     if not brokers:
         group = TURNS_GROUP if isinstance(signal, TurnWaiting) else _group(conversation_id)

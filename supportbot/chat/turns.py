@@ -1,8 +1,8 @@
-"""The life of a turn: waiting, claimed under a lease, written to, ended once.
+"""The life of a turn: pending, claimed under a lease, written to, ended once.
 
-Every write of a runner names its claim (turn, attempt, runner). If the row says otherwise, the write does not happen
-and LeaseLost is raised: a zombie can neither speak nor end a turn. A turn whose lease ran out is claimed again with
-the next attempt; at the second loss it fails openly. Times are the database's.
+Every write of a runner names its claim (turn, attempt, runner). If the row has another claim, nothing is written and
+LeaseLost is raised: a zombie can neither add text nor end a turn. A turn whose lease expired is claimed again with the
+next attempt; at the second loss it fails visibly. Times are the database's.
 """
 
 import re
@@ -34,7 +34,7 @@ _MARKS: Final = re.compile(r"[ \t]*\[\d{1,2}\]")
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A runner's right to carry out one attempt of a turn: to answer what was said in from_seq < seq <= through_seq."""
+    """A runner's right to one attempt of a turn: to answer the messages with from_seq < seq <= through_seq."""
 
     turn_id: UUID
     workspace_id: UUID
@@ -48,19 +48,19 @@ class Claim:
 
 
 def start_turn(conversation: Conversation) -> None:
-    """Let a locked conversation have a pending turn; the one it has already covers what was added since."""
+    """Ensure that a locked conversation has a pending turn; an existing one also covers what was added since."""
     waiting = Turn.objects.filter(conversation=conversation, state=Turn.State.PENDING)
-    # Where it tries again, its end was fixed: without this nobody would ever answer what is said before it begins.
+    # A retry has a fixed end: without this, messages sent before it starts would never be answered.
     if not waiting.update(through_seq=None):
         Turn.objects.create(conversation=conversation)
     publish_after_commit(conversation.pk, TurnWaiting())
 
 
 def claim_turn(runner: str, *, only: UUID | None = None, in_hand: Collection[UUID] = ()) -> Claim | None:
-    """Claim the oldest turn that waits, or whose runner was lost; None if there is none. Appends `assistant.started`.
+    """Claim the oldest turn that waits or has lost its runner; None if there is none. Appends `assistant.started`.
 
-    `only` limits the choice to one conversation. `in_hand` are the turns that the caller is carrying out: a beat of its
-    own that comes late, on a machine that can hardly keep up, is no loss.
+    `only` limits the choice to one conversation. `in_hand` are the turns that the caller is carrying out: its own late
+    heartbeat on an overloaded machine does not count as a loss.
     """
     while True:
         with across_workspaces("runner claims a turn"), transaction.atomic():
@@ -69,14 +69,14 @@ def claim_turn(runner: str, *, only: UUID | None = None, in_hand: Collection[UUI
                 return None
             with workspace_scope(turn.workspace_id):
                 claim = _claim(turn, runner)
-        if claim is not None:  # else this one was lost too often and has failed openly: look at the next
+        if claim is not None:  # else this one was stopped, or lost too often and failed: look at the next
             return claim
 
 
 def _lock_claimable(only: UUID | None, in_hand: Collection[UUID]) -> Any:
-    """Return a claimable turn or None, its conversation and itself locked; what somebody else works on is left out.
+    """Return a claimable turn or None, locked together with its conversation; rows locked by others are skipped.
 
-    Locked, the rows are checked again: a turn that another runner took meanwhile does not match any more.
+    Once locked, the rows are checked again: a turn that another runner took in the meantime no longer matches.
     """
     claimable = _claimable() if only is None else _claimable().filter(conversation_id=only)
     if in_hand:
@@ -93,12 +93,12 @@ def _claimable() -> Any:
 
 
 def _claim(turn: Turn, runner: str) -> Claim | None:
-    """Claim a locked turn; None if it was lost too often."""
+    """Claim a locked turn; None if it was stopped or lost too often."""
     conversation = turn.conversation
     if turn.stop_requested:
         _end_stopped(conversation, turn, through_seq=turn.through_seq or conversation.last_seq)
         return None
-    # A runner that gave its turn up has left no name behind: that is no loss.
+    # A runner that released its turn has cleared its name, which does not count as a loss.
     was_lost = turn.state == Turn.State.RUNNING and turn.runner != ""
     if was_lost and turn.losses >= MAX_LOSSES:
         _fail(conversation, turn, "runner_lost")
@@ -111,7 +111,7 @@ def _claim(turn: Turn, runner: str) -> Claim | None:
         turn.attempt + 1,
         runner,
         conversation.answered_seq if turn.from_seq is None else turn.from_seq,
-        # What is said from now on waits for the next turn.
+        # Later messages wait for the next turn.
         conversation.last_seq if turn.through_seq is None else turn.through_seq,
         conversation.locale,
     )
@@ -141,7 +141,7 @@ def _held(claim: Claim) -> Any:
 
 
 def _lock_claimed(claim: Claim) -> Conversation:
-    """Return the claim's conversation, locked; raises LeaseLost for one that was erased, the claim with it."""
+    """Return the claim's conversation, locked; raises LeaseLost if it was erased."""
     try:
         return lock_conversation(claim.conversation_id)
     except NotFound as error:
@@ -149,7 +149,7 @@ def _lock_claimed(claim: Claim) -> Conversation:
 
 
 def extend_lease(claim: Claim, *, text: str, index: int) -> bool:
-    """Keep the claim and save what was said so far; return whether the customer asked to stop. Raises LeaseLost."""
+    """Extend the lease and save the text so far; return whether the customer asked to stop. Raises LeaseLost."""
     beat = {"lease_until": Now() + LEASE, "partial_text": text, "partial_index": index}
     if _held(claim).filter(stop_requested=False).update(**beat):
         return False
@@ -160,7 +160,7 @@ def extend_lease(claim: Claim, *, text: str, index: int) -> bool:
 
 @transaction.atomic
 def restart_attempt(claim: Claim) -> Claim:
-    """Begin the next attempt under the same lease (another route answers): readers empty what they show."""
+    """Start the next attempt under the same lease (another route answers); readers clear what they show."""
     conversation = _lock_claimed(claim)
     attempt = claim.attempt + 1
     if not _held(claim).update(attempt=attempt, lease_until=Now() + LEASE, partial_text="", partial_index=0):
@@ -171,7 +171,7 @@ def restart_attempt(claim: Claim) -> Claim:
 
 @transaction.atomic
 def finish_turn(claim: Claim, answer: Answer, trace: RetrievalTrace | None = None) -> int:
-    """End the turn with its answer, and what it was made from; return the seq of `assistant.final`.
+    """End the turn with its answer and retrieval trace; return the seq of `assistant.final`.
 
     Raises LeaseLost: then nothing was written.
     """
@@ -188,28 +188,28 @@ def finish_turn(claim: Claim, answer: Answer, trace: RetrievalTrace | None = Non
 
 
 def mark_answered(conversation: Conversation, through_seq: int) -> None:
-    """Note for a locked conversation that its customer's messages up to there have been answered."""
+    """Record for a locked conversation that its customer's messages up to `through_seq` have been answered."""
     if through_seq > conversation.answered_seq:
         touch(conversation, answered_seq=through_seq)
 
 
 def is_turn_pending(conversation: Conversation) -> bool:
-    """Say whether a question to the assistant waits for its turn."""
+    """Return whether a question to the assistant waits for its turn."""
     pending: bool = Turn.objects.filter(conversation=conversation, state=Turn.State.PENDING).exists()
     return pending
 
 
 def _wake_runner_for_next(conversation: Conversation) -> None:
-    """Wake a runner if what came meanwhile waits for its turn."""
+    """Wake a runner if messages that arrived in the meantime wait for their turn."""
     if is_turn_pending(conversation):
         publish_after_commit(conversation.pk, TurnWaiting())
 
 
 def explain(conversation: Conversation, text: str, *, request: UUID) -> None:
-    """Let the assistant say unasked, whole and at once, what became of a request; the conversation is locked.
+    """Add a message of the assistant about the outcome of a request; the conversation is locked.
 
-    This is a turn that needs no runner and never waits behind one: it is written in the transaction of what it tells.
-    It answers nobody: a question that waits goes on waiting for its own turn.
+    This is a turn without a runner, written in the transaction of the outcome it reports. It answers no message, so a
+    waiting question still gets its own turn.
     """
     turn = Turn.objects.create(
         conversation=conversation,
@@ -226,14 +226,14 @@ def explain(conversation: Conversation, text: str, *, request: UUID) -> None:
 
 
 def check_held(claim: Claim) -> None:
-    """Raise LeaseLost if the turn is not this claim's any more."""
+    """Raise LeaseLost if the claim no longer holds its turn."""
     if not _held(claim).exists():
         raise LeaseLost()
 
 
 @transaction.atomic
 def fail_turn(claim: Claim, code: str) -> None:
-    """End the turn openly without an answer; raises LeaseLost."""
+    """End the turn as failed, visible to the customer; raises LeaseLost."""
     conversation = _lock_claimed(claim)
     turn = _held(claim).first()
     if turn is None:
@@ -251,14 +251,14 @@ def _fail(conversation: Conversation, turn: Turn, code: str) -> None:
 
 @transaction.atomic
 def release_turn(claim: Claim) -> None:
-    """Give the turn up for another runner to claim at once (this process shuts down)."""
+    """Release the turn so that another runner can claim it at once (this process shuts down)."""
     _held(claim).update(lease_until=Now() - LEASE, runner="")
     publish_after_commit(claim.conversation_id, TurnWaiting())
 
 
 @transaction.atomic
 def request_stop(conversation_id: UUID) -> None:
-    """Stop the answer being written, and the one that waits; without either nothing happens."""
+    """Stop the answer being written and the one that waits; does nothing if there is neither."""
     conversation = lock_conversation(conversation_id)
     for turn in Turn.objects.filter(conversation=conversation, state=Turn.State.RUNNING, stop_requested=False):
         Turn.objects.filter(pk=turn.pk).update(stop_requested=True)
@@ -268,9 +268,9 @@ def request_stop(conversation_id: UUID) -> None:
 
 
 def stop_now(conversation: Conversation) -> None:
-    """End every open turn of a locked conversation here and now: nothing of the assistant's follows what comes next.
+    """End every open turn of a locked conversation at once, so that the assistant adds nothing after this.
 
-    A runner's words of the last second may be missing, since it saves them that often; what it writes finds no claim.
+    Text of the last second may be missing, since a runner saves it once a second; its later writes have no claim.
     """
     for turn in Turn.objects.filter(conversation=conversation, state__in=OPEN).order_by("created_at"):
         _end_stopped(conversation, turn, through_seq=turn.through_seq or conversation.last_seq)
@@ -278,7 +278,7 @@ def stop_now(conversation: Conversation) -> None:
 
 
 def _end_stopped(conversation: Conversation, turn: Turn, *, through_seq: int) -> None:
-    """End a turn that nobody runs any more, with what was shown of it."""
+    """End a turn that no longer has a runner, with the text that was shown."""
     Turn.objects.filter(pk=turn.pk).update(
         state=Turn.State.STOPPED,
         finished_at=Now(),
@@ -286,9 +286,9 @@ def _end_stopped(conversation: Conversation, turn: Turn, *, through_seq: int) ->
         from_seq=conversation.answered_seq if turn.from_seq is None else turn.from_seq,
         through_seq=through_seq,
     )
-    # The sources were known to the runner alone: marks that point to none are left out.
+    # Only the runner knew the sources, so their markers are removed.
     text = _MARKS.sub("", turn.partial_text).strip()
-    # The built-in answerer has ended before anything of it is saved: what was saved is a model's.
+    # The built-in answerer ends before anything is saved, so saved text is a model's.
     stopped = Answer(text=text, citations=(), by="model" if text else "builtin", is_stopped=True)
     event = append_event(conversation, "assistant.final", final_payload(turn.message_id, stopped))
     if text:
@@ -298,9 +298,9 @@ def _end_stopped(conversation: Conversation, turn: Turn, *, through_seq: int) ->
 
 @transaction.atomic
 def retry_turn(conversation_id: UUID, message_id: UUID) -> None:
-    """Try the newest answer again, if it failed or was stopped, as a new turn on the same messages.
+    """Retry the newest answer, if it failed or was stopped, as a new turn on the same messages.
 
-    Raises ConversationEnded, and NothingToRetry for any other message: what was answered meanwhile is not asked again.
+    Raises ConversationEnded, and NothingToRetry for any other message.
     """
     conversation = lock_conversation(conversation_id)
     check_open(conversation)
@@ -314,7 +314,7 @@ def retry_turn(conversation_id: UUID, message_id: UUID) -> None:
 
 
 def supersede_turns(conversation: Conversation) -> None:
-    """Void every open turn of a locked conversation (a person takes over): raising the attempt fences its runner."""
+    """Void every open turn of a locked conversation (an agent takes over); a higher attempt fences off its runner."""
     turns = Turn.objects.filter(conversation=conversation, state__in=OPEN)
     for turn in turns:
         Turn.objects.filter(pk=turn.pk).update(
