@@ -1,4 +1,4 @@
-"""REST views of conversations: the HTTP twin of the socket, for customers and for the team."""
+"""REST views of conversations for customers and the team: the HTTP counterpart of the socket."""
 
 from collections.abc import Callable
 from typing import Any, cast
@@ -94,7 +94,7 @@ class ConversationList(ForCustomersPages, ListAPIView[Conversation]):
 
     @extend_schema(request=NewConversationInput, responses={201: OwnConversationSerializer})
     def post(self, request: Request) -> Response:
-        """Begin a conversation, as its customer."""
+        """Start a conversation, as its customer."""
         data = NewConversationInput(data=request.data)
         data.is_valid(raise_exception=True)
         caller = cast(CustomerCaller, request.auth)
@@ -104,7 +104,7 @@ class ConversationList(ForCustomersPages, ListAPIView[Conversation]):
 
     @extend_schema(operation_id="conversations_erase_all", responses={204: None})
     def delete(self, request: Request) -> Response:
-        """Erase all one's own conversations for good, as their customer. Records of money stay."""
+        """Erase all of your own conversations for good, as a customer. Records of money stay."""
         erase_all_conversations(cast(CustomerCaller, request.auth))
         return Response(status=204)
 
@@ -119,13 +119,13 @@ class ConversationDetail(ForCustomersPages):
 
     @extend_schema(responses=EitherConversation)
     def get(self, request: Request, conversation_id: UUID) -> Response:
-        """Show one conversation: who answers, and how far its log is."""
+        """Show one conversation: who answers, and the newest seq of its log."""
         conversation = conversation_for(_caller(request), conversation_id)
         return Response(_serializer_for(_caller(request))(conversation).data)
 
     @extend_schema(operation_id="conversations_erase", responses={204: None})
     def delete(self, request: Request, conversation_id: UUID) -> Response:
-        """Erase one's own conversation for good, as its customer. Records of money stay."""
+        """Erase your own conversation for good, as its customer. Records of money stay."""
         erase_conversation(cast(CustomerCaller, request.auth), conversation_id)
         return Response(status=204)
 
@@ -136,7 +136,7 @@ class Transcript(ForCustomersPages):
 
     @extend_schema(responses={(200, "text/plain"): str})
     def get(self, request: Request, conversation_id: UUID) -> HttpResponse:
-        """Download a conversation as text, as its customer sees it: who said what and when, sources and receipts."""
+        """Download a transcript of a conversation as its customer sees it, with times, sources and receipts."""
         conversation = conversation_for(_caller(request), conversation_id)
         answer = HttpResponse(transcript_of(conversation), content_type="text/plain; charset=utf-8")
         answer.headers["Content-Disposition"] = f'attachment; filename="chat-{conversation.created_at:%Y-%m-%d}.txt"'
@@ -150,7 +150,7 @@ class EventList(ForCustomersPages):
 
     @extend_schema(parameters=[EventQuery], responses=EventPageSerializer)
     def get(self, request: Request, conversation_id: UUID) -> Response:
-        """Return what happened after a seq, oldest first. The team sees every event, a customer their own view."""
+        """List the events after a seq, oldest first. The team sees every event, a customer their own view."""
         asked = EventQuery(data=request.query_params)
         asked.is_valid(raise_exception=True)
         after, limit = asked.validated_data["after"], asked.validated_data["limit"]
@@ -159,7 +159,7 @@ class EventList(ForCustomersPages):
         is_staff = isinstance(caller, Staff)
         events = events_after(conversation.pk, after, is_staff=is_staff, limit=limit)
         head = conversation.last_seq if is_staff else conversation.last_public_seq
-        # An event may have come between the two reads: the head is never behind what is shown.
+        # An event may have been added between the two reads, but the head must not be behind the events shown.
         head = max(head, events[-1].seq) if events else head
         has_more = bool(events) and events[-1].seq < head
         return Response(
@@ -177,24 +177,24 @@ class MessageList(ForCustomersPages):
 
     @extend_schema(request=MessageInput, responses={201: ReceiptSerializer, 200: ReceiptSerializer})
     def post(self, request: Request, conversation_id: UUID) -> Response:
-        """Say something: as the customer, or as the team (`reply`, or a `note` that customers never see).
+        """Send a message as the customer, or as the team (`reply`, or a `note` that customers never see).
 
         The same `client_id` with the same text answers 200 with the first receipt; with another text, 409.
         """
         data = MessageInput(data=request.data)
         data.is_valid(raise_exception=True)
         conversation = conversation_for(_caller(request), conversation_id)
-        receipt = _write(_caller(request), conversation, **data.validated_data)
+        receipt = _store(_caller(request), conversation, **data.validated_data)
         shown = {"client_id": data.validated_data["client_id"], "seq": receipt.seq, "message": receipt.message_id}
         return Response(ReceiptSerializer(shown).data, status=201 if receipt.is_new else 200)
 
 
-def _write(
+def _store(
     caller: Caller, conversation: Conversation, *, client_id: str, text: str, kind: str | None = None
 ) -> Receipt:
     if isinstance(caller, CustomerCaller):
         if kind is not None:
-            raise InvalidInput(fields={"kind": ["Only the team chooses between reply and note: leave it out."]})
+            raise InvalidInput(fields={"kind": ["This field is for the team only. Leave it out."]})
         return send_message(conversation.pk, text=text, client_id=client_id)
     write: Callable[..., Receipt] = add_note if kind == "note" else add_agent_message
     return write(conversation.pk, text=text, author=_author(caller), client_id=client_id)
@@ -202,7 +202,7 @@ def _write(
 
 def _author(caller: Staff) -> User:
     if caller.user_id is None:
-        raise NotAllowed("This key acts as a service, and only a person may write: use a key that acts as a person.")
+        raise NotAllowed("This key acts as a service, but messages need an author. Use a key that acts as a person.")
     return User.objects.get(pk=caller.user_id)
 
 

@@ -1,12 +1,12 @@
-"""The record of what was said and done.
+"""The record of conversations: events, messages, citations and turns.
 
 Invariants:
-- the event log is the truth: per conversation `seq` counts from 1 without a gap, taken under the conversation's row
+- the event log is the truth: per conversation `seq` counts from 1 without gaps, assigned under the conversation's row
   lock;
-- `prev_seq` chains the events that customers see, so a reader of that view can tell a gap from a hidden event;
+- `prev_seq` chains the events that customers see, so that their readers can tell a gap from a hidden event;
 - a customer's `client_id` is stored once per conversation;
-- a conversation has at most one pending and one running turn; a turn's writes carry its attempt, so a runner that lost
-  its lease cannot write any more.
+- a conversation has at most one pending and one running turn; a turn's writes carry its attempt, so a runner that has
+  lost its lease can no longer write.
 """
 
 from django.db import models
@@ -31,7 +31,7 @@ class Source(models.TextChoices):
 
 
 class Conversation(TenantModel):
-    """One customer's thread, over days and episodes."""
+    """A customer's thread, over days and episodes."""
 
     class Mode(models.TextChoices):
         """Who answers."""
@@ -49,9 +49,9 @@ class Conversation(TenantModel):
     agent = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     last_seq = models.PositiveBigIntegerField(default=0)
     last_public_seq = models.PositiveBigIntegerField(default=0)
-    # Up to here every message of the customer's has been answered, by the assistant or a person.
+    # Every customer message up to here has been answered, by the assistant or an agent.
     answered_seq = models.PositiveBigIntegerField(default=0)
-    # The assistant's context begins after this event: what a person settled is not argued again.
+    # The assistant's context begins after this event, so that it does not reopen what an agent settled.
     episode_start_seq = models.PositiveBigIntegerField(default=0)
     handoff_note = models.TextField(blank=True)
     created_at = models.DateTimeField(default=now, editable=False)
@@ -72,11 +72,11 @@ class Conversation(TenantModel):
 
 
 class ConversationEvent(TenantModel):
-    """One thing that happened, as every reader of its audience sees it."""
+    """One event of a conversation, as its audience sees it."""
 
     conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="events", db_constraint=False)
     seq = models.PositiveBigIntegerField()
-    prev_seq = models.PositiveBigIntegerField(null=True)  # none: customers do not see this event
+    prev_seq = models.PositiveBigIntegerField(null=True)  # null: customers do not see this event
     event = models.CharField(max_length=40)
     payload = models.JSONField()
     audience = models.CharField(max_length=10, choices=Audience.choices, default=Audience.EVERYONE)
@@ -99,7 +99,7 @@ class ConversationEvent(TenantModel):
 
 
 class Message(TenantModel):
-    """One thing somebody said."""
+    """One message of a customer, the assistant, an agent or the system."""
 
     conversation = models.ForeignKey(
         Conversation, on_delete=models.CASCADE, related_name="messages", db_constraint=False
@@ -111,9 +111,9 @@ class Message(TenantModel):
     text = models.TextField()
     client_id = models.CharField(max_length=128, null=True, blank=True)
     audience = models.CharField(max_length=10, choices=Audience.choices, default=Audience.EVERYONE)
-    by = models.CharField(max_length=10, blank=True)  # of the assistant's: model or builtin
+    by = models.CharField(max_length=10, blank=True)  # for the assistant's messages: model or builtin
     is_abstention = models.BooleanField(default=False)
-    # An abstention, since the checks left nothing of the answer.
+    # An abstention because the checks withheld the whole answer.
     is_held_back = models.BooleanField(default=False, db_default=False)
     created_at = models.DateTimeField(default=now, editable=False)
 
@@ -132,9 +132,9 @@ class Message(TenantModel):
 
 
 class Citation(TenantModel):
-    """Where a sentence of the assistant's comes from: characters start..end of one revision's body.
+    """The source of a sentence by the assistant: characters start..end of a revision's body.
 
-    Plain values, so that it still says what was shown when the article has gone.
+    Plain values, so that it survives the deletion of the article.
     """
 
     message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="citations", db_constraint=False)
@@ -161,7 +161,7 @@ class Citation(TenantModel):
 
 
 class Turn(TenantModel):
-    """The assistant's duty to answer what stands in the log. Claimed by one runner at a time, under a lease."""
+    """One answer that the assistant owes the conversation. Claimed by one runner at a time, under a lease."""
 
     class Kind(models.TextChoices):
         REPLY = "reply"
@@ -179,12 +179,12 @@ class Turn(TenantModel):
     kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.REPLY)
     state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
     attempt = models.PositiveIntegerField(default=0)
-    losses = models.PositiveSmallIntegerField(default=0)  # leases that ran out: at the second the turn fails openly
+    losses = models.PositiveSmallIntegerField(default=0)  # expired leases: at the second the turn fails
     runner = models.CharField(max_length=64, blank=True)
     lease_until = models.DateTimeField(null=True)
     stop_requested = models.BooleanField(default=False)
-    message_id = models.UUIDField(default=uuid7, unique=True)  # of the assistant's message to come
-    # What it answers: the customer's messages with from_seq < seq <= through_seq, fixed when it is first claimed.
+    message_id = models.UUIDField(default=uuid7, unique=True)  # of the assistant's message that the turn will produce
+    # It answers the customer's messages with from_seq < seq <= through_seq, fixed by the first claim.
     from_seq = models.PositiveBigIntegerField(null=True)
     through_seq = models.PositiveBigIntegerField(null=True)
     partial_text = models.TextField(blank=True)

@@ -16,10 +16,10 @@ _ENDED: Final = {
 
 
 def ai_notice(locale: str) -> str:
-    """Return the notice in the language of a locale, in English where we have no other."""
+    """Return the notice in the language of a locale, or in English if we have no other."""
     return _NOTICES.get(base_language(locale), _NOTICES["en"])
 
 
 def end_notice(locale: str) -> str:
-    """Return the words for a conversation that its customer has ended, in English where we have no other language."""
+    """Return the notice that the customer has ended the conversation, in English if we have no other language."""
     return _ENDED.get(base_language(locale), _ENDED["en"])

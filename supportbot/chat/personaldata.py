@@ -1,7 +1,7 @@
-"""Everything that is held of one customer, as one JSON object.
+"""Everything stored about one customer, as one JSON object.
 
-It is found as the database finds it: whatever erasing the customer would delete, in whichever room, so that what a room
-begins to keep is never left out here; and what is kept by plain id, since it outlives them.
+It consists of every row that erasing the customer would delete, so that new tables are included automatically, and of
+the rows that refer to the customer by plain id, since those outlive them.
 """
 
 from collections import defaultdict
@@ -21,7 +21,7 @@ from supportbot.chat.models import Conversation
 from supportbot.errors import NotFound
 from supportbot.llm.models import LLMBody, LLMCall
 
-# They open something: whoever is handed the export must not be handed a key.
+# Hashes of credentials: an export must not contain keys.
 _SECRET: Final = "_hash"
 Encoder = DjangoJSONEncoder
 
@@ -40,22 +40,22 @@ def customer_named(name: str) -> Customer:
 
 
 def export_of(customer: Customer) -> dict[str, list[dict[str, Any]]]:
-    """Return the rows that belong to a customer by table, oldest first, without hashes of secrets."""
+    """Return a customer's rows by table, oldest first, without hashes of secrets."""
     tables: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in (*_would_go(customer), *_would_stay(customer)):
+    for row in (*_erasable_rows(customer), *_lasting_rows(customer)):
         tables[row._meta.label_lower].append(_shown(row))
     return {name: sorted(rows, key=lambda row: str(row["id"])) for name, rows in sorted(tables.items())}
 
 
-def _would_go(customer: Customer) -> Iterator[models.Model]:
+def _erasable_rows(customer: Customer) -> Iterator[models.Model]:
     collector = NestedObjects(using="default", origin=[customer])
     collector.collect([customer])
     for rows in collector.data.values():
         yield from rows
 
 
-def _would_stay(customer: Customer) -> Iterator[models.Model]:
-    """Return the records of money, and of what models cost, that name the customer or a conversation of theirs."""
+def _lasting_rows(customer: Customer) -> Iterator[models.Model]:
+    """Yield the records of money and of model costs that name the customer or one of their conversations."""
     requests = ActionRequest.objects.filter(customer_id=customer.pk)
     ids = list(requests.values_list("pk", flat=True))
     conversations = list(Conversation.objects.filter(customer=customer).values_list("pk", flat=True))
@@ -73,6 +73,6 @@ def _would_stay(customer: Customer) -> Iterator[models.Model]:
 
 
 def _shown(row: models.Model) -> dict[str, Any]:
-    [told] = Serializer().serialize([row])
-    fields = {name: value for name, value in told["fields"].items() if not name.endswith(_SECRET)}
+    [serialized] = Serializer().serialize([row])
+    fields = {name: value for name, value in serialized["fields"].items() if not name.endswith(_SECRET)}
     return {"id": row.pk, **fields}

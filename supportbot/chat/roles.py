@@ -1,11 +1,11 @@
-"""What a model is told of who spoke."""
+"""The role that a model sees for the author of a message."""
 
 from typing import Final
 
 from supportbot.chat.models import Source
 from supportbot.llm.types import Role
 
-# A colleague speaks for the shop, as the assistant does; notices of the system are nobody's turn.
+# Agents speak for the shop, as the assistant does. System messages are left out.
 ROLES: Final[dict[Source, Role]] = {
     Source.CUSTOMER: "user",
     Source.ASSISTANT: "assistant",

@@ -1,4 +1,4 @@
-"""What the conversations' REST views read and show."""
+"""Serializers of the conversations' REST views."""
 
 import re
 from typing import Any, Final
@@ -63,7 +63,7 @@ class OwnConversationSerializer(serializers.ModelSerializer[Conversation]):
 
 
 class OwnConversationRowSerializer(OwnConversationSerializer):
-    """A conversation in its customer's list, with the last thing that was said in it."""
+    """A conversation in its customer's list, with a preview of the last message."""
 
     preview = serializers.SerializerMethodField()
 

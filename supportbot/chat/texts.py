@@ -1,4 +1,4 @@
-"""What a text must be before it is stored: decided once, at the edge, without a database."""
+"""Validates texts before they are stored, once, at the edge."""
 
 import re
 from typing import Final
@@ -8,13 +8,15 @@ from supportbot.language.normalise import visible
 
 MAX_MESSAGE_CHARACTERS: Final = 4_000
 _CLIENT_ID: Final = re.compile("[!-~]{1,128}")
-# C0 and C1 controls but tab and what ends a line; half surrogates cannot be encoded at all.
-CONTROLS: Final = r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u0084\u0086-\u009f"  # as patterns of schemas spell it
+# C0 and C1 controls except tabs and line ends; lone surrogates cannot be encoded at all.
+CONTROLS: Final = (
+    r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u0084\u0086-\u009f"  # as JSON Schema patterns spell it
+)
 UNREADABLE: Final = re.compile(rf"[{CONTROLS}\ud800-\udfff]")
 
 
 def clean_text(text: str) -> str:
-    """Return the text without blank edges and unseen signs; raises EmptyMessage, MessageTooLong or UnreadableText."""
+    """Return the text stripped, without invisible characters; raises EmptyMessage, MessageTooLong or UnreadableText."""
     if len(text) > MAX_MESSAGE_CHARACTERS:
         raise MessageTooLong(len(text), MAX_MESSAGE_CHARACTERS)
     if UNREADABLE.search(text):
@@ -26,7 +28,7 @@ def clean_text(text: str) -> str:
 
 
 def clean_client_id(client_id: str) -> str:
-    """Return the client's own id of a message; raises InvalidClientId."""
+    """Return the client's id of a message; raises InvalidClientId."""
     if not _CLIENT_ID.fullmatch(client_id):
         raise InvalidClientId()
     return client_id
