@@ -28,7 +28,7 @@ async def test_a_database_connection_lost_during_a_message_keeps_the_socket(
 ) -> None:
     async with greeted(server, await db(ticket, channel)) as socket:
         with monkeypatch.context() as patch:
-            patch.setattr(handlers, "say", broken_connection)
+            patch.setattr(handlers, "send_message", broken_connection)
             await socket.say("message", client_id="m1", text="Hello")
             error = await socket.until("error")
         await socket.say("message", client_id="m1", text="Hello")
