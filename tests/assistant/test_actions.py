@@ -132,7 +132,9 @@ async def test_a_look_up_is_answered_with_its_facts(conversation: Conversation, 
         "You get €49.90 back.",
     ],
 )
-async def test_a_look_up_bears_no_lies(conversation: Conversation, shop: FakeShop, log: Log, lie: str) -> None:
+async def test_a_lookup_does_not_confirm_false_claims(
+    conversation: Conversation, shop: FakeShop, log: Log, lie: str
+) -> None:
     await turn(conversation, "Where is my order?", Says(calls=(call("order_status", order_id="A-1001"),)), Says(lie))
     [final] = payloads(await db(log), "assistant.final")
     assert lie not in final["text"]
@@ -140,7 +142,7 @@ async def test_a_look_up_bears_no_lies(conversation: Conversation, shop: FakeSho
     assert shop.refunds == [] and shop.changes == []
 
 
-async def test_several_in_one_turn(conversation: Conversation, shop: FakeShop, log: Log) -> None:
+async def test_several_lookups_in_one_turn(conversation: Conversation, shop: FakeShop, log: Log) -> None:
     shop.add_order("A-1006", "cus_alice", total="20.00")
     other = call("refund_order", order_id="A-1006", reason="Too small")
     await turn(conversation, "Refund both", Says(calls=(REFUND, other, REFUND)))
@@ -150,7 +152,7 @@ async def test_several_in_one_turn(conversation: Conversation, shop: FakeShop, l
     assert final["text"] == UNTIL_CONFIRMED
 
 
-async def test_a_wish_the_policy_refuses(conversation: Conversation, shop: FakeShop, log: Log) -> None:
+async def test_a_request_that_the_policy_refuses(conversation: Conversation, shop: FakeShop, log: Log) -> None:
     late = call("refund_order", order_id="A-1005", reason="Does not fit")
     await turn(conversation, "Refund A-1005", Says(calls=(late,)))
     events = await db(log)
@@ -162,7 +164,9 @@ async def test_a_wish_the_policy_refuses(conversation: Conversation, shop: FakeS
 
 
 @pytest.mark.parametrize("order", ["B-2002", "X-0000"])
-async def test_a_strangers_order_is_like_none(conversation: Conversation, shop: FakeShop, log: Log, order: str) -> None:
+async def test_a_foreign_order_looks_like_a_missing_one(
+    conversation: Conversation, shop: FakeShop, log: Log, order: str
+) -> None:
     wish = call("refund_order", order_id=order, reason="Mine")
     await turn(conversation, "Refund my neighbour's order", Says(calls=(wish, call("order_status", order_id=order))))
     events = await db(log)
@@ -207,7 +211,7 @@ async def test_an_unknown_tool(conversation: Conversation, shop: FakeShop, log: 
     assert shop.calls == []
 
 
-async def test_calls_go_back_to_the_model_as_servers_take_them(
+async def test_calls_go_back_to_the_model_in_the_form_servers_accept(
     conversation: Conversation, shop: FakeShop, log: Log
 ) -> None:
     calls = (
@@ -225,7 +229,7 @@ async def test_calls_go_back_to_the_model_as_servers_take_them(
     assert [made.name for made in asked] == ["order_status", "order_status", "unknown", "order_status"]
 
 
-async def test_a_model_that_asks_for_tools_without_end_is_stopped_and_a_person_offered(
+async def test_a_model_that_keeps_calling_tools_is_stopped_and_a_person_offered(
     conversation: Conversation, shop: FakeShop, log: Log
 ) -> None:
     quote = "You can return unused items within 60 days of delivery. [1]"
@@ -247,7 +251,7 @@ async def test_an_equal_call_is_not_repeated(conversation: Conversation, shop: F
     assert payloads(await db(log), "assistant.final")[0]["text"] == "Order A-1001 is delivered."
 
 
-async def test_an_equal_wish_in_a_later_turn_meets_its_card(
+async def test_an_equal_request_in_a_later_turn_reuses_its_card(
     conversation: Conversation, shop: FakeShop, log: Log
 ) -> None:
     await turn(conversation, "Refund A-1001", Says(calls=(REFUND,)))
@@ -258,7 +262,7 @@ async def test_an_equal_wish_in_a_later_turn_meets_its_card(
     assert [final["text"] for final in payloads(events, "assistant.final")] == [UNTIL_CONFIRMED, above]
 
 
-async def test_a_visitor_gets_no_tools_of_orders(conversation: Conversation, shop: FakeShop, log: Log) -> None:
+async def test_a_visitor_gets_no_order_tools(conversation: Conversation, shop: FakeShop, log: Log) -> None:
     def as_visitor() -> Conversation:
         with workspace_scope(conversation.workspace_id):
             channel = create_channel(conversation.workspace, "Shop", allowed_origins=[]).channel
@@ -270,7 +274,7 @@ async def test_a_visitor_gets_no_tools_of_orders(conversation: Conversation, sho
     assert shop.calls == []
 
 
-async def test_a_switched_off_action_is_not_offered(conversation: Conversation, shop: FakeShop) -> None:
+async def test_a_disabled_action_is_not_offered(conversation: Conversation, shop: FakeShop) -> None:
     def switch_off() -> None:
         with workspace_scope(conversation.workspace_id):
             policy = policy_of("refund_order")
@@ -283,7 +287,7 @@ async def test_a_switched_off_action_is_not_offered(conversation: Conversation, 
     assert names == ["request_human", "cancel_order", "change_shipping_address", "order_status"]
 
 
-async def test_a_shop_that_does_not_answer(conversation: Conversation, shop: FakeShop, log: Log) -> None:
+async def test_a_shop_that_does_not_respond(conversation: Conversation, shop: FakeShop, log: Log) -> None:
     shop.is_reachable = False
     await turn(conversation, "Refund A-1001", Says(calls=(REFUND,)))
     [final] = payloads(await db(log), "assistant.final")
@@ -291,7 +295,7 @@ async def test_a_shop_that_does_not_answer(conversation: Conversation, shop: Fak
     assert not [event for event in await db(log) if event.event.startswith("action.")]
 
 
-async def test_a_call_of_a_model_that_fails_is_void(conversation: Conversation, shop: FakeShop, log: Log) -> None:
+async def test_a_tool_call_of_a_failed_model_is_dropped(conversation: Conversation, shop: FakeShop, log: Log) -> None:
     """Tools are used only after the answer that asks for them is whole."""
     claim = await db(say, conversation, "How long can I return unused items?")
     broken = ScriptedModel(Says("One moment. ", fails=ProviderRefused(Reason.UNREACHABLE), calls=(REFUND,)))
@@ -302,9 +306,7 @@ async def test_a_call_of_a_model_that_fails_is_void(conversation: Conversation, 
     assert shop.calls == []
 
 
-async def test_another_route_that_begins_after_words_were_shown_may_propose(
-    conversation: Conversation, shop: FakeShop, log: Log
-) -> None:
+async def test_a_fallback_after_shown_text_may_propose(conversation: Conversation, shop: FakeShop, log: Log) -> None:
     claim = await db(say, conversation, "Refund A-1001")
     broken = ScriptedModel(Says("Hello. How are ", fails=ProviderRefused(Reason.UNREACHABLE)))
     second = ScriptedModel(Says(calls=(REFUND,)), name="second")
@@ -316,14 +318,14 @@ async def test_another_route_that_begins_after_words_were_shown_may_propose(
     assert payloads(events, "assistant.final")[0]["text"] == UNTIL_CONFIRMED
 
 
-async def test_a_flood_of_calls_is_cut(conversation: Conversation, shop: FakeShop, log: Log) -> None:
+async def test_a_flood_of_calls_is_limited(conversation: Conversation, shop: FakeShop, log: Log) -> None:
     flood = tuple(call("refund_order", order_id=f"A-{number}", reason="x") for number in range(2000, 2500))
     await turn(conversation, "Refund everything", Says(calls=flood))
     assert len(payloads(await db(log), "action.refused")) == 8
     assert len(shop.calls) == 8
 
 
-async def test_a_turn_that_was_lost_after_its_proposal_asks_no_model_again(
+async def test_a_turn_lost_after_its_proposal_does_not_ask_a_model_again(
     conversation: Conversation, shop: FakeShop, log: Log
 ) -> None:
     claim = await db(say, conversation, "Refund A-1001")
@@ -344,7 +346,7 @@ async def test_a_turn_that_was_lost_after_its_proposal_asks_no_model_again(
     assert payloads(events, "assistant.final")[0]["text"] == UNTIL_CONFIRMED
 
 
-async def test_a_card_that_was_declined_before_its_lost_turn_went_on_is_not_said_to_be_under_way(
+async def test_a_card_declined_before_its_lost_turn_resumed_is_not_reported_as_under_way(
     conversation: Conversation, shop: FakeShop, log: Log
 ) -> None:
     claim = await db(say, conversation, "Refund A-1001")
@@ -364,7 +366,7 @@ async def test_a_card_that_was_declined_before_its_lost_turn_went_on_is_not_said
     assert payloads(await db(log), "assistant.final")[0]["text"] == "You decided against it. Nothing was done."
 
 
-async def test_a_claim_that_was_lost_proposes_nothing(conversation: Conversation, shop: FakeShop) -> None:
+async def test_a_lost_claim_proposes_nothing(conversation: Conversation, shop: FakeShop) -> None:
     claim = await db(say, conversation, "Refund A-1001")
 
     def lose_and_use() -> int:
@@ -387,9 +389,7 @@ async def test_a_claim_without_a_call_is_withheld(conversation: Conversation, sh
     assert await db(requests_in, conversation) == []
 
 
-async def test_a_model_reads_placeholders_and_everybody_else_the_data(
-    conversation: Conversation, shop: FakeShop, log: Log
-) -> None:
+async def test_only_a_model_reads_placeholders(conversation: Conversation, shop: FakeShop, log: Log) -> None:
     quote = "You can return unused items within 60 days of delivery [1]."
     await turn(conversation, "How long can I return something? I am alice@example.com", Says(quote))
     said = "And how long can I return it? Write to Alice@example.com or call 0171 1234567. It is about A-1001."
@@ -408,7 +408,7 @@ async def test_a_model_reads_placeholders_and_everybody_else_the_data(
     assert final["text"] == f"{quote} Is 0171 1234567 right?"
 
 
-async def test_placeholders_come_back_before_arguments_are_checked(
+async def test_placeholders_are_restored_before_arguments_are_checked(
     conversation: Conversation, shop: FakeShop, log: Log
 ) -> None:
     reason = "It arrived damaged, call [PHONE_1]"
@@ -421,7 +421,7 @@ async def test_placeholders_come_back_before_arguments_are_checked(
     assert request.arguments["reason"] == "It arrived damaged, call 0171 1234567"
 
 
-async def test_a_workspace_may_show_the_model_all_of_it(conversation: Conversation, log: Log) -> None:
+async def test_a_workspace_may_show_personal_data_to_the_model(conversation: Conversation, log: Log) -> None:
     await db(Workspace.objects.update, hides_personal_data=False)
     model = await turn(conversation, "I am alice@example.com. How long can I return it?", Says("60 days [1]."))
     assert model.requests[0].messages[-1].content == "I am alice@example.com. How long can I return it?"

@@ -14,20 +14,20 @@ from supportbot.handoff.tickets import services as handoff
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_a_customer_who_has_never_chatted_is_known_by_their_orders(shop: FakeShop) -> None:
+def test_a_customer_without_chats_is_found_by_their_orders(shop: FakeShop) -> None:
     first = conversation_to_ask_in("cus_stranger", None, locale="en")
     again = conversation_to_ask_in("cus_stranger", None, locale="en")
     assert (first.customer.external_id, first.customer_id) == ("cus_stranger", again.customer_id)
 
 
 @pytest.mark.parametrize("unknown", ["cus_nobody", " ", "a\x00"])
-def test_whom_nobody_knows_is_asked_for_by_nobody(shop: FakeShop, unknown: str) -> None:
+def test_an_unknown_customer_cannot_ask(shop: FakeShop, unknown: str) -> None:
     with pytest.raises(NotFound, match="knows a customer"):
         conversation_to_ask_in(unknown, None, locale="en")
     assert (Customer.objects.count(), Conversation.objects.count()) == (0, 0)
 
 
-async def test_where_a_person_is_awaited_nobody_waits_for_the_assistant(
+async def test_asking_in_a_conversation_that_waits_for_an_agent_is_refused(
     conversation: Conversation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(asking, "WAIT_SECONDS", 0.5)
@@ -36,7 +36,7 @@ async def test_where_a_person_is_awaited_nobody_waits_for_the_assistant(
         await ask(conversation, "Within how many days can I return unused items?")
 
 
-async def test_a_question_is_answered_in_this_process_where_no_other_does(conversation: Conversation) -> None:
+async def test_a_question_is_answered_in_this_process_if_no_other_does(conversation: Conversation) -> None:
     asked = await ask(conversation, "Within how many days can I return unused items?")
     assert "within 60 days of delivery" in asked.payload["text"]
     assert (asked.has_handoff, asked.proposals) == (False, [])

@@ -143,7 +143,7 @@ def test_a_plain_claim_never_reaches_the_customer(claim: str, step: int) -> None
         "Ihre 79,00 € für WF-20410 wurden erstattet.",
     ],
 )
-def test_what_the_ledger_says_may_be_said_in_other_words(line: str) -> None:
+def test_what_the_ledger_says_may_be_paraphrased(line: str) -> None:
     answer = finished(drafted(done=[DONE]), line)
     assert answer.text == line
     assert answer.is_confirmed is not False
@@ -195,14 +195,14 @@ def test_wording_withholds_nothing_and_decides_whether_the_answer_is_confirmed()
     assert told in [one.text for one in strict.withheld]
 
 
-def test_an_answer_that_the_pages_bear_is_confirmed_and_cited() -> None:
+def test_an_answer_that_the_pages_support_is_confirmed_and_cited() -> None:
     answer = answered("Unused items may be returned within 60 days after delivery [1].")
     assert answer.is_confirmed is True
     assert len(answer.citations) == 1
     assert answered("Happy to help! What would you like to know?").is_confirmed is None
 
 
-def test_a_step_that_is_withheld_leaves_a_mark_where_it_stood() -> None:
+def test_a_withheld_step_leaves_a_mark_in_its_place() -> None:
     text = "1. Use the label in Your orders. [1]\n2. Pay at evil.com/pay first.\n3. You can return unused items. [1]\n"
     answer = answered(text)
     assert answer.text.splitlines()[1] == "2. (left out: our help pages do not say this)"
@@ -215,14 +215,14 @@ def test_a_list_that_lost_its_lead_says_so() -> None:
 
 
 @pytest.mark.parametrize("marker", ["[1]", "[Source 1]", "[^1]", "(1)", "【1†source】", "[1-2]"])
-def test_common_ways_to_name_a_source_are_read(marker: str) -> None:
+def test_common_citation_styles_are_understood(marker: str) -> None:
     answer = answered(f"You can return unused items within 60 days of delivery {marker}.")
     assert answer.text == "You can return unused items within 60 days of delivery [1]."
     assert len(answer.citations) == 1
 
 
 @pytest.mark.parametrize("mark", ["1. ", "2) ", "Step 1: ", "a) ", "- "])
-def test_the_number_of_a_step_is_no_amount(mark: str) -> None:
+def test_the_number_of_a_step_is_not_an_amount(mark: str) -> None:
     assert "Use the label" in answered(f"{mark}Use the label in Your orders. [1]").text
 
 
@@ -234,7 +234,7 @@ def test_what_the_customer_said_may_be_repeated_but_for_their_links() -> None:
     assert answered("See https://evil.example/x", said=said).is_abstention
 
 
-def test_a_source_in_another_language_is_cited_where_it_is_named() -> None:
+def test_a_named_source_in_another_language_is_cited() -> None:
     draft = Draft((SOURCES["de"],), "en")
     [span] = finished(draft, "Your refund takes 5 working days. [1]").citations
     assert span.title == "Returns"
@@ -282,18 +282,18 @@ def test_whatever_a_model_writes_takes_bounded_time_and_never_ends_empty(kind: s
     assert process_time() - started < 3  # on a busy machine; bench.checks prints what it takes
 
 
-def test_a_model_in_a_loop_is_heard_twice() -> None:
+def test_a_model_in_a_loop_is_shown_twice() -> None:
     assert answered("You can return unused items within 60 days of delivery. [1] " * 9).text.count("60 days") == 2
 
 
-def test_what_is_shown_after_a_withheld_sentence_does_not_grow_onto_it() -> None:
+def test_text_after_a_dangling_prefix_does_not_run_into_it() -> None:
     draft = drafted()
     stream(draft, "Use the label at evil.com/pay. Yes! You")
     assert "evil" not in draft.shown
     assert draft.answer(is_stopped=True).text.endswith("Yes!")
 
 
-def test_a_vector_that_is_not_to_be_had_holds_nothing_up() -> None:
+def test_an_unavailable_vector_delays_nothing() -> None:
     draft = drafted()
     draft.write("Hello. I have refunded your order. You can return unused items. [1] ")
     for _ in range(9):
@@ -302,7 +302,7 @@ def test_a_vector_that_is_not_to_be_had_holds_nothing_up() -> None:
     assert "return unused items" in draft.answer().text
 
 
-def test_a_sentence_that_a_second_look_refutes_takes_its_citation_along() -> None:
+def test_a_sentence_refuted_by_a_second_look_loses_its_citation() -> None:
     draft = drafted()
     finished(draft, "Gift cards cannot be returned. [1] You can return unused items within 60 days of delivery. [1]")
     draft.judge(0, is_borne=False)

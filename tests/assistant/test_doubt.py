@@ -32,7 +32,9 @@ from your refund. Gift cards can't be returned.
         ("fr", "Le retour est possible pendant 30 jours.", "Le retour est aussi possible après 90 jours."),
     ],
 )
-def test_a_turned_sentence_is_looked_at_and_its_true_twin_is_not(language: str, honest: str, turned: str) -> None:
+def test_an_altered_sentence_gets_a_second_look_and_its_true_twin_does_not(
+    language: str, honest: str, turned: str
+) -> None:
     doubts = Doubts([RETURNS], language=language)
     assert doubts.of(honest) < LOOK_FROM <= doubts.of(turned)
 
@@ -55,7 +57,7 @@ def test_markers_and_list_numbers_change_nothing() -> None:
 
 
 @pytest.mark.parametrize("sentence", ["", "   ", "…", "|||", "[1]"])
-def test_what_says_nothing_is_not_doubtful(sentence: str) -> None:
+def test_a_sentence_without_content_is_not_doubtful(sentence: str) -> None:
     assert Doubts([RETURNS], language="en").of(sentence) == 0.0
 
 
@@ -93,7 +95,7 @@ def test_long_noise_ends_in_time() -> None:
     assert time.process_time() - began < 2.0
 
 
-def test_rows_are_whole_and_no_row_stands_twice() -> None:
+def test_rows_are_complete_and_unique() -> None:
     rows = sorted(line for file in DATA.glob("twins.*.jsonl") for line in file.open())
     assert len(rows) == 400
     assert all(one != other for one, other in pairwise(rows))

@@ -109,7 +109,7 @@ def test_a_stopped_answer_is_exactly_what_was_shown() -> None:
 @pytest.mark.parametrize(
     "end", ["You can return unused items", "Your refund is paid within 5 working days after we rec"]
 )
-def test_half_a_sentence_where_the_model_was_cut_off_is_left_out(end: str) -> None:
+def test_half_a_sentence_of_a_truncated_answer_is_dropped(end: str) -> None:
     draft = Draft((passage(),), "en")
     draft.write(f"Gift cards cannot be returned. [1] {end}")
     draft.break_off()
@@ -118,7 +118,7 @@ def test_half_a_sentence_where_the_model_was_cut_off_is_left_out(end: str) -> No
 
 
 @pytest.mark.parametrize("end", ["You can return unused items within 60 days of delivery. [1]", 'You may say "hello."'])
-def test_a_whole_sentence_where_the_model_was_cut_off_stays(end: str) -> None:
+def test_a_complete_sentence_of_a_truncated_answer_stays(end: str) -> None:
     draft = Draft((passage(f'{BODY}\n\nYou may say "hello."\n'),), "en")
     draft.write(end)
     draft.break_off()
@@ -152,7 +152,7 @@ def test_a_page_with_the_same_words_is_no_source_of_what_was_looked_up() -> None
 
 
 @pytest.mark.parametrize("language", ["en", "de"])
-def test_who_hears_how_a_person_is_reached_gets_the_button(language: str) -> None:
+def test_an_answer_about_reaching_a_person_offers_the_button(language: str) -> None:
     answer = finished(Draft((), language, by="builtin"), say("no_person", language))
     assert (answer.text, answer.is_abstention, answer.offers_human) == (say("no_person", language), True, True)
 
@@ -162,7 +162,7 @@ def test_nothing_at_all_is_an_abstention() -> None:
     assert answer.is_abstention
 
 
-def test_a_marker_that_goes_leaves_no_blank_before_the_stop() -> None:
+def test_a_removed_marker_leaves_no_blank_before_the_full_stop() -> None:
     _, answer = written("Gift cards cannot be returned [7].")
     assert answer.text == "Gift cards cannot be returned. [1]"
 

@@ -30,7 +30,7 @@ REFUND = {"order_id": "A-1001", "reason": "Arrived damaged"}
 RESERVED = {"read"}
 
 
-def test_each_event_of_the_schema_is_told_as_it_says(
+def test_each_event_matches_its_schema(
     shop: FakeShop,
     alice: Customer,
     bob: User,
@@ -48,7 +48,7 @@ def test_each_event_of_the_schema_is_told_as_it_says(
     assert ConversationEvent.objects.filter(conversation=conversation, audience="staff").count() == 1
 
 
-def test_sockets_name_the_events_of_the_schema() -> None:
+def test_sockets_use_the_event_names_of_the_schema() -> None:
     [frame] = [frame for frame in widget_schema("server")["oneOf"] if frame["properties"]["type"]["const"] == "event"]
     assert set(frame["properties"]["event"]["enum"]) == names_in_schema()
     [asked] = [

@@ -47,7 +47,7 @@ def last(log: Log, name: str) -> dict[str, Any]:
     return [event.payload for event in log() if event.event == name][-1]
 
 
-def test_each_state_is_told_once(card: ActionRequest, principal: Principal, log: Log) -> None:
+def test_each_state_is_recorded_once(card: ActionRequest, principal: Principal, log: Log) -> None:
     assert told(log) == ["action.proposed"]
     confirm(card.pk, principal=principal, digest=card.digest)
     run_queued()
@@ -61,7 +61,7 @@ def test_each_state_is_told_once(card: ActionRequest, principal: Principal, log:
     assert Message.objects.get(pk=turn.message_id).text == last(log, "assistant.final")["text"]
 
 
-def test_what_happened_while_nobody_listened(card: ActionRequest, principal: Principal, log: Log) -> None:
+def test_steps_during_an_outage_are_recorded_later(card: ActionRequest, principal: Principal, log: Log) -> None:
     """All steps are told in their order, each with what was true of it."""
     confirm(card.pk, principal=principal, digest=card.digest)
     run_queued()
@@ -69,7 +69,7 @@ def test_what_happened_while_nobody_listened(card: ActionRequest, principal: Pri
     assert "receipt" not in last(log, "action.queued")
 
 
-def test_a_retry_is_told_once(card: ActionRequest, principal: Principal, shop: FakeShop, log: Log) -> None:
+def test_a_retry_is_recorded_once(card: ActionRequest, principal: Principal, shop: FakeShop, log: Log) -> None:
     shop.faults = ["refuse_connection"]
     confirm(card.pk, principal=principal, digest=card.digest)
     run_queued()
@@ -79,7 +79,7 @@ def test_a_retry_is_told_once(card: ActionRequest, principal: Principal, shop: F
     assert len(shop.refunds) == 1
 
 
-def test_an_unknown_outcome_is_told_and_goes_to_a_person(
+def test_an_unknown_outcome_is_explained_and_goes_to_an_agent(
     card: ActionRequest, principal: Principal, shop: FakeShop, log: Log
 ) -> None:
     told(log)
@@ -172,7 +172,7 @@ def test_a_question_that_waits_is_still_answered(
     assert claim.from_seq < receipt.seq <= claim.through_seq
 
 
-def test_an_erased_conversation_is_told_nothing(
+def test_nothing_is_recorded_in_an_erased_conversation(
     card: ActionRequest, principal: Principal, conversation: Conversation
 ) -> None:
     conversation.delete()
@@ -184,7 +184,7 @@ def test_an_erased_conversation_is_told_nothing(
     assert card.state == State.SUCCEEDED
 
 
-def test_what_colleagues_write_after_an_erasure_does_not_stay(
+def test_what_colleagues_write_after_an_erasure_is_deleted(
     shop: FakeShop, principal: Principal, conversation: Conversation, lead: User
 ) -> None:
     limit("refund_order", approval_above=20)

@@ -16,7 +16,7 @@ Log = Callable[[], list[EventView]]
 QUOTE = "You can return unused items within 60 days of delivery."
 
 
-async def test_a_follow_up_is_searched_with_what_it_leans_on(conversation: Conversation, log: Log) -> None:
+async def test_a_follow_up_is_searched_with_its_context(conversation: Conversation, log: Log) -> None:
     with answering(ScriptedModel(Says(f"{QUOTE} [1]"), Says("The label is free within Germany. [1]"))) as model:
         await carry_out(await db(say, conversation, "How long can I return unused items after delivery?"))
         await carry_out(await db(say, conversation, "and is the label free?"))
@@ -34,7 +34,7 @@ async def test_each_of_two_questions_has_its_answer(conversation: Conversation, 
 
 
 @pytest.mark.parametrize("said", ["Within how many days can i retrun unsued itmes?", "Can i retrun boats?"])
-async def test_what_is_searched_for_is_what_was_meant(conversation: Conversation, said: str, log: Log) -> None:
+async def test_typos_are_corrected_before_the_search(conversation: Conversation, said: str, log: Log) -> None:
     await carry_out(await db(say, conversation, said))
     [final] = payloads(await db(log), "assistant.final")
     assert (QUOTE in final["text"]) == ("boats" not in said)

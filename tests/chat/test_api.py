@@ -46,7 +46,7 @@ def books() -> list[Any]:
     return [list(model.objects.order_by("pk").values()) for model in (Conversation, ConversationEvent, Message, Turn)]
 
 
-def test_a_customer_begins_a_conversation_in_their_language(
+def test_a_customer_starts_a_conversation_in_their_language(
     alices: APIClient, alice: Customer, channel: NewChannel
 ) -> None:
     answer = alices.post(CONVERSATIONS, {}, format="json")
@@ -56,19 +56,19 @@ def test_a_customer_begins_a_conversation_in_their_language(
     assert alices.post(CONVERSATIONS, {"locale": "de-AT"}, format="json").json()["locale"] == "de-AT"
 
 
-def test_a_visitor_begins_one_in_the_workspaces_language(channel: NewChannel) -> None:
+def test_a_visitor_starts_a_conversation_in_the_workspaces_language(channel: NewChannel) -> None:
     visitor = caller(new_visitor(channel.channel).secret)
     assert visitor.post(CONVERSATIONS, {}, format="json").json()["locale"] == "en"
 
 
 @pytest.mark.parametrize("body", [{"locale": "Klingon!"}, {"customer": "someone"}, {"locale": "x" * 20}])
-def test_a_wrong_beginning_makes_nothing(alices: APIClient, body: dict[str, str]) -> None:
+def test_an_invalid_start_creates_nothing(alices: APIClient, body: dict[str, str]) -> None:
     answer = alices.post(CONVERSATIONS, body, format="json")
     assert (answer.status_code, answer.json()["fields"].keys()) == (400, body.keys())
     assert not Conversation.objects.exists()
 
 
-def test_the_team_never_begins_one_in_a_customers_place(bobs: APIClient, workspace: Workspace) -> None:
+def test_the_team_cannot_start_a_conversation_for_a_customer(bobs: APIClient, workspace: Workspace) -> None:
     assert bobs.post(CONVERSATIONS, {}, format="json").status_code == 403
     assert not Conversation.objects.exists()
 
@@ -83,7 +83,7 @@ def test_a_message_is_stored_once_and_asks_the_assistant(alices: APIClient, conv
     assert Turn.objects.filter(state="pending").count() == 1
 
 
-def test_another_text_under_the_same_id_is_a_conflict(alices: APIClient, conversation: Conversation) -> None:
+def test_reusing_a_client_id_for_another_text_is_a_conflict(alices: APIClient, conversation: Conversation) -> None:
     say(alices, conversation, client_id="m1", text="Where is my parcel?")
     before = books()
     answer = say(alices, conversation, client_id="m1", text="Refund me")
@@ -113,7 +113,7 @@ def test_another_text_under_the_same_id_is_a_conflict(alices: APIClient, convers
         ({"client_id": "1", "text": "a", "source": "agent"}, "source"),
     ],
 )
-def test_what_cannot_be_said_names_its_field(
+def test_an_invalid_message_names_its_field(
     alices: APIClient, conversation: Conversation, body: dict[str, Any], field: str
 ) -> None:
     before = books()
@@ -127,7 +127,7 @@ def test_what_cannot_be_said_names_its_field(
     [b'{"client_id": "1", "text": "\\ud800"}', b"{", b"\xff", b"[]", b'"text"', b"null", b"", b"[" * 100_000],
     ids=lambda raw: raw[:30].decode("latin-1"),
 )
-def test_a_body_that_is_no_message_is_refused(alices: APIClient, conversation: Conversation, raw: bytes) -> None:
+def test_a_body_that_is_not_a_message_is_refused(alices: APIClient, conversation: Conversation, raw: bytes) -> None:
     before = books()
     address = f"{CONVERSATIONS}/{conversation.pk}/messages"
     answer = alices.post(address, raw, content_type="application/json")
@@ -136,7 +136,7 @@ def test_a_body_that_is_no_message_is_refused(alices: APIClient, conversation: C
     assert books() == before
 
 
-def test_the_agent_in_charge_replies_and_colleagues_do_not(
+def test_only_the_assigned_agent_can_reply(
     bobs: APIClient, workspace: Workspace, conversation: Conversation, bob: User
 ) -> None:
     early = say(bobs, conversation, client_id="r1", text="Hello", kind="reply")
@@ -150,13 +150,13 @@ def test_the_agent_in_charge_replies_and_colleagues_do_not(
     assert books() == before
 
 
-def test_a_note_is_the_teams_alone(bobs: APIClient, alices: APIClient, conversation: Conversation) -> None:
+def test_only_the_team_sees_a_note(bobs: APIClient, alices: APIClient, conversation: Conversation) -> None:
     assert say(bobs, conversation, client_id="n1", text="Difficult customer", kind="note").status_code == 201
     assert "Difficult" in events(bobs, conversation).content.decode()
     assert "Difficult" not in events(alices, conversation).content.decode()
 
 
-def test_a_services_key_says_nothing(workspace: Workspace, conversation: Conversation) -> None:
+def test_a_service_key_cannot_write(workspace: Workspace, conversation: Conversation) -> None:
     before = books()
     client = service(workspace, "conversations:read", "conversations:write")
     for kind in ({}, {"kind": "reply"}, {"kind": "note"}):
@@ -165,7 +165,7 @@ def test_a_services_key_says_nothing(workspace: Workspace, conversation: Convers
     assert books() == before
 
 
-def test_a_reading_key_writes_nothing(workspace: Workspace, bob: User, conversation: Conversation) -> None:
+def test_a_read_only_key_cannot_write(workspace: Workspace, bob: User, conversation: Conversation) -> None:
     before = books()
     assert say(service(workspace, "conversations:read"), conversation, client_id="1", text="a").status_code == 403
     assert books() == before
@@ -238,7 +238,7 @@ def test_lists_are_filtered_and_newest_first(
         assert (answer.status_code, answer.json()["fields"].keys()) == (400, query.keys())
 
 
-def test_pages_go_on(bobs: APIClient, alices: APIClient) -> None:
+def test_the_list_is_paginated(bobs: APIClient, alices: APIClient) -> None:
     made = [alices.post(CONVERSATIONS, {}, format="json").json()["id"] for _ in range(5)]
     page = bobs.get(CONVERSATIONS, {"limit": 3}).json()
     rest = bobs.get(page["next"]).json()
@@ -246,7 +246,7 @@ def test_pages_go_on(bobs: APIClient, alices: APIClient) -> None:
     assert rest["next"] is None
 
 
-def test_a_list_costs_the_same_for_many_rows(
+def test_a_list_takes_the_same_queries_for_many_rows(
     bobs: APIClient, alices: APIClient, django_assert_max_num_queries: Any
 ) -> None:
     for _ in range(5):
@@ -256,14 +256,14 @@ def test_a_list_costs_the_same_for_many_rows(
         bobs.get(CONVERSATIONS)
 
 
-def test_an_expired_token_reads_nothing(channel: NewChannel, alice: Customer, conversation: Conversation) -> None:
+def test_an_expired_token_cannot_read(channel: NewChannel, alice: Customer, conversation: Conversation) -> None:
     late = signed_in(channel, alice, iat=1_700_000_000, exp=1_700_000_600)
     answer = events(late, conversation)
     assert (answer.status_code, answer.json()["code"]) == (401, "invalid_token")
 
 
 @pytest.mark.parametrize("audience", ["pk_unknown", "pk_\0", "", ["pk_1"], 7, None, "pk_\ud800"])
-def test_a_token_for_nobodys_channel_is_refused(
+def test_a_token_for_an_unknown_channel_is_refused(
     channel: NewChannel, alice: Customer, conversation: Conversation, audience: Any
 ) -> None:
     answer = events(signed_in(channel, alice, aud=audience), conversation)
@@ -285,7 +285,7 @@ def test_one_conversation_takes_twenty_messages_a_minute(alices: APIClient, alic
     assert say(alices, second, client_id="m", text="Hello").status_code == 201
 
 
-def test_answers_while_the_cache_is_away(alices: APIClient, alice: Customer, cache_away: None) -> None:
+def test_messages_are_accepted_while_the_cache_is_down(alices: APIClient, alice: Customer, cache_away: None) -> None:
     conversation = start_conversation(alice.pk)
     assert say(alices, conversation, client_id="m1", text="Hello").status_code == 201
     assert alices.get(CONVERSATIONS).status_code == 200
@@ -300,7 +300,7 @@ def embedded(workspace: Workspace) -> NewChannel:
 
 
 @pytest.mark.parametrize(("method", "part"), [("GET", "events"), ("POST", "messages")])
-def test_a_browsers_preflight_is_answered(
+def test_a_cors_preflight_is_answered(
     embedded: NewChannel, conversation: Conversation, client: Client, method: str, part: str
 ) -> None:
     address = f"{CONVERSATIONS}/{conversation.pk}/{part}"
@@ -314,7 +314,7 @@ def test_a_browsers_preflight_is_answered(
         assert "Access-Control-Allow-Origin" not in answer and "Origin" in answer["Vary"]
 
 
-def test_pages_of_the_channel_read_their_customers_conversation(
+def test_pages_of_the_channel_can_read_their_customers_conversation(
     embedded: NewChannel, conversation: Conversation, alice: Customer
 ) -> None:
     alices = signed_in(embedded, alice)
@@ -331,7 +331,7 @@ def test_pages_of_the_channel_read_their_customers_conversation(
     assert (elsewhere.status_code, "Access-Control-Allow-Origin" in elsewhere) == (200, False)
 
 
-def test_no_page_reads_with_the_teams_credential_or_anothers_channel(
+def test_no_page_can_read_with_a_team_credential_or_another_channel(
     embedded: NewChannel, conversation: Conversation, bobs: APIClient, alice: Customer, other_workspace: Workspace
 ) -> None:
     theirs = "https://theirs.test"
@@ -343,7 +343,7 @@ def test_no_page_reads_with_the_teams_credential_or_anothers_channel(
         assert (answer.status_code, "Access-Control-Allow-Origin" in answer) == (200, False)
 
 
-def test_a_key_that_only_writes_sees_what_it_writes_to(
+def test_a_write_only_key_can_see_the_conversation_it_writes_to(
     workspace: Workspace, other_workspace: Workspace, conversation: Conversation, bob: User
 ) -> None:
     plain = issue_api_key(workspace, "writer", scopes=["conversations:write"], user=bob).plain

@@ -120,12 +120,12 @@ def left() -> dict[str, int]:
     return {model.__name__: model.objects.count() for model in (*SAID, PageCode)}
 
 
-def test_a_lived_conversation_is_in_every_room(channel: NewChannel, alice: Customer, bob: User) -> None:
+def test_a_used_conversation_has_rows_in_every_room(channel: NewChannel, alice: Customer, bob: User) -> None:
     lived(alice, channel, bob)
     assert all(left().values()), left()
 
 
-def test_one_conversation_is_erased_and_its_neighbour_stays(channel: NewChannel, alice: Customer, bob: User) -> None:
+def test_erasing_one_conversation_leaves_the_others(channel: NewChannel, alice: Customer, bob: User) -> None:
     lived(alice, channel, bob)
     kept = left()
     gone = lived(alice, channel, bob)
@@ -138,7 +138,7 @@ def test_one_conversation_is_erased_and_its_neighbour_stays(channel: NewChannel,
     assert LLMCall.objects.count() == 2  # what it cost is known, what was said is not
 
 
-def test_all_are_erased_and_the_customer_may_begin_anew(channel: NewChannel, alice: Customer, bob: User) -> None:
+def test_after_erasing_all_a_customer_can_start_again(channel: NewChannel, alice: Customer, bob: User) -> None:
     other = Customer.objects.create(external_id="cus_tom")
     lived(other, channel, bob)
     kept = left()
@@ -151,7 +151,7 @@ def test_all_are_erased_and_the_customer_may_begin_anew(channel: NewChannel, ali
     assert alices.post(CONVERSATIONS, {}, format="json").status_code == 201
 
 
-def test_a_visitor_erases_with_their_secret(channel: NewChannel) -> None:
+def test_a_visitor_can_erase_with_their_secret(channel: NewChannel) -> None:
     visitor = new_visitor(channel.channel)
     start_conversation(visitor.customer.pk)
     assert caller(visitor.secret).delete(CONVERSATIONS).status_code == 204
@@ -159,7 +159,7 @@ def test_a_visitor_erases_with_their_secret(channel: NewChannel) -> None:
     assert caller(visitor.secret).get("/api/v1/me").status_code == 200
 
 
-def test_nobody_erases_what_is_not_theirs(
+def test_nobody_can_erase_a_foreign_conversation(
     channel: NewChannel, alice: Customer, bob: User, workspace: Workspace, mallory: User, other_workspace: Workspace
 ) -> None:
     conversation = lived(alice, channel, bob)
@@ -177,7 +177,7 @@ def test_nobody_erases_what_is_not_theirs(
     assert {model: list(model.objects.order_by("pk").values()) for model in books} == books
 
 
-def test_money_stays_on_record(channel: NewChannel, alice: Customer, shop: FakeShop) -> None:
+def test_records_of_money_survive_an_erasure(channel: NewChannel, alice: Customer, shop: FakeShop) -> None:
     conversation = start_conversation(alice.pk, channel_id=channel.channel.pk)
     wish = {"order_id": "A-1", "reason": "Damaged"}
     principal = principal_in_conversation(alice)
@@ -214,13 +214,13 @@ def test_a_running_turn_has_lost_its_claim(claim: Claim) -> None:
     assert not Message.objects.exists() and not ConversationEvent.objects.exists()
 
 
-def test_what_is_written_late_finds_no_conversation(claim: Claim) -> None:
+def test_late_writes_find_no_conversation(claim: Claim) -> None:
     with pytest.raises(NotFound):
         add_customer_message(claim.conversation_id, text="Still there?", client_id="m2")
     assert not Message.objects.exists()
 
 
-def test_a_body_written_after_the_erasure_does_not_stay(channel: NewChannel, alice: Customer) -> None:
+def test_a_body_written_after_the_erasure_is_deleted(channel: NewChannel, alice: Customer) -> None:
     """A call to a model that ends later is put on record then: the announcement finds it, or the sweep does."""
     conversation = start_conversation(alice.pk)
     kept = start_conversation(Customer.objects.create(external_id="cus_tom").pk)
@@ -235,7 +235,7 @@ def test_a_body_written_after_the_erasure_does_not_stay(channel: NewChannel, ali
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_ticket_that_is_issued_meanwhile_is_not_there(
+def test_a_ticket_cannot_be_issued_during_an_erasure(
     channel: NewChannel, alice: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The erasure commits between the ticket's look and its own commit: it answers as for what does not exist."""
@@ -271,7 +271,7 @@ def erase_elsewhere(conversation: Conversation) -> None:
         pool.submit(erase).result()
 
 
-def test_pages_of_the_channel_may_erase(channel: NewChannel, alice: Customer) -> None:
+def test_pages_of_the_channel_can_erase(channel: NewChannel, alice: Customer) -> None:
     asking = {"Access-Control-Request-Method": "DELETE", "Access-Control-Request-Headers": "authorization"}
     preflight = Client().options(CONVERSATIONS, headers={"Origin": "https://shop.example", **asking})
     assert preflight.status_code == 204 and "DELETE" in preflight["Access-Control-Allow-Methods"]
@@ -292,7 +292,7 @@ def run(name: str, customer: str, **options: Any) -> dict[str, Any]:
     return facts
 
 
-def test_a_customer_is_forgotten(channel: NewChannel, alice: Customer, bob: User, workspace: Workspace) -> None:
+def test_a_customer_is_erased(channel: NewChannel, alice: Customer, bob: User, workspace: Workspace) -> None:
     tom = Customer.objects.create(external_id="cus_tom")
     lived(tom, channel, bob)
     kept = left()
@@ -307,9 +307,7 @@ def test_a_customer_is_forgotten(channel: NewChannel, alice: Customer, bob: User
         run("forget_customer", "cus_alice")
 
 
-def test_a_customer_for_whom_something_moves_is_not_forgotten_yet(
-    channel: NewChannel, alice: Customer, shop: FakeShop
-) -> None:
+def test_a_customer_with_an_open_request_cannot_be_erased(channel: NewChannel, alice: Customer, shop: FakeShop) -> None:
     conversation = start_conversation(alice.pk)
     wish = {"order_id": "A-1", "reason": "Damaged"}
     principal = principal_in_conversation(alice)
@@ -323,7 +321,7 @@ def test_a_customer_for_whom_something_moves_is_not_forgotten_yet(
     assert ActionRequest.objects.get().customer_id == alice.pk
 
 
-def test_a_customer_of_another_workspace_is_not_there(
+def test_a_customer_of_another_workspace_is_not_found(
     channel: NewChannel, alice: Customer, other_workspace: Workspace
 ) -> None:
     for name in ("forget_customer", "export_customer"):
@@ -333,7 +331,7 @@ def test_a_customer_of_another_workspace_is_not_there(
     assert Customer.objects.get() == alice
 
 
-def test_what_is_exported_is_what_would_be_erased_and_what_stays(
+def test_an_export_holds_what_would_be_erased_and_what_stays(
     channel: NewChannel, alice: Customer, bob: User, shop: FakeShop, workspace: Workspace
 ) -> None:
     conversation = lived(alice, channel, bob)
@@ -368,7 +366,7 @@ def _count(model: type[models.Model]) -> int:
     return int(model._default_manager.count())
 
 
-def test_the_export_reads_well_for_people(alice: Customer) -> None:
+def test_the_export_is_readable(alice: Customer) -> None:
     out = StringIO()
     call_command("export_customer", "cus_alice", stdout=out)
     assert json.loads(out.getvalue())["held"]["accounts.customer"][0]["name"] == "Alice"

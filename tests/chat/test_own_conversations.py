@@ -61,7 +61,7 @@ def rows(client: APIClient, **query: Any) -> list[dict[str, Any]]:
     return results
 
 
-def test_the_list_is_ones_own_newest_first_with_what_was_said_last(
+def test_a_customer_lists_their_own_conversations_newest_first_with_previews(
     alices: APIClient, alice: Customer, bob: User
 ) -> None:
     old = said(alice, "How long do refunds take?")
@@ -77,7 +77,7 @@ def test_the_list_is_ones_own_newest_first_with_what_was_said_last(
     }  # fmt: skip
 
 
-def test_the_list_costs_the_same_for_many(
+def test_the_list_takes_the_same_queries_for_many_rows(
     alices: APIClient, alice: Customer, django_assert_max_num_queries: Any
 ) -> None:
     for number in range(12):
@@ -86,7 +86,7 @@ def test_the_list_costs_the_same_for_many(
         assert len(rows(alices)) == 12
 
 
-def test_a_visitor_sees_their_own(channel: NewChannel, alice: Customer) -> None:
+def test_a_visitor_lists_their_own_conversations(channel: NewChannel, alice: Customer) -> None:
     visitor = new_visitor(channel.channel)
     mine = said(visitor.customer, "It is me")
     said(alice, "It is not")
@@ -108,7 +108,7 @@ def test_a_preview_is_one_short_line(text: str, line: str) -> None:
     assert preview(text) == line
 
 
-def test_a_filter_that_is_not_known_is_named(alices: APIClient, alice: Customer) -> None:
+def test_an_unknown_filter_is_named(alices: APIClient, alice: Customer) -> None:
     conversation = said(alice)
     for address in (CONVERSATIONS, f"{CONVERSATIONS}/{conversation.pk}/events"):
         answer = alices.get(address, {"foo": "1"})
@@ -116,7 +116,7 @@ def test_a_filter_that_is_not_known_is_named(alices: APIClient, alice: Customer)
         assert answer.json()["fields"] == {"foo": ["This field is not known here."]}
 
 
-def test_pages_of_the_channel_may_read(alices: APIClient, alice: Customer) -> None:
+def test_pages_of_the_channel_can_read_the_list(alices: APIClient, alice: Customer) -> None:
     conversation = said(alice, "Hello")
     asking = {"Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "authorization"}
     for address in (CONVERSATIONS, f"{CONVERSATIONS}/{conversation.pk}/transcript"):
@@ -128,7 +128,7 @@ def test_pages_of_the_channel_may_read(alices: APIClient, alice: Customer) -> No
         assert "Access-Control-Allow-Origin" not in alices.get(address, HTTP_ORIGIN="https://evil.example")
 
 
-def test_a_page_reads_nothing_with_a_key_of_the_teams(workspace: Workspace, bob: User, channel: NewChannel) -> None:
+def test_a_page_cannot_read_with_a_team_key(workspace: Workspace, bob: User, channel: NewChannel) -> None:
     answer = person(workspace, bob).get(CONVERSATIONS, HTTP_ORIGIN=ORIGIN)
     assert answer.status_code == 200 and "Access-Control-Allow-Origin" not in answer
 
@@ -149,7 +149,7 @@ def told(conversation: Conversation, event: str, **payload: Any) -> None:
     append_event(lock_conversation(conversation.pk), event, payload)
 
 
-def test_a_transcript_says_who_what_when_and_on_which_sources(
+def test_a_transcript_names_authors_times_and_sources(
     alices: APIClient, alice: Customer, bob: User, workspace: Workspace
 ) -> None:
     workspace.timezone = "Europe/Berlin"
@@ -197,13 +197,13 @@ def test_a_german_transcript_is_german(alices: APIClient, alice: Customer) -> No
     assert "Der Assistent konnte nicht antworten." in text and "unknown" not in text
 
 
-def test_a_long_transcript_is_whole(alices: APIClient, alice: Customer) -> None:
+def test_a_long_transcript_is_complete(alices: APIClient, alice: Customer) -> None:
     conversation = said(alice, *(f"Line {number}." for number in range(510)))
     text = transcript(alices, conversation).content.decode()
     assert [line for line in text.splitlines() if line.startswith("Line ")] == [f"Line {n}." for n in range(510)]
 
 
-def test_a_transcript_is_its_customers(alices: APIClient, alice: Customer, channel: NewChannel) -> None:
+def test_only_its_customer_can_download_a_transcript(alices: APIClient, alice: Customer, channel: NewChannel) -> None:
     conversation = said(alice, "Secret")
     toms = signed_in(channel, Customer.objects.create(external_id="cus_tom"))
     foreign = transcript(toms, conversation, HTTP_ACCEPT="text/plain")
@@ -214,6 +214,6 @@ def test_a_transcript_is_its_customers(alices: APIClient, alice: Customer, chann
     assert transcript(alices, conversation, HTTP_ACCEPT="text/html").status_code == 200
 
 
-def test_when_a_conversation_ended_is_in_the_list(alices: APIClient, alice: Customer) -> None:
+def test_the_list_shows_when_a_conversation_ended(alices: APIClient, alice: Customer) -> None:
     Conversation.objects.filter(pk=said(alice).pk).update(ended_at=now())
     assert rows(alices)[0]["ended_at"] is not None

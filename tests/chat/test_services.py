@@ -64,14 +64,14 @@ def test_the_same_message_again_changes_nothing(conversation: Conversation) -> N
     assert Turn.objects.count() == 1
 
 
-def test_a_client_id_with_another_text_is_refused(conversation: Conversation) -> None:
+def test_reusing_a_client_id_for_another_text_is_refused(conversation: Conversation) -> None:
     add_customer_message(conversation.pk, text="Hello", client_id="c1")
     with pytest.raises(errors.ClientIdReused):
         add_customer_message(conversation.pk, text="Other", client_id="c1")
     assert said(conversation) == ["Hello"]
 
 
-def test_a_note_or_a_colleagues_words_swallow_no_reply(conversation: Conversation, bob: User) -> None:
+def test_a_note_or_a_colleagues_message_does_not_replace_a_reply(conversation: Conversation, bob: User) -> None:
     noor = User.objects.create_user("noor")
     add_note(conversation.pk, text="On it", author=bob, client_id="a1")
     add_note(conversation.pk, text="Done", author=noor, client_id="a2")
@@ -98,7 +98,7 @@ def test_a_note_or_a_colleagues_words_swallow_no_reply(conversation: Conversatio
         ("hello", "x" * 129, errors.InvalidClientId),
     ],
 )
-def test_what_cannot_be_stored_is_refused_by_name(
+def test_text_that_cannot_be_stored_is_refused_with_its_code(
     conversation: Conversation, text: str, client_id: str, error: type[SupportBotError]
 ) -> None:
     with pytest.raises(error) as refusal:
@@ -115,13 +115,13 @@ def test_messages_sent_while_one_waits_share_a_turn(conversation: Conversation) 
     assert said(conversation) == ["Part 0", "Part 1", "Part 2"]
 
 
-def test_a_person_has_the_conversation_so_no_turn_starts(conversation: Conversation, bob: User) -> None:
+def test_no_turn_starts_while_an_agent_has_the_conversation(conversation: Conversation, bob: User) -> None:
     hand_over(lock_conversation(conversation.pk), mode=Conversation.Mode.PERSON, agent=bob)
     add_customer_message(conversation.pk, text="Hello", client_id="c1")
     assert not Turn.objects.exists()
 
 
-def test_an_agent_replies_only_in_a_conversation_of_their_own(conversation: Conversation, bob: User) -> None:
+def test_an_agent_can_reply_only_in_an_assigned_conversation(conversation: Conversation, bob: User) -> None:
     with pytest.raises(errors.NotOwner):
         add_agent_message(conversation.pk, text="Hi", author=bob, client_id="a1")
     assert said(conversation) == []
@@ -144,7 +144,7 @@ def test_customers_do_not_see_notes_and_their_view_has_no_gap(conversation: Conv
     assert said(conversation) == ["One", "Two"]
 
 
-def test_what_a_person_settled_is_not_part_of_the_next_episode(conversation: Conversation, bob: User) -> None:
+def test_what_an_agent_settled_is_not_part_of_the_next_episode(conversation: Conversation, bob: User) -> None:
     add_customer_message(conversation.pk, text="Old trouble", client_id="c1")
     hand_over(lock_conversation(conversation.pk), mode=Conversation.Mode.PERSON, agent=bob)
     add_agent_message(conversation.pk, text="I will call you.", author=bob, client_id="a1")
@@ -155,7 +155,7 @@ def test_what_a_person_settled_is_not_part_of_the_next_episode(conversation: Con
     assert conversation.handoff_note == "Promised a call on Friday."
 
 
-def test_what_was_said_to_a_person_is_remembered_and_not_answered(conversation: Conversation, bob: User) -> None:
+def test_messages_to_an_agent_are_remembered_but_not_answered(conversation: Conversation, bob: User) -> None:
     add_customer_message(conversation.pk, text="Old trouble", client_id="c1")
     hand_over(lock_conversation(conversation.pk), mode=Conversation.Mode.PERSON, agent=bob)
     add_agent_message(conversation.pk, text="Solved.", author=bob, client_id="a1")

@@ -15,7 +15,17 @@ from supportbot.chat import layer, stream
 from supportbot.chat.answers import Answer
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import add_customer_message
-from supportbot.chat.signals import Delta, NewEvent, Signal, Status, TurnWaiting
+from supportbot.chat.signals import (
+    Delta,
+    DeskNotified,
+    NewEvent,
+    Signal,
+    Status,
+    TurnWaiting,
+    WatchRequested,
+    signal_from_wire,
+    signal_to_wire,
+)
 from supportbot.chat.stream import SignalBroker, signal_broker
 from supportbot.chat.turns import claim_turn, finish_turn
 from supportbot.ids import uuid7
@@ -23,21 +33,21 @@ from supportbot.ids import uuid7
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-class Ear:
+class Listener:
     def __init__(self) -> None:
-        self.heard: list[Signal] = []
-        self._rang = asyncio.Event()
+        self.signals: list[Signal] = []
+        self._received = asyncio.Event()
 
     def __call__(self, signal: Signal) -> None:
-        self.heard.append(signal)
-        self._rang.set()
+        self.signals.append(signal)
+        self._received.set()
 
     async def next(self, count: int = 1) -> list[Signal]:
         async with asyncio.timeout(10):
-            while len(self.heard) < count:
-                self._rang.clear()
-                await self._rang.wait()
-        return self.heard
+            while len(self.signals) < count:
+                self._received.clear()
+                await self._received.wait()
+        return self.signals
 
 
 @pytest_asyncio.fixture
@@ -58,63 +68,67 @@ def write(conversation: Conversation, number: int) -> None:
         add_customer_message(conversation.pk, text="Hello", client_id=f"c{number}")
 
 
-async def test_a_commit_is_heard_with_its_event(broker: SignalBroker, conversation: Conversation) -> None:
-    ear = Ear()
-    await broker.listen(conversation.pk, ear)
+async def test_a_commit_is_published_with_its_event(broker: SignalBroker, conversation: Conversation) -> None:
+    listener = Listener()
+    await broker.listen(conversation.pk, listener)
     await db(write, conversation, 1)
-    [news] = await ear.next()
+    [news] = await listener.next()
     assert isinstance(news, NewEvent)
     assert news.event is not None
     assert (news.seq, news.event.payload["text"]) == (2, "Hello")
 
 
-async def test_another_conversation_is_not_heard(broker: SignalBroker, conversation: Conversation) -> None:
-    ear, other = Ear(), Ear()
-    await broker.listen(conversation.pk, ear)
-    await broker.listen(uuid7(), other)
-    await db(write, conversation, 1)
-    await ear.next()
-    assert other.heard == []
-
-
-async def test_news_of_another_process_arrive_without_their_payload(
+async def test_signals_of_another_conversation_are_not_delivered(
     broker: SignalBroker, conversation: Conversation
 ) -> None:
-    ear = Ear()
-    await broker.listen(conversation.pk, ear)
+    listener, other = Listener(), Listener()
+    await broker.listen(conversation.pk, listener)
+    await broker.listen(uuid7(), other)
+    await db(write, conversation, 1)
+    await listener.next()
+    assert other.signals == []
+
+
+async def test_signals_from_another_process_arrive_without_the_payload(
+    broker: SignalBroker, conversation: Conversation
+) -> None:
+    listener = Listener()
+    await broker.listen(conversation.pk, listener)
     await from_elsewhere(conversation.pk, NewEvent(7, None))
     await from_elsewhere(conversation.pk, Delta("m", 2, 5, "text", 30))
-    assert await ear.next(2) == [NewEvent(7, None), Delta("m", 2, 5, "text", 30)]
+    assert await listener.next(2) == [NewEvent(7, None), Delta("m", 2, 5, "text", 30)]
 
 
-async def test_who_left_hears_nothing_more(broker: SignalBroker, conversation: Conversation) -> None:
-    ear, staying = Ear(), Ear()
-    await broker.listen(conversation.pk, ear)
+async def test_a_listener_that_left_receives_nothing_more(broker: SignalBroker, conversation: Conversation) -> None:
+    listener, staying = Listener(), Listener()
+    await broker.listen(conversation.pk, listener)
     await broker.listen(conversation.pk, staying)
-    broker.unlisten(conversation.pk, ear)
+    broker.unlisten(conversation.pk, listener)
     await db(write, conversation, 1)
     await staying.next()
-    assert ear.heard == []
+    assert listener.signals == []
 
 
-async def test_who_comes_back_at_once_is_not_left_out(broker: SignalBroker, conversation: Conversation) -> None:
-    ear = Ear()
-    await broker.listen(conversation.pk, ear)
-    broker.unlisten(conversation.pk, ear)  # the group is left a moment later
-    await broker.listen(conversation.pk, ear)
+async def test_a_listener_that_comes_back_at_once_still_receives(
+    broker: SignalBroker, conversation: Conversation
+) -> None:
+    listener = Listener()
+    await broker.listen(conversation.pk, listener)
+    broker.unlisten(conversation.pk, listener)  # the group is left a moment later
+    await broker.listen(conversation.pk, listener)
     await asyncio.sleep(0)
     await from_elsewhere(conversation.pk, NewEvent(7, None))
-    assert NewEvent(7, None) in await ear.next()
+    assert NewEvent(7, None) in await listener.next()
 
 
-async def test_nothing_is_kept_of_a_conversation_that_nobody_hears(
+async def test_nothing_is_stored_for_a_conversation_without_listeners(
     broker: SignalBroker, conversation: Conversation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stream, "HEAD_POLL_SECONDS", 0.05)
     broker.publish(conversation.pk, NewEvent(1_000, None))
-    ear = Ear()
-    await broker.listen(conversation.pk, ear)
-    assert await ear.next() == [NewEvent(1, None)]  # a round tells the head of the log, however far others were
+    listener = Listener()
+    await broker.listen(conversation.pk, listener)
+    assert await listener.next() == [NewEvent(1, None)]  # a round tells the head of the log, however far others were
 
 
 async def test_a_waiting_turn_of_another_process_wakes_the_runner(broker: SignalBroker) -> None:
@@ -125,7 +139,7 @@ async def test_a_waiting_turn_of_another_process_wakes_the_runner(broker: Signal
         await woken.wait()
 
 
-async def test_the_end_of_an_answer_wakes_the_runner_for_what_waited_behind_it(
+async def test_the_end_of_an_answer_wakes_the_runner_for_the_next_turn(
     broker: SignalBroker, conversation: Conversation
 ) -> None:
     await db(write, conversation, 1)
@@ -142,7 +156,7 @@ async def test_the_end_of_an_answer_wakes_the_runner_for_what_waited_behind_it(
         await woken.wait()
 
 
-async def test_deltas_leave_the_process_only_when_asked_for(
+async def test_deltas_leave_the_process_only_on_request(
     broker: SignalBroker, conversation: Conversation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[dict[str, Any]] = []
@@ -150,7 +164,7 @@ async def test_deltas_leave_the_process_only_when_asked_for(
     async def keep(group: str, message: dict[str, Any]) -> None:
         sent.append(message["signal"])
 
-    await broker.listen(conversation.pk, Ear())
+    await broker.listen(conversation.pk, Listener())
     monkeypatch.setattr(layer, "send", keep)
     broker.publish(conversation.pk, Delta("m", 1, 0, "nobody elsewhere", 0))
     broker.publish(conversation.pk, Status("m", "Reading"))
@@ -161,7 +175,7 @@ async def test_deltas_leave_the_process_only_when_asked_for(
 
 
 @pytest.mark.parametrize("loss", [redis.ConnectionError(), RuntimeError("the handler is closed")])
-async def test_a_dead_layer_fails_nobody_and_the_poll_heals_what_it_lost(
+async def test_a_dead_layer_fails_no_caller_and_the_poll_makes_up_for_lost_signals(
     loss: Exception, broker: SignalBroker, conversation: Conversation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stream, "HEAD_POLL_SECONDS", 0.05)
@@ -173,18 +187,18 @@ async def test_a_dead_layer_fails_nobody_and_the_poll_heals_what_it_lost(
 
             return fail
 
-    ear = Ear()
-    await broker.listen(conversation.pk, ear)
+    listener = Listener()
+    await broker.listen(conversation.pk, listener)
     monkeypatch.setattr(layer, "_layer", Dead)
-    await broker.listen(uuid7(), ear)
+    await broker.listen(uuid7(), listener)
     monkeypatch.setattr(stream, "publish", lambda *args: None)  # as if the ring were lost
     await db(write, conversation, 1)
-    while NewEvent(2, None) not in ear.heard:  # the poll may have found the log's beginning before
-        await ear.next(len(ear.heard) + 1)
+    while NewEvent(2, None) not in listener.signals:  # the poll may have found the log's beginning before
+        await listener.next(len(listener.signals) + 1)
     monkeypatch.undo()
 
 
-async def test_a_layer_that_answers_nothing_holds_nobody_up(
+async def test_a_layer_that_does_not_respond_delays_no_caller(
     broker: SignalBroker, conversation: Conversation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(layer, "PATIENCE_SECONDS", 0.02)
@@ -197,7 +211,7 @@ async def test_a_layer_that_answers_nothing_holds_nobody_up(
 
             return wait
 
-    early, late = Ear(), Ear()
+    early, late = Listener(), Listener()
     await broker.listen(uuid7(), early)  # while it still answered
     monkeypatch.setattr(layer, "_layer", Mute)
     async with asyncio.timeout(10):
@@ -209,7 +223,7 @@ async def test_a_layer_that_answers_nothing_holds_nobody_up(
     monkeypatch.undo()
 
 
-async def test_a_layer_that_comes_late_is_joined_then(
+async def test_a_layer_that_comes_up_late_is_joined_then(
     broker: SignalBroker, conversation: Conversation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     is_back = asyncio.Event()
@@ -227,27 +241,34 @@ async def test_a_layer_that_comes_late_is_joined_then(
 
     monkeypatch.setattr(layer, "RECEIVE_PAUSE_SECONDS", 0.01)
     monkeypatch.setattr(layer, "_layer", Late)
-    ear, woken = Ear(), asyncio.Event()
-    await broker.listen(conversation.pk, ear)
+    listener, woken = Listener(), asyncio.Event()
+    await broker.listen(conversation.pk, listener)
     await broker.listen_for_turns(woken.set)
     await db(write, conversation, 1)
-    [news] = await ear.next()
+    [news] = await listener.next()
     assert isinstance(news, NewEvent)
 
     is_back.set()
     async with asyncio.timeout(10):
-        while not (woken.is_set() and NewEvent(9, None) in ear.heard):  # it joins one group after the other
+        while not (woken.is_set() and NewEvent(9, None) in listener.signals):  # it joins one group after the other
             await from_elsewhere(uuid7(), TurnWaiting(), group=stream.TURNS_GROUP)
             await from_elsewhere(conversation.pk, NewEvent(9, None))
             await asyncio.sleep(0.01)
 
 
-async def test_a_signal_of_a_newer_version_is_passed_over(broker: SignalBroker, conversation: Conversation) -> None:
-    ear = Ear()
-    await broker.listen(conversation.pk, ear)
+async def test_a_signal_of_a_newer_version_is_skipped(broker: SignalBroker, conversation: Conversation) -> None:
+    listener = Listener()
+    await broker.listen(conversation.pk, listener)
     await from_elsewhere(conversation.pk, NewEvent(7, None))
-    await ear.next()
+    await listener.next()
     unknown = stream._message(conversation.pk, NewEvent(8, None)) | {"process": "another", "signal": {"kind": "Smell"}}
     await layer.send(stream._group(conversation.pk), unknown)
     await from_elsewhere(conversation.pk, NewEvent(9, None))
-    assert await ear.next(2) == [NewEvent(7, None), NewEvent(9, None)]
+    assert await listener.next(2) == [NewEvent(7, None), NewEvent(9, None)]
+
+
+@pytest.mark.parametrize(("signal", "name"), [(WatchRequested(), "Watched"), (DeskNotified("1"), "DeskRings")])
+def test_renamed_signals_keep_their_former_names_between_processes(signal: Signal, name: str) -> None:
+    wire = signal_to_wire(signal)
+    assert wire["kind"] == name
+    assert signal_from_wire(wire) == signal

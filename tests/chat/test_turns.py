@@ -62,7 +62,7 @@ def test_an_answer_ends_the_turn_once(claim: Claim, conversation: Conversation) 
     assert Message.objects.get(source="assistant").text == ANSWER.text
 
 
-def test_a_message_sent_meanwhile_waits_for_the_next_turn(claim: Claim, conversation: Conversation) -> None:
+def test_a_message_sent_during_an_answer_waits_for_the_next_turn(claim: Claim, conversation: Conversation) -> None:
     add_customer_message(conversation.pk, text="And where?", client_id="c2")
     assert claim_turn("runner-2") is None
     finish_turn(claim, ANSWER)
@@ -71,7 +71,7 @@ def test_a_message_sent_meanwhile_waits_for_the_next_turn(claim: Claim, conversa
     assert following.turn_id != claim.turn_id
 
 
-def test_a_lost_turn_starts_again_and_its_zombie_is_fenced(claim: Claim, conversation: Conversation) -> None:
+def test_a_lost_turn_is_retried_and_its_zombie_is_fenced_off(claim: Claim, conversation: Conversation) -> None:
     extend_lease(claim, text="It arri", index=2)
     expire_lease()
     second = claim_turn("runner-2")
@@ -93,7 +93,7 @@ def test_a_lost_turn_starts_again_and_its_zombie_is_fenced(claim: Claim, convers
     assert names(conversation).count("assistant.final") == 1
 
 
-def test_a_late_beat_of_a_turn_in_hand_is_no_loss(claim: Claim, conversation: Conversation) -> None:
+def test_a_late_heartbeat_of_a_turn_in_hand_is_not_a_loss(claim: Claim, conversation: Conversation) -> None:
     expire_lease()
     assert claim_turn("runner-1", in_hand=[claim.turn_id]) is None
     assert extend_lease(claim, text="", index=0) is False
@@ -108,7 +108,7 @@ def test_a_turn_in_hand_may_be_taken_by_another_runner(claim: Claim) -> None:
     assert (taken.turn_id, taken.attempt) == (claim.turn_id, 2)
 
 
-def test_the_second_loss_fails_openly(claim: Claim, conversation: Conversation) -> None:
+def test_the_second_loss_fails_the_turn(claim: Claim, conversation: Conversation) -> None:
     expire_lease()
     claim_turn("runner-2")
     expire_lease()
@@ -118,7 +118,7 @@ def test_the_second_loss_fails_openly(claim: Claim, conversation: Conversation) 
     assert failed.payload == {"message": str(claim.message_id), "code": "runner_lost", "retry": True}
 
 
-def test_a_failed_answer_can_be_tried_again(claim: Claim, conversation: Conversation) -> None:
+def test_a_failed_answer_can_be_retried(claim: Claim, conversation: Conversation) -> None:
     fail_turn(claim, "model_unavailable")
     retry_turn(conversation.pk, claim.message_id)
     again = claim_turn("runner-1")
@@ -127,7 +127,7 @@ def test_a_failed_answer_can_be_tried_again(claim: Claim, conversation: Conversa
         retry_turn(conversation.pk, claim.message_id)
 
 
-def test_nothing_is_tried_again_after_the_end(claim: Claim, conversation: Conversation) -> None:
+def test_nothing_can_be_retried_after_the_end(claim: Claim, conversation: Conversation) -> None:
     fail_turn(claim, "model_unavailable")
     touch(lock_conversation(conversation.pk), ended_at=now())
     with pytest.raises(ConversationEnded):
@@ -135,14 +135,14 @@ def test_nothing_is_tried_again_after_the_end(claim: Claim, conversation: Conver
     assert Turn.objects.count() == 1
 
 
-def test_nothing_is_tried_again_after_an_answer(claim: Claim, conversation: Conversation) -> None:
+def test_nothing_can_be_retried_after_an_answer(claim: Claim, conversation: Conversation) -> None:
     finish_turn(claim, ANSWER)
     with pytest.raises(NothingToRetry):
         retry_turn(conversation.pk, claim.message_id)
     assert Turn.objects.count() == 1
 
 
-def test_a_takeover_leaves_the_runner_nothing_to_write(claim: Claim, conversation: Conversation, bob: User) -> None:
+def test_after_a_takeover_the_runner_cannot_write(claim: Claim, conversation: Conversation, bob: User) -> None:
     locked = lock_conversation(conversation.pk)
     supersede_turns(locked)
     hand_over(locked, mode=Conversation.Mode.PERSON, agent=bob)
@@ -152,7 +152,7 @@ def test_a_takeover_leaves_the_runner_nothing_to_write(claim: Claim, conversatio
     assert not Message.objects.filter(source="assistant").exists()
 
 
-def test_stop_reaches_the_runner_with_its_next_sign_of_life(claim: Claim, conversation: Conversation) -> None:
+def test_stop_reaches_the_runner_with_its_next_heartbeat(claim: Claim, conversation: Conversation) -> None:
     assert extend_lease(claim, text="It", index=1) is False
     request_stop(conversation.pk)
     assert extend_lease(claim, text="It arrives", index=2) is True
@@ -181,7 +181,7 @@ def test_a_restart_raises_the_attempt(claim: Claim, conversation: Conversation) 
     finish_turn(second, ANSWER)
 
 
-def test_what_is_said_during_an_answer_belongs_to_the_next_turn(claim: Claim, conversation: Conversation) -> None:
+def test_messages_during_an_answer_belong_to_the_next_turn(claim: Claim, conversation: Conversation) -> None:
     for number in (2, 3):
         add_customer_message(conversation.pk, text=f"More {number}", client_id=f"c{number}")
     finish_turn(claim, ANSWER)
@@ -195,7 +195,7 @@ def test_what_is_said_during_an_answer_belongs_to_the_next_turn(claim: Claim, co
     assert list(asked) == ["More 2", "More 3"]
 
 
-def test_a_try_again_asks_the_same_again(claim: Claim, conversation: Conversation) -> None:
+def test_a_retry_answers_the_same_messages(claim: Claim, conversation: Conversation) -> None:
     fail_turn(claim, "model_unavailable")
     retry_turn(conversation.pk, claim.message_id)
     again = claim_turn("runner-1")
@@ -203,7 +203,7 @@ def test_a_try_again_asks_the_same_again(claim: Claim, conversation: Conversatio
     assert (again.from_seq, again.through_seq) == (claim.from_seq, claim.through_seq)
 
 
-def test_what_is_said_before_a_try_again_begins_is_answered_with_it(claim: Claim, conversation: Conversation) -> None:
+def test_messages_before_a_retry_starts_are_answered_with_it(claim: Claim, conversation: Conversation) -> None:
     fail_turn(claim, "model_unavailable")
     retry_turn(conversation.pk, claim.message_id)
     receipt = add_customer_message(conversation.pk, text="Meanwhile", client_id="c2")
@@ -212,7 +212,7 @@ def test_what_is_said_before_a_try_again_begins_is_answered_with_it(claim: Claim
     assert (again.from_seq, again.through_seq) == (claim.from_seq, receipt.seq)
 
 
-def test_a_failed_question_answered_with_the_next_one_is_not_tried_again(
+def test_a_failed_question_answered_with_the_next_one_cannot_be_retried(
     claim: Claim, conversation: Conversation
 ) -> None:
     fail_turn(claim, "model_unavailable")
@@ -225,7 +225,7 @@ def test_a_failed_question_answered_with_the_next_one_is_not_tried_again(
         retry_turn(conversation.pk, claim.message_id)
 
 
-def test_a_question_that_a_person_took_over_is_not_answered_afterwards(
+def test_a_question_that_an_agent_took_over_is_not_answered_afterwards(
     claim: Claim, conversation: Conversation, bob: User
 ) -> None:
     add_customer_message(conversation.pk, text="Second", client_id="c2")
@@ -241,7 +241,7 @@ def test_a_question_that_a_person_took_over_is_not_answered_afterwards(
     assert following.from_seq >= Message.objects.get(text="Second").seq
 
 
-def test_a_question_that_still_waits_for_the_assistant_outlives_a_wait_for_a_person(
+def test_a_question_waiting_for_the_assistant_survives_a_handoff_request(
     conversation: Conversation,
 ) -> None:
     asked = add_customer_message(conversation.pk, text="Where is my parcel?", client_id="c1")
@@ -254,7 +254,7 @@ def test_a_question_that_still_waits_for_the_assistant_outlives_a_wait_for_a_per
     assert asked.seq in [message.seq for message in history(conversation)]
 
 
-def test_a_lost_turn_that_was_stopped_does_not_speak_again(claim: Claim, conversation: Conversation) -> None:
+def test_a_lost_turn_that_was_stopped_is_not_retried(claim: Claim, conversation: Conversation) -> None:
     extend_lease(claim, text="It arri", index=2)
     request_stop(conversation.pk)
     expire_lease()
