@@ -246,7 +246,7 @@ async def test_an_equal_call_is_not_repeated(conversation: Conversation, shop: F
     model = await turn(
         conversation, "Where is it?", Says(calls=(asked,)), Says(calls=(again,)), Says("Order A-1001 is delivered.")
     )
-    assert "before" in model.requests[2].messages[-1].content
+    assert "already" in model.requests[2].messages[-1].content
     assert shop.calls == ["order"]
     assert payloads(await db(log), "assistant.final")[0]["text"] == "Order A-1001 is delivered."
 

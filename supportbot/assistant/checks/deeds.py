@@ -1,8 +1,8 @@
-"""Whether a sentence says or promises a deed, and whether the ledger or a look-up says the same. Pure.
+"""Detects sentences that claim or promise a deed, and whether the ledger or a look-up confirms them. Pure.
 
-A sentence is asked about its kind by the pieces of its words first; only where these leave a doubt its vector is looked
-at. Both must agree before a sentence is held for a deed that the sources speak of in the same words: the pages of a
-shop are full of refunds, and a sentence of theirs is a rule.
+A sentence is first classified by the pieces of its words; its vector is used only if these leave a doubt. If the
+sources use the same words, both must agree that it is a deed: a shop's pages are full of refunds, and their sentences
+are rules.
 """
 
 import math
@@ -35,9 +35,10 @@ Vector = Sequence[float]
 
 
 def is_deed(sentence: str, vector: Vector | None, *, in_their_words: float, support: float | None) -> bool:
-    """Return whether a sentence is to be held for a deed.
+    """Return whether a sentence counts as a deed.
 
-    `in_their_words` is how far it runs as a page does, `support` how many of its words the pages have.
+    `in_their_words` is the share of its neighbouring words that are neighbours in a page, `support` the share of its
+    words that the pages have.
     """
     pieces, least = by_pieces(sentence), DEED_FROM
     for share, (enough, level) in ((support or 0.0, WITH_THEIR_WORDS), (in_their_words, IN_THEIR_WORDS)):
@@ -48,7 +49,7 @@ def is_deed(sentence: str, vector: Vector | None, *, in_their_words: float, supp
 
 
 def joint(pieces: Kind, seen: Kind) -> float:
-    """Return how likely a sentence is a deed by both models; the vector's counts three times as much."""
+    """Return how likely a sentence is a deed by both models; the vector counts three times as much."""
     return 1 / (1 + math.exp(-(0.75 * _odds(seen.deed) + 0.25 * _odds(pieces.deed))))
 
 
@@ -59,14 +60,14 @@ def _odds(share: float) -> float:
 
 @dataclass(frozen=True)
 class Records:
-    """Our own words for what was done here, and what look-ups found; with their vectors, where they are known."""
+    """Our own words for what was done, and what look-ups found, with their vectors where known."""
 
     done: tuple[str, ...]
     looked_up: tuple[str, ...]
     vectors: Mapping[str, Vector]
 
     def hold(self, sentence: str, vector: Vector | None) -> bool:
-        """Return whether one of them says what the sentence does: all its figures, and the same deed."""
+        """Return whether a record confirms the sentence: all its figures, and the same deed."""
         known = known_figures((*self.done, *self.looked_up))
         if vector is None or not all(known.holds(figure) for figure in figures_in(sentence)):
             return False
@@ -81,7 +82,7 @@ class Records:
 
 
 def _is_in_its_words(sentence: str, record: str) -> bool:
-    """Return whether most of a sentence's telling words are a record's; true where their languages differ."""
+    """Return whether a record has most of a sentence's content words; true if their languages differ."""
     language = detect(record, "en")
     if detect(sentence, language) != language:
         return True
@@ -91,7 +92,7 @@ def _is_in_its_words(sentence: str, record: str) -> bool:
 
 
 def says_the_same(sentence: str, vector: Vector, record: str, other: Vector) -> float:
-    """Return how likely a sentence says no more than a record, by the two vectors; figures are compared elsewhere."""
+    """Return how likely a sentence says no more than a record, by their vectors; figures are compared elsewhere."""
     weights = _record_weights()
     seen = (pair_of(sentence, vector, record, other, weights) - weights["centre"]) / weights["scale"]
     inner = np.maximum(seen @ weights["hidden"] + weights["hidden_bias"], 0)
@@ -99,10 +100,10 @@ def says_the_same(sentence: str, vector: Vector, record: str, other: Vector) -> 
 
 
 def pair_of(sentence: str, vector: Vector, record: str, other: Vector, weights: Mapping[str, Any]) -> Any:
-    """Return what is compared of a sentence and a record.
+    """Return the features by which a sentence and a record are compared.
 
-    `mean`, `axes` and `status_axes` of the weights lead from a vector to the few directions in which deeds differ, and
-    what became of them (done, waiting, refused ...), whatever the language and whoever speaks.
+    `mean`, `axes` and `status_axes` of the weights project a vector onto the few directions in which deeds and their
+    outcomes (done, waiting, refused ...) differ, whatever the language and whoever speaks.
     """
     one, two = _unit(vector), _unit(other)
     said, noted = (_unit((side - weights["mean"]) @ weights["axes"]) for side in (one, two))

@@ -1,11 +1,11 @@
-"""Which sentences of a model's answer deserve a second look. Pure: no model and no vectors.
+"""Decides which sentences of a model's answer deserve a second look. Pure: no model and no vectors.
 
-A sentence is doubtful if it speaks of what the sources speak of and may say something else: a figure of the next line,
-a "not" too much or too few, "also" for "only", "we" for "you". The evidence is how it differs from the nearest unit of
-the sources, a sentence, a row of a table or one cell of it, in figures and in the categories of its operators, which
-are the same in all languages; those in `data/categories.json` may say the same in other words ("once" and "after"), or
-are each other's opposite. It is weighed by a logistic model (`data/doubt.json`) that `scripts/train_doubt.py` fits
-to pairs of true and turned sentences (`data/twins.<language>.jsonl`): docs/decisions/second-look.md.
+A sentence is doubtful if it has the topic of the sources but may say something else: a figure of the next line, an
+added or missing "not", "also" for "only", "we" for "you". The evidence is how it differs from the nearest unit of the
+sources (a sentence, a table row or a cell) in figures and in the categories of its operators, which are the same in all
+languages. `data/categories.json` lists categories that may mean the same ("once" and "after") or are opposites. The
+differences are weighed by a logistic model (`data/doubt.json`) that `scripts/train_doubt.py` fits to pairs of true and
+altered sentences (`data/twins.<language>.jsonl`): docs/decisions/second-look.md.
 """
 
 import json
@@ -49,7 +49,7 @@ class _Unit(NamedTuple):
 
 
 class Doubts:
-    """The sources of one answer, read once, and how doubtful each of its sentences is.
+    """Rates how doubtful the sentences of one answer are; its sources are read once.
 
     `language` is the ISO 639-1 code of the answer's language; that of each source is detected. Reading six sources of
     1,500 characters takes about 10 ms the first time and is remembered; a sentence takes a fifth of one.
@@ -61,9 +61,9 @@ class Doubts:
         self._placed = read[:_MOST_UNITS]
 
     def of(self, sentence: str) -> float:
-        """Return how likely (0 to 1) the sentence says something else than the sources although it speaks of the same.
+        """Return how likely (0 to 1) the sentence says something else than the sources on the same topic.
 
-        0 where sentence or sources hold nothing to compare.
+        0 if there is nothing to compare.
         """
         seen = self.features(sentence)
         if seen is None:
@@ -72,7 +72,7 @@ class Doubts:
         return 1 / (1 + math.exp(-weights["bias"] - sum(value * weights.get(name, 0) for name, value in seen.items())))
 
     def features(self, sentence: str) -> Features | None:
-        """Return how a sentence differs from the nearest unit, by name; None where there is nothing to compare."""
+        """Return how a sentence differs from the nearest unit, by name; None if there is nothing to compare."""
         text = without_list_mark(without_markers(sentence))
         said, figures = _unit(text, self._language), all_figures_in(text)[:_MOST_FIGURES]
         if not self._placed or not (said.keys or said.operators or figures):
@@ -115,7 +115,7 @@ def _units_of(source: str, language: str) -> tuple[_Unit, ...]:
 
 
 def _pieces_of(source: str) -> Iterator[str]:
-    """Yield the sentences of a source, and of a table its rows and each cell with the names of its row and column."""
+    """Yield the sentences of a source, and the rows of tables and their cells with the names of row and column."""
     head: list[str] = []
     for line in source.split("\n"):
         if _NO_TEXT.match(line):
@@ -144,5 +144,5 @@ def _plain(word: str) -> str:
 
 @cache
 def _data(name: str) -> Any:
-    """Return one of the files beside this one: a weight by difference, or lists of categories."""
+    """Return a data file: the weights by difference, or the lists of categories."""
     return json.loads((DATA / f"{name}.json").read_text(encoding="utf-8"))

@@ -1,8 +1,8 @@
-"""What a sentence of an answer rests on: how much of it the sources say together, and which span of which one. Pure.
+"""The evidence for the sentences of an answer: how far the sources together support each of them. Pure.
 
-Support is the share of a sentence's telling words that the sources have, all of them together: on real models' answers
-it tells faithful from unfaithful as well as a model that judges (docs/decisions/checks-by-harm.md). Where sentence and
-sources are in different languages words say nothing, and the nearness of vectors stands in.
+Support is the share of a sentence's content words that the sources have, all of them together. On real models' answers
+it tells faithful from unfaithful as well as a judging model does (docs/decisions/checks-by-harm.md). If sentence and
+sources are in different languages, words say nothing and the similarity of vectors is used instead.
 """
 
 import math
@@ -34,10 +34,10 @@ _STEEP: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Support:
-    """How far the sources bear a sentence.
+    """How far the sources support a sentence.
 
-    `score` is between 0 and 1, None where neither words nor vectors can tell; `weight` is the number of its telling
-    words. `is_quoted` says that it stands in a source word for word.
+    `score` is between 0 and 1, or None if neither words nor vectors can tell; `weight` is the number of its content
+    words. `is_quoted` says that a source has it word for word.
     """
 
     score: float | None
@@ -46,15 +46,15 @@ class Support:
 
 
 class Evidence:
-    """All that an answer may rest on: numbered pages, what the shop's system said, what the customer wrote."""
+    """Everything an answer may rest on: numbered pages, what the shop's system returned, what the customer wrote."""
 
     def __init__(self, passages: Sequence[Passage], *, language: str, said: Iterable[str] = (), site: str = "") -> None:
         self.language = language
         self.sources = [Source(passage) for passage in passages]
         self.texts = [f"{passage.title}\n{passage.heading}\n{passage.text}" for passage in passages]
         self._said = tuple(said)
-        self._told: list[str] = []
-        self._told_stems: set[str] = set()
+        self._learned: list[str] = []
+        self._learned_stems: set[str] = set()
         self._languages: dict[str, str] = {}
         addresses = [address for one in passages if one.url for address in (one.url, site + one.url)]
         self.links = {comparable(address) for address in addresses}.union(
@@ -62,15 +62,15 @@ class Evidence:
         )
 
     def learn(self, text: str) -> None:
-        """Let the answer rest on what was looked up or done as well, from here on."""
+        """Accept what was looked up or done as evidence from here on."""
         self.links |= links_in(text)
-        self._told.append(text)
-        self._told_stems.update(stems(text, self.language))
+        self._learned.append(text)
+        self._learned_stems.update(stems(text, self.language))
         self.__dict__.pop("figures", None)
 
     @cached_property
     def figures(self) -> Known:
-        return known_figures([*self.texts, *self._told, *self._said])
+        return known_figures([*self.texts, *self._learned, *self._said])
 
     @cached_property
     def _stems(self) -> dict[str, frozenset[str]]:
@@ -82,18 +82,18 @@ class Evidence:
 
     @cached_property
     def windows(self) -> tuple[str, ...]:
-        """The texts that a sentence is compared with by meaning: two sentences each, of the pages that come first."""
+        """The texts a sentence is compared with by meaning: two sentences each, from the first pages."""
         return tuple(dict.fromkeys(islice(chain.from_iterable(map(_windows, self.sources)), MAX_WINDOWS)))
 
     def is_foreign(self, sentence: str) -> bool:
-        """Return whether a sentence is in another language than all passages, so that its words cannot be compared."""
+        """Return whether a sentence's language differs from that of all passages, so that words cannot be compared."""
         return self._spoken(sentence) not in self._stems if self.sources else False
 
-    def support(self, sentence: str, nearness: float | None = None) -> Support:
-        """Return how far all sources together bear a sentence.
+    def support(self, sentence: str, similarity: float | None = None) -> Support:
+        """Return how far all sources together support a sentence.
 
-        `nearness` is the cosine of its vector with the nearest of the windows: where its language is another, or where
-        the words of the whole answer are few.
+        `similarity` is the cosine of its vector with the nearest window, given if its language is foreign or the words
+        of a short answer do not confirm it.
         """
         if self.is_quoted(sentence):
             return Support(1.0, len(words(sentence)), is_quoted=True)
@@ -102,22 +102,22 @@ class Evidence:
             return Support(None, 0)
         found = sum(map(self._is_known, asked)) / len(asked)
         is_foreign = self.is_foreign(sentence)
-        if nearness is not None:
+        if similarity is not None:
             half = _HALF_NEAR_ABROAD if is_foreign else _HALF_NEAR
-            found = max(found, 1 / (1 + math.exp(-_STEEP * (nearness - half))))
+            found = max(found, 1 / (1 + math.exp(-_STEEP * (similarity - half))))
         elif is_foreign and found <= CITED_FROM:
             return Support(None, len(asked))
         return Support(found, len(asked))
 
     def is_quoted(self, sentence: str) -> bool:
-        """Return whether a sentence stands in a source word for word."""
+        """Return whether a source has the sentence word for word."""
         said = key_of(sentence)
         return len(said) >= LEAST_QUOTED and any(said in source.quotable for source in self.sources)
 
     def in_their_words(self, sentence: str) -> float:
-        """Return which share of a sentence's neighbouring telling words are neighbours in a source as well.
+        """Return the share of a sentence's neighbouring content words that are neighbours in a source as well.
 
-        That a page has all words of a sentence says little: a page about refunds has those of any claim about one.
+        A page that has all words of a sentence proves little: a page about refunds has those of any claim about one.
         """
         asked = self.telling(sentence)
         if len(asked) < 2:
@@ -133,15 +133,15 @@ class Evidence:
     def _is_known(self, word: str) -> bool:
         if any(stem(word, language) in known for language, known in self._stems.items()):
             return True
-        return stem(word, self.language) in self._told_stems
+        return stem(word, self.language) in self._learned_stems
 
     def telling(self, sentence: str) -> list[str]:
-        """Return the words of a sentence that say something, casefolded."""
+        """Return the content words of a sentence, casefolded."""
         silent = stop_words(self._spoken(sentence))
         return [word for word in words(sentence) if word not in silent and (len(word) > 1 or not word.isascii())]
 
     def _spoken(self, sentence: str) -> str:
-        """Return the language of a sentence: the answer's where most words are known, else what they look like."""
+        """Return the language of a sentence: the answer's if most words are known, else the detected one."""
         if sentence not in self._languages:
             said = words(sentence)
             is_plain = self.language in self._stems and 2 * sum(map(self._is_known, said)) >= len(said)
@@ -150,7 +150,7 @@ class Evidence:
 
 
 def _windows(source: Source) -> Iterator[str]:
-    """Yield a page in windows of two sentences with its title, so that "it" has its noun beside it."""
+    """Yield a page in windows of two sentences with its title, so that "it" has its noun nearby."""
     said = [sentence.strip() for sentence in sentences_of(source.passage.text) if sentence.strip()]
     for at in range(0, len(said), 2):
         yield f"{source.passage.title}: {' '.join(said[at : at + 2])}"[:WINDOW_CHARACTERS]

@@ -1,4 +1,4 @@
-"""What a sentence may never say, in any language and at any strictness: invented figures and links, secrets. Pure."""
+"""Hard checks in any language and at any strictness: no invented figures or links, no secrets. Pure."""
 
 import re
 from typing import Final, Literal
@@ -11,23 +11,23 @@ from supportbot.language.normalise import mixes_scripts
 from supportbot.language.sentences import LEADS, fenced_part, without_list_mark
 
 Code = Literal["figure", "link", "secret", "disguise", "listing"]
-_LISTED_FROM: Final = 0.6  # of the words of a listing: nobody is to run what no page has
+_LISTED_FROM: Final = 0.6  # support of a code listing: nobody should run code that no page has
 _NUMBER_AT_END: Final = re.compile(r"\s(\d{1,2})\.$")
 _PIECE: Final = 16  # characters
 _MOST_LISTED: Final = 20  # "These 5 steps:" counts what follows it
 
 
 def objection(sentence: str, before: str, evidence: Evidence, confidential: Confidential) -> Code | None:
-    """Return why a sentence without markers is withheld; `before` is what stands in front of it.
+    """Return why a sentence without markers is withheld; `before` is the text in front of it.
 
-    A figure passes if a passage, a look-up or the customer's words hold it; a link only if a passage or look-up does.
+    A figure passes if a passage, a look-up or the customer's messages have it; a link only if a passage or look-up has.
     """
     discloses = (
         confidential.may_begin_in if len(sentence) < _PIECE else confidential.is_in
-    )  # a word a line gives it away in small pieces
+    )  # one word per line discloses it in small pieces
     if discloses(before + sentence):
         return "secret"
-    if evidence.is_quoted(sentence):  # words alone: a "$" in place of a "€" is no quotation
+    if evidence.is_quoted(sentence):  # compares words only, so "$" instead of "€" still needs the figure check
         return "figure" if _has_unknown_figure(sentence, before, evidence) else None
     if holds_secret(sentence):
         return "secret"

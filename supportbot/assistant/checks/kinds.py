@@ -1,11 +1,11 @@
-"""What kind of sentence a model has written: a deed, talk, a claim, a regret. Pure: vectors come from outside.
+"""Classifies a model's sentences as deed, talk, claim or regret. Pure: vectors are passed in.
 
 A deed says or promises that something was, is or will be done for this customer. Talk (a courtesy, a question, an
-offer, a heading) needs no source. A claim about the world does. A regret says that the assistant cannot, does not know,
-or has not done something. Two models tell: one by pieces of words, which costs a tenth of a
-millisecond and knows the languages it was taught in, and one by the packaged embedder's vector, which knows them all.
-Both are taught by `scripts/train_kinds.py` from the rows in `data/kinds.<language>.jsonl`; their weights are in
-`data/kinds.npz`, and docs/decisions/checks-by-harm.md says how well they do on authors they have not seen.
+offer, a heading) needs no source; a claim about the world does. A regret says that the assistant cannot do, does not
+know or has not done something. There are two models: one by pieces of words, which takes a tenth of a millisecond and
+knows the languages it was trained in, and one by the packaged embedder's vector, which knows them all. Both are trained
+by `scripts/train_kinds.py` on the rows in `data/kinds.<language>.jsonl`; their weights are in `data/kinds.npz`.
+docs/decisions/checks-by-harm.md says how well they do on authors they have not seen.
 """
 
 import re
@@ -45,13 +45,13 @@ class Kind:
 
     @property
     def needs_ground(self) -> bool:
-        """Whether it rather says something about the world than about the conversation."""
+        """Whether it is more likely about the world than about the conversation."""
         return self.claim + self.deed >= self.talk + self.regret
 
 
 @dataclass(frozen=True)
 class Weights:
-    """Of the two models: a linear one over hashed pieces of words, a small net over vector and shape."""
+    """The weights of both models: a linear one over hashed pieces of words, a small net over vector and shape."""
 
     pieces: Array  # pieces.BUCKETS x 4
     pieces_bias: Array
@@ -82,7 +82,7 @@ def by_vector(sentence: str, vector: Sequence[float]) -> Kind:
 
 
 def shape_of(sentence: str) -> Array:
-    """Return what of a sentence says something in any language: its end, its length, figures and names in it."""
+    """Return the features of a sentence that work in any language: its end, its length, figures and names in it."""
     text = sentence.strip()
     return np.array(
         [
@@ -107,15 +107,15 @@ def _kind(logits: Array) -> Kind:
 
 @cache
 def weights_shipped() -> Weights:
-    """Return the weights; read once a process."""
+    """Return the shipped weights, read once per process."""
     with np.load(DATA / "kinds.npz") as stored:
         return Weights(**{name: stored[name].astype(np.float32) for name in stored.files})
 
 
 class Opening:
-    """The beginning of a sentence, word by word: as long as it stays harmless it may be shown before the rest is known.
+    """The beginning of a sentence, word by word: while it stays harmless it may be shown before the rest arrives.
 
-    Known in the languages that the model by pieces was taught in; in any other a sentence waits for its end.
+    Only in the languages that the model by pieces was trained in; in any other, a sentence waits for its end.
     """
 
     def __init__(self) -> None:
@@ -125,7 +125,7 @@ class Opening:
         self._is_harmless = True
 
     def stays_harmless(self, word: str, language: str) -> bool:
-        """Take the next word; return whether nothing so far speaks for a deed."""
+        """Take the next word; return whether nothing so far suggests a deed."""
         if language not in LANGUAGES:
             return False
         weights = weights_shipped()
@@ -133,7 +133,7 @@ class Opening:
         self._found |= fresh
         self._logits += weights.pieces[list(fresh)].sum(axis=0)
         self._tail = word.strip()
-        # Few pieces say little: what is not known yet counts as if it spoke for nothing.
+        # Few pieces say little: those still to come count as neutral.
         deed = _kind(self._logits / np.sqrt(len(self._found) + _UNHEARD) + weights.pieces_bias).deed
         self._is_harmless = self._is_harmless and deed < HELD_FROM
         return self._is_harmless

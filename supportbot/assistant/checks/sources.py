@@ -1,6 +1,7 @@
-"""A page that an answer may rest on: its sentences with their places, and the spans of them that are cited. Pure.
+"""A page that an answer may cite: its sentences with their positions, and the cited spans. Pure.
 
-Spans are in characters of the revision's body, and each is whole sentences, list items or cells, cut as an answer is.
+Spans are in characters of the revision's body. Each consists of whole sentences, list items or cells, split as an
+answer is.
 """
 
 import re
@@ -23,7 +24,7 @@ _MARKS: Final = re.compile(r"(?:\s|>|#{1,6}\s|[-*+•]\s|\d{1,2}[.)]\s)*")  # of
 
 
 def key_of(sentence: str) -> tuple[str, ...]:
-    """Return what two sentences have in common that say the same word for word."""
+    """Return a key that is equal for sentences with the same words."""
     return tuple(words(without_list_mark(sentence)))
 
 
@@ -37,7 +38,7 @@ class _Unit(NamedTuple):
 
 
 class Source:
-    """A numbered passage whose words can be looked up with their places."""
+    """A numbered passage whose words can be looked up with their positions."""
 
     def __init__(self, passage: Passage) -> None:
         self.passage = passage
@@ -54,7 +55,7 @@ class Source:
 
     @cached_property
     def quotable(self) -> dict[tuple[str, ...], tuple[int, int]]:
-        """The words of each unit, and of up to three in a row, with the places of the first and the last of them."""
+        """The words of each unit and of up to three in a row, with the positions of the first and the last unit."""
         found: dict[tuple[str, ...], tuple[int, int]] = {}
         for first in range(len(self.units)):
             said: tuple[str, ...] = ()
@@ -67,7 +68,7 @@ class Source:
         return sum(stem(word, self.language) in self.stems for word in asked) / len(asked) if asked else 0.0
 
     def best_run(self, asked: Sequence[str]) -> tuple[int, int]:
-        """Return the first and the last place of the units that say most of what is asked."""
+        """Return the first and last position of the units that cover most of the words asked for."""
         wanted = {stem(word, self.language) for word in asked}
         found = [wanted.intersection(unit.stems) for unit in self.units]
         first = last = max(range(len(found)), key=lambda at: len(found[at]))
@@ -81,7 +82,7 @@ class Source:
         return first, last
 
     def span(self, first: int, last: int, site: str) -> CitedSpan:
-        """Return the span of these units with its address; `site` completes those of our own help pages."""
+        """Return the span of these units with its address; `site` completes addresses of our own help pages."""
         return self.between(self.units[first].start, self.units[last].end, site)
 
     def between(self, start: int, end: int, site: str) -> CitedSpan:

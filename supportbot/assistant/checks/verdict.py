@@ -1,7 +1,4 @@
-"""What the checks found of one sentence, whether the sources bear an answer as a whole, and how strictly that is taken.
-
-Pure.
-"""
+"""The verdict on each sentence, and whether the sources support an answer as a whole. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +18,7 @@ MOST_WEIGHT: Final = 30  # one endless sentence does not outweigh the others
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """One checked sentence: the text to show, markers renumbered and blanks behind it kept, or why it is withheld."""
+    """One checked sentence: the text to show, with renumbered markers and trailing blanks, or why it is withheld."""
 
     raw: str  # as the model wrote it
     shown: str
@@ -39,14 +36,14 @@ class Sentence:
 
     @property
     def needs_ground(self) -> bool:
-        """Whether it is shown and only the sources can bear it."""
+        """Whether it is shown and only the sources can support it."""
         return self.is_claim and not self.is_recorded and not self.withheld
 
 
 def is_confirmed(sentences: Sequence[Sentence]) -> bool | None:
-    """Return whether the sources bear the claims of an answer taken together; None for an answer without one.
+    """Return whether the sources support the claims of an answer taken together; None for an answer without claims.
 
-    What the ledger or a look-up says is confirmed by it.
+    What the ledger or a look-up says counts as confirmed.
     """
     mean = mean_support(sentences)
     if mean is None:
@@ -55,7 +52,7 @@ def is_confirmed(sentences: Sequence[Sentence]) -> bool | None:
 
 
 def mean_support(sentences: Sequence[Sentence]) -> float | None:
-    """Return the mean support of claims by their telling words; those that nobody could compare count neither way."""
+    """Return the mean support of the claims, weighted by content words, without those that could not be compared."""
     claims = [one.support for one in sentences if one.needs_ground]
     weighed = [(claim.score, min(claim.weight, MOST_WEIGHT)) for claim in claims if claim.score is not None]
     total = sum(weight for _, weight in weighed)
