@@ -1,4 +1,4 @@
-"""`manage.py export_customer ID`: everything that is held of one customer, as JSON."""
+"""`manage.py export_customer ID`: everything stored about one customer, as JSON."""
 
 import json
 from typing import Any
@@ -11,11 +11,11 @@ from supportbot.chat.personaldata import Encoder, customer_named, export_of
 
 
 class Command(WorkspaceCommand):
-    help = "Print everything that is held of one customer, as JSON (with or without --json), by table."
+    help = "Print everything stored about one customer, as JSON (with or without --json), by table."
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("customer", metavar="ID", help="our id of the customer, or the merchant's")
+        parser.add_argument("customer", metavar="ID", help="the customer's id, ours or the merchant's")
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
         customer = customer_named(options["customer"])

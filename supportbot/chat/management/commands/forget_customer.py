@@ -1,4 +1,4 @@
-"""`manage.py forget_customer ID`: erase a customer and everything they said."""
+"""`manage.py forget_customer ID`: erase a customer and everything they wrote."""
 
 from typing import Any
 
@@ -12,13 +12,13 @@ from supportbot.chat.personaldata import customer_named
 
 class Command(WorkspaceCommand):
     help = (
-        "Erase a customer, their conversations and everything that hangs on them, for good. Records of money stay, "
-        "with ids that point to nobody. What was exported, mailed or backed up is not reached."
+        "Erase a customer, their conversations and everything that belongs to them, for good. Records of money stay, "
+        "with ids that no longer exist. Exports, sent e-mails and backups are not affected."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("customer", metavar="ID", help="our id of the customer, or the merchant's")
+        parser.add_argument("customer", metavar="ID", help="the customer's id, ours or the merchant's")
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
         customer = customer_named(options["customer"])
