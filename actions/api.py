@@ -28,10 +28,10 @@ from actions.serializers import (
 )
 from actions.spec import Action
 from actions.states import State
-from supportbot.accounts.callers import Caller, CustomerCaller, Staff
 from supportbot.accounts.confirming import check_may_confirm_here
 from supportbot.accounts.models import User
 from supportbot.accounts.permissions import IsCustomer, needs
+from supportbot.accounts.principals import Caller, CustomerCaller, Staff
 from supportbot.accounts.views import ScopedAPIView
 from supportbot.errors import NotAllowed
 from supportbot.web import NewestFirst, NothingInput, id_of, one_of

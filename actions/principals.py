@@ -8,8 +8,8 @@ from uuid import UUID
 from actions.connectors.port import merchant
 from actions.errors import NotSignedIn
 from actions.models import name_of
-from supportbot.accounts.callers import CustomerCaller
 from supportbot.accounts.models import Customer, User
+from supportbot.accounts.principals import CustomerCaller
 from supportbot.errors import NotFound
 
 

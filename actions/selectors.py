@@ -12,7 +12,7 @@ from actions.cards import card_of
 from actions.facts import Unsettled
 from actions.models import ActionPolicy, ActionRequest, AuditEntry
 from actions.states import OPEN, State
-from supportbot.accounts.callers import Caller, CustomerCaller
+from supportbot.accounts.principals import Caller, CustomerCaller
 from supportbot.errors import NotFound
 
 _STEP: Final = "request."

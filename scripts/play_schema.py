@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.request import Request, urlopen
 
-from supportbot.accounts.callers import ROLE_SCOPES
+from supportbot.accounts.principals import ROLE_SCOPES
 
 ROOT: Final = Path(__file__).parent.parent
 PROGRAMS: Final = Path(sys.executable).parent

@@ -6,8 +6,8 @@ import jwt
 from django.utils.timezone import now
 from rest_framework.test import APIClient
 
-from supportbot.accounts.callers import ROLE_SCOPES
 from supportbot.accounts.models import Customer, User, Workspace
+from supportbot.accounts.principals import ROLE_SCOPES
 from supportbot.accounts.services import NewChannel, issue_api_key
 
 LIFE_SECONDS = 600

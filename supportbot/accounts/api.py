@@ -10,10 +10,10 @@ from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from supportbot.accounts.callers import Caller, CustomerCaller
 from supportbot.accounts.channels import change_channel, channel_with_id
 from supportbot.accounts.models import Channel, Customer, Workspace
 from supportbot.accounts.permissions import IsCustomer, needs
+from supportbot.accounts.principals import Caller, CustomerCaller
 from supportbot.accounts.serializers import (
     ChannelChangeInput,
     ChannelInput,

@@ -12,9 +12,9 @@ from rest_framework.authentication import BaseAuthentication, SessionAuthenticat
 from rest_framework.request import Request
 
 from supportbot.accounts import pagepass
-from supportbot.accounts.callers import Caller, CustomerCaller, Staff
 from supportbot.accounts.errors import InvalidToken
 from supportbot.accounts.models import User
+from supportbot.accounts.principals import Caller, CustomerCaller, Staff
 from supportbot.accounts.selectors import (
     customer_by_bearer_token,
     customer_by_visitor_secret,

@@ -2,9 +2,9 @@
 
 from django.utils.timezone import now
 
-from supportbot.accounts.callers import CustomerCaller
 from supportbot.accounts.errors import ConfirmOnHostedPage, IdentityExpired
 from supportbot.accounts.models import Channel
+from supportbot.accounts.principals import CustomerCaller
 
 
 def check_may_confirm_here(caller: CustomerCaller) -> None:

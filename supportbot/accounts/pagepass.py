@@ -12,9 +12,9 @@ from uuid import UUID
 from django.core import signing
 from django.utils.timezone import now
 
-from supportbot.accounts.callers import CustomerCaller
 from supportbot.accounts.errors import InvalidToken
 from supportbot.accounts.models import Channel, Customer
+from supportbot.accounts.principals import CustomerCaller
 from supportbot.accounts.scope import across_workspaces
 
 PREFIX: Final = "hp_"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from supportbot.accounts.callers import CustomerCaller, Staff
+from supportbot.accounts.principals import CustomerCaller, Staff
 
 if TYPE_CHECKING:  # DRF's views import this module through the settings
     from rest_framework.views import APIView

@@ -15,7 +15,6 @@ from django.db.models import Model
 from django.utils import timezone
 from django.utils.text import slugify
 
-from supportbot.accounts.callers import SCOPES
 from supportbot.accounts.errors import NameTaken, NoSuchKey
 from supportbot.accounts.identity import Identity
 from supportbot.accounts.look import LOCALE
@@ -29,6 +28,7 @@ from supportbot.accounts.models import (
     Workspace,
     hash_secret,
 )
+from supportbot.accounts.principals import SCOPES
 from supportbot.accounts.scope import workspace_scope
 from supportbot.errors import InvalidInput
 

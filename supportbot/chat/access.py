@@ -6,7 +6,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from actions.audit import record_refusal
-from supportbot.accounts.callers import Caller, CustomerCaller
+from supportbot.accounts.principals import Caller, CustomerCaller
 from supportbot.chat.models import Conversation
 from supportbot.errors import NotFound
 

@@ -16,8 +16,8 @@ from django.db.models import Exists, OuterRef
 
 from actions.models import ActionRequest
 from actions.states import OPEN
-from supportbot.accounts.callers import CustomerCaller
 from supportbot.accounts.models import Customer
+from supportbot.accounts.principals import CustomerCaller
 from supportbot.accounts.scope import across_workspaces
 from supportbot.chat.access import conversations_of
 from supportbot.chat.errors import NotSettled

@@ -14,8 +14,8 @@ from django.utils.safestring import SafeString
 from django.utils.timezone import now
 from django.views.decorators.http import require_POST
 
-from supportbot.accounts.callers import SCOPES
 from supportbot.accounts.models import ApiKey, Workspace
+from supportbot.accounts.principals import SCOPES
 from supportbot.accounts.services import issue_api_key, revoke_api_key
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.entry import needs, person_of

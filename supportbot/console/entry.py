@@ -7,8 +7,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from supportbot.accounts.auth import WORKSPACE_SESSION_KEY
-from supportbot.accounts.callers import Staff
 from supportbot.accounts.models import User, Workspace
+from supportbot.accounts.principals import Staff
 from supportbot.accounts.selectors import staff_logged_in, staff_of
 from supportbot.console.rights import may
 from supportbot.errors import NotAllowed, NotFound

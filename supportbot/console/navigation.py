@@ -7,7 +7,7 @@ from typing import Final
 from django.http import HttpRequest
 from django.urls import reverse
 
-from supportbot.accounts.callers import Staff
+from supportbot.accounts.principals import Staff
 from supportbot.console.rights import may
 from supportbot.handoff.desk.rows import count_pending_approvals, count_waiting_tickets
 

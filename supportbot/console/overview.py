@@ -17,7 +17,7 @@ from actions.money import Money, format_money
 from actions.registry import all_actions
 from actions.states import State as RequestState
 from kb.models import Article, State
-from supportbot.accounts.callers import Staff
+from supportbot.accounts.principals import Staff
 from supportbot.console.quality import Figure, quality
 from supportbot.console.rights import may
 from supportbot.console.unanswered import questions

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from supportbot.accounts.callers import SCOPES, Staff
+from supportbot.accounts.principals import SCOPES, Staff
 
 # No API key can hold these: they would let a program make itself stronger.
 CONSOLE_RIGHTS: Final[Mapping[str, frozenset[str]]] = {

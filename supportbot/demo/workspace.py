@@ -26,10 +26,10 @@ from kb.indexing.vectorcache import VectorCache
 from kb.indexing.vectors import KnownVectors, NoVectors, ReadOnlyVectors
 from kb.ports import embedder
 from kb.services import import_documents
-from supportbot.accounts.callers import ROLE_SCOPES
 from supportbot.accounts.errors import InvalidKey, NameTaken
 from supportbot.accounts.models import User, Workspace
 from supportbot.accounts.people import create_person
+from supportbot.accounts.principals import ROLE_SCOPES
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.selectors import staff_by_api_key
 from supportbot.accounts.services import create_workspace, issue_api_key

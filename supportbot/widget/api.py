@@ -7,9 +7,9 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from supportbot.accounts.callers import CustomerCaller
 from supportbot.accounts.crossorigin import ForCustomersPages
 from supportbot.accounts.permissions import IsCustomer
+from supportbot.accounts.principals import CustomerCaller
 from supportbot.chat.access import conversation_for
 from supportbot.web import NothingInput
 from supportbot.widget.base_views import PublicWidgetView, ticket_response

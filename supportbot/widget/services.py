@@ -12,8 +12,8 @@ from django.utils.timezone import now
 
 from actions import services as actions
 from actions.principals import principal_of
-from supportbot.accounts.callers import CustomerCaller
 from supportbot.accounts.confirming import check_may_confirm_here
+from supportbot.accounts.principals import CustomerCaller
 from supportbot.chat.log import is_open, lock_conversation, touch
 from supportbot.chat.models import Audience, Message, Source
 from supportbot.chat.notice import end_notice

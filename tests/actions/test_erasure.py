@@ -15,8 +15,8 @@ from actions.services import confirm, decline, propose, reject
 from actions.states import State
 from actions.sweeping import expire_waiting
 from actions.testing import FakeShop, run_queued
-from supportbot.accounts.callers import CustomerCaller
 from supportbot.accounts.models import User
+from supportbot.accounts.principals import CustomerCaller
 from supportbot.chat.erasure import erase_conversation
 from supportbot.chat.services import start_conversation
 from supportbot.outbox.services import announce, deliver_due

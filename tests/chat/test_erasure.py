@@ -20,8 +20,8 @@ from actions.policies import ensure_policies
 from actions.principals import principal_in_conversation
 from actions.services import propose
 from actions.testing import FakeShop, connected
-from supportbot.accounts.callers import CustomerCaller
 from supportbot.accounts.models import Customer, User, Workspace
+from supportbot.accounts.principals import CustomerCaller
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.services import NewChannel, create_channel, new_visitor
 from supportbot.chat.answers import Answer, CitedSpan

@@ -16,8 +16,8 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from kb.collections import writers_of
 from kb.models import Article, Collection
-from supportbot.accounts.callers import ROLE_SCOPES
 from supportbot.accounts.models import Membership, User, Workspace
+from supportbot.accounts.principals import ROLE_SCOPES
 from supportbot.accounts.scope import workspace_scope
 from supportbot.console.base import Scoped
 from supportbot.console.rights import CONSOLE_RIGHTS, RIGHTS

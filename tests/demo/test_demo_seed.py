@@ -13,8 +13,8 @@ from actions.models import ActionPolicy, MerchantConnection
 from actions.policies import may_approve
 from actions.registry import all_actions
 from kb.models import Article
-from supportbot.accounts.callers import CustomerCaller
 from supportbot.accounts.models import ApiKey, Channel, IdentityKey, Membership, User, Workspace
+from supportbot.accounts.principals import CustomerCaller
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.selectors import customer_by_bearer_token, staff_by_api_key
 from supportbot.demo import workspace as demo_workspace

@@ -13,7 +13,7 @@ from actions import services
 from actions.errors import DigestMismatch, Expired, NotWaiting
 from actions.models import ActionRequest
 from actions.selectors import request_for
-from supportbot.accounts.callers import Staff
+from supportbot.accounts.principals import Staff
 from supportbot.errors import NotAllowed, NotFound, SupportBotError
 from supportbot.handoff.approvals.selectors import SHOWN, approval_case, approval_items
 from supportbot.handoff.desk.decorators import agent_required, render_page

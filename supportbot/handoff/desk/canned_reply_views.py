@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from supportbot.accounts.callers import Staff
+from supportbot.accounts.principals import Staff
 from supportbot.errors import InvalidInput, NotFound
 from supportbot.handoff.desk.canned_replies import delete_reply, matching_replies, save_reply
 from supportbot.handoff.desk.decorators import agent_required, render_page

@@ -22,9 +22,9 @@ from django.http import HttpRequest
 from django.utils.timezone import now
 
 from supportbot.accounts.auth import WORKSPACE_SESSION_KEY
-from supportbot.accounts.callers import Staff
 from supportbot.accounts.models import User
 from supportbot.accounts.origins import own_origins, read_origin
+from supportbot.accounts.principals import Staff
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.selectors import staff_logged_in
 from supportbot.asyncdb import db

@@ -13,8 +13,8 @@ from django.utils.timezone import override
 from django.views.decorators.cache import never_cache
 
 from supportbot.accounts.auth import WORKSPACE_SESSION_KEY
-from supportbot.accounts.callers import Staff
 from supportbot.accounts.models import Workspace
+from supportbot.accounts.principals import Staff
 from supportbot.accounts.relogin import log_in_again
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.selectors import staff_logged_in

@@ -14,8 +14,8 @@ from django.views.decorators.http import require_POST, require_safe
 
 from actions.principals import principal_in_conversation
 from actions.services import run_read
-from supportbot.accounts.callers import Staff
 from supportbot.accounts.models import User
+from supportbot.accounts.principals import Staff
 from supportbot.chat.access import conversation_for
 from supportbot.chat.models import Conversation
 from supportbot.chat.texts import MAX_MESSAGE_CHARACTERS

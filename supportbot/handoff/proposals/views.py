@@ -11,8 +11,8 @@ from django.views.decorators.http import require_http_methods
 
 from actions.cards import title_of
 from actions.spec import WriteAction
-from supportbot.accounts.callers import Staff
 from supportbot.accounts.models import User
+from supportbot.accounts.principals import Staff
 from supportbot.errors import FieldErrors, NotAllowed, SupportBotError
 from supportbot.handoff.desk.decorators import agent_required, render_page
 from supportbot.handoff.models import Ticket

@@ -2,8 +2,8 @@
 
 from uuid import UUID
 
-from supportbot.accounts.callers import Caller, CustomerCaller, Staff
 from supportbot.accounts.models import User
+from supportbot.accounts.principals import Caller, CustomerCaller, Staff
 from supportbot.errors import NotFound
 from supportbot.handoff.errors import PersonRequired
 from supportbot.handoff.models import Ticket

@@ -15,11 +15,11 @@ from django.db.models import Q, QuerySet
 from django.utils.timezone import now
 
 from supportbot.accounts import pagepass
-from supportbot.accounts.callers import CustomerCaller
 from supportbot.accounts.embedding import hosted_url
 from supportbot.accounts.errors import InvalidToken
 from supportbot.accounts.models import Channel, hash_secret
 from supportbot.accounts.pagepass import PagePass, make_page_pass
+from supportbot.accounts.principals import CustomerCaller
 from supportbot.accounts.scope import across_workspaces, workspace_scope
 from supportbot.chat.log import lock_conversation
 from supportbot.chat.services import start_conversation

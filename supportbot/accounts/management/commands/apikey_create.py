@@ -4,9 +4,9 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from supportbot.accounts.callers import SCOPES
 from supportbot.accounts.commands import WorkspaceCommand
 from supportbot.accounts.models import User, Workspace
+from supportbot.accounts.principals import SCOPES
 from supportbot.accounts.services import issue_api_key
 
 
