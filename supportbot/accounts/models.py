@@ -8,9 +8,16 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.timezone import now
 
+from supportbot.accounts.branding import (
+    colour_validator,
+    greeting_in,
+    in_language,
+    validate_greetings,
+    validate_suggestions,
+    web_address_validator,
+)
 from supportbot.accounts.constraints import SameWorkspace
 from supportbot.accounts.fields import EncryptedTextField
-from supportbot.accounts.look import are_greetings, are_suggestions, greeting_in, in_language, is_colour, is_web_address
 from supportbot.accounts.scope import TenantManager, current_workspace_id
 from supportbot.ids import uuid7
 
@@ -132,13 +139,15 @@ class Channel(TenantModel):
     allowed_origins = ArrayField(models.CharField(max_length=200), default=list, blank=True)
     locale = models.CharField(max_length=12, default="en")
     greeting = models.CharField(max_length=300, blank=True)  # in the channel's own language
-    greetings = models.JSONField(default=dict, blank=True, validators=[are_greetings], help_text="By other languages.")
+    greetings = models.JSONField(
+        default=dict, blank=True, validators=[validate_greetings], help_text="By other languages."
+    )
     suggestions = models.JSONField(
-        default=dict, blank=True, validators=[are_suggestions], help_text="By language, at most three lines each."
+        default=dict, blank=True, validators=[validate_suggestions], help_text="By language, at most three lines each."
     )
     assistant_name = models.CharField(max_length=60, blank=True, help_text="What the assistant is called in the chat.")
-    accent = models.CharField(max_length=7, blank=True, validators=[is_colour], help_text="Such as #1f5b45.")
-    privacy_url = models.CharField(max_length=300, blank=True, validators=[is_web_address])
+    accent = models.CharField(max_length=7, blank=True, validators=[colour_validator], help_text="Such as #1f5b45.")
+    privacy_url = models.CharField(max_length=300, blank=True, validators=[web_address_validator])
     confirms_on_hosted_page = models.BooleanField(
         default=False, help_text="Actions are confirmed on our own chat page only, never in the shop's page."
     )

@@ -5,14 +5,14 @@ from typing import Any, Final
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from supportbot.accounts.embedding import hosted_url, snippet
-from supportbot.accounts.look import (
+from supportbot.accounts.branding import (
     LOCALE,
     MAX_GREETING_CHARACTERS,
     MAX_LANGUAGES,
     MAX_SUGGESTION_CHARACTERS,
     MAX_SUGGESTIONS,
 )
+from supportbot.accounts.embedding import hosted_url, snippet
 from supportbot.accounts.models import Channel, Customer
 from supportbot.web import ClosedSerializerMixin, FlagField, FormField, TextField, example, more_than_spaces
 

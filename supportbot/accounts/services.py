@@ -15,9 +15,9 @@ from django.db.models import Model
 from django.utils import timezone
 from django.utils.text import slugify
 
+from supportbot.accounts.branding import LOCALE
 from supportbot.accounts.errors import NameTaken, NoSuchKey
 from supportbot.accounts.identity import Identity
-from supportbot.accounts.look import LOCALE
 from supportbot.accounts.models import (
     ApiKey,
     Channel,

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from rest_framework import serializers
 
-from supportbot.accounts.look import LOCALE
+from supportbot.accounts.branding import LOCALE
 from supportbot.chat.models import Conversation
 from supportbot.chat.texts import CONTROLS, MAX_MESSAGE_CHARACTERS
 from supportbot.language.normalise import UNSEEN_IN_SCHEMAS

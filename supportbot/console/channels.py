@@ -12,10 +12,10 @@ from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
+from supportbot.accounts.branding import theme_colours, validate_suggestions
 from supportbot.accounts.channels import change_channel, channel_with_id
 from supportbot.accounts.embedding import snippet
 from supportbot.accounts.identitykeys import add_identity_key, revoke_identity_key
-from supportbot.accounts.look import are_suggestions, look_of
 from supportbot.accounts.models import Channel, IdentityKey, Workspace
 from supportbot.accounts.services import create_channel
 from supportbot.console.base import ScopedAdmin
@@ -84,7 +84,7 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
 
     def clean_suggestion_lines(self) -> Any:
         lines = self.cleaned_data["suggestion_lines"]
-        are_suggestions({"en": lines})
+        validate_suggestions({"en": lines})
         return lines
 
     def changes(self) -> dict[str, Any]:
@@ -157,7 +157,7 @@ class ChannelAdmin(ScopedAdmin):
     def told(self, request: HttpRequest, row: Channel) -> dict[str, Any]:
         keys = list(IdentityKey.objects.filter(channel=row).defer("secret").order_by("created_at", "pk"))
         live = sum(key.revoked_at is None for key in keys)
-        return {"snippet": snippet(row.key), "keys": keys, "live_keys": live, "look": look_of(row.accent)}
+        return {"snippet": snippet(row.key), "keys": keys, "live_keys": live, "look": theme_colours(row.accent)}
 
     def add_key(self, request: HttpRequest, channel_id: UUID) -> HttpResponse:
         """Add a key beside those there are: the merchant's server changes over, then the old one is revoked."""

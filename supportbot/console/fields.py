@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
-from supportbot.accounts.look import LOCALE
+from supportbot.accounts.branding import LOCALE
 from supportbot.accounts.services import clean_origin
 from supportbot.errors import InvalidInput
 

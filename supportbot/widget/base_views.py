@@ -16,9 +16,9 @@ from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 from supportbot.accounts.auth import BearerAuthentication
+from supportbot.accounts.branding import personalised_greeting, theme_colours
 from supportbot.accounts.crossorigin import let_pages_read
 from supportbot.accounts.embedding import hosted_url
-from supportbot.accounts.look import addressed, look_of
 from supportbot.accounts.models import Channel
 from supportbot.accounts.origins import is_known, read_origin
 from supportbot.accounts.selectors import channel_by_key
@@ -117,11 +117,11 @@ def widget_config(channel: Channel, conversation: Conversation) -> dict[str, Any
         "channel": channel.name,
         "name": channel.assistant_name,
         "locale": locale,
-        "greeting": addressed(channel.greeting_in(locale), customer.name),
+        "greeting": personalised_greeting(channel.greeting_in(locale), customer.name),
         "notice": ai_notice(locale),
         "limits": LIMITS,
         "suggestions": channel.suggestions_in(locale),
-        "look": look_of(channel.accent),
+        "look": theme_colours(channel.accent),
         "privacy_url": channel.privacy_url,
         "confirm_on_hosted_page": channel.confirms_on_hosted_page,
         "hosted_url": hosted_url(channel.key),

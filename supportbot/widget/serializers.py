@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from rest_framework import serializers
 
-from supportbot.accounts.look import LOCALE
+from supportbot.accounts.branding import LOCALE
 from supportbot.web import ClosedSerializerMixin, FormField, TextField, example
 
 _CHANNEL_KEY: Final = "pk_[0-9A-Za-z_-]{1,37}"

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from supportbot.accounts.look import addressed
+from supportbot.accounts.branding import personalised_greeting
 from supportbot.accounts.models import Channel, Customer
 from supportbot.accounts.services import NewChannel
 from supportbot.chat.models import Conversation, Message
@@ -96,4 +96,4 @@ def test_the_greeting_names_a_signed_in_customer(channel: NewChannel, name: str,
 
 @pytest.mark.parametrize("greeting", ["Hello, {name}!", "Hello {name}!", "{name}, Hello!"])
 def test_without_a_name_the_greeting_has_no_gap(greeting: str) -> None:
-    assert addressed(greeting, "") == "Hello!"
+    assert personalised_greeting(greeting, "") == "Hello!"

@@ -9,8 +9,14 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from rest_framework.test import APIClient
 
+from supportbot.accounts.branding import (
+    greeting_in,
+    in_language,
+    theme_colours,
+    validate_greetings,
+    validate_suggestions,
+)
 from supportbot.accounts.colour import DARK, LIGHT, TEXT, Paper, blend, contrast, fit, hexed, parse
-from supportbot.accounts.look import are_greetings, are_suggestions, greeting_in, in_language, look_of
 from supportbot.accounts.models import Channel, User, Workspace
 from supportbot.accounts.services import add_member, create_channel
 from tests.rest import person
@@ -66,8 +72,8 @@ def test_the_papers_are_those_of_the_style_sheet() -> None:
 
 
 def test_no_colour_is_no_look() -> None:
-    assert look_of("") == {}
-    assert look_of("#1f5b45")["dark"]["accent-solid"] == "#40705c"
+    assert theme_colours("") == {}
+    assert theme_colours("#1f5b45")["dark"]["accent-solid"] == "#40705c"
 
 
 @pytest.mark.parametrize(
@@ -111,13 +117,13 @@ def test_without_a_greeting_of_the_channels_there_is_ours() -> None:
 )
 def test_suggestions_that_are_none(value: Any) -> None:
     with pytest.raises(ValidationError):
-        are_suggestions(value)
+        validate_suggestions(value)
 
 
 @pytest.mark.parametrize("value", [["x"], {"en": ["x"]}, {"en": " "}, {"en": "x" * 301}, {"??": "x"}])
 def test_greetings_that_are_none(value: Any) -> None:
     with pytest.raises(ValidationError):
-        are_greetings(value)
+        validate_greetings(value)
 
 
 @pytest.fixture

@@ -19,19 +19,19 @@ MAX_SUGGESTIONS: Final = 3
 MAX_SUGGESTION_CHARACTERS: Final = 80
 MAX_GREETING_CHARACTERS: Final = 300
 MAX_LANGUAGES: Final = 20
-_NO_LINE: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})  # controls, half pairs, line and paragraph ends
+_NOT_IN_A_LINE: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})  # controls, half pairs, line and paragraph ends
 LOCALE: Final = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})?", re.ASCII)
 
-is_colour: Final = RegexValidator(r"\A#[0-9a-fA-F]{6}\Z", "Give a colour such as #1f5b45.")
-is_web_address: Final = URLValidator(
+colour_validator: Final = RegexValidator(r"\A#[0-9a-fA-F]{6}\Z", "Give a colour such as #1f5b45.")
+web_address_validator: Final = URLValidator(
     schemes=["https", "http"], message="Give an address such as https://shop.example/privacy."
 )
 
 _GREETINGS: Final = {"en": "Hello {name}. What can I do for you?", "de": "Hallo {name}. Was kann ich für Sie tun?"}
-_GAP: Final = re.compile(r"^\{name\}[,.!]?\s*|,?\s*\{name\}")
-_NO_NAME: Final = re.compile(r"[@{}<>\d]")
+_NAME_PLACEHOLDER: Final = re.compile(r"^\{name\}[,.!]?\s*|,?\s*\{name\}")
+_NOT_IN_A_NAME: Final = re.compile(r"[@{}<>\d]")
 _TITLES: Final = frozenset(["herr", "frau", "mr", "mrs", "ms", "mx", "dr", "prof", "the"])
-_MOST_OF_A_NAME: Final = 40
+_MAX_NAME_CHARACTERS: Final = 40
 
 
 def in_language(texts: Mapping[str, T], locale: str) -> T | None:
@@ -48,7 +48,7 @@ def greeting_in(locale: str, *, own: str, own_locale: str, others: Mapping[str, 
     return written or _GREETINGS.get(base_language(locale)) or own or _GREETINGS["en"]
 
 
-def addressed(greeting: str, name: str) -> str:
+def personalised_greeting(greeting: str, name: str) -> str:
     """Return a greeting with a customer's first name in place of `{name}`; without one the gap closes.
 
     The whole name stands where its first part is a title or an initial, none where it is no name one greets with.
@@ -56,8 +56,8 @@ def addressed(greeting: str, name: str) -> str:
     last, comma, others = name.partition(",")
     parts = (others if comma and others.strip() else last).split()
     shown = " ".join(parts) if _is_no_first_name(parts[0] if parts else "") else parts[0]
-    if not any(char.isalpha() for char in shown) or len(shown) > _MOST_OF_A_NAME or _NO_NAME.search(shown):
-        return _GAP.sub("", greeting)
+    if not any(char.isalpha() for char in shown) or len(shown) > _MAX_NAME_CHARACTERS or _NOT_IN_A_NAME.search(shown):
+        return _NAME_PLACEHOLDER.sub("", greeting)
     return greeting.replace("{name}", shown.rstrip("."))
 
 
@@ -65,12 +65,12 @@ def _is_no_first_name(part: str) -> bool:
     return part.endswith(".") or len(part) < 2 or part.lower() in _TITLES
 
 
-def look_of(accent: str) -> dict[str, Any]:
+def theme_colours(accent: str) -> dict[str, Any]:
     """Return the accent's colours for light and dark, fit to be read on both; empty for the product's own look."""
     return {"accent": accent, "light": fit(accent, LIGHT), "dark": fit(accent, DARK)} if accent else {}
 
 
-def are_suggestions(value: object) -> None:
+def validate_suggestions(value: object) -> None:
     """Raise ValidationError unless it is {locale: [up to three short lines]}."""
     for locale, lines in _by_locale(value).items():
         if not isinstance(lines, list) or len(lines) > MAX_SUGGESTIONS:
@@ -79,7 +79,7 @@ def are_suggestions(value: object) -> None:
             _check_line(locale, line, MAX_SUGGESTION_CHARACTERS)
 
 
-def are_greetings(value: object) -> None:
+def validate_greetings(value: object) -> None:
     """Raise ValidationError unless it is {locale: greeting}."""
     for locale, line in _by_locale(value).items():
         _check_line(locale, line, MAX_GREETING_CHARACTERS)
@@ -95,7 +95,7 @@ def _by_locale(value: object) -> dict[str, object]:
 
 
 def _check_line(locale: str, line: object, limit: int) -> None:
-    if not isinstance(line, str) or not line.strip() or any(category(char) in _NO_LINE for char in line):
+    if not isinstance(line, str) or not line.strip() or any(category(char) in _NOT_IN_A_LINE for char in line):
         raise ValidationError(f"{locale}: give one line of text.")
     if len(line) > limit:
         raise ValidationError(f"{locale}: a line has at most {limit} characters.")
