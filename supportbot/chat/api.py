@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
-from supportbot.accounts.crossorigin import ForCustomersPages
+from supportbot.accounts.cors import CustomerPagesAPIView
 from supportbot.accounts.models import Channel, Customer, User
 from supportbot.accounts.permissions import IsCustomer, needs
 from supportbot.accounts.principals import Caller, CustomerCaller, Staff
@@ -56,12 +56,12 @@ EitherConversationRow = PolymorphicProxySerializer(
 )
 
 
-class ConversationList(ForCustomersPages, ListAPIView[Conversation]):
+class ConversationList(CustomerPagesAPIView, ListAPIView[Conversation]):
     """Conversations, newest first: the workspace's for the team, their own for a customer."""
 
     pagination_class = NewestFirst
     filters = frozenset({"mode", "customer"})
-    page_methods = "GET, POST, DELETE, OPTIONS"
+    cors_methods = "GET, POST, DELETE, OPTIONS"
 
     def get_permissions(self) -> list[Any]:
         if self.request.method in ("POST", "DELETE"):
@@ -109,8 +109,8 @@ class ConversationList(ForCustomersPages, ListAPIView[Conversation]):
         return Response(status=204)
 
 
-class ConversationDetail(ForCustomersPages):
-    page_methods = "GET, DELETE, OPTIONS"
+class ConversationDetail(CustomerPagesAPIView):
+    cors_methods = "GET, DELETE, OPTIONS"
 
     def get_permissions(self) -> list[Any]:
         if self.request.method == "DELETE":
@@ -130,9 +130,9 @@ class ConversationDetail(ForCustomersPages):
         return Response(status=204)
 
 
-class Transcript(ForCustomersPages):
+class Transcript(CustomerPagesAPIView):
     permission_classes = [IsCustomer | needs("conversations:read")]
-    page_methods = "GET, OPTIONS"
+    cors_methods = "GET, OPTIONS"
 
     @extend_schema(responses={(200, "text/plain"): str})
     def get(self, request: Request, conversation_id: UUID) -> HttpResponse:
@@ -143,10 +143,10 @@ class Transcript(ForCustomersPages):
         return answer
 
 
-class EventList(ForCustomersPages):
+class EventList(CustomerPagesAPIView):
     permission_classes = [IsCustomer | needs("conversations:read") | needs("conversations:write")]
     filters = None
-    page_methods = "GET, OPTIONS"
+    cors_methods = "GET, OPTIONS"
 
     @extend_schema(parameters=[EventQuery], responses=EventPageSerializer)
     def get(self, request: Request, conversation_id: UUID) -> Response:
@@ -171,9 +171,9 @@ class EventList(ForCustomersPages):
         )
 
 
-class MessageList(ForCustomersPages):
+class MessageList(CustomerPagesAPIView):
     permission_classes = [IsCustomer | needs("conversations:write")]
-    page_methods = "POST, OPTIONS"
+    cors_methods = "POST, OPTIONS"
 
     @extend_schema(request=MessageInput, responses={201: ReceiptSerializer, 200: ReceiptSerializer})
     def post(self, request: Request, conversation_id: UUID) -> Response:

@@ -7,7 +7,7 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from supportbot.accounts.crossorigin import ForCustomersPages
+from supportbot.accounts.cors import CustomerPagesAPIView
 from supportbot.accounts.permissions import IsCustomer
 from supportbot.accounts.principals import CustomerCaller
 from supportbot.chat.access import conversation_for
@@ -70,9 +70,9 @@ class RedeemView(PublicWidgetView):
         return Response(RedeemedSerializer(answer | page_pass).data, status=201)
 
 
-class EndView(ForCustomersPages):
+class EndView(CustomerPagesAPIView):
     permission_classes = [IsCustomer]
-    page_methods = "POST, OPTIONS"
+    cors_methods = "POST, OPTIONS"
 
     @extend_schema(request=NothingInput, responses={204: None})
     def post(self, request: Request, conversation_id: UUID) -> Response:

@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 
 from supportbot.accounts.auth import BearerAuthentication
 from supportbot.accounts.branding import personalised_greeting, theme_colours
-from supportbot.accounts.crossorigin import let_pages_read
+from supportbot.accounts.cors import add_cors_headers
 from supportbot.accounts.embedding import hosted_url
 from supportbot.accounts.models import Channel
 from supportbot.accounts.origins import is_known, read_origin
@@ -94,7 +94,7 @@ class PublicWidgetView(APIView):
         origin = read_origin(request.headers.get("Origin"))
         with suppress(AnyDatabaseError):  # then no page can read it, but a program still can
             if origin is not None and is_known(origin):
-                let_pages_read(request, response, methods="POST, OPTIONS", headers="Content-Type")
+                add_cors_headers(request, response, methods="POST, OPTIONS", headers="Content-Type")
         return response
 
 

@@ -9,7 +9,7 @@ import pytest
 from django.db import InterfaceError
 from django.test import Client
 
-from supportbot.accounts import crossorigin
+from supportbot.accounts import cors
 from supportbot.accounts.services import NewChannel
 from supportbot.asyncdb import db
 from supportbot.chat.signals import NewEvent
@@ -49,7 +49,7 @@ async def test_a_database_connection_lost_during_the_handshake_closes_with_a_cod
     ("module", "path", "body"),
     [
         (base_views, "/api/v1/widget/tickets", {"channel": "ch_unknown"}),
-        (crossorigin, "/api/v1/conversations", {}),
+        (cors, "/api/v1/conversations", {}),
     ],
 )
 def test_a_database_connection_lost_while_checking_origins_hides_the_response_from_pages(

@@ -15,51 +15,53 @@ from supportbot.accounts.principals import Caller, Staff
 from supportbot.accounts.views import ScopedAPIView
 
 PREFLIGHT_SECONDS: Final = 600
-SHOWN_HEADERS: Final = "Content-Disposition, Retry-After"  # a browser hides them otherwise
+EXPOSED_HEADERS: Final = "Content-Disposition, Retry-After"  # a browser hides them otherwise
 
 
-def let_pages_read(request: HttpRequest | Request, response: HttpResponseBase, *, methods: str, headers: str) -> None:
+def add_cors_headers(request: HttpRequest | Request, response: HttpResponseBase, *, methods: str, headers: str) -> None:
     """Let the page that asks read the answer."""
     response.headers["Access-Control-Allow-Origin"] = request.headers["Origin"]
     response.headers["Access-Control-Allow-Methods"] = methods
     response.headers["Access-Control-Allow-Headers"] = headers
     response.headers["Access-Control-Max-Age"] = str(PREFLIGHT_SECONDS)
-    response.headers["Access-Control-Expose-Headers"] = SHOWN_HEADERS
+    response.headers["Access-Control-Expose-Headers"] = EXPOSED_HEADERS
 
 
-class ForCustomersPages(ScopedAPIView):
+class CustomerPagesAPIView(ScopedAPIView):
     """A view that a page of the customer's channel may call with their credential; never with one of the team's."""
 
-    page_methods: ClassVar[str]
-    _reader: Caller | None = None
+    cors_methods: ClassVar[str]
+    _principal: Caller | None = None
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
-            return self._closed(request, HttpResponse(status=204))  # it shows no credential, hence before any is asked
+            return self._with_cors_headers(
+                request, HttpResponse(status=204)
+            )  # it shows no credential, hence before any is asked
         return super().dispatch(request, *args, **kwargs)
 
     def perform_authentication(self, request: Request) -> None:
         super().perform_authentication(request)
-        self._reader = cast(Caller | None, request.auth)
+        self._principal = cast(Caller | None, request.auth)
 
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         finished = super().finalize_response(request, response, *args, **kwargs)
-        self._closed(request, finished)
+        self._with_cors_headers(request, finished)
         return finished
 
-    def _closed(self, request: HttpRequest | Request, response: HttpResponse) -> HttpResponse:
+    def _with_cors_headers(self, request: HttpRequest | Request, response: HttpResponse) -> HttpResponse:
         """Return the answer, closed to every page but those of the reader's own channels."""
         patch_vary_headers(response, ["Origin"])
         response.headers["Cache-Control"] = "no-store"
         origin = read_origin(request.headers.get("Origin"))
         with suppress(AnyDatabaseError):  # then no page may, but a program may know what became of its request
             if origin is not None and self._may_read(origin):
-                let_pages_read(request, response, methods=self.page_methods, headers="Authorization, Content-Type")
+                add_cors_headers(request, response, methods=self.cors_methods, headers="Authorization, Content-Type")
         return response
 
     def _may_read(self, origin: str) -> bool:
-        if isinstance(self._reader, Staff):
+        if isinstance(self._principal, Staff):
             return False
-        if self._reader is None:  # a preflight, or a credential that was refused: its page may read that
+        if self._principal is None:  # a preflight, or a credential that was refused: its page may read that
             return is_known(origin)
-        return is_known_in(self._reader.workspace_id, origin)
+        return is_known_in(self._principal.workspace_id, origin)
