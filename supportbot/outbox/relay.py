@@ -11,7 +11,7 @@ from typing import Final
 from django.db import Error as AnyDatabaseError
 from django.db import close_old_connections, connections
 
-from supportbot.outbox import doorbell
+from supportbot.outbox import wakeup
 from supportbot.outbox.services import deliver_due
 
 logger = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ class Relay:
         if self._thread is None:
             return
         self._stopping.set()
-        doorbell.ring()
+        wakeup.notify()
         self._thread.join(timeout=10)
 
     def _run(self) -> None:
@@ -50,7 +50,7 @@ class Relay:
                 handled = 0
             close_old_connections()
             if not handled:
-                doorbell.wait(POLL_SECONDS)
+                wakeup.wait(POLL_SECONDS)
         connections.close_all()  # this thread's: nobody else ever does
 
 

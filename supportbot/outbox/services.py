@@ -20,7 +20,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from supportbot.outbox import doorbell
+from supportbot.outbox import wakeup
 from supportbot.outbox.models import Announcement
 
 logger = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ def announce(topic: str, object_id: UUID, *, workspace_id: UUID) -> None:
     if topic not in settings.OUTBOX_CONSUMERS:
         raise ValueError(f"Nobody consumes the topic {topic}: add it to OUTBOX_CONSUMERS.")
     Announcement.objects.create(topic=topic, object_id=object_id, workspace_id=workspace_id)
-    transaction.on_commit(doorbell.ring, robust=True)
+    transaction.on_commit(wakeup.notify, robust=True)
 
 
 def deliver_due(limit: int = 100, *, is_ending: Callable[[], bool] = lambda: False) -> int:
@@ -79,7 +79,7 @@ def _deliver_one(announcement_id: int) -> bool:
             for consumer in consumers(announcement.topic):
                 with _scope_of(announcement):
                     consumer(announcement)
-            _mark_heard(announcement)
+            _mark_delivered(announcement)
     except Exception as error:
         # The edge of a consumer's work: whatever it raised, the relay goes on and this announcement comes again.
         if announcement is None:
@@ -94,7 +94,7 @@ def _claim(announcement_id: int) -> Announcement | None:
     return moving.select_for_update(skip_locked=True, no_key=True).filter(pk=announcement_id).first()
 
 
-def _mark_heard(announcement: Announcement) -> None:
+def _mark_delivered(announcement: Announcement) -> None:
     """Count it as delivered, and with it what was parked before it: whoever looked now has seen all there is."""
     same = Announcement.objects.filter(object_id=announcement.object_id, topic=announcement.topic)
     same.filter(delivered_at=None, id__lte=announcement.pk).update(delivered_at=Now(), parked_at=None)
@@ -138,7 +138,7 @@ def retry_parked(announcement_id: int | None = None) -> int:
     """Let one parked announcement, or all of them, be tried again from the start; return how many there were."""
     chosen = parked() if announcement_id is None else parked().filter(pk=announcement_id)
     released = chosen.update(parked_at=None, attempts=0, due_at=Now())
-    doorbell.ring()
+    wakeup.notify()
     return released
 
 

@@ -104,7 +104,7 @@ def test_only_old_delivered_rows_are_purged(workspace: Workspace) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_relay_hears_the_doorbell_and_can_start_again(workspace: Workspace) -> None:
+def test_the_relay_wakes_at_once_and_can_be_restarted(workspace: Workspace) -> None:
     before = connections_of_others()
     relay = Relay()
     for _ in range(2):

@@ -19,7 +19,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         facts = _retried(options["retry"]) if options["retry"] else _listed()
-        self.stdout.write(json.dumps(facts, ensure_ascii=False) if options["json"] else _words(facts))
+        self.stdout.write(json.dumps(facts, ensure_ascii=False) if options["json"] else _as_text(facts))
 
 
 def _listed() -> dict[str, Any]:
@@ -47,7 +47,7 @@ def _retried(chosen: str) -> dict[str, Any]:
     return {"retried": released}
 
 
-def _words(facts: dict[str, Any]) -> str:
+def _as_text(facts: dict[str, Any]) -> str:
     if "retried" in facts:
         return f"{facts['retried']} will be tried again within seconds."
     lines = [f"{row['id']}  {row['topic']} {row['object']}  {row['error']}" for row in facts["parked"]]

@@ -2,14 +2,14 @@
 
 import threading
 
-_bell = threading.Event()
+_woken = threading.Event()
 
 
-def ring() -> None:
-    _bell.set()
+def notify() -> None:
+    _woken.set()
 
 
 def wait(seconds: float) -> None:
     """Return when rung or after `seconds`."""
-    _bell.wait(seconds)
-    _bell.clear()
+    _woken.wait(seconds)
+    _woken.clear()
