@@ -14,9 +14,8 @@ import environ
 from celery.schedules import crontab
 from django.core.exceptions import ImproperlyConfigured
 
+from supportbot.addresses import cache_at, database_at, public_address
 from supportbot.installation.runtime import clear_libpq_environment, load_runtime
-from supportbot.publicaddress import public_address
-from supportbot.redisaddress import cache_at, database_at
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 

@@ -13,7 +13,7 @@ from supportbot import asyncdb
 from supportbot.accounts.models import Customer, Membership, User, Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.services import add_member, create_workspace
-from supportbot.redisaddress import cache_at
+from supportbot.addresses import cache_at
 from tests.emptying import empty_quickly
 
 empty_quickly()

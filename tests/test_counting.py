@@ -7,8 +7,8 @@ import pytest
 from django.core.cache import cache
 from pytest_django.fixtures import Settings
 
+from supportbot.addresses import CACHE_SECONDS, cache_at
 from supportbot.counting import count
-from supportbot.redisaddress import CACHE_SECONDS, cache_at
 
 
 @pytest.fixture

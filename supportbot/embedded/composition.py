@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from supportbot.addresses import database_at
 from supportbot.embedded import demo as demo_workspace
 from supportbot.embedded import external
 from supportbot.embedded.checks import check_ports_free, machine_checks, require_all
@@ -32,7 +33,6 @@ from supportbot.installation.demo_facts import DemoFacts
 from supportbot.installation.plan import Plan
 from supportbot.installation.process_identity import identify
 from supportbot.installation.runtime import Addresses, Secrets, ensure_secrets, save_runtime
-from supportbot.redisaddress import database_at
 
 Report = Callable[[str], None]
 

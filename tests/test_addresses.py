@@ -1,14 +1,47 @@
-"""Which databases of a Redis are used, whatever its address names."""
+"""The addresses an operator sets: PUBLIC_URL and REDIS_URL."""
 
 from pathlib import Path
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
+from supportbot.addresses import database_at, public_address
 from supportbot.embedded.composition import Servers
 from supportbot.embedded.datadir import DataDir
 from supportbot.installation.plan import Plan
-from supportbot.redisaddress import database_at
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        ("https://help.example.com", "https://help.example.com"),
+        ("https://help.example.com/", "https://help.example.com"),
+        ("HTTPS://Help.Example.com:443", "https://help.example.com"),
+        ("http://help.example.com:80/", "http://help.example.com"),
+        ("http://help.example.com:443", "http://help.example.com:443"),
+        ("http://[::1]:8000", "http://[::1]:8000"),
+        ("https://example.com/Support/", "https://example.com/Support"),
+    ],
+)
+def test_the_public_address_is_written_as_browsers_write_it(value: str, written: str) -> None:
+    assert public_address(value) == written
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "help.example.com",
+        "ftp://help.example.com",
+        "https://",
+        "https://[",
+        "https://a:b",
+        "https://a:99999",
+        "https://u@a",
+    ],
+)
+def test_an_invalid_public_address_is_refused_with_an_example(value: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match=r"not an address such as https://help\.example\.com"):
+        public_address(value)
 
 
 @pytest.mark.parametrize(
@@ -25,17 +58,17 @@ from supportbot.redisaddress import database_at
         ("redis://[::1]:6379?db=4&socket_timeout=5", "redis://[::1]:6379/6?socket_timeout=5"),
     ],
 )
-def test_three_in_a_row_are_used_from_the_named_one(address: str, third: str) -> None:
+def test_three_consecutive_databases_are_used_from_the_named_one(address: str, third: str) -> None:
     assert database_at(address, 2) == third
 
 
 @pytest.mark.parametrize("address", ["redis://host/three", "redis://host/0/1", "redis://host/²", "redis://host/-1"])
-def test_what_is_no_number_is_refused(address: str) -> None:
+def test_a_database_that_is_not_a_number_is_refused(address: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="REDIS_URL names the database"):
         database_at(address, 0)
 
 
-def test_the_broker_of_a_start_is_the_first_of_the_three() -> None:
+def test_the_broker_uses_the_first_of_the_three() -> None:
     def broker_of(**addresses: str | None) -> str:
         plan = Plan(
             data_dir=Path("unused"), host="127.0.0.1", port=8000, shop_port=8100, public_url="", database_url=None,
