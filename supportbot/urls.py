@@ -8,7 +8,6 @@ from kb import api as kb_api
 from kb import views as kb_views
 from supportbot import health, openapi, pages
 from supportbot.accounts import api as accounts_api
-from supportbot.accounts import schema  # noqa: F401  # what the API's schema says of credentials registers itself
 from supportbot.chat import api as chat_api
 from supportbot.console import passwords
 from supportbot.handoff import api as handoff_api
