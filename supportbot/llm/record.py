@@ -1,22 +1,32 @@
-"""Writes what calls to models did. Every attempt is a row; bodies only if the operator asked for them."""
+"""Records calls to models: a row per attempt, and redacted bodies only if the operator asked for them.
 
+Stored bodies are masked more widely than what a model reads (`language.personal`): long numbers and anything that looks
+like an account number too, since nobody has to answer from them. Personal data is found by its form; a name has none.
+"""
+
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Final
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
 
 from supportbot.accounts.scope import across_workspaces
+from supportbot.language.personal import Kind, personal_data_in, replaced
 from supportbot.llm import budget
 from supportbot.llm.models import LLMBody, LLMCall
 from supportbot.llm.pricing import Money, price_of
-from supportbot.llm.redaction import redact
 from supportbot.llm.types import Usage
 
 BODY_DAYS = 30
+_SECRET: Final = re.compile(r"\b(?:sk|pk|vs|whsec|ghp|xox[bp])[_-][\w-]{8,}|\beyJ[\w-]{10,}(?:\.[\w-]+){1,2}")
+_NUMBER: Final = re.compile(r"(?<![\w.])\+?\d(?:[ ()./-]{0,3}\d){6,22}(?![\w.]*\d)")
+_ACCOUNT: Final = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?\b")
+_MASKS: Final[dict[Kind, str]] = {"EMAIL": "[e-mail]", "CARD": "[card]", "IBAN": "[account]", "PHONE": "[number]"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +76,13 @@ def cost_of(record: CallRecord) -> Money | None:
         return Money(Decimal(0), "")
     price = price_of(record.model)
     return None if price is None else price.of(record.usage)
+
+
+def redact(text: str) -> str:
+    """Return `text` with addresses, keys, account, card and phone numbers replaced by their kind."""
+    text = _SECRET.sub("[secret]", text)
+    text = replaced(text, personal_data_in(text), lambda one: _MASKS[one.kind])
+    return _NUMBER.sub("[number]", _ACCOUNT.sub("[account]", text))
 
 
 def _row(record: CallRecord) -> LLMCall:

@@ -21,8 +21,7 @@ from supportbot.llm import gateway
 from supportbot.llm.errors import BudgetExceeded, ModelMisconfigured, ProviderUnclear, Reason
 from supportbot.llm.models import Budget, LLMBody, LLMCall
 from supportbot.llm.pricing import Price, parse_prices
-from supportbot.llm.record import CallRecord, purge_expired_bodies, save_calls
-from supportbot.llm.redaction import redact
+from supportbot.llm.record import CallRecord, purge_expired_bodies, redact, save_calls
 from supportbot.llm.testing import Says, ScriptedModel, answering
 from supportbot.llm.types import ChatMessage, Finished, ModelRequest, RouteStarted, TextDelta, ToolCall, Usage
 from tests.llm.conftest import read
