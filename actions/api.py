@@ -34,7 +34,7 @@ from supportbot.accounts.permissions import IsCustomer, needs
 from supportbot.accounts.principals import Caller, CustomerCaller, Staff
 from supportbot.accounts.views import ScopedAPIView
 from supportbot.errors import NotAllowed
-from supportbot.web import NewestFirst, NothingInput, id_of, one_of
+from supportbot.web import NewestFirstPagination, NothingInput, id_of, one_of
 
 
 class ActionList(ScopedAPIView):
@@ -70,7 +70,7 @@ class RequestList(ScopedAPIView, ListAPIView[ActionRequest]):
 
     permission_classes = [IsCustomer | needs("actions:read")]
     serializer_class = ActionRequestSerializer
-    pagination_class = NewestFirst
+    pagination_class = NewestFirstPagination
     filters = frozenset({"state", "customer", "conversation"})
 
     @extend_schema(

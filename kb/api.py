@@ -33,7 +33,7 @@ from supportbot.accounts.auth import CallerThrottle
 from supportbot.accounts.models import User
 from supportbot.accounts.permissions import needs
 from supportbot.accounts.views import ScopedAPIView
-from supportbot.web import NewestFirst, NothingInput
+from supportbot.web import NewestFirstPagination, NothingInput
 
 
 class SearchThrottle(CallerThrottle):
@@ -53,7 +53,7 @@ class ArticleList(KnowledgeView, ListAPIView[Article]):
     """The workspace's articles in every state, newest first."""
 
     serializer_class = ArticleSerializer
-    pagination_class = NewestFirst
+    pagination_class = NewestFirstPagination
     filters = None
 
     def get_queryset(self) -> QuerySet[Article]:
@@ -118,7 +118,7 @@ class RevisionList(KnowledgeView, ListAPIView[Revision]):
     """An article's revisions with their texts, newest first."""
 
     serializer_class = RevisionSerializer
-    pagination_class = NewestFirst
+    pagination_class = NewestFirstPagination
 
     def get_queryset(self) -> QuerySet[Revision]:
         if getattr(self, "swagger_fake_view", False):  # the schema is generated without a request
@@ -130,7 +130,7 @@ class CollectionList(KnowledgeView, ListAPIView[Collection]):
     """The workspace's collections, newest first."""
 
     serializer_class = CollectionSerializer
-    pagination_class = NewestFirst
+    pagination_class = NewestFirstPagination
 
     def get_queryset(self) -> QuerySet[Collection]:
         return Collection.objects.all()

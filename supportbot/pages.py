@@ -108,7 +108,7 @@ def failed(request: HttpRequest) -> HttpResponse:
     return _refused(request, FAILED)
 
 
-class NoEmptyPage:
+class MethodNotAllowedPage:
     """Gives the refusal of a method its words: Django's own is a white page, where somebody opens a form's address."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -177,3 +177,6 @@ def _calls() -> tuple[Call, ...]:
 
 def _first_sentence(text: str) -> str:
     return " ".join(text.split("\n\n")[0].split())
+
+
+NoEmptyPage = MethodNotAllowedPage  # the former name, for a deployment's settings, until 0.3

@@ -48,7 +48,7 @@ class ContentSecurityPolicy:
         return response
 
 
-class SpokenLanguage(LocaleMiddleware):
+class PageLocaleMiddleware(LocaleMiddleware):
     """Django's own for what customers read; console and desk speak English, the framework's words in them too."""
 
     def process_request(self, request: HttpRequest) -> None:
@@ -58,7 +58,7 @@ class SpokenLanguage(LocaleMiddleware):
             super().process_request(request)
 
 
-class NewestFirst(CursorPagination):
+class NewestFirstPagination(CursorPagination):
     """Pages of `{"results", "next"}`; ids are UUIDv7, so their order is the order of creation."""
 
     page_size = 50
@@ -126,7 +126,7 @@ def id_of(field: str, value: str) -> UUID:
         raise InvalidInput(fields={field: ["This is no id (UUID)."]}) from error
 
 
-class AnyAnswer(DefaultContentNegotiation):
+class JSONOnlyNegotiation(DefaultContentNegotiation):
     """The API speaks JSON, whatever a caller says it accepts: a file too is refused in JSON, and nobody with a 406."""
 
     def select_renderer(
@@ -136,7 +136,7 @@ class AnyAnswer(DefaultContentNegotiation):
         return first, str(first.media_type)
 
 
-class ShallowJson(JSONParser):
+class BoundedJSONParser(JSONParser):
     """JSON bodies; brackets by the thousand, which the reader has no stack for, are the sender's fault and not ours."""
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
@@ -242,3 +242,8 @@ class ClosedSerializerMixin:
 
 class NothingInput(ClosedSerializerMixin, serializers.Serializer[Any]):
     """A request without fields: its address says it all."""
+
+
+# Former names, for settings and commands of a deployment that still use them, until 0.3.
+AnyAnswer, ShallowJson, NewestFirst = JSONOnlyNegotiation, BoundedJSONParser, NewestFirstPagination
+SpokenLanguage = PageLocaleMiddleware

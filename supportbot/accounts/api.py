@@ -25,7 +25,7 @@ from supportbot.accounts.serializers import (
 from supportbot.accounts.services import create_channel
 from supportbot.accounts.views import ScopedAPIView
 from supportbot.errors import NotFound
-from supportbot.web import NewestFirst
+from supportbot.web import NewestFirstPagination
 
 
 class ChannelList(ScopedAPIView, ListAPIView[Channel]):
@@ -33,7 +33,7 @@ class ChannelList(ScopedAPIView, ListAPIView[Channel]):
 
     permission_classes = [needs("channels:write")]
     serializer_class = ChannelSerializer
-    pagination_class = NewestFirst
+    pagination_class = NewestFirstPagination
 
     def get_queryset(self) -> QuerySet[Channel]:
         return Channel.objects.all()
@@ -70,7 +70,7 @@ class CustomerList(ScopedAPIView, ListAPIView[Customer]):
 
     permission_classes = [needs("customers:read")]
     serializer_class = CustomerSerializer
-    pagination_class = NewestFirst
+    pagination_class = NewestFirstPagination
     filters = frozenset({"search", "external_id"})
 
     @extend_schema(

@@ -42,7 +42,7 @@ from supportbot.chat.services import (
 )
 from supportbot.chat.transcript import transcript_of
 from supportbot.errors import InvalidInput, NotAllowed
-from supportbot.web import NewestFirst, id_of, one_of
+from supportbot.web import NewestFirstPagination, id_of, one_of
 
 EitherConversation = PolymorphicProxySerializer(
     component_name="ConversationOfReader",
@@ -59,7 +59,7 @@ EitherConversationRow = PolymorphicProxySerializer(
 class ConversationList(CustomerPagesAPIView, ListAPIView[Conversation]):
     """Conversations, newest first: the workspace's for the team, their own for a customer."""
 
-    pagination_class = NewestFirst
+    pagination_class = NewestFirstPagination
     filters = frozenset({"mode", "customer"})
     cors_methods = "GET, POST, DELETE, OPTIONS"
 

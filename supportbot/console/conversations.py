@@ -68,7 +68,7 @@ class HeldBackAnswer(SimpleListFilter):
         return queryset.filter(Exists(Message.objects.filter(conversation=OuterRef("pk"), is_held_back=True)))
 
 
-class PageLanguage(AllValuesFieldListFilter):
+class PageLocaleMiddleware(AllValuesFieldListFilter):
     """The language of the page that the chat stood on: what the database knows, where a text's own is read from it."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -82,7 +82,7 @@ class ConversationAdmin(ScopedAdmin):
     view_right = "conversations:read"
     change_form_template = "console/conversation.html"
     list_display = ["opening", "customer", "shown_mode", "language", "last_event"]
-    list_filter = ["mode", HeldBackAnswer, ("locale", PageLanguage)]
+    list_filter = ["mode", HeldBackAnswer, ("locale", PageLocaleMiddleware)]
     list_select_related = ["customer"]
     search_fields = ["customer__name", "customer__email", "customer__external_id", "messages__text"]
     ordering = ["-last_event_at", "pk"]

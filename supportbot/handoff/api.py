@@ -32,7 +32,7 @@ from supportbot.handoff.tickets import services
 from supportbot.handoff.tickets.access import ticket_for, user_of
 from supportbot.handoff.tickets.presence import member_by_name, record_presence
 from supportbot.handoff.tickets.selectors import ticket_queryset
-from supportbot.web import NewestFirst, NothingInput, one_of
+from supportbot.web import NewestFirstPagination, NothingInput, one_of
 
 TicketOfViewer = PolymorphicProxySerializer(
     component_name="TicketOfReader",
@@ -45,7 +45,7 @@ class TicketList(ScopedAPIView, ListAPIView[Ticket]):
     """The workspace's tickets, newest first. Reading the list counts as being online for two minutes."""
 
     serializer_class = HandoffTicketSerializer
-    pagination_class = NewestFirst
+    pagination_class = NewestFirstPagination
     filters = frozenset({"state"})
 
     def get_permissions(self) -> list[Any]:
