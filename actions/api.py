@@ -34,7 +34,7 @@ from supportbot.accounts.permissions import IsCustomer, needs
 from supportbot.accounts.principals import Caller, CustomerCaller, Staff
 from supportbot.accounts.views import ScopedAPIView
 from supportbot.errors import NotAllowed
-from supportbot.web import NewestFirstPagination, NothingInput, id_of, one_of
+from supportbot.web import EmptyInput, NewestFirstPagination, id_of, one_of
 
 
 class ActionList(ScopedAPIView):
@@ -138,10 +138,10 @@ class Reject(ScopedAPIView):
 class Cancel(ScopedAPIView):
     permission_classes = [IsCustomer | needs("actions:approve")]
 
-    @extend_schema(request=NothingInput, responses=ActionRequestDetailSerializer)
+    @extend_schema(request=EmptyInput, responses=ActionRequestDetailSerializer)
     def post(self, request: Request, request_id: UUID) -> Response:
         """Decline your own card, or withdraw a request that has not been sent yet."""
-        NothingInput(data=request.data).is_valid(raise_exception=True)
+        EmptyInput(data=request.data).is_valid(raise_exception=True)
         caller = _caller(request)
         if isinstance(caller, CustomerCaller):
             return _shown(services.decline(request_id, principal=principal_of(caller)))

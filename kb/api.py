@@ -33,7 +33,7 @@ from supportbot.accounts.auth import CallerThrottle
 from supportbot.accounts.models import User
 from supportbot.accounts.permissions import needs
 from supportbot.accounts.views import ScopedAPIView
-from supportbot.web import NewestFirstPagination, NothingInput
+from supportbot.web import EmptyInput, NewestFirstPagination
 
 
 class SearchThrottle(CallerThrottle):
@@ -95,21 +95,21 @@ class ArticleDetail(KnowledgeView):
 
 
 class Publish(KnowledgeView):
-    @extend_schema(request=NothingInput, responses=ArticleDetailSerializer)
+    @extend_schema(request=EmptyInput, responses=ArticleDetailSerializer)
     def post(self, request: Request, article_id: UUID) -> Response:
         """Publish the newest revision. It is found by its words at once, and by its meaning soon after."""
         check_may_write(_author(request), article_with_id(article_id).collection)
-        NothingInput(data=request.data).is_valid(raise_exception=True)
+        EmptyInput(data=request.data).is_valid(raise_exception=True)
         publish(article_id)
         return Response(_shown(article_id))
 
 
 class Archive(KnowledgeView):
-    @extend_schema(request=NothingInput, responses=ArticleDetailSerializer)
+    @extend_schema(request=EmptyInput, responses=ArticleDetailSerializer)
     def post(self, request: Request, article_id: UUID) -> Response:
         """Archive the article: nobody can read it any more, its revisions are kept."""
         check_may_write(_author(request), article_with_id(article_id).collection)
-        NothingInput(data=request.data).is_valid(raise_exception=True)
+        EmptyInput(data=request.data).is_valid(raise_exception=True)
         archive(article_id)
         return Response(_shown(article_id))
 

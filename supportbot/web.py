@@ -240,7 +240,7 @@ class ClosedSerializerMixin:
         return super().to_internal_value(data)  # type: ignore[misc]  # the serializer's own
 
 
-class NothingInput(ClosedSerializerMixin, serializers.Serializer[Any]):
+class EmptyInput(ClosedSerializerMixin, serializers.Serializer[Any]):
     """A request without fields: its address says it all."""
 
 

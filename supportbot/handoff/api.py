@@ -32,7 +32,7 @@ from supportbot.handoff.tickets import services
 from supportbot.handoff.tickets.access import ticket_for, user_of
 from supportbot.handoff.tickets.presence import member_by_name, record_presence
 from supportbot.handoff.tickets.selectors import ticket_queryset
-from supportbot.web import NewestFirstPagination, NothingInput, one_of
+from supportbot.web import EmptyInput, NewestFirstPagination, one_of
 
 TicketOfViewer = PolymorphicProxySerializer(
     component_name="TicketOfReader",
@@ -100,17 +100,17 @@ class TicketActionView(ScopedAPIView):
 
 
 class Claim(TicketActionView):
-    @extend_schema(request=NothingInput, responses=HandoffTicketSerializer)
+    @extend_schema(request=EmptyInput, responses=HandoffTicketSerializer)
     def post(self, request: Request, ticket_id: UUID) -> Response:
         """Claim a waiting ticket. The first claim wins."""
-        return self.perform(request, ticket_id, services.claim, **_validated(NothingInput, request))
+        return self.perform(request, ticket_id, services.claim, **_validated(EmptyInput, request))
 
 
 class Release(TicketActionView):
-    @extend_schema(request=NothingInput, responses=HandoffTicketSerializer)
+    @extend_schema(request=EmptyInput, responses=HandoffTicketSerializer)
     def post(self, request: Request, ticket_id: UUID) -> Response:
         """Put a ticket back into the queue."""
-        return self.perform(request, ticket_id, services.release, **_validated(NothingInput, request))
+        return self.perform(request, ticket_id, services.release, **_validated(EmptyInput, request))
 
 
 class Return(TicketActionView):
@@ -121,10 +121,10 @@ class Return(TicketActionView):
 
 
 class Resolve(TicketActionView):
-    @extend_schema(request=NothingInput, responses=HandoffTicketSerializer)
+    @extend_schema(request=EmptyInput, responses=HandoffTicketSerializer)
     def post(self, request: Request, ticket_id: UUID) -> Response:
         """Resolve a ticket."""
-        return self.perform(request, ticket_id, services.resolve, **_validated(NothingInput, request))
+        return self.perform(request, ticket_id, services.resolve, **_validated(EmptyInput, request))
 
 
 class Snooze(TicketActionView):
@@ -151,10 +151,10 @@ class Assign(TicketActionView):
 
 
 class Reopen(TicketActionView):
-    @extend_schema(request=NothingInput, responses=HandoffTicketSerializer)
+    @extend_schema(request=EmptyInput, responses=HandoffTicketSerializer)
     def post(self, request: Request, ticket_id: UUID) -> Response:
         """Reopen the conversation of an ended ticket. Returns the new ticket."""
-        _validated(NothingInput, request)
+        _validated(EmptyInput, request)
         staff = cast(Staff, request.auth)
         reopened = services.reopen(ticket_for(staff, ticket_id).pk, agent=user_of(staff))
         return _ticket_response(staff, ticket_for(staff, reopened.pk))

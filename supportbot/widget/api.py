@@ -11,7 +11,7 @@ from supportbot.accounts.cors import CustomerPagesAPIView
 from supportbot.accounts.permissions import IsCustomer
 from supportbot.accounts.principals import CustomerCaller
 from supportbot.chat.access import conversation_for
-from supportbot.web import NothingInput
+from supportbot.web import EmptyInput
 from supportbot.widget.base_views import PublicWidgetView, ticket_response
 from supportbot.widget.serializers import (
     CodeRequestSerializer,
@@ -74,10 +74,10 @@ class EndView(CustomerPagesAPIView):
     permission_classes = [IsCustomer]
     cors_methods = "POST, OPTIONS"
 
-    @extend_schema(request=NothingInput, responses={204: None})
+    @extend_schema(request=EmptyInput, responses={204: None})
     def post(self, request: Request, conversation_id: UUID) -> Response:
         """End your own conversation: it takes no more messages. Ending it again changes nothing."""
-        NothingInput(data=request.data).is_valid(raise_exception=True)
+        EmptyInput(data=request.data).is_valid(raise_exception=True)
         caller = request.auth
         assert isinstance(caller, CustomerCaller)
         end_conversation(conversation_for(caller, conversation_id).pk)
