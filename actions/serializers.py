@@ -103,10 +103,10 @@ class DigestInput(ClosedSerializerMixin, serializers.Serializer[Any]):
 @example(words="The parcel is on its way already.", note="Carrier confirmed")
 class RejectInput(ClosedSerializerMixin, serializers.Serializer[Any]):
     words = TextField(
-        max_length=MAX_CHARACTERS, required=False, allow_blank=True, told=_LINE, help_text="For the customer."
+        max_length=MAX_CHARACTERS, required=False, allow_blank=True, schema=_LINE, help_text="For the customer."
     )
     note = TextField(
-        max_length=MAX_CHARACTERS, required=False, allow_blank=True, told=_LINE, help_text="For the team only."
+        max_length=MAX_CHARACTERS, required=False, allow_blank=True, schema=_LINE, help_text="For the team only."
     )
 
 

@@ -94,7 +94,7 @@ class LocaleField(TextField):
     """A language to search for, in the form in which articles store theirs. Raises InvalidDocument, as saving does."""
 
     def __init__(self, **more: Any) -> None:
-        super().__init__(told=_LOCALE, **more)
+        super().__init__(schema=_LOCALE, **more)
 
     def to_internal_value(self, data: Any) -> str:
         return check_locale(super().to_internal_value(data))
@@ -103,10 +103,10 @@ class LocaleField(TextField):
 class _FactsSerializer(ClosedSerializerMixin, serializers.Serializer[Article]):
     """An article's metadata."""
 
-    locale = TextField(required=False, told=_LOCALE)
+    locale = TextField(required=False, schema=_LOCALE)
     audience = serializers.ChoiceField(choices=Audience.choices, required=False)
-    category = TextField(required=False, allow_blank=True, told=_CATEGORY)
-    url = TextField(required=False, allow_blank=True, told=_URL)
+    category = TextField(required=False, allow_blank=True, schema=_CATEGORY)
+    url = TextField(required=False, allow_blank=True, schema=_URL)
     collection = serializers.UUIDField(required=False)
 
     def change(self) -> Change:
@@ -120,8 +120,8 @@ class _FactsSerializer(ClosedSerializerMixin, serializers.Serializer[Article]):
 class ArticleChangeSerializer(_FactsSerializer):
     """Changes to an article; omitted fields stay. With `based_on`, saving fails if a newer revision exists."""
 
-    title = TextField(trim_whitespace=False, required=False, told=_TITLE)
-    body = TextField(trim_whitespace=False, required=False, help_text="Markdown", told=_BODY)
+    title = TextField(trim_whitespace=False, required=False, schema=_TITLE)
+    body = TextField(trim_whitespace=False, required=False, help_text="Markdown", schema=_BODY)
     based_on = WholeNumberField(required=False, min_value=1, max_value=2**31 - 1)
 
 
@@ -129,9 +129,9 @@ class ArticleChangeSerializer(_FactsSerializer):
 class NewArticleSerializer(_FactsSerializer):
     """A new article; without `external_id`, one is derived from its title."""
 
-    title = TextField(trim_whitespace=False, told=_TITLE)
-    body = TextField(trim_whitespace=False, help_text="Markdown", told=_BODY)
-    external_id = TextField(required=False, max_length=MAX_EXTERNAL_ID_CHARACTERS, told=_EXTERNAL_ID)
+    title = TextField(trim_whitespace=False, schema=_TITLE)
+    body = TextField(trim_whitespace=False, help_text="Markdown", schema=_BODY)
+    external_id = TextField(required=False, max_length=MAX_EXTERNAL_ID_CHARACTERS, schema=_EXTERNAL_ID)
 
 
 class PassageSerializer(serializers.Serializer[Any]):

@@ -1,4 +1,4 @@
-"""The base of every error a caller may see, and the one place that turns one into an HTTP answer or a close code."""
+"""The base of every error a caller may see, and the only place that maps one to an HTTP response or a close code."""
 
 import logging
 from collections.abc import Mapping
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from rest_framework.response import Response
 
 FieldErrors = dict[str, list[str]]
-# DRF's own words name the cause only.
-_WORDS = {
-    "required": "This field is missing: give it a value.",
-    "blank": "This field is empty: give it a value.",
-    "null": "This field is null: give it a value, or leave it out.",
+# DRF's own messages name the cause only.
+_MESSAGES = {
+    "required": "This field is required. Give it a value.",
+    "blank": "This field is empty. Give it a value.",
+    "null": "This field is null. Give it a value or leave it out.",
     "not_authenticated": (
-        "This does not say who is asking: send `Authorization: Bearer` with a key, an identity token or a visitor's "
+        "Authentication is required. Send `Authorization: Bearer` with an API key, an identity token or a visitor's "
         "secret."
     ),
 }
@@ -27,12 +27,12 @@ logger = logging.getLogger(__name__)
 
 
 class SupportBotError(Exception):
-    """An expected refusal. `message` is fit for the person who caused it; `fields` names what to mend."""
+    """An expected refusal. `message` is fit for the person who caused it; `fields` names what to correct."""
 
     code: ClassVar[str] = "error"
     status: ClassVar[int] = 400
     close_code: ClassVar[int | None] = None
-    default_message: ClassVar[str] = "The request could not be carried out."
+    default_message: ClassVar[str] = "The request could not be completed."
 
     def __init__(self, message: str | None = None, *, fields: FieldErrors | None = None) -> None:
         self.message = message or self.default_message
@@ -41,47 +41,47 @@ class SupportBotError(Exception):
 
 
 class NotFound(SupportBotError):
-    """Missing, or not for this reader: both look the same on purpose."""
+    """Missing, or not visible to this reader. Both look the same on purpose."""
 
     code = "not_found"
     status = 404
-    default_message = "There is nothing here, or it is not for you."
+    default_message = "Not found, or you do not have access to it."
 
 
 class NotAllowed(SupportBotError):
     code = "not_allowed"
     status = 403
-    default_message = "You may not do this."
+    default_message = "You are not allowed to do this."
 
 
 class InvalidInput(SupportBotError):
     code = "invalid"
     status = 400
-    default_message = "Some fields need mending."
+    default_message = "Some fields are invalid."
 
 
 class BodyTooLarge(SupportBotError):
     code = "body_too_large"
     status = 413
-    default_message = "The body has more than 5 MiB, and nothing of it was read: send less at once."
+    default_message = "The body is larger than 5 MiB and was not read. Send less at a time."
 
 
 class Unavailable(SupportBotError):
-    """Most likely nothing was stored; but a connection may be lost while it commits."""
+    """Most likely nothing was stored, but the connection may have been lost during the commit."""
 
     code = "unavailable"
     status = 503
-    default_message = "The database does not answer right now: see in a moment what became of this, and try again."
+    default_message = "The database is not responding. Check in a moment whether this took effect, then try again."
 
 
 def error_body(code: str, message: str, fields: FieldErrors | None = None) -> dict[str, Any]:
-    """Return the JSON body that every failed request answers with."""
+    """Return the JSON body of every failed request."""
     return {"code": code, "message": message, "fields": fields or {}}
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> "Response | None":
-    """Answer an exception of a DRF view; None lets Django answer 500 for what nobody expected."""
-    # Importing DRF's views loads our authentication classes, hence the models: too early for a module that they need.
+    """Return the response to an exception in a DRF view; None lets Django answer 500 to an unexpected one."""
+    # Importing DRF's views loads our authentication classes and so the models, which import this module.
     from rest_framework.exceptions import APIException
     from rest_framework.response import Response
     from rest_framework.views import exception_handler as drf_exception_handler
@@ -90,7 +90,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> "Response | 
         return Response(error_body(error.code, error.message, error.fields), status=error.status)
     if isinstance(error, Http404):
         return Response(error_body(NotFound.code, NotFound.default_message), status=404)
-    if isinstance(error, RequestDataTooBig):  # Django itself would answer 400 to it
+    if isinstance(error, RequestDataTooBig):  # Django itself would answer 400
         return Response(error_body(BodyTooLarge.code, BodyTooLarge.default_message), status=BodyTooLarge.status)
     if isinstance(error, PermissionDenied):
         return Response(error_body(NotAllowed.code, NotAllowed.default_message), status=403)
@@ -108,11 +108,11 @@ def _body_of(error: "APIException") -> dict[str, Any]:
         fields = flatten_field_errors(error.detail)
         return error_body(InvalidInput.code, InvalidInput.default_message, fields)
     code = error.get_codes()
-    return error_body(code if isinstance(code, str) else "error", _in_words(error.detail))
+    return error_body(code if isinstance(code, str) else "error", _message_of(error.detail))
 
 
 def flatten_field_errors(detail: Any, prefix: str = "") -> FieldErrors:
-    """Return {dotted field: messages} of DRF's nested error detail; what concerns no field stands under `_`."""
+    """Return {dotted field: messages} for DRF's nested error detail; `_` holds messages that concern no field."""
     if isinstance(detail, Mapping):
         flat: FieldErrors = {}
         for key, value in detail.items():
@@ -125,9 +125,9 @@ def flatten_field_errors(detail: Any, prefix: str = "") -> FieldErrors:
             for position, item in enumerate(detail):
                 flat.update(flatten_field_errors(item, f"{prefix}.{position}" if prefix else str(position)))
             return flat
-        return {prefix or "_": [_in_words(item) for item in detail]}
-    return {prefix or "_": [_in_words(detail)]}
+        return {prefix or "_": [_message_of(item) for item in detail]}
+    return {prefix or "_": [_message_of(detail)]}
 
 
-def _in_words(detail: Any) -> str:
-    return _WORDS.get(getattr(detail, "code", ""), str(detail))
+def _message_of(detail: Any) -> str:
+    return _MESSAGES.get(getattr(detail, "code", ""), str(detail))

@@ -1,4 +1,4 @@
-"""The OpenAPI schema: how it is served, and what it says of every operation alike, the body of its refusals."""
+"""The OpenAPI schema: how it is served, and what every operation has in common: credentials and error responses."""
 
 import re
 from collections.abc import Iterator
@@ -21,65 +21,65 @@ from supportbot.web import ClosedSerializerMixin
 
 _OPERATIONS: Final = frozenset({"get", "post", "put", "patch", "delete"})
 _ALWAYS: Final = {
-    "400": "The request holds what cannot be read; `fields` names it.",
+    "400": "The request is invalid; `fields` names what is wrong.",
     "401": "The credential is missing, unknown or expired.",
-    "403": "This caller may not do this.",
-    "429": "Too often: `Retry-After` says when to come back.",
-    "503": "The database does not answer; see what became of this.",
+    "403": "The caller is not allowed to do this.",
+    "429": "Too many requests. `Retry-After` says when to try again.",
+    "503": "The database is not responding. Check whether the request took effect.",
 }
-_OF_ONE_THING: Final = {"404": "There is nothing here, or it is not for this caller."}
-_OF_A_CHANGE: Final = {**_OF_ONE_THING, "409": "What is there now does not allow this."}
+_FOR_ONE_OBJECT: Final = {"404": "Not found, or the caller has no access to it."}
+_FOR_A_CHANGE: Final = {**_FOR_ONE_OBJECT, "409": "The current state does not allow this."}
 _ID_BELOW: Final = re.compile(r"/{(\w+)}(/\w+)?$")
-_OF_A_BODY: Final = {"413": "The body is too large.", "415": "The body is not JSON."}
+_FOR_A_BODY: Final = {"413": "The body is too large.", "415": "The body is not JSON."}
 
 ERROR: Final[dict[str, Any]] = {
     "type": "object",
-    "description": "What every refusal answers with.",
+    "description": "The body of every failed request.",
     "properties": {
-        "code": {"type": "string", "description": "For programs; it never changes."},
-        "message": {"type": "string", "description": "For people: what is wrong, and the way out."},
+        "code": {"type": "string", "description": "For programs. It never changes."},
+        "message": {"type": "string", "description": "For people: what is wrong and what to do."},
         "fields": {
             "type": "object",
             "additionalProperties": {"type": "array", "items": {"type": "string"}},
-            "description": "What to mend, by field; `_` stands for the whole.",
+            "description": "What to correct, by field; `_` is for the request as a whole.",
         },
     },
     "required": ["code", "message", "fields"],
 }
-_making: Final = Lock()
+_generating: Final = Lock()
 
 
 def whole_schema() -> Any:
-    """Return the schema, made once a process: it is one for all, costs seconds, and cannot be made twice at once."""
-    with _making:
-        return _made()
+    """Return the schema, generated once per process: it takes seconds and the generator is not thread-safe."""
+    with _generating:
+        return _generated()
 
 
-class Maker(SchemaGenerator):
-    """Hands it to drf-spectacular's view."""
+class CachedGenerator(SchemaGenerator):
+    """Hands the cached schema to drf-spectacular's view."""
 
     def get_schema(self, request: Any = None, public: bool = False) -> Any:
         return whole_schema()
 
 
 class Schema(SpectacularAPIView):
-    """Serves it as YAML or JSON, as asked."""
+    """Serves the schema as YAML or JSON, as requested."""
 
-    api_version = "1"  # else the base class writes whatever `?version=` says into a header
+    api_version = "1"  # otherwise the base class copies `?version=` into a header
 
-    generator_class = Maker
+    generator_class = CachedGenerator
     content_negotiation_class = DefaultContentNegotiation
 
 
 @cache
-def _made() -> Any:
+def _generated() -> Any:
     generator: Any = SchemaGenerator  # which has no types
     with override("en"):
         return generator().get_schema(public=True)
 
 
 def let_views_overlap(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Say "any of" where readers get one of several views, since these overlap; a hook of drf-spectacular."""
+    """Replace `oneOf` by `anyOf` where a response is one of several overlapping views; a drf-spectacular hook."""
     for schema in result["components"]["schemas"].values():
         if schema.keys() == {"oneOf"}:
             schema["anyOf"] = schema.pop("oneOf")
@@ -87,12 +87,12 @@ def let_views_overlap(result: dict[str, Any], **_: Any) -> dict[str, Any]:
 
 
 def name_refusals(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Add the refusals to every operation of a schema that does not tell its own; a hook of drf-spectacular."""
+    """Add the error responses to every operation that does not define its own; a drf-spectacular hook."""
     result.setdefault("components", {}).setdefault("schemas", {})["Error"] = ERROR
     for path, item in result["paths"].items():
         for method, operation in item.items():
             if method in _OPERATIONS:
-                _name_refusals_of(operation, method, has_one_thing="{" in path or _is_paged(operation))
+                _name_refusals_of(operation, method, has_one_object="{" in path or _is_paged(operation))
     return result
 
 
@@ -100,24 +100,24 @@ def _is_paged(operation: dict[str, Any]) -> bool:
     return any(parameter["name"] == "cursor" for parameter in operation.get("parameters", []))
 
 
-def _name_refusals_of(operation: dict[str, Any], method: str, *, has_one_thing: bool) -> None:
-    told = dict(_ALWAYS)
-    told |= _OF_ONE_THING if has_one_thing else {}
-    told |= _OF_A_CHANGE if method != "get" else {}
-    told |= _OF_A_BODY if "requestBody" in operation else {}
+def _name_refusals_of(operation: dict[str, Any], method: str, *, has_one_object: bool) -> None:
+    refusals = dict(_ALWAYS)
+    refusals |= _FOR_ONE_OBJECT if has_one_object else {}
+    refusals |= _FOR_A_CHANGE if method != "get" else {}
+    refusals |= _FOR_A_BODY if "requestBody" in operation else {}
     responses = operation["responses"]
-    for status, description in told.items():
+    for status, description in refusals.items():
         refusal = responses.setdefault(status, {"description": description})
         refusal.setdefault("content", {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}})
     operation["responses"] = dict(sorted(responses.items()))
 
 
 def link_answers(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Link what POST has made to the operations that lie below its address; a hook of drf-spectacular."""
+    """Link what a POST creates to the operations below its address; a drf-spectacular hook."""
     for path, item in result["paths"].items():
-        for status, told in item.get("post", {}).get("responses", {}).items():
+        for status, response in item.get("post", {}).get("responses", {}).items():
             if status in ("200", "201") and (links := dict(_links_below(result["paths"], path))):
-                told["links"] = links
+                response["links"] = links
     return result
 
 
@@ -151,17 +151,17 @@ class ClosedBody(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]  
 
     def map_serializer(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
         schema: dict[str, Any] = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
-        if schema.get("description") == getdoc(ClosedSerializerMixin):  # of a class without words of its own
+        if schema.get("description") == getdoc(ClosedSerializerMixin):  # inherited, because the class has no docstring
             del schema["description"]
         return {**schema, "additionalProperties": False} if schema.get("type") == "object" else schema
 
 
 class PlainText(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]  # registers itself, untyped
-    """Says of every text that a caller may send which characters it may hold."""
+    """Adds to every text a caller may send which characters it may contain."""
 
     target_class = "supportbot.web.TextField"
     match_subclasses = True
 
     def map_serializer_field(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
         schema: dict[str, Any] = auto_schema._map_serializer_field(self.target, direction, bypass_extensions=True)
-        return {**schema, **self.target.told}
+        return {**schema, **self.target.schema}

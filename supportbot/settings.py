@@ -1,6 +1,6 @@
-"""All settings, read from the environment through django-environ; a wrong or unknown value stops the start.
+"""All settings, read from the environment through django-environ; an invalid or unknown value stops the start.
 
-What the environment does not name comes from the running instance of `make run` (its URLs and secrets lie in DATA_DIR).
+What the environment does not set comes from the running instance of `make run` (its URLs and secrets are in DATA_DIR).
 """
 
 import logging
@@ -21,17 +21,17 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 
 class Env(environ.Env):
-    """django-environ with a sentence, instead of a traceback or a guess, for a value of the wrong type."""
+    """django-environ, but a value of the wrong type raises an error in plain words."""
 
     BOOLEAN_FALSE_STRINGS = ("false", "off", "n", "no", "0", "")
 
     def get_value(self, var: str, cast: Any = None, **kwargs: Any) -> Any:  # Any: the cast decides the type
-        told = os.environ.get(var, "")
-        if cast is bool and told.strip().lower() not in self.BOOLEAN_TRUE_STRINGS + self.BOOLEAN_FALSE_STRINGS:
-            raise ImproperlyConfigured(f"{var}={told} is neither true nor false.")
+        value = os.environ.get(var, "")
+        if cast is bool and value.strip().lower() not in self.BOOLEAN_TRUE_STRINGS + self.BOOLEAN_FALSE_STRINGS:
+            raise ImproperlyConfigured(f"{var}={value} is neither true nor false.")
         try:
-            if told.startswith("$"):  # a secret may: it is not the name of another variable
-                return self.parse_value(told, cast)
+            if value.startswith("$"):  # a secret may start with one; it does not name another variable
+                return self.parse_value(value, cast)
             return super().get_value(var, cast=cast, **kwargs)
         except ValueError as error:
             kind = {int: "a whole number", float: "a number"}.get(cast, "readable")
@@ -40,7 +40,7 @@ class Env(environ.Env):
 
 env = Env()
 
-# --- What this product may be told through SUPPORTBOT_* variables; a typing error in one must not pass in silence.
+# --- The known SUPPORTBOT_* variables: a typing error in a name must not go unnoticed.
 SUPPORTBOT_VARIABLES = {
     "SUPPORTBOT_LOG_LEVEL",
     "SUPPORTBOT_MODEL_DEADLINE_SECONDS",
@@ -49,10 +49,10 @@ SUPPORTBOT_VARIABLES = {
 _unknown = sorted(name for name in os.environ if name.startswith("SUPPORTBOT_") and name not in SUPPORTBOT_VARIABLES)
 if _unknown:
     raise ImproperlyConfigured(
-        f"{_unknown[0]} is not a setting of SupportBot. Known are: {', '.join(sorted(SUPPORTBOT_VARIABLES))}."
+        f"{_unknown[0]} is not a setting of SupportBot. The known ones are: {', '.join(sorted(SUPPORTBOT_VARIABLES))}."
     )
 
-# Resolved: under two names, one folder would look like two, and one of them as if nothing ran on it.
+# Resolved, because one folder under two names would look like two, one of them with nothing running in it.
 DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / ".data"))).resolve()
 _runtime = load_runtime(DATA_DIR)
 
@@ -62,16 +62,16 @@ SHOP_PORT = env.int("SHOP_PORT", default=8100)
 PUBLIC_URL = env.str("PUBLIC_URL", default="")
 if PUBLIC_URL:
     PUBLIC_URL = public_address(PUBLIC_URL)
-# A command beside a running instance speaks of that one, whatever port it would take itself.
+# A command refers to the running instance, whatever port it would use itself.
 BASE_URL = PUBLIC_URL or (_runtime.base_url if _runtime else f"http://127.0.0.1:{PORT}")
 
 DEBUG = False
 SECRET_KEY = env.str("SECRET_KEY", default=_runtime.secrets.secret_key if _runtime else "")
-# Commands that need no secret (up, doctor, help) still run; a web process refuses to sign with one of its own.
+# Commands that need no secret (up, doctor, help) still run; a web process refuses to start without one.
 SECRET_KEY_IS_MADE_UP = not SECRET_KEY
 if SECRET_KEY_IS_MADE_UP:
     SECRET_KEY = os.urandom(32).hex()
-# Encrypts secrets in rows; the first key writes, all of them read (rotation).
+# Encrypts secrets in the database: the first key encrypts, any of them decrypts (rotation).
 FIELD_KEYS = env.list("FIELD_KEYS", default=[_runtime.secrets.field_key] if _runtime else [])
 
 
@@ -83,8 +83,8 @@ def _is_field_key(text: str) -> bool:
 
 
 if not all(_is_field_key(key) for key in FIELD_KEYS):
-    raise ImproperlyConfigured(  # without it: all but one letter of it may be right
-        "FIELD_KEYS holds what is no key: each is the URL-safe base64 of 32 bytes, and a comma stands between two."
+    raise ImproperlyConfigured(  # the value is not shown: all but one letter of it may be right
+        "FIELD_KEYS contains an invalid key. Each key is 32 bytes in URL-safe base64; separate keys with commas."
     )
 
 _public_host = urlsplit(PUBLIC_URL).hostname
@@ -153,10 +153,10 @@ TEMPLATES = [
     },
 ]
 
-# --- Database. The pool makes a hop cost 0.3 ms instead of 7; CONN_MAX_AGE must be 0 with it.
+# --- Database. With the pool a query costs 0.3 ms of overhead instead of 7; CONN_MAX_AGE must then be 0.
 DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", default=16)
 if DATABASE_POOL_SIZE < 0:
-    raise ImproperlyConfigured(f"DATABASE_POOL_SIZE={DATABASE_POOL_SIZE} is below 0, which switches the pool off.")
+    raise ImproperlyConfigured(f"DATABASE_POOL_SIZE={DATABASE_POOL_SIZE} is below 0. Use 0 to switch the pool off.")
 if not os.environ.get("DATABASE_URL"):
     clear_libpq_environment()
 DATABASE_URL = env.str("DATABASE_URL", default=_runtime.database_url if _runtime else "")
@@ -164,23 +164,25 @@ if DATABASE_URL:
     try:
         _is_postgres = urlsplit(DATABASE_URL).scheme in ("postgres", "postgresql")
         DATABASES = {"default": env.db_url_config(DATABASE_URL)} if _is_postgres else {}
-    except ValueError as _error:  # its words name the port or the bracket, never the password
-        raise ImproperlyConfigured(f"DATABASE_URL is not a readable address: {_error}.") from _error
+    except ValueError as _error:  # its message names the port or the bracket, never the password
+        raise ImproperlyConfigured(f"DATABASE_URL is not a valid address: {_error}.") from _error
     if not DATABASES:
-        raise ImproperlyConfigured("DATABASE_URL must name a PostgreSQL server, like postgres://user:secret@host/name.")
+        raise ImproperlyConfigured(
+            "DATABASE_URL must be a PostgreSQL address, such as postgres://user:secret@host/name."
+        )
     if DATABASE_POOL_SIZE:
         DATABASES["default"]["OPTIONS"] = {
             **DATABASES["default"].get("OPTIONS", {}),
             "pool": {"min_size": 0, "max_size": DATABASE_POOL_SIZE + 8, "timeout": 10},
         }
-        # After a restart of the server the pool holds dead connections: without a look each would fail one request.
+        # After a server restart the pool holds dead connections, and each would fail one request without this check.
         DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
     DATABASE_POOL_SIZE = DATABASE_POOL_SIZE or 16
 else:
     DATABASES = {"default": {"ENGINE": "supportbot.embedded.db_unavailable"}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# --- Broker, channel layer, cache: one Redis or Valkey, a database each, three in a row.
+# --- Broker, channel layer, cache: three consecutive databases of one Redis or Valkey.
 REDIS_URL = env.str("REDIS_URL", default=_runtime.redis_url if _runtime else "")
 CELERY_BROKER_URL = env.str(
     "CELERY_BROKER_URL", default=_runtime.broker_url if _runtime else database_at(REDIS_URL, 0) if REDIS_URL else ""
@@ -215,7 +217,7 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "worker-heartbeat": {"task": "supportbot.outbox.tasks.heartbeat", "schedule": 10.0, "options": {"expires": 10}},
     "purge-delivered-announcements": {"task": "supportbot.outbox.tasks.purge", "schedule": 3600.0},
-    # A tick that found no worker in time is dropped: the next one sees the same rows.
+    # A tick that finds no worker in time is dropped: the next one sees the same rows.
     "sweep-tickets": {
         "task": "supportbot.handoff.tasks.sweep_tickets",
         "schedule": 15.0,
@@ -232,7 +234,7 @@ CELERY_BEAT_SCHEDULE = {
     "send-mail": {"task": "supportbot.handoff.tasks.send_mail", "schedule": 10.0, "options": {"expires": 10}},
 }
 
-# --- The outbox: what a room tells those above it (topic -> consumers, each idempotent), heard inside this scope.
+# --- The outbox: what a room announces to those above it (topic -> idempotent consumers, run inside this scope).
 CHAT_ON_CUSTOMER_MESSAGE = "supportbot.handoff.tickets.customer_messages.on_customer_message"
 OUTBOX_SCOPE = "supportbot.accounts.scope.workspace_scope"
 OUTBOX_CONSUMERS: dict[str, list[str]] = {
@@ -246,7 +248,7 @@ OUTBOX_CONSUMERS: dict[str, list[str]] = {
     "customer_forgotten": ["actions.erasure.on_customer_forgotten"],
 }
 
-# --- Health details and metrics, for a scraper that is not on this machine.
+# --- Health details and metrics for a scraper on another machine.
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 
 # --- People.
@@ -266,7 +268,7 @@ _is_https = PUBLIC_URL.startswith("https://")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _is_https
 SECURE_HSTS_SECONDS = 31_536_000 if _is_https else 0
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _is_https else None
-# The proxy that speaks TLS redirects; what other hosts a domain has, and whether browsers list it, is not ours to say.
+# The TLS proxy redirects; subdomains and HSTS preloading are up to the operator.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W008", "security.W021"]
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "strict-origin-when-cross-origin"
@@ -295,10 +297,10 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Conversations, knowledge, people and guarded actions.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
-    "OAS_VERSION": "3.1.0",  # JSON Schema whole: 3.0 cannot say what the names in an object look like
+    "OAS_VERSION": "3.1.0",  # all of JSON Schema: 3.0 has no `propertyNames`
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
-    "COMPONENT_SPLIT_REQUEST": True,  # what may be sent is narrower than what is answered
+    "COMPONENT_SPLIT_REQUEST": True,  # requests are narrower than responses
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "supportbot.openapi.let_views_overlap",
@@ -312,46 +314,50 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 # --- Knowledge.
 KB_EMBEDDER = env.str("KB_EMBEDDER", default="packaged")
 if KB_EMBEDDER not in ("packaged", "openai") and "." not in KB_EMBEDDER:
-    raise ImproperlyConfigured(f"KB_EMBEDDER={KB_EMBEDDER} is not packaged, openai or the dotted path of a class.")
+    raise ImproperlyConfigured(f"KB_EMBEDDER={KB_EMBEDDER} is not `packaged`, `openai` or the dotted path of a class.")
 KB_LEXICAL_FALLBACK = env.bool("KB_LEXICAL_FALLBACK", default=True)
 KB_ASKING = "supportbot.assistant.retrieval.asked"  # how a customer's message is searched for (kb.ports)
 HANDOFF_DRAFT_CHECKS = "supportbot.assistant.doubts.doubts_of"  # what looks at an agent's draft (handoff.ports)
-# Off: answers come from the model alone, without sources (for measuring; every fact is then withheld).
+# Off: answers come from the model alone, without sources (for benchmarks; every fact is then withheld).
 KB_RETRIEVAL = env.bool("KB_RETRIEVAL", default=True)
 
-# --- Guarded actions. A merchant's system must lie in the public internet; the demo's shop alone runs on this machine.
+# --- Guarded actions. A merchant's system must be on the public internet; only the demo shop runs on this machine.
 ACTIONS_MERCHANT = "actions.connectors.merchant.connected_merchant"
 ACTIONS_LOOPBACK = [f"127.0.0.1:{SHOP_PORT}"]
 if _runtime and _runtime.shop_url:
-    ACTIONS_LOOPBACK.append(urlsplit(_runtime.shop_url).netloc)  # a command may not know the port of this start
+    ACTIONS_LOOPBACK.append(urlsplit(_runtime.shop_url).netloc)  # the running shop may use another port than SHOP_PORT
 ACTIONS_AUDIT_HEADS = DATA_DIR / "audit-heads.jsonl"
 
-# --- Models. No model name is built in: OPENAI_MODEL names one, or the server's only one is taken.
-LLM_BUILTIN_PROVIDER = "supportbot.builtin.provider.BuiltinProvider"  # answers where no model does
+# --- Models. No model name is built in: OPENAI_MODEL names one, otherwise the server's only model is used.
+LLM_BUILTIN_PROVIDER = "supportbot.builtin.provider.BuiltinProvider"  # answers when no model does
 OPENAI_API_KEY = env.str("OPENAI_API_KEY", default="")
 OPENAI_MODEL = env.str("OPENAI_MODEL", default="")
-OPENAI_VERIFY_MODEL = env.str("OPENAI_VERIFY_MODEL", default="")  # takes a second look at answers; none: off
+OPENAI_VERIFY_MODEL = env.str("OPENAI_VERIFY_MODEL", default="")  # gives answers a second look; empty: off
 OPENAI_BASE_URL = env.str("OPENAI_BASE_URL", default="")
 OPENAI_EMBEDDING_MODEL = env.str("OPENAI_EMBEDDING_MODEL", default="")  # for KB_EMBEDDER=openai
 if KB_EMBEDDER == "openai" and not OPENAI_EMBEDDING_MODEL:
-    raise ImproperlyConfigured("KB_EMBEDDER=openai needs OPENAI_EMBEDDING_MODEL: name the server's model for vectors.")
+    raise ImproperlyConfigured(
+        "KB_EMBEDDER=openai needs OPENAI_EMBEDDING_MODEL. Set it to the server's embedding model."
+    )
 OPENAI_EMBEDDING_DIMENSIONS = env.int("OPENAI_EMBEDDING_DIMENSIONS", default=0)  # 0: the server is asked once
 LLM_PRICES = env.json("LLM_PRICES", default={})
 LLM_DAILY_BUDGET = env.str("LLM_DAILY_BUDGET", default="")  # per workspace and UTC day, in the prices' currency
-LLM_VERIFY_DAILY_BUDGET = env.str("LLM_VERIFY_DAILY_BUDGET", default="")  # of these, for second looks
+LLM_VERIFY_DAILY_BUDGET = env.str("LLM_VERIFY_DAILY_BUDGET", default="")  # the part of it for second looks
 LLM_VERIFY_DEADLINE_SECONDS = env.float("LLM_VERIFY_DEADLINE_SECONDS", default=3.0)
-LLM_HISTORY_TOKENS = env.int("LLM_HISTORY_TOKENS", default=3_000)  # of what was said before the newest question
+LLM_HISTORY_TOKENS = env.int("LLM_HISTORY_TOKENS", default=3_000)  # for the conversation before the newest question
 if LLM_HISTORY_TOKENS < 200:
     raise ImproperlyConfigured(
-        f"LLM_HISTORY_TOKENS={LLM_HISTORY_TOKENS} is below 200: too few for a follow-up question."
+        f"LLM_HISTORY_TOKENS={LLM_HISTORY_TOKENS} is below 200, too few for a follow-up question."
     )
 LLM_STORE_BODIES = env.bool("LLM_STORE_BODIES", default=False)
 MODEL_DEADLINE_SECONDS = env.float("SUPPORTBOT_MODEL_DEADLINE_SECONDS", default=30.0)
 TURNS_PER_PROCESS = env.int("SUPPORTBOT_TURNS_PER_PROCESS", default=200)
 if TURNS_PER_PROCESS < 1:
-    raise ImproperlyConfigured(f"SUPPORTBOT_TURNS_PER_PROCESS={TURNS_PER_PROCESS} is below 1: nobody is answered.")
+    raise ImproperlyConfigured(
+        f"SUPPORTBOT_TURNS_PER_PROCESS={TURNS_PER_PROCESS} is below 1: no message would be answered."
+    )
 
-# --- Mail goes to files until a server is named.
+# --- Mail is written to files until a server is set.
 EMAIL_URL = env.str("EMAIL_URL", default="")
 if EMAIL_URL:
     try:
@@ -359,15 +365,15 @@ if EMAIL_URL:
     except (ValueError, ImproperlyConfigured):
         _mail = {}
     if not _mail.get("EMAIL_HOST") and _mail.get("EMAIL_BACKEND") in (None, env.EMAIL_SCHEMES["smtp"]):
-        raise ImproperlyConfigured(  # without its words: they might hold the password
-            "EMAIL_URL is not a readable address: write it like smtp+tls://user:password@mail.example.com:587, "
-            "with other signs than letters and digits in the password percent-encoded."
+        raise ImproperlyConfigured(  # without its message, which may contain the password
+            "EMAIL_URL is not a valid address. Write it like smtp+tls://user:password@mail.example.com:587 and "
+            "percent-encode every character of the password that is not a letter or a digit."
         )
     vars().update(_mail)
 else:
     EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
     EMAIL_FILE_PATH = str(DATA_DIR / "mail")
-# For each answer of the server's; ten of them make a mail, which is claimed for two minutes (handoff/mail.py).
+# For each server response; a mail takes about ten, and is claimed for two minutes (handoff/mail).
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="support@localhost")
 
@@ -385,7 +391,7 @@ STORAGES = {
 }
 WHITENOISE_USE_FINDERS = True
 
-# --- The console. Its colours are those of tokens.css, its pages those of templates/admin and templates/console.
+# --- The console. Its colours are in tokens.css, its pages in templates/admin and templates/console.
 UNFOLD = {
     "SITE_TITLE": "SupportBot",
     "SITE_HEADER": "SupportBot",

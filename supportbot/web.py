@@ -1,4 +1,4 @@
-"""What the HTTP edge shares: the content security policy, pages of results, serializers that know all their fields."""
+"""Shared by the HTTP edge: the content security policy, pagination, and serializers that reject unknown fields."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Set
@@ -37,7 +37,7 @@ TEAM_PAGES: Final = ("/admin/", "/desk/")
 
 
 class ContentSecurityPolicy:
-    """Adds the policy unless a view set a stricter or an embedding one."""
+    """Adds the policy unless the view has set its own, stricter or for embedding."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -49,7 +49,7 @@ class ContentSecurityPolicy:
 
 
 class PageLocaleMiddleware(LocaleMiddleware):
-    """Django's own for what customers read; console and desk speak English, the framework's words in them too."""
+    """Django's own for customers' pages; the console and the desk are in English, including Django's own texts."""
 
     def process_request(self, request: HttpRequest) -> None:
         if request.path_info.startswith(TEAM_PAGES):
@@ -67,24 +67,24 @@ class NewestFirstPagination(CursorPagination):
     ordering = "-id"
 
     def decode_cursor(self, request: Request) -> Cursor | None:
-        """Return where the page begins; raises NotFound for a cursor that no answer of ours has named."""
+        """Return where the page begins; raises NotFound for a cursor that no response contained."""
         try:
             cursor = super().decode_cursor(request)
             if cursor is not None and cursor.position is not None:
                 UUID(str(cursor.position))
         except (UnknownCursor, ValueError) as error:
-            problem = "This is no cursor of ours: leave it out to begin with the newest."
+            problem = "Invalid cursor. Leave it out to start with the newest."
             raise NotFound(fields={self.cursor_query_param: [problem]}) from error
         return cursor
 
     def get_page_size(self, request: Request) -> int:
-        """Return how many rows were asked for, `max_page_size` at the most; raises InvalidInput for no number."""
+        """Return the number of rows requested, at most `max_page_size`; raises InvalidInput if it is not a number."""
         asked = request.query_params.getlist(self.page_size_query_param)
         if not asked:
             return self.page_size
         (first, *others) = asked
         if others or not (first.isascii() and first.isdigit() and first.strip("0")):
-            raise InvalidInput(fields={self.page_size_query_param: ["Give one whole number from 1 on."]})
+            raise InvalidInput(fields={self.page_size_query_param: ["Give one whole number, 1 or higher."]})
         return min(int(first), self.max_page_size) if len(first) < 10 else self.max_page_size
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
@@ -106,28 +106,28 @@ class NewestFirstPagination(CursorPagination):
 
 
 def check_query(asked: Iterable[str], known: Set[str]) -> None:
-    """Raise InvalidInput for a filter we do not have: a typing error must not look like an answer."""
+    """Raise InvalidInput for an unknown filter: a typing error must not look like a result."""
     if unknown := sorted(set(asked) - known):
-        raise InvalidInput(fields={name: ["This field is not known here."] for name in unknown})
+        raise InvalidInput(fields={name: ["Unknown field."] for name in unknown})
 
 
 def one_of(field: str, value: str, choices: Iterable[str]) -> str:
-    """Return a query parameter that names one of these; raises InvalidInput for any other."""
+    """Return the value of a query parameter if it is one of the choices; raises InvalidInput otherwise."""
     if value not in (known := list(choices)):
         raise InvalidInput(fields={field: [f"Choose one of {', '.join(known)}."]})
     return value
 
 
 def id_of(field: str, value: str) -> UUID:
-    """Return the id that a query parameter names; raises InvalidInput for what is none."""
+    """Return the value of a query parameter as an id; raises InvalidInput if it is not one."""
     try:
         return UUID(value)
     except ValueError as error:
-        raise InvalidInput(fields={field: ["This is no id (UUID)."]}) from error
+        raise InvalidInput(fields={field: ["This is not a valid id (UUID)."]}) from error
 
 
 class JSONOnlyNegotiation(DefaultContentNegotiation):
-    """The API speaks JSON, whatever a caller says it accepts: a file too is refused in JSON, and nobody with a 406."""
+    """Answers in JSON whatever the caller accepts: even the refusal of a file is JSON, and nobody gets a 406."""
 
     def select_renderer(
         self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
@@ -137,71 +137,71 @@ class JSONOnlyNegotiation(DefaultContentNegotiation):
 
 
 class BoundedJSONParser(JSONParser):
-    """JSON bodies; brackets by the thousand, which the reader has no stack for, are the sender's fault and not ours."""
+    """JSON bodies. Nesting that exhausts the stack is the sender's error (400), not ours (500)."""
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
         try:
             return super().parse(stream, media_type, parser_context)
         except RecursionError as error:
-            raise ParseError("This JSON is nested too deep to be read.") from error
+            raise ParseError("The JSON is nested too deeply.") from error
 
 
-# PostgreSQL stores no NUL. What Python strips off a text's ends is no text by itself.
+# PostgreSQL cannot store NUL. `_SPACES` is what `str.strip` removes.
 STORABLE: Final = r"^[^\u0000]+$"
 _SPACES: Final = r"\t-\r\u001c- \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 
 
 def more_than_spaces(*, without: str = r"\u0000", unseen: str = "") -> str:
-    """Return the pattern of a text that holds more than spaces and unseen signs, and none of the characters without."""
+    """Return the pattern of a text with at least one visible character and none of the characters in `without`."""
     return rf"^[^{without}]*[^{without}{_SPACES}{unseen}][^{without}]*$"
 
 
 class TextField(serializers.CharField):
-    """Text, and nothing that could be made text of: the socket takes no number for a message either.
+    """A JSON string, never a number turned into one; the socket is as strict.
 
-    `told` are JSON Schema's words for what a service refuses with words of its own; the OpenAPI schema repeats them.
-    Its pattern is of texts that are not empty: where a blank is allowed, the schema names it beside. `allOf` in place
-    of the pattern leaves the blank out, for a service that has words of its own for it.
+    `schema` holds the JSON Schema keywords for what the service behind it checks; they appear in the OpenAPI schema.
+    The pattern describes texts that are not empty: where a blank is allowed, the schema adds it. With `allOf` in place
+    of `pattern` the field itself checks nothing, because the service has its own message for a blank.
 
-    A text is measured as it was sent. Services make it fit after that: they trim, and join spaces to one.
+    Length is measured on the text as sent. Services trim it and collapse spaces afterwards.
     """
 
     default_error_messages: ClassVar = {
-        "max_length": "At most {max_length} characters fit here: shorten it.",
-        "spaces": "There are spaces at its ends: leave them out.",
+        "max_length": "This is longer than {max_length} characters. Shorten it.",
+        "spaces": "Remove leading and trailing spaces.",
     }
 
-    def __init__(self, *, told: Mapping[str, Any] = MappingProxyType({}), **more: Any) -> None:
-        super().__init__(trim_whitespace=more.pop("trim_whitespace", "pattern" not in told), **more)
+    def __init__(self, *, schema: Mapping[str, Any] = MappingProxyType({}), **more: Any) -> None:
+        super().__init__(trim_whitespace=more.pop("trim_whitespace", "pattern" not in schema), **more)
         may_be_spaces = self.allow_blank or not self.trim_whitespace
-        usual = {} if "allOf" in told else {"pattern": STORABLE if may_be_spaces else more_than_spaces()}
-        self.told = {**usual, **told}
+        default = {} if "allOf" in schema else {"pattern": STORABLE if may_be_spaces else more_than_spaces()}
+        self.schema = {**default, **schema}
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
             self.fail("invalid")
         text: str = super().to_internal_value(data)
-        if "allOf" not in self.told:
+        if "allOf" not in self.schema:
             self._check_as_sent(data)
         return text
 
     def _check_as_sent(self, text: str) -> None:
-        most = self.told.get("maxLength", self.max_length)
+        most = self.schema.get("maxLength", self.max_length)
         if most is not None and len(text) > most:
             self.fail("max_length", max_length=most)
-        if text != text.strip() and not re.fullmatch(self.told["pattern"], text):
+        if text != text.strip() and not re.fullmatch(self.schema["pattern"], text):
             self.fail("spaces")
 
 
-class FormField(serializers.RegexField):
-    """Text of one form, taken as it is: `form` is the whole of it."""
+class PatternField(serializers.RegexField):
+    """Text that matches `pattern` as a whole, as it was sent."""
 
-    def __init__(self, form: str, **more: Any) -> None:
-        super().__init__(rf"\A{form}\Z", trim_whitespace=False, **more)
+    def __init__(self, pattern: str, **more: Any) -> None:
+        super().__init__(rf"\A{pattern}\Z", trim_whitespace=False, **more)
 
 
 class FlagField(serializers.BooleanField):
-    """True or false, and nothing that could be made one of them, such as 0, "off" or "yes"."""
+    """A JSON boolean, and nothing that could be converted to one, such as 0, "off" or "yes"."""
 
     def to_internal_value(self, data: Any) -> bool:
         if not isinstance(data, bool):
@@ -210,7 +210,7 @@ class FlagField(serializers.BooleanField):
 
 
 class WholeNumberField(serializers.IntegerField):
-    """A whole number of JSON, which may be written 7.0, and no text that could be made one."""
+    """A JSON integer, which may be written 7.0, and no text that could be converted to one."""
 
     def to_internal_value(self, data: Any) -> int:
         if isinstance(data, float) and data.is_integer():
@@ -222,26 +222,26 @@ class WholeNumberField(serializers.IntegerField):
 
 
 def example(**fields: Any) -> Callable[[type[S]], type[S]]:
-    """Show a body with these fields in the OpenAPI schema."""
+    """Add an example request body with these fields to the OpenAPI schema."""
     shown = OpenApiExample("Example", value=fields, request_only=True)
     return cast(Callable[[type[S]], type[S]], extend_schema_serializer(examples=[shown]))
 
 
 class ClosedSerializerMixin:
-    """A serializer that refuses fields it does not know, naming each: a typing error must never be ignored."""
+    """Rejects unknown fields, naming each: a typing error must never be ignored."""
 
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, Mapping):
-            raise serializers.ValidationError({"non_field_errors": ["Give one JSON object, with its fields by name."]})
+            raise serializers.ValidationError({"non_field_errors": ["Send a JSON object with named fields."]})
         known = self.fields  # type: ignore[attr-defined]  # provided by the serializer it is mixed into
         unknown = [name for name in data if name not in known]
         if unknown:
-            raise serializers.ValidationError({str(name): ["This field is not known here."] for name in unknown})
+            raise serializers.ValidationError({str(name): ["Unknown field."] for name in unknown})
         return super().to_internal_value(data)  # type: ignore[misc]  # the serializer's own
 
 
 class EmptyInput(ClosedSerializerMixin, serializers.Serializer[Any]):
-    """A request without fields: its address says it all."""
+    """A request body without fields: the address says everything."""
 
 
 # Former names, for settings and commands of a deployment that still use them, until 0.3.

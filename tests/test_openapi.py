@@ -86,7 +86,7 @@ def test_two_who_need_the_schema_at_once_have_it_made_once(monkeypatch: pytest.M
         return Client(raise_request_exception=False).get(page).status_code
 
     monkeypatch.setattr(SchemaGenerator, "get_schema", slowly)
-    openapi._made.cache_clear()
+    openapi._generated.cache_clear()
     pages._calls.cache_clear()
     with ThreadPoolExecutor(2) as pool:
         answers = [pool.submit(ask, page) for page in ("/api/v1/schema/?version=a%0d%0ab", "/api/v1/docs/")]

@@ -14,7 +14,7 @@ from supportbot.accounts.branding import (
 )
 from supportbot.accounts.embedding import hosted_url, snippet
 from supportbot.accounts.models import Channel, Customer
-from supportbot.web import ClosedSerializerMixin, FlagField, FormField, TextField, example, more_than_spaces
+from supportbot.web import ClosedSerializerMixin, FlagField, PatternField, TextField, example, more_than_spaces
 
 MAX_ORIGINS = 50
 
@@ -99,15 +99,15 @@ class ChannelInput(ClosedSerializerMixin, serializers.Serializer[Any]):
 
     name = TextField(max_length=120)
     allowed_origins = serializers.ListField(
-        child=TextField(max_length=200, told=_ORIGIN), max_length=MAX_ORIGINS, required=False
+        child=TextField(max_length=200, schema=_ORIGIN), max_length=MAX_ORIGINS, required=False
     )
-    locale = FormField(LOCALE.pattern, max_length=12, required=False)
+    locale = PatternField(LOCALE.pattern, max_length=12, required=False)
     greeting = TextField(max_length=300, allow_blank=True, required=False, help_text="In the channel's language.")
     greetings = GreetingsField(required=False, help_text='In other languages: {"de": "…"}.')
     suggestions = SuggestionsField(required=False, help_text='Up to three lines a language: {"en": ["…"]}.')
     assistant_name = TextField(max_length=60, allow_blank=True, required=False)
-    accent = TextField(max_length=7, allow_blank=True, required=False, told=_ACCENT, help_text="Such as #1f5b45.")
-    privacy_url = TextField(max_length=300, allow_blank=True, required=False, told=_WEB_ADDRESS)
+    accent = TextField(max_length=7, allow_blank=True, required=False, schema=_ACCENT, help_text="Such as #1f5b45.")
+    privacy_url = TextField(max_length=300, allow_blank=True, required=False, schema=_WEB_ADDRESS)
     confirms_on_hosted_page = FlagField(
         required=False, help_text="Actions are confirmed on our own chat page only, never in the shop's page."
     )

@@ -9,7 +9,7 @@ from supportbot.accounts.branding import LOCALE
 from supportbot.chat.models import Conversation
 from supportbot.chat.texts import CONTROLS, MAX_MESSAGE_CHARACTERS
 from supportbot.language.normalise import UNSEEN_IN_SCHEMAS
-from supportbot.web import ClosedSerializerMixin, FormField, TextField, example, more_than_spaces
+from supportbot.web import ClosedSerializerMixin, PatternField, TextField, example, more_than_spaces
 
 _SAYS_SOMETHING: Final = more_than_spaces(without=CONTROLS, unseen=UNSEEN_IN_SCHEMAS)
 _TEXT: Final = {"allOf": [{"pattern": _SAYS_SOMETHING}], "maxLength": MAX_MESSAGE_CHARACTERS}
@@ -83,7 +83,7 @@ def preview(text: str) -> str:
 
 @example(locale="en")
 class NewConversationInput(ClosedSerializerMixin, serializers.Serializer[Any]):
-    locale = FormField(LOCALE.pattern, max_length=12, required=False)
+    locale = PatternField(LOCALE.pattern, max_length=12, required=False)
 
 
 class EventSerializer(serializers.Serializer[Any]):
@@ -111,8 +111,8 @@ class EventQuery(ClosedSerializerMixin, serializers.Serializer[Any]):
 class MessageInput(ClosedSerializerMixin, serializers.Serializer[Any]):
     """A message. The rules of its text are the service's, so that socket and REST refuse with the same words."""
 
-    client_id = TextField(max_length=128, trim_whitespace=False, told={"pattern": "^[!-~]+$"})
-    text = TextField(trim_whitespace=False, allow_blank=True, told=_TEXT)
+    client_id = TextField(max_length=128, trim_whitespace=False, schema={"pattern": "^[!-~]+$"})
+    text = TextField(trim_whitespace=False, allow_blank=True, schema=_TEXT)
     kind = serializers.ChoiceField(
         choices=["reply", "note"], required=False, help_text="The team's: to the customer, or only for colleagues."
     )

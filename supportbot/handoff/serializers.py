@@ -86,7 +86,7 @@ class ReturnInput(ClosedSerializerMixin, serializers.Serializer[Any]):
     note = TextField(
         allow_blank=True,
         required=False,
-        told=_NOTE,
+        schema=_NOTE,
         help_text="For the assistant. Customers never see it.",
     )
 

@@ -5,20 +5,20 @@ from typing import Any, Final
 from rest_framework import serializers
 
 from supportbot.accounts.branding import LOCALE
-from supportbot.web import ClosedSerializerMixin, FormField, TextField, example
+from supportbot.web import ClosedSerializerMixin, PatternField, TextField, example
 
 _CHANNEL_KEY: Final = "pk_[0-9A-Za-z_-]{1,37}"
 
 
 @example(channel="pk_4f1d0c9b2a7e4d5c8b6a1f03", locale="de")
 class TicketRequestSerializer(ClosedSerializerMixin, serializers.Serializer[Any]):
-    channel = FormField(_CHANNEL_KEY, help_text="The channel's public key.")
+    channel = PatternField(_CHANNEL_KEY, help_text="The channel's public key.")
     token = TextField(max_length=8_000, required=False, help_text="An identity token signed by your server.")
     visitor = TextField(max_length=200, required=False, help_text="The secret this visitor was given before.")
     conversation = serializers.UUIDField(
         required=False, help_text="The conversation to continue. A new one starts if left out."
     )
-    locale = FormField(
+    locale = PatternField(
         LOCALE.pattern,
         max_length=12,
         required=False,
@@ -30,7 +30,7 @@ class TicketRequestSerializer(ClosedSerializerMixin, serializers.Serializer[Any]
 class CodeRequestSerializer(ClosedSerializerMixin, serializers.Serializer[Any]):
     """Identifies the customer whose chat continues on the hosted page: by token, or by a visitor's secret."""
 
-    channel = FormField(_CHANNEL_KEY, help_text="The channel's public key.")
+    channel = PatternField(_CHANNEL_KEY, help_text="The channel's public key.")
     token = TextField(max_length=8_000, required=False, help_text="An identity token signed by your server.")
     visitor = TextField(max_length=200, required=False, help_text="The secret this visitor was given before.")
     conversation = serializers.UUIDField(
@@ -47,9 +47,9 @@ class CodeSerializer(serializers.Serializer[Any]):
 
 @example(channel="pk_4f1d0c9b2a7e4d5c8b6a1f03", code="Zx0n3bq8")
 class RedeemSerializer(ClosedSerializerMixin, serializers.Serializer[Any]):
-    channel = FormField(_CHANNEL_KEY, help_text="The channel's public key.")
+    channel = PatternField(_CHANNEL_KEY, help_text="The channel's public key.")
     code = TextField(max_length=200, help_text="From the fragment of the page's address.")
-    locale = FormField(LOCALE.pattern, max_length=12, required=False, help_text="Language of a new conversation.")
+    locale = PatternField(LOCALE.pattern, max_length=12, required=False, help_text="Language of a new conversation.")
 
 
 class WidgetConfigSerializer(serializers.Serializer[Any]):

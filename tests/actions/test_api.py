@@ -125,7 +125,7 @@ def test_reject_and_cancel(bobs: APIClient, alices: APIClient, card: ActionReque
     assert rejected["reason"]["code"] == "rejected_with_words"
     assert "declined: Worn boots are swapped. Nothing was done." in rejected["reason"]["text"]
     assert "Third time" not in alices.get(f"{REQUESTS}/{waiting.pk}").content.decode()
-    assert act(bobs, card, "cancel", why="because").json()["fields"] == {"why": ["This field is not known here."]}
+    assert act(bobs, card, "cancel", why="because").json()["fields"] == {"why": ["Unknown field."]}
     declined = act(alices, card, "cancel").json()
     assert (declined["state"], declined["reason"]["code"]) == ("cancelled", "declined")
     assert act(alices, card, "cancel").status_code == 409

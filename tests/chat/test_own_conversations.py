@@ -113,7 +113,7 @@ def test_an_unknown_filter_is_named(alices: APIClient, alice: Customer) -> None:
     for address in (CONVERSATIONS, f"{CONVERSATIONS}/{conversation.pk}/events"):
         answer = alices.get(address, {"foo": "1"})
         assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
-        assert answer.json()["fields"] == {"foo": ["This field is not known here."]}
+        assert answer.json()["fields"] == {"foo": ["Unknown field."]}
 
 
 def test_pages_of_the_channel_can_read_the_list(alices: APIClient, alice: Customer) -> None:

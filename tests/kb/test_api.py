@@ -95,7 +95,7 @@ def test_a_step_takes_no_fields_and_a_body_is_an_object(editor: Program) -> None
     assert Article.objects.get().state == State.DRAFT
     listed = editor._client.post("/api/v1/articles", "[1]", content_type="application/json")
     assert (listed.status_code, listed.json()["fields"]) == (
-        400, {"_": ["Give one JSON object, with its fields by name."]},
+        400, {"_": ["Send a JSON object with named fields."]},
     )  # fmt: skip
 
 
