@@ -1,4 +1,4 @@
-"""REST views of channels, customers and the caller's own self."""
+"""REST views of channels, customers and the caller."""
 
 from typing import Any, cast
 from uuid import UUID
@@ -40,7 +40,7 @@ class ChannelList(ScopedAPIView, ListAPIView[Channel]):
 
     @extend_schema(request=ChannelInput, responses={201: NewChannelSerializer})
     def post(self, request: Request) -> Response:
-        """Make a channel. The answer holds the secret that signs identities, this once."""
+        """Create a channel. Only this response contains the secret that signs identities."""
         data = ChannelInput(data=request.data)
         data.is_valid(raise_exception=True)
         workspace = Workspace.objects.get(pk=caller_of(request).workspace_id)
@@ -54,12 +54,12 @@ class ChannelDetail(ScopedAPIView):
 
     @extend_schema(responses=ChannelSerializer)
     def get(self, request: Request, channel_id: UUID) -> Response:
-        """Show one channel, with the line that embeds it; its signing secret is never shown again."""
+        """Show one channel with its embed code. Its signing secret is never shown again."""
         return Response(ChannelSerializer(channel_with_id(channel_id)).data)
 
     @extend_schema(request=ChannelChangeInput, responses=ChannelSerializer)
     def patch(self, request: Request, channel_id: UUID) -> Response:
-        """Change what is named; the key and the identity keys stay."""
+        """Change the given fields. The key and the identity keys stay."""
         data = ChannelChangeInput(data=request.data, partial=True)
         data.is_valid(raise_exception=True)
         return Response(ChannelSerializer(change_channel(channel_id, **data.validated_data)).data)
@@ -76,7 +76,7 @@ class CustomerList(ScopedAPIView, ListAPIView[Customer]):
     @extend_schema(
         parameters=[
             OpenApiParameter(
-                "search", str, description="Part of the name or e-mail address, or the merchant's whole id."
+                "search", str, description="Part of the name or e-mail address, or the merchant's exact id."
             ),
             OpenApiParameter("external_id", str, description="The merchant's id."),
         ]
@@ -87,7 +87,7 @@ class CustomerList(ScopedAPIView, ListAPIView[Customer]):
     def get_queryset(self) -> QuerySet[Customer]:
         customers = Customer.objects.all()
         asked = self.request.query_params
-        # NUL cannot be stored, so no row can match it; PostgreSQL would refuse the query.
+        # PostgreSQL cannot store NUL and would refuse the query; no row can match it.
         search, external_id = asked.get("search", "").replace("\0", "�"), asked.get("external_id", "")
         if search:
             by_name = Q(name__icontains=search) | Q(email__icontains=search) | Q(external_id=search)
@@ -110,7 +110,7 @@ class CustomerDetail(ScopedAPIView):
 
 
 class AnyCaller(IsCustomer):
-    """Whoever has a valid credential."""
+    """Anybody with a valid credential."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
         return request.auth is not None
@@ -121,12 +121,12 @@ class Me(ScopedAPIView):
 
     @extend_schema(responses=MeSerializer)
     def get(self, request: Request) -> Response:
-        """Say who the credential speaks for."""
+        """Show who the credential identifies."""
         return Response(MeSerializer(_described(caller_of(request))).data)
 
 
 def caller_of(request: Request) -> Caller:
-    """Return who asks; a view whose permission needs somebody has one."""
+    """Return the caller of a view whose permission requires one."""
     return cast(Caller, request.auth)
 
 

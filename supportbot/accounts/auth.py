@@ -1,7 +1,7 @@
-"""How a request to the REST API says who it is.
+"""Authentication of requests to the REST API.
 
-`Authorization: Bearer` carries an API key (`sk_…`), a visitor's secret (`vs_…`), the pass of our own chat page (`hp_…`)
-or an identity token; a log-in to the console or desk works too. `request.auth` is the Caller.
+`Authorization: Bearer` carries an API key (`sk_…`), a visitor's secret (`vs_…`), a hosted page's pass (`hp_…`)
+or an identity token; a login session of the console or the desk works too. `request.auth` is the Caller.
 """
 
 from typing import TYPE_CHECKING, Any, cast
@@ -30,7 +30,7 @@ WORKSPACE_SESSION_KEY = "workspace"
 
 
 class BearerAuthentication(BaseAuthentication):
-    """Reads `Authorization: Bearer …`; a wrong credential is refused, never treated as no credential."""
+    """Reads `Authorization: Bearer …`. An invalid credential is refused, never treated as a missing one."""
 
     def authenticate(self, request: Request) -> tuple[Any, Caller] | None:
         scheme, _, credential = request.headers.get("Authorization", "").partition(" ")
@@ -43,7 +43,7 @@ class BearerAuthentication(BaseAuthentication):
 
 
 def caller_of_bearer(credential: str) -> tuple[Any, Caller]:
-    """Return (user, caller) of a bearer credential; raises an AccountsError that names what is wrong with it."""
+    """Return (user, caller) for a bearer credential; raises an AccountsError that says what is wrong with it."""
     if credential.startswith("sk_"):
         staff, user = staff_by_api_key(credential)
         return user or AnonymousUser(), staff
@@ -64,7 +64,7 @@ def _audience(token: str) -> str:
 
 
 class StaffSessionAuthentication(SessionAuthentication):
-    """The log-in of console and desk, with Django's CSRF check."""
+    """The login session of console and desk, with Django's CSRF check."""
 
     def authenticate(self, request: Request) -> tuple[Any, Caller] | None:
         found = super().authenticate(request)
@@ -76,14 +76,14 @@ class StaffSessionAuthentication(SessionAuthentication):
 
 
 class CallerThrottle(FailOpenThrottle):
-    """Counts per caller (person, key or customer), per address for those who are nobody yet."""
+    """Counts per caller (person, key or customer), or per IP address without a credential."""
 
     scope = "caller"
 
     def get_cache_key(self, request: Request, view: "APIView") -> str:
         caller = request.auth
         if isinstance(caller, Staff):
-            ident = f"{caller.workspace_id}:{caller.actor}"  # two houses may call a program the same
+            ident = f"{caller.workspace_id}:{caller.actor}"  # two workspaces may use the same key name
         elif isinstance(caller, CustomerCaller):
             ident = str(caller.customer_id)
         else:

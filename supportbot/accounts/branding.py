@@ -1,6 +1,6 @@
-"""How a channel looks and speaks: its greeting, suggestions, name and colour, and what may be stored of each.
+"""A channel's branding: greeting, suggestions, name and colour, and what each of them may contain.
 
-Values in, values out; the checks stand on the model's fields, so console, REST and commands refuse with the same words.
+Pure. The validators sit on the model's fields, so the console, REST and commands refuse with the same messages.
 """
 
 import re
@@ -19,7 +19,9 @@ MAX_SUGGESTIONS: Final = 3
 MAX_SUGGESTION_CHARACTERS: Final = 80
 MAX_GREETING_CHARACTERS: Final = 300
 MAX_LANGUAGES: Final = 20
-_NOT_IN_A_LINE: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})  # controls, half pairs, line and paragraph ends
+_NOT_IN_A_LINE: Final = frozenset(
+    {"Cc", "Cs", "Zl", "Zp"}
+)  # control characters, surrogates, line and paragraph separators
 LOCALE: Final = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})?", re.ASCII)
 
 colour_validator: Final = RegexValidator(r"\A#[0-9a-fA-F]{6}\Z", "Give a colour such as #1f5b45.")
@@ -35,13 +37,13 @@ _MAX_NAME_CHARACTERS: Final = 40
 
 
 def in_language(texts: Mapping[str, T], locale: str) -> T | None:
-    """Return what is there for exactly this locale, else for its language."""
+    """Return the entry for exactly this locale, otherwise the one for its language."""
     by_name = {name.replace("_", "-").lower(): text for name, text in texts.items()}
     return by_name.get(locale.replace("_", "-").lower(), by_name.get(base_language(locale)))
 
 
 def greeting_in(locale: str, *, own: str, own_locale: str, others: Mapping[str, str]) -> str:
-    """Return the greeting for a conversation in a locale: the channel's own words, else ours in that language."""
+    """Return the greeting in a locale: the channel's own if it has one, otherwise the default in that language."""
     written = in_language(others, locale)
     if written is None and base_language(own_locale) == base_language(locale):
         written = own
@@ -49,29 +51,29 @@ def greeting_in(locale: str, *, own: str, own_locale: str, others: Mapping[str, 
 
 
 def personalised_greeting(greeting: str, name: str) -> str:
-    """Return a greeting with a customer's first name in place of `{name}`; without one the gap closes.
+    """Return a greeting with the customer's first name in place of `{name}`, which is removed if there is no name.
 
-    The whole name stands where its first part is a title or an initial, none where it is no name one greets with.
+    If the first part is a title or an initial, the whole name is used; a name unfit for a greeting is left out.
     """
     last, comma, others = name.partition(",")
     parts = (others if comma and others.strip() else last).split()
-    shown = " ".join(parts) if _is_no_first_name(parts[0] if parts else "") else parts[0]
+    shown = " ".join(parts) if _is_title_or_initial(parts[0] if parts else "") else parts[0]
     if not any(char.isalpha() for char in shown) or len(shown) > _MAX_NAME_CHARACTERS or _NOT_IN_A_NAME.search(shown):
         return _NAME_PLACEHOLDER.sub("", greeting)
     return greeting.replace("{name}", shown.rstrip("."))
 
 
-def _is_no_first_name(part: str) -> bool:
+def _is_title_or_initial(part: str) -> bool:
     return part.endswith(".") or len(part) < 2 or part.lower() in _TITLES
 
 
 def theme_colours(accent: str) -> dict[str, Any]:
-    """Return the accent's colours for light and dark, fit to be read on both; empty for the product's own look."""
+    """Return legible accent colours for the light and dark themes; empty if the channel has no accent."""
     return {"accent": accent, "light": fit(accent, LIGHT), "dark": fit(accent, DARK)} if accent else {}
 
 
 def validate_suggestions(value: object) -> None:
-    """Raise ValidationError unless it is {locale: [up to three short lines]}."""
+    """Raise ValidationError unless `value` is {locale: [up to three short lines]}."""
     for locale, lines in _by_locale(value).items():
         if not isinstance(lines, list) or len(lines) > MAX_SUGGESTIONS:
             raise ValidationError(f"{locale}: give a list of at most {MAX_SUGGESTIONS} suggestions.")
@@ -80,17 +82,17 @@ def validate_suggestions(value: object) -> None:
 
 
 def validate_greetings(value: object) -> None:
-    """Raise ValidationError unless it is {locale: greeting}."""
+    """Raise ValidationError unless `value` is {locale: greeting}."""
     for locale, line in _by_locale(value).items():
         _check_line(locale, line, MAX_GREETING_CHARACTERS)
 
 
 def _by_locale(value: object) -> dict[str, object]:
     if not isinstance(value, dict) or len(value) > MAX_LANGUAGES:
-        raise ValidationError(f"Give texts by language, of at most {MAX_LANGUAGES} languages.")
+        raise ValidationError(f"Give texts by language, in at most {MAX_LANGUAGES} languages.")
     for locale in value:
         if not isinstance(locale, str) or not LOCALE.fullmatch(locale):
-            raise ValidationError(f"{str(locale)[:20]!r} is no language such as en or de-AT.")
+            raise ValidationError(f"{str(locale)[:20]!r} is not a language code such as en or de-AT.")
     return value
 
 
@@ -98,4 +100,4 @@ def _check_line(locale: str, line: object, limit: int) -> None:
     if not isinstance(line, str) or not line.strip() or any(category(char) in _NOT_IN_A_LINE for char in line):
         raise ValidationError(f"{locale}: give one line of text.")
     if len(line) > limit:
-        raise ValidationError(f"{locale}: a line has at most {limit} characters.")
+        raise ValidationError(f"{locale}: a line may have at most {limit} characters.")

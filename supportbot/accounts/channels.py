@@ -1,4 +1,4 @@
-"""Reading and changing the channels there are."""
+"""Reading and changing existing channels."""
 
 from typing import Any
 from uuid import UUID
@@ -11,7 +11,7 @@ from supportbot.errors import NotFound
 
 
 def channel_with_id(channel_id: UUID) -> Channel:
-    """Return a channel of the scope's workspace; raises NotFound."""
+    """Return a channel of the current workspace; raises NotFound."""
     channel: Channel | None = Channel.objects.filter(pk=channel_id).first()
     if channel is None:
         raise NotFound()
@@ -20,7 +20,7 @@ def channel_with_id(channel_id: UUID) -> Channel:
 
 @transaction.atomic
 def change_channel(channel_id: UUID, **changes: Any) -> Channel:
-    """Store changes of a channel's name, origins, look and words; raises InvalidInput naming the field."""
+    """Change a channel's name, origins or branding; raises NotFound, or InvalidInput naming the field."""
     channel: Channel | None = Channel.objects.select_for_update(no_key=True).filter(pk=channel_id).first()
     if channel is None:
         raise NotFound()

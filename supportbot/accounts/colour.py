@@ -1,6 +1,6 @@
-"""A tenant's colour, moved only as far as WCAG 2.2 AA asks for: whatever they choose comes out legible.
+"""A tenant's accent colour, adjusted only as far as WCAG 2.2 AA requires, so that any choice is legible.
 
-Values in, values out. Colours are three sRGB channels from 0 to 1; mixing happens in OKLab, as `color-mix(in oklab, …)`
+Pure. Colours are three sRGB channels from 0 to 1; mixing happens in OKLab, as `color-mix(in oklab, …)`
 does in the style sheets, with Björn Ottosson's published matrices.
 """
 
@@ -12,20 +12,20 @@ from typing import Final
 Colour = tuple[float, float, float]
 TEXT: Final = 4.5
 CONTROL: Final = 3.0
-MARGIN: Final = 0.06  # a browser rounds a mix to its own 256 steps
+MARGIN: Final = 0.06  # browsers round a mix to 256 steps
 STEP: Final = 0.97
 
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """What a theme's accent stands on, and how the theme mixes it: the values of kb/static/kb/tokens.css."""
+    """A theme's backgrounds and how it mixes the accent: the values of kb/static/kb/tokens.css."""
 
     bg: str
     sunken: str
     surface: str
     hover: str
     faintest_ink: str
-    away: str  # where an accent goes to become legible on this paper
+    away: str  # the colour an accent is moved towards to become legible
     solid_share: float
     ink_share: float
     soft_share: float
@@ -38,20 +38,20 @@ DARK_INK: Final = "#1e1c19"
 
 @lru_cache(maxsize=256)
 def fit(accent: str, paper: Paper) -> dict[str, str]:
-    """Return the accent tokens of a colour such as `#1f5b45` on a theme's paper, by their names in tokens.css."""
+    """Return the accent tokens for a colour such as `#1f5b45` in a theme, by their names in tokens.css."""
     colour, far = parse(accent), parse(paper.away)
     on, solid, hover = _solid(blend(colour, far, paper.solid_share))
     soft = _soft(colour, paper)
     papers = [parse(paper.bg), parse(paper.sunken), parse(paper.surface), parse(paper.hover), soft]
     ink = _ink(blend(colour, far, paper.ink_share), far, papers)
     named = {"on-accent": on, "accent-solid": solid, "accent-hover": hover, "accent-ink": ink, "accent-soft": soft}
-    return {"accent": accent} | {name: hexed(value) for name, value in named.items()}
+    return {"accent": accent} | {name: to_hex(value) for name, value in named.items()}
 
 
 def _solid(solid: Colour) -> tuple[Colour, Colour, Colour]:
-    """Return the text on a button, the button, and the button under a pointer."""
+    """Return the colours of a button's text, the button, and the hovered button."""
     white, dark = parse("#ffffff"), parse(DARK_INK)
-    on = white if contrast(white, solid) >= CONTROL else dark  # white where a small step makes it legible
+    on = white if contrast(white, solid) >= CONTROL else dark  # white if a small step is enough to make it legible
     away = parse("#000000") if on == white else white
     while min(contrast(on, solid), contrast(on, blend(solid, away, 0.9))) < TEXT + MARGIN:
         solid = blend(solid, away, STEP)
@@ -59,7 +59,7 @@ def _solid(solid: Colour) -> tuple[Colour, Colour, Colour]:
 
 
 def _soft(colour: Colour, paper: Paper) -> Colour:
-    """Return a tint on which the faintest text of the theme can still be read."""
+    """Return a tint on which the theme's faintest text is still legible."""
     share, surface, ink = paper.soft_share, parse(paper.surface), parse(paper.faintest_ink)
     while share > 0 and contrast(ink, blend(colour, surface, share)) < TEXT + MARGIN:
         share -= 0.01
@@ -67,7 +67,7 @@ def _soft(colour: Colour, paper: Paper) -> Colour:
 
 
 def _ink(ink: Colour, far: Colour, papers: Sequence[Colour]) -> Colour:
-    """Return the accent as text on every paper of the theme."""
+    """Return the accent as a text colour that is legible on every background of the theme."""
     while min(contrast(ink, paper) for paper in papers) < TEXT + MARGIN:
         ink = blend(ink, far, STEP)
     return ink
@@ -79,7 +79,7 @@ def parse(text: str) -> Colour:
     return red, green, blue
 
 
-def hexed(colour: Colour) -> str:
+def to_hex(colour: Colour) -> str:
     return "#" + "".join(f"{round(channel * 255):02x}" for channel in colour)
 
 
@@ -90,7 +90,7 @@ def contrast(one: Colour, two: Colour) -> float:
 
 
 def blend(one: Colour, two: Colour, share: float) -> Colour:
-    """Return `share` of one and the rest of two, mixed in OKLab."""
+    """Return `share` of `one` mixed with the rest of `two`, in OKLab."""
     first, second = _to_oklab(one), _to_oklab(two)
     light, a, b = (share * x + (1 - share) * y for x, y in zip(first, second, strict=True))
     return _from_oklab((light, a, b))

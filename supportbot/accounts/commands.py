@@ -1,4 +1,4 @@
-"""The base of management commands that work in one workspace: `--json`, `--workspace`, one sentence for a mistake."""
+"""Base classes of management commands: `--json`, `--workspace`, and errors in one sentence."""
 
 import json
 from abc import abstractmethod
@@ -12,12 +12,12 @@ from supportbot.errors import SupportBotError
 
 
 class ProductCommand(BaseCommand):
-    """A command that prints facts for people, or as one JSON object with `--json`; what it refuses is one sentence."""
+    """A command that prints its result for people, or as JSON with `--json`; an error is one sentence."""
 
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--json", action="store_true", help="print one JSON object instead of words")
+        parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -30,20 +30,20 @@ class ProductCommand(BaseCommand):
 
     @abstractmethod
     def facts(self, options: dict[str, Any]) -> dict[str, Any]:
-        """Do the work and return what there is to say."""
+        """Do the work and return the result."""
 
     def words(self, facts: dict[str, Any]) -> str:
-        """Return the facts for a person to read."""
+        """Return the result as text for people."""
         width = max(len(name) for name in facts)
         return "\n".join(f"{name:<{width}}  {value}" for name, value in facts.items())
 
 
 class WorkspaceCommand(ProductCommand):
-    """A command that runs inside the workspace that `--workspace` names, or the only one there is."""
+    """A command that runs in the workspace given by `--workspace`, or in the only one."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("--workspace", metavar="SLUG", default="", help="needed when there are several")
+        parser.add_argument("--workspace", metavar="SLUG", default="", help="required if there is more than one")
 
     def facts(self, options: dict[str, Any]) -> dict[str, Any]:
         workspace = workspace_named(options["workspace"])
@@ -52,16 +52,16 @@ class WorkspaceCommand(ProductCommand):
 
     @abstractmethod
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
-        """Do the work inside the workspace's scope and return what there is to say."""
+        """Do the work inside the workspace's scope and return the result."""
 
 
 SHOWN_SLUGS: Final = 10
 
 
 def workspace_named(slug: str, *, option: str = "--workspace") -> Workspace:
-    """Return the workspace of a slug, or the only one for an empty slug; CommandError says which there are.
+    """Return the workspace with this slug, or the only one if the slug is empty; raises CommandError listing them.
 
-    `option` is the one that names the workspace.
+    `option` is the command-line option that names the workspace.
     """
     known = {workspace.slug: workspace for workspace in Workspace.objects.order_by("slug")[: SHOWN_SLUGS + 1]}
     if not slug and len(known) == 1:
@@ -70,14 +70,14 @@ def workspace_named(slug: str, *, option: str = "--workspace") -> Workspace:
     if found is not None:
         return found
     if not known:
-        raise CommandError("There is no workspace yet: make one with `manage.py workspace_create NAME`.")
+        raise CommandError("There is no workspace yet. Create one with `manage.py workspace_create NAME`.")
     names = ", ".join(list(known)[:SHOWN_SLUGS])
     problem = f"There is no workspace {slug!r}." if slug else "There are several workspaces."
-    raise CommandError(f"{problem} Name one with {option}: {names}.")
+    raise CommandError(f"{problem} Choose one with {option}: {names}.")
 
 
 def one_sentence(refusal: SupportBotError) -> str:
-    """Return what an error says, with the fields it concerns."""
+    """Return an error's message with the messages of its fields."""
     fields = {name: [text for text in texts if text not in refusal.message] for name, texts in refusal.fields.items()}
-    told = [f"{name}: {' '.join(texts)}" for name, texts in fields.items() if texts]
-    return f"{refusal.message} {' '.join(told)}".strip()
+    details = [f"{name}: {' '.join(texts)}" for name, texts in fields.items() if texts]
+    return f"{refusal.message} {' '.join(details)}".strip()

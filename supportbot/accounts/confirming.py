@@ -1,4 +1,4 @@
-"""Where a customer may confirm an action, before anybody looks at which action it is."""
+"""Whether a customer may confirm actions here at all, checked before the action itself."""
 
 from django.utils.timezone import now
 
@@ -8,9 +8,9 @@ from supportbot.accounts.principals import CustomerCaller
 
 
 def check_may_confirm_here(caller: CustomerCaller) -> None:
-    """Raise ConfirmOnHostedPage if the channel wants it on our own page, IdentityExpired if the proof has run out.
+    """Raise ConfirmOnHostedPage if the channel requires the hosted page, IdentityExpired if the sign-in has expired.
 
-    Call inside the workspace's scope. Whose request it is and what it says is for the room of actions to check.
+    Call inside the workspace's scope. `actions` checks the request itself and whose it is.
     """
     channel = Channel.objects.filter(pk=caller.channel_id).first() if caller.channel_id else None
     if channel is not None and channel.confirms_on_hosted_page and not caller.is_hosted:

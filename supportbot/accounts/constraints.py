@@ -1,4 +1,4 @@
-"""A database rule Django has no name for: a child lies in the workspace of its parent."""
+"""A database constraint that Django lacks: a child belongs to the workspace of its parent."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ class SameWorkspace(BaseConstraint):
     """Foreign key (parent, workspace) -> (id, workspace) of the parent's table, checked at commit.
 
     The parent needs a unique constraint over (id, workspace); the Django foreign key itself is made with
-    `db_constraint=False`, since this one says more.
+    `db_constraint=False`, since this constraint includes it.
     """
 
     def __init__(self, parent: str, *, name: str) -> None:
@@ -19,7 +19,7 @@ class SameWorkspace(BaseConstraint):
         self.parent = parent
 
     def constraint_sql(self, model: type[models.Model] | None, schema_editor: BaseDatabaseSchemaEditor | None) -> str:
-        """Return nothing for CREATE TABLE, where the parent may not exist yet: it follows at the migration's end."""
+        """Return nothing for CREATE TABLE, where the parent may not exist yet; the SQL runs after the migration."""
         assert schema_editor is not None
         schema_editor.deferred_sql.append(self.create_sql(model, schema_editor))
         return ""
@@ -43,7 +43,7 @@ class SameWorkspace(BaseConstraint):
         return f"ALTER TABLE {quote(model._meta.db_table)} DROP CONSTRAINT {quote(self.name)}"
 
     def validate(self, model: type[models.Model], instance: models.Model, *args: Any, **kwargs: Any) -> None:
-        """The database decides; a service never takes the workspace from input."""
+        """Left to the database: a service never takes the workspace from input."""
 
     def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
         path, _, kwargs = super().deconstruct()

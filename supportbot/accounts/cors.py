@@ -1,4 +1,4 @@
-"""Letting merchants' pages read answers (CORS), by the exact origins of channels. Cookies are never allowed to them."""
+"""CORS for merchants' pages, by the exact origins of their channels. Credentials mode (cookies) is never allowed."""
 
 from contextlib import suppress
 from typing import Any, ClassVar, Final, cast
@@ -15,11 +15,11 @@ from supportbot.accounts.principals import Caller, Staff
 from supportbot.accounts.views import ScopedAPIView
 
 PREFLIGHT_SECONDS: Final = 600
-EXPOSED_HEADERS: Final = "Content-Disposition, Retry-After"  # a browser hides them otherwise
+EXPOSED_HEADERS: Final = "Content-Disposition, Retry-After"  # browsers hide them otherwise
 
 
 def add_cors_headers(request: HttpRequest | Request, response: HttpResponseBase, *, methods: str, headers: str) -> None:
-    """Let the page that asks read the answer."""
+    """Let the requesting page read the response."""
     response.headers["Access-Control-Allow-Origin"] = request.headers["Origin"]
     response.headers["Access-Control-Allow-Methods"] = methods
     response.headers["Access-Control-Allow-Headers"] = headers
@@ -28,16 +28,15 @@ def add_cors_headers(request: HttpRequest | Request, response: HttpResponseBase,
 
 
 class CustomerPagesAPIView(ScopedAPIView):
-    """A view that a page of the customer's channel may call with their credential; never with one of the team's."""
+    """A view that pages of a customer's channel may call with the customer's credential, never with a team member's."""
 
     cors_methods: ClassVar[str]
     _principal: Caller | None = None
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
-            return self._with_cors_headers(
-                request, HttpResponse(status=204)
-            )  # it shows no credential, hence before any is asked
+            # A preflight carries no credential, so it is answered before authentication.
+            return self._with_cors_headers(request, HttpResponse(status=204))
         return super().dispatch(request, *args, **kwargs)
 
     def perform_authentication(self, request: Request) -> None:
@@ -50,11 +49,11 @@ class CustomerPagesAPIView(ScopedAPIView):
         return finished
 
     def _with_cors_headers(self, request: HttpRequest | Request, response: HttpResponse) -> HttpResponse:
-        """Return the answer, closed to every page but those of the reader's own channels."""
+        """Return the response, readable only by pages of the caller's own channels."""
         patch_vary_headers(response, ["Origin"])
         response.headers["Cache-Control"] = "no-store"
         origin = read_origin(request.headers.get("Origin"))
-        with suppress(AnyDatabaseError):  # then no page may, but a program may know what became of its request
+        with suppress(AnyDatabaseError):  # then no page may read it, but a program still gets its response
             if origin is not None and self._may_read(origin):
                 add_cors_headers(request, response, methods=self.cors_methods, headers="Authorization, Content-Type")
         return response
@@ -62,6 +61,6 @@ class CustomerPagesAPIView(ScopedAPIView):
     def _may_read(self, origin: str) -> bool:
         if isinstance(self._principal, Staff):
             return False
-        if self._principal is None:  # a preflight, or a credential that was refused: its page may read that
+        if self._principal is None:  # a preflight, or a refused credential: the page may read the refusal
             return is_known(origin)
         return is_known_in(self._principal.workspace_id, origin)

@@ -6,11 +6,11 @@ class AccountsError(SupportBotError):
 
 
 class UnscopedQuery(RuntimeError):
-    """A tenant's rows were asked for without saying whose: a programming error, never an answer to a user."""
+    """Tenant rows were queried without a workspace: a programming error that users never see."""
 
 
 class InvalidToken(AccountsError):
-    """The identity token proves nothing. The message names the cause; it holds no secret."""
+    """The identity token is not valid. The message names the cause and contains no secret."""
 
     code = "invalid_token"
     status = 401
@@ -42,17 +42,17 @@ class NameTaken(AccountsError):
 
 
 class ConfirmOnHostedPage(AccountsError):
-    """The channel takes confirmations on our own chat page only."""
+    """The channel accepts confirmations only on the hosted chat page."""
 
     code = "confirm_on_hosted_page"
     status = 403
-    default_message = "This is confirmed on the chat's own page, not here: open it there and press the button again."
+    default_message = "This can only be confirmed on the hosted chat page. Open it there and press the button again."
 
 
 class IdentityExpired(AccountsError):
     code = "identity_expired"
     status = 401
     default_message = (
-        "Your sign-in has run out, and nothing was done: sign in again (`identify` with a fresh token), "
-        "then confirm once more."
+        "Your sign-in has expired and nothing was done. Sign in again (`identify` with a fresh token), then confirm "
+        "again."
     )

@@ -1,4 +1,4 @@
-"""Text that is a secret at rest: encrypted by keys that never lie in the database."""
+"""Text encrypted at rest, with keys that are never in the database."""
 
 from typing import Any
 
@@ -10,12 +10,12 @@ from django.db import models
 
 def _cipher() -> MultiFernet:
     if not settings.FIELD_KEYS:
-        raise ImproperlyConfigured("FIELD_KEYS is empty: name at least one key (URL-safe base64 of 32 bytes).")
+        raise ImproperlyConfigured("FIELD_KEYS is empty. Set at least one key (32 bytes in URL-safe base64).")
     return MultiFernet([Fernet(key) for key in settings.FIELD_KEYS])
 
 
 class EncryptedTextField(models.TextField):  # type: ignore[type-arg]  # Django's own is not subscriptable
-    """Stores Fernet ciphertext; the first of `FIELD_KEYS` writes, every one of them reads."""
+    """Stores Fernet ciphertext: the first of `FIELD_KEYS` encrypts, any of them decrypts."""
 
     def get_prep_value(self, value: Any) -> Any:
         text = super().get_prep_value(value)
@@ -28,5 +28,5 @@ class EncryptedTextField(models.TextField):  # type: ignore[type-arg]  # Django'
             return _cipher().decrypt(value.encode()).decode()
         except InvalidToken as error:
             raise ImproperlyConfigured(
-                "None of FIELD_KEYS opens a stored secret: add the key that wrote it."
+                "None of FIELD_KEYS decrypts a stored secret. Add the key that encrypted it."
             ) from error

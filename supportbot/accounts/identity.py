@@ -1,7 +1,7 @@
-"""Identity tokens: what the merchant's server says of its signed-in customer.
+"""Identity tokens: what the merchant's server asserts about its signed-in customer.
 
-The algorithm comes from the stored key, never from the token; keys are looked up among the channel's own only; headers
-that point elsewhere (`jku`, `x5u`, `jwk`) are never followed. The token's life is capped at one hour.
+The algorithm comes from the stored key, never from the token; only the channel's own keys are tried; headers that point
+elsewhere (`jku`, `x5u`, `jwk`) are never followed. A token's lifetime is capped at one hour.
 """
 
 import unicodedata
@@ -33,7 +33,7 @@ class Identity:
 
 
 def verify_identity(channel: Channel, token: str) -> Identity:
-    """Return who the token speaks of; raises InvalidToken naming the cause, so that a merchant can mend it."""
+    """Return the identity in the token; raises InvalidToken naming the cause, so that the merchant can fix it."""
     if len(token) > MAX_TOKEN_CHARACTERS:
         raise InvalidToken("The identity token is longer than 8,000 characters.")
     for key in _candidate_keys(channel, token):
@@ -48,14 +48,16 @@ def _candidate_keys(channel: Channel, token: str) -> list[IdentityKey]:
         raise InvalidToken("The identity token is not a JWT.")
     try:
         kid = jwt.get_unverified_header(token).get("kid")
-    except (jwt.PyJWTError, RecursionError) as error:  # the JSON inside may be nested for mischief
+    except (jwt.PyJWTError, RecursionError) as error:  # maliciously nested JSON
         raise InvalidToken("The identity token is not a JWT.") from error
     with workspace_scope(channel.workspace_pk):
         keys = list(channel.identity_keys.filter(revoked_at=None))
-    # A token that names its key is held to it: after a rotation the old name must not be tried on the new keys.
+    # If a token names its key, only that key is tried: after a rotation, an old `kid` must not match new keys.
     named = keys if kid is None else [key for key in keys if key.kid == kid]
     if keys and not named:
-        raise InvalidToken("The identity token names a key (`kid`) that is not among this channel's: leave `kid` out.")
+        raise InvalidToken(
+            "The identity token names an unknown key (`kid`). Leave `kid` out, or use one of this channel's."
+        )
     return named
 
 
@@ -73,22 +75,22 @@ def _claims(token: str, key: IdentityKey, audience: str) -> dict[str, Any] | Non
     except (jwt.InvalidSignatureError, jwt.InvalidAlgorithmError, jwt.InvalidKeyError):
         return None
     except jwt.ExpiredSignatureError as error:
-        raise InvalidToken("The identity token has expired: ask your server for a fresh one.") from error
+        raise InvalidToken("The identity token has expired. Ask your server for a fresh one.") from error
     except jwt.ImmatureSignatureError as error:
-        raise InvalidToken("The identity token is of the future (`iat`, `nbf`): set your server's clock.") from error
+        raise InvalidToken("The identity token is not valid yet (`iat`, `nbf`). Check your server's clock.") from error
     except jwt.InvalidAudienceError as error:
-        raise InvalidToken("The identity token is for another audience: `aud` must be the channel's key.") from error
+        raise InvalidToken("The identity token is for another audience. `aud` must be the channel's key.") from error
     except jwt.MissingRequiredClaimError as error:
-        raise InvalidToken(f"The identity token lacks the claim `{error.claim}`.") from error
+        raise InvalidToken(f"The identity token is missing the claim `{error.claim}`.") from error
     except (jwt.PyJWTError, RecursionError) as error:
-        raise InvalidToken("The identity token cannot be read or holds a claim of the wrong kind.") from error
+        raise InvalidToken("The identity token cannot be read or contains a claim of the wrong type.") from error
     return claims
 
 
 def _identity(claims: dict[str, Any]) -> Identity:
     issued, expires = _moment(claims, "iat"), _moment(claims, "exp")
     if expires - issued > MAX_LIFE:
-        raise InvalidToken("The identity token lives too long: `exp` may be at most one hour after `iat`.")
+        raise InvalidToken("The identity token is valid for too long. `exp` may be at most one hour after `iat`.")
     return Identity(
         subject=_subject(claims["sub"]),
         name=_text(claims, "name", 200),
@@ -105,19 +107,19 @@ def _moment(claims: dict[str, Any], name: str) -> datetime:
     try:
         return datetime.fromtimestamp(value, UTC)
     except (OverflowError, OSError, ValueError) as error:
-        raise InvalidToken(f"The claim `{name}` is not a moment in time.") from error
+        raise InvalidToken(f"The claim `{name}` is not a valid time.") from error
 
 
 def _subject(value: object) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise InvalidToken("The claim `sub` must be a text that is not empty.")
+        raise InvalidToken("The claim `sub` must be a non-empty string.")
     if len(value) > MAX_SUBJECT_CHARACTERS or any(unicodedata.category(char)[0] == "C" for char in value):
         raise InvalidToken("The claim `sub` must have at most 200 characters and no control characters.")
     return value
 
 
 def _text(claims: dict[str, Any], name: str, limit: int) -> str:
-    """Return an optional claim for display; what is no text or holds control characters is left out."""
+    """Return an optional display claim; empty if it is not a string or contains control characters."""
     value = claims.get(name)
     if not isinstance(value, str) or any(unicodedata.category(char)[0] == "C" for char in value):
         return ""

@@ -1,4 +1,4 @@
-"""The keys a channel's identity tokens are signed with: a second one, and the end of one."""
+"""The keys that sign a channel's identity tokens: adding and revoking them."""
 
 import secrets
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ from supportbot.errors import InvalidInput
 
 @dataclass(frozen=True, slots=True)
 class NewIdentityKey:
-    """A key's name, and the secret to sign with, which is shown this once; none where the merchant has it alone."""
+    """A key's `kid` and the signing secret, shown only once; empty if only the merchant has the private key."""
 
     kid: str
     secret: str = ""
 
 
 def channel_named(key: str) -> Channel:
-    """Return the channel of the scope's workspace with this public key, live or not; raises NoSuchKey."""
+    """Return the channel of the current workspace with this public key, live or not; raises NoSuchKey."""
     channel: Channel | None = Channel.objects.filter(key=key).first()
     if channel is None:
         raise NoSuchKey(f"There is no channel {key} in this workspace.")
@@ -31,14 +31,14 @@ def channel_named(key: str) -> Channel:
 
 
 def add_identity_key(channel: Channel) -> NewIdentityKey:
-    """Add an HS256 key beside those there are, under the next free number; raises NameTaken if two do so at once."""
+    """Add an HS256 key under the next free number; raises NameTaken if another was added at the same time."""
     new = NewIdentityKey(_next_kid(channel), secrets.token_urlsafe(48))
     _add(channel, kid=new.kid, algorithm=IdentityKey.Algorithm.HS256, secret=new.secret)
     return new
 
 
 def add_public_key(channel: Channel, pem: str) -> NewIdentityKey:
-    """Add the public half of an ES256 key in the same way; raises InvalidInput for what is none."""
+    """Add an ES256 public key in the same way; raises InvalidInput if it is not one."""
     new = NewIdentityKey(_next_kid(channel))
     _add(channel, kid=new.kid, algorithm=IdentityKey.Algorithm.ES256, public_key=_checked(pem))
     return new
@@ -54,11 +54,11 @@ def _add(channel: Channel, *, kid: str, **key: str) -> None:
         with transaction.atomic():
             IdentityKey.objects.create(channel=channel, kid=kid, **key)
     except IntegrityError as error:
-        raise NameTaken(f"A key {kid} was added a moment ago: try again.") from error
+        raise NameTaken(f"A key {kid} was added at the same moment. Try again.") from error
 
 
 def _checked(pem: str) -> str:
-    problem = "This is no public key for ES256: give one of the curve P-256 as PEM text (BEGIN PUBLIC KEY)."
+    problem = "This is not an ES256 public key. Use a P-256 key in PEM format (BEGIN PUBLIC KEY)."
     try:
         key = load_pem_public_key(pem.encode())
     except (ValueError, UnsupportedAlgorithm) as error:
@@ -69,9 +69,9 @@ def _checked(pem: str) -> str:
 
 
 def revoke_identity_key(channel: Channel, kid: str) -> None:
-    """End a key at once: what it signed proves nothing any more. Raises NoSuchKey."""
+    """Revoke a key at once, and with it every token it signed. Raises NoSuchKey."""
     keys = channel.identity_keys.filter(kid=kid)
     if not keys.exists():
         known = ", ".join(channel.identity_keys.filter(revoked_at=None).order_by("kid").values_list("kid", flat=True))
-        raise NoSuchKey(f"Channel {channel.key} has no key {kid}; it has {known or 'none that is live'}.")
+        raise NoSuchKey(f"Channel {channel.key} has no key {kid}. Its live keys: {known or 'none'}.")
     keys.filter(revoked_at=None).update(revoked_at=now())

@@ -1,6 +1,6 @@
-"""Logging in to desk and console: ten wrong passwords for one user name from one address shut that pair out.
+"""Login lockout for desk and console: ten wrong passwords lock one user name from one IP address.
 
-Others of that address, and that person elsewhere, are not held up: nobody can lock out a colleague from afar.
+Others at that address and that person elsewhere are unaffected, so nobody can lock out a colleague from afar.
 """
 
 import hashlib
@@ -22,19 +22,19 @@ else:
 
 MAX_WRONG: Final = 10
 LOCKED_SECONDS: Final = 15 * 60
-SENTENCE: Final = (
-    "Too many wrong passwords: this user name is locked for 15 minutes from your address, whatever is typed. "
-    "Wait, or ask an administrator for a new password."
+LOCKED_MESSAGE: Final = (
+    "Too many wrong passwords. This user name is locked for 15 minutes from your address, even with the right "
+    "password. Wait, or ask an administrator for a new password."
 )
 
 
 class LockoutMixin(_Form):
-    """A log-in form that refuses even the right password while the pair is locked."""
+    """A login form that refuses even the right password while the pair is locked."""
 
     is_locked = False
     error_messages = {
-        "invalid_login": "User name or password is wrong. Capital and small letters differ in both.",
-        "inactive": "This account is switched off. Ask an administrator of the workspace.",
+        "invalid_login": "Wrong user name or password. Both are case-sensitive.",
+        "inactive": "This account is deactivated. Ask an administrator of the workspace.",
     }
 
     def clean(self) -> dict[str, Any]:
@@ -42,7 +42,7 @@ class LockoutMixin(_Form):
         if not username or self.request is None:
             return super().clean()
         pair = _pair(username, self.request)
-        # Counted before the password is looked at: attempts that come all at once are not looked at twice.
+        # Counted before the password is checked, so that simultaneous attempts cannot exceed the limit.
         if _is_locked(pair) or (tried := count(f"log-in:{pair}", seconds=LOCKED_SECONDS)) > MAX_WRONG:
             raise self._locked()
         try:
@@ -57,7 +57,7 @@ class LockoutMixin(_Form):
 
     def _locked(self) -> ValidationError:
         self.is_locked = True
-        return ValidationError(SENTENCE, code="locked")
+        return ValidationError(LOCKED_MESSAGE, code="locked")
 
 
 class DeskLogIn(LockoutMixin, AuthenticationForm):

@@ -1,4 +1,4 @@
-"""Workspaces and who belongs to them: people, customers, the widget's channels and the keys of programs."""
+"""Workspaces and what belongs to them: team members, customers, channels and API keys."""
 
 import hashlib
 from uuid import UUID
@@ -23,8 +23,8 @@ from supportbot.ids import uuid7
 
 
 def hash_secret(secret: str) -> str:
-    """Return the stored form of a secret of at least 128 random bits; such a one needs no slow hash."""
-    # Half surrogates come in by JSON: no secret of ours, but a text that must not break the look-up.
+    """Return the stored form of a secret with at least 128 random bits, which needs no slow hash."""
+    # JSON may contain lone surrogates: never a valid secret, but they must not break the look-up.
     return hashlib.sha256(secret.encode(errors="surrogatepass")).hexdigest()
 
 
@@ -32,7 +32,7 @@ class Workspace(models.Model):
     """A company or brand. Everything a customer, an agent or an editor sees belongs to exactly one."""
 
     class AnswerStrictness(models.TextChoices):
-        """What becomes of an answer that the pages do not confirm: it gives way, is shown as that, or is shown."""
+        """What happens to an unconfirmed answer: it is replaced, shown with a note, or shown as it is."""
 
         STRICT = "strict"
         BALANCED = "balanced"
@@ -44,7 +44,7 @@ class Workspace(models.Model):
     locale = models.CharField(max_length=12, default="en")
     timezone = models.CharField(max_length=40, default="UTC")
     currency = models.CharField(max_length=3, default="EUR")
-    # Toward a model on a server; what this house's own answerer reads leaves it nowhere.
+    # From remote models only: what the built-in answerer reads stays in this installation.
     hides_personal_data = models.BooleanField(default=True, db_default=True)
     answer_strictness = models.CharField(
         max_length=10,
@@ -59,7 +59,7 @@ class Workspace(models.Model):
 
 
 class TenantModel(models.Model):
-    """A row that belongs to one workspace: the scope's, unless named."""
+    """A row that belongs to one workspace, by default the current one."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, default=current_workspace_id, editable=False)
@@ -71,13 +71,13 @@ class TenantModel(models.Model):
 
     @property
     def workspace_pk(self) -> UUID:
-        """`workspace_id`, which the typing plugin takes for nullable because the field has a default."""
+        """`workspace_id`, which the typing plugin considers nullable because the field has a default."""
         assert self.workspace_id is not None
         return self.workspace_id
 
 
 class User(AbstractUser):
-    """A person who works here: agent, editor, supervisor, admin. Customers are not users."""
+    """A team member: agent, editor, supervisor or admin. Customers are not users."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
 
@@ -87,7 +87,7 @@ class User(AbstractUser):
 
 
 class Membership(models.Model):
-    """A person's role in a workspace. Queried by person at log-in, so it stands outside the scope."""
+    """A person's role in a workspace. Not scoped, because it is queried by person at login."""
 
     class Role(models.TextChoices):
         EDITOR = "editor"
@@ -108,7 +108,7 @@ class Membership(models.Model):
 
 
 class Customer(TenantModel):
-    """Somebody who asks. Signed in (`external_id` is the merchant's id) or an anonymous visitor with a secret."""
+    """A customer: signed in (`external_id` is the merchant's id) or an anonymous visitor with a secret."""
 
     external_id = models.CharField(max_length=200, null=True, blank=True)
     name = models.CharField(max_length=200, blank=True)
@@ -132,7 +132,7 @@ class Customer(TenantModel):
 
 
 class Channel(TenantModel):
-    """One embedding of the widget. Its key is public: it names the workspace and grants nothing."""
+    """One embedding of the widget. Its key is public: it identifies the workspace and grants nothing."""
 
     key = models.CharField(max_length=40, unique=True, editable=False)
     name = models.CharField(max_length=120)
@@ -168,7 +168,7 @@ class Channel(TenantModel):
 
 
 class IdentityKey(TenantModel):
-    """What the merchant's server signs identities with. The algorithm is a property of the key, never of a token."""
+    """A key that the merchant's server signs identities with. The algorithm belongs to the key, never to a token."""
 
     class Algorithm(models.TextChoices):
         HS256 = "HS256"
@@ -197,7 +197,7 @@ class IdentityKey(TenantModel):
 
 
 class ApiKey(TenantModel):
-    """A program's key: shown once, stored hashed, limited to its scopes, acting as a named person or service."""
+    """An API key: shown once, stored hashed, limited to its scopes, acting as a person or a service."""
 
     prefix = models.CharField(max_length=16, unique=True, editable=False)
     key_hash = models.CharField(max_length=64, editable=False)

@@ -1,4 +1,4 @@
-"""Which web pages are a channel's. Origins are compared whole (scheme, host, port), never by a part of them."""
+"""Which web pages belong to a channel. Origins are compared as a whole (scheme, host, port), never in part."""
 
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -13,12 +13,12 @@ from supportbot.errors import InvalidInput
 
 
 def read_origin(header: str | None) -> str | None:
-    """Return the origin a browser sent in its canonical form; None where it is missing, `null` or not an origin."""
+    """Return the canonical form of an Origin header; None if it is missing, `null` or not an origin."""
     if not header or header == "null":
         return None
     try:
         return clean_origin(header)
-    except (InvalidInput, ValueError):  # ValueError: brackets that hold no address
+    except (InvalidInput, ValueError):  # ValueError: brackets without an IPv6 address
         return None
 
 
@@ -26,7 +26,7 @@ def own_origins() -> frozenset[str]:
     """Return the origins of this installation's own pages."""
     parts = urlsplit(settings.BASE_URL)
     own = {f"{parts.scheme}://{parts.netloc}".lower()}
-    if not settings.PUBLIC_URL:  # both names of this machine are typed into address bars
+    if not settings.PUBLIC_URL:  # people open both names of this machine
         own.add(f"http://localhost:{parts.port}")
     return frozenset(own)
 
@@ -36,13 +36,13 @@ def is_allowed(origin: str, channel: Channel) -> bool:
 
 
 def is_known(origin: str) -> bool:
-    """Say whether any live channel allows the origin: a preflight names no channel, an error may precede one."""
+    """Return whether any live channel allows the origin: neither a preflight nor an early error knows a channel."""
     with across_workspaces("look-up by origin"):
         return origin in own_origins() or _channels_of(origin).exists()
 
 
 def is_known_in(workspace_id: UUID, origin: str) -> bool:
-    """Say whether a live channel of the workspace allows the origin."""
+    """Return whether a live channel of the workspace allows the origin."""
     with workspace_scope(workspace_id):
         return origin in own_origins() or _channels_of(origin).exists()
 

@@ -1,7 +1,7 @@
-"""Page passes (`hp_…`): what our own chat page holds in memory instead of a merchant's token or a visitor's secret.
+"""Page passes (`hp_…`): what the hosted chat page keeps in memory instead of an identity token or a visitor secret.
 
-Signed by this installation, for one customer on one channel. A pass lives an hour at most, and never longer than the
-proof it was made from: it can be used in the place of an identity token, but it makes no new one.
+Signed by this installation, for one customer on one channel. A pass lasts an hour at most, and never longer than the
+credential it was made from: it can be used like an identity token, but not to get a new pass.
 """
 
 from dataclasses import dataclass
@@ -24,14 +24,14 @@ _SALT: Final = "supportbot.page-pass"
 
 @dataclass(frozen=True, slots=True)
 class PagePass:
-    """A pass as it is handed over, once."""
+    """A pass as it is handed out, once."""
 
     text: str
     expires_at: datetime
 
 
 def make_page_pass(caller: CustomerCaller) -> PagePass:
-    """Return a pass for a customer on the channel they came by."""
+    """Return a pass for a customer on their channel."""
     assert caller.channel_id is not None
     ends = now() + MAX_LIFE
     if caller.expires_at is not None:
@@ -47,11 +47,11 @@ def make_page_pass(caller: CustomerCaller) -> PagePass:
 
 
 def caller_of_page_pass(text: str) -> CustomerCaller:
-    """Return who a pass speaks for; raises InvalidToken for a forged or expired one, or where nobody is there now."""
+    """Return the customer of a pass; raises InvalidToken if it is forged or expired, or the customer is gone."""
     content = _content(text)
     ends = datetime.fromtimestamp(content["ends"], UTC)
     if ends <= now():
-        raise InvalidToken("This page's pass has expired: open the chat again from the shop.")
+        raise InvalidToken("This page's session has expired. Open the chat again from the shop.")
     caller = CustomerCaller(
         UUID(content["workspace"]),
         UUID(content["customer"]),
@@ -68,9 +68,9 @@ def _content(text: str) -> dict[str, Any]:
     try:
         content: dict[str, Any] = signing.loads(text.removeprefix(PREFIX), salt=_SALT, max_age=MAX_LIFE)
     except signing.SignatureExpired as error:
-        raise InvalidToken("This page's pass has expired: open the chat again from the shop.") from error
+        raise InvalidToken("This page's session has expired. Open the chat again from the shop.") from error
     except (signing.BadSignature, UnicodeEncodeError) as error:
-        raise InvalidToken("This page's pass is not one of ours.") from error
+        raise InvalidToken("The page pass is not valid.") from error
     return content
 
 
@@ -79,4 +79,4 @@ def _check_still_there(caller: CustomerCaller, channel_id: UUID) -> None:
         customers = Customer.objects.filter(pk=caller.customer_id, workspace_id=caller.workspace_id)
         channels = Channel.objects.filter(pk=channel_id, workspace_id=caller.workspace_id, is_live=True)
         if not (customers.exists() and channels.exists()):
-            raise InvalidToken("This page's pass is for a chat that is not there any more.")
+            raise InvalidToken("The page pass is for a chat that no longer exists.")

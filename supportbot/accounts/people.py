@@ -1,4 +1,4 @@
-"""The people who work here: how one is added, and called otherwise."""
+"""Team members: creating, adding and changing them."""
 
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.core.exceptions import ValidationError
@@ -15,9 +15,9 @@ from supportbot.errors import InvalidInput, NotAllowed
 def create_person(
     workspace: Workspace, username: str, *, role: str, password: str, name: str = "", email: str = ""
 ) -> User:
-    """Create a person and their role; raises NameTaken, or InvalidInput for a name, address or role that cannot be.
+    """Create a person with a role; raises NameTaken, or InvalidInput for an invalid name, address or role.
 
-    Everybody may open the console's log-in, which is the desk's too; what they see there follows from their role.
+    Everybody can log in to the console and the desk; their role decides what they see there.
     """
     _check(username, email, name)
     first, _, last = name.strip().partition(" ")
@@ -32,32 +32,32 @@ def create_person(
                 is_staff=True,
             )
     except IntegrityError as error:
-        message = f"There is already a person with the user name {username}: member_add gives them a role."
+        message = f"The user name {username} already exists. Use member_add to give that person a role."
         raise NameTaken(message, fields={"username": ["Already taken."]}) from error
     add_member(workspace, user, role)
     return user
 
 
-def let_in(workspace: Workspace, username: str, *, role: str) -> Membership:
-    """Give somebody who has an account a role; raises InvalidInput where nobody has that user name."""
+def add_existing_person(workspace: Workspace, username: str, *, role: str) -> Membership:
+    """Give a person with an account a role; raises InvalidInput if the user name does not exist."""
     person = User.objects.filter(username=username).first()
     if person is None:
-        raise InvalidInput(fields={"username": ["Nobody has this user name: user_create makes an account."]})
+        raise InvalidInput(fields={"username": ["There is no such user name. Use user_create to create an account."]})
     return add_member(workspace, person, role)
 
 
 def works_only_here(person: User) -> bool:
-    """Say whether a workspace may change this account: who sets its address can have a new password sent there."""
+    """Return whether a workspace may change this account: its address is where a new password is sent."""
     return not person.is_superuser and Membership.objects.filter(user=person).count() == 1
 
 
 def change_person(person: User, *, name: str, email: str) -> None:
-    """Change how a person is called and where their mail goes.
+    """Change a person's name and e-mail address.
 
-    Raises NotAllowed for an account of more than one workspace, InvalidInput for a name or address that cannot be.
+    Raises NotAllowed if the account belongs to other workspaces too, InvalidInput for an invalid name or address.
     """
     if not works_only_here(person):
-        raise NotAllowed("This account is not this workspace's alone: it is not changed from here.")
+        raise NotAllowed("This account belongs to other workspaces too, so it cannot be changed here.")
     _check(person.username, email, name)
     person.first_name, _, person.last_name = name.strip().partition(" ")
     person.email = email

@@ -12,14 +12,14 @@ if TYPE_CHECKING:  # DRF's views import this module through the settings
 
 
 class DenyUnlessNamed(BasePermission):
-    """The default: a view that names no permission is closed."""
+    """The default: a view without permission classes denies everybody."""
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
         return False
 
 
 def needs(scope: str) -> type[BasePermission]:
-    """Return the permission class for staff that have `scope`."""
+    """Return the permission class for staff who have `scope`."""
 
     class NeedsScope(BasePermission):
         message = f"This needs the scope {scope}."
@@ -31,7 +31,7 @@ def needs(scope: str) -> type[BasePermission]:
 
 
 class IsCustomer(BasePermission):
-    message = "This is for customers: show an identity token or a visitor's secret."
+    message = "This is only for customers. Send an identity token or a visitor's secret."
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
         return isinstance(request.auth, CustomerCaller)

@@ -1,4 +1,4 @@
-"""Who is asking, decided once at the edge and handed down as a value."""
+"""Who is making a request: established once at the edge and passed down as a value."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,7 +29,7 @@ ROLE_SCOPES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Staff:
-    """A person who works in the workspace, or a program's key; a key's scopes narrow the rights of its person."""
+    """A member of the workspace's team, or an API key; a key's scopes narrow the rights of its person."""
 
     workspace_id: UUID
     user_id: UUID | None
@@ -42,15 +42,15 @@ class Staff:
 
     @property
     def actor(self) -> str:
-        """Name of this caller in records, stable and free of personal data."""
+        """The name of this caller in records: stable and without personal data."""
         return f"user:{self.user_id}" if self.user_id else f"key:{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
 class CustomerCaller:
-    """A customer. Verified means the merchant's server signed for them; a visitor only holds a secret.
+    """A customer. Verified means that the merchant's server signed for them; a visitor only has a secret.
 
-    `is_hosted`: they come by our own chat page, where no script of the merchant's runs.
+    `is_hosted`: they use the hosted chat page, where none of the merchant's scripts run.
     """
 
     workspace_id: UUID

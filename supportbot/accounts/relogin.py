@@ -1,4 +1,4 @@
-"""The way back for somebody whose log-in had ended when they sent a form."""
+"""Where to send somebody whose login had expired when they submitted a form."""
 
 from urllib.parse import urlencode, urlsplit
 
@@ -6,12 +6,12 @@ from django.http import HttpRequest, HttpResponseRedirect
 from django.utils.http import url_has_allowed_host_and_scheme
 
 
-def log_in_again(request: HttpRequest, *, door: str, start: str) -> HttpResponseRedirect:
-    """Lead to the log-in `door`, which says that nothing was saved, and from there to the page the form stood on.
+def log_in_again(request: HttpRequest, *, login_page: str, start: str) -> HttpResponseRedirect:
+    """Redirect to the login page, which says that nothing was saved, and from there back to the form's page.
 
-    The form's own address may take nothing but forms. A browser that does not tell the page is led to `start`.
+    The form's own address may only accept POST. Without a usable Referer header, the way back leads to `start`.
     """
-    return HttpResponseRedirect(f"{door}?{urlencode({'next': _page_of(request) or start, 'lost': '1'})}")
+    return HttpResponseRedirect(f"{login_page}?{urlencode({'next': _page_of(request) or start, 'lost': '1'})}")
 
 
 def _page_of(request: HttpRequest) -> str:

@@ -1,6 +1,6 @@
-"""Whose rows are meant: every query of tenant data runs inside one workspace, or says why it crosses them.
+"""The workspace scope: every query of tenant data runs inside one workspace, or says why it crosses them.
 
-Invariant: a tenant model's manager never answers outside `workspace_scope` or `across_workspaces`; there is no default.
+Invariant: a tenant model's manager raises outside `workspace_scope` and `across_workspaces`; there is no default.
 """
 
 import logging
@@ -19,7 +19,7 @@ Row = TypeVar("Row", bound=models.Model)
 
 
 class _Across:
-    """Stands in the variable while one of the few doors looks across all workspaces."""
+    """The value of the scope while a query spans all workspaces."""
 
 
 _ACROSS: Final = _Across()
@@ -28,7 +28,7 @@ _scope: ContextVar[UUID | _Across | None] = ContextVar("workspace_scope", defaul
 
 @contextmanager
 def workspace_scope(workspace_id: UUID) -> Iterator[None]:
-    """Let tenant queries inside see this workspace only; new rows belong to it."""
+    """Limit tenant queries to this workspace; new rows belong to it."""
     token = _scope.set(workspace_id)
     try:
         yield
@@ -38,7 +38,7 @@ def workspace_scope(workspace_id: UUID) -> Iterator[None]:
 
 @contextmanager
 def across_workspaces(reason: str) -> Iterator[None]:
-    """Let tenant queries inside see every workspace: for sweeps, the relay, the runner, look-ups by key or ticket."""
+    """Let tenant queries see every workspace: for sweeps, the relay, the runner, and look-ups by key or ticket."""
     logger.debug("across workspaces: %s", reason)
     token = _scope.set(_ACROSS)
     try:
@@ -48,16 +48,16 @@ def across_workspaces(reason: str) -> Iterator[None]:
 
 
 def current_workspace_id() -> UUID:
-    """Return the workspace of the scope; raises UnscopedQuery outside one and across all."""
+    """Return the workspace of the scope; raises UnscopedQuery outside a scope or across all workspaces."""
     scope = _scope.get()
     if isinstance(scope, UUID):
         return scope
-    raise UnscopedQuery("No workspace scope: wrap the call in workspace_scope(...), or name the row's workspace.")
+    raise UnscopedQuery("No workspace scope. Wrap the call in workspace_scope(...), or set the row's workspace.")
 
 
 class TenantManager(models.Manager[Row], Generic[Row]):
-    """Answers for the scope's workspace and refuses outside one. Relations that leave a loaded row use Django's base
-    manager instead: the composite keys in the database keep those inside the workspace."""
+    """Returns rows of the scope's workspace and raises outside a scope. Relations from a loaded row use Django's base
+    manager instead; composite foreign keys keep those inside the workspace."""
 
     def get_queryset(self) -> models.QuerySet[Row]:
         scope = _scope.get()

@@ -1,4 +1,4 @@
-"""Look-ups that start from a key or a secret, before any workspace is known."""
+"""Look-ups by a key or a secret, before the workspace is known."""
 
 from datetime import timedelta
 from hmac import compare_digest
@@ -19,15 +19,15 @@ LAST_USED_RESOLUTION: Final = timedelta(minutes=1)
 
 
 def channel_by_key(key: str) -> Channel | None:
-    """Return the live channel of a public key."""
-    if not key.isprintable():  # NUL and half surrogates cannot even be asked for
+    """Return the live channel with this public key."""
+    if not key.isprintable():  # PostgreSQL accepts neither NUL nor lone surrogates
         return None
     with across_workspaces("look-up by channel key"):
         return Channel.objects.select_related("workspace").filter(key=key, is_live=True).first()
 
 
 def staff_by_api_key(plain: str) -> tuple[Staff, User | None]:
-    """Return who a program's key acts as; raises InvalidKey for an unknown, expired or revoked one."""
+    """Return who an API key acts as; raises InvalidKey if it is unknown, expired or revoked."""
     prefix = "_".join(plain.split("_")[:2])
     if not plain.isprintable():  # as above
         raise InvalidKey()
@@ -44,7 +44,7 @@ def staff_by_api_key(plain: str) -> tuple[Staff, User | None]:
 
 
 def _narrowed(person: Staff | None, key: ApiKey) -> Staff:
-    if person is None:  # the person left the workspace: their keys went with them
+    if person is None:  # the person left the workspace, which ends their keys
         raise InvalidKey()
     return Staff(person.workspace_id, person.user_id, person.name, person.role, person.scopes & set(key.scopes))
 
@@ -56,7 +56,7 @@ def _touch(key: ApiKey) -> None:
 
 
 def staff_of(user: User, workspace_id: UUID | str | None = None) -> Staff | None:
-    """Return the person in a workspace (their only or first one, unless named); None for one who works nowhere."""
+    """Return the person in a workspace (by default their first); None if they are a member of none."""
     if not user.is_active:
         return None
     memberships = Membership.objects.filter(user=user).order_by("id")
@@ -69,19 +69,19 @@ def staff_of(user: User, workspace_id: UUID | str | None = None) -> Staff | None
 
 
 def staff_logged_in(user: User, chosen: str | None) -> Staff | None:
-    """Return the person of a log-in in the workspace it has chosen; who has left that one is not shut out of others."""
+    """Return the logged-in person in the chosen workspace, or in another of theirs if they have left that one."""
     return (staff_of(user, chosen) if chosen else None) or staff_of(user)
 
 
 def people_who_may(scope: str) -> set[UUID]:
-    """Return the people whose role in the scope's workspace grants an API scope."""
+    """Return the people whose role in the current workspace grants an API scope."""
     roles = [role for role, scopes in ROLE_SCOPES.items() if scope in scopes]
     members = Membership.objects.filter(workspace_id=current_workspace_id(), role__in=roles)
     return set(members.values_list("user_id", flat=True))
 
 
 def customer_by_visitor_secret(secret: str) -> CustomerCaller:
-    """Return the anonymous customer of a visitor's secret; raises InvalidVisitor."""
+    """Return the anonymous customer with this visitor secret; raises InvalidVisitor."""
     with across_workspaces("look-up by visitor secret"):
         customer = Customer.objects.filter(visitor_hash=hash_secret(secret)).first()
     if customer is None:
@@ -90,7 +90,7 @@ def customer_by_visitor_secret(secret: str) -> CustomerCaller:
 
 
 def customer_by_token(channel: Channel, token: str) -> CustomerCaller:
-    """Return the customer of a valid identity token, or of a page's pass on this channel; raises InvalidToken."""
+    """Return the customer of a valid identity token or page pass for this channel; raises InvalidToken."""
     if token.startswith(PREFIX):
         return _by_page_pass(channel, token)
     identity = verify_identity(channel, token)
@@ -103,13 +103,13 @@ def customer_by_token(channel: Channel, token: str) -> CustomerCaller:
 def _by_page_pass(channel: Channel, text: str) -> CustomerCaller:
     caller = caller_of_page_pass(text)
     if caller.channel_id != channel.pk:
-        raise InvalidToken("This page's pass is for another channel.")
+        raise InvalidToken("The page pass is for another channel.")
     return caller
 
 
 def customer_by_bearer_token(token: str, audience: str) -> CustomerCaller:
-    """As `customer_by_token`, where only the token's own unverified audience says which channel's keys to ask."""
+    """Like `customer_by_token`, with the channel taken from the token's unverified audience."""
     channel = channel_by_key(audience)
     if channel is None:
-        raise InvalidToken("The identity token is for another audience: `aud` must be the channel's key.")
+        raise InvalidToken("The identity token is for another audience. `aud` must be the channel's key.")
     return customer_by_token(channel, token)

@@ -1,4 +1,4 @@
-"""What the accounts' REST views read and show. They parse and render; services change."""
+"""Serializers of the REST views; they parse and render, services make changes."""
 
 from typing import Any, Final
 
@@ -18,7 +18,7 @@ from supportbot.web import ClosedSerializerMixin, FlagField, PatternField, TextF
 
 MAX_ORIGINS = 50
 
-# What services and models check, as the OpenAPI schema tells it.
+# What services and models check, for the OpenAPI schema.
 _LABEL: Final = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _HOST: Final = rf"{_LABEL}(\.{_LABEL}){{0,8}}"
 _ORIGIN: Final = {"pattern": rf"^https?://{_HOST}(:[1-9][0-9]{{0,3}})?$"}
@@ -35,18 +35,18 @@ _SUGGESTION: Final = {"type": "string", "maxLength": MAX_SUGGESTION_CHARACTERS, 
 
 @extend_schema_field({**_BY_LANGUAGE, "additionalProperties": {**_SUGGESTION, "maxLength": MAX_GREETING_CHARACTERS}})
 class GreetingsField(serializers.DictField):
-    """Greetings by language; what they may hold stands with the channel's field."""
+    """Greetings by language; the channel's field validates them."""
 
 
 @extend_schema_field(
     {**_BY_LANGUAGE, "additionalProperties": {"type": "array", "items": _SUGGESTION, "maxItems": MAX_SUGGESTIONS}}
 )
 class SuggestionsField(serializers.DictField):
-    """Suggestions by language; likewise."""
+    """Suggestions by language; the channel's field validates them."""
 
 
 class ChannelSerializer(serializers.ModelSerializer[Channel]):
-    """One embedding of the widget, with the line a merchant pastes."""
+    """One embedding of the widget, with its embed code."""
 
     greetings = GreetingsField()
     suggestions = SuggestionsField()
@@ -83,7 +83,7 @@ class ChannelSerializer(serializers.ModelSerializer[Channel]):
 
 
 class NewChannelSerializer(ChannelSerializer):
-    """A channel just made, with the secret that signs its customers' identities; it is shown this once."""
+    """A new channel with the secret that signs its customers' identities, which is shown only once."""
 
     identity_secret = serializers.CharField()
 
@@ -95,7 +95,7 @@ class NewChannelSerializer(ChannelSerializer):
     name="Web shop", allowed_origins=["https://shop.example.com"], greetings={"de": "Hallo {name}!"}, accent="#1f5b45"
 )
 class ChannelInput(ClosedSerializerMixin, serializers.Serializer[Any]):
-    """A channel to be made; every field but the name may be left out."""
+    """A new channel; only the name is required."""
 
     name = TextField(max_length=120)
     allowed_origins = serializers.ListField(
@@ -109,13 +109,13 @@ class ChannelInput(ClosedSerializerMixin, serializers.Serializer[Any]):
     accent = TextField(max_length=7, allow_blank=True, required=False, schema=_ACCENT, help_text="Such as #1f5b45.")
     privacy_url = TextField(max_length=300, allow_blank=True, required=False, schema=_WEB_ADDRESS)
     confirms_on_hosted_page = FlagField(
-        required=False, help_text="Actions are confirmed on our own chat page only, never in the shop's page."
+        required=False, help_text="Actions can only be confirmed on the hosted chat page, never in the shop's page."
     )
 
 
 @example(suggestions={"en": ["Where is my order?"]}, privacy_url="https://shop.example.com/privacy")
 class ChannelChangeInput(ChannelInput):
-    """What shall be different of a channel; its key stays."""
+    """Changes to a channel; its key stays."""
 
     is_live = FlagField(required=False)
 
@@ -129,7 +129,7 @@ class CustomerSerializer(serializers.ModelSerializer[Customer]):
 
 
 class MeSerializer(serializers.Serializer[Any]):
-    """Who the credential speaks for. `role` and `scopes` are the team's, `is_verified` is a customer's."""
+    """Who the credential identifies. `role` and `scopes` are for staff, `is_verified` is for customers."""
 
     kind = serializers.ChoiceField(choices=["staff", "customer"])
     id = serializers.UUIDField(allow_null=True)

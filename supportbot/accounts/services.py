@@ -35,7 +35,7 @@ from supportbot.errors import InvalidInput
 MAX_HOST_CHARACTERS: Final = 253
 MAX_PORT: Final = 65_535
 CURRENCY: Final = re.compile(r"[A-Z]{3}", re.ASCII)
-# As browsers send it: a name in ASCII (others as xn--…) or an address, nobody's log-in, no wildcard, no path.
+# As browsers send it: an ASCII host name (others as xn--…) or an IP address; no user, wildcard or path.
 _ORIGIN: Final = re.compile(
     r"(?P<scheme>https?)://(?P<host>\[[0-9a-f:.]+\]|[a-z0-9.-]+)(?::(?P<port>[1-9][0-9]{0,4}))?/?",
     re.ASCII | re.IGNORECASE,
@@ -46,7 +46,7 @@ _HOST: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.ASCII | re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class NewChannel:
-    """A channel and the secret its merchant signs identities with; the secret is shown this once."""
+    """A channel and the secret that signs its customers' identities; the secret is shown only once."""
 
     channel: Channel
     identity_secret: str
@@ -54,7 +54,7 @@ class NewChannel:
 
 @dataclass(frozen=True, slots=True)
 class NewApiKey:
-    """A key's row and its plain text, which is shown this once."""
+    """A key's row and its plain text, which is shown only once."""
 
     row: ApiKey
     plain: str
@@ -62,38 +62,38 @@ class NewApiKey:
 
 @dataclass(frozen=True, slots=True)
 class NewVisitor:
-    """An anonymous customer and the secret that proves it is the same one again."""
+    """An anonymous customer and the secret that identifies them on later visits."""
 
     customer: Customer
     secret: str
 
 
 def create_workspace(name: str, *, slug: str = "", locale: str = "en", currency: str = "EUR") -> Workspace:
-    """Create a workspace; raises NameTaken when its slug exists, InvalidInput for what is no language or currency."""
+    """Create a workspace; raises NameTaken if its slug exists, InvalidInput for an invalid language or currency."""
     slug = slug or slugify(name)
     if not slug:
-        raise InvalidInput(fields={"slug": ["Give a slug of letters, digits and hyphens."]})
+        raise InvalidInput(fields={"slug": ["Use a slug of letters, digits and hyphens."]})
     check_locale(locale)
     if not CURRENCY.fullmatch(currency):
-        raise InvalidInput(fields={"currency": ["Use a currency's code of three capital letters, such as EUR."]})
+        raise InvalidInput(fields={"currency": ["Use a currency code of three capital letters, such as EUR."]})
     workspace = Workspace(name=name.strip(), slug=slug, locale=locale, currency=currency)
     check_fields(workspace)
     try:
         with transaction.atomic():
             workspace.save(force_insert=True)
     except IntegrityError as error:
-        raise NameTaken(f"There is already a workspace {slug}.", fields={"slug": ["Already taken."]}) from error
+        raise NameTaken(f"The workspace {slug} already exists.", fields={"slug": ["Already taken."]}) from error
     return workspace
 
 
 def check_locale(locale: str) -> None:
-    """Raise InvalidInput for what names no language."""
+    """Raise InvalidInput unless `locale` is a language code."""
     if not LOCALE.fullmatch(locale):
         raise InvalidInput(fields={"locale": ["Use a language code such as en, de or pt-br."]})
 
 
 def check_fields(row: Model) -> None:
-    """Raise InvalidInput for a value its column cannot hold: kinder than the database says it."""
+    """Raise InvalidInput for a value that its column cannot hold, before the database refuses it."""
     try:
         row.clean_fields()
     except ValidationError as error:
@@ -117,15 +117,15 @@ def create_channel(
     locale: str = "",
     greeting: str = "",
     identity_secret: str = "",
-    **look: Any,
+    **branding: Any,
 ) -> NewChannel:
-    """Create a channel with one HS256 identity key; the secret is made here unless given (at least 32 characters).
+    """Create a channel with one HS256 identity key; the secret is generated unless given (at least 32 characters).
 
-    `look` are further fields of the channel: greetings, suggestions, assistant_name, accent, privacy_url and so on.
+    `branding` are further fields of the channel: greetings, suggestions, assistant_name, accent, privacy_url and so on.
     """
     secret = identity_secret or secrets.token_urlsafe(48)
     if len(secret) < 32:
-        raise InvalidInput(fields={"identity_secret": ["A signing secret has at least 32 characters."]})
+        raise InvalidInput(fields={"identity_secret": ["A signing secret must have at least 32 characters."]})
     locale = locale or workspace.locale
     check_locale(locale)
     with workspace_scope(workspace.pk):
@@ -135,7 +135,7 @@ def create_channel(
             allowed_origins=clean_origins(allowed_origins),
             locale=locale,
             greeting=greeting,
-            **look,
+            **branding,
         )
         check_fields(channel)
         channel.save(force_insert=True)
@@ -146,7 +146,7 @@ def create_channel(
 
 
 def clean_origins(origins: Iterable[str]) -> list[str]:
-    """Return each of them once, in the form that `clean_origin` gives it."""
+    """Return each origin once, in its canonical form."""
     return list(dict.fromkeys(clean_origin(origin) for origin in origins))
 
 
@@ -166,7 +166,7 @@ def _is_host(host: str) -> bool:
             IPv6Address(host[1:-1])
         except ValueError:
             return False
-        return "%" not in host  # a zone is this machine's own matter
+        return "%" not in host  # a zone id only means something on this machine
     return len(host) <= MAX_HOST_CHARACTERS and _HOST.fullmatch(host) is not None
 
 
@@ -178,7 +178,7 @@ def issue_api_key(
     user: User | None = None,
     expires_at: datetime | None = None,
 ) -> NewApiKey:
-    """Issue a key with these scopes, acting as `user` where given; raises InvalidInput for an unknown scope."""
+    """Issue a key with these scopes, acting as `user` if given; raises InvalidInput for an unknown scope."""
     unknown = sorted(set(scopes) - SCOPES)
     if unknown or not scopes:
         raise InvalidInput(fields={"scopes": [f"Choose from {', '.join(sorted(SCOPES))}."]})
@@ -199,29 +199,29 @@ def issue_api_key(
 
 
 def revoke_api_key(prefix: str) -> ApiKey:
-    """End a key of the scope's workspace at once; raises NoSuchKey. A key that has ended keeps the moment it did."""
+    """Revoke a key of the current workspace; raises NoSuchKey. A key revoked earlier keeps its original time."""
     ApiKey.objects.filter(prefix=prefix, revoked_at=None).update(revoked_at=timezone.now())
     key: ApiKey | None = ApiKey.objects.filter(prefix=prefix).first()
     if key is None:
-        raise NoSuchKey(f"There is no API key {prefix}: its prefix is the key up to the second underscore.")
+        raise NoSuchKey(f"There is no API key {prefix}. The prefix is the key up to the second underscore.")
     return key
 
 
 def customer_for_identity(channel: Channel, identity: Identity) -> Customer:
-    """Return the customer of a verified identity, created at first sight; newer name, e-mail and locale replace old."""
-    told = {"name": identity.name, "email": _mail_or_nothing(identity.email), "locale": identity.locale}
-    told = {field: value for field, value in told.items() if value}
+    """Return the customer of a verified identity, creating or updating them with its name, e-mail and locale."""
+    claims = {"name": identity.name, "email": _valid_email(identity.email), "locale": identity.locale}
+    claims = {field: value for field, value in claims.items() if value}
     with workspace_scope(channel.workspace_pk):
-        customer, is_new = Customer.objects.get_or_create(external_id=identity.subject, defaults=told)
-        changed = [field for field, value in told.items() if getattr(customer, field) != value]
+        customer, is_new = Customer.objects.get_or_create(external_id=identity.subject, defaults=claims)
+        changed = [field for field, value in claims.items() if getattr(customer, field) != value]
         if changed and not is_new:
             for field in changed:
-                setattr(customer, field, told[field])
+                setattr(customer, field, claims[field])
             customer.save(update_fields=changed)
     return customer
 
 
-def _mail_or_nothing(address: str) -> str:
+def _valid_email(address: str) -> str:
     try:
         validate_email(address)
     except ValidationError:
@@ -230,7 +230,7 @@ def _mail_or_nothing(address: str) -> str:
 
 
 def new_visitor(channel: Channel, *, locale: str = "") -> NewVisitor:
-    """Create an anonymous customer with a secret of 256 random bits, stored hashed."""
+    """Create an anonymous customer with a 256-bit random secret, stored hashed."""
     secret = f"vs_{secrets.token_urlsafe(32)}"
     with workspace_scope(channel.workspace_pk):
         customer = Customer.objects.create(visitor_hash=hash_secret(secret), locale=locale)

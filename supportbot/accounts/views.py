@@ -1,4 +1,4 @@
-"""The base of the rooms' REST views."""
+"""The base class of all REST views."""
 
 from contextlib import ExitStack
 from typing import Any, ClassVar
@@ -13,9 +13,9 @@ from supportbot.web import check_query
 
 
 class ScopedAPIView(APIView):
-    """A view that runs inside its caller's workspace, and answers no question that holds a word it does not know."""
+    """A view that runs in the caller's workspace and rejects unknown query parameters."""
 
-    # What may stand in the query, besides where a list's page begins; None where a serializer of the view's checks it.
+    # Query parameters besides those of pagination; None if one of the view's serializers checks them.
     filters: ClassVar[frozenset[str] | None] = frozenset()
 
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -30,5 +30,5 @@ class ScopedAPIView(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         if self.filters is not None:
-            of_pages = {"limit", "cursor"} if hasattr(self, "pagination_class") else set()
-            check_query(request.query_params, self.filters | of_pages)
+            pagination = {"limit", "cursor"} if hasattr(self, "pagination_class") else set()
+            check_query(request.query_params, self.filters | pagination)

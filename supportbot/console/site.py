@@ -71,7 +71,7 @@ class ConsoleSite(UnfoldAdminSite):
 
         def entered(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if request.method == "POST" and not request.user.is_authenticated and view != self.logout:
-                return log_in_again(request, door=reverse("admin:login"), start=reverse("admin:index"))
+                return log_in_again(request, login_page=reverse("admin:login"), start=reverse("admin:index"))
             return wrapped(request, *args, **kwargs)
 
         return update_wrapper(entered, wrapped)

@@ -1,4 +1,4 @@
-"""Channels, customers and oneself over REST."""
+"""Channels, customers and the caller over REST."""
 
 from base64 import b64encode
 from datetime import datetime, timedelta
@@ -105,7 +105,7 @@ def test_pages_follow_each_other_by_the_cursor_given(admins: APIClient, workspac
 
 
 @pytest.mark.parametrize("role", ["agent", "supervisor", "editor"])
-def test_only_an_admin_sees_or_makes_channels(workspace: Workspace, bob: User, role: str) -> None:
+def test_only_an_admin_sees_or_creates_channels(workspace: Workspace, bob: User, role: str) -> None:
     add_member(workspace, bob, role)
     client = person(workspace, bob, role="admin")  # the key asks for more than its person may
     assert client.get(CHANNELS).status_code == 403
@@ -113,7 +113,7 @@ def test_only_an_admin_sees_or_makes_channels(workspace: Workspace, bob: User, r
     assert not Channel.objects.exists()
 
 
-def test_an_admins_narrow_key_makes_no_channel(admins: APIClient, workspace: Workspace) -> None:
+def test_an_admins_key_without_the_scope_creates_no_channel(admins: APIClient, workspace: Workspace) -> None:
     narrow = person(workspace, User.objects.get(username="admin"), role="editor")
     assert narrow.post(CHANNELS, {"name": "Mine"}, format="json").status_code == 403
     assert not Channel.objects.exists()
@@ -139,7 +139,7 @@ def test_a_key_without_the_scope_sees_no_customer(workspace: Workspace, alice: C
     assert client.get(f"{CUSTOMERS}/{alice.pk}").status_code == 403
 
 
-def test_me_says_who_a_credential_speaks_for(workspace: Workspace, bob: User, alice: Customer) -> None:
+def test_me_shows_who_a_credential_identifies(workspace: Workspace, bob: User, alice: Customer) -> None:
     channel = create_channel(workspace, "Shop")
     visitor = new_visitor(channel.channel)
     bobs = person(workspace, bob).get(ME).json()
@@ -153,7 +153,7 @@ def test_me_says_who_a_credential_speaks_for(workspace: Workspace, bob: User, al
     assert caller(visitor.secret).get(ME).json()["is_verified"] is False
 
 
-def test_a_key_tells_to_the_minute_when_it_was_used(workspace: Workspace) -> None:
+def test_a_keys_last_use_is_known_to_the_minute(workspace: Workspace) -> None:
     client = service(workspace, "kb:read")
 
     def used_after(before: datetime | None) -> datetime | None:
@@ -168,7 +168,7 @@ def test_a_key_tells_to_the_minute_when_it_was_used(workspace: Workspace) -> Non
         assert used is not None and used > recently
 
 
-def test_programs_of_one_name_in_two_houses_are_counted_apart(
+def test_keys_of_the_same_name_in_two_workspaces_are_throttled_separately(
     workspace: Workspace, other_workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache.clear()
@@ -181,15 +181,13 @@ LISTS = "action-requests actions articles channels collections conversations cus
 
 
 @pytest.mark.parametrize("path", LISTS.split())
-def test_a_question_with_an_unknown_word_is_refused_everywhere(
-    admins: APIClient, workspace: Workspace, path: str
-) -> None:
+def test_an_unknown_query_parameter_is_refused_everywhere(admins: APIClient, workspace: Workspace, path: str) -> None:
     asked = {"colour": "red"} | ({"q": "x"} if path == "search" else {})
     answer = admins.get(f"/api/v1/{path}", asked)
     assert (answer.status_code, list(answer.json()["fields"])) == (400, ["colour"])
 
 
-def test_who_shows_nothing_or_the_wrong_thing_is_told_what_to_show(admins: APIClient, workspace: Workspace) -> None:
+def test_a_missing_or_wrong_credential_is_answered_with_what_to_send(admins: APIClient, workspace: Workspace) -> None:
     nobody = APIClient().get(ME)
     assert (nobody.status_code, nobody.json()["code"]) == (401, "not_authenticated")
     assert "Authorization: Bearer" in nobody.json()["message"]

@@ -16,7 +16,7 @@ from supportbot.accounts.branding import (
     validate_greetings,
     validate_suggestions,
 )
-from supportbot.accounts.colour import DARK, LIGHT, TEXT, Paper, blend, contrast, fit, hexed, parse
+from supportbot.accounts.colour import DARK, LIGHT, TEXT, Paper, blend, contrast, fit, parse, to_hex
 from supportbot.accounts.models import Channel, User, Workspace
 from supportbot.accounts.services import add_member, create_channel
 from tests.rest import person
@@ -29,7 +29,7 @@ ANY_COLOURS = ["#000000", "#ffffff", "#ffd400", "#7f7f7f", "#1f5b45", "#ff00ff",
 
 @pytest.mark.parametrize("paper", [LIGHT, DARK], ids=["light", "dark"])
 @pytest.mark.parametrize("accent", ANY_COLOURS)
-def test_any_colour_comes_out_legible(accent: str, paper: Paper) -> None:
+def test_any_colour_becomes_legible(accent: str, paper: Paper) -> None:
     tokens = {name: parse(value) for name, value in fit(accent, paper).items()}
     papers = [parse(value) for value in (paper.bg, paper.sunken, paper.surface, paper.hover)]
     assert min(contrast(tokens["on-accent"], tokens[name]) for name in ("accent-solid", "accent-hover")) >= TEXT
@@ -37,7 +37,7 @@ def test_any_colour_comes_out_legible(accent: str, paper: Paper) -> None:
     assert contrast(parse(paper.faintest_ink), tokens["accent-soft"]) >= TEXT
 
 
-def test_a_colour_that_is_legible_already_stays() -> None:
+def test_a_legible_colour_is_unchanged() -> None:
     green = fit("#1f5b45", LIGHT)
     assert (green["accent"], green["accent-solid"], green["on-accent"]) == ("#1f5b45", "#1f5b45", "#ffffff")
     assert fit("#1f5b45", DARK)["accent-ink"] == "#97b1a4"
@@ -52,16 +52,16 @@ def test_a_colour_that_is_legible_already_stays() -> None:
         ("#ffd400", "#1c1b19", 0.11, "#312c1f"),
     ],
 )
-def test_mixing_is_that_of_style_sheets(one: str, two: str, share: float, mixed: str) -> None:
+def test_colours_mix_as_in_style_sheets(one: str, two: str, share: float, mixed: str) -> None:
     """The reference is what Chromium computes for `color-mix(in oklab, ONE SHARE%, TWO)`."""
-    assert hexed(blend(parse(one), parse(two), share)) == mixed
+    assert to_hex(blend(parse(one), parse(two), share)) == mixed
 
 
-def test_contrast_is_that_of_wcag() -> None:
+def test_contrast_follows_wcag() -> None:
     assert contrast(parse("#000000"), parse("#ffffff")) == pytest.approx(21)
 
 
-def test_the_papers_are_those_of_the_style_sheet() -> None:
+def test_the_backgrounds_match_the_style_sheet() -> None:
     sheet = (settings.BASE_DIR / "kb" / "static" / "kb" / "tokens.css").read_text(encoding="utf-8")
     for selector, paper in ((':root, [data-theme="light"]', LIGHT), ('[data-theme="dark"]', DARK)):
         block = re.search(re.escape(selector) + r" \{(.*?)\n\}", sheet, re.DOTALL)
@@ -71,7 +71,7 @@ def test_the_papers_are_those_of_the_style_sheet() -> None:
         assert told == [paper.bg, paper.sunken, paper.surface, paper.hover, paper.faintest_ink]
 
 
-def test_no_colour_is_no_look() -> None:
+def test_without_an_accent_there_are_no_theme_colours() -> None:
     assert theme_colours("") == {}
     assert theme_colours("#1f5b45")["dark"]["accent-solid"] == "#40705c"
 
@@ -86,12 +86,12 @@ def test_no_colour_is_no_look() -> None:
         ("fr", "Hello from the shop"),
     ],
 )
-def test_a_greeting_speaks_the_conversations_language(locale: str, greeting: str) -> None:
+def test_a_greeting_is_in_the_conversations_language(locale: str, greeting: str) -> None:
     others = {"de": "Hallo aus dem Laden"}
     assert greeting_in(locale, own="Hello from the shop", own_locale="en", others=others) == greeting
 
 
-def test_without_a_greeting_of_the_channels_there_is_ours() -> None:
+def test_without_a_greeting_of_its_own_a_channel_uses_the_default() -> None:
     assert greeting_in("de", own="Hello from the shop", own_locale="en", others={}).startswith("Hallo")
     assert greeting_in("en", own="", own_locale="de", others={}).startswith("Hello")
     assert in_language({"de-AT": ["Servus"], "de": ["Hallo"]}, "de-at") == ["Servus"]
@@ -115,13 +115,13 @@ def test_without_a_greeting_of_the_channels_there_is_ours() -> None:
         {f"{one}{two}": [] for one in "abcde" for two in "abcde"},
     ],
 )
-def test_suggestions_that_are_none(value: Any) -> None:
+def test_invalid_suggestions_are_refused(value: Any) -> None:
     with pytest.raises(ValidationError):
         validate_suggestions(value)
 
 
 @pytest.mark.parametrize("value", [["x"], {"en": ["x"]}, {"en": " "}, {"en": "x" * 301}, {"??": "x"}])
-def test_greetings_that_are_none(value: Any) -> None:
+def test_invalid_greetings_are_refused(value: Any) -> None:
     with pytest.raises(ValidationError):
         validate_greetings(value)
 
@@ -144,7 +144,7 @@ LOOK = {
 
 
 @pytest.mark.django_db
-def test_a_channel_is_made_and_changed_with_a_look(admins: APIClient) -> None:
+def test_a_channel_is_created_and_changed_with_branding(admins: APIClient) -> None:
     made = admins.post(CHANNELS, {"name": "Shop", **LOOK}, format="json").json()
     assert {name: made[name] for name in LOOK} == LOOK
     assert made["hosted_url"].endswith(f"/chat/{made['key']}/")
@@ -170,7 +170,7 @@ def test_a_channel_is_made_and_changed_with_a_look(admins: APIClient) -> None:
         ("confirms_on_hosted_page", "perhaps"),
     ],
 )
-def test_a_look_that_cannot_be_is_named_and_changes_nothing(
+def test_invalid_branding_is_named_and_changes_nothing(
     admins: APIClient, workspace: Workspace, field: str, value: Any
 ) -> None:
     channel = create_channel(workspace, "Shop", accent="#123456").channel

@@ -95,7 +95,7 @@ def test_the_algorithm_is_the_keys_own(channel: Channel) -> None:
             verify_identity(channel, forged)
 
 
-def test_a_public_key_is_no_shared_secret(channel: Channel) -> None:
+def test_a_public_key_does_not_work_as_a_shared_secret(channel: Channel) -> None:
     private = ec.generate_private_key(ec.SECP256R1())
     pem = private.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     IdentityKey.objects.all().delete()
@@ -115,7 +115,7 @@ def test_a_revoked_key_signs_nothing_more(channel: Channel) -> None:
         verify_identity(channel, token(channel))
 
 
-def test_both_keys_count_while_the_merchant_changes_them(channel: Channel) -> None:
+def test_both_keys_are_valid_during_a_rotation(channel: Channel) -> None:
     new_secret = "the-next-secret-of-the-merchant-9876543210"
     IdentityKey.objects.create(channel=channel, kid="2", algorithm="HS256", secret=new_secret)
     assert verify_identity(channel, token(channel)).subject == "cus_1"
@@ -130,7 +130,7 @@ def test_headers_that_point_elsewhere_are_not_followed(channel: Channel) -> None
 
 
 @pytest.mark.parametrize("nonsense", ["", "x", "a.b.c", "." * 3, "x" * 8_001, "\ud800", "é.é.é", NESTED])
-def test_nonsense_is_no_token(channel: Channel, nonsense: str) -> None:
+def test_nonsense_is_refused_as_a_token(channel: Channel, nonsense: str) -> None:
     with pytest.raises(InvalidToken):
         verify_identity(channel, nonsense)
 
@@ -144,9 +144,9 @@ def test_the_secret_is_not_readable_in_the_database(channel: Channel) -> None:
     assert IdentityKey.objects.get().secret == SECRET
 
 
-def test_a_token_is_held_to_the_key_it_names(channel: Channel) -> None:
+def test_a_token_is_only_checked_against_the_key_it_names(channel: Channel) -> None:
     unknown = token(channel, headers={"kid": "nobody's"})
-    with pytest.raises(InvalidToken, match="names a key"):
+    with pytest.raises(InvalidToken, match="names an unknown key"):
         verify_identity(channel, unknown)
     IdentityKey.objects.create(channel=channel, kid="2", algorithm="HS256", secret="y" * 32)
     with pytest.raises(InvalidToken):

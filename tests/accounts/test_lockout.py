@@ -56,7 +56,7 @@ def test_a_lock_ends_after_a_quarter_of_an_hour(door: str, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("door", DOORS)
-def test_the_right_password_forgives_the_wrong_ones_before(door: str) -> None:
+def test_the_right_password_resets_the_count(door: str) -> None:
     for _ in range(2):
         for _ in range(9):
             log_in(door, "wrong")
@@ -69,7 +69,7 @@ def test_people_log_in_while_the_cache_is_away(door: str, cache_away: None) -> N
     assert log_in(door, RIGHT).status_code == 302
 
 
-def test_a_name_that_nobody_has_is_locked_like_any_other() -> None:
+def test_an_unknown_user_name_is_locked_like_any_other() -> None:
     for _ in range(10):
         answer = log_in(DOORS[0], "wrong", username="nobody")
     assert b"Too many wrong passwords" in answer.content

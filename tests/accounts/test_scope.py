@@ -25,12 +25,12 @@ def test_a_query_without_a_scope_is_refused(two_workspaces: tuple[Workspace, Wor
         Customer.objects.count()
 
 
-def test_a_row_without_a_scope_is_refused() -> None:
+def test_creating_a_row_without_a_scope_is_refused() -> None:
     with pytest.raises(UnscopedQuery):
         Customer(external_id="x")
 
 
-def test_a_scope_sees_its_own_rows_only(two_workspaces: tuple[Workspace, Workspace]) -> None:
+def test_a_scope_sees_only_its_own_rows(two_workspaces: tuple[Workspace, Workspace]) -> None:
     first, _ = two_workspaces
     with workspace_scope(first.pk):
         assert [customer.name for customer in Customer.objects.all()] == ["First"]
@@ -45,7 +45,7 @@ def test_scopes_nest_and_end(two_workspaces: tuple[Workspace, Workspace]) -> Non
         assert Customer.objects.get().name == "First"
 
 
-def test_crossing_workspaces_sees_all_but_makes_no_row(two_workspaces: tuple[Workspace, Workspace]) -> None:
+def test_crossing_workspaces_sees_all_rows_but_creates_none(two_workspaces: tuple[Workspace, Workspace]) -> None:
     with across_workspaces("test"):
         assert Customer.objects.count() == 2
         with pytest.raises(UnscopedQuery):

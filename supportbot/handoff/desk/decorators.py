@@ -40,7 +40,7 @@ def agent_required(view: View[P]) -> Callable[..., HttpResponse]:
         if not request.user.is_authenticated:
             login_url = reverse("desk-login")
             if request.method == "POST":
-                return log_in_again(request, door=login_url, start=reverse("desk"))
+                return log_in_again(request, login_page=login_url, start=reverse("desk"))
             return redirect_to_login(request.get_full_path(), login_url)
         staff = staff_logged_in(request.user, request.session.get(WORKSPACE_SESSION_KEY))
         if staff is None or not may_use_desk(staff):

@@ -150,7 +150,7 @@ def test_a_pass_expires_no_later_than_its_identity(channel: NewChannel, monkeypa
     monkeypatch.setattr("supportbot.accounts.pagepass.now", lambda: later)
     answer = caller(granted["token"]).get("/api/v1/me")
     assert (answer.status_code, answer.json()["code"]) == (401, "invalid_token")
-    assert "open the chat again" in answer.json()["message"]
+    assert "Open the chat again" in answer.json()["message"]
     assert later.timestamp() > expires
 
 

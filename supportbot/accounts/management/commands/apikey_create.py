@@ -1,4 +1,4 @@
-"""`manage.py apikey_create NAME --scope S`: a key for a program, shown once."""
+"""`manage.py apikey_create NAME --scope S`: create an API key, shown once."""
 
 from typing import Any
 
@@ -19,7 +19,9 @@ class Command(WorkspaceCommand):
         parser.add_argument(
             "--scope", action="append", default=[], help=f"may be repeated; one of {', '.join(sorted(SCOPES))}"
         )
-        parser.add_argument("--user", default="", metavar="USERNAME", help="the person the key acts as; else a service")
+        parser.add_argument(
+            "--user", default="", metavar="USERNAME", help="the person the key acts as (default: a service)"
+        )
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
         user = _member(workspace, options["user"]) if options["user"] else None
@@ -31,7 +33,7 @@ def _member(workspace: Workspace, username: str) -> User:
     user = User.objects.filter(username=username, memberships__workspace=workspace).first()
     if user is None:
         raise CommandError(
-            f"{username} does not work in {workspace.slug}: `manage.py user_create` makes an account, `member_add` "
-            "lets in who has one."
+            f"{username} is not a member of {workspace.slug}. `manage.py user_create` creates an account, `member_add` "
+            "adds an existing one."
         )
     return user

@@ -1,4 +1,4 @@
-"""`manage.py apikey_revoke PREFIX`: end a program's key."""
+"""`manage.py apikey_revoke PREFIX`: revoke an API key."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from supportbot.accounts.services import revoke_api_key
 
 
 class Command(WorkspaceCommand):
-    help = "End an API key at once."
+    help = "Revoke an API key at once."
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)

@@ -1,4 +1,4 @@
-"""`manage.py channel_create NAME`: a new place to embed the chat, with the line to paste."""
+"""`manage.py channel_create NAME`: create a channel and print its embed code."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from supportbot.accounts.services import create_channel
 
 
 class Command(WorkspaceCommand):
-    help = "Create a channel; prints its public key, the secret that signs identities (once) and the line to embed."
+    help = "Create a channel; prints its public key, the signing secret for identities (once) and the embed code."
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)

@@ -1,4 +1,4 @@
-"""`manage.py identitykey_add CHANNEL`: a second key to sign identities with, so that a change needs no pause."""
+"""`manage.py identitykey_add CHANNEL`: add a signing key, so that keys can be rotated without downtime."""
 
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ class Command(WorkspaceCommand):
             "--public-key",
             metavar="FILE",
             type=Path,
-            help="the public half of a key of your own (PEM, P-256): tokens are then signed with ES256",
+            help="your own public key (PEM, P-256), for tokens signed with ES256",
         )
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
@@ -40,4 +40,4 @@ def _read(path: Path) -> str:
     except OSError as error:
         raise CommandError(f"{path} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
-        raise CommandError(f"{path} is no PEM text.") from error
+        raise CommandError(f"{path} is not a PEM file.") from error

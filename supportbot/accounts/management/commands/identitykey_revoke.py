@@ -1,4 +1,4 @@
-"""`manage.py identitykey_revoke CHANNEL KID`: end a secret that signs identities."""
+"""`manage.py identitykey_revoke CHANNEL KID`: revoke a signing key."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from supportbot.accounts.models import Workspace
 
 
 class Command(WorkspaceCommand):
-    help = "End a signing key of a channel at once."
+    help = "Revoke a channel's signing key at once."
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)

@@ -1,4 +1,4 @@
-"""`manage.py member_add USERNAME --role ROLE`: a role for somebody who has an account already."""
+"""`manage.py member_add USERNAME --role ROLE`: give an existing account a role."""
 
 from typing import Any
 
@@ -6,11 +6,11 @@ from django.core.management.base import CommandParser
 
 from supportbot.accounts.commands import WorkspaceCommand
 from supportbot.accounts.models import Membership, Workspace
-from supportbot.accounts.people import let_in
+from supportbot.accounts.people import add_existing_person
 
 
 class Command(WorkspaceCommand):
-    help = "Give a person who has an account a role in the workspace, in place of the one they have there, if any."
+    help = "Give an existing account a role in the workspace, replacing the one it has there."
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
@@ -18,5 +18,5 @@ class Command(WorkspaceCommand):
         parser.add_argument("--role", required=True, choices=Membership.Role.values)
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
-        membership = let_in(workspace, options["username"], role=options["role"])
+        membership = add_existing_person(workspace, options["username"], role=options["role"])
         return {"workspace": workspace.slug, "username": options["username"], "role": membership.role}

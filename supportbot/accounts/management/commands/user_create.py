@@ -1,4 +1,4 @@
-"""`manage.py user_create USERNAME --role ROLE`: a person of the team, with a password that is shown once."""
+"""`manage.py user_create USERNAME --role ROLE`: create a team member, whose password is shown once."""
 
 import secrets
 from typing import Any
@@ -11,7 +11,7 @@ from supportbot.accounts.people import create_person
 
 
 class Command(WorkspaceCommand):
-    help = "Create a person who works in the workspace; prints the password that was made for them."
+    help = "Create a team member of the workspace and print their generated password."
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)

@@ -1,4 +1,4 @@
-"""`manage.py workspace_create NAME`: a new company or brand on this installation."""
+"""`manage.py workspace_create NAME`: create a workspace for a company or brand."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ class Command(ProductCommand):
         super().add_arguments(parser)
         parser.add_argument("name")
         parser.add_argument(
-            "--slug", default="", help="short name in addresses and commands; made from the name if left out"
+            "--slug", default="", help="short name for addresses and commands (default: derived from the name)"
         )
         parser.add_argument("--locale", default="en")
         parser.add_argument("--currency", default="EUR")
