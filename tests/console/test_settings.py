@@ -21,7 +21,7 @@ from supportbot.accounts.models import ApiKey, Channel, IdentityKey, Membership,
 from supportbot.accounts.selectors import staff_by_api_key
 from supportbot.accounts.services import add_member, create_channel
 from supportbot.console import team
-from supportbot.console.strictness import STRICTNESS
+from supportbot.console.workspaces import STRICTNESS
 from tests.console.conftest import Enter, logged_in, person
 
 pytestmark = pytest.mark.django_db
