@@ -41,30 +41,31 @@ class Refusal:
 
 
 BAD_REQUEST = Refusal(
-    400, "bad_request", "This request could not be read",
-    "Something in it is malformed or too large. Nothing was changed.", "Go back, check what you sent, and try again.",
+    400, "bad_request", "Bad request",
+    "It is malformed or too large. Nothing was changed.", "Go back, check your input and try again.",
 )  # fmt: skip
 FORBIDDEN = Refusal(
-    403, NotAllowed.code, "This is not for you to open",
-    NotAllowed.default_message, "Log in as somebody who may, or ask an administrator for the right.",
+    403, NotAllowed.code, "You do not have access to this page",
+    NotAllowed.default_message, "Log in with another account, or ask an administrator for access.",
 )  # fmt: skip
 FORM_EXPIRED = Refusal(
-    403, "csrf_failed", "This form could not be checked",
-    "It was open too long, or the browser keeps no cookies for this site. Nothing was changed.",
-    "Go back, copy what you wrote, load the page again and send it from there.",
+    403, "csrf_failed", "This form could not be verified",
+    "It was open too long, or the browser blocks cookies for this site. Nothing was changed.",
+    "Go back, copy your text, reload the page and submit it again.",
 )  # fmt: skip
 MISSING = Refusal(
-    404, NotFound.code, "There is no page here",
-    NotFound.default_message, "It may have been moved or taken down. Check the address, or begin at the start page.",
+    404, NotFound.code, "Page not found",
+    NotFound.default_message, "It may have been moved or deleted. Check the address, or start from the home page.",
 )  # fmt: skip
 FORMS_ONLY = Refusal(
-    405, "method_not_allowed", "This address takes forms only",
-    "A button of another page sends something here. Nothing was changed.",
-    "Go back, load that page again, and press its button.",
+    405, "method_not_allowed", "This address only accepts forms",
+    "It is the target of a button on another page. Nothing was changed.",
+    "Go back, reload that page and press its button.",
 )  # fmt: skip
 FAILED = Refusal(
-    500, "server_error", "This page failed",
-    "The fault is on this side and was noted in the log.", "Try again in a moment. If it stays, tell your operator.",
+    500, "server_error", "This page could not be shown",
+    "Something went wrong on our side. The error has been logged.",
+    "Try again in a moment. If it happens again, tell your operator.",
 )  # fmt: skip
 
 
@@ -137,7 +138,7 @@ def _customer_doors(request: HttpRequest) -> Iterable[Door]:
     for workspace in _workspaces_to_name(request):
         address = f"/help/{workspace.slug}/"
         if _is_served(address):
-            yield Door(address, workspace.name, "Help pages, which the assistant answers from", "book")
+            yield Door(address, workspace.name, "Help pages that the assistant answers from", "book")
 
 
 def _workspaces_to_name(request: HttpRequest) -> Iterable[Workspace]:
@@ -150,10 +151,10 @@ def _workspaces_to_name(request: HttpRequest) -> Iterable[Workspace]:
 
 
 def _team_doors() -> Iterable[Door]:
-    yield Door("/admin/", "Console", "Log in; where everything is", "gear")
+    yield Door("/admin/", "Console", "Manage articles, channels, rules and the team", "gear")
     if _is_served("/desk/"):
         yield Door("/desk/", "Desk", "Conversations that need a person", "inbox")
-    yield Door("/api/v1/docs/", "API", "How other programs talk to this one", "key")
+    yield Door("/api/v1/docs/", "API", "How other programs use SupportBot", "key")
 
 
 def _is_served(address: str) -> bool:

@@ -107,7 +107,7 @@ def test_an_unknown_address_is_a_page_with_a_way_out(client: Client, address: st
     answer = client.get(address)
     html = answer.content.decode()
     assert answer.status_code == 404
-    assert "There is no page here" in html
+    assert "Page not found" in html
     assert 'href="/"' in html
     assert not re.search(r"<script|<style|\sstyle=", html)
 
@@ -155,9 +155,9 @@ class Broken:
 @pytest.mark.parametrize(
     ("name", "status", "code", "sentence"),
     [
-        ("explode", 500, "server_error", "This page failed"),
-        ("refuse", 403, "not_allowed", "This is not for you to open"),
-        ("misread", 400, "bad_request", "This request could not be read"),
+        ("explode", 500, "server_error", "This page could not be shown"),
+        ("refuse", 403, "not_allowed", "You do not have access to this page"),
+        ("misread", 400, "bad_request", "Bad request"),
     ],
 )
 def test_what_fails_is_said_in_words_and_betrays_nothing(
@@ -176,7 +176,7 @@ def test_what_fails_is_said_in_words_and_betrays_nothing(
 
 def test_a_host_that_is_not_ours_is_refused_in_words(client: Client) -> None:
     answer = client.get("/", headers={"Host": "evil.example"})
-    assert (answer.status_code, b"could not be read" in answer.content) == (400, True)
+    assert (answer.status_code, b"It is malformed or too large" in answer.content) == (400, True)
 
 
 def test_a_form_without_its_token_changes_nothing(workspace: Workspace, bob: User) -> None:
@@ -184,7 +184,7 @@ def test_a_form_without_its_token_changes_nothing(workspace: Workspace, bob: Use
     data = {"username": "bob", "password": "correct horse battery"}
     for address in ("/desk/log-in/", "/admin/login/"):
         answer = client.post(address, data)
-        assert (answer.status_code, b"This form could not be checked" in answer.content) == (403, True)
+        assert (answer.status_code, b"This form could not be verified" in answer.content) == (403, True)
     assert "sessionid" not in client.cookies
 
 

@@ -25,16 +25,16 @@ from supportbot.console.words import tag, when
 RIGHT = "team:write"
 LONGEST_LIFE: Final = timedelta(days=36_525)  # far from the year 9999, which no zone's clock can show
 ALLOWS: Final = {
-    "actions:approve": "decide about requests, as a person whom the action's rules name",
+    "actions:approve": "approve requests, as a person named in the action's rules",
     "actions:read": "read actions, their rules and requests",
-    "channels:write": "make and change channels",
+    "channels:write": "create and change channels",
     "conversations:read": "read all conversations",
     "conversations:write": "reply and write notes",
-    "customers:read": "read and export what is known of customers",
+    "customers:read": "read and export customer data",
     "kb:read": "search and read articles",
     "kb:write": "write, publish, archive and import articles",
-    "tickets:read": "read the desk's queue",
-    "tickets:write": "take, assign, give back and resolve tickets",
+    "tickets:read": "read the ticket queue",
+    "tickets:write": "claim, assign, return and resolve tickets",
 }
 
 
@@ -44,13 +44,15 @@ class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at r
     )
     # Not as a colleague: with somebody else's name one could be the second pair of eyes on one's own request.
     acts_as_me = forms.BooleanField(
-        required=False, label="Acts as me", help_text="Replies and approvals then carry your name. Off: as a service."
+        required=False,
+        label="Acts as me",
+        help_text="Replies and approvals carry your name. Off: the key acts as a service.",
     )
     expires_at = forms.DateTimeField(
         required=False,
         label="Ends",
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
-        help_text="In the workspace's time. Nothing: when it is revoked.",
+        help_text="In the workspace's time zone. Empty: valid until revoked.",
     )
 
     class Meta:
@@ -60,16 +62,16 @@ class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at r
     def clean_expires_at(self) -> Any:
         moment = self.cleaned_data["expires_at"]
         if moment is not None and moment <= now():
-            raise ValidationError("This moment has passed. Name a later one, or none.")
+            raise ValidationError("This time is in the past. Choose a later one, or leave it empty.")
         if moment is not None and moment > now() + LONGEST_LIFE:
-            raise ValidationError("This is more than a hundred years from now. Name an earlier moment, or none.")
+            raise ValidationError("This is over a hundred years from now. Choose an earlier time, or leave it empty.")
         return moment
 
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(ScopedAdmin):
     one, many = "API key", "API keys"
-    none_yet = "A program that calls the API needs one."
+    none_yet = "Programs need a key to call the API."
     view_right = change_right = RIGHT
     can_add = True
     form = ApiKeyForm
@@ -99,7 +101,7 @@ class ApiKeyAdmin(ScopedAdmin):
 
     @admin.display(description="Ends")
     def ends(self, key: ApiKey) -> str:
-        return when(key.expires_at, otherwise="when it is revoked")
+        return when(key.expires_at, otherwise="when revoked")
 
     @admin.display(description="Revoked")
     def revoked(self, key: ApiKey) -> str:
@@ -142,7 +144,7 @@ class ApiKeyAdmin(ScopedAdmin):
             request,
             title=f"API key {obj.name}",
             secret=remembered(request),
-            purpose="Programs send it as Authorization: Bearer. Keep it like a password.",
+            purpose="Programs send it as Authorization: Bearer. Treat it like a password.",
             back=("admin:accounts_apikey_change", obj.pk),
         )
 

@@ -24,7 +24,7 @@ from supportbot.console.rights import may
 from supportbot.console.words import sentence
 from supportbot.errors import InvalidInput, NotAllowed, NotFound, SupportBotError
 
-TICK_FIRST: Final = "Tick rows of this list, then choose what to do with them."
+TICK_FIRST: Final = "Select one or more rows, then choose an action."
 
 if TYPE_CHECKING:  # generic for the type checker only
     _Base = BaseModelAdmin[Any]
@@ -132,7 +132,7 @@ class ScopedAdmin(Scoped, ModelAdmin):
         return self._saved(request, obj)
 
     def response_delete(self, request: HttpRequest, obj_display: str, obj_id: int) -> HttpResponse:
-        messages.success(request, "It is gone.")
+        messages.success(request, "Deleted.")
         return self._to("changelist")
 
     def _saved(self, request: HttpRequest, row: Any) -> HttpResponse:

@@ -43,7 +43,7 @@ class PurposeFilter(InWords):
 @admin.register(LLMCall)
 class LLMCallAdmin(ScopedAdmin):
     one, many = "model call", "Model calls"
-    none_yet = "Each answer of the assistant's writes one down, the built-in answerer's too."
+    none_yet = "Every answer of the assistant is recorded here, including those of the built-in answerer."
     view_right = "costs:read"
     change_form_template = "console/call.html"
     change_list_template = "console/calls.html"

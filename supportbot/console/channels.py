@@ -31,17 +31,17 @@ AT_BIRTH = ("name", "allowed_origins", "locale", "greeting")  # what `create_cha
 class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
     allowed_origins = Origins(
         required=False,
-        label="Pages it may stand on",
-        help_text="One origin a line, such as https://shop.example. Others get no chat.",
+        label="Allowed pages",
+        help_text="One origin per line, such as https://shop.example. The chat does not open on other pages.",
     )
 
     locale = LanguageCode(
         label="Language",
         initial="en",
-        help_text="A code such as en or de: the language of the chat where the page names none.",
+        help_text="A code such as en or de: the chat's language if the page does not set one.",
     )
     suggestion_lines = Lines(
-        required=False, label="First questions", help_text="Up to three, one a line, in the channel's language."
+        required=False, label="Suggested questions", help_text="Up to three, one per line, in the channel's language."
     )
 
     class Meta:
@@ -62,13 +62,13 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
             "assistant_name": "Name of the assistant",
             "accent": "Colour",
             "privacy_url": "Privacy page",
-            "confirms_on_hosted_page": "Confirm on our page only",
+            "confirms_on_hosted_page": "Confirm only on the hosted page",
         }
         help_texts = {
-            "accent": "Such as #1f5b45. It is made lighter or darker where it could not be read. Nothing: ours.",
-            "privacy_url": "The chat's menu leads there.",
-            "greeting": "The first line of an empty chat; {name} is who is signed in. Nothing: our own words.",
-            "is_live": "Off: the chat does not open anywhere, at once.",
+            "accent": "Such as #1f5b45. It is adjusted where needed to be legible. Empty: the default colour.",
+            "privacy_url": "Linked from the chat's menu.",
+            "greeting": "The first line of a chat; {name} is the customer's first name. Empty: the default greeting.",
+            "is_live": "Off: the chat stops opening anywhere at once.",
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -79,7 +79,7 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
         """Refuse a name that another channel has: nobody could tell them apart, and a reload makes one more."""
         name = str(self.cleaned_data["name"])
         if Channel.objects.filter(name__iexact=name).exclude(pk=self.instance.pk).exists():
-            raise forms.ValidationError("Another channel has this name. Choose one that tells them apart.")
+            raise forms.ValidationError("Another channel has this name. Choose a different one.")
         return name
 
     def clean_suggestion_lines(self) -> Any:
@@ -98,7 +98,7 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
 @admin.register(Channel)
 class ChannelAdmin(ScopedAdmin):
     one, many = "channel", "Channels"
-    none_yet = "A channel is one embedding of the chat. Make one to get the line for your pages."
+    none_yet = "A channel embeds the chat in a site. Create one to get the embed code."
     view_right = change_right = RIGHT
     can_add = True
     form = ChannelForm
@@ -170,7 +170,7 @@ class ChannelAdmin(ScopedAdmin):
         needs(request, RIGHT)
         channel = channel_with_id(channel_id)
         revoke_identity_key(channel, kid)
-        messages.success(request, f"Key {kid} is revoked: what it signed proves nothing any more.")
+        messages.success(request, f"Key {kid} is revoked. Tokens signed with it are refused.")
         return redirect("admin:accounts_channel_change", channel.pk)
 
     def _shown_once(self, request: HttpRequest, channel: Channel, kid: str, secret: str) -> TemplateResponse:
@@ -179,6 +179,6 @@ class ChannelAdmin(ScopedAdmin):
             request,
             title=f"Key {kid} of {channel.name}",
             secret=secret,
-            purpose="Your server signs customers' identities with it (docs/identity.md). Never put it into a page.",
+            purpose="Your server signs customers' identities with it (docs/identity.md). Never put it in a page.",
             back=("admin:accounts_channel_change", channel.pk),
         )

@@ -30,7 +30,7 @@ from supportbot.llm.models import LLMCall
 MOST_EVENTS: Final = 500
 MODES: Final = {
     "assistant": ("", "Assistant"),
-    "waiting": ("warn", "Waits for a person"),
+    "waiting": ("warn", "Waiting for a person"),
     "person": ("info", "A person"),
 }
 SPEAKERS: Final = {Source.ASSISTANT: "AI", Source.SYSTEM: "Notice"}
@@ -60,7 +60,7 @@ class HeldBackAnswer(SimpleListFilter):
     parameter_name = "checks"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("held-back", "Held back an answer")]
+        return [("held-back", "Answer held back")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.value() != "held-back":
@@ -78,7 +78,7 @@ class PageLocaleMiddleware(AllValuesFieldListFilter):
 
 @admin.register(Conversation)
 class ConversationAdmin(ScopedAdmin):
-    none_yet = "Every chat stands here from its first word on."
+    none_yet = "Every chat is listed here from its first message."
     view_right = "conversations:read"
     change_form_template = "console/conversation.html"
     list_display = ["opening", "customer", "shown_mode", "language", "last_event"]
@@ -94,9 +94,9 @@ class ConversationAdmin(ScopedAdmin):
         words = Left(Subquery(first.values("text")[:1]), 90)
         return rows.annotate(first_words=words)  # type: ignore[no-any-return]  # the stubs lose the model
 
-    @admin.display(description="Began with")
+    @admin.display(description="First message")
     def opening(self, conversation: Any) -> str:
-        return conversation.first_words or "Nothing written yet"
+        return conversation.first_words or "No messages yet"
 
     @admin.display(description="With", ordering="mode")
     def shown_mode(self, conversation: Conversation) -> Any:
@@ -169,4 +169,4 @@ def _line(event: EventView, reader: Reader, turns: dict[str, UUID], calls: list[
     return None if step is None else Line(seq, at, "step", step.text, "", request=step.request)
 
 
-_MARKS: Final = {"abstained": "Did not know", "offers_human": "Offered a person", "stopped": "Stopped"}
+_MARKS: Final = {"abstained": "No answer", "offers_human": "Offered a person", "stopped": "Stopped"}

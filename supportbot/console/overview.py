@@ -74,7 +74,7 @@ def _articles() -> Figure:
     behind = live.exclude(indexed_revision=F("live_revision__number")) | live.filter(indexed_revision=None)
     drafts = Article.objects.filter(Q(state=State.DRAFT) | Q(state=State.LIVE) & ~Q(live_revision=F("latest_revision")))
     waiting, unfinished = behind.count(), drafts.count()
-    search = f"{waiting} getting ready for search" if waiting else "all searchable"
+    search = f"{waiting} being indexed" if waiting else "all searchable"
     note = f"{unfinished} draft{'' if unfinished == 1 else 's'}; {search}"
     return Figure("Articles live", f"{live.count():,}", note, reverse("admin:kb_article_changelist"))
 
@@ -82,7 +82,7 @@ def _articles() -> Figure:
 def _requests() -> Figure:
     waiting = count_pending_approvals()
     unknown = ActionRequest.objects.filter(state=RequestState.UNKNOWN).count()
-    note = f"for an approval; {unknown} with an outcome not known yet"
+    note = f"for approval; {unknown} with an unknown outcome"
     listed = f"{reverse('admin:actions_actionrequest_changelist')}?state={RequestState.AWAITING_APPROVAL}"
     return Figure("Requests waiting", str(waiting), note, listed if waiting else listed.partition("?")[0])
 

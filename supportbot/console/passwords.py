@@ -58,7 +58,7 @@ def send_invitation(user: User, workspace: Workspace, *, inviter: User) -> None:
     link = reverse("password_reset_confirm", args=[uid, default_token_generator.make_token(user)])
     context = {"user": user, "workspace": workspace, "inviter": inviter, "link": f"{settings.BASE_URL}{link}"}
     body = render_to_string("console/invitation.txt", context)
-    send_mail(f"Your log-in for {workspace.name}", body, settings.DEFAULT_FROM_EMAIL, [user.email])
+    send_mail(f"Your account at {workspace.name}", body, settings.DEFAULT_FROM_EMAIL, [user.email])
 
 
 urls = [

@@ -104,13 +104,13 @@ def _figures(span: Span, conversations: Sequence[Ended]) -> list[Figure]:
     with_person = _resolution(conversations, Ending.PERSON)
     words = first_words(span.since, span.until)
     solved = ends.share(Ending.SOLVED, Ending.NO_OBJECTION)
-    said_so = f"{_percent(ends.share(Ending.SOLVED))} said so, the rest did not object" if ends.number() else "none yet"
+    said_so = f"{_percent(ends.share(Ending.SOLVED))} confirmed by the customer" if ends.number() else "none yet"
     return [
         Figure("Conversations", f"{ends.number():,}", _growth(len(span.days), ends, former), listed),
         Figure("Solved by the assistant", _percent(solved), said_so, listed),
         Figure("Gave up or came back", _percent(ends.share(Ending.GAVE_UP)), _worse(ends, former), listed),
         Figure("Time to resolution", in_words(alone.median), _with_person(with_person), listed),
-        Figure("First words after", in_words(words.median), _most(words), listed),
+        Figure("First response after", in_words(words.median), _most(words), listed),
     ]
 
 

@@ -37,10 +37,10 @@ KINDS: Final = {
     "executing": "info",
 }
 VERDICTS: Final = {
-    Verdict.REFUSE: "they refuse it",
-    Verdict.RUN: "nobody has to confirm",
+    Verdict.REFUSE: "refused by the rules",
+    Verdict.RUN: "no confirmation needed",
     Verdict.CONFIRM: "the customer confirms",
-    Verdict.CONFIRM_AND_APPROVE: "the customer confirms, then a person decides",
+    Verdict.CONFIRM_AND_APPROVE: "the customer confirms, then a person approves",
 }
 # Checking a chain reads all of it: a longer one is left to `audit_verify`.
 MOST_CHECKED: Final = 5_000
@@ -71,7 +71,7 @@ class ActionFilter(InWords):
 @admin.register(ActionRequest)
 class ActionRequestAdmin(ScopedAdmin):
     one, many = "request", "Requests"
-    none_yet = "What customers ask the assistant to do stands here, with every step it takes."
+    none_yet = "Actions that customers request are listed here with every step."
     view_right = "actions:read"
     change_form_template = "console/request.html"
     list_display = ["title", "who", "order", "money", "shown_state", "asked"]

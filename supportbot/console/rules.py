@@ -21,15 +21,15 @@ from supportbot.console.words import tag
 from supportbot.handoff.desk.activity import actor_names
 
 AMOUNTS = {
-    "max_per_order": "At most for one order",
-    "max_per_customer_day": "At most for a customer in a day",
-    "max_per_customer_year": "At most for a customer in a year",
-    "max_per_workspace_day": "At most in a day altogether",
-    "approval_above": "A person decides above",
+    "max_per_order": "Limit per order",
+    "max_per_customer_day": "Limit per customer and day",
+    "max_per_customer_year": "Limit per customer and year",
+    "max_per_workspace_day": "Limit per day in total",
+    "approval_above": "Approval required above",
 }
 READ = ["title", "state", "limits", "version", "approver_names"]  # what those see who change nothing
 NUMBERS = {
-    "max_requests_per_customer_day": "Requests of a customer in a day",
+    "max_requests_per_customer_day": "Requests per customer and day",
     "window_days": "Days after delivery",
 }
 MOST_COUNTED = 100_000  # requests, or days: more than anybody means, and far from what a column holds
@@ -54,21 +54,21 @@ class RulesForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
     max_requests_per_customer_day = _rule("max_requests_per_customer_day")
     window_days = _rule("window_days")
     is_shadow = forms.BooleanField(
-        label="Try out only", required=False, help_text="Everything is decided and nothing is carried out."
+        label="Dry run", required=False, help_text="Everything is decided, but nothing is executed."
     )
     approvers = forms.ModelMultipleChoiceField(
         queryset=User.objects.none(),
         required=False,
         widget=forms.CheckboxSelectMultiple,
         label="Who may approve",
-        help_text="Supervisors and admins are offered: no other role decides.",
+        help_text="Only supervisors and admins can be selected; no other role may approve.",
     )
 
     class Meta:
         model = ActionPolicy
         fields = ["is_enabled"]
-        labels = {"is_enabled": "Switched on"}
-        help_texts = {"is_enabled": "Off stops it at once, also what is confirmed but not sent."}
+        labels = {"is_enabled": "Enabled"}
+        help_texts = {"is_enabled": "Off stops it at once, including confirmed requests that have not been sent."}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -104,7 +104,7 @@ class RulesForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
 @admin.register(ActionPolicy)
 class ActionPolicyAdmin(ScopedAdmin):
     one, many = "action rules", "Action rules"
-    none_yet = "Actions come with the shop: manage.py merchant_connect connects it."
+    none_yet = "Actions appear once a shop is connected with manage.py merchant_connect."
     view_right = "actions:read"
     change_right = "rules:write"
     form = RulesForm
@@ -125,13 +125,13 @@ class ActionPolicyAdmin(ScopedAdmin):
     def state(self, policy: ActionPolicy) -> SafeString:
         if not policy.is_enabled:
             return tag("", "Off")
-        return tag("warn", "Tried out") if policy.current and policy.current.is_shadow else tag("ok", "On")
+        return tag("warn", "Dry run") if policy.current and policy.current.is_shadow else tag("ok", "On")
 
-    @admin.display(description="A person decides above")
+    @admin.display(description="Approval required above")
     def approval(self, policy: ActionPolicy) -> str:
         return _money(policy.current, "approval_above", otherwise="never")
 
-    @admin.display(description="In a day altogether")
+    @admin.display(description="Per day in total")
     def day_limit(self, policy: ActionPolicy) -> str:
         return _money(policy.current, "max_per_workspace_day", otherwise="no limit")
 
@@ -209,7 +209,7 @@ def _versions(policy: ActionPolicy) -> list[dict[str, Any]]:
 def _changes(before: ActionPolicyVersion | None, after: ActionPolicyVersion) -> list[str]:
     if before is None:
         return ["The action's own limits"]
-    labels = {**AMOUNTS, **NUMBERS, "is_shadow": "Try out only"}
+    labels = {**AMOUNTS, **NUMBERS, "is_shadow": "Dry run"}
     return [
         f"{label}: {_rule_of(before, name)} → {_rule_of(after, name)}"
         for name, label in labels.items()

@@ -126,6 +126,6 @@ def _refused(request: HttpRequest, refusal: SupportBotError) -> HttpResponse:
         raise PermissionDenied(refusal.message) from refusal
     if refusal.status == NotFound.status:
         raise Http404(refusal.message) from refusal
-    said = {"title": "This was not done", "message": sentence(refusal)}
+    said = {"title": "Nothing was changed", "message": sentence(refusal)}
     context = {**admin.site.each_context(request), **said}
     return render(request, "console/refused.html", context, status=refusal.status)

@@ -25,15 +25,15 @@ RIGHT = "team:write"
 ROLES = [
     ("editor", "Editor: writes articles"),
     ("agent", "Agent: answers customers"),
-    ("supervisor", "Supervisor: leads agents, approves where a rule names them"),
+    ("supervisor", "Supervisor: leads agents, approves requests if named in a rule"),
     ("admin", "Admin: everything in this workspace"),
 ]
 
 
 class NewMemberForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
-    username = forms.CharField(max_length=150, label="User name", help_text="What they log in with.")
-    name = forms.CharField(max_length=150, required=False, label="Name", help_text="As customers see it.")
-    email = forms.EmailField(label="E-mail", help_text="A link to choose a password goes there.")
+    username = forms.CharField(max_length=150, label="User name", help_text="Used to log in.")
+    name = forms.CharField(max_length=150, required=False, label="Name", help_text="Shown to customers.")
+    email = forms.EmailField(label="E-mail", help_text="The link to set a password is sent here.")
     role = forms.ChoiceField(choices=ROLES)
 
     class Meta:
@@ -45,17 +45,17 @@ class NewMemberForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic a
         try:
             User.username_validator(username)
         except ValidationError as error:
-            raise ValidationError("Use letters, digits and @ . + - _ only.") from error
+            raise ValidationError("Use only letters, digits and @ . + - _.") from error
         if User.objects.filter(username=username).exists():
             raise ValidationError(
-                "This user name is taken. Choose another; who has an account is let in by the operator (member_add)."
+                "This user name is taken. Choose another, or ask the operator to add the existing account (member_add)."
             )
         return username
 
 
 class MemberForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
-    name = forms.CharField(max_length=150, required=False, label="Name", help_text="As customers see it.")
-    email = forms.EmailField(required=False, label="E-mail", help_text="Where a link to choose a password goes.")
+    name = forms.CharField(max_length=150, required=False, label="Name", help_text="Shown to customers.")
+    email = forms.EmailField(required=False, label="E-mail", help_text="Links to set a password are sent here.")
     role = forms.ChoiceField(choices=ROLES)
 
     class Meta:
@@ -95,12 +95,12 @@ class MembershipAdmin(ScopedAdmin):
     def address(self, membership: Membership) -> str:
         return membership.user.email
 
-    @admin.display(description="Last log-in", ordering="user__last_login")
+    @admin.display(description="Last login", ordering="user__last_login")
     def last_seen(self, membership: Membership) -> str:
         return when(membership.user.last_login)
 
     def told(self, request: HttpRequest, row: Membership) -> dict[str, Any]:
-        return {"delete_words": "End this role"}  # the account stays
+        return {"delete_words": "Remove from team"}  # the account stays
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         kwargs["form"] = MemberForm if obj else NewMemberForm
@@ -153,7 +153,7 @@ class MembershipAdmin(ScopedAdmin):
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """A role has nothing below it; what the person wrote stays."""
-        names = [f"The role of {self.name_of(membership)} here, not their account" for membership in objs]
+        names = [f"The role of {self.name_of(membership)} in this workspace (the account stays)" for membership in objs]
         return names, {}, set(), []
 
 
@@ -161,9 +161,9 @@ def _invite(request: HttpRequest, user: User, workspace: Workspace) -> None:
     try:
         send_invitation(user, workspace, inviter=person_of(request))
     except (SMTPException, OSError):
-        messages.warning(request, "The mail could not be sent: let them ask for a link at the log-in page.")
+        messages.warning(request, "The mail could not be sent. Ask them to request a link on the login page.")
     else:
-        messages.info(request, f"A mail with a link to choose a password went to {user.email}.")
+        messages.info(request, f"A mail with a link to set a password was sent to {user.email}.")
 
 
 def _keep_an_admin(membership: Membership, *, becomes: str) -> None:
@@ -175,4 +175,4 @@ def _keep_an_admin(membership: Membership, *, becomes: str) -> None:
     admins = here.filter(user__is_active=True).select_for_update(no_key=True, of=("self",)).order_by("pk")
     is_last = list(admins.values_list("pk", flat=True)) == [membership.pk]
     if is_last and becomes != Membership.Role.ADMIN:
-        raise InvalidInput("This is the workspace's only admin. Make somebody else one first.")
+        raise InvalidInput("This is the workspace's only admin. Make somebody else an admin first.")

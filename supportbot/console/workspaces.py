@@ -42,30 +42,30 @@ class Choice:
 STRICTNESS: Final[dict[Workspace.AnswerStrictness, Choice]] = {
     Workspace.AnswerStrictness.STRICT: Choice(
         "Strict",
-        "Customers never read such an answer: they get the passage that comes nearest, word for word, or read that "
-        "nothing was found.",
+        "Customers never see such an answer. They get the closest passage word for word, or are told that nothing "
+        "was found.",
         "Measured: of 100 faithful answers 85 are shown whole and 8 are replaced; of 100 unfaithful ones 83 are "
         "replaced and 6 lose a sentence.",
     ),
     Workspace.AnswerStrictness.BALANCED: Choice(
         "Balanced",
-        "Customers read such an answer without sources, with a line that says your pages do not confirm it, and with "
-        "the offer of a person.",
-        "Measured: of 100 faithful answers 94 are shown whole, none is replaced and 8 carry that line; of 100 "
+        "Customers see such an answer without sources, with a note that your articles do not confirm it and an offer "
+        "to talk to a person.",
+        "Measured: of 100 faithful answers 94 are shown whole, none is replaced and 8 carry that note; of 100 "
         "unfaithful ones 89 lose a sentence or carry it.",
     ),
     Workspace.AnswerStrictness.OPEN: Choice(
         "Open",
-        "Customers read such an answer as any other.",
+        "Customers see such an answer like any other.",
         "Measured: of 100 faithful answers 94 are shown whole and 6 lose a sentence; of 100 unfaithful ones 86 are "
         "shown whole.",
     ),
 }
 # The figures are what `python -m bench.checks FILE --strictness …` prints of these answers.
 IN_ALL: Final = (
-    "In all three, links, figures and promises that nothing bears out are left out of what the assistant says. A "
-    "change holds from the next answer on. The figures are of 158 faithful and 35 unfaithful answers of GPT-4o, Llama "
-    "3.1 and people to the questions of MTRAG, a public test; three people judged each of them."
+    "In all three, the assistant leaves out links, figures and promises without evidence. A change applies from "
+    "the next answer. The figures are from 158 faithful and 35 unfaithful answers of GPT-4o, Llama "
+    "3.1 and people to questions from MTRAG, a public benchmark; three people judged each answer."
 )
 
 
@@ -73,13 +73,13 @@ class FactsForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
     locale = LanguageCode(
         label="Language",
         initial="en",
-        help_text="Of new articles and channels, where they name none: a code such as en or de.",
+        help_text="The default for new articles and channels: a code such as en or de.",
     )
     timezone = forms.ChoiceField(
         label="Time zone",
         initial="UTC",
         choices=lambda: [(name, name) for name in sorted(available_timezones())],
-        help_text="A day of the limits begins at midnight there.",
+        help_text="Daily limits start at midnight in this time zone.",
     )
 
     class Meta:
@@ -89,7 +89,7 @@ class FactsForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
 
 class WorkspaceForm(FactsForm):
     answer_strictness = forms.ChoiceField(
-        label="Answers that your pages do not confirm",
+        label="Answers not confirmed by your articles",
         widget=forms.RadioSelect,
         choices=lambda: [(value, choice.shown()) for value, choice in STRICTNESS.items()],
         help_text=IN_ALL,
@@ -99,14 +99,16 @@ class WorkspaceForm(FactsForm):
         fields = [*FactsForm.Meta.fields, *SETTINGS]
         labels = {"hides_personal_data": "Hide personal data from the model"}
         help_texts = {
-            "hides_personal_data": "On: e-mail addresses, telephone, card and account numbers reach a model's server "
-            "as placeholders such as [EMAIL_1]; customers and colleagues read the data itself. Off: it reads all of it."
+            "hides_personal_data": "On: e-mail addresses and phone, card and account numbers are sent to the model "
+            "as placeholders such as [EMAIL_1]; customers and colleagues see the real data. Off: the model sees it too."
         }
 
 
 class NewWorkspaceForm(FactsForm):
     currency = forms.CharField(
-        max_length=3, initial="EUR", help_text="A code such as EUR or USD, of all limits. It cannot be changed later."
+        max_length=3,
+        initial="EUR",
+        help_text="The currency of all limits, a code such as EUR or USD. It cannot be changed later.",
     )
 
     def clean_name(self) -> str:
@@ -114,15 +116,15 @@ class NewWorkspaceForm(FactsForm):
         name = str(self.cleaned_data["name"])
         slug = slugify(name)
         if not slug:
-            raise ValidationError("Use letters from a to z or digits in it: the workspace's address is made of them.")
+            raise ValidationError("Use letters from a to z or digits: the workspace's address is made from them.")
         if Workspace.objects.filter(Q(slug=slug) | Q(name__iexact=name)).exists():
-            raise ValidationError("Another workspace has this name, or its address. Choose another.")
+            raise ValidationError("Another workspace has this name or address. Choose another name.")
         return name
 
     def clean_currency(self) -> str:
         code = str(self.cleaned_data["currency"]).upper()
         if not CURRENCY.fullmatch(code):
-            raise ValidationError("Use a currency's code of three letters, such as EUR.")
+            raise ValidationError("Use a currency code of three letters, such as EUR.")
         return code
 
 

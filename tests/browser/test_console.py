@@ -89,7 +89,7 @@ def test_unsaved_words_survive_a_closed_page(enter: Callable[[str], Page]) -> No
     page.on("dialog", lambda dialog: dialog.accept())  # the browser's own question whether to leave
     page.reload()
     expect(page.get_by_label("Title")).to_have_value("")
-    page.get_by_role("button", name="Bring them back").click()
+    page.get_by_role("button", name="Restore").click()
     expect(page.get_by_label("Title")).to_have_value("Half a thought")
 
 
@@ -124,7 +124,7 @@ def test_words_brought_back_go_over_a_colleagues_only_once_that_was_said(enter: 
     expect(hanna.get_by_text("Draft, revision 2")).to_be_visible()
 
     tariq.reload()
-    tariq.get_by_role("button", name="Bring them back").click()
+    tariq.get_by_role("button", name="Restore").click()
     tariq.get_by_role("button", name="Save draft").click()
     expect(tariq.get_by_role("alert")).to_contain_text("Revision 2 has been saved meanwhile")
     expect(tariq.get_by_label("Text, Markdown")).to_have_value("Two.")
@@ -165,13 +165,13 @@ def test_an_admin_adds_a_channel_and_sees_its_key_once(enter: Callable[[str], Pa
     page.get_by_role("link", name="Channels").click()
     page.get_by_role("link", name="New channel").click()
     page.get_by_label("Name needed").fill("Blog")
-    page.get_by_label("Pages it may stand on").fill("https://blog.example")
+    page.get_by_label("Allowed pages").fill("https://blog.example")
     check(page)
     page.get_by_role("button", name="Save", exact=True).click()
     secret = page.get_by_label("Secret").input_value()
     assert len(secret) >= 32
     check(page)
-    page.get_by_role("link", name="I have copied it").click()
+    page.get_by_role("link", name="Done").click()
     expect(page.get_by_label("Before the end of the body")).to_contain_text("data-channel")
     assert secret not in page.content()
     check(page)

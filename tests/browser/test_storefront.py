@@ -189,7 +189,7 @@ def test_the_storefront_is_walked_by_keyboard(shopper: Shopper) -> None:
     page = shopper.page
     page.goto(shopper.demo["urls"]["storefront"])
     page.keyboard.press("Tab")
-    expect(page.get_by_role("link", name="Skip to the content")).to_be_in_viewport()
+    expect(page.get_by_role("link", name="Skip to content")).to_be_in_viewport()
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Be a customer", exact=True)).to_be_focused()
     page.keyboard.press("Enter")

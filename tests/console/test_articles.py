@@ -109,7 +109,7 @@ def test_a_colleagues_newer_words_are_not_overwritten(editor: Client, wool: Arti
         ({"body": "a\x00b"}, "NUL"),
         ({"locale": "klingonish"}, "The locale 'klingonish' is unknown."),
         ({"url": "javascript:alert(1)"}, "is not a web address"),
-        ({"collection": "nonsense"}, "Choose one of the list."),
+        ({"collection": "nonsense"}, "Choose a collection from the list."),
         ({"audience": "everybody"}, "The audience 'everybody' is unknown."),
     ],
 )
@@ -205,7 +205,7 @@ def test_ticked_articles_are_published_and_archived_together(editor: Client, woo
 def test_who_ticks_nothing_is_told_to(editor: Client, wool: Article) -> None:
     answer = editor.post("/admin/kb/article/?q=wool", {"action": "archive_ticked"}, follow=True)
     assert answer.redirect_chain == [("/admin/kb/article/?q=wool", 302)]
-    assert "Tick rows of this list" in answer.content.decode()
+    assert "Select one or more rows" in answer.content.decode()
     wool.refresh_from_db()
     assert wool.is_live
 

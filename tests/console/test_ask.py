@@ -101,13 +101,13 @@ def test_a_search_that_is_sure_of_passages_without_an_answer_is_told_apart() -> 
     answer = Answer("I could not find this.", (), by="builtin", is_abstention=True)
     trial = Rehearsal(True, answer, (), confidence=0.94, is_answerable=True, took_ms=12)
     told = " ".join(render_to_string("console/articles/asked.html", {"answers": [trial], "last": trial}).split())
-    assert "94&nbsp;% sure that its passages hold an answer, yet no sentence of theirs gives one." in told
+    assert "94&nbsp;% sure that its passages hold an answer, but no sentence in them does." in told
 
 
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        ({"question": "  "}, "Write a question first."),
+        ({"question": "  "}, "Enter a question first."),
         ({"body": "x\x00y", "title": "T"}, "NUL"),
         ({"body": "words", "title": "T" * 400}, "The title has 400 characters."),
         ({"body": "words", "title": "T", "locale": "klingonish"}, "klingonish"),

@@ -186,7 +186,7 @@ def test_a_trend_is_told_of_thirty_conversations_and_not_of_fewer(shown: Any) ->
     assert told["Conversations"] == ("36", "2.57 a day, 20 % more")
     assert "20\xa0% more" in shown().css_first(".figures").text()  # on one line, whatever the width
     assert told["Gave up or came back"] == ("8 %", "8.3 points worse, 3 conversations")
-    assert told["Solved by the assistant"] == ("92 %", "0 % said so, the rest did not object")
+    assert told["Solved by the assistant"] == ("92 %", "0 % confirmed by the customer")
 
 
 def test_a_day_that_is_not_over_is_compared_with_as_much_of_one(shown: Any) -> None:
@@ -207,7 +207,7 @@ def test_nothing_is_told_of_nothing(shown: Any) -> None:
     assert told["Conversations"] == ("0", "0 a day")
     assert told["Solved by the assistant"] == ("–", "none yet")
     assert told["Time to resolution"] == ("–", "median, without a person")
-    assert told["First words after"] == ("–", "no answers yet")
+    assert told["First response after"] == ("–", "no answers yet")
 
 
 def test_the_time_to_resolution_is_the_median_with_and_without_a_person(shown: Any) -> None:
@@ -234,7 +234,7 @@ def test_the_first_words_are_those_of_the_call_that_spoke(shown: Any) -> None:
     told = Turn.objects.create(conversation=conversation, state="done", kind="explain", created_at=asked)
     explained = at | {"turn_id": told.pk}  # of what became of an action: nobody waited for words
     LLMCall.objects.create(**explained, started_at=asked, time_to_first_token_ms=9000, provider="p", outcome="done")
-    value, note = figures(shown())["First words after"]
+    value, note = figures(shown())["First response after"]
     assert (value, note) == ("1.3 s", "19 of 20 within 2.2 s")
 
 
@@ -248,7 +248,7 @@ def test_how_long_a_person_was_waited_for_is_counted_from_the_call(shown: Any, b
         Ticket.objects.filter(pk=ticket.pk).update(created_at=noon())
     handoff.request(talk(*ANSWERED).pk, reason="customer_asked", by="customer")
     told = shown().css_first(".thirds figure")
-    assert "3 calls were answered: half within 4 min, 9 of 10 within 24 min 48 s." in visible_text(told)
+    assert "3 requests were answered: half within 4 min, 9 of 10 within 24 min 48 s." in visible_text(told)
     assert [cell.text() for cell in told.css("tbody tr")[0].css("td")][1:] == ["3", "4 min", "24 min 48 s"]
     assert told.css_first("svg") is None  # three say nothing of a day
 
@@ -262,7 +262,7 @@ def test_a_call_that_was_taken_back_is_not_answered_by_whoever_comes_to_the_next
     handoff.claim(second.pk, agent=bob)
     handoff.resolve(second.pk, agent=bob)
     handoff.reopen(second.pk, agent=bob)  # nobody called
-    assert "1 call was answered" in visible_text(shown().css_first(".thirds figure"))
+    assert "1 request was answered" in visible_text(shown().css_first(".thirds figure"))
 
 
 def test_the_limits_of_the_day_show_what_is_taken_and_what_is_under_way(shown: Any, house: House) -> None:

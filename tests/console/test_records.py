@@ -1,4 +1,4 @@
-"""Rules with their versions, requests with their trail, conversations, calls, and what was asked in vain."""
+"""Rules with their versions, requests with their trail, conversations, calls, and unanswered questions."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -62,8 +62,8 @@ def test_a_changed_rule_is_a_new_version_on_record(enter: Enter, refunds: Action
     assert AuditEntry.objects.filter(event="policy.changed", actor=second.created_by).count() == 1
     told = [line.text() for line in read(admin.get(page(refunds))).css(".tl li")]
     assert "Version 2, in force" in told[0]
-    assert "At most for one order: no limit → €150.00" in told[0]
-    assert "A person decides above: €150.00 → €80.00" in told[0]
+    assert "Limit per order: no limit → €150.00" in told[0]
+    assert "Approval required above: €150.00 → €80.00" in told[0]
     assert first.max_per_order != second.max_per_order
     admin.post(page(refunds), RULES)
     assert ActionPolicyVersion.objects.filter(policy=refunds).count() == 2  # the same again is nothing new
@@ -241,7 +241,7 @@ def test_a_call_is_read_in_words_with_what_was_kept(enter: Enter, house: House) 
     told = visible_text(read(supervisor.get(address)).css_first("main"), " ")
     assert "Tokens in 2,114, 2,000 cached" in told
     assert "0.0021 EUR" in told
-    assert "Not kept." in told
+    assert "Not stored." in told
     LLMBody.objects.create(call=call, request="<b>Wash?</b>", response="By hand.", expires_at=now())
     tree = read(supervisor.get(address))
     assert [body.text() for body in tree.css("pre.body")] == ["<b>Wash?</b>", "By hand."]
@@ -295,7 +295,7 @@ def test_what_is_held_of_a_budget_is_told_beside_what_is_spent(
     today = Budget.objects.create(day=datetime.now(UTC).date(), amount=1, currency="EUR", spent="0.7", reserved="0.25")
     admin, page_of_calls = enter("admin"), "/admin/llm/llmcall/"
     told = visible_text(read(admin.get(page_of_calls)).css_first(".notice"))
-    assert told == "0.7 of 1.00 EUR of today's budget is spent, 0.25 more is held for calls under way."
+    assert told == "0.7 of 1.00 EUR of today's budget is spent, 0.25 more is reserved for calls under way."
     Budget.objects.filter(pk=today.pk).update(reserved=0)
     assert "held" not in read(admin.get(page_of_calls)).css_first(".notice").text()
 

@@ -111,10 +111,10 @@ def test_the_last_key_is_revoked_in_two_steps_that_say_so(admin: Client, workspa
     made = create_channel(workspace, "Shop").channel
     page = f"{CHANNELS}{made.pk}/change/"
     (step,) = LexborHTMLParser(admin.get(page).content.decode()).css("details.sure")
-    assert "It is the only one" in step.text()
+    assert "This is the only key" in step.text()
     assert step.css_first("form[method=post]").attributes["action"] == f"{CHANNELS}{made.pk}/keys/1/"
     admin.post(f"{CHANNELS}{made.pk}/keys/")
-    assert "It is the only one" not in admin.get(page).content.decode()
+    assert "This is the only key" not in admin.get(page).content.decode()
 
 
 @pytest.mark.parametrize("name", ["Shop", " shop "])
@@ -195,7 +195,7 @@ def test_who_chooses_a_password_is_told_what_it_needs_and_what_is_wrong_with_it(
     assert "At least 10 characters" in tree.css_first("#id_new_password1_helptext").text()
     told = tree.css_first("#id_new_password2").attributes["aria-describedby"] or ""
     assert "too short" in "".join(tree.css_first(f"#{one}").text() for one in told.split())
-    assert "not copied whole" in browser.get(link.group(1)[:-3] + "x/").content.decode()
+    assert "is incomplete" in browser.get(link.group(1)[:-3] + "x/").content.decode()
 
 
 def test_a_person_is_invited_and_chooses_a_password(
@@ -216,7 +216,7 @@ def test_a_person_is_invited_and_chooses_a_password(
     chosen = {"new_password1": "a tarn in winter", "new_password2": "a tarn in winter"}
     browser.post(form.redirect_chain[-1][0], chosen)
     assert browser.login(username="noor", password="a tarn in winter")
-    assert "used before" in Client().get(link.group(1), follow=True).content.decode()
+    assert "already been used" in Client().get(link.group(1), follow=True).content.decode()
 
 
 def test_a_taken_user_name_is_refused_whoever_has_it(admin: Client, mallory: User) -> None:
@@ -300,7 +300,7 @@ def test_who_loses_their_role_keeps_their_account(admin: Client, bob: User) -> N
     admin.post(f"{TEAM}{membership.pk}/delete/", {"post": "yes"})
     assert not Membership.objects.filter(user=bob).exists()
     change = admin.get(f"{TEAM}{Membership.objects.get().pk}/change/").content.decode()
-    assert ">End this role</a>" in change
+    assert ">Remove from team</a>" in change
     assert "End the role of" in admin.get(f"{TEAM}{Membership.objects.get().pk}/delete/").content.decode()
     assert User.objects.filter(username="bob").exists()
 

@@ -329,7 +329,7 @@ def test_who_was_logged_out_meanwhile_is_told_and_comes_back_to_the_form(enter: 
     new_key = reverse("admin:channel-key-add", args=[house.channel.pk])  # takes forms and nothing else
     answer = client.post(new_key, headers={"referer": f"http://testserver{page}"}, follow=True)
     assert answer.status_code == 200
-    assert "what you sent was not saved" in answer.content.decode()
+    assert "so nothing was saved" in answer.content.decode()
     user = User.objects.get(username="admin.of.wrenfell")
     sent = {"username": user.username, "password": "correct horse", "next": answer.context["next"]}
     assert client.post(answer.request["PATH_INFO"], sent).headers["Location"] == page

@@ -42,9 +42,9 @@ def ask_page(request: HttpRequest) -> HttpResponse:
 
 def _asked(request: HttpRequest, question: str, workspace: Workspace) -> dict[str, Any]:
     if not question:
-        raise InvalidInput("Write a question first.")
+        raise InvalidInput("Enter a question first.")
     if count(f"rehearsal:{person_of(request).pk}", seconds=60) > MOST_A_MINUTE:
-        raise InvalidInput("That is more than this machine answers in a minute. Wait a moment.")
+        raise InvalidInput("Too many questions in a minute. Wait a moment and try again.")
     audience = _asker(request)
     answers: list[Rehearsal] = [rehearse(question, workspace=workspace, audience=audience)]
     text = _text(request)

@@ -67,7 +67,7 @@ def edit_article(request: HttpRequest, article_id: UUID) -> HttpResponse:
     check_may_write(person_of(request), article.collection)
     if request.POST.get("do") == "archive":
         archive(article.pk)
-        messages.success(request, "Archived: nobody finds it any more. Its revisions stay.")
+        messages.success(request, "Archived. Customers no longer find it; its revisions stay.")
         return redirect("admin:kb_article_change", article.pk)
     try:
         with transaction.atomic():  # what is published is what was just saved, and no colleague's words in between
@@ -86,7 +86,7 @@ def preview(request: HttpRequest) -> HttpResponse:
     needs(request, "kb:read")
     title, body = request.POST.get("title", ""), request.POST.get("body", "")
     if len(body) > MAX_BODY_CHARACTERS or len(title) > MAX_TITLE_CHARACTERS * 10:
-        raise InvalidInput("This text is too long to be an article.")
+        raise InvalidInput("This text is too long for an article.")
     return render(request, "console/articles/preview.html", _rendered(title, body))
 
 
@@ -111,9 +111,9 @@ def index_state(article: Article) -> dict[str, Any]:
 def _done(request: HttpRequest, article: Article) -> HttpResponse:
     if request.POST.get("do") == "publish":
         publish(article.pk)
-        messages.success(request, "Published: customers read it now.")
+        messages.success(request, "Published. Customers can read it now.")
     else:
-        rest = "Customers read the old words until you publish." if article.is_live else "Nobody reads it yet."
+        rest = "Customers read the old text until you publish." if article.is_live else "Customers cannot read it yet."
         messages.success(request, f"Saved as a draft. {rest}")
     return redirect("admin:kb_article_change", article.pk)
 
@@ -136,7 +136,7 @@ def _collection(text: str) -> Collection:
     try:
         return collection_with_id(UUID(text))
     except (ValueError, CollectionMissing) as error:
-        raise InvalidInput(fields={"collection": ["Choose one of the list."]}) from error
+        raise InvalidInput(fields={"collection": ["Choose a collection from the list."]}) from error
 
 
 def _based_on(request: HttpRequest) -> int | None:

@@ -47,7 +47,7 @@ class StateFilter(SimpleListFilter):
 
 @admin.register(Article)
 class ArticleAdmin(ScopedAdmin):
-    none_yet = "The assistant answers from articles and from nothing else. Write one, or import files."
+    none_yet = "The assistant answers only from articles. Write one or import files."
     view_right = "kb:read"
     change_right = "kb:write"
     can_add = True
@@ -146,5 +146,5 @@ def _each(request: HttpRequest, rows: Iterable[Article], do: Any, word: str) -> 
     allowed = [article for article in chosen if article.collection_id not in closed]
     count = sum(1 for article in allowed if do(article.pk))
     if len(allowed) < len(chosen):
-        messages.warning(request, "Those in collections that name other writers were left as they are.")
+        messages.warning(request, "Articles in collections you may not write in were not changed.")
     messages.success(request, f"{word}: {count} article{'' if count == 1 else 's'}.")

@@ -51,7 +51,7 @@ def restore(request: HttpRequest, article_id: UUID) -> HttpResponse:
     check_may_write(person_of(request), article.collection)
     old = _numbered(article, request.POST.get("r", ""))
     save_draft(article.pk, Change(title=old.title, body=old.body), author=person_of(request))
-    messages.success(request, f"Revision {old.number} is the draft now. Publish it to let customers read it.")
+    messages.success(request, f"Revision {old.number} is now the draft. Publish it so that customers can read it.")
     return redirect("admin:kb_article_change", article.pk)
 
 

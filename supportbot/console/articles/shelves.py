@@ -24,8 +24,8 @@ class CollectionForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic 
         queryset=User.objects.none(),
         required=False,
         widget=forms.CheckboxSelectMultiple,
-        label="Who writes here",
-        help_text="Nobody ticked: every editor. Otherwise the people ticked, and the admins.",
+        label="Who may write",
+        help_text="Nobody selected: every editor. Otherwise the selected people and the admins.",
     )
 
     class Meta:
@@ -46,13 +46,13 @@ class CollectionForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic 
         except InvalidDocument as refusal:
             raise ValidationError(refusal.message) from refusal
         if Collection.objects.filter(name__iexact=name).exclude(pk=self.instance.pk).exists():
-            raise ValidationError("There is a collection of this name. Choose another.")
+            raise ValidationError("A collection with this name exists. Choose another name.")
         return name
 
 
 @admin.register(Collection)
 class CollectionAdmin(ScopedAdmin):
-    none_yet = "Articles stand in collections. An import makes those that its files name."
+    none_yet = "Collections group articles. An import creates those named in its files."
     view_right = "kb:read"
     change_right = "kb:write"
     can_add = can_delete = True

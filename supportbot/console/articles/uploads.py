@@ -47,7 +47,9 @@ def writable(items: Iterable[Document | Failure], person: User, collection: str)
         at_home = Article.objects.filter(external_id=item.external_id).values_list("collection_id", flat=True).first()
         target = collection or item.collection or ("" if at_home else DEFAULT_NAME)
         if at_home in closed or target.casefold() in names:
-            yield Failure(item.origin, "Only the people named for its collection may write there. Choose another one.")
+            yield Failure(
+                item.origin, "Only the people selected for this collection may write in it. Choose another collection."
+            )
         else:
             yield item
 
@@ -55,7 +57,7 @@ def writable(items: Iterable[Document | Failure], person: User, collection: str)
 def _items_of(upload: Upload) -> Iterator[Document | Failure]:
     path = _clean(upload.path)
     if path is None:
-        yield Failure(upload.path[:80], "The file's name cannot be used. Give it a shorter, plain one.")
+        yield Failure(upload.path[:80], "The file name cannot be used. Choose a shorter, simpler one.")
     elif (upload.file.size or 0) > MOST_BYTES:
         yield Failure(str(path), f"The file is larger than {MOST_BYTES // 1024 // 1024} MB. Split it.")
     else:

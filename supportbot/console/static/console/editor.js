@@ -5,8 +5,8 @@ const PREVIEW_AFTER_MS = 250;
 const KEEP_AFTER_MS = 500;
 const LOOK_EVERY_MS = 700;
 const LOOK_FOR_MS = 60000;
-const NO_ANSWER = "No answer came. Try again in a moment.";
-const LOGGED_OUT = "You were logged out. Your words are kept in this browser: load the page again and log in.";
+const NO_ANSWER = "No response. Try again in a moment.";
+const LOGGED_OUT = "You have been logged out. Your text is kept in this browser. Reload the page and log in.";
 
 const page = document.getElementById("ed");
 const form = document.getElementById("editor");
@@ -193,7 +193,7 @@ asking.addEventListener("submit", async (event) => {
   event.preventDefault();
   const button = document.getElementById("ask-now");
   button.disabled = true;
-  status.textContent = "Asking twice: with what is live, and with these words.";
+  status.textContent = "Asking twice: with the live articles and with this text.";
   const fields = Object.fromEntries(new FormData(asking));
   for (const name of ["title", "body", "locale", "audience"]) fields[name] = form.elements[name].value;
   const answer = await post(page.dataset.ask, fields);
@@ -216,7 +216,7 @@ async function follow() {
     saved.textContent = `Getting ready for search, ${state.done} of ${state.passages} passages`;
     await new Promise((next) => setTimeout(next, LOOK_EVERY_MS));
   }
-  saved.textContent = "Found by its words; found by its meaning once the worker has read it";
+  saved.textContent = "Found by its words; by its meaning once it has been indexed";
 }
 
 async function look() {

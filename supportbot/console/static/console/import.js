@@ -72,7 +72,7 @@ async function check(files) {
   markDoubles();
   rows.prepend(...entries.filter((entry) => !entry.isGood).map((entry) => entry.row)); // what wants somebody is seen first
   const counts = countOf(entries);
-  heading.textContent = "This is what would happen";
+  heading.textContent = "Preview";
   told.textContent = inWords(counts);
   const articles = counts.new + counts.updated;
   go.textContent = `Import ${articles} ${articles === 1 ? "item" : "items"}`;
@@ -86,7 +86,7 @@ async function store() {
   const articles = [];
   go.hidden = cancel.hidden = true;
   heading.textContent = `Importing ${good.length} ${good.length === 1 ? "file" : "files"}`;
-  told.textContent = "You can leave this page: what is stored by then stays, what is not sent yet is not imported.";
+  told.textContent = "You can leave this page. What has been stored stays; files not sent yet are not imported.";
   await each(good, async (entry) => {
     const facts = await send(entry, how);
     entry.articles = facts?.articles ?? [];
@@ -152,7 +152,7 @@ function send(entry, how) {
       if (event.lengthComputable) stateOf(entry, "", `Sending, ${Math.round((100 * event.loaded) / event.total)} %`);
     });
     request.addEventListener("load", () => settled(take(entry, how, request)));
-    request.addEventListener("error", () => settled(refuse(entry, "The connection broke off. Choose the file again.")));
+    request.addEventListener("error", () => settled(refuse(entry, "The connection was lost. Choose the file again.")));
     request.send(body);
   });
 }
@@ -162,16 +162,16 @@ function take(entry, how, request) {
   try {
     facts = JSON.parse(request.responseText);
   } catch {
-    return refuse(entry, "The answer could not be read. You may be logged out: load the page again.");
+    return refuse(entry, "The response could not be read. You may have been logged out. Reload the page.");
   }
   if (request.status !== 200) return refuse(entry, facts.message);
   entry.items = facts.items;
   const bad = facts.items.filter((item) => item.outcome === "failed");
   entry.isGood = facts.items.length > bad.length;
-  if (!entry.isGood) return refuse(entry, bad[0]?.message ?? "The file holds nothing to import.");
+  if (!entry.isGood) return refuse(entry, bad[0]?.message ?? "The file contains nothing to import.");
   const first = facts.items.find((item) => item.outcome !== "failed");
   entry.row.children[1].textContent = facts.items.length === 1 ? first.title : `${facts.items.length - bad.length} articles`;
-  const words = how === "check" ? first.words : how === "draft" ? "Waits as a draft" : "Stored, getting ready for search";
+  const words = how === "check" ? first.words : how === "draft" ? "Saved as a draft" : "Stored, getting ready for search";
   stateOf(entry, how === "draft" ? "ok" : "", bad.length ? `${words}; ${bad.length} lines not read: ${bad[0].message}` : words);
   return facts;
 }
