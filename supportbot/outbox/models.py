@@ -1,13 +1,13 @@
-"""Announcements to the rooms above: written with the change they tell of, delivered at least once, in order."""
+"""Announcements to higher packages: written with the change they announce, delivered at least once, in order."""
 
 from django.db import models
 from django.db.models.functions import Now
 
 
 class Announcement(models.Model):
-    """One thing that happened to one object. It carries ids only; whoever hears it reads the truth from the rows.
+    """One event of one object. It carries only ids; consumers read the current state from the database.
 
-    A parked one was refused too often: it is left alone until somebody asks for it, and holds nothing back.
+    A parked announcement failed too often: it is not retried until an operator asks for it, and blocks nothing.
     """
 
     id = models.BigAutoField(primary_key=True)

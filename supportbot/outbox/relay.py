@@ -1,7 +1,7 @@
-"""The relay: one thread per web and worker process that delivers announcements as they fall due.
+"""The relay: one thread per web and worker process that delivers due announcements.
 
-Rows are claimed with SKIP LOCKED, so any number of relays share the work. A consumer hears its announcement inside the
-workspace it happened in.
+Rows are claimed with SKIP LOCKED, so any number of relays share the work. Consumers run inside the scope of the
+announcement's workspace.
 """
 
 import logging
@@ -19,7 +19,7 @@ POLL_SECONDS: Final = 2.0
 
 
 class Relay:
-    """One per process; `stop` returns when the announcement at hand is done."""
+    """One per process; `stop` waits for the current announcement to finish."""
 
     def __init__(self) -> None:
         self._stopping = threading.Event()
@@ -42,16 +42,16 @@ class Relay:
             try:
                 handled = deliver_due(is_ending=self._stopping.is_set)
             except AnyDatabaseError:
-                logger.warning("outbox: the database does not answer; trying again")
+                logger.warning("outbox: the database is not responding; retrying")
                 handled = 0
             except Exception:
-                # The edge of the thread: without it nothing of this process would be announced any more.
-                logger.exception("outbox: a round failed; trying again")
+                # The edge of the thread: otherwise this process would stop delivering.
+                logger.exception("outbox: a round failed; retrying")
                 handled = 0
             close_old_connections()
             if not handled:
                 wakeup.wait(POLL_SECONDS)
-        connections.close_all()  # this thread's: nobody else ever does
+        connections.close_all()  # this thread's own connections
 
 
 relay = Relay()

@@ -1,8 +1,8 @@
-"""Writing an announcement and delivering what is due.
+"""Writing announcements and delivering due ones.
 
-Invariants: an announcement is written in the transaction of the change it tells of. It counts as delivered in the
-transaction of its consumers, so a consumer that dies is asked again. While an object's older announcement is
-undelivered, its newer ones wait; once it is parked they pass, and one that is heard has told for it, since all say the
+Invariants: an announcement is written in the transaction of the change it announces. It is marked delivered in the
+transaction of its consumers, so if a consumer dies, it is delivered again. While an older announcement of an object is
+undelivered, newer ones wait. Once it is parked, they may pass, and a delivery covers it too, since all of them say the
 same: look at this object.
 """
 
@@ -26,23 +26,23 @@ from supportbot.outbox.models import Announcement
 logger = logging.getLogger(__name__)
 Consumer = Callable[[Announcement], None]
 MAX_PAUSE: Final = timedelta(minutes=5)
-# About twenty minutes of trying. An outage of the database does not count: then nothing can be written down.
+# About twenty minutes of retries. A database outage does not count, because no attempt can be recorded then.
 MAX_ATTEMPTS: Final = 12
 KEPT_AFTER_DELIVERY: Final = timedelta(days=7)
 
 
 def announce(topic: str, object_id: UUID, *, workspace_id: UUID) -> None:
-    """Tell the rooms above that something happened to an object. Call inside the transaction of the change."""
+    """Announce a change of an object to higher packages. Call inside the transaction of the change."""
     if topic not in settings.OUTBOX_CONSUMERS:
-        raise ValueError(f"Nobody consumes the topic {topic}: add it to OUTBOX_CONSUMERS.")
+        raise ValueError(f"The topic {topic} has no consumer. Add it to OUTBOX_CONSUMERS.")
     Announcement.objects.create(topic=topic, object_id=object_id, workspace_id=workspace_id)
     transaction.on_commit(wakeup.notify, robust=True)
 
 
 def deliver_due(limit: int = 100, *, is_ending: Callable[[], bool] = lambda: False) -> int:
-    """Deliver up to `limit` due announcements, oldest first; return how many were handled, successes or not.
+    """Deliver up to `limit` due announcements, oldest first; return how many were handled, successful or not.
 
-    Nothing more is begun once `is_ending` says so.
+    Stops before the next one when `is_ending` returns True.
     """
     handled = 0
     while handled < limit and (due := _due(limit - handled)):
@@ -51,16 +51,16 @@ def deliver_due(limit: int = 100, *, is_ending: Callable[[], bool] = lambda: Fal
             if is_ending():
                 return handled
             handled += _deliver_one(announcement_id)
-        if handled == before:  # others are at all of them
+        if handled == before:  # other relays have claimed all of them
             break
     return handled
 
 
 def _due(limit: int) -> list[int]:
-    """Return the ids of those that may be delivered, oldest first: the next of each object, if its time has come.
+    """Return the ids of deliverable announcements, oldest first: the next one of each object, if it is due.
 
-    Asked for one by one, and as "no older one of this object", ten thousand that wait cost a minute each: the planner
-    knows of none, since none waited when it last looked, and compares every one with every other.
+    With a NOT EXISTS query for older ones, a backlog of ten thousand cost a minute per query: the planner's statistics
+    date from an empty backlog, so it compares every row with every other.
     """
     moving = Announcement.objects.filter(delivered_at=None, parked_at=None)
     next_of_each = moving.order_by("object_id", "id").distinct("object_id").values("pk")
@@ -69,7 +69,7 @@ def _due(limit: int) -> list[int]:
 
 
 def _deliver_one(announcement_id: int) -> bool:
-    """Return whether it was this process's to deliver."""
+    """Return whether this process claimed the announcement."""
     announcement: Announcement | None = None
     try:
         with transaction.atomic():
@@ -81,7 +81,7 @@ def _deliver_one(announcement_id: int) -> bool:
                     consumer(announcement)
             _mark_delivered(announcement)
     except Exception as error:
-        # The edge of a consumer's work: whatever it raised, the relay goes on and this announcement comes again.
+        # The edge of a consumer: whatever it raises, the relay continues and this announcement is retried.
         if announcement is None:
             raise
         logger.exception("outbox: %s not delivered", announcement)
@@ -95,13 +95,13 @@ def _claim(announcement_id: int) -> Announcement | None:
 
 
 def _mark_delivered(announcement: Announcement) -> None:
-    """Count it as delivered, and with it what was parked before it: whoever looked now has seen all there is."""
+    """Mark it as delivered, with any older parked ones: the consumer has seen the current state."""
     same = Announcement.objects.filter(object_id=announcement.object_id, topic=announcement.topic)
     same.filter(delivered_at=None, id__lte=announcement.pk).update(delivered_at=Now(), parked_at=None)
 
 
 def _postpone(announcement: Announcement, error: Exception) -> None:
-    """Try again after a pause that grows, or park what was refused too often."""
+    """Schedule a retry with backoff, or park it after too many failures."""
     tried, moment = announcement.attempts + 1, timezone.now()
     if tried >= MAX_ATTEMPTS:
         logger.error("outbox: %s parked after %s attempts: see `manage.py outbox_parked`", announcement, tried)
@@ -114,28 +114,28 @@ def _postpone(announcement: Announcement, error: Exception) -> None:
 
 
 def _printable(text: str) -> str:
-    # A NUL or half a surrogate in an error's words would make the note itself fail, and the row come back for ever.
+    # A NUL or lone surrogate in the message would make this update fail, and the row would be retried forever.
     return "".join(char if char.isprintable() else " " for char in text)
 
 
 def _scope_of(announcement: Announcement) -> AbstractContextManager[None]:
-    # The workspace scope belongs to a room above this one: it comes in by a setting.
+    # The workspace scope belongs to a higher package, so a setting names it.
     enter: Callable[[UUID], AbstractContextManager[None]] = import_string(settings.OUTBOX_SCOPE)
     return enter(announcement.workspace_id)
 
 
 def consumers(topic: str) -> list[Consumer]:
-    """Return the functions that hear a topic, as the settings name them."""
+    """Return the consumers of a topic named in the settings."""
     return [import_string(path) for path in settings.OUTBOX_CONSUMERS.get(topic, [])]
 
 
 def parked() -> QuerySet[Announcement]:
-    """Return what was refused too often, oldest first, whatever workspace it belongs to."""
+    """Return parked announcements of all workspaces, oldest first."""
     return Announcement.objects.exclude(parked_at=None).filter(delivered_at=None).order_by("id")
 
 
 def retry_parked(announcement_id: int | None = None) -> int:
-    """Let one parked announcement, or all of them, be tried again from the start; return how many there were."""
+    """Release one parked announcement, or all of them, for new attempts; return how many."""
     chosen = parked() if announcement_id is None else parked().filter(pk=announcement_id)
     released = chosen.update(parked_at=None, attempts=0, due_at=Now())
     wakeup.notify()
@@ -143,6 +143,6 @@ def retry_parked(announcement_id: int | None = None) -> int:
 
 
 def purge_delivered() -> int:
-    """Delete what was delivered a week ago; return how many rows went."""
+    """Delete announcements delivered a week ago; return the number of deleted rows."""
     deleted, _ = Announcement.objects.filter(delivered_at__lt=timezone.now() - KEPT_AFTER_DELIVERY).delete()
     return deleted

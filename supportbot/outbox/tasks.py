@@ -1,4 +1,4 @@
-"""Celery's doors to the outbox, and the sign of life of its workers."""
+"""Celery tasks of the outbox, and the workers' heartbeat."""
 
 import time
 
@@ -12,7 +12,7 @@ HEARTBEAT_KEY = "worker-heartbeat"
 
 @shared_task
 def heartbeat() -> None:
-    """Leave the moment (Unix seconds) at which a worker last did something; `/readyz` reads it."""
+    """Store the time (Unix seconds) of a worker's last activity, which `/readyz` reads."""
     cache.set(HEARTBEAT_KEY, time.time(), timeout=120)
 
 

@@ -1,4 +1,4 @@
-"""A nudge within one process: whoever announces rings, the process's relay wakes. Losing a ring only costs a pause."""
+"""A wake-up within one process: announcing notifies the process's relay. A lost notification only costs a pause."""
 
 import threading
 
@@ -10,6 +10,6 @@ def notify() -> None:
 
 
 def wait(seconds: float) -> None:
-    """Return when rung or after `seconds`."""
+    """Return when notified or after `seconds`."""
     _woken.wait(seconds)
     _woken.clear()

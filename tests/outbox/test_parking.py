@@ -95,7 +95,7 @@ def test_a_later_one_of_its_kind_tells_for_it(poison: UUID, workspace: Workspace
 
 def test_it_is_heard_when_somebody_asks_for_it_again(poison: UUID) -> None:
     number = parked().get().pk
-    assert run("--retry", str(number)) == "1 will be tried again within seconds.\n"
+    assert run("--retry", str(number)) == "1 will be retried within seconds.\n"
     deliver_due()
     assert heard == [] and not parked().exists()  # still refused: it has all its attempts again
     let_time_pass()

@@ -1,4 +1,4 @@
-"""Show what could not be announced to the rooms above, and try it again after the cause is mended."""
+"""`manage.py outbox_parked`: list announcements that could not be delivered, and retry them once the cause is fixed."""
 
 import json
 from typing import Any
@@ -10,12 +10,12 @@ from supportbot.outbox.services import parked, retry_parked
 
 
 class Command(BaseCommand):
-    help = "List the announcements that were parked after too many failures, or try them again."
+    help = "List announcements that were parked after too many failures, or retry them."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--retry", metavar="ID", help="try this one again, or `all` of them")
-        parser.add_argument("--json", action="store_true", help="print one JSON object instead of words")
+        parser.add_argument("--retry", metavar="ID", help="retry this one, or `all`")
+        parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
 
     def handle(self, *args: Any, **options: Any) -> None:
         facts = _retried(options["retry"]) if options["retry"] else _listed()
@@ -40,15 +40,15 @@ def _entry(announcement: Announcement) -> dict[str, Any]:
 
 def _retried(chosen: str) -> dict[str, Any]:
     if chosen != "all" and not (chosen.isascii() and chosen.isdigit() and len(chosen) < 19):
-        raise CommandError(f"--retry takes the id of a parked announcement, or `all`; {chosen!r} is neither.")
+        raise CommandError(f"--retry takes the id of a parked announcement or `all`, not {chosen!r}.")
     released = retry_parked(None if chosen == "all" else int(chosen))
     if not released and chosen != "all":
-        raise CommandError(f"There is no parked announcement {chosen}: `outbox_parked` lists them.")
+        raise CommandError(f"There is no parked announcement {chosen}. `outbox_parked` lists them.")
     return {"retried": released}
 
 
 def _as_text(facts: dict[str, Any]) -> str:
     if "retried" in facts:
-        return f"{facts['retried']} will be tried again within seconds."
+        return f"{facts['retried']} will be retried within seconds."
     lines = [f"{row['id']}  {row['topic']} {row['object']}  {row['error']}" for row in facts["parked"]]
     return "\n".join(lines) or "Nothing is parked."
