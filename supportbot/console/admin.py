@@ -1,4 +1,4 @@
-"""Everything the console has. Importing a module registers its lists; pages of their own are named here."""
+"""Registers everything in the console: importing a module registers its lists; other pages are added here."""
 
 from typing import cast
 
@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.urls import path
 
-from supportbot.console import (  # noqa: F401  # each registers what it holds
+from supportbot.console import (  # noqa: F401  # each module registers its admin classes
     apikeys,
     calls,
     channels,
@@ -32,5 +32,5 @@ site.add_pages(
     path("unanswered/", unanswered, name="unanswered"),
 )
 site.index_title = "Overview"
-# Django's groups grant nothing here: none are offered.
+# Django's groups grant nothing here, so they are not offered.
 site.unregister(Group)

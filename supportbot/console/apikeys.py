@@ -1,4 +1,4 @@
-"""Keys of programs: shown once, ended at once, never stronger than their scopes."""
+"""API keys: shown once, revoked at once, limited to their scopes."""
 
 from datetime import timedelta
 from typing import Any, Final
@@ -23,7 +23,7 @@ from supportbot.console.secrets import remember, remembered, show_once
 from supportbot.console.words import tag, when
 
 RIGHT = "team:write"
-LONGEST_LIFE: Final = timedelta(days=36_525)  # far from the year 9999, which no zone's clock can show
+LONGEST_LIFE: Final = timedelta(days=36_525)  # far below the year 9999, which overflows in some time zones
 ALLOWS: Final = {
     "actions:approve": "approve requests, as a person named in the action's rules",
     "actions:read": "read actions, their rules and requests",
@@ -42,7 +42,7 @@ class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at r
     scopes = forms.MultipleChoiceField(
         choices=[(scope, f"{scope}: {ALLOWS[scope]}") for scope in sorted(SCOPES)], widget=forms.CheckboxSelectMultiple
     )
-    # Not as a colleague: with somebody else's name one could be the second pair of eyes on one's own request.
+    # Never as a colleague: with another name people could approve their own requests.
     acts_as_me = forms.BooleanField(
         required=False,
         label="Acts as me",
@@ -120,7 +120,7 @@ class ApiKeyAdmin(ScopedAdmin):
         return [] if obj is None else self.get_fields(request, obj)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return obj is None and bool(super().has_change_permission(request))  # what a key may do is settled at its birth
+        return obj is None and bool(super().has_change_permission(request))  # scopes cannot be changed later
 
     def get_urls(self) -> list[URLPattern]:
         revoke = self.admin_site.admin_view(require_POST(self.revoke))

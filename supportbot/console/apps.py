@@ -3,7 +3,7 @@ from django.contrib.admin import apps as admin
 
 
 class ConsoleConfig(AppConfig):
-    """The pages under /admin/; `admin.py` names every one of them."""
+    """The pages under /admin/, all listed in `admin.py`."""
 
     name = "supportbot.console"
     label = "console"
@@ -11,9 +11,9 @@ class ConsoleConfig(AppConfig):
 
 
 class ConsoleAdminConfig(admin.SimpleAdminConfig):
-    """Django's admin with the console's site in place of its own.
+    """Django's admin with the console's site.
 
-    The site reads its lists when its addresses are asked for: a process without pages starts in half the time.
+    The site loads its lists when its URLs are first needed: a process without pages starts in half the time.
     """
 
     default = False

@@ -1,4 +1,4 @@
-"""What every admin class here derives from: rows, choices and look-ups of one's own workspace, rights by role.
+"""The base of every admin class: rows, choices and look-ups of the current workspace only, rights by role.
 
 A new admin class names two rights and is then covered: strangers see none of its rows, whoever lacks the right none of
 its pages (tests/console walks over all that are registered).
@@ -24,7 +24,7 @@ from supportbot.console.rights import may
 from supportbot.console.words import sentence
 from supportbot.errors import InvalidInput, NotAllowed, NotFound, SupportBotError
 
-TICK_FIRST: Final = "Select one or more rows, then choose an action."
+NOTHING_SELECTED: Final = "Select one or more rows, then choose an action."
 
 if TYPE_CHECKING:  # generic for the type checker only
     _Base = BaseModelAdmin[Any]
@@ -33,10 +33,10 @@ else:
 
 
 class Scoped(_Base):
-    """Keeps a class of pages inside the log-in's workspace and to the roles that may use them.
+    """Limits an admin class to the current workspace and to the roles that may use it.
 
-    `view_right` opens lists and pages. `change_right` changes rows; without one the rows are only read. Rows are added
-    and deleted where a class says so, since most of what is here is archived or revoked instead.
+    `view_right` is needed for lists and pages, `change_right` for changes; without one, rows are read-only. Adding and
+    deleting must be enabled by the class, since most objects are archived or revoked instead.
     """
 
     view_right: ClassVar[str]
@@ -75,43 +75,43 @@ class Scoped(_Base):
 
 
 class ScopedAdmin(Scoped, ModelAdmin):
-    one: ClassVar[str] = ""  # what pages call a row, and the list; the model's own names unless they are jargon
+    one: ClassVar[str] = ""  # how pages name a row and the list, if the model's own names are jargon
     many: ClassVar[str] = ""
-    none_yet: ClassVar[str] = ""  # what an empty list says of how it fills
+    none_yet: ClassVar[str] = ""  # shown by an empty list: how it fills
     empty_value_display = "–"
     list_per_page = 50
     show_full_result_count = False
-    actions: Any = None  # bulk actions are named by the class that has them
+    actions: Any = None  # each class names its own bulk actions
 
     def name_of(self, row: Any) -> str:
-        """Return what pages call this row."""
+        """Return the name of a row on pages."""
         return str(row)
 
-    def told(self, request: HttpRequest, row: Any) -> dict[str, Any]:
-        """Return what the row's page shows besides its form."""
+    def page_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        """Return what a row's page shows besides the form."""
         return {}
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: Any = None, **kwargs: Any
     ) -> HttpResponse:
-        if obj is not None:  # read again: a form that was refused has written what was typed into the other
-            context.update(self.told(request, self.get_queryset(request).get(pk=obj.pk)))
+        if obj is not None:  # read again: an invalid form has already changed `obj`
+            context.update(self.page_context(request, self.get_queryset(request).get(pk=obj.pk)))
         answer: HttpResponse = super().render_change_form(request, context, *args, obj=obj, **kwargs)
         return answer
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Show the list; an address that no filter can mean leads to the whole list, as Django's own unreadable do."""
+        """Show the list; a filter with NUL leads to the unfiltered list, as Django does with other invalid filters."""
         filters = (value for name, values in request.GET.lists() if name != SEARCH_VAR for value in values)
         if any("\0" in value for value in filters):
             return redirect(f"{request.path}?{ERROR_FLAG}=1")
         if request.method == "POST" and "action" in request.POST and ACTION_CHECKBOX_NAME not in request.POST:
-            messages.warning(request, TICK_FIRST)
+            messages.warning(request, NOTHING_SELECTED)
             return redirect(request.get_full_path())
         response: HttpResponse = super().changelist_view(request, extra_context)
         return response
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Show what a service refuses as a sentence above the form, where a form's own checks did not say it first."""
+        """Show a service's refusal as a message above the form."""
         try:
             response: HttpResponse = super().changeform_view(request, *args, **kwargs)
         except (NotAllowed, NotFound):
@@ -122,39 +122,39 @@ class ScopedAdmin(Scoped, ModelAdmin):
         return response
 
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
-        """Write down what was changed; a form saved as it was changed nothing."""
+        """Log what was changed; saving an unchanged form logs nothing."""
         return super().log_change(request, obj, message) if message else None
 
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
-        return self._saved(request, obj)
+        return self._response_saved(request, obj)
 
     def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
-        return self._saved(request, obj)
+        return self._response_saved(request, obj)
 
     def response_delete(self, request: HttpRequest, obj_display: str, obj_id: int) -> HttpResponse:
         messages.success(request, "Deleted.")
-        return self._to("changelist")
+        return self._redirect_to("changelist")
 
-    def _saved(self, request: HttpRequest, row: Any) -> HttpResponse:
+    def _response_saved(self, request: HttpRequest, row: Any) -> HttpResponse:
         messages.success(request, f"Saved: {self.name_of(row)}.")
         if "_continue" in request.POST:
-            return self._to("change", row.pk)
-        back: HttpResponse = self.response_post_save_change(request, row)  # to the list as it was filtered
+            return self._redirect_to("change", row.pk)
+        back: HttpResponse = self.response_post_save_change(request, row)  # to the list with its filters
         return back
 
-    def _to(self, page: str, *ids: Any) -> HttpResponse:
+    def _redirect_to(self, page: str, *ids: Any) -> HttpResponse:
         return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_{page}", *ids)
 
     def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
         try:
             answer: HttpResponse | None = super().response_action(request, queryset)
-        except ValidationError as error:  # a tick that is no id at all
-            raise InvalidInput(TICK_FIRST) from error
+        except ValidationError as error:  # a selected value that is not an id
+            raise InvalidInput(NOTHING_SELECTED) from error
         return answer
 
 
 def of_this_workspace(rows: QuerySet[Any]) -> QuerySet[Any]:
-    """Return those of the rows that belong to the scope's workspace; raises TypeError for a model that has none."""
+    """Return the rows of the current workspace; raises TypeError for a model without one."""
     model, here = rows.model, current_workspace_id()
     if issubclass(model, TenantModel | Membership):
         return rows.filter(workspace_id=here)
@@ -162,4 +162,4 @@ def of_this_workspace(rows: QuerySet[Any]) -> QuerySet[Any]:
         return rows.filter(memberships__workspace_id=here)
     if model is Workspace:
         return rows.filter(pk=here)
-    raise TypeError(f"{model.__name__} belongs to no workspace: the console has no page for it.")
+    raise TypeError(f"{model.__name__} belongs to no workspace, so the console cannot show it.")

@@ -1,4 +1,4 @@
-"""Model calls: what they cost a day and purpose, as a chart and as the table behind it, and each call to read."""
+"""Model calls: cost per day and purpose as a chart and a table, and the details of each call."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -47,12 +47,12 @@ class LLMCallAdmin(ScopedAdmin):
     view_right = "costs:read"
     change_form_template = "console/call.html"
     change_list_template = "console/calls.html"
-    # The outcome early: on a narrow page the last columns are beyond the edge.
+    # The outcome comes early because narrow pages cut off the last columns.
     list_display = ["began", "purpose_words", "who", "end", "tokens", "money", "first", "whole", "prompt_version"]
     list_filter = [OutcomeFilter, PurposeFilter, "provider"]
     search_fields = ["model", "conversation_id"]
     ordering = ["-id"]
-    fields = ["model"]  # the page is its own template
+    fields = ["model"]  # the page has its own template
 
     @admin.display(description="Time", ordering="started_at")
     def began(self, call: LLMCall) -> str:
@@ -87,7 +87,7 @@ class LLMCallAdmin(ScopedAdmin):
         words = call.outcome.capitalize() + (f": {call.reason}" if call.reason else "")
         return tag(KINDS.get(call.outcome, ""), words)
 
-    def told(self, request: HttpRequest, row: LLMCall) -> dict[str, Any]:
+    def page_context(self, request: HttpRequest, row: LLMCall) -> dict[str, Any]:
         return {"told": self._told(row), "body": LLMBody.objects.filter(call=row).first()}
 
     def _told(self, call: LLMCall) -> dict[str, Any]:
@@ -111,7 +111,7 @@ class LLMCallAdmin(ScopedAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         days = request.GET.get("days", "")
         asked = request.GET.copy()
-        asked.pop("days", None)  # ours, and no field of a call
+        asked.pop("days", None)  # our own parameter, not a field of a call
         request.GET = asked  # type: ignore[assignment]  # immutable for the type checker only
         span = int(days) if days in {str(one) for one in SPANS} else SPANS[1]
         told = {**costs(span), "span": span, "spans": SPANS}
@@ -120,7 +120,7 @@ class LLMCallAdmin(ScopedAdmin):
 
 
 def costs(span: int) -> dict[str, Any]:
-    """Return the chart, its legend and its table; without any price, the calls are counted instead."""
+    """Return the chart, its legend and its table; without prices, of the number of calls."""
     today = datetime.now(UTC).date()
     rows = daily_costs(days=span, today=today)
     days = [today - timedelta(days=back) for back in reversed(range(span))]

@@ -1,4 +1,4 @@
-"""Channels: what embeds the widget in a page, where it may stand, and the keys that sign customers' identities."""
+"""Channels: embedding the widget, the allowed pages, and the keys that sign customers' identities."""
 
 from typing import Any
 from uuid import UUID
@@ -25,7 +25,7 @@ from supportbot.console.secrets import remember, remembered, show_once
 from supportbot.console.words import tag, when
 
 RIGHT = "channels:write"
-AT_BIRTH = ("name", "allowed_origins", "locale", "greeting")  # what `create_channel` takes
+CREATE_FIELDS = ("name", "allowed_origins", "locale", "greeting")  # what `create_channel` takes
 
 
 class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
@@ -76,7 +76,7 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
         self.initial["suggestion_lines"] = self.instance.suggestions_in(self.instance.locale)
 
     def clean_name(self) -> str:
-        """Refuse a name that another channel has: nobody could tell them apart, and a reload makes one more."""
+        """Refuse a name that another channel has: they would be confused, and a reload would create a duplicate."""
         name = str(self.cleaned_data["name"])
         if Channel.objects.filter(name__iexact=name).exclude(pk=self.instance.pk).exists():
             raise forms.ValidationError("Another channel has this name. Choose a different one.")
@@ -88,7 +88,7 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
         return lines
 
     def changes(self) -> dict[str, Any]:
-        """Return the checked values that differ, by the names of the row's columns."""
+        """Return the changed values by column name."""
         told = {name: self.cleaned_data[name] for name in self.changed_data}
         if "suggestion_lines" in told:
             told["suggestions"] = {**self.instance.suggestions, self.instance.locale: told.pop("suggestion_lines")}
@@ -145,8 +145,8 @@ class ChannelAdmin(ScopedAdmin):
             change_channel(obj.pk, **asked)
             return
         workspace = Workspace.objects.get(pk=needs(request, RIGHT).workspace_id)
-        new = create_channel(workspace, **{"name": obj.name, **{k: v for k, v in asked.items() if k in AT_BIRTH}})
-        if later := {name: value for name, value in asked.items() if name not in AT_BIRTH}:
+        new = create_channel(workspace, **{"name": obj.name, **{k: v for k, v in asked.items() if k in CREATE_FIELDS}})
+        if later := {name: value for name, value in asked.items() if name not in CREATE_FIELDS}:
             change_channel(new.channel.pk, **later)
         obj.pk, obj.key = new.channel.pk, new.channel.key
         remember(request, new.identity_secret)
@@ -154,13 +154,13 @@ class ChannelAdmin(ScopedAdmin):
     def response_add(self, request: HttpRequest, obj: Channel, post_url_continue: str | None = None) -> HttpResponse:
         return self._shown_once(request, obj, "1", remembered(request))
 
-    def told(self, request: HttpRequest, row: Channel) -> dict[str, Any]:
+    def page_context(self, request: HttpRequest, row: Channel) -> dict[str, Any]:
         keys = list(IdentityKey.objects.filter(channel=row).defer("secret").order_by("created_at", "pk"))
         live = sum(key.revoked_at is None for key in keys)
         return {"snippet": snippet(row.key), "keys": keys, "live_keys": live, "look": theme_colours(row.accent)}
 
     def add_key(self, request: HttpRequest, channel_id: UUID) -> HttpResponse:
-        """Add a key beside those there are: the merchant's server changes over, then the old one is revoked."""
+        """Add a key: the merchant's server switches to it, then the old one is revoked."""
         needs(request, RIGHT)
         channel = channel_with_id(channel_id)
         new = add_identity_key(channel)

@@ -1,4 +1,4 @@
-"""A few series over days, as bars or as lines: numbers for an SVG, no script, no style attribute. Pure."""
+"""Charts of a few daily series as bars or lines: numbers for an SVG without script or style attributes. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Dot:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One series; days without a value have no dot, and the line goes on to the next."""
+    """One series. Days without a value have no dot; the line continues to the next."""
 
     dots: tuple[Dot, ...]
     series: int
@@ -50,7 +50,7 @@ class Tick:
 class Day:
     x: float
     label: str
-    rank: int  # of four neighbours; the narrower a screen, the fewer ranks it has room for
+    rank: int  # among four neighbours; narrower screens show fewer ranks
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Chart:
 
 
 def stacked(days: Sequence[date], series: Mapping[str, Mapping[date, Decimal]]) -> Chart:
-    """Return the bars of each day, one series on the other; a value that is not there is nothing."""
+    """Return the stacked bars of each day; a missing value counts as zero."""
     tops = [sum((values.get(day, Decimal(0)) for values in series.values()), Decimal(0)) for day in days]
     ceiling, step = _rounded(max(tops, default=Decimal(0))), _step(days)
     bars = [
@@ -78,7 +78,7 @@ def stacked(days: Sequence[date], series: Mapping[str, Mapping[date, Decimal]]) 
 
 
 def lines(days: Sequence[date], series: Mapping[str, Mapping[date, Decimal]]) -> Chart:
-    """Return a line of each series through the days that have a value."""
+    """Return a line for each series through the days with a value."""
     values = [value for of_day in series.values() for value in of_day.values()]
     ceiling, step = _rounded(max(values, default=Decimal(0))), _step(days)
     drawn = tuple(
@@ -116,7 +116,7 @@ def _dots(days: Sequence[date], name: str, values: Mapping[date, Decimal], step:
 
 
 def _labels(days: Sequence[date], step: float) -> list[Day]:
-    """Return what stands below the bars, counted from the last day, which is the one looked for."""
+    """Return the labels below the bars, counted from the last day, which matters most."""
     every, last = max(1, len(days) // 8), len(days) - 1
     shown = [place for place in range(len(days)) if not (last - place) % every]
     return [
@@ -145,7 +145,7 @@ def _rounded(value: Decimal) -> Decimal:
 
 
 def _marks(ceiling: Decimal, *, is_whole: bool) -> list[Decimal]:
-    """Return what the axis names: nothing, the half and the whole; of things that are counted there is no half."""
+    """Return the axis labels: zero, half and the maximum, or every whole number for small counts."""
     if is_whole and ceiling % 2:
         return [Decimal(number) for number in range(int(ceiling) + 1)]  # 1 or 5
     return [Decimal(0), ceiling / 2, ceiling]

@@ -1,4 +1,4 @@
-"""Conversations, to read: what was said, what happened, what the assistant read, used and cost."""
+"""Conversations, read-only: messages, events, and what the assistant read, used and cost."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -38,7 +38,7 @@ SPEAKERS: Final = {Source.ASSISTANT: "AI", Source.SYSTEM: "Notice"}
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One event of the log, as a person reads it."""
+    """One event of the log in readable form."""
 
     seq: int
     at: datetime
@@ -50,11 +50,11 @@ class Line:
     calls: list[LLMCall] = field(default_factory=list)
     held_back: tuple[WithheldSentence, ...] = ()
     verdict: str = ""  # whether the articles confirm an answer
-    request: str = ""  # the action request that a step is about
+    request: str = ""  # the action request of a step
 
 
 class HeldBackAnswer(SimpleListFilter):
-    """Conversations with an answer that the checks held back, of which the customer read nothing."""
+    """Conversations with an answer that the checks held back entirely."""
 
     title = "checks"
     parameter_name = "checks"
@@ -69,7 +69,7 @@ class HeldBackAnswer(SimpleListFilter):
 
 
 class PageLocaleMiddleware(AllValuesFieldListFilter):
-    """The language of the page that the chat stood on: what the database knows, where a text's own is read from it."""
+    """The language of the page with the chat, which is stored; the language of the text itself is detected."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -104,14 +104,14 @@ class ConversationAdmin(ScopedAdmin):
 
     @admin.display(description="Language", ordering="locale")
     def language(self, conversation: Any) -> str:
-        """Return what the customer began to write in, which is not always the page's."""
+        """Return the language of the customer's first message, which may differ from the page's."""
         return detected_language(conversation.first_words or "", conversation.locale)
 
     @admin.display(description="Last event", ordering="last_event_at")
     def last_event(self, conversation: Conversation) -> str:
         return when(conversation.last_event_at)
 
-    def told(self, request: HttpRequest, row: Conversation) -> dict[str, Any]:
+    def page_context(self, request: HttpRequest, row: Conversation) -> dict[str, Any]:
         sees_cost = may(staff(request), "costs:read")
         calls = list(LLMCall.objects.filter(conversation_id=row.pk).order_by("started_at"))
         return {
@@ -130,7 +130,7 @@ class ConversationAdmin(ScopedAdmin):
 
 
 def lines_of(conversation: Conversation, calls: list[LLMCall], person: User) -> list[Line]:
-    """Return the newest events that tell a person something, oldest first, each answer with the calls it took."""
+    """Return the newest readable events, oldest first, each answer with its model calls."""
     turns: dict[str, UUID] = {
         str(message): pk
         for pk, message in Turn.objects.filter(conversation=conversation).values_list("pk", "message_id")
@@ -165,7 +165,7 @@ def _line(event: EventView, reader: Reader, turns: dict[str, UUID], calls: list[
             held_back=withheld_sentences(reading.withheld) if reading else (),
             verdict=confirmation_label(reading),
         )
-    step = line_of(event, reader)  # in the desk's words
+    step = line_of(event, reader)  # as the desk words it
     return None if step is None else Line(seq, at, "step", step.text, "", request=step.request)
 
 

@@ -1,4 +1,4 @@
-"""How long customers wait: for the first words, for a person, for the end. Medians, since one night makes a mean a lie.
+"""How long customers wait for the first response, a person and the resolution. Medians: one night distorts a mean.
 
 All times are of the log and of the record of model calls; nothing is measured again.
 """
@@ -25,7 +25,7 @@ _UNITS: Final = ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1,
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """How long it took for half of them, and for most; None of none."""
+    """The median and a high percentile of durations; None if there are none."""
 
     median: timedelta | None
     most: timedelta | None
@@ -33,7 +33,7 @@ class Spread:
 
 
 def spread_of(durations: Iterable[timedelta], most: float) -> Spread:
-    """Return the spread; between two durations the line is straight, as in PostgreSQL's `percentile_cont`."""
+    """Return the spread, interpolated linearly like PostgreSQL's `percentile_cont`."""
     found = sorted(durations)
     if not found:
         return Spread(None, None, 0)
@@ -48,10 +48,10 @@ def _at(found: list[timedelta], fraction: float) -> timedelta:
 
 
 def first_words(since: datetime, until: datetime) -> Spread:
-    """Return how long answers took from the customer's message to a model's first word; most are 19 of 20."""
+    """Return the time from a customer's message to the first word of the answer, with the 95th percentile."""
     turns = Turn.objects.filter(pk=OuterRef("turn_id"), kind=Turn.Kind.REPLY)
     calls = LLMCall.objects.filter(started_at__gte=since, started_at__lt=until, time_to_first_token_ms__isnull=False)
-    # The last call of a turn is the one that speaks: those before it asked for tools, or broke off.
+    # The last call of a turn gives the answer; those before it called tools or failed.
     spoke = (
         calls.annotate(asked_at=Subquery(turns.values("created_at")[:1]))
         .filter(asked_at__isnull=False)
@@ -63,12 +63,14 @@ def first_words(since: datetime, until: datetime) -> Spread:
 
 
 def waits(since: datetime, until: datetime) -> tuple[Spread, Mapping[date, Spread]]:
-    """Return how long customers waited until a person came, altogether and by the day they asked; most are 9 of 10."""
+    """Return how long customers waited for a person, in total and by day of request, with the 90th percentile."""
     joined = ConversationEvent.objects.filter(conversation=OuterRef("conversation"), event=_JOINED)
     to_it = joined.annotate(ticket=KT("payload__ticket")).filter(ticket=Cast(OuterRef("pk"), TextField()))
-    # A ticket's own `claimed_at` is that of who has it now.
+    # A ticket's own `claimed_at` is that of its current owner.
     came_at = Subquery(to_it.order_by("seq").values("created_at")[:1])
-    called = Ticket.objects.exclude(requested_by=Requester.AGENT)  # who took a conversation up again was not waited for
+    called = Ticket.objects.exclude(
+        requested_by=Requester.AGENT
+    )  # an agent who reopened a conversation was not waited for
     rows = called.filter(created_at__gte=since, created_at__lt=until).annotate(came_at=came_at)
     by_day: dict[date, list[timedelta]] = defaultdict(list)
     for asked, came in rows.filter(came_at__isnull=False).values_list("created_at", "came_at"):
@@ -79,7 +81,7 @@ def waits(since: datetime, until: datetime) -> tuple[Spread, Mapping[date, Sprea
 
 
 def in_words(took: timedelta | None) -> str:
-    """Return "1.3 s", "52 s", "1 min 52 s", "2 h 5 min" or "3 d 4 h"; "–" for none."""
+    """Return "1.3 s", "52 s", "1 min 52 s", "2 h 5 min" or "3 d 4 h"; "–" for None."""
     if took is None:
         return "–"
     seconds = max(took.total_seconds(), 0.0)

@@ -1,4 +1,4 @@
-"""How conversations ended. What went badly is told as large as what went well.
+"""How conversations ended. Bad outcomes are shown as prominently as good ones.
 
 A conversation counts on the day on which it began, once its customer has written something. One that ended badly is
 never counted as solved: a low score outweighs a high one, and coming back outweighs saying nothing.
@@ -20,13 +20,13 @@ from supportbot.chat.models import Audience, Conversation, Message, Source, Turn
 from supportbot.handoff.models import OPEN, State, Ticket
 
 CAME_BACK_WITHIN: Final = timedelta(days=7)
-CONTENT, UNCONTENT = 4, 2  # of five: scores from here up, and down to here
+CONTENT, UNCONTENT = 4, 2  # of five: scores from here up, and from here down
 
 
 class Ending(StrEnum):
-    SOLVED = "Solved"  # by the assistant, and the customer said so
-    NO_OBJECTION = "No objection"  # the assistant answered, and nothing more was said
-    PERSON = "A person helped"  # or is about to
+    SOLVED = "Solved"  # by the assistant, confirmed by the customer
+    NO_OBJECTION = "No objection"  # the assistant answered and the customer wrote nothing more
+    PERSON = "A person helped"  # or has been requested
     GAVE_UP = "Gave up or came back"
 
 
@@ -34,7 +34,7 @@ class Ending(StrEnum):
 class Ended:
     """One conversation: its ending, and how long it took from the first question to the last answer, if one came.
 
-    Where a person was called, it is one of theirs that counts.
+    If a person was requested, that is their last answer.
     """
 
     day: date
@@ -52,7 +52,7 @@ class Endings:
         return sum(sum(self.by_day[ending].values()) for ending in endings or Ending)
 
     def share(self, *endings: Ending) -> float | None:
-        """Return the percentage that ended so, None without conversations."""
+        """Return the percentage with this ending; None without conversations."""
         return 100 * self.number(*endings) / self.number() if self.number() else None
 
 
@@ -64,7 +64,7 @@ def counted(conversations: Iterable[Ended]) -> Endings:
 
 
 def ended(since: datetime, until: datetime) -> Sequence[Ended]:
-    """Return what began from `since` on and before `until`, as it stood then: who came back later had not yet.
+    """Return the conversations begun from `since` until `until`, as of `until`: later returns do not count.
 
     Days are those of the active time zone.
     """
@@ -100,7 +100,7 @@ def _first(messages: QuerySet[Message]) -> Subquery:
 def _ending(until: datetime) -> Case:
     tickets = Ticket.objects.filter(conversation=OuterRef("pk"))
     resolved = tickets.filter(state=State.RESOLVED)
-    was_taken = Q(claimed_at__isnull=False)  # else the customer ended the chat while nobody had come
+    was_taken = Q(claimed_at__isnull=False)  # otherwise the customer ended the chat before anybody claimed it
     is_called = Exists(tickets.filter(state__in=OPEN))
     helped = Exists(_said().filter(source=Source.AGENT)) | is_called | Exists(resolved.filter(was_taken))
     nobody_came = Exists(tickets.filter(state=State.EXPIRED)) | Exists(resolved.exclude(was_taken))
@@ -115,7 +115,7 @@ def _ending(until: datetime) -> Case:
 
 
 def _was_not_answered() -> Q:
-    """The last answer was none, or none came at all, or the last turn failed."""
+    """The last answer was an abstention, there was no answer, or the last turn failed."""
     answers = _said().filter(source=Source.ASSISTANT).order_by("-seq")
     turns = Turn.objects.filter(conversation=OuterRef("pk")).order_by("-created_at", "-id")
     return Q(Coalesce(Subquery(answers.values("is_abstention")[:1]), True)) | Q(
@@ -124,13 +124,13 @@ def _was_not_answered() -> Q:
 
 
 def _scored(**score: int) -> Q:
-    # By the relation's name: scores are the widget's, of which this package knows nothing.
+    # By relation name, because ratings belong to the widget, which this package does not import.
     condition = {f"ratings__{name}": value for name, value in score.items()}
     return Q(Exists(Conversation.objects.filter(pk=OuterRef("pk"), **condition)))
 
 
 def _came_back(until: datetime) -> Q:
-    # From the last question: outcomes, notes and notices enter the log for days after it.
+    # Up to the last question: outcomes, notes and notices may be logged days later.
     later = Conversation.objects.filter(
         customer=OuterRef("customer"),
         created_at__gt=OuterRef("last_asked_at"),

@@ -1,4 +1,4 @@
-"""Who is in the console, and in which of their workspaces. Desk and console share the choice: one session key."""
+"""The current person and workspace of a console request. Desk and console share the choice in one session key."""
 
 from typing import Any, cast
 from uuid import UUID
@@ -15,18 +15,18 @@ from supportbot.errors import NotAllowed, NotFound
 
 
 def staff_here(request: HttpRequest) -> Staff | None:
-    """Return the person of this request in the workspace they chose, else in their first; None for a stranger.
+    """Return the person of this request in their chosen or first workspace; None if they are a member of none.
 
-    Looked up once a request. A superuser who works nowhere is a stranger too.
+    Looked up once per request. A superuser without a workspace gets None too.
     """
-    known = cast(Any, request)  # the answer is kept on the request
+    known = cast(Any, request)  # cached on the request
     if not hasattr(known, "console_staff"):
         known.console_staff = _staff_of(request)
     return cast("Staff | None", known.console_staff)
 
 
 def staff(request: HttpRequest) -> Staff:
-    """Return the person of a request that the site has let in."""
+    """Return the person of an admitted request; raises NotAllowed otherwise."""
     found = staff_here(request)
     if found is None:
         raise NotAllowed()
@@ -42,12 +42,12 @@ def needs(request: HttpRequest, right: str) -> Staff:
 
 
 def person_of(request: HttpRequest) -> User:
-    """Return the account of whoever the site has let in."""
+    """Return the account of the person of this request."""
     return cast(User, request.user)
 
 
 def workspace_here(request: HttpRequest) -> Workspace:
-    """Return the workspace of this request, read once."""
+    """Return the workspace of this request; read once per request."""
     known = cast(Any, request)
     if not hasattr(known, "console_workspace"):
         known.console_workspace = Workspace.objects.get(pk=staff(request).workspace_id)
@@ -55,12 +55,12 @@ def workspace_here(request: HttpRequest) -> Workspace:
 
 
 def workspaces_of(user: User) -> QuerySet[Workspace]:
-    """Return where a person works, by name."""
+    """Return a person's workspaces by name."""
     return Workspace.objects.filter(memberships__user=user).order_by("name", "pk")
 
 
 def enter(request: HttpRequest, workspace_id: UUID) -> None:
-    """Choose a workspace for this log-in; raises NotFound for one the person does not work in, or that is none."""
+    """Choose a workspace for this session; raises NotFound unless the person is a member of it."""
     if staff_of(person_of(request), workspace_id) is None:
         raise NotFound()
     request.session[WORKSPACE_SESSION_KEY] = str(workspace_id)

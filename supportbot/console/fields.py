@@ -1,4 +1,4 @@
-"""Fields that more than one form has, or that are more than a text."""
+"""Form fields for language codes, lists of lines and origins."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ class LanguageCode(forms.CharField):
 
 
 class Lines(forms.CharField):
-    """A list of texts, one a line."""
+    """A list of texts, one per line."""
 
     widget = forms.Textarea(attrs={"rows": 4})
 

@@ -1,4 +1,4 @@
-"""A list's filter over a field whose values are for programs: its choices are said in words."""
+"""A list filter whose choices have readable labels."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -9,7 +9,7 @@ from django.http import HttpRequest
 
 
 class InWords(SimpleListFilter):
-    """`parameter_name` is the field; a value without words filters nothing."""
+    """`parameter_name` is the field; a value without a label filters nothing."""
 
     words: ClassVar[Mapping[str, str]]
 

@@ -1,4 +1,4 @@
-"""The rail at the start side: what there is, for those whose role opens it."""
+"""The side navigation: the pages that a person's role may open."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ class Entry:
     icon: str
     page: str
     right: str
-    is_exact: bool = False  # its own address only, not what lies below
-    waiting: Callable[[], int] | None = None  # how much of it wants somebody
+    is_exact: bool = False  # current only at its own address, not below it
+    waiting: Callable[[], int] | None = None  # how many items need attention
     wanting: str = ""
 
 
@@ -87,7 +87,7 @@ GROUPS: Final[tuple[tuple[str, tuple[Entry, ...]], ...]] = (
 
 
 def navigation(request: HttpRequest, person: Staff) -> list[Group]:
-    """Return the groups that hold something for this person, with the page they are on marked."""
+    """Return the groups with links for this person, with the current page marked."""
     groups = (Group(title, _links(request, person, entries)) for title, entries in GROUPS)
     return [group for group in groups if group.links]
 

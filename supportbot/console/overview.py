@@ -1,6 +1,6 @@
-"""The first page: how conversations went, what was asked in vain, what money moves, and what wants somebody now.
+"""The overview page: how conversations went, unanswered questions, money moved, and what needs attention now.
 
-Each part is for those whose role may see it.
+Each part is shown to those whose role may see it.
 """
 
 from datetime import UTC, datetime
@@ -29,19 +29,19 @@ NEARLY: Final = Decimal("0.8")
 
 
 def overview(person: Staff, days: int) -> dict[str, Any]:
-    """Return what the first page shows to this person of the last days."""
+    """Return what the overview shows this person for the last `days` days."""
     asked = questions() if may(person, "kb:read") else []
-    told: dict[str, Any] = {
+    context: dict[str, Any] = {
         "now": _now(person),
         "asked": asked[:MOST_QUESTIONS],
         "asked_in_all": len(asked),
         "may_write": may(person, "kb:write"),
     }
     if may(person, "conversations:read"):
-        told |= quality(days)
+        context |= quality(days)
     if may(person, "actions:read"):
-        told["limits"] = [_limit(use) for use in used_by_day_limits(now())]
-    return told
+        context["limits"] = [_limit(use) for use in used_by_day_limits(now())]
+    return context
 
 
 def _limit(use: DayUse) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Choosing a password by mail: for who forgot theirs, and for who was just invited."""
+"""Setting a password by mail, after forgetting it or being invited."""
 
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -28,15 +28,15 @@ WINDOW_SECONDS: Final = 15 * 60
 
 
 class ResetForm(PasswordResetForm):
-    """Mails the link under the installation's own address: a Host header must not decide where a secret leads."""
+    """Mails a link to the installation's own address: the Host header must not decide where a secret link points."""
 
-    def save(self, **options: Any) -> None:  # type: ignore[override]  # all of Django's are handed on
+    def save(self, **options: Any) -> None:  # type: ignore[override]  # all of Django's options are passed on
         base = urlsplit(settings.BASE_URL)
         super().save(**{**options, "domain_override": base.netloc, "use_https": base.scheme == "https"})
 
 
 class AskForLink(PasswordResetView):
-    """Says the same whether the address is known; a few mails per place and quarter of an hour."""
+    """Answers the same whether the address is known; limited to a few mails per IP address in 15 minutes."""
 
     form_class = ResetForm
     template_name = "registration/password_reset_form.html"
@@ -53,7 +53,7 @@ class AskForLink(PasswordResetView):
 
 
 def send_invitation(user: User, workspace: Workspace, *, inviter: User) -> None:
-    """Mail a new person the link at which they choose their password."""
+    """Mail a new team member a link to set their password."""
     uid = urlsafe_base64_encode(force_bytes(user.pk))
     link = reverse("password_reset_confirm", args=[uid, default_token_generator.make_token(user)])
     context = {"user": user, "workspace": workspace, "inviter": inviter, "link": f"{settings.BASE_URL}{link}"}

@@ -1,4 +1,4 @@
-"""How conversations went in some days: figures, drawings and their tables. No trend is told of fewer than 30."""
+"""How conversations went in a period: figures, charts and tables. No trend is shown for fewer than 30."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ PERCENT: Final = "\N{NO-BREAK SPACE}%"
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One number with what it means and where to go on."""
+    """One number with its meaning and a link."""
 
     label: str
     value: str
@@ -36,7 +36,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Whole days of the workspace, the last of them today."""
+    """Whole days in the workspace's time zone, ending today."""
 
     days: tuple[date, ...]
 
@@ -49,7 +49,7 @@ class Span:
         return _midnight(self.days[-1] + timedelta(days=1))
 
     def before(self) -> "Span":
-        """Return as many days that end where these begin."""
+        """Return the period of the same length before this one."""
         return Span(tuple(day - timedelta(days=len(self.days)) for day in self.days))
 
 
@@ -63,13 +63,13 @@ def span_of(days: int) -> Span:
 
 
 def asked_span(request: HttpRequest) -> int:
-    """Return the number of days the address asks for; raises InvalidInput for another than we offer."""
+    """Return the number of days requested; raises InvalidInput unless it is one of `SPANS`."""
     asked = request.GET.get("days", "")
     return int(one_of("days", asked, map(str, SPANS))) if asked else USUAL_SPAN
 
 
 def quality(days: int) -> dict[str, Any]:
-    """Return what is told of the last days."""
+    """Return the figures and charts of the last days."""
     span = span_of(days)
     conversations = ended(span.since, span.until)
     return {
@@ -82,7 +82,7 @@ def quality(days: int) -> dict[str, Any]:
 
 
 def quality_as_csv(request: HttpRequest) -> HttpResponse:
-    """Send the conversations of each day by how they ended."""
+    """Send the conversations of each day by ending, as CSV."""
     needs(request, "conversations:read")
     days = asked_span(request)
     span = span_of(days)
@@ -115,7 +115,7 @@ def _figures(span: Span, conversations: Sequence[Ended]) -> list[Figure]:
 
 
 def _former(span: Span) -> Sequence[Ended]:
-    """Return the conversations of as many days before these, up to this time of day: today is not over either."""
+    """Return the endings of the preceding period, up to this time of day, because today is not over yet."""
     return ended(span.before().since, localtime() - timedelta(days=len(span.days)))
 
 
@@ -155,7 +155,7 @@ def _percent(share: float | None) -> str:
 
 
 def _drawn(span: Span, ends: Endings) -> dict[str, Any]:
-    """Return the conversations of each day by how they ended, as a chart and as its table."""
+    """Return the conversations of each day by ending, as a chart and a table."""
     series = {
         str(ending): {day: Decimal(number) for day, number in of_day.items()} for ending, of_day in ends.by_day.items()
     }
@@ -168,7 +168,7 @@ def _drawn(span: Span, ends: Endings) -> dict[str, Any]:
 
 
 def _waits(span: Span) -> dict[str, Any]:
-    """Return how long people were waited for, as words, as a table, and as a chart where there are enough of them."""
+    """Return waits for a person as text, a table and, if there are enough, a chart."""
     spread, by_day = waits(span.since, span.until)
     series = {
         "Half within": {day: _minutes(one.median) for day, one in by_day.items()},

@@ -1,4 +1,4 @@
-"""Requests of actions, to read: what was asked, what became of it, and every step on record."""
+"""Action requests, read-only: the request, its outcome and every recorded step."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -42,13 +42,13 @@ VERDICTS: Final = {
     Verdict.CONFIRM: "the customer confirms",
     Verdict.CONFIRM_AND_APPROVE: "the customer confirms, then a person approves",
 }
-# Checking a chain reads all of it: a longer one is left to `audit_verify`.
+# Checking a chain reads all of it; longer ones are left to `audit_verify`.
 MOST_CHECKED: Final = 5_000
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One entry of the audit, in words."""
+    """One audit entry in readable form."""
 
     seq: int
     at: datetime
@@ -85,7 +85,7 @@ class ActionRequestAdmin(ScopedAdmin):
         return title_of(request.action, "en")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        # No foreign key leads there: a record of money outlives the customer it points to.
+        # There is no foreign key: a financial record outlives its customer.
         customer = Customer.objects.filter(pk=OuterRef("customer_id"))
         name = Coalesce(NullIf("name", Value("")), "external_id")
         rows: QuerySet[Any] = super().get_queryset(request)
@@ -111,14 +111,14 @@ class ActionRequestAdmin(ScopedAdmin):
     def shown_state(self, request: ActionRequest) -> Any:
         return tag(KINDS.get(request.state, ""), _state(request.state))
 
-    def told(self, request: HttpRequest, row: ActionRequest) -> dict[str, Any]:
+    def page_context(self, request: HttpRequest, row: ActionRequest) -> dict[str, Any]:
         return {
             "face": card_of(row, "en"),
             "reason": reason_of(row, "en"),
             "kind": KINDS.get(row.state, ""),
             "state": _state(row.state),
             "waits": row.state == State.AWAITING_APPROVAL,
-            "has_chat": Conversation.objects.filter(pk__in=[row.conversation_id]).exists(),  # the record outlives it
+            "has_chat": Conversation.objects.filter(pk__in=[row.conversation_id]).exists(),  # it may be erased
             "customer": Customer.objects.filter(pk=row.customer_id).first(),
             "lines": lines_of(row),
             "attempts": Attempt.objects.filter(request=row),
@@ -129,17 +129,17 @@ class ActionRequestAdmin(ScopedAdmin):
 
 
 def _receipt(row: ActionRequest) -> dict[str, Any]:
-    """Return what is kept of the merchant's answer, its amount as people write it."""
+    """Return the stored part of the merchant's response, with the amount formatted."""
     told = dict(row.receipt or {})
     amount, currency = str(told.get("amount", "")), str(told.get("currency", ""))
-    if currency and is_amount_in(amount, currency):  # an action's receipt is its own: nothing says that it has these
+    if currency and is_amount_in(amount, currency):  # receipts differ by action and may lack these
         told["amount"] = format_money(Money(Decimal(amount), currency), "en")
         del told["currency"]
     return told
 
 
 def lines_of(found: ActionRequest) -> list[Line]:
-    """Return what the audit holds of a request, oldest first."""
+    """Return the audit entries of a request, oldest first."""
     entries = list(AuditEntry.objects.filter(request_id=found.pk).order_by("seq"))
     names = actor_names(entry.actor for entry in entries)
     return [_line(entry, names[entry.actor]) for entry in entries]
@@ -157,13 +157,13 @@ def _state(event: str) -> str:
 
 
 def _fact(name: str, value: Any) -> str:
-    """Return one fact of an entry in words; empty for what the page says elsewhere."""
+    """Return one fact of an entry as text; empty if the page shows it elsewhere."""
     match name:
         case "action" | "before":
             return ""
-        case "digest":  # by its beginning, as people compare it; the whole one stands beside the trail
+        case "digest":  # only its beginning; the full digest is shown beside the trail
             return f"arguments {str(value)[:4]} {str(value)[4:8]}"
-        case "facts":  # the words themselves stand in the request; this is what shows if somebody changed them
+        case "facts":  # the reason itself is in the request; the seal reveals changes
             return f"reason sealed {str(value)[:4]} {str(value)[4:8]}"
         case "policy":
             return f"rules version {value}"

@@ -1,11 +1,11 @@
-"""What a role may see and change in the console. The API's scopes decide, and a few rights that only people have."""
+"""What a role may see and change in the console: the API's scopes, and a few rights that only people have."""
 
 from collections.abc import Mapping
 from typing import Final
 
 from supportbot.accounts.principals import SCOPES, Staff
 
-# No API key can hold these: they would let a program make itself stronger.
+# API keys cannot hold these: they would let a program extend its own rights.
 CONSOLE_RIGHTS: Final[Mapping[str, frozenset[str]]] = {
     "console:open": frozenset({"editor", "agent", "supervisor", "admin"}),
     "costs:read": frozenset({"supervisor", "admin"}),
@@ -16,7 +16,7 @@ RIGHTS: Final = SCOPES | frozenset(CONSOLE_RIGHTS)
 
 
 def may(staff: Staff, right: str) -> bool:
-    """Say whether a person holds a right; an unknown one is a programming error and raises KeyError."""
+    """Return whether a person has a right; raises KeyError for an unknown one, a programming error."""
     if right in SCOPES:
         return staff.may(right)
     return staff.role in CONSOLE_RIGHTS[right]

@@ -1,4 +1,4 @@
-"""Actions and what the workspace allows of them: a changed rule is a new version, and all of them stay readable."""
+"""Action rules: every change creates a new version, and all versions stay readable."""
 
 from decimal import Decimal
 from typing import Any
@@ -27,16 +27,16 @@ AMOUNTS = {
     "max_per_workspace_day": "Limit per day in total",
     "approval_above": "Approval required above",
 }
-READ = ["title", "state", "limits", "version", "approver_names"]  # what those see who change nothing
+READ = ["title", "state", "limits", "version", "approver_names"]  # shown to those without the right to change
 NUMBERS = {
     "max_requests_per_customer_day": "Requests per customer and day",
     "window_days": "Days after delivery",
 }
-MOST_COUNTED = 100_000  # requests, or days: more than anybody means, and far from what a column holds
+MOST_COUNTED = 100_000  # requests or days: more than anybody needs and far below the column's limit
 
 
 def _rule(name: str) -> Any:
-    """Return the field of a rule, with the digits its column holds."""
+    """Return the form field of an amount, with as many digits as its column."""
     label = {**AMOUNTS, **NUMBERS}[name]
     column: Any = ActionPolicyVersion._meta.get_field(name)
     bounds = {"min_value": 0, "max_value": MOST_COUNTED} if name in NUMBERS else {"min_value": 0}
@@ -44,7 +44,7 @@ def _rule(name: str) -> Any:
 
 
 class RulesForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
-    """The rules in force, as fields. An empty limit is no limit."""
+    """The current rules as form fields. An empty limit means no limit."""
 
     max_per_order = _rule("max_per_order")
     max_per_customer_day = _rule("max_per_customer_day")
@@ -79,7 +79,7 @@ class RulesForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
         ticked, deciding = approvers_of(self.instance), people_who_may("actions:approve")
         members = of_this_workspace(User.objects.filter(is_active=True)).order_by("username")
         approvers: Any = self.fields["approvers"]
-        # Who was ticked under another role stays to be seen, and can be unticked.
+        # People selected under an earlier role stay visible, so that they can be deselected.
         approvers.queryset = members.filter(pk__in=[*deciding, *(user.pk for user in ticked)])
         approvers.label_from_instance = lambda user: (
             user.display_name if user.pk in deciding else f"{user.display_name}, whose role does not decide"
@@ -176,12 +176,12 @@ class ActionPolicyAdmin(ScopedAdmin):
         for person in present - wanted:
             forbid_approval(obj, person, actor=actor)
 
-    def told(self, request: HttpRequest, row: ActionPolicy) -> dict[str, Any]:
+    def page_context(self, request: HttpRequest, row: ActionPolicy) -> dict[str, Any]:
         return {"versions": _versions(row)}
 
 
 def _exact(amount: Decimal | None, currency: str) -> Decimal | None:
-    """Return an amount with its currency's decimals: the column's three would read as thousands."""
+    """Return an amount with its currency's decimals: the column's three could be read as thousands."""
     return None if amount is None else Decimal(format_amount(amount, currency))
 
 
@@ -196,7 +196,7 @@ def _money(version: ActionPolicyVersion | None, rule: str, *, otherwise: str) ->
 
 
 def _versions(policy: ActionPolicy) -> list[dict[str, Any]]:
-    """Return the versions, newest first, each with what it changed and who did it."""
+    """Return the versions, newest first, each with its changes and author."""
     rows = list(ActionPolicyVersion.objects.filter(policy=policy).order_by("number"))
     names = actor_names(row.created_by for row in rows)
     told = [

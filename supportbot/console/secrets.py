@@ -1,4 +1,4 @@
-"""The page that shows a new secret. It is the answer to the form that made it, so no second request can fetch it."""
+"""The page that shows a new secret: the response to the form that created it, so no later request can fetch it."""
 
 from typing import Any, cast
 from uuid import UUID
@@ -24,7 +24,7 @@ def show_once(
 
 
 def remember(request: HttpRequest, secret: str) -> None:
-    """Keep a secret for the rest of this request; an admin class is shared by all requests and must not hold one."""
+    """Keep a secret for the rest of this request; admin classes are shared by all requests and must not hold one."""
     cast(Any, request).console_secret = secret
 
 

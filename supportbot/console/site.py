@@ -1,4 +1,4 @@
-"""The door of the console: every page behind it runs inside one workspace, the one the log-in has chosen.
+"""The console's admin site: every page runs inside one workspace, the one chosen for the session.
 
 Invariant: a page's whole work, its rendering included, happens inside `workspace_scope`, so that a query that forgets
 to say whose rows it wants is refused instead of answered.
@@ -45,23 +45,23 @@ class ConsoleSite(UnfoldAdminSite):
         self._pages: list[URLPattern] = []
 
     def add_pages(self, *pages: URLPattern) -> None:
-        """Serve pages that belong to no model; each is let in and scoped as every other."""
+        """Add pages without a model; permissions and the workspace scope apply as everywhere."""
         for page in pages:
             self._pages.append(path(str(page.pattern), self.admin_view(page.callback), name=page.name))
 
     def get_urls(self) -> list[Any]:
         admin.autodiscover()
-        # The theme's own search is left out: it remembers its results per person, whatever their workspace.
+        # Without the theme's search, which caches results per person across workspaces.
         switcher = path("workspace/", self.admin_view(require_POST(switch)), name="switch")
         return [switcher, *self._pages, *AdminSite.get_urls(self)]
 
     def check(self, app_configs: Sequence[AppConfig] | None) -> list[CheckMessage]:
-        admin.autodiscover()  # what is not registered yet is not checked
+        admin.autodiscover()  # otherwise unregistered classes are not checked
         found: list[CheckMessage] = super().check(app_configs)
         return found
 
     def get_sidebar_list(self, request: HttpRequest) -> list[dict[str, Any]]:
-        return []  # ours is `navigation`
+        return []  # we use `navigation`
 
     def has_permission(self, request: HttpRequest) -> bool:
         return staff_here(request) is not None
@@ -95,7 +95,7 @@ class ConsoleSite(UnfoldAdminSite):
 
 
 def switch(request: HttpRequest) -> HttpResponse:
-    """Go to another workspace of one's own; its pages have other rows, so the way leads to the first one."""
+    """Switch to another of the person's workspaces and redirect to `next` or the overview."""
     try:
         enter(request, UUID(request.POST.get("workspace", "")))
     except ValueError as error:
@@ -121,11 +121,11 @@ def _scoped(view: View) -> View:
 
 
 def _refused(request: HttpRequest, refusal: SupportBotError) -> HttpResponse:
-    """Say what a service refused where the page itself did not; raises what the handlers of 403 and 404 show."""
+    """Show a refusal that the page did not handle; 403 and 404 are raised for their own handlers."""
     if isinstance(refusal, NotAllowed):
         raise PermissionDenied(refusal.message) from refusal
     if refusal.status == NotFound.status:
         raise Http404(refusal.message) from refusal
-    said = {"title": "Nothing was changed", "message": sentence(refusal)}
-    context = {**admin.site.each_context(request), **said}
+    texts = {"title": "Nothing was changed", "message": sentence(refusal)}
+    context = {**admin.site.each_context(request), **texts}
     return render(request, "console/refused.html", context, status=refusal.status)

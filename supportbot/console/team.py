@@ -1,4 +1,4 @@
-"""People and their roles. A person invited here sets their own password by the mail they get."""
+"""Team members and their roles. New members set their own password through the mail they get."""
 
 import secrets
 from smtplib import SMTPException
@@ -99,7 +99,7 @@ class MembershipAdmin(ScopedAdmin):
     def last_seen(self, membership: Membership) -> str:
         return when(membership.user.last_login)
 
-    def told(self, request: HttpRequest, row: Membership) -> dict[str, Any]:
+    def page_context(self, request: HttpRequest, row: Membership) -> dict[str, Any]:
         return {"delete_words": "Remove from team"}  # the account stays
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
@@ -123,10 +123,10 @@ class MembershipAdmin(ScopedAdmin):
         if change:
             _keep_an_admin(obj, becomes=told["role"])
             add_member(workspace, obj.user, told["role"])
-            if works_only_here(obj.user):  # else the form did not ask
+            if works_only_here(obj.user):  # otherwise the form has no such fields
                 change_person(obj.user, name=told["name"], email=told["email"])
             return
-        # Nobody knows this first password: the mail's link replaces it.
+        # Nobody knows this initial password; the mailed link replaces it.
         user = create_person(
             workspace,
             told["username"],
@@ -149,10 +149,10 @@ class MembershipAdmin(ScopedAdmin):
             return super().delete_view(request, object_id, extra_context)
         except InvalidInput as refusal:
             messages.error(request, refusal.message)
-            return self._to("changelist")
+            return self._redirect_to("changelist")
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """A role has nothing below it; what the person wrote stays."""
+        """Nothing depends on a role; what the person wrote stays."""
         names = [f"The role of {self.name_of(membership)} in this workspace (the account stays)" for membership in objs]
         return names, {}, set(), []
 
@@ -167,9 +167,9 @@ def _invite(request: HttpRequest, user: User, workspace: Workspace) -> None:
 
 
 def _keep_an_admin(membership: Membership, *, becomes: str) -> None:
-    """Raise InvalidInput where a workspace would be left with nobody who could let anybody in again.
+    """Raise InvalidInput if the workspace would be left without an admin.
 
-    Its admins stay locked until the change is stored: two of them may be doing this to each other.
+    The admins' rows stay locked until the change is stored, because two of them may demote each other at once.
     """
     here = Membership.objects.filter(workspace_id=membership.workspace_id, role=Membership.Role.ADMIN)
     admins = here.filter(user__is_active=True).select_for_update(no_key=True, of=("self",)).order_by("pk")

@@ -1,6 +1,6 @@
-"""Questions that got no answer: what the assistant did not know, with the way to write it down.
+"""Unanswered questions: what the assistant did not know, with links to write an article.
 
-An answer that the checks held back is no gap in the articles: such conversations are found by a filter of their list.
+An answer that the checks held back is not a gap in the articles; a filter of the conversations finds those.
 """
 
 import re
@@ -27,7 +27,7 @@ _SIGNS: Final = re.compile(r"[\W_]+")
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One question, however often and in which capitals it was asked; `conversation` is the newest it stands in."""
+    """One question, ignoring case and punctuation; `conversation` is the latest that contains it."""
 
     text: str
     times: int
@@ -36,7 +36,7 @@ class Question:
 
 
 def unanswered(request: HttpRequest) -> HttpResponse:
-    """List them, those asked most often first."""
+    """List the unanswered questions, most frequent first."""
     person = needs(request, "kb:read")
     context = {
         **admin.site.each_context(request),
@@ -50,7 +50,7 @@ def unanswered(request: HttpRequest) -> HttpResponse:
 
 
 def questions() -> list[Question]:
-    """Return the scope's unanswered questions of the last days, the most frequent first."""
+    """Return the workspace's unanswered questions of the last days, most frequent first."""
     groups: dict[str, list[Any]] = defaultdict(list)
     for row in _abstentions()[:MOST_READ]:
         if row.asked:
@@ -65,7 +65,7 @@ def _question(rows: list[Any]) -> Question:
 
 
 def _abstentions() -> QuerySet[Any]:
-    """Return the answers that were none, newest first, each with the customer's words before it."""
+    """Return abstentions, newest first, each with the customer message before it."""
     asked = Message.objects.filter(
         conversation=OuterRef("conversation"), source=Source.CUSTOMER, seq__lt=OuterRef("seq")
     ).order_by("-seq")

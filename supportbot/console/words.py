@@ -1,4 +1,4 @@
-"""How states, moments and refusals read on pages. A state's word says it, its colour only helps."""
+"""How states, times and errors are displayed. A state is readable without its colour."""
 
 from datetime import datetime
 from typing import Final
@@ -14,13 +14,13 @@ ICONS: Final = {"ok": "check", "warn": "clock", "bad": "x-circle", "info": "info
 
 
 def tag(kind: str, words: str) -> SafeString:
-    """Return the mark; `kind` is ok, warn, bad, info, accent or nothing."""
+    """Return a tag; `kind` is ok, warn, bad, info, accent or empty."""
     drawn = icon(ICONS[kind]) if kind else ""
     return format_html('<span class="tag {}">{}{}</span>', kind, drawn, words)
 
 
 def when(moment: datetime | None, *, otherwise: str = "never") -> str:
-    """Return a moment in the workspace's time: with the year only where it is another one than now."""
+    """Return a time in the workspace's time zone, with the year only if it is not the current one."""
     if moment is None:
         return otherwise
     local = timezone.localtime(moment)
@@ -29,6 +29,6 @@ def when(moment: datetime | None, *, otherwise: str = "never") -> str:
 
 
 def sentence(refusal: SupportBotError) -> str:
-    """Return what an error says for a page: its fields' messages, or its own."""
-    said = [text for texts in refusal.fields.values() for text in texts]
-    return " ".join(said) or refusal.message
+    """Return an error's field messages, or its own message if there are none."""
+    messages = [text for texts in refusal.fields.values() for text in texts]
+    return " ".join(messages) or refusal.message

@@ -1,4 +1,4 @@
-"""The workspace's own facts."""
+"""The workspace's own settings."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -21,13 +21,13 @@ from supportbot.console.base import ScopedAdmin
 from supportbot.console.entry import person_of
 from supportbot.console.fields import LanguageCode
 
-# What a workspace decides about its answers. Who changed which of it is in its audit chain.
+# Settings about answers, whose changes are recorded in the audit chain.
 SETTINGS: Final = ("answer_strictness", "hides_personal_data")
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """`gets` is what a customer gets of an answer that the pages do not confirm; `measured` stands beside it."""
+    """`gets` is what customers get of an unconfirmed answer; `measured` is shown beside it."""
 
     name: str
     gets: str
@@ -112,7 +112,7 @@ class NewWorkspaceForm(FactsForm):
     )
 
     def clean_name(self) -> str:
-        """Refuse a name that makes no address of its own: pages and commands know a workspace by it."""
+        """Refuse a name without a unique slug, by which pages and commands identify a workspace."""
         name = str(self.cleaned_data["name"])
         slug = slugify(name)
         if not slug:
@@ -144,7 +144,7 @@ class WorkspaceAdmin(ScopedAdmin):
         return workspace.timezone
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """A new workspace is the operator's to make; a role in one says nothing about the house."""
+        """Only superusers create workspaces; a role in one workspace is not enough."""
         return bool(getattr(request.user, "is_superuser", False)) and self.has_change_permission(request)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -160,12 +160,12 @@ class WorkspaceAdmin(ScopedAdmin):
         return super().get_form(request, obj, change, **kwargs)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return ["slug", "currency"] if obj else []  # addresses and money records were made with these
+        return ["slug", "currency"] if obj else []  # addresses and financial records depend on these
 
     def save_model(self, request: HttpRequest, obj: Workspace, form: FactsForm, change: bool) -> None:
         if change:
             obj.save(update_fields=["name", "locale", "timezone", *SETTINGS])
-            _put_on_record(request, obj, form)
+            _record_changes(request, obj, form)
             return
         made = create_workspace(obj.name, locale=obj.locale, currency=form.cleaned_data["currency"])
         made.timezone = obj.timezone
@@ -174,7 +174,7 @@ class WorkspaceAdmin(ScopedAdmin):
         obj.pk, obj.slug, obj.currency = made.pk, made.slug, made.currency
 
 
-def _put_on_record(request: HttpRequest, workspace: Workspace, form: FactsForm) -> None:
+def _record_changes(request: HttpRequest, workspace: Workspace, form: FactsForm) -> None:
     for name in SETTINGS:
         if name in form.changed_data:
             audit.record(

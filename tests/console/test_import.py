@@ -94,7 +94,7 @@ def test_the_page_without_scripts_answers_with_the_report(enter: Enter) -> None:
     client = enter("editor")
     files = [SimpleUploadedFile(*GOOD), SimpleUploadedFile(*BROKEN)]
     html = client.post(PAGE, {"do": "check", "files": files}).content.decode()
-    assert "This is what would happen" in html
+    assert "Preview of the import" in html
     assert "1 new, 0 updates, 0 unchanged, 1 cannot be read." in " ".join(html.split())
 
 

@@ -1,4 +1,4 @@
-"""Ask as customer: the page, and the answer that the editor shows beside the text."""
+"""Ask as customer: the page, and the answer shown next to the text in the editor."""
 
 from typing import Any, Final
 from uuid import UUID
@@ -24,7 +24,7 @@ ASKERS: Final = ((Audience.PUBLIC, "A visitor"), (Audience.SIGNED_IN, "A signed-
 
 
 def ask_page(request: HttpRequest) -> HttpResponse:
-    """Show the page; answer a question. The editor's script asks for the answer alone."""
+    """Show the page and answer a question; the editor's script requests only the answer."""
     person = needs(request, "kb:read")
     question = normalised(request.POST.get("question", "") or request.GET.get("q", ""))
     context: dict[str, Any] = {"question": question, "askers": ASKERS, "asker": _asker(request)}
@@ -59,7 +59,7 @@ def _asker(request: HttpRequest) -> str:
 
 
 def _text(request: HttpRequest) -> Text | None:
-    """Return what stands in the editor, if the question came from there and has words to try."""
+    """Return the editor's text, if the question came from there and there is any."""
     if "body" not in request.POST or not request.POST["body"].strip():
         return None
     title = request.POST.get("title", "") or "Untitled"

@@ -1,4 +1,4 @@
-"""What differs between two texts, line by line, with the words that changed marked inside a line. Pure."""
+"""A line-by-line diff of two texts, with changed words marked within a line. Pure."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -7,7 +7,7 @@ from difflib import SequenceMatcher
 from itertools import zip_longest
 
 UNCHANGED_AROUND = 2
-# In a longer line words are not looked for: comparing them grows with the square of their number.
+# Longer lines are not compared word by word, which takes quadratic time.
 MOST_LINE_CHARACTERS = 2_000
 _WORDS = re.compile(r"\s+|\w+|[^\w\s]")
 
@@ -20,7 +20,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """A line of one text: its number and its pieces; a blank stands where only the other text has a line."""
+    """A line of one text: its number and pieces; blank where only the other text has a line."""
 
     number: int = 0
     pieces: tuple[Piece, ...] = ()
@@ -29,7 +29,7 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Two lines side by side, or `skipped` lines that are the same in both."""
+    """Two lines side by side, or `skipped` unchanged lines."""
 
     old: Side = Side()
     new: Side = Side()
@@ -50,7 +50,7 @@ def compare(old: str, new: str) -> list[Row]:
 
 
 def _codes(old: Sequence[str], new: Sequence[str]) -> Sequence[tuple[str, int, int, int, int]]:
-    """Return what makes the new out of the old, as difflib's codes.
+    """Return the edits from old to new, as difflib opcodes.
 
     What stands everywhere, spaces and blank lines before all, tells no place from another, and is only joined to what
     does: looked for everywhere, it takes a minute for two texts of a thousand paragraphs.

@@ -1,4 +1,4 @@
-"""The editor: an article's words on one side, what a customer will read on the other.
+"""The editor: the article's text on one side, what customers will see on the other.
 
 It works as a plain form. Its script adds the live preview, keeps unsaved words in the browser, and follows a published
 article until it is searchable.
@@ -26,14 +26,14 @@ from supportbot.console.entry import needs, person_of, staff
 from supportbot.console.rights import may
 from supportbot.errors import InvalidInput, SupportBotError
 
-# Of a longer text one waits for the preview after every word; its own page shows all of it.
+# Longer texts would make the live preview slow; the article's page shows all of it.
 MOST_PREVIEWED = 100_000
 FIELDS = ("title", "body", "collection", "audience", "locale", "category", "url", "external_id")
 
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """What stands in the editor's fields, and what was wrong with it when it was sent."""
+    """The values of the editor's fields, and what was wrong with them when submitted."""
 
     values: dict[str, str]
     errors: dict[str, str]
@@ -42,7 +42,7 @@ class Typed:
 
 
 def new_article(request: HttpRequest) -> HttpResponse:
-    """Write a new article; nothing is stored before it is saved."""
+    """Show the editor for a new article; nothing is stored until it is saved."""
     needs(request, "kb:write")
     if request.method != "POST":
         values = dict.fromkeys(FIELDS, "") | {"audience": Audience.PUBLIC, "title": request.GET.get("title", "")[:300]}
@@ -58,7 +58,7 @@ def new_article(request: HttpRequest) -> HttpResponse:
 
 
 def edit_article(request: HttpRequest, article_id: UUID) -> HttpResponse:
-    """Read and change one article. Saving makes a draft; customers read it once it is published."""
+    """Show and change one article. Saving creates a draft; customers see it once it is published."""
     needs(request, "kb:read")
     article = article_with_id(article_id)
     if request.method != "POST":
@@ -70,7 +70,7 @@ def edit_article(request: HttpRequest, article_id: UUID) -> HttpResponse:
         messages.success(request, "Archived. Customers no longer find it; its revisions stay.")
         return redirect("admin:kb_article_change", article.pk)
     try:
-        with transaction.atomic():  # what is published is what was just saved, and no colleague's words in between
+        with transaction.atomic():  # publishes exactly what was just saved, not a colleague's version
             change, author = _change(request), person_of(request)
             check_may_write(author, change.collection)
             is_published, based_on = request.POST.get("do") == "publish", _based_on(request)
@@ -82,7 +82,7 @@ def edit_article(request: HttpRequest, article_id: UUID) -> HttpResponse:
 
 @require_POST
 def preview(request: HttpRequest) -> HttpResponse:
-    """Render what is being written, by the renderer of the help pages; nothing is stored."""
+    """Render the current text as the help pages would; nothing is stored."""
     needs(request, "kb:read")
     title, body = request.POST.get("title", ""), request.POST.get("body", "")
     if len(body) > MAX_BODY_CHARACTERS or len(title) > MAX_TITLE_CHARACTERS * 10:
@@ -92,13 +92,13 @@ def preview(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def searchable(request: HttpRequest, article_id: UUID) -> JsonResponse:
-    """Say how far the index is with the live revision."""
+    """Return the indexing progress of the live revision."""
     needs(request, "kb:read")
     return JsonResponse(index_state(article_with_id(article_id)))
 
 
 def index_state(article: Article) -> dict[str, Any]:
-    """Return whether the live revision is found by its words and by its meaning, and how many passages it has."""
+    """Return whether the live revision is indexed by words and by meaning, and how many passages it has."""
     live = article.live_revision
     if not article.is_live or live is None:
         return {"state": article.state, "is_searchable": False, "passages": 0, "done": 0}
@@ -189,12 +189,12 @@ def _page(request: HttpRequest, article: Article | None, typed: Typed) -> HttpRe
 
 
 def may_write_here(request: HttpRequest, article: Article | None) -> bool:
-    """Say whether the person writes knowledge at all, and in this article's collection."""
+    """Return whether the person may write articles, and in this article's collection."""
     is_closed = article is not None and article.collection_id in restricted_collections(person_of(request))
     return may(staff(request), "kb:write") and not is_closed
 
 
 def _based_on_what(request: HttpRequest, article: Article | None, typed: Typed) -> int | str:
-    """Return on top of which revision the next save goes: what was read before, until a newer one was told of."""
+    """Return the revision that the next save is based on: the one read, until a newer one has been shown."""
     newest = article.latest_revision.number if article and article.latest_revision else ""
     return newest if typed.status == ArticleChanged.status else request.POST.get("based_on") or newest

@@ -1,4 +1,4 @@
-"""Bringing files in: first what would happen, then, for the files that are wanted, that it happens.
+"""Importing files: first a preview, then the import of the chosen files.
 
 The page's script sends one file a request, so that each shows how far it is and a broken one holds up nobody. Without
 scripts the same form sends all at once and the answer is the report.
@@ -28,7 +28,7 @@ MOST_ASKED = 2_000
 
 
 def import_page(request: HttpRequest) -> HttpResponse:
-    """Show the form; answer what was sent with a report, as JSON for the page's script."""
+    """Show the form; return a report on uploaded files, as JSON for the page's script."""
     needs(request, "kb:write")
     if request.method != "POST":
         return _page(request, {})
@@ -45,7 +45,7 @@ def import_page(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def import_state(request: HttpRequest) -> JsonResponse:
-    """Say how many of these articles are searchable by now."""
+    """Return how many of these articles are searchable now."""
     needs(request, "kb:write")
     ids = [UUID(text) for text in request.POST.getlist("article")[:MOST_ASKED] if _is_id(text)]
     rows = Article.objects.filter(pk__in=ids, state=State.LIVE).values_list(

@@ -1,4 +1,4 @@
-"""Articles, as a list. The article's own page is the editor's."""
+"""The list of articles; the editor is the page of an article."""
 
 from collections.abc import Callable, Iterable
 from datetime import timedelta
@@ -119,12 +119,12 @@ class ArticleAdmin(ScopedAdmin):
     ) -> HttpResponse:
         try:
             return revisions.history(request, UUID(object_id))
-        except ValueError as error:  # no id at all
+        except ValueError as error:  # not an id
             raise Http404 from error
 
 
 def _answers() -> Coalesce:
-    """Return how many answers of the last days quote the article, whichever of its revisions."""
+    """Return how many answers of the last days cite any revision of the article."""
     since = now() - timedelta(days=DAYS)
     quoted = Citation.objects.filter(article_id=OuterRef("pk"), message__created_at__gte=since).order_by()
     counted = quoted.values("article_id").annotate(number=Count("message", distinct=True))
@@ -132,7 +132,7 @@ def _answers() -> Coalesce:
 
 
 def tags(article: Article) -> SafeString:
-    """Return an article's state in words, with what waits behind it."""
+    """Return an article's state as tags, including an open draft."""
     kind = {State.LIVE: "ok", State.ARCHIVED: "", State.DRAFT: "accent"}[State(article.state)]
     words = {State.LIVE: "Published", State.ARCHIVED: "Archived", State.DRAFT: "Draft"}[State(article.state)]
     shown = [(kind, words)]

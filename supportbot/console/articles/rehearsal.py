@@ -1,4 +1,4 @@
-"""What a customer would be answered, with the knowledge that is live and with a text that is not.
+"""Dry runs of answers, with the live articles and with an unpublished text.
 
 A text is tried by publishing it inside a transaction that is then rolled back: search reads it through the very code
 that will read it one day, and nothing of it is ever stored. Its passages get their vectors beforehand, so that no
@@ -37,13 +37,13 @@ from supportbot.llm.sources import numbered
 from supportbot.llm.types import CUT_OFF, ChatMessage, ModelRequest
 
 DEPTH: Final = 60
-# A vector takes a quarter of a second here: of a longer text the first passages are found by meaning, all by words.
+# A vector takes a quarter of a second: only the first passages are searched by meaning, all of them by words.
 MOST_EMBEDDED: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """What stands in the editor: of an article, or of one that is not there yet."""
+    """The text in the editor, of an existing or a new article."""
 
     article_id: UUID | None
     change: Change
@@ -52,7 +52,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a stage put a passage, and its score there; scores compare within one stage of one question only."""
+    """A passage's place and score in one stage; scores are only comparable within one stage of one question."""
 
     number: int
     score: float | None
@@ -60,7 +60,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One passage with its place by words, by meaning and in the end; None where a stage did not find it."""
+    """One passage with its place by words, by meaning and overall; None if a stage did not find it."""
 
     passage: Passage
     by_words: Place | None
@@ -70,13 +70,13 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """One answer and what it was made from. `is_live` tells the knowledge as it is from that with the text."""
+    """One answer and its sources. `is_live`: from the live articles only, without the editor's text."""
 
     is_live: bool
     answer: Answer
     stages: tuple[Stage, ...]
     confidence: float
-    is_answerable: bool  # what the search says; the answerer may still find nothing
+    is_answerable: bool  # according to the search; the answerer may still find nothing
     took_ms: float
 
 
@@ -88,14 +88,14 @@ class _Found:
 
 
 def rehearse(question: str, *, workspace: Workspace, audience: str) -> Rehearsal:
-    """Return what a customer would be answered now."""
+    """Return the answer that a customer would get now."""
     began = perf_counter()
     viewer = _viewer(question, workspace, audience)
     return _answered(question, workspace, viewer, _find(question, viewer), is_live=True, began=began)
 
 
 def rehearse_with(text: Text, question: str, *, workspace: Workspace, audience: str) -> Rehearsal:
-    """Return what a customer would be answered if `text` were published. Raises what publishing it would."""
+    """Return the answer a customer would get if `text` were published. Raises what publishing it would."""
     began = perf_counter()
     viewer = _viewer(question, workspace, audience)
     vectors = _vectors_of(text.wording)
@@ -124,7 +124,7 @@ def _publish(text: Text, vectors: Mapping[str, Sequence[float]]) -> None:
 
 
 def _vectors_of(wording: ArticleText) -> dict[str, Sequence[float]]:
-    """Return the vectors of the passages that the index does not know yet; none where no model answers."""
+    """Return vectors for passages that are not indexed yet; none if the model is unavailable."""
     recipe = active_recipe()
     texts = [embedding_text(wording.title, piece) for piece in chunk(wording.title, wording.body)]
     hashes = {content_hash(recipe.name, text): text for text in texts}
@@ -141,7 +141,7 @@ def _vectors_of(wording: ArticleText) -> dict[str, Sequence[float]]:
 
 @lru_cache(maxsize=512)
 def _vector(_recipe: str, text: str) -> Sequence[float]:
-    """Remembered, since somebody who edits asks again with most of the text as it was."""
+    """Cached, because an editor asks repeatedly with mostly the same text."""
     (vector,) = embedder_of(active_recipe()).passages([text])
     return tuple(vector)
 
@@ -195,7 +195,7 @@ def _answered(
 
 
 def _request(question: str, workspace: Workspace, language: str, sought: Found) -> ModelRequest:
-    """Return what the chat would ask, for a first message and without tools: nothing is done from the console."""
+    """Return the request the chat would make for a first message, without tools: the console executes nothing."""
     found = sought.retrieval
     instructions = answer_instructions(company=workspace.name, passages=found.passages, note="", sees_orders=False)
     request = ModelRequest(

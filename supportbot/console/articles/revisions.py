@@ -1,4 +1,4 @@
-"""An article's revisions: who wrote what when, what differs, and bringing an old one back."""
+"""An article's revisions: authors, dates, differences, and restoring an old one."""
 
 from typing import Any
 from uuid import UUID
@@ -18,12 +18,12 @@ from supportbot.console.entry import needs, person_of
 from supportbot.errors import NotFound
 
 MOST_SHOWN = 100
-# Comparing grows with the square of the lines; no article is so long that a person would read its comparison.
+# Comparing takes quadratic time, and nobody would read the diff of a longer article.
 MOST_COMPARED_LINES = 4_000
 
 
 def history(request: HttpRequest, article_id: UUID) -> HttpResponse:
-    """List the revisions, newest first, and compare one with the live one, or with the one before it."""
+    """List the revisions, newest first, and compare one with the live or the previous revision."""
     needs(request, "kb:read")
     article = article_with_id(article_id)
     rows = list(Revision.objects.filter(article=article).select_related("author").order_by("-number")[:MOST_SHOWN])
@@ -45,7 +45,7 @@ def history(request: HttpRequest, article_id: UUID) -> HttpResponse:
 
 @require_POST
 def restore(request: HttpRequest, article_id: UUID) -> HttpResponse:
-    """Make an old revision's words the newest draft; what is live stays until that is published."""
+    """Make an old revision the newest draft; the live revision stays until the draft is published."""
     needs(request, "kb:write")
     article = article_with_id(article_id)
     check_may_write(person_of(request), article.collection)

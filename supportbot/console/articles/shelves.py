@@ -1,4 +1,4 @@
-"""Collections: what they hold, and who writes in them."""
+"""Collections: their articles and who may write in them."""
 
 from typing import Any
 
@@ -85,10 +85,10 @@ class CollectionAdmin(ScopedAdmin):
         else:
             made = collection_named(obj.name)
             obj.pk, obj.slug = made.pk, made.slug
-        if self._may(request, "team:write"):  # the form takes the field from whoever sends it
+        if self._may(request, "team:write"):  # the form would accept the field from anybody
             set_writers(obj, form.cleaned_data["writers"])
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Only an empty shelf goes: articles are archived, not thrown away with their shelf."""
+        """Allow deleting only empty collections: articles are archived, never deleted with their collection."""
         is_empty = obj is None or not Article.objects.filter(collection_id=obj.pk).exists()
         return is_empty and bool(super().has_delete_permission(request, obj))

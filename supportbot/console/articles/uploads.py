@@ -1,4 +1,4 @@
-"""Uploaded files as an import sees them: each on disk by itself, under the path its sender gave it."""
+"""Uploaded files for an import: each on disk by itself, under the path given by the browser."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -17,27 +17,27 @@ if TYPE_CHECKING:  # generic for the type checker only
     from django.core.files.uploadedfile import UploadedFile
 
 MOST_BYTES: Final = 20 * 1024 * 1024
-# More than a person waits for in a browser; the command has no such limit.
+# More than anybody waits for in a browser; the command has no such limit.
 MOST_ITEMS: Final = 500
 MOST_PATH_CHARACTERS: Final = 400
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """One file; `path` is where it lay in the folder that was dropped, and becomes its id unless the file names one."""
+    """One file; `path` is its place in the dropped folder, and becomes the article's id unless the file sets one."""
 
     file: "UploadedFile[bytes]"
     path: str
 
 
 def documents_in(uploads: Sequence[Upload]) -> Iterator[Document | Failure]:
-    """Yield what the files hold, in their order; a file that cannot be read is a Failure and holds nothing up."""
+    """Yield the items of the files in order; an unreadable file yields a Failure and does not stop the others."""
     for upload in uploads:
         yield from _items_of(upload)
 
 
 def writable(items: Iterable[Document | Failure], person: User, collection: str) -> Iterator[Document | Failure]:
-    """Yield the items, those refused that belong, or would go, to a collection in which the person may not write."""
+    """Yield the items, with a Failure for each in a collection where the person may not write."""
     closed = dict(Collection.objects.filter(pk__in=restricted_collections(person)).values_list("pk", "name"))
     names = {name.casefold() for name in closed.values()}
     for item in items:
@@ -66,7 +66,7 @@ def _items_of(upload: Upload) -> Iterator[Document | Failure]:
 
 
 def _clean(path: str) -> PurePosixPath | None:
-    """Return the path below the folder it will be written to, None for one that no file could have there."""
+    """Return the path relative to the target folder; None if it is not a valid file path there."""
     parts = path.replace("\\", "/").split("/")
     is_plain = all(part.isprintable() and not part.startswith(".") and 0 < len(part.encode()) <= 200 for part in parts)
     return PurePosixPath(*parts) if is_plain and len(path) <= MOST_PATH_CHARACTERS else None
@@ -81,7 +81,7 @@ def _read(file: "UploadedFile[bytes]", folder: Path, path: PurePosixPath) -> Ite
     # A folder is read with paths as ids but passes over files it does not know; a named file says why it cannot.
     items = list(islice(load([str(folder)]), MOST_ITEMS + 1)) or list(load([str(place)]))
     for item in items:
-        # Where our copy lay is nobody's concern.
+        # The path of our temporary copy is not shown.
         yield replace(item, origin=item.origin.replace(f"{folder}/", ""))
 
 

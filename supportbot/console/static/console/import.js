@@ -72,7 +72,7 @@ async function check(files) {
   markDoubles();
   rows.prepend(...entries.filter((entry) => !entry.isGood).map((entry) => entry.row)); // what wants somebody is seen first
   const counts = countOf(entries);
-  heading.textContent = "Preview";
+  heading.textContent = "Preview of the import";
   told.textContent = inWords(counts);
   const articles = counts.new + counts.updated;
   go.textContent = `Import ${articles} ${articles === 1 ? "item" : "items"}`;
