@@ -1,7 +1,7 @@
-"""The one crossing from coroutines to the database.
+"""The only way from coroutines to the database.
 
 Channels' own helper runs every query of a process on one shared thread, so a single slow search stalls every chat. This
-one has an executor as large as the connection pool. Context variables (the workspace scope) travel along.
+one has an executor as large as the connection pool. Context variables (the workspace scope) are passed on.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _executor = ThreadPoolExecutor(max_workers=settings.DATABASE_POOL_SIZE, thread_name_prefix="db")
-# Within the eight connections that the pool has beside the executor.
+# Uses some of the pool's eight connections beyond those of the executor.
 _outside_executor = ThreadPoolExecutor(max_workers=4, thread_name_prefix="outside")
 
 
@@ -26,7 +26,7 @@ async def db(service: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
 
 
 async def outside(service: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run a synchronous service that asks somebody else's system: these have their own few threads, so that a slow
-    shop makes nobody wait who only wants to chat."""
+    """Run a synchronous service that calls an external system. It has a few threads of its own, so that a slow shop
+    does not block other chats."""
     crossing = database_sync_to_async(service, thread_sensitive=False, executor=_outside_executor)
     return await crossing(*args, **kwargs)

@@ -1,4 +1,4 @@
-"""The Celery application. Tasks are named doors to services; queues go by class of work."""
+"""The Celery application. Tasks are thin wrappers around services; queues are by kind of work."""
 
 import os
 from typing import Any
@@ -15,8 +15,8 @@ app.autodiscover_tasks()
 
 @worker_ready.connect
 def start_beside_worker(**_: Any) -> None:
-    """Deliver announcements in this process too, and show at once that a worker lives."""
-    from supportbot.outbox.relay import relay  # needs the apps, which load after this module
+    """Run the outbox relay in this process too, and send the first heartbeat at once."""
+    from supportbot.outbox.relay import relay  # needs the apps, which load later
     from supportbot.outbox.tasks import heartbeat
 
     relay.start()

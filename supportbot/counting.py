@@ -1,6 +1,6 @@
-"""How often something happened lately, counted in the cache for all processes together.
+"""Rate counters in the cache, shared by all processes.
 
-A cache that is away counts nothing and lets everybody in: being served matters more than the count.
+If the cache is unavailable, nothing is counted and everybody is let in: service matters more than the limit.
 """
 
 from typing import TYPE_CHECKING, Final
@@ -17,14 +17,14 @@ CACHE_AWAY: Final = (redis.RedisError, OSError)
 
 
 def count(key: str, *, seconds: int) -> int:
-    """Count one more; return how many there were since the first one, at most `seconds` ago. 0: nobody counts."""
+    """Count one more and return the count in the current window of `seconds`; 0 if the cache is unavailable."""
     try:
         if cache.add(key, 1, timeout=seconds):
             return 1
         number = cache.incr(key)
-        if number == 1:  # the window ended between the two lines, and what `incr` makes anew would never end
+        if number == 1:  # the window ended in between; a key that `incr` creates would never expire
             cache.touch(key, seconds)
-    except ValueError:  # likewise, where `incr` makes nothing
+    except ValueError:  # likewise, where `incr` does not create the key
         return 1
     except CACHE_AWAY:
         return 0
@@ -32,7 +32,7 @@ def count(key: str, *, seconds: int) -> int:
 
 
 class FailOpenThrottle(SimpleRateThrottle):
-    """The base of every throttle here."""
+    """The base of all throttles: lets requests through if the cache is unavailable."""
 
     def allow_request(self, request: Request, view: "APIView") -> bool:
         try:

@@ -1,7 +1,7 @@
 """Liveness, readiness and metrics.
 
-Details and metrics tell a stranger too much: they need METRICS_TOKEN, unless the instance listens on loopback
-only, is not published, and the request came straight from this machine.
+Details and metrics reveal too much to strangers: they need METRICS_TOKEN, unless the instance listens on loopback
+only, is not public, and the request came directly from this machine.
 """
 
 import asyncio
@@ -31,33 +31,33 @@ from supportbot.outbox.services import parked
 from supportbot.outbox.tasks import HEARTBEAT_KEY
 
 HEARTBEAT_MAX_AGE_SECONDS = 45
-# What proxies add, the big ones' own names too: who is behind one is not on this machine.
+# Headers that proxies add, including those of large providers: such a request is not from this machine.
 FORWARDED = ("x-forwarded", "forwarded", "x-real-ip", "via", "cf-connecting-ip", "true-client-ip")
 
 AWAY: Final = (AnyDatabaseError, OperationalError, EmbeddingUnavailable, *LAYER_ERRORS)  # these are the cache's too
 
 
 def livez(request: HttpRequest) -> HttpResponse:
-    """Answer that the process serves; touches nothing else."""
+    """Return 200 while the process serves requests; checks nothing else."""
     return HttpResponse("ok\n", content_type="text/plain")
 
 
 def readyz(request: HttpRequest) -> HttpResponse:
-    """Answer 200 when all that a turn and an action need is there, else 503; details only for whoever may see them."""
+    """Return 200 if everything that turns and actions need is available, else 503; details need permission."""
     checks = {name: _outcome(check) for name, check in CHECKS.items()}
     is_ready = all(outcome == "ok" for outcome in checks.values())
     body: dict[str, object] = {"ready": is_ready}
     if _may_see_details(request):
         body["checks"] = checks
-        # No reason to take this process out of service: another one would hear no better.
+        # Not a reason to take this process out of service: another one would do no better.
         body["parked_announcements"] = _parked() if checks["database"] == checks["migrations"] == "ok" else None
     return JsonResponse(body, status=200 if is_ready else 503)
 
 
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Answer Prometheus' text format."""
+    """Return the metrics in Prometheus' text format."""
     if not _may_see_details(request):
-        return HttpResponse("This needs the metrics token.\n", status=403, content_type="text/plain")
+        return HttpResponse("The metrics token is required.\n", status=403, content_type="text/plain")
     return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
 
 
@@ -71,7 +71,7 @@ def _may_see_details(request: HttpRequest) -> bool:
 
 def _shows_token(request: HttpRequest) -> bool:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    # As bytes: a text with other letters than ASCII cannot be compared in constant time.
+    # As bytes: compare_digest accepts only ASCII strings.
     is_same = compare_digest(token.encode("utf-8", "surrogatepass"), settings.METRICS_TOKEN.encode())
     return scheme.lower() == "bearer" and is_same
 

@@ -1,4 +1,4 @@
-"""Identifiers: UUIDv7 (RFC 9562), made here because PostgreSQL 16 and 17 have no function for it."""
+"""Identifiers: UUIDv7 (RFC 9562), generated here because PostgreSQL 16 and 17 have no function for it."""
 
 import os
 import time

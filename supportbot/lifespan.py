@@ -1,4 +1,4 @@
-"""Start and stop of what a web process runs beside its requests: outbox relay, turn runner, model client."""
+"""Starts and stops what a web process runs besides requests: outbox relay, turn runner, model client."""
 
 import asyncio
 import gc
@@ -28,7 +28,7 @@ async def lifespan(scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if message["type"] == "lifespan.startup":
             relay.start()
             runner.start()
-            # A thread of its own: a shutdown need not wait for it.
+            # In its own thread, so that a shutdown does not wait for it.
             threading.Thread(target=prepare, name="warm-up", daemon=True).start()
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
@@ -39,16 +39,16 @@ async def lifespan(scope: dict[str, Any], receive: Receive, send: Send) -> None:
 
 
 def prepare() -> None:
-    """Load what the first turn needs, and let the garbage collector pass over all that was loaded."""
+    """Load what the first turn needs, and exclude all of it from garbage collection."""
     warm_up()
-    # What was loaded so far lives as long as the process. Without this every full collection looks through all of it,
-    # and stops every chat for a tenth of a second.
+    # What was loaded so far lives as long as the process. Without this, every full collection scans all of it and
+    # stops every chat for a tenth of a second.
     gc.collect()
     gc.freeze()
 
 
 def warm_up() -> None:
-    """Load what the first turn would wait for: the embedding model, the language model, and a remote model's SDK."""
+    """Load what the first turn would wait for: the embedding model, language detection, and a remote model's SDK."""
     detect("ready", "en")
     try:
         embedder().query("ready")

@@ -1,4 +1,4 @@
-"""The pages that belong to the installation itself: what runs here, the API's documentation, and what went wrong."""
+"""The installation's own pages: the home page, the API documentation and error pages."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ from supportbot.accounts.models import Workspace
 from supportbot.errors import NotAllowed, NotFound, error_body
 from supportbot.openapi import whole_schema
 
-DEMO: Final = "wrenfell"  # the workspace that the first start makes
+DEMO: Final = "wrenfell"  # the workspace that the first start creates
 METHODS = ("get", "post", "put", "patch", "delete")
 
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """One place to go."""
+    """One link on the home page."""
 
     address: str
     name: str
@@ -31,7 +31,7 @@ class Door:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A request that got no page: for programs a code, for people what happened and what to do."""
+    """An error page: a code for programs, and for people what happened and what to do."""
 
     status: int
     code: str
@@ -71,7 +71,7 @@ FAILED = Refusal(
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One line of the API's table."""
+    """One row of the API table."""
 
     method: str
     address: str
@@ -79,13 +79,13 @@ class Call:
 
 
 def home(request: HttpRequest) -> HttpResponse:
-    """Show what runs here and where to go."""
+    """Show the home page."""
     doors = {"customer_doors": list(_customer_doors(request)), "team_doors": list(_team_doors())}
     return render(request, "pages/home.html", {**doors, "has_workspaces": Workspace.objects.exists()})
 
 
 def api_docs(request: HttpRequest) -> HttpResponse:
-    """Show how to call the API, with a link to the schema any OpenAPI tool reads."""
+    """Show how to call the API, with a link to the OpenAPI schema."""
     return render(request, "pages/api_docs.html", {"base_url": settings.BASE_URL, "calls": _calls()})
 
 
@@ -110,7 +110,7 @@ def failed(request: HttpRequest) -> HttpResponse:
 
 
 class MethodNotAllowedPage:
-    """Gives the refusal of a method its words: Django's own is a white page, where somebody opens a form's address."""
+    """Shows a page for 405: Django's own is blank, which people see when they open the address of a form."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -125,7 +125,7 @@ class MethodNotAllowedPage:
 
 
 def _refused(request: HttpRequest, refusal: Refusal) -> HttpResponse:
-    """Answer programs in JSON, people with a page. It asks neither session nor database: those may be what failed."""
+    """Return JSON to programs and a page to people, without session or database, which may be what failed."""
     if request.path.startswith("/api/"):
         return JsonResponse(error_body(refusal.code, refusal.message), status=refusal.status)
     return HttpResponse(render_to_string("pages/refusal.html", {"refusal": refusal}), status=refusal.status)
@@ -142,7 +142,7 @@ def _customer_doors(request: HttpRequest) -> Iterable[Door]:
 
 
 def _workspaces_to_name(request: HttpRequest) -> Iterable[Workspace]:
-    """Return those whose name is no secret to this reader: whom a house serves is not a stranger's to know."""
+    """Return the workspaces this reader may know of: customers of a hosting company are not public."""
     workspaces = Workspace.objects.order_by("name")
     if request.user.is_authenticated:
         return workspaces.filter(memberships__user=request.user)
@@ -167,7 +167,7 @@ def _is_served(address: str) -> bool:
 
 @cache
 def _calls() -> tuple[Call, ...]:
-    """Return every call of the schema, by address; the code decides them, so once per process is enough."""
+    """Return every call of the schema, by address; cached, since only the code changes them."""
     return tuple(
         Call(method.upper(), address, _first_sentence(operations[method].get("description", "")))
         for address, operations in sorted(whole_schema()["paths"].items())

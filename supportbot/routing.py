@@ -1,4 +1,4 @@
-"""Which address a socket reaches; one that is not known is closed with a code instead of an error page."""
+"""WebSocket routes; an unknown path is closed with a code instead of an error page."""
 
 from channels.generic.websocket import AsyncWebsocketConsumer
 from channels.routing import URLRouter
@@ -11,13 +11,13 @@ UNKNOWN_PATH = 4404
 
 
 class UnknownPath(AsyncWebsocketConsumer):
-    """Accepts, since a client only sees the code of an open socket, and closes."""
+    """Accepts before closing, because clients only see the close code of an open socket."""
 
     channel_layer_alias = "none"
 
     async def connect(self) -> None:
         await self.accept()
-        await self.close(code=UNKNOWN_PATH, reason="nothing is here")
+        await self.close(code=UNKNOWN_PATH, reason="unknown path")
 
 
 websocket_application = URLRouter(

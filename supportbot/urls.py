@@ -1,4 +1,4 @@
-"""Every address of the installation; the views of /api/v1 live in each room's api.py."""
+"""All URLs of the installation; the views of /api/v1 are in each package's api.py."""
 
 from django.contrib import admin
 from django.urls import include, path
