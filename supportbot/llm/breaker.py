@@ -1,4 +1,4 @@
-"""A circuit breaker per model and what it is asked for: after some failures in a row nobody waits for one that is down.
+"""A circuit breaker per model and kind of call: after several failures in a row, nobody waits for a model that is down.
 
 It lives in the process. Each process finds out for itself, which costs it at most `failures` slow calls.
 """
@@ -51,12 +51,12 @@ _breakers: dict[tuple[Kind, str, str], Breaker] = {}
 
 
 def breaker_of(kind: Kind, provider: Provider | EmbeddingProvider, limits: Limits) -> Breaker:
-    """Return the breaker of what a provider does with its model; all event loops of the process share it."""
+    """Return the breaker of a provider, model and kind of call, shared by all event loops of the process."""
     return _breakers.setdefault((kind, provider.name, provider.model), Breaker(limits))
 
 
 def kind_of(purpose: Purpose) -> Kind:
-    """Return which calls a call for this purpose shares its failures with."""
+    """Return the kind of call, which shares a breaker, for a purpose."""
     return "second looks" if purpose == "verify" else "answers"
 
 

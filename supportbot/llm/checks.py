@@ -1,4 +1,4 @@
-"""Settings that would fail at the first call are refused at the start."""
+"""System checks that refuse, at start-up, settings that would fail at the first call."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -35,7 +35,9 @@ def model_settings(**_: Any) -> list[CheckMessage]:
         found.append(Error("OPENAI_VERIFY_MODEL needs a server: set OPENAI_API_KEY or OPENAI_BASE_URL.", id="llm.E004"))
     if allowance is not None and settings.OPENAI_MODEL and settings.OPENAI_MODEL not in prices:
         hint = f"Give LLM_PRICES a price for {settings.OPENAI_MODEL}."
-        found.append(Warning("LLM_DAILY_BUDGET holds nothing back: the model has no price.", hint=hint, id="llm.W001"))
+        found.append(
+            Warning("LLM_DAILY_BUDGET has no effect, because the model has no price.", hint=hint, id="llm.W001")
+        )
     return found
 
 
@@ -43,5 +45,5 @@ def _is_address(text: str) -> bool:
     try:
         parts = urlsplit(text)
         return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a port that is no number
+    except ValueError:  # a port that is not a number
         return False

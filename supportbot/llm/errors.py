@@ -17,13 +17,13 @@ class LlmError(SupportBotError):
 
 
 class ModelUnavailable(LlmError):
-    """Every route for this purpose has failed or is switched off."""
+    """Every route for this purpose has failed or is disabled."""
 
     code = "model_unavailable"
 
 
 class DeadlineExceeded(LlmError):
-    """The time of the whole call is over and no other route had time left."""
+    """The deadline of the whole call has passed, with no time left for another route."""
 
     code = "model_deadline"
     status = 504
@@ -38,14 +38,14 @@ class BudgetExceeded(LlmError):
 
 
 class ModelMisconfigured(LlmError):
-    """The operator's settings do not name a usable model; the message says which setting to change."""
+    """The settings do not name a usable model; the message says which one to change."""
 
     code = "model_misconfigured"
     status = 500
 
 
 class Reason(StrEnum):
-    """Why an attempt ended badly: the closed list for logs, call records and `Restarted`."""
+    """Why an attempt failed: the closed list for logs, call records and `Restarted`."""
 
     UNREACHABLE = "unreachable"
     CUT = "cut"
@@ -64,12 +64,12 @@ class Reason(StrEnum):
     BUDGET = "budget"
 
 
-# What a second try a moment later may mend. A stall is not here: it has already used up the time of a retry.
+# What a retry a moment later may fix. A stall is not here: it has already used up the time of a retry.
 WORTH_A_RETRY = frozenset({Reason.UNREACHABLE, Reason.CUT, Reason.RATE_LIMITED, Reason.SERVER_ERROR, Reason.GARBAGE})
 
 
 class ProviderError(LlmError):
-    """One attempt at one provider ended badly. `detail` is for the operator and never shown to a customer.
+    """One attempt at one provider failed. `detail` is for the operator and never shown to a customer.
 
     `usage` is what it cost all the same, where that is known.
     """

@@ -1,22 +1,22 @@
-"""The JSON of an answer that was asked for as JSON, whatever a model has put around it. Pure."""
+"""Extracts the JSON from a model's answer, whatever text the model put around it. Pure."""
 
 import json
 from typing import Any, Final
 
-TRIES: Final = 20  # at brackets that begin nothing
+TRIES: Final = 20  # at brackets that do not begin JSON
 MOST_CHARACTERS: Final = 64 * 1024
 _END_OF_THOUGHT: Final = "</think>"
 
 
 def _refuse(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 _DECODER: Final = json.JSONDecoder(parse_constant=_refuse)
 
 
 def json_in(text: str) -> Any | None:
-    """Return the first object or list of a text, past fences, greetings and a model's reasoning; None without one."""
+    """Return the first JSON object or list in a text, after fences, greetings and reasoning; None if there is none."""
     text = text[-MOST_CHARACTERS:].rpartition(_END_OF_THOUGHT)[2]
     place = -1
     for _ in range(TRIES):

@@ -1,4 +1,4 @@
-"""The gateway for synchronous callers: one event loop on a thread of its own, for the life of the process.
+"""The gateway for synchronous callers: one event loop in its own thread, for the life of the process.
 
 A loop per call would open a new connection per call, and clients belong to their loop.
 """
@@ -23,9 +23,9 @@ _starting = threading.Lock()
 
 
 def run(call: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine there and return what it returns; context variables, so the workspace scope, travel along.
+    """Run a coroutine in that loop and return its result; context variables (the workspace scope) are passed on.
 
-    Never to be called from a coroutine: it would stop the caller's own loop.
+    Never call this from a coroutine: it would block the caller's own loop.
     """
     with _starting:  # `cache` alone could start two
         loop = _loop()

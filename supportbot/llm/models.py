@@ -1,4 +1,4 @@
-"""What calls to models cost and how they went, and how much a workspace may spend on them in a day."""
+"""Records of model calls, with cost and outcome, and the daily budgets of workspaces."""
 
 from decimal import Decimal
 
@@ -55,7 +55,7 @@ class LLMCall(TenantModel):
 
 
 class LLMBody(TenantModel):
-    """What was said in one call, with personal data masked.
+    """Request and response of one call, with personal data masked.
 
     Written only with LLM_STORE_BODIES, gone after its expiry.
     """

@@ -1,4 +1,4 @@
-"""What a remote model reads in place of personal data, and the way back. Pure.
+"""Placeholders for personal data sent to a remote model, and their values restored. Pure.
 
 A value has one placeholder within a request, in whichever message and spelling it stands: `[EMAIL_1]`. What an article
 among the request's sources says is public, and stays. Invariant: only values of the request itself are put back.

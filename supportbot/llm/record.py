@@ -31,7 +31,7 @@ _MASKS: Final[dict[Kind, str]] = {"EMAIL": "[e-mail]", "CARD": "[card]", "IBAN":
 
 @dataclass(frozen=True, slots=True)
 class CallRecord:
-    """One attempt at one provider, ended. `said` and `answered` are kept only while bodies are stored."""
+    """One finished attempt at one provider. `said` and `answered` are stored only if bodies are."""
 
     purpose: str
     provider: str
@@ -52,13 +52,13 @@ class CallRecord:
 
 @transaction.atomic
 def save_calls(records: Sequence[CallRecord], reservations: Sequence[budget.Reservation] = ()) -> None:
-    """Store the attempts of one call and settle what was reserved for it, in one commit."""
+    """Store the attempts of one call and settle its reservations, in one transaction."""
     calls = [_row(record) for record in records]
     LLMCall.objects.bulk_create(calls)
     if settings.LLM_STORE_BODIES:
         LLMBody.objects.bulk_create([_body(call, record) for call, record in zip(calls, records, strict=True)])
     spent = sum((call.cost for call in calls if call.cost is not None), Decimal(0))
-    unbooked = {reservation.purpose: spent for reservation in reservations}  # each amount bears it once
+    unbooked = {reservation.purpose: spent for reservation in reservations}  # each budget is charged once
     for reservation in reservations:
         budget.settle(reservation, spent=unbooked.pop(reservation.purpose, Decimal(0)))
 
@@ -71,7 +71,7 @@ def purge_expired_bodies() -> int:
 
 
 def cost_of(record: CallRecord) -> Money | None:
-    """Return what the attempt cost; None if the model has no price. What runs in this process costs nothing."""
+    """Return what the attempt cost; None if the model has no price. Local models cost nothing."""
     if record.is_local:
         return Money(Decimal(0), "")
     price = price_of(record.model)

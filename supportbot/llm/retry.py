@@ -1,4 +1,4 @@
-"""The only place that decides on a second try at the same provider; the gateway waits and tries."""
+"""The only place that decides whether to retry a provider; the gateway waits and retries."""
 
 import random
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from supportbot.llm.conf import Limits
 from supportbot.llm.errors import WORTH_A_RETRY, ProviderError, Reason
 
 PAUSE_SECONDS = 0.25
-# A request that is refused for what it says tells nothing about the provider's health; being told to slow down does.
+# A request refused for its content says nothing about the provider's health; being rate-limited does.
 _HEALTHY_REFUSALS = frozenset({Reason.REJECTED, Reason.TOO_LARGE, Reason.TOO_LONG})
 
 
@@ -25,17 +25,17 @@ def pause_before_retry(
         return PAUSE_SECONDS * attempt * (1 + jitter())
     if error.retry_after_seconds > limits.retry_after_most_seconds:
         return None
-    # Jitter on top, never below what was asked: all who were refused together would come back together.
+    # Jitter is added, never subtracted: otherwise all refused requests would come back at the same time.
     return error.retry_after_seconds + PAUSE_SECONDS * jitter()
 
 
 def pause_after(error: ProviderError, *, tries: int, has_begun: bool, breaker: Breaker, limits: Limits) -> float | None:
-    """Tell the breaker, and return the seconds until the next try, or None for no other try at this provider."""
+    """Update the breaker; return the seconds until the next try, or None to give this provider up."""
     if error.reason in _HEALTHY_REFUSALS:
         breaker.succeeded()
     else:
         breaker.failed()
-    # An open breaker admits one probe at a time: its failure is not tried again at once.
+    # An open breaker admits one probe at a time, which is not retried at once.
     if has_begun or breaker.is_open:
         return None
     return pause_before_retry(error, attempt=tries, limits=limits)

@@ -1,4 +1,4 @@
-"""What was spent, added up."""
+"""Totals of spending on models."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from supportbot.llm.models import LLMCall
 
 @dataclass(frozen=True, slots=True)
 class DailyCost:
-    """The calls of one purpose on one UTC day, by model. `cost` leaves out `unpriced` calls, which have no price."""
+    """The calls of one purpose and model on one UTC day. `cost` excludes the `unpriced` calls."""
 
     day: date
     purpose: str

@@ -1,4 +1,4 @@
-"""Celery's door to what the gateway keeps."""
+"""Celery tasks of the call records."""
 
 from celery import shared_task
 
@@ -7,5 +7,5 @@ from supportbot.llm.record import purge_expired_bodies
 
 @shared_task
 def purge_bodies() -> None:
-    """Delete stored bodies of model calls whose time has come."""
+    """Delete expired bodies of model calls."""
     purge_expired_bodies()
