@@ -172,7 +172,7 @@ def test_an_admin_adds_a_channel_and_sees_its_key_once(enter: Callable[[str], Pa
     assert len(secret) >= 32
     check(page)
     page.get_by_role("link", name="Done").click()
-    expect(page.get_by_label("Before the end of the body")).to_contain_text("data-channel")
+    expect(page.get_by_label("Paste before")).to_contain_text("data-channel")
     assert secret not in page.content()
     check(page)
     for address in ("actions/actionpolicy", "llm/llmcall", "accounts/membership", "accounts/apikey/add"):
