@@ -3,8 +3,10 @@
 Values in, values out; the checks stand on the model's fields, so console, REST and commands refuse with the same words.
 """
 
+import json
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final, TypeVar
 from unicodedata import category
 
@@ -27,7 +29,8 @@ is_web_address: Final = URLValidator(
     schemes=["https", "http"], message="Give an address such as https://shop.example/privacy."
 )
 
-_GREETINGS: Final = {"en": "Hello {name}. What can I do for you?", "de": "Hallo {name}. Was kann ich für Sie tun?"}
+_FILE: Final = Path(__file__).with_name("data") / "greetings.json"
+_GREETINGS: Final[dict[str, str]] = json.loads(_FILE.read_text(encoding="utf-8"))["texts"]
 _GAP: Final = re.compile(r"^\{name\}[,.!]?\s*|,?\s*\{name\}")
 _NO_NAME: Final = re.compile(r"[@{}<>\d]")
 _TITLES: Final = frozenset(["herr", "frau", "mr", "mrs", "ms", "mx", "dr", "prof", "the"])
