@@ -32,12 +32,17 @@ export class I18n {
   t(key, gaps = {}) {
     const text = this.texts[key];
     const form = text.other ? text[this.plurals.select(gaps.n)] || text.other : text;
-    return form.replace(/\{(\w+)\}/g, (_, name) => (typeof gaps[name] === "number" ? this.number(gaps[name]) : gaps[name]));
+    return form.replace(/\{(\w+)\}/g, (_, name) => this.isolate(typeof gaps[name] === "number" ? this.number(gaps[name]) : gaps[name]));
   }
 
   /** Return a sentence for an error code. */
   error(code) {
     return this.t(code === "expired" ? "expired_card" : this.texts[code] ? code : "other");
+  }
+
+  /** Text to stand among ours: in Arabic isolated, so that a Latin name does not take a time after it along. */
+  isolate(text) {
+    return this.language === "ar" ? `\u2068${text}\u2069` : text;
   }
 
   number(n) {

@@ -18,7 +18,7 @@ export function human(node, item, chat) {
   const text = h("div.text");
   draw(text, item.text, () => "");
   node.className = "m human";
-  node.replaceChildren(face(name, ".sm"), h("div", text, h("span.meta", `${firstName(name, chat)}, ${chat.i18n.time(item.at)}`)));
+  node.replaceChildren(face(name, ".sm"), h("div", text, h("span.meta", `${chat.i18n.isolate(firstName(name, chat))}, ${chat.i18n.time(item.at)}`)));
 }
 
 export function wait(node, { place, away, wait: minutes, isOver }, { t, i18n }) {

@@ -14,7 +14,7 @@ const OBSERVED = "locale lang dir theme position layout launcher title greeting 
 const WORDS = {
   en: { open: "Open chat", unread: "{n} unread", failed: "The chat could not be loaded. Try again." },
   de: { open: "Chat öffnen", unread: "{n} ungelesen", failed: "Der Chat konnte nicht geladen werden. Versuchen Sie es noch einmal." },
-  fr: { open: "Ouvrir le chat", unread: "non lus : {n}", failed: "Le chat n’a pas pu être chargé. Veuillez réessayer." },
+  fr: { open: "Ouvrir le chat", unread: "non lus : {n}", failed: "Le chat n’a pas pu être chargé. Veuillez réessayer." },
   es: { open: "Abrir el chat", unread: "sin leer: {n}", failed: "No se ha podido cargar el chat. Inténtelo de nuevo." },
   it: { open: "Apri la chat", unread: "non letti: {n}", failed: "Impossibile caricare la chat. Riprovi." },
   nl: { open: "Chat openen", unread: "{n} ongelezen", failed: "De chat kon niet worden geladen. Probeer het opnieuw." },
