@@ -77,7 +77,7 @@ def test_no_colour_is_no_look() -> None:
         ("en-GB", "Hello from the shop"),
         ("de", "Hallo aus dem Laden"),
         ("de_AT", "Hallo aus dem Laden"),
-        ("fr", "Hello from the shop"),
+        ("sv", "Hello from the shop"),
     ],
 )
 def test_a_greeting_speaks_the_conversations_language(locale: str, greeting: str) -> None:
@@ -88,6 +88,7 @@ def test_a_greeting_speaks_the_conversations_language(locale: str, greeting: str
 def test_without_a_greeting_of_the_channels_there_is_ours() -> None:
     assert greeting_in("de", own="Hello from the shop", own_locale="en", others={}).startswith("Hallo")
     assert greeting_in("en", own="", own_locale="de", others={}).startswith("Hello")
+    assert greeting_in("fr-CA", own="Hello from the shop", own_locale="en", others={}).startswith("Bonjour")
     assert in_language({"de-AT": ["Servus"], "de": ["Hallo"]}, "de-at") == ["Servus"]
     assert in_language({"en": ["Hi"]}, "de") is None
 

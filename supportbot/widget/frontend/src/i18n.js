@@ -32,7 +32,7 @@ export class I18n {
   t(key, gaps = {}) {
     const text = this.texts[key];
     const form = text.other ? text[this.plurals.select(gaps.n)] || text.other : text;
-    return form.replace(/\{(\w+)\}/g, (_, name) => this.isolate(typeof gaps[name] === "number" ? this.number(gaps[name]) : gaps[name]));
+    return form.replace(/\{(\w+)\}/g, (_, name) => (typeof gaps[name] === "number" ? this.number(gaps[name]) : this.isolate(gaps[name])));
   }
 
   /** Return a sentence for an error code. */
