@@ -7,7 +7,7 @@ from typing import Final
 from supportbot.language.detection import base_language
 
 _FILE: Final = Path(__file__).with_name("data") / "notices.json"
-_TEXTS: Final[dict[str, dict[str, str]]] = json.loads(_FILE.read_text(encoding="utf-8"))
+_TEXTS: Final[dict[str, dict[str, str]]] = json.loads(_FILE.read_text(encoding="utf-8"))["texts"]
 _NOTICES: Final = _TEXTS["ai"]
 _ENDED: Final = _TEXTS["ended"]
 

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from supportbot.accounts.look import greeting_in
-from supportbot.chat.notice import ai_notice
+from supportbot.chat.notice import ai_notice, end_notice
 from supportbot.widget.assets import DIST, edition
 from supportbot.widget.hosted import WORDS
 
@@ -177,7 +177,8 @@ def test_the_server_speaks_every_language_of_the_widget() -> None:
         assert {key: gaps(text) for key, text in words.items()} == {
             key: gaps(text) for key, text in WORDS["en"].items()
         }
-    assert len({ai_notice(language) for language in LANGUAGES}) == len(LANGUAGES)
+    for notice in (ai_notice, end_notice):
+        assert len({notice(language) for language in LANGUAGES}) == len(LANGUAGES)
     ours = {greeting_in(language, own="", own_locale="", others={}) for language in LANGUAGES}
     assert len(ours) == len(LANGUAGES)
     assert all("{name}" in greeting for greeting in ours)
