@@ -3,8 +3,10 @@
 Pure. The validators sit on the model's fields, so the console, REST and commands refuse with the same messages.
 """
 
+import json
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final, TypeVar
 from unicodedata import category
 
@@ -29,7 +31,8 @@ web_address_validator: Final = URLValidator(
     schemes=["https", "http"], message="Give an address such as https://shop.example/privacy."
 )
 
-_GREETINGS: Final = {"en": "Hello {name}. What can I do for you?", "de": "Hallo {name}. Was kann ich für Sie tun?"}
+_FILE: Final = Path(__file__).with_name("data") / "greetings.json"
+_GREETINGS: Final[dict[str, str]] = json.loads(_FILE.read_text(encoding="utf-8"))["texts"]
 _NAME_PLACEHOLDER: Final = re.compile(r"^\{name\}[,.!]?\s*|,?\s*\{name\}")
 _NOT_IN_A_NAME: Final = re.compile(r"[@{}<>\d]")
 _TITLES: Final = frozenset(["herr", "frau", "mr", "mrs", "ms", "mx", "dr", "prof", "the"])

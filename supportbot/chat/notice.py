@@ -1,18 +1,15 @@
 """Notices that customers read: before the first answer (EU AI Act, Article 50), and at the end of a conversation."""
 
+import json
+from pathlib import Path
 from typing import Final
 
 from supportbot.language.detection import base_language
 
-_NOTICES: Final = {
-    "en": "You are talking to an AI assistant. It answers from our help pages. A person can take over at any time.",
-    "de": "Sie schreiben mit einem KI-Assistenten. Er antwortet aus unseren Hilfeseiten. "
-    "Ein Mensch kann jederzeit übernehmen.",
-}
-_ENDED: Final = {
-    "en": "You have ended this conversation. Start a new one at any time.",
-    "de": "Sie haben dieses Gespräch beendet. Sie können jederzeit ein neues beginnen.",
-}
+_FILE: Final = Path(__file__).with_name("data") / "notices.json"
+_TEXTS: Final[dict[str, dict[str, str]]] = json.loads(_FILE.read_text(encoding="utf-8"))["texts"]
+_NOTICES: Final = _TEXTS["ai"]
+_ENDED: Final = _TEXTS["ended"]
 
 
 def ai_notice(locale: str) -> str:

@@ -4,7 +4,9 @@ A link, a QR code or a web view opens it, and the merchant's pages may frame it.
 own scripts only. A one-time code in the fragment carries the customer's identity; no view sees it.
 """
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 from django.http import HttpRequest, HttpResponse
@@ -19,24 +21,10 @@ from supportbot.accounts.selectors import channel_by_key
 from supportbot.language.detection import base_language
 from supportbot.widget.base_views import socket_origin
 
-WORDS: Final[dict[str, dict[str, str]]] = {
-    "en": {
-        "chat": "Chat",
-        "chat_with": "Chat with {name}",
-        "no_script": "This chat needs JavaScript. Enable it for this page and reload.",
-        "missing": "Chat not found",
-        "missing_why": "The link is incomplete, or this chat has been closed. "
-        "Go back to the shop and open the chat from there.",
-    },
-    "de": {
-        "chat": "Chat",
-        "chat_with": "Chat mit {name}",
-        "no_script": "Dieser Chat benötigt JavaScript. Bitte aktivieren Sie es für diese Seite und laden Sie sie neu.",
-        "missing": "Chat nicht gefunden",
-        "missing_why": "Der Link ist unvollständig, oder dieser Chat wurde geschlossen. "
-        "Bitte gehen Sie zurück zum Shop und öffnen Sie den Chat von dort aus.",
-    },
-}
+# A new language needs its words here, and texts of the widget (frontend/src/languages).
+_FILE: Final = Path(__file__).with_name("data") / "hosted.json"
+WORDS: Final[dict[str, dict[str, str]]] = json.loads(_FILE.read_text(encoding="utf-8"))["texts"]
+RIGHT_TO_LEFT: Final = frozenset({"ar"})
 
 
 @require_safe
@@ -73,7 +61,8 @@ def language_for(request: HttpRequest, fallback: str) -> str:
 def _page(
     request: HttpRequest, template: str, context: dict[str, object], *, frames: Sequence[str] = (), status: int = 200
 ) -> HttpResponse:
-    response = HttpResponse(render_to_string(template, context), status=status)
+    direction = "rtl" if context["language"] in RIGHT_TO_LEFT else "ltr"
+    response = HttpResponse(render_to_string(template, {**context, "direction": direction}), status=status)
     response.headers["Content-Security-Policy"] = policy(frames, sockets=socket_origin(request))
     response.headers["Content-Language"] = str(context["language"])
     response.headers["Referrer-Policy"] = "no-referrer"

@@ -83,7 +83,7 @@ def test_without_an_accent_there_are_no_theme_colours() -> None:
         ("en-GB", "Hello from the shop"),
         ("de", "Hallo aus dem Laden"),
         ("de_AT", "Hallo aus dem Laden"),
-        ("fr", "Hello from the shop"),
+        ("sv", "Hello from the shop"),
     ],
 )
 def test_a_greeting_is_in_the_conversations_language(locale: str, greeting: str) -> None:
@@ -94,6 +94,7 @@ def test_a_greeting_is_in_the_conversations_language(locale: str, greeting: str)
 def test_without_a_greeting_of_its_own_a_channel_uses_the_default() -> None:
     assert greeting_in("de", own="Hello from the shop", own_locale="en", others={}).startswith("Hallo")
     assert greeting_in("en", own="", own_locale="de", others={}).startswith("Hello")
+    assert greeting_in("fr-CA", own="Hello from the shop", own_locale="en", others={}).startswith("Bonjour")
     assert in_language({"de-AT": ["Servus"], "de": ["Hallo"]}, "de-at") == ["Servus"]
     assert in_language({"en": ["Hi"]}, "de") is None
 

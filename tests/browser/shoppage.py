@@ -196,8 +196,9 @@ class Platform:
 
     def _welcome(self, last_seq: int) -> None:
         head = self.log[-1]["seq"] if self.log else 0
-        welcome = {"type": "welcome", "protocol": 1, "conversation": CONVERSATION, "seq": head, "notice": NOTICE}
-        self.say({**welcome, "limits": LIMITS, **({"turn": self.turn} if self.turn else {})})
+        welcome = {"type": "welcome", "protocol": 1, "conversation": CONVERSATION, "seq": head}
+        notice = self.config.get("notice", NOTICE)
+        self.say({**welcome, "notice": notice, "limits": LIMITS, **({"turn": self.turn} if self.turn else {})})
         for entry in self.log:
             if entry["seq"] > last_seq:
                 self.say({"type": "event", **entry})

@@ -218,6 +218,8 @@ def test_the_menu_covers_the_customers_own_data(chat: Shop) -> None:
     assert ("DELETE", "conversations", "Bearer vs_1") in platform.requests
     assert "conversation" not in json.loads(page.evaluate("localStorage['supportbot:pk_test']"))
     choose("Language")
+    expect(page.get_by_role("button", name="English")).to_have_attribute("aria-current", "true")
+    page.get_by_role("button", name="Deutsch").click()
     expect(page.get_by_role("button", name="Menü")).to_be_visible()
 
 
@@ -249,7 +251,7 @@ def test_german_dark_and_right_to_left(browser: Browser) -> None:
         check_for_everybody(page)
         page.evaluate("SupportBot.setLocale('ar')")
         page.set_viewport_size({"width": 1280, "height": 900})
-        expect(page.get_by_role("button", name="Close chat")).to_be_visible()
+        expect(page.get_by_role("button", name="إغلاق المحادثة")).to_be_visible()
         assert dialog.evaluate("node => getComputedStyle(node).direction") == "rtl"
         assert dialog.evaluate("node => node.getBoundingClientRect().left") < 40
         check_for_everybody(page)

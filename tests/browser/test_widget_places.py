@@ -169,7 +169,7 @@ def test_a_message_that_is_too_long_is_kept_with_a_note(chat: Shop) -> None:
     page, platform = chat
     field = page.get_by_role("textbox", name="Message")
     write(page, "x" * 100_000)
-    expect(field).to_have_accessible_description("Messages can have up to 4000 characters.")
+    expect(field).to_have_accessible_description("Messages can have up to 4,000 characters.")
     expect(field).to_have_value("x" * 100_000)
     check_for_everybody(page)
     page.set_viewport_size({"width": 1280, "height": 800})
@@ -177,7 +177,7 @@ def test_a_message_that_is_too_long_is_kept_with_a_note(chat: Shop) -> None:
     assert page.evaluate(too_long) == "RangeError"
     assert platform.heard("message") == []
     write(page, "\N{SNOWBOARDER}" * 4001)
-    expect(field).to_have_accessible_description("Messages can have up to 4000 characters.")
+    expect(field).to_have_accessible_description("Messages can have up to 4,000 characters.")
     assert platform.heard("message") == []
     write(page, "\N{SNOWBOARDER}" * 4000)  # counted by code point, as the server does, not by UTF-16 unit
     expect(page.locator(".w-log")).to_contain_text("Sent")

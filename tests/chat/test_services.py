@@ -33,7 +33,12 @@ def said(conversation: Conversation) -> list[str]:
 
 
 def test_the_first_thing_a_customer_reads_is_that_an_ai_answers(alice: Customer) -> None:
-    for locale, word in (("en", "AI assistant"), ("de-AT", "KI-Assistenten"), ("fr", "AI assistant")):
+    for locale, word in (
+        ("en", "AI assistant"),
+        ("de-AT", "KI-Assistenten"),
+        ("fr", "assistant IA"),
+        ("sv", "AI assistant"),
+    ):
         [notice] = events_after(start_conversation(alice.pk, locale=locale).pk, 0)
         assert notice.payload["source"] == "system"
         assert word in notice.payload["text"]

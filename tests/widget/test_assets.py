@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 from django.test import Client
 
+from supportbot.accounts.look import greeting_in
+from supportbot.chat.notice import ai_notice, end_notice
 from supportbot.widget.assets import DIST, edition
+from supportbot.widget.hosted import WORDS
 
 FRONTEND = DIST.with_name("frontend") / "src"
 SOURCES = sorted([*FRONTEND.rglob("*.js"), *FRONTEND.rglob("*.css")])
@@ -26,9 +29,33 @@ def size(name: str) -> int:
     return len((today.loader if name == "v1.js" else today.files[name]).compressed)
 
 
+# The plural forms of whole numbers by language (Unicode CLDR); the others have the two of English.
+PLURALS = {"pl": {"one", "few", "many", "other"}, "ar": {"zero", "one", "two", "few", "many", "other"}}
+# What is the same word in English and the other language.
+SAME_AS_ENGLISH = {
+    "de": {"optional"},
+    "fr": {"assistant", "conversation", "menu", "message", "source", "sources.one", "sources.other"},
+    "es": {"no"},
+    "it": {"menu", "no"},
+    "nl": {"ai", "menu"},
+    "pl": {"ai", "menu"},
+    "pt": {"menu"},
+}
+
+
 def texts(language: str) -> dict[str, str]:
-    """Return a language's texts by key."""
-    return dict(re.findall(r'^  (\w+): "(.*)",$', LANGUAGES[language].read_text(), re.MULTILINE))
+    """Return a language's texts by key; those that count by key and plural form, as `sources.one`."""
+    found = {}
+    for key, text in re.findall(r"^  (\w+): (.*),$", LANGUAGES[language].read_text(), re.MULTILINE):
+        if text.startswith("{"):
+            found |= {f"{key}.{form}": one for form, one in re.findall(r'(\w+): "([^"]*)"', text)}
+        else:
+            found[key] = text.strip('"')
+    return found
+
+
+def keys(language: str) -> set[str]:
+    return {key.partition(".")[0] for key in texts(language)}
 
 
 def test_the_loader_stays_within_its_budget() -> None:
@@ -101,20 +128,66 @@ def test_the_loader_and_the_panel_know_every_language() -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_text_is_there_in_every_language(language: str) -> None:
-    english, translated = texts("en"), texts(language)
-    assert len(english) > 80
+    assert len(keys("en")) > 80
     lines = [line for line in LANGUAGES[language].read_text().splitlines() if line.startswith("  ")]
-    assert len(lines) == len(translated), 'a line is not `key: "text",`'
-    assert translated.keys() == english.keys()
-    for key, text in translated.items():
-        assert text, key
-        assert sorted(re.findall(r"\{\w+\}", text)) == sorted(re.findall(r"\{\w+\}", english[key])), key
+    shape = re.compile(r'  \w+: ("[^"]+"|\{ (\w+: "[^"]+",? )+\}),')
+    assert [line for line in lines if not shape.fullmatch(line)] == []
+    assert len(lines) == len(keys(language))
+    assert keys(language) == keys("en")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_gaps_of_a_text_are_the_same_in_every_language(language: str) -> None:
+    english = {key.partition(".")[0]: gaps(text) for key, text in texts("en").items()}
+    for key, text in texts(language).items():
+        name, _, form = key.partition(".")
+        # A language may write one and two as words.
+        assert gaps(text) == english[name] or (form in {"one", "two"} and not gaps(text)), key
+
+
+def gaps(text: str) -> list[str]:
+    return sorted(re.findall(r"\{\w+\}", text))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_text_that_counts_has_every_plural_of_its_language(language: str) -> None:
+    counting = {key for key in keys("en") if f"{key}.other" in texts("en")}
+    assert counting == {"sources", "openFor"}
+    for key in counting:
+        forms = {name.partition(".")[2] for name in texts(language) if name.startswith(f"{key}.")}
+        assert forms == PLURALS.get(language, {"one", "other"}), key
+
+
+@pytest.mark.parametrize("language", sorted(set(LANGUAGES) - {"en"}))
+def test_no_text_is_left_in_english(language: str) -> None:
+    english = texts("en")
+    same = {key for key, text in texts(language).items() if text == english.get(key)}
+    assert same == SAME_AS_ENGLISH.get(language, set())
+
+
+@pytest.mark.parametrize("language", sorted(set(LANGUAGES) - {"en", "de"}))
+def test_a_machines_translation_says_so(language: str) -> None:
+    assert LANGUAGES[language].read_text().startswith("// Translated by a machine and to be reviewed")
+
+
+def test_the_server_speaks_every_language_of_the_widget() -> None:
+    assert set(WORDS) == set(LANGUAGES)
+    for words in WORDS.values():
+        assert words.keys() == WORDS["en"].keys()
+        assert {key: gaps(text) for key, text in words.items()} == {
+            key: gaps(text) for key, text in WORDS["en"].items()
+        }
+    for notice in (ai_notice, end_notice):
+        assert len({notice(language) for language in LANGUAGES}) == len(LANGUAGES)
+    ours = {greeting_in(language, own="", own_locale="", others={}) for language in LANGUAGES}
+    assert len(ours) == len(LANGUAGES)
+    assert all("{name}" in greeting for greeting in ours)
 
 
 def test_every_text_that_is_asked_for_is_there_and_none_is_left_over() -> None:
-    known = texts("en").keys()
+    known = keys("en")
     scripts = "\n".join(file.read_text() for file in SCRIPTS)
     assert set(re.findall(r'say\("(\w+)"', scripts)) <= known
     codes_and_states = {"digest_mismatch", "merchant_unavailable", "too_fast", "identity_required", "expired_card"}
     quoted = set(re.findall(r'"(\w+)"', scripts)) | set(re.findall(r"\b(\w+):", scripts)) | codes_and_states
-    assert {key for key in known if key.removesuffix("1") not in quoted} <= {"refused", "cancelled", "rejected"}
+    assert {key for key in known if key not in quoted} <= {"refused", "cancelled", "rejected"}

@@ -73,8 +73,10 @@ def test_the_page_is_not_cached_and_sends_no_referrer(channel: NewChannel) -> No
     [
         ("", "", "en"),
         ("", "de-AT,en;q=0.5", "de"),
-        ("", "fr,de;q=0.9,en;q=0.8", "de"),
-        ("", "fr", "en"),
+        ("", "sv,de;q=0.9,en;q=0.8", "de"),
+        ("", "sv", "en"),
+        ("", "fr-CA,en;q=0.5", "fr"),
+        ("?lang=ar", "en", "ar"),
         ("?lang=de", "en", "de"),
         ("?lang=de_AT", "en", "de"),
         ("?lang=en", "de", "en"),
@@ -86,7 +88,8 @@ def test_the_page_uses_the_readers_language(channel: NewChannel, query: str, acc
     answer = page(channel.channel.key, query, **{"Accept-Language": accepts})
     html = answer.content.decode()
     assert answer["Content-Language"] == language
-    assert f'<html lang="{language}"' in html and f'data-locale="{language}"' in html
+    direction = "rtl" if language == "ar" else "ltr"
+    assert f'<html lang="{language}" dir="{direction}"' in html and f'data-locale="{language}"' in html
     assert ("Chat mit Shop" in html) is (language == "de")
 
 

@@ -28,6 +28,18 @@ const styles = {
   },
 };
 
+/**
+ * Return a language's texts as a module: their values alone, in the order of the English keys. The panel knows the keys,
+ * so no language repeats them.
+ */
+async function texts(language, keys) {
+  const own = (await import(at(`src/languages/${language}.js`))).default;
+  const strange = [...keys, ...Object.keys(own)].filter((key) => !own[key] || !keys.includes(key));
+  if (strange.length) throw new Error(`languages/${language}.js and languages/en.js differ: ${strange.join(", ")}`);
+  const { code } = await transform(`export default ${JSON.stringify(keys.map((key) => own[key]))}`, { minify: true, charset: "utf8", target: "es2022" });
+  return code;
+}
+
 /** Return the bundle of one entry point. What it imports only when needed is an entry point of its own. */
 async function bundle(entry, options) {
   const { outputFiles } = await build({
@@ -46,9 +58,12 @@ async function bundle(entry, options) {
 }
 
 async function built() {
-  const languages = (await readdir(at("src/languages"))).map((file) => `languages/${file}`);
+  const languages = (await readdir(at("src/languages"))).map((file) => basename(file, ".js")).sort();
+  const keys = Object.keys((await import(at("src/languages/en.js"))).default);
+  const define = { TEXT_KEYS: JSON.stringify(keys.join(" ")) };
   const files = {};
-  for (const entry of ["panel.js", "blocks.js", ...languages.sort()]) files[basename(entry)] = await bundle(entry, { format: "esm" });
+  for (const entry of ["panel.js", "blocks.js"]) files[entry] = await bundle(entry, { format: "esm", define });
+  for (const language of languages) files[`${language}.js`] = await texts(language, keys);
   const content = Object.entries(files).flat().join("\0");
   const edition = createHash("sha256").update(content).digest("hex").slice(0, 16);
   const loader = await bundle("v1.js", { format: "iife", define: { EDITION: JSON.stringify(`${edition}/`) } });

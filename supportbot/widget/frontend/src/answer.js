@@ -10,7 +10,7 @@ export function answer(node, item, chat) {
     node.className = "m bot";
     node.append(h("div.by", t("assistant"), h("span.ai", t("ai"))), (node.text = h("div")), (node.rest = h("div.rest")));
   }
-  if (!node.cite || node.citations !== citations) Object.assign(node, { citations, cite: citing(node, item, t) });
+  if (!node.cite || node.citations !== citations) Object.assign(node, { citations, cite: citing(node, item, chat) });
   const isQuote = isOver && by === "builtin" && citations.length > 0;
   node.text.className = isQuote ? "text quoted" : text && !isOver ? "text growing" : "text";
   draw(node.text, text || "", node.cite);
@@ -34,10 +34,10 @@ function ending(node, item, chat) {
 }
 
 /** Draw the number of a source; a button once the sources are known. */
-function citing(node, { citations }, t) {
+function citing(node, { citations }, { t, i18n }) {
   return (n) => {
-    if (!citations) return h("span.cite", `${n}`);
-    return citations[n - 1] && h("button.cite", { "aria-label": t("source", { n }), onclick: () => node.show(n) }, `${n}`);
+    if (!citations) return h("span.cite", i18n.number(n));
+    return citations[n - 1] && h("button.cite", { "aria-label": t("source", { n }), onclick: () => node.show(n) }, i18n.number(n));
   };
 }
 
@@ -47,7 +47,7 @@ function tools(node, { citations, abstained, request: id, hasCard, message, text
   const n = citations.length;
   const isJudged = !abstained && !id && !hasCard;
   if (!n && !isJudged) return "";
-  const list = h("ol.srclist", citations.map(source));
+  const list = h("ol.srclist", citations.map((one, index) => source(one, chat.i18n.number(index + 1))));
   const toggle = h("button.srcs", { onclick: () => node.show(list.hidden ? 0 : -1) }, icon("book", "s"), t("sources", { n }), icon("down", "s"));
   node.show = (number) => {
     list.hidden = number < 0;
@@ -70,6 +70,6 @@ function tools(node, { citations, abstained, request: id, hasCard, message, text
   return [h("div.tools", n > 0 && toggle, h("span.gap"), isJudged && [judge("good", "", 5), judge("bad", ".down", 1)], navigator.clipboard && copy), list];
 }
 
-function source({ title, url, quote }, index) {
-  return h("li", h("span.n", { "aria-hidden": "true" }, `${index + 1}`), h("div", link(url, title) || h("b", { tabindex: "-1" }, title), h("blockquote", { dir: "auto" }, plain(quote))));
+function source({ title, url, quote }, number) {
+  return h("li", h("span.n", { "aria-hidden": "true" }, number), h("div", link(url, title) || h("b", { tabindex: "-1" }, title), h("blockquote", { dir: "auto" }, plain(quote))));
 }

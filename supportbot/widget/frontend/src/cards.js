@@ -7,6 +7,8 @@ import { btn, h, icon, set } from "./dom.js";
 
 /** The tag beside the title: the state's colour and icon. */
 const TAGS = { awaiting_approval: [".warn", "history"], unknown: [".warn", "history"], succeeded: [".ok", "check"], failed: [".bad", "close"], expired: ["", "history"] };
+// How long a review takes at most.
+const REVIEW_HOURS = 24;
 const BODIES = { proposed, awaiting_approval: approval, queued, unknown, succeeded, failed };
 
 export function card(node, item, chat) {
@@ -82,12 +84,12 @@ function folded({ state, title, summary }, chat) {
 }
 
 function rows(known) {
-  return known?.length > 0 && h("dl", known.map(({ label, value }) => h("div", h("dt", label), h("dd", { dir: "auto" }, value))));
+  return known?.length > 0 && h("dl", known.map(({ label, value }) => h("div", h("dt", label), h("dd", h("bdi", value)))));
 }
 
 /** Completed steps with a tick, and the current one. */
 function steps({ times }, { t, i18n }, now, when) {
   const at = times.awaiting_approval || times.queued;
   const sign = now === "colleague" ? icon("person", "s") : h("span.pulse");
-  return h("ol.steps", at && h("li", icon("check", "s"), t("confirmed"), h("time", i18n.time(at))), h("li.now", sign, t(now), when && h("time", t(when))));
+  return h("ol.steps", at && h("li", icon("check", "s"), t("confirmed"), h("time", i18n.time(at))), h("li.now", sign, t(now), when && h("time", t(when, { n: REVIEW_HOURS }))));
 }

@@ -127,7 +127,7 @@ export class Chat {
 
   /** An attribute of the element changed. */
   async refresh(name) {
-    if (name === "locale") await this.#translate();
+    if (/^l(ocale|ang)$/.test(name)) await this.#translate();
     update(this);
   }
 

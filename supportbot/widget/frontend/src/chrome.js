@@ -75,7 +75,8 @@ export function updateUnread(chat, entry) {
     view.peek.hidden = true;
   } else if (entry && entry.seq > (session.kept.seen || 0) && isMessage(entry)) {
     const { author, text, title } = log.items.get(entry.payload.request || entry.payload.message);
-    element.showUnread(element.state.unread + 1);
+    const count = element.state.unread + 1;
+    element.showUnread(count, chat.i18n.number(Math.min(count, 9)) + (count > 9 ? "+" : ""));
     view.drawPeek(author || nameOf(chat), plain(text ?? title));
   }
 }

@@ -1,7 +1,10 @@
 /** The widget's texts in the reader's language, with numbers and times as that language writes them. */
 
 /** The languages with a file of texts in `languages/`. Others fall back to English. */
-export const LANGUAGES = ["en", "de"];
+export const LANGUAGES = ["en", "de", "fr", "es", "it", "nl", "pl", "pt", "tr", "ar"];
+
+// A language's file has its texts alone, in the order of these keys. The build takes them from the English file.
+const KEYS = TEXT_KEYS.split(" ");
 
 export class I18n {
   /**
@@ -10,7 +13,7 @@ export class I18n {
    * @returns {Promise<I18n>}
    */
   static async load(locale) {
-    const tag = locale.slice(0, 2).toLowerCase();
+    const tag = locale.split("-")[0].toLowerCase();
     const language = LANGUAGES.includes(tag) ? tag : LANGUAGES[0];
     // After a failed attempt the loader adds a query, since browsers may cache the failure: use the same one.
     const { default: texts } = await import(new URL(`${language}.js${new URL(import.meta.url).search}`, import.meta.url));
@@ -18,20 +21,32 @@ export class I18n {
   }
 
   constructor(locale, language, texts) {
-    Object.assign(this, { language, texts });
-    // Times are formatted for the reader's region, if that has the same language.
+    this.language = language;
+    this.texts = Object.fromEntries(KEYS.map((key, place) => [key, texts[place]]));
+    // Times and numbers are formatted for the reader's region, if that has the same language.
     this.region = [navigator.language, locale, language].find((tag) => tag.startsWith(language));
+    this.plurals = new Intl.PluralRules(language);
   }
 
-  /** Return the text for a key with its `{gaps}` filled; if `n` is 1, the singular if there is one. */
+  /** Return the text for a key with its `{gaps}` filled, in the plural form for `n` if it has several. */
   t(key, gaps = {}) {
-    const text = (gaps.n === 1 && this.texts[`${key}1`]) || this.texts[key];
-    return text.replace(/\{(\w+)\}/g, (_, name) => gaps[name]);
+    const text = this.texts[key];
+    const form = text.other ? text[this.plurals.select(gaps.n)] || text.other : text;
+    return form.replace(/\{(\w+)\}/g, (_, name) => (typeof gaps[name] === "number" ? this.number(gaps[name]) : this.isolate(gaps[name])));
   }
 
   /** Return a sentence for an error code. */
   error(code) {
     return this.t(code === "expired" ? "expired_card" : this.texts[code] ? code : "other");
+  }
+
+  /** Text to stand among ours: in Arabic isolated, so that a Latin name does not take a time after it along. */
+  isolate(text) {
+    return this.language === "ar" ? `\u2068${text}\u2069` : text;
+  }
+
+  number(n) {
+    return n.toLocaleString(this.region);
   }
 
   money(amount, currency) {

@@ -12,8 +12,8 @@ export function toggleMenu(chat) {
   open?.remove();
   menuButton.focus();
   if (open) return;
-  const entry = ([sign, key, action, about]) => h("li", h(sign === "trash" ? "button.danger" : "button", { onclick: () => toggleMenu(chat) || run(chat, action) }, icon(sign), chat.t(key), about && h("span", about)));
-  const menu = h("ul.menu", ENTRIES.map(entry), entry(["right", "languageIs", nextLanguage, chat.t("language")]));
+  const entry = ([sign, key, action, about]) => h("li", h(sign === "trash" ? "button.danger" : "button", { onclick: () => toggleMenu(chat) || run(chat, action) }, icon(...sign.split(" ")), chat.t(key), about && h("span", about)));
+  const menu = h("ul.menu", ENTRIES.map(entry), entry(["right flip", "languageIs", languages, nameOf(chat.i18n.language)]));
   head.after(menu);
   menu.querySelector("button").focus();
 }
@@ -42,8 +42,19 @@ function page(chat, key, nodes, action) {
   chat.page(chat.t(key), nodes, h("div.act-b", action, btn("", () => chat.back(), chat.t("back"))));
 }
 
-function nextLanguage({ element, i18n }) {
-  set(element, "locale", LANGUAGES[(LANGUAGES.indexOf(i18n.language) + 1) % LANGUAGES.length]);
+/** A language's name in that language. */
+function nameOf(language) {
+  const name = new Intl.DisplayNames(language, { type: "language" }).of(language);
+  return name[0].toLocaleUpperCase(language) + name.slice(1);
+}
+
+function languages(chat) {
+  const speak = (language) => () => {
+    chat.back();
+    set(chat.element, "locale", language);
+  };
+  const row = (language) => h("li", h("button", { lang: language, onclick: speak(language), "aria-current": language === chat.i18n.language && "true" }, h("span", nameOf(language)), language === chat.i18n.language && icon("check", "s")));
+  page(chat, "languageIs", h("ul.sugg", LANGUAGES.map(row)));
 }
 
 async function earlier(chat) {

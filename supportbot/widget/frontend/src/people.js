@@ -18,18 +18,18 @@ export function human(node, item, chat) {
   const text = h("div.text");
   draw(text, item.text, () => "");
   node.className = "m human";
-  node.replaceChildren(face(name, ".sm"), h("div", text, h("span.meta", `${firstName(name, chat)}, ${chat.i18n.time(item.at)}`)));
+  node.replaceChildren(face(name, ".sm"), h("div", text, h("span.meta", `${chat.i18n.isolate(firstName(name, chat))}, ${chat.i18n.time(item.at)}`)));
 }
 
-export function wait(node, { place, away, wait: minutes, isOver }, { t }) {
+export function wait(node, { place, away, wait: minutes, isOver }, { t, i18n }) {
   // A queue position means little while no agent is available.
   const n = !away && place;
   node.className = "wait";
   node.hidden = isOver;
   const title = n > 1 ? t("inLine", { n }) : t(n ? "next" : "finding");
   // Minutes are a range.
-  const range = minutes && t("wait", { n: [...new Set([minutes.min, minutes.max])].join("–") });
-  node.replaceChildren(h("div.wait-h", n ? h("span.place", { "aria-hidden": "true" }, `${n}`) : icon("person"), h("div", h("b", title), range)), h("p", t("pass")));
+  const range = minutes && t("wait", { n: [...new Set([minutes.min, minutes.max])].map((count) => i18n.number(count)).join("–") });
+  node.replaceChildren(h("div.wait-h", n ? h("span.place", { "aria-hidden": "true" }, i18n.number(n)) : icon("person"), h("div", h("b", title), range)), h("p", t("pass")));
 }
 
 /** Return the text for an agent who joined or left. */

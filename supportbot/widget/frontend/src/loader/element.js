@@ -9,10 +9,19 @@ const FILES = new URL(EDITION, SOURCE);
 const EVENT = "supportbot:";
 // Suffix of the key for what belongs to this tab only.
 const TAB = ".tab";
-const OBSERVED = "locale dir theme position layout launcher title greeting suggestions z-index";
+const OBSERVED = "locale lang dir theme position layout launcher title greeting suggestions z-index";
+// All but English and German are translated by a machine and to be reviewed by native speakers.
 const WORDS = {
-  en: { open: "Open chat", unread: "unread", failed: "The chat could not be loaded. Try again." },
-  de: { open: "Chat öffnen", unread: "ungelesen", failed: "Der Chat konnte nicht geladen werden. Versuchen Sie es noch einmal." },
+  en: { open: "Open chat", unread: "{n} unread", failed: "The chat could not be loaded. Try again." },
+  de: { open: "Chat öffnen", unread: "{n} ungelesen", failed: "Der Chat konnte nicht geladen werden. Versuchen Sie es noch einmal." },
+  fr: { open: "Ouvrir le chat", unread: "non lus : {n}", failed: "Le chat n’a pas pu être chargé. Veuillez réessayer." },
+  es: { open: "Abrir el chat", unread: "sin leer: {n}", failed: "No se ha podido cargar el chat. Inténtelo de nuevo." },
+  it: { open: "Apri la chat", unread: "non letti: {n}", failed: "Impossibile caricare la chat. Riprovi." },
+  nl: { open: "Chat openen", unread: "{n} ongelezen", failed: "De chat kon niet worden geladen. Probeer het opnieuw." },
+  pl: { open: "Otwórz czat", unread: "nieprzeczytane: {n}", failed: "Nie udało się wczytać czatu. Prosimy spróbować ponownie.", chat: "Czat" },
+  pt: { open: "Abrir o chat", unread: "por ler: {n}", failed: "Não foi possível carregar o chat. Tente novamente." },
+  tr: { open: "Sohbeti aç", unread: "{n} okunmamış", failed: "Sohbet yüklenemedi. Lütfen tekrar deneyin.", chat: "Sohbet" },
+  ar: { open: "فتح المحادثة", unread: "غير مقروءة: {n}", failed: "تعذّر تحميل المحادثة. يُرجى المحاولة مرة أخرى.", chat: "محادثة" },
 };
 
 /** The elements in the page, and the calls that wait for the first one. */
@@ -27,6 +36,9 @@ const area = (name) => {
     return {};
   }
 };
+
+/** The language of a tag: `fr` of `fr-CA`. */
+const base = (tag) => tag.split("-")[0].toLowerCase();
 
 const kept = (name, key) => JSON.parse(area(name).getItem?.(key) || "{}");
 
@@ -82,15 +94,21 @@ export class SupportBotElement extends HTMLElement {
     return this.option("layout") || "inline";
   }
 
-  get language() {
-    const chosen = this.option("locale");
-    return chosen && chosen !== "auto" ? chosen : document.documentElement.lang || navigator.language;
+  /** The language the page asks for, if it does not leave the choice to us. */
+  get chosen() {
+    const chosen = this.option("locale") || this.option("lang");
+    return chosen === "auto" ? "" : chosen;
   }
 
-  /** The language of the interface: the chosen one, or English if there are no texts in it. */
+  /** The first tag there are texts for: the one the page asks for, the page's own, the browser's; else English. */
+  get language() {
+    const tags = [this.chosen, document.documentElement.lang, ...navigator.languages].map((tag) => tag.replaceAll("_", "-"));
+    return tags.find((tag) => WORDS[base(tag)]) || "en";
+  }
+
+  /** The language of the interface. */
   get uiLanguage() {
-    const tag = this.language.slice(0, 2).toLowerCase();
-    return WORDS[tag] ? tag : "en";
+    return base(this.language);
   }
 
   get words() {
@@ -118,11 +136,11 @@ export class SupportBotElement extends HTMLElement {
   }
 
   /** Show the number of unread messages. */
-  showUnread(count) {
+  showUnread(count, shown = "") {
     if (count !== this.state.unread) this.emit("unread", { count });
     this.state.unread = count;
     this.badge.hidden = !count;
-    this.badge.textContent = count > 9 ? "9+" : count;
+    this.badge.textContent = shown;
     this.#face();
   }
 
@@ -178,17 +196,17 @@ export class SupportBotElement extends HTMLElement {
 
   /** Apply the attributes to what the loader draws. */
   #face() {
-    const { words, frame, launcher, language, uiLanguage } = this;
+    const { words, frame, launcher, uiLanguage } = this;
     const { unread, isOpen } = this.state;
     const { classList, style } = frame;
-    set(frame, "aria-label", this.option("title") || "Chat");
+    set(frame, "aria-label", this.option("title") || words.chat || "Chat");
     set(frame, "lang", uiLanguage);
-    set(launcher, "aria-label", unread ? `${words.open}, ${unread} ${words.unread}` : words.open);
+    set(launcher, "aria-label", unread ? `${words.open}, ${words.unread.replace("{n}", unread.toLocaleString(uiLanguage))}` : words.open);
     launcher.title = "";
     launcher.hidden = isOpen || this.option("launcher") === "hide";
     classList.toggle("at-start", this.option("position") === "start");
     classList.toggle("placed", this.layout !== "bubble");
-    frame.dir = /^(ar|fa|he|ur)/.test(language) ? "rtl" : this.option("locale") ? "ltr" : getComputedStyle(this).direction;
+    frame.dir = uiLanguage === "ar" ? "rtl" : this.chosen ? "ltr" : getComputedStyle(this).direction;
     style.setProperty("--z", parseInt(this.option("z-index"), 10) || "");
   }
 

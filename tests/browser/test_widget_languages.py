@@ -1,0 +1,183 @@
+"""The chat in every language: which one it takes, plurals and numerals, and that everything fits on a small phone."""
+
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from supportbot.chat.notice import ai_notice
+from supportbot.widget.assets import DIST
+from tests.browser.conftest import check_for_everybody
+from tests.browser.shoppage import SOURCES, Platform, message_id, script_tag, visit
+
+pytestmark = pytest.mark.browser
+SOURCES_OF_TEXTS: Final = DIST.with_name("frontend") / "src" / "languages"
+LANGUAGES: Final = sorted(file.stem for file in SOURCES_OF_TEXTS.glob("*.js"))
+# Where to put pictures of every language, for somebody to look at.
+PICTURES: Final = os.environ.get("WIDGET_PICTURES")
+# Nodes that cut their content or whose own words are wider than they are, other than those that may do so.
+CUT: Final = """
+(frame) => [...frame.querySelectorAll("*")]
+  .filter((node) => node.checkVisibility() && node.clientWidth)
+  .filter((node) => node.scrollWidth > node.clientWidth + 1 ||
+    (node.matches(".w-who > *") && node.scrollHeight > node.clientHeight + 1))
+  .filter((node) => !node.closest(".vh, pre, .sugg b, .cite"))
+  .filter((node) => getComputedStyle(node).overflowX !== "visible" || [...node.childNodes].some(({ data }) => data))
+  .map((node) => `${node.tagName}.${node.className}: ${node.textContent}`)
+"""
+OUTSIDE: Final = """
+(frame) => [...frame.querySelectorAll("button, p, b, span, time, dt, dd, legend, label")]
+  .filter((node) => node.checkVisibility() && !node.closest(".vh"))
+  .map((node) => [node, node.getBoundingClientRect()])
+  .filter(([, { left, right }]) => left < 0 || right > innerWidth + 0.5)
+  .map(([node]) => `${node.tagName}.${node.className}: ${node.textContent}`)
+"""
+
+
+def launcher(page: Page) -> Locator:
+    return page.locator("support-bot .launch")
+
+
+def frame(page: Page) -> Locator:
+    return page.locator("support-bot .sb")
+
+
+def fits(page: Page) -> None:
+    """Fail if anything of the widget is wider than its place, or makes the page scroll sideways."""
+    assert frame(page).evaluate(CUT) == []
+    assert frame(page).evaluate(OUTSIDE) == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def picture(page: Page, language: str, name: str) -> None:
+    if PICTURES:
+        size = page.viewport_size
+        page.screenshot(path=Path(PICTURES) / f"{language}-{name}-{size['width'] if size else 0}.png")
+
+
+@pytest.mark.parametrize("width", [320, 390])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_nothing_is_cut_on_a_small_phone(browser: Browser, language: str, width: int) -> None:
+    platform = Platform(config={"notice": ai_notice(language)})
+    size = {"width": width, "height": 844}
+    options = {"viewport": size, "has_touch": True, "reduced_motion": "reduce", "locale": language}
+    with visit(browser, script_tag(locale=language), platform=platform, **options) as (page, platform):
+        fits(page)
+        launcher(page).click()
+        dialog = page.get_by_role("dialog")
+        expect(dialog).to_contain_text(ai_notice(language))
+        assert frame(page).get_attribute("lang") == language
+        assert frame(page).evaluate("node => getComputedStyle(node).direction") == (
+            "rtl" if language == "ar" else "ltr"
+        )
+        fits(page)
+        picture(page, language, "begin")
+        menu(page, language)
+        conversation(page, platform)
+        fits(page)
+        picture(page, language, "cards")
+        people(page, platform)
+        fits(page)
+        picture(page, language, "people")
+        check_for_everybody(page)
+
+
+def menu(page: Page, language: str) -> None:
+    """Open the menu and each of its pages."""
+    button = page.locator(".w-head [aria-expanded]")
+    button.click()
+    fits(page)
+    picture(page, language, "menu")
+    for number in (1, 3, 4, 5):
+        if number > 1:
+            button.click()
+        page.locator(".menu button").nth(number).click()
+        expect(page.locator(".menu")).to_have_count(0)
+        fits(page)
+    picture(page, language, "languages")
+    page.locator(".w-log .act-b button").last.click()
+    expect(page.locator(".w-input")).to_be_visible()
+
+
+def conversation(page: Page, platform: Platform) -> None:
+    """Show an answer with sources, one that failed, and cards in all their states."""
+    page.locator(".w-input").fill("Alder, M?")
+    page.keyboard.press("Enter")
+    platform.ends(message_id(1), "OK. [1]", citations=SOURCES, by="builtin")
+    platform.ends(message_id(2), "OK.", offers_human=True, stopped=True)
+    failed = platform.starts(3)
+    platform.event("assistant.failed", {"message": failed, "retry": True})
+    for number, state in enumerate(["awaiting_approval", "queued", "failed", "expired", "rejected", "unknown"], 510):
+        platform.step(state, platform.proposes(number))
+    done = platform.proposes(530)
+    receipt = {"order": "WF-20418", "amount": "69.00", "currency": "EUR", "to": "Visa 4417", "reference": "RF-7"}
+    platform.step("succeeded", done, receipt=receipt)
+    platform.proposes(531)
+    soon = (datetime.now(UTC) + timedelta(seconds=170)).isoformat()
+    platform.proposes(532, expires_at=soon)
+    expect(page.locator("[data-expires]")).to_have_count(2)
+
+
+def people(page: Page, platform: Platform) -> None:
+    """Show the queue, an agent who joins, writes and leaves, and the rating."""
+    ticket = message_id(700)
+    platform.event("handoff.requested", {"ticket": ticket, "reason": "customer_asked", "place": 3})
+    platform.say({"type": "queue", "ticket": ticket, "place": 3, "wait": {"min": 3, "max": 5}, "away": False})
+    expect(page.locator(".place")).to_be_visible()
+    fits(page)
+    platform.event("handoff.joined", {"ticket": ticket, "agent": "Ines Kowalski"})
+    line = {"message": message_id(800), "source": "agent", "author": "Ines Kowalski"}
+    platform.event("message", {**line, "text": "OK."})
+    expect(page.locator(".m.human .meta")).to_be_visible()
+    fits(page)
+    platform.event("handoff.ended", {"ticket": ticket, "outcome": "resolved"})
+    expect(page.locator(".five label")).to_have_count(3)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "page_language", "reads", "shown"),
+    [
+        ({"locale": "fr-CA"}, "en", "en-GB", "fr"),
+        ({"lang": "pl"}, "en", "en-GB", "pl"),
+        ({"locale": "pt_BR"}, "en", "en-GB", "pt"),
+        ({"locale": "auto"}, "tr", "en-GB", "tr"),
+        ({}, "nl-BE", "fr-FR", "nl"),
+        ({}, "", "it-CH", "it"),
+        ({}, "sv", "es-MX", "es"),
+        ({}, "sv", "sv-SE", "en"),
+        ({"locale": "arn"}, "arn", "arn", "en"),
+    ],
+)
+def test_the_language_is_the_first_there_are_texts_for(
+    browser: Browser, chosen: dict[str, str], page_language: str, reads: str, shown: str
+) -> None:
+    with visit(browser, script_tag(**chosen), language=page_language, locale=reads) as (page, platform):
+        launcher(page).click()
+        expect(page.locator(".w-input")).to_be_visible()
+        assert frame(page).get_attribute("lang") == shown
+        assert platform.tickets[0]["locale"] == shown
+        fetched = {name.rpartition("/")[2] for name in platform.fetched}
+        assert fetched == {"v1.js", "panel.js", f"{shown}.js"}
+
+
+@pytest.mark.parametrize(
+    ("language", "forms"),
+    [
+        ("en", {1: "1 source", 2: "2 sources"}),
+        ("pl", {1: "1 źródło", 2: "2 źródła", 5: "5 źródeł"}),
+        ("ar", {1: "مصدر واحد", 2: "مصدران", 3: "٣ مصادر", 11: "١١ مصدرًا"}),
+    ],
+)
+def test_counts_have_the_plurals_and_numerals_of_the_language(
+    browser: Browser, language: str, forms: dict[int, str]
+) -> None:
+    reads = {"ar": "ar-EG"}.get(language, language)
+    with visit(browser, script_tag(locale=language), locale=reads) as (page, platform):
+        launcher(page).click()
+        expect(page.locator(".w-input")).to_be_visible()
+        for count, shown in forms.items():
+            platform.ends(message_id(count), "OK. [1]", citations=[SOURCES[0]] * count)
+            expect(page.locator(".srcs").last).to_have_text(shown)
