@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from django.test import Client
 
-from supportbot.accounts.look import greeting_in
+from supportbot.accounts.branding import greeting_in
 from supportbot.chat.notice import ai_notice, end_notice
 from supportbot.widget.assets import DIST, edition
 from supportbot.widget.hosted import WORDS
