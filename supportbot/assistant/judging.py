@@ -27,6 +27,7 @@ from supportbot.language.sentences import LEADS, QUESTIONS, list_mark, unmarked,
 from supportbot.language.words import telling_stems
 
 MAX_VECTORS: Final = 10  # of one answer; each takes 20 to 40 ms
+KEPT_FOR_DEEDS: Final = 6  # of them: however many regrets or sentences abroad come first, a deed behind them is seen
 DOUBT_RISES: Final = 0.05  # with each vector, so that the last one goes to a clear deed
 MOST_THIN: Final = 4  # claims of an answer that get vectors if words do not confirm it
 MOST_STEPS: Final = 6  # times that a list item may occur: several lists may share a step
@@ -52,7 +53,8 @@ class Judge:
         self._is_strict = is_strict
         self._looks_twice = looks_twice
         self._done = tuple(text for text in done if text.strip())
-        self._looked_up: tuple[str, ...] = ()  # a line each
+        self._looked_up: tuple[str, ...] = ()  # a line each, of those that may say what was done
+        self._facts = self._done
         self._vectors: dict[str, Vector] = {}
         self._asked_for: set[str] = set()
         self._compares = False  # the windows have been asked for
@@ -63,12 +65,13 @@ class Judge:
     def learn(self, looked_up: str) -> None:
         """Accept what was looked up as evidence for the sentences that follow."""
         self.evidence.learn(looked_up)
+        self._facts += (looked_up,)
         self._looked_up += tuple(line for line in looked_up.splitlines() if len(line.split()) >= LEAST_RECORD)
 
     @property
     def facts(self) -> tuple[str, ...]:
         """What was done and looked up, one text each."""
-        return self._done + self._looked_up
+        return self._facts
 
     def take(self, wanted: Sequence[str], vectors: Mapping[str, Vector]) -> None:
         """Take the available vectors of the wanted texts; none of these texts is asked for again."""
@@ -82,7 +85,8 @@ class Judge:
             return ()
         kind, is_foreign = by_pieces(words), self.evidence.is_foreign(words)
         is_doubtful = kind.deed >= DOUBT_FROM + DOUBT_RISES * asked
-        if not (is_doubtful or is_foreign or kind.regret >= REGRET_FROM):
+        is_regret = kind.regret >= REGRET_FROM and not words.endswith(QUESTIONS)
+        if not is_doubtful and (asked >= MAX_VECTORS - KEPT_FOR_DEEDS or not (is_foreign or is_regret)):
             return ()
         clauses = self._clauses(words, self.evidence.in_their_words(words)) if is_doubtful else []
         records = self._nearest_records(words) if is_doubtful else []
@@ -144,7 +148,8 @@ class Judge:
 
     def _unasked(self, texts: Sequence[str], *, with_windows: bool) -> tuple[str, ...]:
         new = [text for text in dict.fromkeys(texts) if text not in self._asked_for][: MAX_VECTORS - self._asked]
-        windows = self.evidence.windows if new and with_windows and not self._compares else ()
+        has_any = new or any(text in self._vectors for text in texts)
+        windows = self.evidence.windows if has_any and with_windows and not self._compares else ()
         self._compares = self._compares or bool(windows)
         return (*new, *windows)
 
@@ -184,7 +189,8 @@ class Judge:
         alike = self.evidence.in_their_words(words)
         if any(map(self._is_hidden_deed, self._clauses(words, alike))):
             return True
-        return is_deed(words, self._vector(words), in_their_words=alike, support=support.score)
+        is_spent = self._asked >= MAX_VECTORS
+        return is_deed(words, self._vector(words), in_their_words=alike, support=support.score, is_spent=is_spent)
 
     def _clauses(self, words: str, alike: float) -> list[str]:
         """Return the clauses of a sentence that follows a page's wording or asks: either could hide a deed in it."""

@@ -18,6 +18,7 @@ logger = logging.getLogger(__name__)
 
 VERSION: Final = "verify-2"
 MOST_SENTENCES: Final = 12
+_FACTS_CHARACTERS: Final = 4_000
 _TOKENS: Final = 400
 _RULES: Final = """\
 You check single sentences of a support answer against numbered sources and against records of what was looked up \
@@ -62,7 +63,7 @@ async def verdicts(request: ModelRequest, sentences: Mapping[int, str], facts: S
     if not asked or not is_on():
         return {}
     numbered = "\n".join(f"{number}. {fenced(text)}" for number, (_, text) in enumerate(asked, start=1))
-    blocks = {"records": "\n".join(map(fenced, facts)), "sentences": numbered}
+    blocks = {"records": fenced("\n".join(facts)[:_FACTS_CHARACTERS]), "sentences": numbered}
     question = "\n\n".join(
         [sources_block(request.sources), *(f"<{name}>\n{text}\n</{name}>" for name, text in blocks.items())]
     )

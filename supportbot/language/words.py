@@ -53,15 +53,6 @@ def words(text: str) -> list[str]:
     return list(_words(text if text.isascii() else unicodedata.normalize("NFC", text)))
 
 
-def placed_words(text: str) -> list[tuple[str, int, int]]:
-    """Return the words of `text` as `words` does, each with where it begins and ends in the text."""
-    return [
-        (part.casefold(), start, start + len(part))
-        for found in _WORD.finditer(text)
-        for part, start in _parts(found.group(), found.start(), is_unspaced=found["unspaced"] is not None)
-    ]
-
-
 def _parts(word: str, start: int, *, is_unspaced: bool) -> Iterator[tuple[str, int]]:
     if is_unspaced and len(word) > 2:
         yield from ((word[at : at + 2], start + at) for at in range(len(word) - 1))

@@ -334,3 +334,15 @@ def test_letters_that_look_alike_are_read_alike() -> None:
 )
 def test_addresses_are_seen_with_and_without_a_scheme(text: str, links: set[str]) -> None:
     assert links_in(text) == links
+
+
+@pytest.mark.parametrize("deed", ["Your account has been credited.", "Bob has reversed the charge for you."])
+def test_many_regrets_leave_vectors_for_a_deed_behind_them(deed: str) -> None:
+    regrets = (
+        "I cannot see your order here. I do not know the weight of it. I am not able to look that up. "
+        "I have no details on the colour. I could not find the shop's phone. I am unable to open that page. "
+        "I don't know when it opens. I cannot tell the size of it. I have not found any news on that. "
+    )
+    draft = Draft([], "en")
+    finished(draft, f"{regrets}{deed}")
+    assert draft.sentences[-1].withheld == "deed"

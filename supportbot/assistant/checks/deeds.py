@@ -21,6 +21,7 @@ from supportbot.language.words import telling_stems
 # By pieces alone: below the first nothing is a deed, from the second on it is one where no vector can be had.
 DOUBT_FROM: Final = 0.1
 SURE_FROM: Final = 0.7
+SPENT_FROM: Final = 0.5  # the same where an answer has had all its vectors: by then it has raised that many doubts
 # Of the joint score of both. The more of a sentence the pages have too, the surer one must be: by neighbouring words,
 # and, since any page about refunds has the words of any claim about one, only a little by words alone.
 DEED_FROM: Final = 0.25
@@ -34,17 +35,19 @@ LOOKED_UP_FROM: Final = 0.25
 Vector = Sequence[float]
 
 
-def is_deed(sentence: str, vector: Vector | None, *, in_their_words: float, support: float | None) -> bool:
+def is_deed(
+    sentence: str, vector: Vector | None, *, in_their_words: float, support: float | None, is_spent: bool = False
+) -> bool:
     """Return whether a sentence counts as a deed.
 
     `in_their_words` is the share of its neighbouring words that are neighbours in a page, `support` the share of its
-    words that the pages have.
+    words that the pages have. `is_spent` says that there is no vector because the answer has had all it may have.
     """
     pieces, least = by_pieces(sentence), DEED_FROM
     for share, (enough, level) in ((support or 0.0, WITH_THEIR_WORDS), (in_their_words, IN_THEIR_WORDS)):
         least = level if share >= enough else least
     if vector is None:
-        return len(sentence.split()) > 1 and pieces.deed >= max(SURE_FROM, least)
+        return len(sentence.split()) > 1 and pieces.deed >= max(SPENT_FROM if is_spent else SURE_FROM, least)
     return joint(pieces, by_vector(sentence, vector)) >= least
 
 
