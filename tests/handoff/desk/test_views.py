@@ -176,7 +176,7 @@ def test_typed_text_survives_a_colleagues_takeover(claimed: Ticket, bob: User, l
     ("step", "text", "sentence"),
     [
         ("reply", " ", "The message is empty"),
-        ("reply", "x" * 4001, "at most 4,000"),
+        ("reply", "x" * 4001, "The limit is 4,000"),
         ("note", "a\0b", "cannot be stored"),
         ("return", "x" * 2001, "Enter at most 2,000 characters."),
     ],
@@ -254,7 +254,7 @@ def test_an_expired_session_leads_back_to_the_form(claimed: Ticket, bob: User) -
 def test_a_cross_site_form_changes_nothing(ticket: Ticket, bob: User) -> None:
     client, before = browser(bob, enforce_csrf_checks=True), books()
     for step in AVAILABLE_ACTIONS:
-        assert "could not be checked" in words(read(take(client, ticket, step, "x"), 403))
+        assert "could not be verified" in words(read(take(client, ticket, step, "x"), 403))
         assert client.get(address(ticket, step)).status_code == 405
     assert take(browser(bob), ticket, "explode").status_code == 404
     assert books() == before
