@@ -7,7 +7,12 @@ from typing import Any
 from supportbot.assistant.calls import ToolResult
 from supportbot.assistant.checks.verdict import Sentence, Strictness, is_confirmed, mean_support
 from supportbot.assistant.texts import say
-from supportbot.builtin.phrases import asks_back, is_offer_of_a_person, names_the_way_to_a_person
+from supportbot.builtin.phrases import (
+    asks_back,
+    is_offer_of_a_person,
+    is_small_talk,
+    names_the_way_to_a_person,
+)
 from supportbot.chat.answers import Answer, CitedSpan, Withheld
 from supportbot.language.sentences import LEADS, list_mark, unmarked
 
@@ -29,7 +34,7 @@ def compose(
         return _abstention(withheld, by=by, language=language)
     if by == "builtin":
         offers = is_offer_of_a_person(text) or names_the_way_to_a_person(text)
-        is_unknown = not has_ground and not asks_back(text)
+        is_unknown = not (has_ground or asks_back(text) or is_small_talk(text))
         return Answer(text, tuple(spans), by, is_abstention=is_unknown, offers_human=offers, withheld=withheld)
     confirmed = is_confirmed(kept)
     if confirmed is None and any(one.is_regret for one in kept):

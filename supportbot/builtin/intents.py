@@ -11,12 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, get_args
 
 import numpy as np
 
 from kb.embedders.packaged import PackagedEmbedder
 from kb.errors import EmbeddingUnavailable
+from supportbot.builtin.phrases import Courtesy
 from supportbot.language.normalise import undisguised
 from supportbot.language.pieces import pieces_of
 from supportbot.llm.types import ToolSpec
@@ -24,9 +25,6 @@ from supportbot.llm.types import ToolSpec
 DATA: Final = Path(__file__).parent / "data"
 READ_MOST: Final = 1_000  # characters; nobody wishes at the end of a long text only, and what is read costs time
 PIECES_MOST: Final = 120
-Courtesy = Literal[
-    "greeting", "thanks", "farewell", "acknowledgement", "complaint", "unclear", "who", "can_do", "how_are_you"
-]
 QUESTIONS: Final = frozenset({"asks", "question", "hypothetical"})
 NO_WISHES: Final = QUESTIONS | {"denies", "reports", "person", "contact"} | set(get_args(Courtesy))
 PLAINLY: Final = 0.6

@@ -16,10 +16,12 @@ AroundAWish = Literal[
     "which_of_these", "order_number", "amount", "address", "other", "choice", "sign_in", "use_card",
     "left_alone", "meant",
 ]  # fmt: skip
+Courtesy = Literal[
+    "greeting", "thanks", "farewell", "acknowledgement", "complaint", "unclear", "who", "can_do", "how_are_you"
+]
 Phrase = Literal[
-    AroundAWish, "only_asks", "no_reason", "offer", "not_found", "nothing_on", "foreign_page", "goes_on", "to_person",
-    "no_person", "greeting", "thanks", "farewell", "acknowledgement", "complaint", "unclear", "who", "can_do",
-    "how_are_you", "wants", "last_said", "answered", "nothing_said",
+    AroundAWish, Courtesy, "only_asks", "no_reason", "offer", "not_found", "nothing_on", "foreign_page", "goes_on",
+    "to_person", "no_person", "wants", "last_said", "answered", "nothing_said",
 ]  # fmt: skip
 
 PHRASES: Final = Phrases("supportbot.builtin", "phrases")
@@ -72,9 +74,14 @@ def is_offer_of_a_person(text: str) -> bool:
     return text.rstrip().endswith(tuple(PHRASES.in_all("offer")))
 
 
+def is_small_talk(text: str) -> bool:
+    """Return whether `text` is what we answer to a courtesy: nothing was asked, so nothing is left unanswered."""
+    return any(text in PHRASES.in_all(courtesy) for courtesy in get_args(Courtesy))
+
+
 def asks_back(text: str) -> bool:
-    """Return whether `text` asks the customer for more: what a wish lacks, or what their trouble is."""
-    return text in PHRASES.in_all("unclear") | PHRASES.in_all("acknowledgement") or phrase_in(text) is not None
+    """Return whether `text` asks the customer for what a wish lacks."""
+    return phrase_in(text) is not None
 
 
 def is_ours(sentence: str) -> bool:

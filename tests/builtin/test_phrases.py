@@ -8,6 +8,7 @@ from supportbot.builtin.phrases import (
     asks_back,
     is_offer_of_a_person,
     is_ours,
+    is_small_talk,
     language_name,
     names_the_way_to_a_person,
     say,
@@ -34,8 +35,10 @@ def test_what_is_ours_is_known_again(language: str) -> None:
     assert not is_offer_of_a_person(say("greeting", language))
     assert names_the_way_to_a_person(say("no_person", language))
     assert not names_the_way_to_a_person(f"{say('no_person', language)} Yes.")
-    assert asks_back(say("unclear", language))
+    assert asks_back(say("order_number", language))
     assert not asks_back(say("not_found", language))
+    assert all(is_small_talk(say(courtesy, language)) for courtesy in ("greeting", "thanks", "unclear", "complaint"))
+    assert not is_small_talk(say("not_found", language)) and not is_small_talk(say("no_person", language))
     assert is_ours(say("foreign_page", language, language=language_name("en", language)))
     assert is_ours(say("nothing_on", language, question="Do you take Klarna"))
     assert is_ours(say("goes_on", language))

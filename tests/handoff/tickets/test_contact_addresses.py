@@ -152,6 +152,8 @@ def test_an_address_of_an_earlier_episode_is_ignored(conversation: Conversation,
     assert Ticket.objects.get(pk=again.pk).contact_email == ""
 
 
-@pytest.mark.parametrize(("locale", "language"), [("de", "de"), ("de-AT", "de"), ("de_AT", "de"), ("fr", "en")])
+@pytest.mark.parametrize(
+    ("locale", "language"), [("de", "de"), ("de-AT", "de"), ("de_AT", "de"), ("fr", "fr"), ("sv", "en")]
+)
 def test_the_question_uses_the_customers_language(locale: str, language: str) -> None:
     assert localized(INVALID_ADDRESS, locale) == INVALID_ADDRESS[language]
