@@ -115,7 +115,8 @@ class Draft:
         self._judge.take(self.unsure, vectors)
         self.unsure = ()
         if self._is_whole:
-            self.sentences = [self._cited(self._judge.with_vectors(one)) for one in self.sentences]
+            self.sentences = [self._judge.with_vectors(one) for one in self.sentences]
+            self._cite_again()
         return self._advance()
 
     @property
@@ -128,11 +129,12 @@ class Draft:
         """The sentences that deserve a second look, by position."""
         return {place: one.words for place, one in enumerate(self.sentences) if one.needs_second_look}
 
-    def judge(self, place: int, *, is_borne: bool) -> None:
-        """Apply the verdict of a second look at a sentence: the sources bear it, or contradict it."""
-        self.sentences[place] = self._judge.seen_again(self.sentences[place], is_borne=is_borne)
-        self._citations.spans.clear()  # renumber: a source of withheld sentences only is dropped
-        self.sentences = [self._cited(one) for one in self.sentences]
+    def apply(self, verdicts: Mapping[int, bool]) -> None:
+        """Apply the verdicts of a second look by the place of the sentence: the sources bear it, or contradict it."""
+        for place, is_borne in verdicts.items():
+            self.sentences[place] = self._judge.seen_again(self.sentences[place], is_borne=is_borne)
+        if verdicts:
+            self._cite_again()
 
     def answer(self, *, is_stopped: bool = False) -> Answer:
         """Return the answer so far; if stopped, exactly what was shown, including half a sentence."""
@@ -184,6 +186,11 @@ class Draft:
 
     def _begin_sentence(self) -> None:
         self._shown_of_unfinished, self._is_held, self._opening = 0, False, Opening()
+
+    def _cite_again(self) -> None:
+        """Number the citations anew, in the order of the sentences; a source that nothing rests on any more is gone."""
+        self._citations.spans.clear()
+        self.sentences = [self._cited(one) for one in self.sentences]
 
     def _cited(self, sentence: Sentence) -> Sentence:
         return self._citations.cite(sentence, joins=self.by == "builtin")

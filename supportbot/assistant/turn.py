@@ -187,8 +187,7 @@ class Turn:
     async def _checked(self, request: ModelRequest, results: list[ToolResult]) -> Answer:
         self._deltas.emit(self._draft.finish())
         await self._settle()
-        for place, is_borne in (await second_look.verdicts(request, self._draft.doubtful, self._draft.facts)).items():
-            self._draft.judge(place, is_borne=is_borne)
+        self._draft.apply(await second_look.verdicts(request, self._draft.doubtful, self._draft.facts))
         return finalize(self._draft.answer(), results, self._lookup_summaries, self._blocks)
 
     def _is_worth_another_try(self, answer: Answer, context: TurnContext, results: list[ToolResult]) -> bool:

@@ -305,7 +305,7 @@ def test_an_unavailable_vector_delays_nothing() -> None:
 def test_a_sentence_refuted_by_a_second_look_loses_its_citation() -> None:
     draft = drafted()
     finished(draft, "Gift cards cannot be returned. [1] You can return unused items within 60 days of delivery. [1]")
-    draft.judge(0, is_borne=False)
+    draft.apply({0: False})
     answer = draft.answer()
     assert answer.text == "You can return unused items within 60 days of delivery. [1]"
     assert [span.quote for span in answer.citations] == ["You can return unused items within **60 days** of delivery."]
