@@ -203,7 +203,7 @@ def told(author: str, rows: Sequence[Row], vectors: Vectors, weights: Mapping[st
     kinds = np.array([row["kind"] for row in rows])
     is_other = kinds == "another record"
     is_deed_of_its_own = (kinds == "kind_of_deed") & ~is_said
-    for level in (0.02, 0.05, 0.1, 0.2, 0.3, 0.5):
+    for level in (0.05, 0.1, deeds.DONE_FROM, 0.2, 0.3, 0.5):
         passed = np.array(held) & (np.array(scores) >= level)
         facts = {
             "author": author, "level": level, "true shown": passed[is_said].mean(),
